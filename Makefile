@@ -1,0 +1,79 @@
+# The front door. `make help` lists what there is; CMakePresets.json and scripts/ do the work.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+AQ_WERROR ?= OFF
+TYPES ?= int8,int4,int2
+RESULTS ?= validation_results
+export JOBS AQ_WERROR
+
+MODEL := .cache/models/all-MiniLM-L6-v2
+ARROWQUANT := build/release/arrowquant
+CMAKE_BUILD = cmake --build --preset $(1) -j $(JOBS) -- --no-print-directory -s
+
+.PHONY: help build demo model test check install bench fmt lint asan tsan coverage fuzz clean distclean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+
+build: ## the library and the command, in build/release
+	@scripts/setup-system build
+	@cmake --preset release -DAQ_WERROR=$(AQ_WERROR) -DAQ_BUILD_TESTS=OFF >/dev/null
+	@$(call CMAKE_BUILD,release)
+	@echo "Built $(ARROWQUANT)"
+
+model: ## fetch all-MiniLM-L6-v2 into .cache/models (done by demo and test)
+	@scripts/fetch-model
+
+demo: build model ## set up everything, validate the real model, print the summary
+	@$(ARROWQUANT) validate $(MODEL) --types $(TYPES) --output-dir $(RESULTS)
+	@test -s $(RESULTS)/validation_summary.md
+	@echo "The whole report: $(RESULTS)/validation_summary.md (the numbers: $(RESULTS)/validation.json)"
+
+test: ## set up everything, run every test
+	@scripts/setup-system build venv test lint
+	@scripts/test all
+
+check: ## the quick tests: GCC only, unit and command-line tests
+	@scripts/setup-system build venv test lint
+	@scripts/test quick
+
+install: build ## into PREFIX (DESTDIR is honoured)
+	@cmake --install build/release --prefix $(PREFIX) >/dev/null
+	@echo "Installed into $(DESTDIR)$(PREFIX)"
+
+bench: build model ## speed against pyarrow + torch, and memory on a model of 4 GB
+	@scripts/setup-system venv
+	@scripts/setup-python bench/requirements.txt
+	@.venv/bin/python bench/bench_quantize.py --command $(ARROWQUANT) --model $(MODEL)/model.safetensors
+	@.venv/bin/python bench/bench_memory.py --command $(ARROWQUANT)
+
+fmt: ## lay out the C sources
+	@scripts/setup-system lint
+	@scripts/format
+
+lint: ## clang-tidy (advice)
+	@scripts/setup-system build test lint
+	@scripts/lint
+
+asan tsan: ## the unit tests under a sanitizer
+	@scripts/setup-system build test
+	@scripts/test $@
+
+coverage: ## line coverage of the unit tests, by room
+	@scripts/setup-system build test
+	@scripts/coverage
+
+fuzz: ## fuzz every target for a while
+	@scripts/setup-system build test
+	@scripts/fuzz
+
+clean: ## remove what was built
+	rm -rf build validation_results
+
+distclean: clean ## remove what was fetched as well
+	rm -rf .venv .cache

@@ -1,0 +1,25 @@
+# Flags that every target is built with.
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+add_library(aq_flags INTERFACE)
+# Contraction would fuse a product and a sum into one rounding: the bytes would depend on the machine.
+target_compile_options(aq_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -ffp-contract=off
+                       -fno-math-errno)
+target_compile_definitions(aq_flags INTERFACE _POSIX_C_SOURCE=200809L _DEFAULT_SOURCE _FILE_OFFSET_BITS=64)
+if(AQ_WERROR)
+  target_compile_options(aq_flags INTERFACE -Werror)
+endif()
+if(AQ_SANITIZE)
+  target_compile_options(aq_flags INTERFACE -fsanitize=${AQ_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+  target_link_options(aq_flags INTERFACE -fsanitize=${AQ_SANITIZE})
+endif()
+if(AQ_COVERAGE)
+  target_compile_options(aq_flags INTERFACE --coverage)
+  target_link_options(aq_flags INTERFACE --coverage)
+endif()

@@ -1,0 +1,383 @@
+/* arrowquant.h - shrink neural-network weights, and prove what it cost.
+ *
+ * A model (safetensors, a Hugging Face folder, a weight table in Parquet) is a *source* of tensors. It becomes an
+ * ordinary Parquet table (schema V1), is quantized to int8 / int4 / int3 / int2 (schema V2), is read back as views or
+ * FP32 values, is compared and validated. docs/FORMAT.md is the contract on disk, docs/schemes/ the rule of each
+ * scheme.
+ *
+ * Quantize a model, then read one tensor of the result as FP32:
+ *
+ *     aq_error err;
+ *     aq_quantize_options opt;
+ *     aq_quantize_options_init(&opt);
+ *     opt.type = "int4";
+ *     if (aq_quantize("model.safetensors", "model.parquet", &opt, NULL, &err) != AQ_OK) return fail(&err);
+ *
+ *     aq_source *src;
+ *     if (aq_source_open("model.parquet", NULL, &src, &err) != AQ_OK) return fail(&err);
+ *     const aq_tensor_info *t = aq_source_tensor(src, 0);
+ *     float *values = malloc(t->num_params * sizeof *values);
+ *     aq_status st = aq_source_read_f32(src, 0, 0, t->num_params, values, &err);
+ *     aq_source_close(src);
+ *
+ * Ownership: an `open` or a call that hands out an object through a pointer-to-pointer makes the caller its owner on
+ *   AQ_OK and sets the pointer to NULL otherwise; `close` and `free` accept NULL. Strings and views reached from a
+ *   handle live as long as the handle. Nothing takes ownership of what the caller passes in.
+ * Threads: different handles may be used at the same time by different threads. One aq_source may be read by several
+ *   threads at once; opening and closing it is the business of one. The allocator is set before the first other call.
+ * Errors: every call that can fail returns an aq_status and fills *err when err is not NULL. The library never prints,
+ *   never aborts and never exits. Every number in an input file is checked before it is used.
+ * Files: an output appears under its name only when it is complete; until then it is NAME.partial. Inputs are never
+ *   changed. Same input and same options give the same bytes, at any number of threads and on any instruction set. */
+#ifndef ARROWQUANT_H
+#define ARROWQUANT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define AQ_API __attribute__((visibility("default")))
+#define AQ_MUST_CHECK __attribute__((warn_unused_result))
+#else
+#define AQ_API
+#define AQ_MUST_CHECK
+#endif
+
+/* ---- Version -------------------------------------------------------------------------------------------------------
+ */
+
+#define AQ_VERSION_MAJOR 0
+#define AQ_VERSION_MINOR 1
+#define AQ_VERSION_PATCH 0
+#define AQ_VERSION_STRING "0.1.0"
+
+/* Version of the library in use, "MAJOR.MINOR.PATCH". Static storage. */
+AQ_API const char *aq_version(void);
+
+/* Instruction sets: the name of the set in use ("ref", "avx2", "avx512", "neon"), and the names AQ_CPU accepts on this
+ * machine, separated by spaces. The environment variable AQ_CPU=NAME limits the choice to NAME and what is below it; it
+ * is read once, at first use. Static storage. */
+AQ_API const char *aq_cpu_in_use(void);
+AQ_API const char *aq_cpu_available(void);
+
+/* ---- Status and errors ---------------------------------------------------------------------------------------------
+ */
+
+typedef enum aq_status {
+  AQ_OK = 0,
+  AQ_ERR_ARGUMENT = 10,    /* an option or argument is wrong */
+  AQ_ERR_MEMORY = 11,      /* out of memory, or the caller's memory limit reached */
+  AQ_ERR_INTERRUPTED = 12, /* the progress callback asked to stop */
+  AQ_ERR_INTERNAL = 13,    /* a bug in this library */
+  AQ_ERR_IO = 20,          /* the system refused a read or write */
+  AQ_ERR_NOT_FOUND = 21,   /* an input does not exist */
+  AQ_ERR_EXISTS = 22,      /* the output exists already */
+  AQ_ERR_DISK_FULL = 23,   /* no space left, or a quota or file-size limit reached */
+  AQ_ERR_PERMISSION = 24,  /* not allowed to read or write there */
+  AQ_ERR_FORMAT = 30,      /* the input breaks the rules of its format */
+  AQ_ERR_CORRUPT = 31,     /* a checksum or a length says that bytes were damaged */
+  AQ_ERR_UNSUPPORTED = 32, /* valid, but not handled here (an encrypted file, an unknown codec) */
+  AQ_ERR_NONFINITE = 40,   /* NaN, an infinity, or a value that the type asked for cannot hold */
+  AQ_ERR_NO_MATCH = 41,    /* a pattern matches no tensor, or a name is not there */
+  AQ_ERR_REQUANTIZE = 42,  /* the source is quantized already */
+  AQ_ERR_THRESHOLD = 50,   /* done, but a measured value is below the threshold asked for */
+  AQ_ERR_DEGRADED = 51     /* done, but not as asked, and strict was set */
+} aq_status;
+
+#define AQ_ERROR_NO_OFFSET (-1)
+
+/* What went wrong. `message` says what and what was expected, `hint` what to do; empty strings and
+ * AQ_ERROR_NO_OFFSET where not known. Long paths and names are shortened in the middle. */
+typedef struct aq_error {
+  aq_status code;
+  int32_t row_group; /* Parquet row group, or -1 */
+  int64_t offset;    /* byte offset in the file, or AQ_ERROR_NO_OFFSET */
+  char file[256];
+  char tensor[256];
+  char message[512];
+  char hint[256];
+} aq_error;
+
+/* One line: "FILE: tensor 'NAME': MESSAGE (offset N, row group N). HINT". Returns the length that the whole line has;
+ * at most size-1 bytes and a terminating zero are written. */
+AQ_API size_t aq_error_format(const aq_error *err, char *out, size_t size);
+
+/* Short fixed name of a status ("corrupt", "disk full"). Static storage. */
+AQ_API const char *aq_status_name(aq_status status);
+
+/* ---- Memory --------------------------------------------------------------------------------------------------------
+ */
+
+/* All memory of the library comes from here. `reallocate(ctx, NULL, n)` allocates; it returns NULL when it cannot. */
+typedef struct aq_allocator {
+  void *(*reallocate)(void *ctx, void *ptr, size_t size);
+  void (*release)(void *ctx, void *ptr);
+  void *ctx;
+} aq_allocator;
+
+/* Sets the allocator of the process; NULL restores malloc/realloc/free. Call before any other function. */
+AQ_API void aq_set_allocator(const aq_allocator *allocator);
+
+/* Frees memory that the library handed to the caller as plain memory. NULL is fine. */
+AQ_API void aq_free(void *ptr);
+
+/* ---- Progress ------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct aq_progress_event {
+  const char *stage;  /* "convert", "quantize", "compare", ... */
+  const char *tensor; /* tensor just finished, or NULL */
+  uint64_t tensors_done, tensors_total;
+  uint64_t bytes_done, bytes_total; /* bytes of the source */
+  double seconds;                   /* since the stage began */
+} aq_progress_event;
+
+/* Called now and then from the calling thread. Return false to stop: the call ends with AQ_ERR_INTERRUPTED and leaves
+ * no output behind. */
+typedef bool (*aq_progress_fn)(void *ctx, const aq_progress_event *event);
+
+/* What every long call takes. Zeroes mean defaults. */
+typedef struct aq_run_options {
+  uint32_t threads;    /* 0: the CPUs this process may use */
+  uint64_t max_memory; /* bytes of working memory; 0: no limit of its own */
+  aq_progress_fn progress;
+  void *progress_ctx;
+} aq_run_options;
+
+/* ---- Tensors -------------------------------------------------------------------------------------------------------
+ */
+
+typedef enum aq_dtype {
+  AQ_DTYPE_INVALID = 0,
+  AQ_F64,
+  AQ_F32,
+  AQ_F16,
+  AQ_BF16,
+  AQ_F8_E4M3,
+  AQ_F8_E5M2,
+  AQ_I64,
+  AQ_I32,
+  AQ_I16,
+  AQ_I8,
+  AQ_U64,
+  AQ_U32,
+  AQ_U16,
+  AQ_U8,
+  AQ_BOOL
+} aq_dtype;
+
+/* How a row is stored. AQ_KEPT: the values themselves, in `dtype`. */
+typedef enum aq_quant_type { AQ_KEPT = 0, AQ_INT8, AQ_INT4, AQ_INT3, AQ_INT2 } aq_quant_type;
+
+#define AQ_MAX_RANK 16
+
+typedef struct aq_tensor_info {
+  const char *name;
+  aq_dtype dtype; /* of the values; for a quantized tensor, of the original */
+  aq_quant_type quant_type;
+  int32_t rank; /* 0 for a scalar */
+  int64_t shape[AQ_MAX_RANK];
+  uint64_t num_params;   /* product of the shape, 1 for a scalar */
+  uint64_t data_bytes;   /* values or codes, decompressed */
+  uint64_t stored_bytes; /* what data, scales and zero points take in the file, page headers included */
+  uint64_t num_scales;   /* 0 for a kept tensor */
+  int32_t quant_axis;    /* -1: one scale (or kept); 0: per channel of axis 0, or per group */
+  int32_t group_size;    /* 0: per tensor or channel; n: groups of n in C order */
+  int32_t alias_of;      /* index of the tensor that holds the bytes, or -1 */
+} aq_tensor_info;
+
+AQ_API const char *aq_dtype_name(aq_dtype dtype);          /* "torch.float32", ...; "invalid" */
+AQ_API size_t aq_dtype_size(aq_dtype dtype);               /* bytes an element; 0 when invalid */
+AQ_API const char *aq_quant_type_name(aq_quant_type type); /* "int8", ...; "kept" */
+AQ_API uint32_t aq_quant_type_bits(aq_quant_type type);    /* 8, 4, 3, 2; 0 for kept */
+
+/* ---- Sources: reading tensors from a file or folder
+ * ------------------------------------------------------------------ */
+
+typedef struct aq_source aq_source;
+
+typedef struct aq_source_options {
+  size_t sizeof_options;
+  uint64_t max_memory; /* limit on memory that one call may take; 0: none */
+  bool skip_checksums; /* do not check page CRCs */
+} aq_source_options;
+AQ_API void aq_source_options_init(aq_source_options *options);
+
+/* Opens a .safetensors file, a model.safetensors.index.json, a folder that holds one of them (a Hugging Face snapshot
+ * or repository cache folder too) or a V1/V2 Parquet table. The kind is found from the bytes, not from the name. NULL
+ * options: defaults. On success the caller owns *out. */
+AQ_API AQ_MUST_CHECK aq_status aq_source_open(const char *path, const aq_source_options *options, aq_source **out,
+                                              aq_error *err);
+AQ_API void aq_source_close(aq_source *source);
+
+AQ_API const char *aq_source_format(const aq_source *source);  /* "safetensors", "table V1", "table V2" */
+AQ_API int aq_source_schema_version(const aq_source *source);  /* 1 or 2 for tables, 0 otherwise */
+AQ_API uint64_t aq_source_file_bytes(const aq_source *source); /* size of all files read */
+AQ_API size_t aq_source_tensor_count(const aq_source *source);
+AQ_API const aq_tensor_info *aq_source_tensor(const aq_source *source, size_t index); /* NULL when out of range */
+AQ_API int64_t aq_source_find(const aq_source *source, const char *name);             /* index, or -1 */
+
+/* Key-value metadata of the file: count, and pair i (NULL when out of range). */
+AQ_API size_t aq_source_metadata_count(const aq_source *source);
+AQ_API const char *aq_source_metadata_key(const aq_source *source, size_t i);
+AQ_API const char *aq_source_metadata_value(const aq_source *source, size_t i);
+
+/* The stored bytes of one tensor. Views into the mapped file where it holds them uncompressed and in one piece, else
+ * memory of the tensor's own. Nothing is aligned. Release with aq_tensor_release. */
+typedef struct aq_tensor {
+  const void *data;        /* values (little-endian, C order) or packed codes */
+  const void *scales;      /* FP32 array of num_scales, or NULL */
+  const void *zero_points; /* FP32 array of num_scales, or NULL */
+  uint64_t data_bytes;
+  uint64_t num_scales;
+  bool is_view; /* data points into the mapped file, which the source keeps open */
+  void *owned;  /* private */
+} aq_tensor;
+AQ_API AQ_MUST_CHECK aq_status aq_source_load(const aq_source *source, size_t index, aq_tensor *out, aq_error *err);
+AQ_API void aq_tensor_release(aq_tensor *tensor);
+
+/* Elements [first, first + count) of a tensor as FP32, into out: kept values converted (integers too, rounded to
+ * nearest), codes dequantized with x = (q - zero_point) * scale. */
+AQ_API AQ_MUST_CHECK aq_status aq_source_read_f32(const aq_source *source, size_t index, uint64_t first, uint64_t count,
+                                                  float *out, aq_error *err);
+
+/* ---- Reports: what a call did or found
+ * ------------------------------------------------------------------------------- */
+
+typedef struct aq_report aq_report;
+
+typedef enum aq_report_form { AQ_REPORT_JSON, AQ_REPORT_TEXT, AQ_REPORT_MARKDOWN } aq_report_form;
+
+/* Renders the report; the JSON form is the whole truth, the others are made from it. Free *out with aq_free. */
+AQ_API AQ_MUST_CHECK aq_status aq_report_render(const aq_report *report, aq_report_form form, char **out,
+                                                aq_error *err);
+AQ_API void aq_report_free(aq_report *report);
+
+/* ---- Converting
+ * ------------------------------------------------------------------------------------------------------ */
+
+/* How tables are written. Codec: "auto" (zstd where it saves at least 3 %), "none", "zstd", "zstd:LEVEL", "lz4",
+ * "snappy". */
+typedef struct aq_table_options {
+  const char *codec;        /* NULL: "auto" */
+  uint64_t row_group_bytes; /* 0: 64 MiB */
+  uint64_t part_bytes;      /* a tensor of more FP32 bytes than this becomes several rows; 0: 1 GiB */
+  bool force;               /* replace an existing output */
+} aq_table_options;
+
+typedef struct aq_convert_options {
+  size_t sizeof_options;
+  aq_run_options run;
+  aq_table_options table;
+  const char *dtype; /* "keep" (NULL), "fp32", "fp16", "bf16": for floating-point tensors */
+} aq_convert_options;
+AQ_API void aq_convert_options_init(aq_convert_options *options);
+
+/* Writes the V1 table of a source. `report` may be NULL. */
+AQ_API AQ_MUST_CHECK aq_status aq_convert(const char *source, const char *output, const aq_convert_options *options,
+                                          aq_report **report, aq_error *err);
+
+typedef struct aq_export_options {
+  size_t sizeof_options;
+  aq_run_options run;
+  const char *format; /* "safetensors" (NULL) */
+  const char *dtype;  /* "original" (NULL), "fp32", "fp16", "bf16": for floating-point tensors */
+  bool force;
+} aq_export_options;
+AQ_API void aq_export_options_init(aq_export_options *options);
+
+/* Writes every tensor of a source, dequantized, into another format. Aliases become tensors again. */
+AQ_API AQ_MUST_CHECK aq_status aq_export(const char *source, const char *output, const aq_export_options *options,
+                                         aq_report **report, aq_error *err);
+
+/* ---- Quantizing
+ * ------------------------------------------------------------------------------------------------------ */
+
+typedef enum aq_symmetry { AQ_SYMMETRY_DEFAULT = 0, AQ_SYMMETRIC, AQ_ASYMMETRIC } aq_symmetry;
+typedef enum aq_nonfinite { AQ_NONFINITE_REFUSE = 0, AQ_NONFINITE_KEEP } aq_nonfinite;
+
+/* Patterns, everywhere: an exact tensor name, a glob (* ? [...]) over the whole name, or re:REGEX (POSIX extended,
+ * unanchored). A SPEC is a comma-separated list of: a type, "per=tensor|channel|group", "group=N", "sym", "asym",
+ * "method=minmax|mse"; or "keep". Later rules win. */
+typedef struct aq_quantize_options {
+  size_t sizeof_options;
+  aq_run_options run;
+  aq_table_options table;
+  const char *type;        /* "int8" (NULL), "int4", "int3", "int2", "fp16", "bf16", "fp32" */
+  const char *granularity; /* NULL: channel for int8, group for the others; "tensor", "channel", "group" */
+  uint32_t group_size;     /* 0: 64, when the granularity is group */
+  aq_symmetry symmetry;    /* default: symmetric for int8, asymmetric for the others */
+  const char *method;      /* NULL: "minmax" for int8, "mse" for the others */
+  aq_nonfinite nonfinite;
+  bool quantize_1d; /* quantize 1-D and small tensors too */
+  bool allow_requantize;
+  bool strict;                     /* AQ_ERR_DEGRADED when a matrix was kept that no rule of the caller keeps */
+  bool dry_run;                    /* plan only: nothing is written, `output` may be NULL */
+  const char *const *tensor_rules; /* "PATTERN=SPEC" */
+  size_t tensor_rule_count;
+  const char *const *keep_patterns;
+  size_t keep_pattern_count;
+  const char *plan_path;      /* take the plan from this file instead of the options above, or NULL */
+  const char *save_plan_path; /* write the plan there, or NULL */
+} aq_quantize_options;
+AQ_API void aq_quantize_options_init(aq_quantize_options *options);
+
+/* Writes the quantized V2 table of a source. `report` may be NULL; it lists every tensor, what it became and why. */
+AQ_API AQ_MUST_CHECK aq_status aq_quantize(const char *source, const char *output, const aq_quantize_options *options,
+                                           aq_report **report, aq_error *err);
+
+/* ---- Looking and checking
+ * -------------------------------------------------------------------------------------------- */
+
+/* What is inside: tensors, types, sizes, bits per weight, metadata. */
+AQ_API AQ_MUST_CHECK aq_status aq_info(const char *source, const aq_run_options *run, aq_report **report,
+                                       aq_error *err);
+
+typedef struct aq_verify_options {
+  size_t sizeof_options;
+  aq_run_options run;
+  bool deep; /* decode every value as well */
+} aq_verify_options;
+AQ_API void aq_verify_options_init(aq_verify_options *options);
+
+/* Checks every page CRC and the lengths of every row. AQ_OK only when all is well; when damage was found, the report
+ * lists all of it and is handed out with the error. */
+AQ_API AQ_MUST_CHECK aq_status aq_verify(const char *source, const aq_verify_options *options, aq_report **report,
+                                         aq_error *err);
+
+typedef struct aq_compare_options {
+  size_t sizeof_options;
+  aq_run_options run;
+  double min_cosine; /* AQ_ERR_THRESHOLD when the mean cosine of the quantized tensors is below; 0: no threshold */
+} aq_compare_options;
+AQ_API void aq_compare_options_init(aq_compare_options *options);
+
+/* Per-tensor and total agreement of two sources with the same tensors: cosine, SNR, RMSE, largest error. The report is
+ * handed out with AQ_ERR_THRESHOLD too, and with AQ_ERR_FORMAT when the sources do not have the same tensors. */
+AQ_API AQ_MUST_CHECK aq_status aq_compare(const char *reference, const char *other, const aq_compare_options *options,
+                                          aq_report **report, aq_error *err);
+
+typedef struct aq_validate_options {
+  size_t sizeof_options;
+  aq_run_options run;
+  const char *types;      /* comma-separated; NULL: "int8,int4,int2" */
+  const char *output_dir; /* NULL: "validation_results"; the tables stay there too when keep_tables is set */
+  bool keep_tables;
+} aq_validate_options;
+AQ_API void aq_validate_options_init(aq_validate_options *options);
+
+/* Converts, quantizes to each type, reads back, measures, applies the acceptance criteria, writes
+ * OUTPUT_DIR/validation.json and OUTPUT_DIR/validation_summary.md. AQ_ERR_THRESHOLD when a criterion fails; the report
+ * is handed out then too. */
+AQ_API AQ_MUST_CHECK aq_status aq_validate(const char *model, const aq_validate_options *options, aq_report **report,
+                                           aq_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,22 @@
+/* exit.h - what the process says when it ends. */
+#ifndef AQ_CLI_EXIT_H
+#define AQ_CLI_EXIT_H
+
+#include "arrowquant.h"
+
+#define CLI_EXIT_DONE 0
+#define CLI_EXIT_FAILED 1
+#define CLI_EXIT_USAGE 2
+#define CLI_EXIT_INPUT 3
+#define CLI_EXIT_THRESHOLD 4
+#define CLI_EXIT_DEGRADED 5
+#define CLI_EXIT_RESOURCES 6
+#define CLI_EXIT_INTERRUPTED 130
+
+/* Exit status of a result. */
+int cli_exit_status(aq_status status);
+
+/* True when the job was carried through, so that its report says something: OK, or below what was asked for. */
+bool cli_is_done(aq_status status);
+
+#endif

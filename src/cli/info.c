@@ -1,0 +1,24 @@
+/* info.c - "arrowquant info". */
+#include "commands.h"
+
+static const cli_group *const groups[] = {&cli_common_group, NULL};
+
+static aq_status run(const cli_values *values, const aq_run_options *run_options, aq_report **report, aq_error *err) {
+  return aq_info(values->operands[0], run_options, report, err);
+}
+
+const cli_command cli_info = {
+    .name = "info",
+    .summary = "show what is inside: tensors, types, sizes, bits per weight, metadata",
+    .usage = "SRC [OPTIONS]",
+    .about =
+        "Shows the tensors of a model or table with their types and sizes, the bits per weight, and the metadata of "
+        "the file. Values are not read.\n\n" CLI_SOURCE_HELP,
+    .examples =
+        "  arrowquant info model.parquet\n"
+        "  arrowquant info model.safetensors --json\n",
+    .operands = {"SRC"},
+    .operand_words = {"the model or table to look at"},
+    .groups = groups,
+    .run = run,
+};

@@ -1,0 +1,172 @@
+/* main.c - the command "arrowquant": finds the command in a table and runs it. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "commands.h"
+#include "exit.h"
+#include "help.h"
+#include "logfile.h"
+#include "output.h"
+#include "progress.h"
+#include "signals.h"
+#include "suggest.h"
+
+static const cli_command *const commands[] = {&cli_convert, &cli_quantize, &cli_info,   &cli_verify,
+                                              &cli_compare, &cli_validate, &cli_export, NULL};
+
+static const cli_command *find_command(const char *name) {
+  for (const cli_command *const *c = commands; *c != NULL; c++) {
+    if (strcmp((*c)->name, name) == 0) return *c;
+  }
+  return NULL;
+}
+
+static int unknown_command(const char *name) {
+  aq_error err;
+  char hint[128] = "'arrowquant --help' lists the commands";
+  cli_suggestion near;
+  cli_suggest_begin(&near, name);
+  for (const cli_command *const *c = commands; *c != NULL; c++) cli_suggest_try(&near, (*c)->name);
+  if (near.best != NULL) (void)snprintf(hint, sizeof hint, "Did you mean '%s'?", near.best);
+  if (name[0] == '-') {
+    (void)cli_usage_error(&err, "Usage: arrowquant COMMAND [ARGUMENTS]", "a command is expected first, not '%s'", name);
+  } else {
+    (void)cli_usage_error(&err, hint, "there is no command '%s'", name);
+  }
+  cli_print_error(&err);
+  return CLI_EXIT_USAGE;
+}
+
+/* Help and version: a lost output is the only thing that can go wrong. */
+static int finish_text(void) {
+  aq_error err;
+  if (cli_flush_output(&err)) return CLI_EXIT_DONE;
+  cli_print_error(&err);
+  return cli_exit_status(err.code);
+}
+
+static int show_help(const char *name) {
+  const cli_command *command = name != NULL ? find_command(name) : NULL;
+  if (name != NULL && command == NULL) return unknown_command(name);
+  if (command != NULL) {
+    cli_help_command(stdout, command);
+  } else {
+    cli_help_overview(stdout, commands, true);
+  }
+  return finish_text();
+}
+
+static int show_version(void) {
+  (void)printf("arrowquant %s\n", aq_version());
+  (void)printf("instruction set: %s (AQ_CPU accepts: %s)\n", aq_cpu_in_use(), aq_cpu_available());
+  return finish_text();
+}
+
+/* Prints the report in the form asked for and adds it to the log. */
+static aq_status deliver_report(const aq_report *report, const cli_values *values, cli_log *log, aq_error *err) {
+  char *text = NULL;
+  if (report == NULL) return AQ_OK;
+  if (values->json) {
+    const aq_status status = aq_report_render(report, AQ_REPORT_JSON, &text, err);
+    if (status != AQ_OK) return status;
+    cli_print_text(text);
+    aq_free(text);
+  }
+  if (log->fd >= 0 || !(values->json || values->quiet)) {
+    const aq_status status = aq_report_render(report, AQ_REPORT_TEXT, &text, err);
+    if (status != AQ_OK) return status;
+    if (!values->json && !values->quiet) cli_print_text(text);
+    cli_log_report(log, text);
+    aq_free(text);
+  }
+  return cli_flush_output(err) ? AQ_OK : err->code;
+}
+
+/* One place where failures are told: the terminal, the JSON document, the log. `told` is false when the report has
+ * said nothing yet on standard output. */
+static int conclude(const cli_command *command, bool json, bool told, cli_log *log, aq_status status,
+                    const aq_error *err) {
+  const int exit_status = cli_exit_status(status);
+  char text[sizeof *err + 256];
+  if (status != AQ_OK) {
+    cli_print_error(err);
+    if (json && !told) {
+      aq_error lost;
+      cli_print_error_json(command->name, err);
+      (void)cli_flush_output(&lost);
+    }
+    (void)aq_error_format(err, text, sizeof text);
+    cli_log_line(log, "error:", text);
+  }
+  (void)snprintf(text, sizeof text, "%s, exit status %d", command->name, exit_status);
+  cli_log_line(log, "end:", text);
+  return exit_status;
+}
+
+/* Runs the command with its options read. */
+static int run_parsed(const cli_command *command, const cli_values *values, cli_log *log) {
+  aq_error err;
+  aq_report *report = NULL;
+  cli_progress progress;
+  memset(&err, 0, sizeof err);
+  cli_signals_catch();
+  cli_progress_begin(&progress, !values->quiet && !values->json && !values->no_progress);
+  const aq_run_options run = {
+      .threads = values->threads,
+      .max_memory = values->max_memory,
+      .progress = cli_progress_update,
+      .progress_ctx = &progress,
+  };
+  aq_status status = command->run(values, &run, &report, &err);
+  cli_progress_clear(&progress);
+  bool told = false;
+  if (cli_is_done(status) && report != NULL) {
+    aq_error late;
+    const aq_status delivered = deliver_report(report, values, log, &late);
+    told = true;
+    if (delivered != AQ_OK) {
+      status = delivered;
+      err = late;
+    }
+  }
+  aq_report_free(report);
+  return conclude(command, values->json, told, log, status, &err);
+}
+
+static int run_command(const cli_command *command, int argc, char **argv) {
+  if (cli_has_flag(argc - 2, argv + 2, "help", 'h')) return show_help(command->name);
+  cli_values values;
+  cli_log log = {-1, NULL};
+  aq_error err;
+  const bool json = cli_has_flag(argc - 2, argv + 2, "json", 0);
+  aq_status status = cli_parse(command, argc - 2, argv + 2, &values, &err);
+  if (status == AQ_OK && values.help) {
+    cli_values_reset(&values);
+    return show_help(command->name);
+  }
+  if (status == AQ_OK) status = cli_log_open(&log, values.log_file, &err);
+  int exit_status;
+  if (status != AQ_OK) {
+    exit_status = conclude(command, json, false, &log, status, &err);
+  } else {
+    cli_log_command(&log, argc, argv);
+    exit_status = run_parsed(command, &values, &log);
+  }
+  cli_log_close(&log);
+  cli_values_reset(&values);
+  return exit_status;
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    cli_help_overview(stderr, commands, false);
+    return CLI_EXIT_USAGE;
+  }
+  const char *first = argv[1];
+  if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0) return show_version();
+  if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0) return show_help(NULL);
+  if (strcmp(first, "help") == 0) return show_help(argc > 2 ? argv[2] : NULL);
+  const cli_command *command = find_command(first);
+  return command != NULL ? run_command(command, argc, argv) : unknown_command(first);
+}

@@ -1,0 +1,50 @@
+/* validate.c - "arrowquant validate". */
+#include "commands.h"
+
+static const cli_option options[] = {
+    {.name = "types",
+     .kind = CLI_TEXT,
+     .field = CLI_FIELD(types),
+     .argument = "LIST",
+     .help = "types to try, separated by commas (default: int8,int4,int2)"},
+    {.name = "output-dir",
+     .letter = 'o',
+     .kind = CLI_TEXT,
+     .field = CLI_FIELD(output_dir),
+     .argument = "DIR",
+     .help = "folder for the reports (default: validation_results)"},
+    {.name = "keep-tables",
+     .kind = CLI_FLAG,
+     .field = CLI_FIELD(keep_tables),
+     .help = "leave the tables that were made in DIR, too"},
+};
+static const cli_group own_group = CLI_GROUP("Options", options);
+static const cli_group *const groups[] = {&own_group, &cli_common_group, NULL};
+
+static aq_status run(const cli_values *values, const aq_run_options *run_options, aq_report **report, aq_error *err) {
+  aq_validate_options o;
+  aq_validate_options_init(&o);
+  o.run = *run_options;
+  o.types = values->types;
+  o.output_dir = values->output_dir;
+  o.keep_tables = values->keep_tables;
+  return aq_validate(values->operands[0], &o, report, err);
+}
+
+const cli_command cli_validate = {
+    .name = "validate",
+    .summary = "quantize a model to several types, measure each, and write a report",
+    .usage = "MODEL [OPTIONS]",
+    .about =
+        "Converts a model, quantizes it to each type, reads the results back, measures them and applies the "
+        "acceptance criteria. Writes validation.json and validation_summary.md into DIR. The exit status is 4 when a "
+        "criterion fails.\n\n"
+        "MODEL is a .safetensors file, a folder with a model, or a weight table in Parquet.",
+    .examples =
+        "  arrowquant validate ./all-MiniLM-L6-v2\n"
+        "  arrowquant validate model.safetensors --types int8,int4 --output-dir results\n",
+    .operands = {"MODEL"},
+    .operand_words = {"the model to validate"},
+    .groups = groups,
+    .run = run,
+};

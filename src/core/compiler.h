@@ -1,0 +1,23 @@
+/* compiler.h - the only place for compiler extensions. */
+#ifndef AQ_CORE_COMPILER_H
+#define AQ_CORE_COMPILER_H
+
+#if defined(__GNUC__)
+#define AQ_PRINTF(format_index, first_arg) __attribute__((format(printf, format_index, first_arg)))
+#define AQ_LIKELY(x) __builtin_expect(!!(x), 1)
+#define AQ_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define AQ_TARGET(isa) __attribute__((target(isa)))
+#define AQ_UNUSED __attribute__((unused))
+#else
+#define AQ_PRINTF(format_index, first_arg)
+#define AQ_LIKELY(x) (x)
+#define AQ_UNLIKELY(x) (x)
+#define AQ_TARGET(isa)
+#define AQ_UNUSED
+#endif
+
+#define AQ_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define AQ_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define AQ_MAX(a, b) ((a) > (b) ? (a) : (b))
+
+#endif

@@ -1,0 +1,183 @@
+/* pool.c - worker threads that wait for rounds of work; the caller is worker 0. */
+#define _GNU_SOURCE /* sched_getaffinity */
+#include "core/pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "core/compiler.h"
+#include "core/error.h"
+#include "core/memory.h"
+
+struct worker_arg {
+  aq_pool *pool;
+  uint32_t index;
+};
+
+struct aq_pool {
+  pthread_mutex_t mutex;
+  pthread_cond_t start, done;
+  pthread_t *threads;
+  struct worker_arg *args;
+  uint32_t thread_count; /* workers, the caller included */
+  uint32_t started;      /* threads that exist */
+  uint32_t busy;         /* threads still in the current round */
+  uint64_t round;
+  bool quit;
+  /* the current round */
+  aq_pool_fn fn;
+  void *ctx;
+  uint64_t count;
+  atomic_uint_fast64_t next;
+  atomic_bool failed;
+  uint64_t failed_item;
+  aq_status failed_status;
+  aq_error failed_error;
+};
+
+static void note_failure(aq_pool *pool, uint64_t item, aq_status status, const aq_error *error) {
+  (void)pthread_mutex_lock(&pool->mutex);
+  if (!atomic_load(&pool->failed) || item < pool->failed_item) {
+    pool->failed_item = item;
+    pool->failed_status = status;
+    pool->failed_error = *error;
+    atomic_store(&pool->failed, true);
+  }
+  (void)pthread_mutex_unlock(&pool->mutex);
+}
+
+static void work(aq_pool *pool, uint32_t index) {
+  while (!atomic_load_explicit(&pool->failed, memory_order_relaxed)) {
+    const uint64_t item = atomic_fetch_add(&pool->next, 1);
+    if (item >= pool->count) return;
+    aq_error error;
+    aq_error_clear(&error);
+    const aq_status status = pool->fn(pool->ctx, item, index, &error);
+    if (status != AQ_OK) note_failure(pool, item, status, &error);
+  }
+}
+
+static void *thread_main(void *opaque) {
+  const struct worker_arg *arg = opaque;
+  aq_pool *pool = arg->pool;
+  uint64_t seen = 0;
+  (void)pthread_mutex_lock(&pool->mutex);
+  for (;;) {
+    while (!pool->quit && pool->round == seen) (void)pthread_cond_wait(&pool->start, &pool->mutex);
+    if (pool->quit) break;
+    seen = pool->round;
+    (void)pthread_mutex_unlock(&pool->mutex);
+    work(pool, arg->index);
+    (void)pthread_mutex_lock(&pool->mutex);
+    if (--pool->busy == 0) (void)pthread_cond_signal(&pool->done);
+  }
+  (void)pthread_mutex_unlock(&pool->mutex);
+  return NULL;
+}
+
+aq_status aq_pool_create(uint32_t threads, aq_pool **out, aq_error *err) {
+  *out = NULL;
+  if (threads == 0) threads = aq_cpu_count();
+  AQ_FAIL_IF(threads > 1024, AQ_ERR_ARGUMENT, "%u threads are too many; at most 1024", threads);
+  aq_pool *pool = aq_calloc(1, sizeof *pool);
+  if (pool == NULL) return aq_fail_memory(err, sizeof *pool);
+  pool->thread_count = threads;
+  pool->threads = aq_calloc(threads, sizeof *pool->threads);
+  pool->args = aq_calloc(threads, sizeof *pool->args);
+  if (pool->threads == NULL || pool->args == NULL) {
+    aq_free(pool->threads);
+    aq_free(pool->args);
+    aq_free(pool);
+    return aq_fail_memory(err, threads * sizeof(pthread_t));
+  }
+  (void)pthread_mutex_init(&pool->mutex, NULL);
+  (void)pthread_cond_init(&pool->start, NULL);
+  (void)pthread_cond_init(&pool->done, NULL);
+  for (uint32_t i = 1; i < threads; i++) {
+    pool->args[i] = (struct worker_arg){pool, i};
+    const int e = pthread_create(&pool->threads[i], NULL, thread_main, &pool->args[i]);
+    if (e != 0) {
+      aq_pool_free(pool);
+      return aq_fail_errno(err, e, "start thread %u of %u", i + 1, threads);
+    }
+    pool->started++;
+  }
+  *out = pool;
+  return AQ_OK;
+}
+
+void aq_pool_free(aq_pool *pool) {
+  if (pool == NULL) return;
+  (void)pthread_mutex_lock(&pool->mutex);
+  pool->quit = true;
+  (void)pthread_cond_broadcast(&pool->start);
+  (void)pthread_mutex_unlock(&pool->mutex);
+  for (uint32_t i = 1; i <= pool->started; i++) (void)pthread_join(pool->threads[i], NULL);
+  (void)pthread_cond_destroy(&pool->done);
+  (void)pthread_cond_destroy(&pool->start);
+  (void)pthread_mutex_destroy(&pool->mutex);
+  aq_free(pool->args);
+  aq_free(pool->threads);
+  aq_free(pool);
+}
+
+uint32_t aq_pool_threads(const aq_pool *pool) { return pool->thread_count; }
+
+aq_status aq_pool_run(aq_pool *pool, uint64_t count, aq_pool_fn fn, void *ctx, aq_error *err) {
+  pool->fn = fn;
+  pool->ctx = ctx;
+  pool->count = count;
+  atomic_store(&pool->next, 0);
+  atomic_store(&pool->failed, false);
+  /* One item, or one worker: waking threads costs more than it gives. */
+  if (pool->started == 0 || count <= 1) {
+    work(pool, 0);
+  } else {
+    (void)pthread_mutex_lock(&pool->mutex);
+    pool->busy = pool->started;
+    pool->round++;
+    (void)pthread_cond_broadcast(&pool->start);
+    (void)pthread_mutex_unlock(&pool->mutex);
+    work(pool, 0);
+    (void)pthread_mutex_lock(&pool->mutex);
+    while (pool->busy > 0) (void)pthread_cond_wait(&pool->done, &pool->mutex);
+    (void)pthread_mutex_unlock(&pool->mutex);
+  }
+  if (!atomic_load(&pool->failed)) return AQ_OK;
+  if (err != NULL) *err = pool->failed_error;
+  return pool->failed_status;
+}
+
+/* CPU time per period that the container allows (cgroup v2, then v1), in CPUs rounded up; 0 when there is no limit. */
+static uint32_t cgroup_cpus(void) {
+  long long quota = -1, period = -1;
+  FILE *f = fopen("/sys/fs/cgroup/cpu.max", "re");
+  if (f != NULL) {
+    if (fscanf(f, "%lld %lld", &quota, &period) != 2) quota = -1;
+    (void)fclose(f);
+  } else if ((f = fopen("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "re")) != NULL) {
+    if (fscanf(f, "%lld", &quota) != 1) quota = -1;
+    (void)fclose(f);
+    if ((f = fopen("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "re")) != NULL) {
+      if (fscanf(f, "%lld", &period) != 1) period = -1;
+      (void)fclose(f);
+    }
+  }
+  if (quota <= 0 || period <= 0) return 0;
+  const long long cpus = (quota + period - 1) / period;
+  return cpus > 1024 ? 1024 : (uint32_t)cpus;
+}
+
+uint32_t aq_cpu_count(void) {
+  long online = sysconf(_SC_NPROCESSORS_ONLN);
+#ifdef CPU_COUNT
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) online = CPU_COUNT(&set);
+#endif
+  uint32_t cpus = online < 1 ? 1 : online > 1024 ? 1024 : (uint32_t)online;
+  const uint32_t limit = cgroup_cpus();
+  return limit > 0 && limit < cpus ? limit : cpus;
+}

@@ -1,0 +1,12 @@
+/* folder.h - from what a user names (a file, a folder, a Hugging Face model) to the one file to open. */
+#ifndef AQ_IO_FOLDER_H
+#define AQ_IO_FOLDER_H
+
+#include "arrowquant.h"
+
+/* A file: itself. A folder: model.safetensors.index.json or model.safetensors in it, else the only index, safetensors
+ * file or Parquet table; a repository of the Hugging Face cache: its snapshot. No such path, but a name like ORG/NAME:
+ * that model in the Hugging Face cache. Free *file with aq_free. */
+AQ_MUST_CHECK aq_status aq_folder_resolve(const char *path, char **file, aq_error *err);
+
+#endif

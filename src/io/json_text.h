@@ -1,0 +1,14 @@
+/* json_text.h - JSON from a file that is not trusted. */
+#ifndef AQ_IO_JSON_TEXT_H
+#define AQ_IO_JSON_TEXT_H
+
+#include <jansson.h>
+
+#include "arrowquant.h"
+
+/* Parses a text that must be one object. Duplicate keys, invalid UTF-8 and U+0000 in strings are errors; `offset` is
+ * where the text begins in its file. The caller owns *out. */
+AQ_MUST_CHECK aq_status aq_json_parse_object(const char *text, size_t size, uint64_t offset, json_t **out,
+                                             aq_error *err);
+
+#endif

@@ -1,0 +1,178 @@
+/* source.c - a source of tensors: opening, what it holds, and how formats fill it in.
+ *
+ * Everything here is done once at opening; afterwards a source does not change (aq_source_find_aliases aside, which
+ * belongs to the opener), so that several threads can read it without a lock. Reading is in source_read.c and
+ * source_load.c. */
+#include "io/source.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "io/folder.h"
+#include "io/formats.h"
+
+void aq_source_options_init(aq_source_options *options) {
+  *options = (aq_source_options){.sizeof_options = sizeof *options};
+}
+
+/* A caller built against an older header passes a shorter struct: what it lacks keeps its default. */
+static aq_status take_options(const aq_source_options *options, aq_source_options *out, aq_error *err) {
+  aq_source_options_init(out);
+  if (options == NULL) return AQ_OK;
+  AQ_FAIL_IF(options->sizeof_options < sizeof options->sizeof_options || options->sizeof_options > sizeof *out,
+             AQ_ERR_ARGUMENT, "options say that they have %zu bytes; call aq_source_options_init first",
+             options->sizeof_options);
+  memcpy(out, options, options->sizeof_options);
+  return AQ_OK;
+}
+
+aq_status aq_source_open(const char *path, const aq_source_options *options, aq_source **out, aq_error *err) {
+  *out = NULL;
+  AQ_FAIL_IF(path == NULL || path[0] == '\0', AQ_ERR_ARGUMENT, "no path was given");
+  aq_source_options own;
+  AQ_TRY(take_options(options, &own, err));
+  char *file = NULL;
+  AQ_TRY(aq_folder_resolve(path, &file, err));
+  aq_source *source = aq_calloc(1, sizeof *source);
+  if (source == NULL) {
+    aq_free(file);
+    return aq_fail_memory(err, sizeof *source);
+  }
+  source->path = file;
+  source->max_memory = own.max_memory;
+  const aq_status status = aq_formats_open(source, file, &own, err);
+  if (status != AQ_OK) {
+    (void)aq_error_in_file(err, status, file);
+    aq_source_close(source);
+    return status;
+  }
+  *out = source;
+  return AQ_OK;
+}
+
+static void free_strings(char **strings, size_t count) {
+  for (size_t i = 0; i < count; i++) aq_free(strings[i]);
+  aq_free(strings);
+}
+
+void aq_source_close(aq_source *source) {
+  if (source == NULL) return;
+  if (source->ops != NULL && source->ops->close != NULL) source->ops->close(source);
+  aq_strmap_reset(&source->index);
+  free_strings(source->names, source->tensor_count);
+  free_strings(source->metadata, source->metadata_count * 2);
+  free_strings(source->notes, source->note_count);
+  aq_free(source->tensors);
+  aq_free(source->segments);
+  aq_free(source->segment_first);
+  aq_free(source->path);
+  aq_free(source);
+}
+
+const char *aq_source_format(const aq_source *source) { return source->format; }
+int aq_source_schema_version(const aq_source *source) { return source->schema_version; }
+uint64_t aq_source_file_bytes(const aq_source *source) { return source->file_bytes; }
+size_t aq_source_tensor_count(const aq_source *source) { return source->tensor_count; }
+
+const aq_tensor_info *aq_source_tensor(const aq_source *source, size_t index) {
+  return index < source->tensor_count ? &source->tensors[index] : NULL;
+}
+
+int64_t aq_source_find(const aq_source *source, const char *name) { return aq_strmap_get(&source->index, name); }
+
+size_t aq_source_metadata_count(const aq_source *source) { return source->metadata_count; }
+
+const char *aq_source_metadata_key(const aq_source *source, size_t i) {
+  return i < source->metadata_count ? source->metadata[2 * i] : NULL;
+}
+
+const char *aq_source_metadata_value(const aq_source *source, size_t i) {
+  return i < source->metadata_count ? source->metadata[2 * i + 1] : NULL;
+}
+
+/* Room that an array of `count` has: the next power of two, so that no capacity need be kept. */
+static size_t room_of(size_t count) {
+  size_t room = count == 0 ? 0 : 16;
+  while (room < count) room *= 2;
+  return room;
+}
+
+/* Makes room in *array (which holds count entries of `size` bytes) for `more`. */
+static aq_status grow(void *array, size_t count, size_t more, size_t size, aq_error *err) {
+  const size_t room = room_of(count + more);
+  if (room == room_of(count)) return AQ_OK;
+  void *old;
+  memcpy(&old, array, sizeof old);
+  void *bigger = aq_realloc_array(old, room, size);
+  if (bigger == NULL) return aq_fail_memory(err, room * size);
+  memcpy(array, &bigger, sizeof bigger);
+  return AQ_OK;
+}
+
+static aq_status grow_for_tensor(aq_source *source, size_t segment_count, aq_error *err) {
+  const size_t tensors = source->tensor_count;
+  AQ_FAIL_IF(tensors >= INT32_MAX || source->segment_count + segment_count > UINT32_MAX, AQ_ERR_UNSUPPORTED,
+             "holds more tensors than can be handled");
+  AQ_TRY(grow(&source->tensors, tensors, 1, sizeof *source->tensors, err));
+  AQ_TRY(grow(&source->names, tensors, 1, sizeof *source->names, err));
+  /* One entry more than tensors; tensors + 2 of them after this call. */
+  AQ_TRY(grow(&source->segment_first, tensors == 0 ? 0 : tensors + 1, tensors == 0 ? 2 : 1,
+              sizeof *source->segment_first, err));
+  return grow(&source->segments, source->segment_count, segment_count, sizeof *source->segments, err);
+}
+
+aq_status aq_source_add_tensor(aq_source *source, const aq_tensor_info *info, const aq_segment *segments,
+                               size_t segment_count, aq_error *err) {
+  AQ_TRY(grow_for_tensor(source, segment_count, err));
+  const size_t i = source->tensor_count;
+  char *name = aq_strdup(info->name);
+  if (name == NULL) return aq_fail_memory(err, strlen(info->name));
+  int64_t existing = -1;
+  aq_status status = aq_strmap_add(&source->index, name, (int64_t)i, &existing, err);
+  if (status == AQ_OK && existing >= 0) {
+    status = aq_fail(err, AQ_ERR_FORMAT, "two tensors have this name");
+    (void)aq_error_in_tensor(err, status, name);
+  }
+  if (status != AQ_OK) {
+    aq_free(name);
+    return status;
+  }
+  source->names[i] = name;
+  source->tensors[i] = *info;
+  source->tensors[i].name = name;
+  memcpy(source->segments + source->segment_count, segments, segment_count * sizeof *segments);
+  source->segment_first[i] = (uint32_t)source->segment_count;
+  source->segment_count += segment_count;
+  source->segment_first[i + 1] = (uint32_t)source->segment_count;
+  source->tensor_count++;
+  return AQ_OK;
+}
+
+aq_status aq_source_add_metadata(aq_source *source, const char *key, const char *value, aq_error *err) {
+  AQ_TRY(grow(&source->metadata, source->metadata_count * 2, 2, sizeof *source->metadata, err));
+  char *own_key = aq_strdup(key), *own_value = aq_strdup(value);
+  if (own_key == NULL || own_value == NULL) {
+    aq_free(own_key);
+    aq_free(own_value);
+    return aq_fail_memory(err, strlen(key) + strlen(value));
+  }
+  source->metadata[2 * source->metadata_count] = own_key;
+  source->metadata[2 * source->metadata_count + 1] = own_value;
+  source->metadata_count++;
+  return AQ_OK;
+}
+
+aq_status aq_source_add_note(aq_source *source, aq_error *err, const char *format, ...) {
+  char text[512];
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  AQ_TRY(grow(&source->notes, source->note_count, 1, sizeof *source->notes, err));
+  char *copy = aq_strdup(text);
+  if (copy == NULL) return aq_fail_memory(err, strlen(text));
+  source->notes[source->note_count++] = copy;
+  return AQ_OK;
+}

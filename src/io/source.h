@@ -1,0 +1,76 @@
+/* source.h - a format that hands out tensors: what it implements, and what every source gets for it.
+ *
+ * A tensor is stored in one or more segments (more than one only for the part rows of FORMAT.md), each with its own
+ * bytes and scales. A format fills in tensors and segments at opening, and reads ranges of bytes of one segment;
+ * joining, dequantizing, views and lookups are done once, in source.c. */
+#ifndef AQ_IO_SOURCE_H
+#define AQ_IO_SOURCE_H
+
+#include "arrowquant.h"
+#include "core/compiler.h"
+#include "core/file.h"
+#include "core/strmap.h"
+
+typedef enum aq_piece { AQ_PIECE_DATA, AQ_PIECE_SCALES, AQ_PIECE_ZERO_POINTS } aq_piece;
+
+typedef struct aq_segment {
+  uint64_t first_param, num_params; /* elements of the tensor that it holds */
+  uint64_t num_scales;
+  uint64_t data_bytes;
+  bool f16_bits;     /* tolerance of FORMAT.md: dtype says float32, data holds FP16 */
+  uint64_t where[4]; /* the format's own (file number and offset; row group and row) */
+} aq_segment;
+
+typedef struct aq_source_ops {
+  void (*close)(aq_source *source); /* frees impl only */
+  /* Bytes [offset, offset+size) of a piece of a segment. Any thread. */
+  aq_status (*read)(const aq_source *source, const aq_segment *segment, aq_piece piece, uint64_t offset, size_t size,
+                    void *out, aq_error *err);
+  /* A view of a whole piece, or *view = NULL when the bytes are not there in one piece uncompressed. Any thread. */
+  aq_status (*view)(const aq_source *source, const aq_segment *segment, aq_piece piece, const void **view,
+                    aq_error *err);
+} aq_source_ops;
+
+struct aq_source {
+  const aq_source_ops *ops;
+  void *impl;
+  char *path;
+  const char *format; /* "safetensors", "table V1", "table V2" */
+  int schema_version;
+  uint64_t file_bytes;
+  uint64_t max_memory;
+  aq_tensor_info *tensors;
+  char **names;            /* owned; tensors[i].name points here */
+  uint32_t *segment_first; /* tensor_count + 1 entries into segments */
+  aq_segment *segments;
+  size_t tensor_count, segment_count;
+  aq_strmap index;
+  char **metadata; /* key, value, key, value, ... ; owned */
+  size_t metadata_count;
+  char **notes; /* what a reader should be told ("column 'x' is not part of the schema") */
+  size_t note_count;
+};
+
+/* For formats: building up a source. Names and metadata are copied. The tensor's name must be new. */
+AQ_MUST_CHECK aq_status aq_source_add_tensor(aq_source *source, const aq_tensor_info *info, const aq_segment *segments,
+                                             size_t segment_count, aq_error *err);
+AQ_MUST_CHECK aq_status aq_source_add_metadata(aq_source *source, const char *key, const char *value, aq_error *err);
+AQ_MUST_CHECK aq_status aq_source_add_note(aq_source *source, aq_error *err, const char *format, ...) AQ_PRINTF(3, 4);
+
+/* Raw bytes of the data of a tensor of one segment or of byte-aligned segments, without dequantizing. */
+AQ_MUST_CHECK aq_status aq_source_read_bytes(const aq_source *source, size_t index, uint64_t offset, size_t size,
+                                             void *out, aq_error *err);
+
+/* Tensors with the same dtype, shape and bytes as an earlier one get alias_of set (tied weights). Same file range: at
+ * once; otherwise by hash, then by comparing the bytes. Tensors under 1 KiB are not looked at. */
+AQ_MUST_CHECK aq_status aq_source_find_aliases(aq_source *source, aq_error *err);
+
+/* One opener a format: false in *mine when the file is not of this format (and AQ_OK). The table is in formats.c. */
+typedef aq_status (*aq_source_opener)(aq_source *source, const char *path, const aq_source_options *options, bool *mine,
+                                      aq_error *err);
+aq_status aq_safetensors_open(aq_source *source, const char *path, const aq_source_options *options, bool *mine,
+                              aq_error *err);
+aq_status aq_table_open(aq_source *source, const char *path, const aq_source_options *options, bool *mine,
+                        aq_error *err);
+
+#endif

@@ -1,0 +1,135 @@
+/* dispatch.c - which instruction set is used.
+ *
+ * A set counts only when the CPU has the instructions *and* the system saves the registers they use on a context
+ * switch (XCR0): virtual machines and old kernels have one without the other. */
+#include "kernels/dispatch.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arrowquant.h"
+#include "core/compiler.h"
+
+static bool aq_cpu_has_ref(void) { return true; }
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+
+enum { EAX, EBX, ECX, EDX };
+
+/* Leaf 1 and leaf 7 of CPUID (Intel SDM vol. 2A, CPUID; AMD APM vol. 3, appendix E), XCR0 (SDM vol. 1, 13.3). */
+#define LEAF1_ECX_AVX2_SET (1u << 12 | 1u << 28 | 1u << 29) /* FMA, AVX, F16C */
+#define LEAF1_ECX_OSXSAVE (1u << 27)
+#define LEAF7_EBX_AVX2 (1u << 5)
+#define LEAF7_EBX_AVX512_SET (1u << 16 | 1u << 17 | 1u << 30 | 1u << 31) /* F, DQ, BW, VL */
+#define XCR0_AVX 0x6u                                                    /* SSE and AVX state */
+#define XCR0_AVX512 0xe6u                                                /* and opmask, upper halves, zmm16-31 */
+
+AQ_TARGET("xsave") static uint64_t read_xcr0(void) { return (uint64_t)_xgetbv(0); }
+
+static bool system_saves(uint64_t state) {
+  uint32_t r[4];
+  if (__get_cpuid(1, &r[EAX], &r[EBX], &r[ECX], &r[EDX]) == 0 || (r[ECX] & LEAF1_ECX_OSXSAVE) == 0) return false;
+  return (read_xcr0() & state) == state;
+}
+
+static bool leaf7_has(uint32_t ebx) {
+  uint32_t r[4];
+  return __get_cpuid_count(7, 0, &r[EAX], &r[EBX], &r[ECX], &r[EDX]) != 0 && (r[EBX] & ebx) == ebx;
+}
+
+static bool aq_cpu_has_avx2(void) {
+  uint32_t r[4];
+  return __get_cpuid(1, &r[EAX], &r[EBX], &r[ECX], &r[EDX]) != 0 &&
+         (r[ECX] & LEAF1_ECX_AVX2_SET) == LEAF1_ECX_AVX2_SET && leaf7_has(LEAF7_EBX_AVX2) && system_saves(XCR0_AVX);
+}
+
+static bool aq_cpu_has_avx512(void) { return leaf7_has(LEAF7_EBX_AVX512_SET) && system_saves(XCR0_AVX512); }
+
+#elif defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+
+static bool aq_cpu_has_neon(void) { return (getauxval(AT_HWCAP) & HWCAP_ASIMD) != 0; }
+#elif defined(__aarch64__)
+static bool aq_cpu_has_neon(void) { return true; } /* part of the architecture; Linux alone can leave it out */
+#endif
+
+enum {
+  SET_ref,
+#define AQ_SET(set) SET_##set,
+#include "kernels/kernels.inc"
+  SET_COUNT
+};
+
+static const struct {
+  const char *name;
+  bool (*runs)(void);
+} ladder[SET_COUNT] = {
+    {"ref", aq_cpu_has_ref},
+#define AQ_SET(set) {#set, aq_cpu_has_##set},
+#include "kernels/kernels.inc"
+};
+
+static pthread_once_t filled = PTHREAD_ONCE_INIT;
+static aq_kernels tables[SET_COUNT];
+static size_t usable; /* tables[0..usable) run here */
+static const aq_kernels *in_use;
+static char available[SET_COUNT * 16];
+
+static void fill_functions(void) {
+#define AQ_KERNEL(kernel, family, in_bits, out_bits) tables[SET_ref].kernel = aq_##kernel##_ref;
+#define AQ_KERNEL_IN(set, kernel) tables[SET_##set].kernel = aq_##kernel##_##set;
+#include "kernels/kernels.inc"
+  for (size_t s = 1; s < SET_COUNT; s++) {
+#define AQ_KERNEL(kernel, family, in_bits, out_bits) \
+  if (tables[s].kernel == NULL) tables[s].kernel = tables[s - 1].kernel;
+#include "kernels/kernels.inc"
+  }
+}
+
+static const aq_kernels *pick(const char *limit) {
+  if (limit == NULL || limit[0] == '\0') return &tables[usable - 1];
+  for (size_t s = 0; s < SET_COUNT; s++) {
+    if (strcmp(ladder[s].name, limit) == 0) return &tables[AQ_MIN(s, usable - 1)];
+  }
+  return &tables[SET_ref];
+}
+
+static void fill(void) {
+  fill_functions();
+  for (size_t s = 0; s < SET_COUNT; s++) tables[s].name = ladder[s].name;
+  while (usable < SET_COUNT && ladder[usable].runs()) {
+    if (usable > 0) strcat(available, " ");
+    strcat(available, ladder[usable].name);
+    usable++;
+  }
+  in_use = pick(getenv("AQ_CPU"));
+}
+
+const aq_kernels *aq_kernels_get(void) {
+  pthread_once(&filled, fill);
+  return in_use;
+}
+
+const aq_kernels *aq_kernels_limited(const char *limit) {
+  pthread_once(&filled, fill);
+  return pick(limit);
+}
+
+size_t aq_kernels_all(const aq_kernels **out, size_t capacity) {
+  pthread_once(&filled, fill);
+  for (size_t s = 0; s < usable && s < capacity; s++) out[s] = &tables[s];
+  return usable;
+}
+
+const char *aq_cpu_in_use(void) { return aq_kernels_get()->name; }
+
+const char *aq_cpu_available(void) {
+  pthread_once(&filled, fill);
+  return available;
+}

@@ -1,0 +1,128 @@
+/* common.c - checks and facts that every operation needs. */
+#include "ops/common.h"
+
+#include <string.h>
+#include <strings.h>
+#include <sys/statvfs.h>
+#include <xxhash.h>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/memory.h"
+#include "io/source.h"
+#include "report/report.h"
+
+aq_status aq_options_take(void *into, size_t size, const void *options, aq_error *err) {
+  if (options == NULL) return AQ_OK;
+  size_t given;
+  memcpy(&given, options, sizeof given); /* sizeof_options is the first field of every options struct */
+  AQ_FAIL_IF(given < sizeof given || given > size, AQ_ERR_ARGUMENT,
+             "options of %zu bytes are not of this version (%zu bytes); call the init function first", given, size);
+  memcpy(into, options, given);
+  return AQ_OK;
+}
+
+aq_status aq_check_paths(const char *source, const char *output, aq_error *err) {
+  if (!aq_path_same_file(source, output)) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_ARGUMENT, "the output is the input");
+  (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "Choose another output name");
+  return aq_error_in_file(err, AQ_ERR_ARGUMENT, output);
+}
+
+aq_status aq_check_space(const char *output, uint64_t estimate, aq_error *err) {
+  char *folder = aq_path_parent(output);
+  if (folder == NULL) return aq_fail_memory(err, strlen(output));
+  struct statvfs fs;
+  const bool known = statvfs(folder, &fs) == 0;
+  aq_free(folder);
+  if (!known) return AQ_OK; /* creating the file will say why */
+  const uint64_t block = fs.f_frsize, available = fs.f_bavail;
+  if (block == 0 || available >= estimate / 2 / block) return AQ_OK;
+  char need[32], have[32];
+  (void)aq_fail(err, AQ_ERR_DISK_FULL, "about %s are needed, but only %s are free there",
+                aq_text_bytes(estimate, need, sizeof need), aq_text_bytes(available * block, have, sizeof have));
+  (void)aq_error_hint(err, AQ_ERR_DISK_FULL, "Free some space or choose another folder");
+  return aq_error_in_file(err, AQ_ERR_DISK_FULL, output);
+}
+
+aq_status aq_float_dtype_parse(const char *text, const char *same, aq_dtype *out, aq_error *err) {
+  static const struct {
+    const char *name;
+    aq_dtype dtype;
+  } names[] = {{"fp32", AQ_F32}, {"fp16", AQ_F16}, {"bf16", AQ_BF16}};
+  *out = AQ_DTYPE_INVALID;
+  if (text == NULL || strcasecmp(text, same) == 0) return AQ_OK;
+  for (size_t i = 0; i < AQ_COUNT_OF(names); i++) {
+    if (strcasecmp(text, names[i].name) == 0) *out = names[i].dtype;
+  }
+  AQ_FAIL_IF(*out == AQ_DTYPE_INVALID, AQ_ERR_ARGUMENT, "--dtype '%s' is not known; expected %s, fp32, fp16 or bf16",
+             text, same);
+  return AQ_OK;
+}
+
+json_t *aq_shape_json(const aq_tensor_info *tensor) {
+  json_t *shape = json_array();
+  for (int32_t i = 0; shape != NULL && i < tensor->rank; i++) {
+    if (json_array_append_new(shape, json_integer(tensor->shape[i])) != 0) {
+      json_decref(shape);
+      return NULL;
+    }
+  }
+  return shape;
+}
+
+json_t *aq_source_json(const aq_source *source) {
+  uint64_t params = 0;
+  for (size_t i = 0; i < source->tensor_count; i++) {
+    if (source->tensors[i].alias_of < 0) params += source->tensors[i].num_params;
+  }
+  return json_pack("{s:s, s:s, s:I, s:I, s:I}", "path", source->path, "format", source->format, "file_bytes",
+                   (json_int_t)source->file_bytes, "tensors", (json_int_t)source->tensor_count, "params",
+                   (json_int_t)params);
+}
+
+/* Hashes up to 16 samples of a tensor's bytes, the first and the last among them. */
+static aq_status hash_samples(XXH3_state_t *state, const aq_source *source, size_t index, aq_error *err) {
+  enum { SAMPLE = 4096, SAMPLES = 16 };
+  uint8_t bytes[SAMPLE];
+  const uint64_t total = source->tensors[index].data_bytes;
+  const uint64_t step = total / SAMPLES;
+  for (uint64_t i = 0; i < SAMPLES; i++) {
+    const uint64_t last = total > SAMPLE ? total - SAMPLE : 0;
+    const uint64_t offset = i == SAMPLES - 1 ? last : AQ_MIN(i * step, last);
+    const size_t size = (size_t)AQ_MIN((uint64_t)SAMPLE, total - offset);
+    AQ_TRY(aq_source_read_bytes(source, index, offset, size, bytes, err));
+    (void)XXH3_128bits_update(state, bytes, size);
+    if (total <= SAMPLE) break;
+  }
+  return AQ_OK;
+}
+
+static aq_status hash_tensor(XXH3_state_t *state, const aq_source *source, size_t index, aq_error *err) {
+  const aq_tensor_info *t = &source->tensors[index];
+  (void)XXH3_128bits_update(state, t->name, strlen(t->name) + 1);
+  const char *dtype = aq_dtype_name(t->dtype), *type = aq_quant_type_name(t->quant_type);
+  (void)XXH3_128bits_update(state, dtype, strlen(dtype) + 1);
+  (void)XXH3_128bits_update(state, type, strlen(type) + 1);
+  (void)XXH3_128bits_update(state, t->shape, (size_t)t->rank * sizeof t->shape[0]);
+  return hash_samples(state, source, index, err);
+}
+
+aq_status aq_source_fingerprint(const aq_source *source, char out[33], aq_error *err) {
+  XXH3_state_t *state = XXH3_createState();
+  if (state == NULL) return aq_fail_memory(err, 1024);
+  (void)XXH3_128bits_reset(state);
+  aq_status status = AQ_OK;
+  for (size_t i = 0; status == AQ_OK && i < source->tensor_count; i++) {
+    status = hash_tensor(state, source, i, err);
+  }
+  XXH128_canonical_t digest;
+  XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(state));
+  (void)XXH3_freeState(state);
+  for (size_t i = 0; i < 16; i++) {
+    out[2 * i] = "0123456789abcdef"[digest.digest[i] >> 4];
+    out[2 * i + 1] = "0123456789abcdef"[digest.digest[i] & 15];
+  }
+  out[32] = '\0';
+  return status;
+}

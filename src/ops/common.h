@@ -1,0 +1,35 @@
+/* common.h - what every operation does first: check where it reads and writes, and settle its options. */
+#ifndef AQ_OPS_COMMON_H
+#define AQ_OPS_COMMON_H
+
+#include <jansson.h>
+
+#include "arrowquant.h"
+#include "core/pool.h"
+
+/* An options struct of a newer or older caller: its size says how much of it there is. Copies what is there over the
+ * defaults in `into` (of `size` bytes); NULL options leave the defaults. */
+AQ_MUST_CHECK aq_status aq_options_take(void *into, size_t size, const void *options, aq_error *err);
+
+/* Refuses an output that is the input. */
+AQ_MUST_CHECK aq_status aq_check_paths(const char *source, const char *output, aq_error *err);
+
+/* Fails when the folder of `output` has less than half of `estimate` bytes free: compression may save some, not that
+ * much. */
+AQ_MUST_CHECK aq_status aq_check_space(const char *output, uint64_t estimate, aq_error *err);
+
+/* "fp32", "fp16", "bf16" -> the type; NULL or the word `same` -> AQ_DTYPE_INVALID, "as it is". */
+AQ_MUST_CHECK aq_status aq_float_dtype_parse(const char *text, const char *same, aq_dtype *out, aq_error *err);
+
+/* A JSON array of the dimensions; NULL when out of memory. */
+json_t *aq_shape_json(const aq_tensor_info *tensor);
+
+/* {"path", "format", "file_bytes", "tensors", "params"} of a source; NULL when out of memory. Aliases are counted as
+ * tensors, not as parameters. */
+json_t *aq_source_json(const aq_source *source);
+
+/* Fingerprint of names, types, shapes and sampled bytes (the first and last 4 KiB and 14 evenly spaced ones of every
+ * tensor), as 32 hexadecimal digits (XXH3, 128 bits) and a zero. */
+AQ_MUST_CHECK aq_status aq_source_fingerprint(const aq_source *source, char out[33], aq_error *err);
+
+#endif

@@ -1,0 +1,87 @@
+/* convert.c - a source into a V1 table: the values, in their own type or one asked for. */
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/progress.h"
+#include "ops/common.h"
+#include "ops/summary.h"
+#include "ops/table_job.h"
+#include "report/report.h"
+#include "tensor/dtype.h"
+
+void aq_convert_options_init(aq_convert_options *options) {
+  *options = (aq_convert_options){.sizeof_options = sizeof *options};
+}
+
+/* What a tensor becomes: quantized ones are values again, floats take the type asked for. */
+static aq_status plan_entry(const aq_tensor_info *t, aq_dtype wanted, aq_plan_entry *e, aq_error *err) {
+  aq_dtype to = t->dtype;
+  if (wanted != AQ_DTYPE_INVALID && aq_dtype_is_float(t->dtype)) to = wanted;
+  if (t->quant_type != AQ_KEPT && to != AQ_F16 && to != AQ_BF16) to = AQ_F32; /* FP64 gains nothing from codes */
+  *e = (aq_plan_entry){.quant_axis = -1};
+  e->action = to == t->dtype && t->quant_type == AQ_KEPT ? AQ_KEEP : AQ_CONVERT;
+  e->dtype = to;
+  e->name = aq_strdup(t->name);
+  e->rule = aq_strdup(t->quant_type != AQ_KEPT  ? "dequantized"
+                      : e->action == AQ_CONVERT ? "--dtype"
+                                                : "as in the source");
+  return e->name == NULL || e->rule == NULL ? aq_fail_memory(err, 256) : AQ_OK;
+}
+
+static aq_status make_plan(const aq_source *source, aq_dtype wanted, aq_plan *plan, aq_error *err) {
+  plan->entries = aq_calloc(source->tensor_count, sizeof *plan->entries);
+  if (plan->entries == NULL) return aq_fail_memory(err, source->tensor_count * sizeof *plan->entries);
+  for (size_t i = 0; i < source->tensor_count; i++) {
+    plan->count = i + 1;
+    AQ_TRY(plan_entry(&source->tensors[i], wanted, &plan->entries[i], err));
+  }
+  return AQ_OK;
+}
+
+static aq_status convert_source(aq_source *source, const char *output, const aq_convert_options *o, aq_report **report,
+                                aq_error *err) {
+  const double started = aq_clock();
+  aq_dtype wanted;
+  AQ_TRY(aq_float_dtype_parse(o->dtype, "keep", &wanted, err));
+  AQ_TRY(aq_source_find_aliases(source, err));
+  aq_plan plan = {NULL, 0};
+  aq_status status = make_plan(source, wanted, &plan, err);
+  if (status == AQ_OK) {
+    const aq_table_job job = {.stage = "convert",
+                              .source = source,
+                              .plan = &plan,
+                              .schema_version = 1,
+                              .output = output,
+                              .table = &o->table,
+                              .run = &o->run};
+    status = aq_table_job_run(&job, err);
+  }
+  if (status == AQ_OK && report != NULL) {
+    const aq_summary summary = {.kind = "convert",
+                                .source = source,
+                                .plan = &plan,
+                                .output = output,
+                                .schema_version = 1,
+                                .seconds = aq_clock() - started};
+    status = aq_summary_report(&summary, report, err);
+  }
+  aq_plan_reset(&plan);
+  return status;
+}
+
+aq_status aq_convert(const char *source_path, const char *output, const aq_convert_options *options, aq_report **report,
+                     aq_error *err) {
+  if (report != NULL) *report = NULL;
+  aq_error_clear(err);
+  aq_convert_options o;
+  aq_convert_options_init(&o);
+  AQ_TRY(aq_options_take(&o, sizeof o, options, err));
+  AQ_TRY(aq_check_paths(source_path, output, err));
+  aq_source *source;
+  aq_source_options source_options;
+  aq_source_options_init(&source_options);
+  source_options.max_memory = o.run.max_memory;
+  AQ_TRY(aq_source_open(source_path, &source_options, &source, err));
+  const aq_status status = convert_source(source, output, &o, report, err);
+  aq_source_close(source);
+  return status;
+}

@@ -1,0 +1,110 @@
+/* info.c - what is inside a source. Reads no weights. */
+#include <string.h>
+
+#include "core/error.h"
+#include "io/source.h"
+#include "ops/common.h"
+#include "ops/ops.h"
+#include "report/report.h"
+
+static aq_status add_tensor(json_t *tensors, const aq_source *source, size_t index, aq_error *err) {
+  const aq_tensor_info *t = &source->tensors[index];
+  AQ_TRY(aq_report_append(tensors, aq_tensor_json(t), err));
+  json_t *object = json_array_get(tensors, json_array_size(tensors) - 1);
+  const bool alias = t->alias_of >= 0;
+  AQ_TRY(aq_report_set(object, "data_bytes", aq_json_count(t->data_bytes), err));
+  AQ_TRY(aq_report_set(object, "stored_bytes", aq_json_count(alias ? 0 : t->stored_bytes), err));
+  AQ_TRY(aq_report_set(object, "bits_per_weight",
+                       aq_json_real(alias ? 0.0 : aq_bits_per_weight(t->stored_bytes, t->num_params)), err));
+  AQ_TRY(aq_report_set(object, "num_scales", aq_json_count(t->num_scales), err));
+  AQ_TRY(aq_report_set(object, "quant_axis", json_integer(t->quant_axis), err));
+  AQ_TRY(aq_report_set(object, "group_size", json_integer(t->group_size), err));
+  return aq_report_set(object, "alias_of", aq_json_string(alias ? source->names[t->alias_of] : NULL), err);
+}
+
+static aq_status add_to(json_t *object, const char *key, uint64_t more, aq_error *err) {
+  return aq_report_set(object, key, aq_json_count(aq_json_get_count(object, key) + more), err);
+}
+
+static aq_status count_tensor(json_t *sums, const aq_tensor_info *t, aq_error *err) {
+  AQ_TRY(add_to(sums, "tensors", 1, err));
+  AQ_TRY(add_to(sums, "params", t->num_params, err));
+  AQ_TRY(add_to(sums, "stored_bytes", t->stored_bytes, err));
+  const double bits = aq_bits_per_weight(aq_json_get_count(sums, "stored_bytes"), aq_json_get_count(sums, "params"));
+  return aq_report_set(sums, "bits_per_weight", aq_json_real(bits), err);
+}
+
+/* The entry of `types` for this way of storing, made when new. */
+static aq_status type_entry(json_t *types, const char *stored_as, json_t **out, aq_error *err) {
+  size_t i;
+  json_array_foreach(types, i, *out) {
+    if (strcmp(aq_json_get_string(*out, "stored_as"), stored_as) == 0) return AQ_OK;
+  }
+  AQ_TRY(aq_report_append(types, json_object(), err));
+  *out = json_array_get(types, json_array_size(types) - 1);
+  return aq_report_set(*out, "stored_as", json_string(stored_as), err);
+}
+
+static aq_status add_tensors(json_t *root, const aq_source *source, aq_error *err) {
+  AQ_TRY(aq_report_set(root, "tensors", json_array(), err));
+  AQ_TRY(aq_report_set(root, "types", json_array(), err));
+  AQ_TRY(aq_report_set(root, "totals", json_object(), err));
+  json_t *tensors = json_object_get(root, "tensors"), *types = json_object_get(root, "types");
+  json_t *totals = json_object_get(root, "totals");
+  uint64_t aliases = 0;
+  for (size_t i = 0; i < source->tensor_count; i++) {
+    const aq_tensor_info *t = &source->tensors[i];
+    AQ_TRY(add_tensor(tensors, source, i, err));
+    if (t->alias_of >= 0) {
+      aliases++;
+      continue;
+    }
+    char stored[AQ_STORED_AS_SIZE];
+    json_t *type = NULL;
+    AQ_TRY(type_entry(types, aq_stored_as(t, stored, sizeof stored), &type, err));
+    AQ_TRY(count_tensor(type, t, err));
+    AQ_TRY(count_tensor(totals, t, err));
+  }
+  return aq_report_set(totals, "aliases", aq_json_count(aliases), err);
+}
+
+static aq_status add_metadata(json_t *root, const aq_source *source, aq_error *err) {
+  AQ_TRY(aq_report_set(root, "metadata", json_array(), err));
+  json_t *metadata = json_object_get(root, "metadata");
+  for (size_t i = 0; i < source->metadata_count; i++) {
+    AQ_TRY(aq_report_append(metadata, json_object(), err));
+    json_t *pair = json_array_get(metadata, i);
+    AQ_TRY(aq_report_set(pair, "key", aq_json_string(aq_source_metadata_key(source, i)), err));
+    AQ_TRY(aq_report_set(pair, "value", aq_json_string(aq_source_metadata_value(source, i)), err));
+  }
+  AQ_TRY(aq_report_set(root, "notes", json_array(), err));
+  json_t *notes = json_object_get(root, "notes");
+  for (size_t i = 0; i < source->note_count; i++) {
+    AQ_TRY(aq_report_append(notes, aq_json_string(source->notes[i]), err));
+  }
+  return AQ_OK;
+}
+
+static aq_status fill_report(json_t *root, const aq_source *source, aq_error *err) {
+  AQ_TRY(aq_report_set(root, "source", aq_source_json(source), err));
+  AQ_TRY(aq_report_set(root, "schema_version", json_integer(source->schema_version), err));
+  AQ_TRY(add_tensors(root, source, err));
+  return add_metadata(root, source, err);
+}
+
+aq_status aq_info(const char *source_path, const aq_run_options *run, aq_report **report, aq_error *err) {
+  if (report != NULL) *report = NULL;
+  aq_error_clear(err);
+  aq_source *source;
+  AQ_TRY(aq_open_for_run(source_path, run, &source, err));
+  aq_report *made = NULL;
+  aq_status status = aq_report_create("info", &made, err);
+  if (status == AQ_OK) status = fill_report(made->root, source, err);
+  aq_source_close(source);
+  if (status == AQ_OK && report != NULL) {
+    *report = made;
+  } else {
+    aq_report_free(made);
+  }
+  return status;
+}

@@ -1,0 +1,180 @@
+/* quantize.c - a source into a V2 table: open, plan, transform, write, report. */
+#include <string.h>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/memory.h"
+#include "core/progress.h"
+#include "ops/common.h"
+#include "ops/summary.h"
+#include "ops/table_job.h"
+#include "report/report.h"
+
+#define PLAN_FILE_LIMIT ((size_t)256 << 20)
+
+void aq_quantize_options_init(aq_quantize_options *options) {
+  *options = (aq_quantize_options){.sizeof_options = sizeof *options};
+}
+
+/* ---- plan files ---- */
+
+static aq_status load_plan(const aq_source *source, const char *path, aq_plan *plan, aq_error *err) {
+  char *text;
+  size_t size;
+  AQ_TRY(aq_file_slurp(path, PLAN_FILE_LIMIT, &text, &size, err));
+  json_error_t where;
+  json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
+  aq_free(text);
+  if (json == NULL) {
+    (void)aq_fail(err, AQ_ERR_FORMAT, "is not a plan: %s (line %d)", where.text, where.line);
+    (void)aq_error_hint(err, AQ_ERR_FORMAT, "Make one with --save-plan");
+    return aq_error_in_file(err, AQ_ERR_FORMAT, path);
+  }
+  const aq_status status = aq_plan_from_json(json, source->tensors, source->tensor_count, plan, err);
+  json_decref(json);
+  return status == AQ_OK ? AQ_OK : aq_error_in_file(err, status, path);
+}
+
+static aq_status save_plan(const aq_source *source, const aq_plan *plan, const aq_quantize_options *o, aq_error *err) {
+  json_t *json;
+  AQ_TRY(aq_plan_to_json(plan, source->tensors, &json, err));
+  char *text = json_dumps(json, JSON_INDENT(1) | JSON_SORT_KEYS);
+  json_decref(json);
+  if (text == NULL) return aq_fail_memory(err, 1024);
+  const aq_status status = aq_file_write_all(o->save_plan_path, o->table.force, text, strlen(text), err);
+  aq_free(text);
+  return status;
+}
+
+/* ---- checks ---- */
+
+static aq_status check_requantize(const aq_source *source, const aq_plan *plan, const aq_quantize_options *o,
+                                  aq_error *err) {
+  for (size_t i = 0; !o->allow_requantize && i < source->tensor_count; i++) {
+    const aq_tensor_info *t = &source->tensors[i];
+    if (t->quant_type == AQ_KEPT || plan->entries[i].action == AQ_KEEP) continue;
+    (void)aq_fail(err, AQ_ERR_REQUANTIZE, "is %s already; quantizing it again adds error to error",
+                  aq_quant_type_name(t->quant_type));
+    (void)aq_error_hint(err, AQ_ERR_REQUANTIZE, "Start from the original model, or use --allow-requantize");
+    (void)aq_error_in_tensor(err, AQ_ERR_REQUANTIZE, t->name);
+    return aq_error_in_file(err, AQ_ERR_REQUANTIZE, source->path);
+  }
+  return AQ_OK;
+}
+
+static aq_status check_strict(const aq_source *source, const aq_plan *plan, aq_error *err) {
+  for (size_t i = 0; i < plan->count; i++) {
+    if (!plan->entries[i].unexpected) continue;
+    (void)aq_fail(err, AQ_ERR_DEGRADED, "was kept (%s), and --strict is set", plan->entries[i].rule);
+    (void)aq_error_hint(err, AQ_ERR_DEGRADED, "Name it with --keep, or give it a type with --tensor");
+    return aq_error_in_tensor(err, AQ_ERR_DEGRADED, source->tensors[i].name);
+  }
+  return AQ_OK;
+}
+
+/* ---- options as they are recorded ---- */
+
+static json_t *string_list(const char *const *items, size_t count) {
+  json_t *list = json_array();
+  for (size_t i = 0; list != NULL && i < count; i++) {
+    if (json_array_append_new(list, json_string(items[i])) != 0) {
+      json_decref(list);
+      return NULL;
+    }
+  }
+  return list;
+}
+
+/* Only what shapes the output: threads and paths are left out, so that they do not change the bytes. */
+static json_t *options_json(const aq_quantize_options *o) {
+  static const char *const symmetry[] = {"default", "symmetric", "asymmetric"};
+  return json_pack("{s:s, s:s*, s:i, s:s, s:s*, s:s, s:b, s:o, s:o, s:b}", "type", o->type != NULL ? o->type : "int8",
+                   "granularity", o->granularity, "group_size", (int)o->group_size, "symmetry", symmetry[o->symmetry],
+                   "method", o->method, "nonfinite", o->nonfinite == AQ_NONFINITE_KEEP ? "keep" : "refuse",
+                   "quantize_1d", o->quantize_1d ? 1 : 0, "tensor_rules",
+                   string_list(o->tensor_rules, o->tensor_rule_count), "keep",
+                   string_list(o->keep_patterns, o->keep_pattern_count), "from_plan", o->plan_path != NULL ? 1 : 0);
+}
+
+/* ---- the operation ---- */
+
+static aq_status check_options(const aq_quantize_options *o, aq_error *err) {
+  AQ_FAIL_IF((unsigned)o->symmetry > AQ_ASYMMETRIC, AQ_ERR_ARGUMENT, "symmetry %d is not known", (int)o->symmetry);
+  AQ_FAIL_IF((unsigned)o->nonfinite > AQ_NONFINITE_KEEP, AQ_ERR_ARGUMENT, "nonfinite %d is not known",
+             (int)o->nonfinite);
+  return AQ_OK;
+}
+
+static aq_status make_plan(aq_source *source, const aq_quantize_options *o, aq_plan *plan, aq_error *err) {
+  AQ_TRY(aq_source_find_aliases(source, err));
+  const aq_status status = o->plan_path != NULL ? load_plan(source, o->plan_path, plan, err)
+                                                : aq_plan_make(source->tensors, source->tensor_count, o, plan, err);
+  if (status != AQ_OK) return status;
+  AQ_TRY(check_requantize(source, plan, o, err));
+  if (o->strict) AQ_TRY(check_strict(source, plan, err));
+  return o->save_plan_path != NULL ? save_plan(source, plan, o, err) : AQ_OK;
+}
+
+typedef struct request {
+  aq_source *source;
+  const char *output;
+  const aq_quantize_options *options;
+  json_t *config;
+  double started;
+} request;
+
+static aq_status carry_out(const request *r, aq_plan *plan, aq_report **report, aq_error *err) {
+  const aq_quantize_options *o = r->options;
+  const aq_table_job job = {.stage = "quantize",
+                            .source = r->source,
+                            .plan = plan,
+                            .schema_version = 2,
+                            .output = r->output,
+                            .table = &o->table,
+                            .run = &o->run,
+                            .nonfinite = o->nonfinite,
+                            .config = r->config};
+  aq_table_estimate estimate = {0, 0};
+  if (o->dry_run) {
+    AQ_TRY(aq_table_job_estimate(&job, &estimate, err));
+  } else {
+    AQ_TRY(aq_table_job_run(&job, err));
+  }
+  if (report == NULL) return o->strict ? check_strict(r->source, plan, err) : AQ_OK;
+  const aq_summary summary = {.kind = "quantize",
+                              .source = r->source,
+                              .plan = plan,
+                              .output = o->dry_run ? NULL : r->output,
+                              .schema_version = 2,
+                              .seconds = aq_clock() - r->started,
+                              .options = r->config,
+                              .memory_bytes = estimate.memory_bytes};
+  AQ_TRY(aq_summary_report(&summary, report, err));
+  return o->strict ? check_strict(r->source, plan, err) : AQ_OK;
+}
+
+aq_status aq_quantize(const char *source_path, const char *output, const aq_quantize_options *options,
+                      aq_report **report, aq_error *err) {
+  if (report != NULL) *report = NULL;
+  aq_error_clear(err);
+  aq_quantize_options o;
+  aq_quantize_options_init(&o);
+  AQ_TRY(aq_options_take(&o, sizeof o, options, err));
+  AQ_TRY(check_options(&o, err));
+  AQ_FAIL_IF(output == NULL && !o.dry_run, AQ_ERR_ARGUMENT, "an output path is needed");
+  if (output != NULL) AQ_TRY(aq_check_paths(source_path, output, err));
+  request r = {.output = output, .options = &o, .started = aq_clock()};
+  aq_source_options source_options;
+  aq_source_options_init(&source_options);
+  source_options.max_memory = o.run.max_memory;
+  AQ_TRY(aq_source_open(source_path, &source_options, &r.source, err));
+  aq_plan plan = {NULL, 0};
+  r.config = options_json(&o);
+  aq_status status = r.config != NULL ? AQ_OK : aq_fail_memory(err, 1024);
+  if (status == AQ_OK) status = make_plan(r.source, &o, &plan, err);
+  if (status == AQ_OK) status = carry_out(&r, &plan, report, err);
+  aq_plan_reset(&plan);
+  json_decref(r.config);
+  aq_source_close(r.source);
+  return status;
+}

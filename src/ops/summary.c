@@ -1,0 +1,152 @@
+/* summary.c - the report of convert and quantize. */
+#include "ops/summary.h"
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "ops/common.h"
+#include "ops/table_job.h"
+#include "report/report.h"
+
+typedef struct totals {
+  uint64_t params, quantized_params, stored_bytes, quantized_bytes;
+  size_t quantized, converted, kept, aliases, unexpected;
+} totals;
+
+static const char *action_name(const aq_summary *s, size_t i) {
+  static const char *const names[] = {[AQ_KEEP] = "kept", [AQ_CONVERT] = "converted", [AQ_QUANTIZE] = "quantized"};
+  return s->source->tensors[i].alias_of >= 0 ? "alias" : names[s->plan->entries[i].action];
+}
+
+static void add_to_totals(totals *sum, const aq_summary *s, size_t i, uint64_t bytes_after) {
+  const aq_tensor_info *t = &s->source->tensors[i];
+  const aq_plan_entry *e = &s->plan->entries[i];
+  if (t->alias_of >= 0) {
+    sum->aliases++;
+    return;
+  }
+  sum->params += t->num_params;
+  sum->stored_bytes += bytes_after;
+  sum->unexpected += e->unexpected ? 1 : 0;
+  switch (e->action) {
+    case AQ_KEEP:
+      sum->kept++;
+      break;
+    case AQ_CONVERT:
+      sum->converted++;
+      break;
+    case AQ_QUANTIZE:
+      sum->quantized++;
+      sum->quantized_params += t->num_params;
+      sum->quantized_bytes += bytes_after;
+      break;
+  }
+}
+
+static aq_status add_tensor(json_t *tensors, totals *sum, const aq_summary *s, const aq_source *output, size_t i,
+                            aq_error *err) {
+  const aq_tensor_info *t = &s->source->tensors[i];
+  const aq_plan_entry *e = &s->plan->entries[i];
+  const bool alias = t->alias_of >= 0;
+  uint64_t after = alias ? 0 : aq_planned_bytes(t, e);
+  if (output != NULL) {
+    const int64_t j = aq_source_find(output, t->name);
+    AQ_FAIL_IF(j < 0, AQ_ERR_INTERNAL, "tensor '%s' did not reach the output", t->name);
+    const aq_tensor_info *o = &output->tensors[j];
+    AQ_FAIL_IF(o->num_params != t->num_params, AQ_ERR_INTERNAL, "tensor '%s' changed its size", t->name);
+    after = alias ? 0 : o->stored_bytes;
+  }
+  add_to_totals(sum, s, i, after);
+  char type[64];
+  json_t *row =
+      json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:s, s:I, s:I}", "name", t->name, "shape", aq_shape_json(t), "dtype",
+                aq_dtype_name(t->dtype), "params", (json_int_t)t->num_params, "action", action_name(s, i), "type",
+                aq_plan_entry_text(e, type, sizeof type), "rule", alias ? "same bytes as another tensor" : e->rule,
+                "bytes_before", (json_int_t)(alias ? 0 : t->data_bytes), "bytes_after", (json_int_t)after);
+  if (row != NULL && alias) {
+    AQ_TRY(aq_report_set(row, "alias_of", json_string(s->source->tensors[t->alias_of].name), err));
+  }
+  if (row == NULL || json_array_append_new(tensors, row) != 0) return aq_fail_memory(err, 512);
+  return AQ_OK;
+}
+
+static double ratio(double a, double b) { return b > 0 ? a / b : 0; }
+
+static json_t *totals_json(const aq_summary *s, const totals *sum, uint64_t output_bytes) {
+  const double params = (double)sum->params, bytes = (double)output_bytes;
+  return json_pack("{s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f}", "tensors",
+                   (json_int_t)s->source->tensor_count, "params", (json_int_t)sum->params, "quantized_tensors",
+                   (json_int_t)sum->quantized, "quantized_params", (json_int_t)sum->quantized_params,
+                   "quantized_percent", 100 * ratio((double)sum->quantized_params, params), "converted_tensors",
+                   (json_int_t)sum->converted, "kept_tensors", (json_int_t)sum->kept, "alias_tensors",
+                   (json_int_t)sum->aliases, "payload_bytes", (json_int_t)sum->stored_bytes, "ratio_to_source_file",
+                   ratio((double)s->source->file_bytes, bytes), "ratio_to_fp32", ratio(4 * params, bytes),
+                   "ratio_to_fp16", ratio(2 * params, bytes), "bits_per_weight",
+                   ratio(8 * (double)sum->quantized_bytes, (double)sum->quantized_params));
+}
+
+static aq_status add_warnings(json_t *warnings, const aq_summary *s, const totals *sum, aq_error *err) {
+  bool ok = true;
+  for (size_t i = 0; i < s->source->note_count; i++) {
+    ok = ok && json_array_append_new(warnings, json_string(s->source->notes[i])) == 0;
+  }
+  if (sum->unexpected > 0) {
+    ok = ok && json_array_append_new(
+                   warnings, json_sprintf("%zu matrices were kept although no rule says so", sum->unexpected)) == 0;
+  }
+  return ok ? AQ_OK : aq_fail_memory(err, 256);
+}
+
+static aq_status fill_in(json_t *root, const aq_summary *s, const aq_source *output, aq_error *err) {
+  totals sum = {0};
+  json_t *tensors = json_array(), *warnings = json_array();
+  aq_status status = tensors == NULL || warnings == NULL ? aq_fail_memory(err, 256) : AQ_OK;
+  for (size_t i = 0; status == AQ_OK && i < s->source->tensor_count; i++) {
+    status = add_tensor(tensors, &sum, s, output, i, err);
+  }
+  if (status == AQ_OK) status = add_warnings(warnings, s, &sum, err);
+  if (status != AQ_OK) {
+    json_decref(tensors);
+    json_decref(warnings);
+    return status;
+  }
+  const uint64_t bytes = output != NULL ? output->file_bytes : sum.stored_bytes;
+  status = aq_report_set(root, "tensors", tensors, err);
+  const aq_status second = aq_report_set(root, "warnings", warnings, err);
+  if (status == AQ_OK) status = second;
+  if (status == AQ_OK) status = aq_report_set(root, "source", aq_source_json(s->source), err);
+  if (status == AQ_OK) status = aq_report_set(root, "totals", totals_json(s, &sum, bytes), err);
+  if (status == AQ_OK) status = aq_report_set(root, "seconds", aq_json_real(s->seconds), err);
+  if (status == AQ_OK && s->options != NULL) status = aq_report_set(root, "options", json_incref(s->options), err);
+  if (status != AQ_OK) return status;
+  if (output == NULL) {
+    AQ_TRY(aq_report_set(root, "output", json_null(), err));
+    return aq_report_set(root, "estimate",
+                         json_pack("{s:I, s:I}", "file_bytes_at_most", (json_int_t)sum.stored_bytes, "memory_bytes",
+                                   (json_int_t)s->memory_bytes),
+                         err);
+  }
+  return aq_report_set(root, "output",
+                       json_pack("{s:s, s:I, s:i}", "path", s->output, "file_bytes", (json_int_t)bytes,
+                                 "schema_version", s->schema_version),
+                       err);
+}
+
+aq_status aq_summary_report(const aq_summary *summary, aq_report **out, aq_error *err) {
+  *out = NULL;
+  aq_source *output = NULL;
+  aq_report *report = NULL;
+  aq_status status = summary->output != NULL ? aq_source_open(summary->output, NULL, &output, err) : AQ_OK;
+  if (status == AQ_OK && output != NULL && output->tensor_count != summary->source->tensor_count) {
+    status = aq_fail(err, AQ_ERR_INTERNAL, "the output has %zu tensors, the source %zu", output->tensor_count,
+                     summary->source->tensor_count);
+  }
+  if (status == AQ_OK) status = aq_report_create(summary->kind, &report, err);
+  if (status == AQ_OK) status = fill_in(report->root, summary, output, err);
+  aq_source_close(output);
+  if (status != AQ_OK) {
+    aq_report_free(report);
+    return status;
+  }
+  *out = report;
+  return AQ_OK;
+}

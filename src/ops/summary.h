@@ -1,0 +1,25 @@
+/* summary.h - the report of convert and quantize: what every tensor became, why, and what it saved. */
+#ifndef AQ_OPS_SUMMARY_H
+#define AQ_OPS_SUMMARY_H
+
+#include <jansson.h>
+
+#include "arrowquant.h"
+#include "io/source.h"
+#include "quant/plan.h"
+
+typedef struct aq_summary {
+  const char *kind; /* "convert" or "quantize" */
+  const aq_source *source;
+  const aq_plan *plan;
+  const char *output; /* NULL: a dry run, sizes are planned ones */
+  int schema_version;
+  double seconds;
+  json_t *options;       /* borrowed; may be NULL */
+  uint64_t memory_bytes; /* dry run: planned working memory */
+} aq_summary;
+
+/* Opens the output again (so it is known to be readable) and makes the report. */
+AQ_MUST_CHECK aq_status aq_summary_report(const aq_summary *summary, aq_report **out, aq_error *err);
+
+#endif

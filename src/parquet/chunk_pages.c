@@ -1,0 +1,136 @@
+/* chunk_pages.c - the list of a chunk's pages.
+ *
+ * Nothing in a file says how many pages a chunk has, so the list is made by reading a header, skipping its body, and so
+ * on until the chunk's values are all there. Page indexes, where a file has them, are not needed for that. */
+#include "parquet/chunk_pages.h"
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "parquet/format.h"
+#include "parquet/frames.h"
+
+uint64_t aq_pq_page_bytes(const aq_pq_page *page) {
+  return page->body_offset - page->header_offset + page->header.stored_size;
+}
+
+bool aq_pq_page_is_stored_plain(const aq_pq_place *place, const aq_pq_page *page) {
+  return place->chunk->codec == AQ_PQ_UNCOMPRESSED ||
+         (page->header.type == AQ_PQ_PAGE_DATA_V2 && !page->header.is_compressed);
+}
+
+static aq_status read_page(const aq_pq_place *place, uint64_t at, aq_pq_page *page, aq_error *err) {
+  size_t used = 0;
+  const uint64_t left = place->chunk->end - at;
+  AQ_TRY(aq_pq_page_header_read(place->reader->file.map + at, (size_t)left, &page->header, &used, err));
+  page->header_offset = at;
+  page->body_offset = at + used;
+  page->frames = NULL;
+  page->is_verified = !page->header.has_crc;
+  AQ_FAIL_IF(page->header.stored_size > left - used, AQ_ERR_FORMAT,
+             "a page claims %lu bytes where its column chunk has %llu left", (unsigned long)page->header.stored_size,
+             (unsigned long long)(left - used));
+  return AQ_OK;
+}
+
+static aq_status add_page(aq_pq_pages *pages, size_t *capacity, const aq_pq_page *page, aq_error *err) {
+  if (pages->count == *capacity) {
+    const size_t wanted = *capacity == 0 ? 4 : *capacity * 2;
+    aq_pq_page *bigger = aq_realloc_array(pages->data, wanted, sizeof *bigger);
+    if (bigger == NULL) return aq_fail_memory(err, wanted * sizeof *bigger);
+    pages->data = bigger;
+    *capacity = wanted;
+  }
+  pages->data[pages->count++] = *page;
+  return AQ_OK;
+}
+
+static aq_status take_page(const aq_pq_place *place, aq_pq_pages *pages, size_t *capacity, aq_pq_page *page,
+                           uint64_t *values, aq_error *err) {
+  const aq_pq_page_header *h = &page->header;
+  const bool is_flat = place->schema->kind != AQ_PQ_OTHER && place->schema->max_rep == 0;
+  if (h->type == AQ_PQ_PAGE_DICTIONARY) {
+    AQ_FAIL_IF(pages->has_dictionary || pages->count > 0, AQ_ERR_FORMAT,
+               "a column chunk has a second dictionary page, or one after its data");
+    pages->has_dictionary = true;
+    pages->dictionary = *page;
+  } else if (h->type == AQ_PQ_PAGE_DATA || h->type == AQ_PQ_PAGE_DATA_V2) {
+    AQ_FAIL_IF(h->values > place->chunk->values - *values, AQ_ERR_FORMAT,
+               "the pages of a column chunk hold more than its %llu values", (unsigned long long)place->chunk->values);
+    AQ_FAIL_IF(h->type == AQ_PQ_PAGE_DATA_V2 && is_flat && h->rows != h->values, AQ_ERR_FORMAT,
+               "a page of a flat column has %lu values in %lu rows", (unsigned long)h->values, (unsigned long)h->rows);
+    page->first_value = *values;
+    *values += h->values;
+    return add_page(pages, capacity, page, err);
+  } else {
+    AQ_FAIL_IF(h->type != AQ_PQ_PAGE_INDEX, AQ_ERR_UNSUPPORTED, "a page of the unknown type %d", (int)h->type);
+  }
+  return AQ_OK;
+}
+
+static aq_status walk(const aq_pq_place *place, aq_pq_pages *pages, aq_error *err) {
+  size_t capacity = 0;
+  uint64_t at = place->chunk->start, values = 0;
+  while (values < place->chunk->values) {
+    aq_pq_page page = {.first_value = 0};
+    AQ_FAIL_IF(at >= place->chunk->end, AQ_ERR_FORMAT, "a column chunk ends after %llu of its %llu values",
+               (unsigned long long)values, (unsigned long long)place->chunk->values);
+    aq_status status = read_page(place, at, &page, err);
+    if (status == AQ_OK) status = take_page(place, pages, &capacity, &page, &values, err);
+    if (status == AQ_OK) status = aq_pq_afford(place->reader, capacity * sizeof page, err);
+    if (status != AQ_OK) return aq_error_at(err, status, (int64_t)at);
+    at = page.body_offset + page.header.stored_size;
+  }
+  return AQ_OK;
+}
+
+static aq_status check_values(const aq_pq_place *place, aq_error *err) {
+  const uint64_t rows = place->reader->footer.groups[place->group].rows, values = place->chunk->values;
+  const bool known = place->schema->kind != AQ_PQ_OTHER;
+  AQ_FAIL_IF(known && (place->schema->max_rep == 0 ? values != rows : values < rows), AQ_ERR_FORMAT,
+             "column '%.100s' has %llu values for %llu rows", place->schema->name, (unsigned long long)values,
+             (unsigned long long)rows);
+  return AQ_OK;
+}
+
+static aq_status make_pages(const aq_pq_place *place, aq_pq_pages **out, aq_error *err) {
+  AQ_TRY(check_values(place, err));
+  aq_pq_pages *pages = aq_calloc(1, sizeof *pages);
+  if (pages == NULL) return aq_fail_memory(err, sizeof *pages);
+  const aq_status status = walk(place, pages, err);
+  if (status != AQ_OK) {
+    aq_pq_pages_free(pages);
+    return status;
+  }
+  *out = pages;
+  return AQ_OK;
+}
+
+aq_status aq_pq_pages_get(const aq_pq_place *place, aq_pq_pages **out, aq_error *err) {
+  aq_pq_reader *reader = place->reader;
+  aq_pq_pages **kept = &reader->pages[place->group * reader->footer.leaf_count + place->leaf];
+  aq_status status = AQ_OK;
+  pthread_mutex_lock(&reader->lock);
+  if (*kept == NULL) status = make_pages(place, kept, err);
+  *out = *kept;
+  pthread_mutex_unlock(&reader->lock);
+  return status;
+}
+
+void aq_pq_pages_free(aq_pq_pages *pages) {
+  if (pages == NULL) return;
+  for (size_t i = 0; i < pages->count; i++) aq_pq_frames_free(pages->data[i].frames);
+  aq_free(pages->data);
+  aq_free(pages);
+}
+
+aq_pq_page *aq_pq_pages_find(const aq_pq_pages *pages, uint64_t value) {
+  size_t low = 0, high = pages->count;
+  while (high - low > 1) {
+    const size_t middle = low + (high - low) / 2;
+    if (pages->data[middle].first_value <= value)
+      low = middle;
+    else
+      high = middle;
+  }
+  return &pages->data[low];
+}

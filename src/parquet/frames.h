@@ -1,0 +1,29 @@
+/* frames.h - the zstd frames of a page, so that a piece of a large value costs a piece of the page. */
+#ifndef AQ_PARQUET_FRAMES_H
+#define AQ_PARQUET_FRAMES_H
+
+#include "parquet/value_find.h"
+
+typedef struct aq_pq_frame {
+  uint64_t file_offset;
+  uint64_t plain_start; /* in the page's decompressed bytes */
+  uint32_t stored_size, plain_size;
+} aq_pq_frame;
+
+typedef struct aq_pq_frames {
+  bool is_usable; /* else the page has to be decompressed whole */
+  aq_pq_head head;
+  aq_pq_frame *frames;
+  size_t count;
+} aq_pq_frames;
+
+/* The frames of a page, found on first use by reading it through once (checking its CRC on the way), and kept with it.
+ * Any thread. */
+AQ_MUST_CHECK aq_status aq_pq_frames_get(const aq_pq_spot *spot, const aq_pq_frames **out, aq_error *err);
+void aq_pq_frames_free(aq_pq_frames *frames); /* NULL is fine */
+
+/* Decompressed bytes [start, start + size) of the page. */
+AQ_MUST_CHECK aq_status aq_pq_frames_read(const aq_pq_spot *spot, const aq_pq_frames *frames, uint64_t start,
+                                          size_t size, uint8_t *out, aq_error *err);
+
+#endif

@@ -1,0 +1,62 @@
+/* plan.h - what every tensor of a source becomes, and by which rule. Made from options, or read from JSON. */
+#ifndef AQ_QUANT_PLAN_H
+#define AQ_QUANT_PLAN_H
+
+#include <jansson.h>
+
+#include "arrowquant.h"
+#include "quant/scheme.h"
+
+typedef enum aq_action { AQ_KEEP = 0, AQ_CONVERT, AQ_QUANTIZE } aq_action;
+
+typedef struct aq_plan_entry {
+  char *name; /* owned */
+  aq_action action;
+  aq_dtype dtype;       /* AQ_CONVERT: to what */
+  aq_scheme scheme;     /* AQ_QUANTIZE */
+  int32_t quant_axis;   /* AQ_QUANTIZE: -1 or 0 */
+  int32_t group_size;   /* AQ_QUANTIZE: 0 or n */
+  uint64_t span_length; /* AQ_QUANTIZE: elements that share a scale (num_params for axis -1) */
+  char *rule;           /* owned; why, in words: "default int8", "1-D tensor", "--keep 'lm_head*'", "plan" */
+  bool kept_by_default; /* AQ_KEEP although no rule of the caller says so */
+  bool unexpected;      /* kept_by_default and a floating-point matrix of 1024 values or more: what `strict` refuses */
+} aq_plan_entry;
+
+typedef struct aq_plan {
+  aq_plan_entry *entries; /* one a tensor, in the tensors' order */
+  size_t count;
+} aq_plan;
+
+/* From options (type, granularity, ..., tensor_rules, keep_patterns): defaults first, then tensor rules in order, then
+ * keep patterns. By default floating-point tensors of rank >= 2 with 1024 values or more are quantized (quantize_1d:
+ * all but scalars). A rule takes what it names exactly; of what a glob or regex matches, the tensors that are
+ * quantized by default, or, when there is none among them, all floating-point ones. A pattern without a tensor is
+ * AQ_ERR_NO_MATCH naming the nearest tensor names; a value that is not allowed is AQ_ERR_ARGUMENT naming the option,
+ * the value and what is allowed. Granularity "channel" on rank >= 3 with a last axis of at least 32 means one scale a
+ * row of the last axis (groups of that length), so that fused experts get scales of their own; with a shorter last axis
+ * (convolutions) one a slice of axis 0. Aliases get the entry of the tensor that they share bytes with. */
+AQ_MUST_CHECK aq_status aq_plan_make(const aq_tensor_info *tensors, size_t count, const aq_quantize_options *options,
+                                     aq_plan *plan, aq_error *err);
+
+/* Gives every alias the entry of its owner, under its own name. */
+AQ_MUST_CHECK aq_status aq_plan_share_aliases(const aq_tensor_info *tensors, size_t count, aq_plan *plan,
+                                              aq_error *err);
+
+/* Whether the values of a tensor can be quantized or converted: float64, float32, float16, bfloat16. */
+bool aq_plan_is_quantizable(const aq_tensor_info *tensor);
+
+/* JSON: {"arrowquant_plan": 1, "tensors": [{"name", "shape", "action", "type", "per", "group_size", "symmetric",
+ * "method", "rule"}]}. Reading checks that it names exactly the given tensors with their shapes. */
+AQ_MUST_CHECK aq_status aq_plan_to_json(const aq_plan *plan, const aq_tensor_info *tensors, json_t **out,
+                                        aq_error *err);
+AQ_MUST_CHECK aq_status aq_plan_from_json(const json_t *json, const aq_tensor_info *tensors, size_t count,
+                                          aq_plan *plan, aq_error *err);
+void aq_plan_reset(aq_plan *plan);
+
+/* "int4", "fp16", "kept". Static storage. */
+const char *aq_plan_entry_type(const aq_plan_entry *entry);
+
+/* "int4 g64 asym mse", "int8 per channel sym minmax", "fp16", "kept". Into out; returns out. */
+const char *aq_plan_entry_text(const aq_plan_entry *entry, char *out, size_t size);
+
+#endif

@@ -1,0 +1,41 @@
+/* plan_entry.c - a plan's entries: releasing them, and saying in words what they are. */
+#include <stdio.h>
+
+#include "core/memory.h"
+#include "quant/plan.h"
+#include "quant/spec.h"
+
+void aq_plan_reset(aq_plan *plan) {
+  for (size_t i = 0; i < plan->count; i++) {
+    aq_free(plan->entries[i].name);
+    aq_free(plan->entries[i].rule);
+  }
+  aq_free(plan->entries);
+  *plan = (aq_plan){NULL, 0};
+}
+
+static const char *converted_name(aq_dtype dtype) {
+  return dtype == AQ_F16 ? "fp16" : dtype == AQ_BF16 ? "bf16" : "fp32";
+}
+
+const char *aq_plan_entry_type(const aq_plan_entry *entry) {
+  if (entry->action == AQ_KEEP) return "kept";
+  return entry->action == AQ_CONVERT ? converted_name(entry->dtype) : aq_quant_type_name(entry->scheme.type);
+}
+
+const char *aq_plan_entry_text(const aq_plan_entry *entry, char *out, size_t size) {
+  const char *type = aq_plan_entry_type(entry);
+  if (entry->action != AQ_QUANTIZE) {
+    (void)snprintf(out, size, "%s", type);
+    return out;
+  }
+  char per[32];
+  if (entry->group_size > 0) {
+    (void)snprintf(per, sizeof per, "g%d", (int)entry->group_size);
+  } else {
+    (void)snprintf(per, sizeof per, "per %s", entry->quant_axis < 0 ? "tensor" : "channel");
+  }
+  (void)snprintf(out, size, "%s %s %s %s", type, per, entry->scheme.symmetric ? "sym" : "asym",
+                 aq_method_name(entry->scheme.method));
+  return out;
+}

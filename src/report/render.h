@@ -1,0 +1,29 @@
+/* render.h - the renderers of the kinds of report. Each appends to out what a person reads. */
+#ifndef AQ_REPORT_RENDER_H
+#define AQ_REPORT_RENDER_H
+
+#include "report/report.h"
+
+aq_status aq_render_convert_text(const json_t *root, aq_buffer *out, aq_error *err);  /* render_convert.c */
+aq_status aq_render_quantize_text(const json_t *root, aq_buffer *out, aq_error *err); /* render_convert.c */
+aq_status aq_render_export_text(const json_t *root, aq_buffer *out, aq_error *err);   /* render_convert.c */
+aq_status aq_render_info_text(const json_t *root, aq_buffer *out, aq_error *err);
+aq_status aq_render_verify_text(const json_t *root, aq_buffer *out, aq_error *err);
+aq_status aq_render_compare_text(const json_t *root, aq_buffer *out, aq_error *err);
+aq_status aq_render_validate_text(const json_t *root, aq_buffer *out, aq_error *err);
+aq_status aq_render_validate_markdown(const json_t *root, aq_buffer *out, aq_error *err); /* validate_markdown.c */
+
+/* "[30522, 384]" from a JSON array of integers; "[]" for a scalar. Into out; returns out. */
+const char *aq_shape_of_json(const json_t *shape, char *out, size_t size);
+
+/* Numbers of an object as words. Into out, AQ_WORD_SIZE bytes; returns out. */
+const char *aq_word_bytes(const json_t *object, const char *key, char *out);
+const char *aq_word_count(const json_t *object, const char *key, char *out);
+const char *aq_word_seconds(const json_t *object, const char *key, char *out);
+const char *aq_word_fixed(const json_t *object, const char *key, int decimals, char *out);
+const char *aq_word_cosine(const json_t *object, const char *key, char *out);
+
+/* Lines "warning: ..." of root["warnings"]. */
+aq_status aq_render_warnings(const json_t *root, aq_buffer *out, aq_error *err);
+
+#endif

@@ -1,0 +1,155 @@
+"""An installed tree serves a user: pkg-config, CMake, C and C++, the example of the header, the symbols that show."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = pathlib.Path(__file__).resolve().parent
+BUILD = pathlib.Path(os.environ.get("AQ_BUILD", ROOT / "build" / "release"))
+
+sys.path.insert(0, str(ROOT / "tests" / "interop"))
+from conftest import dequantize, read_pyarrow, small_model, write_safetensors  # noqa: E402
+
+FRAME = """
+#include <arrowquant.h>
+#include <stdio.h>
+#include <stdlib.h>
+static int fail(const aq_error *err) { fprintf(stderr, "%s\\n", err->message); return 1; }
+int main(void) {
+EXAMPLE
+  if (st != AQ_OK) return fail(&err);
+  printf("%.9g %.9g\\n", (double)values[0], (double)values[1]);
+  free(values);
+  return 0;
+}
+"""
+
+
+def call(*command, **options):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, **options)
+    assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory):
+    prefix = tmp_path_factory.mktemp("installed")
+    call("cmake", "--install", BUILD, "--prefix", prefix)
+    return prefix
+
+
+@pytest.fixture(scope="module")
+def libdir(prefix):
+    return next(prefix.rglob("libarrowquant.so")).parent
+
+
+@pytest.fixture(scope="module")
+def pkg_config(libdir):
+    env = {**os.environ, "PKG_CONFIG_PATH": str(libdir / "pkgconfig")}
+    return lambda *options: call("pkg-config", *options, "arrowquant", env=env).split()
+
+
+@pytest.fixture(scope="module")
+def models(prefix, tmp_path_factory):
+    """A folder with model.safetensors, and the V2 table that the installed command makes of it."""
+    folder = tmp_path_factory.mktemp("models")
+    write_safetensors(folder / "model.safetensors", small_model())
+    call(prefix / "bin" / "arrowquant", "quantize", folder / "model.safetensors", "-o", folder / "table.parquet",
+         "--type", "int4")
+    return folder
+
+
+def run_linked(program, libdir, *args, **options):
+    return call(program, *args, env={**os.environ, "LD_LIBRARY_PATH": str(libdir)}, **options)
+
+
+def expected_lines(table):
+    """What tensors.c prints, from pyarrow and numpy."""
+    rows = {row["layer_name"]: row for row in read_pyarrow(table)}
+    return {name: float(dequantize(row)[0]) for name, row in rows.items() if row["quant_type"] == "int4"}
+
+
+def check_printed(text, table):
+    found = dict(re.findall(r"^(\S+) int4 (\S+)$", text, flags=re.M))
+    for name, value in expected_lines(table).items():
+        assert float(found[name]) == pytest.approx(value, rel=1e-8), name
+
+
+def test_installed_tree_has_everything(prefix, libdir):
+    version = re.search(r'AQ_VERSION_STRING "([0-9.]+)"', (ROOT / "include" / "arrowquant.h").read_text())[1]
+    assert (prefix / "include" / "arrowquant.h").read_bytes() == (ROOT / "include" / "arrowquant.h").read_bytes()
+    assert (libdir / f"libarrowquant.so.{version}").is_file()
+    assert (libdir / f"libarrowquant.so.{version.split('.')[0]}").is_symlink()
+    assert (libdir / "libarrowquant.a").is_file()
+    assert (libdir / "cmake" / "arrowquant" / "arrowquantConfig.cmake").is_file()
+    assert (prefix / "share" / "man" / "man1" / "arrowquant.1").is_file()
+    assert version in call(prefix / "bin" / "arrowquant", "--version")
+
+
+def test_pkg_config_names_the_version_and_the_private_libraries(pkg_config, libdir):
+    assert pkg_config("--modversion") == [re.search(r"VERSION_STRING \"(.*)\"", (
+        ROOT / "include" / "arrowquant.h").read_text())[1]]
+    assert "-larrowquant" in pkg_config("--libs") and "-lzstd" not in pkg_config("--libs")
+    assert {"-lzstd", "-lsnappy", "-ljansson"} <= set(pkg_config("--static", "--libs"))
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_example_of_the_header_builds_and_reads_a_v2_file(models, pkg_config, libdir, tmp_path, compiler):
+    text = (ROOT / "include" / "arrowquant.h").read_text()
+    example = "\n".join(line[3:] for line in text[:text.index("Ownership:")].splitlines()
+                        if line.startswith(" *     "))
+    (tmp_path / "example.c").write_text(FRAME.replace("EXAMPLE", example))
+    call(compiler, "-std=c11", "-Wall", "-Wextra", "-Werror", tmp_path / "example.c", "-o", tmp_path / "example",
+         *pkg_config("--cflags", "--libs"))
+    shutil.copy(models / "model.safetensors", tmp_path)
+    printed = run_linked(tmp_path / "example", libdir, cwd=tmp_path)
+    row = read_pyarrow(tmp_path / "model.parquet")[0]
+    assert row["quant_type"] == "int4"
+    assert [float(x) for x in printed.split()] == pytest.approx(dequantize(row)[:2], rel=1e-8)
+
+
+def test_static_library_links_with_what_pkg_config_names(models, pkg_config, libdir, tmp_path):
+    libraries = [str(libdir / "libarrowquant.a") if word == "-larrowquant" else word
+                 for word in pkg_config("--static", "--libs")]
+    call("gcc", "-std=c11", HERE / "tensors.c", "-o", tmp_path / "tensors", *pkg_config("--cflags"), *libraries)
+    check_printed(call(tmp_path / "tensors", models / "table.parquet"), models / "table.parquet")
+    assert "libarrowquant" not in call("ldd", tmp_path / "tensors")
+
+
+@pytest.mark.parametrize("kind", ["shared", "static"])
+def test_cmake_package_serves_a_program(models, prefix, libdir, tmp_path, kind):
+    call("cmake", "-S", HERE / "consumer", "-B", tmp_path, f"-DCMAKE_PREFIX_PATH={prefix}")
+    call("cmake", "--build", tmp_path, "--target", f"{kind}_consumer")
+    check_printed(run_linked(tmp_path / f"{kind}_consumer", libdir, models / "table.parquet"),
+                  models / "table.parquet")
+
+
+@pytest.mark.parametrize("command", [
+    ["gcc", "-std=c11", "-x", "c", "-pedantic-errors"], ["clang", "-std=c11", "-x", "c", "-pedantic-errors"],
+    ["gcc", "-std=c17", "-x", "c"], ["g++", "-std=c++11", "-x", "c++", "-pedantic-errors"],
+    ["g++", "-std=c++20", "-x", "c++"], ["clang++", "-std=c++17", "-x", "c++"]], ids=" ".join)
+def test_header_compiles_alone(prefix, tmp_path, command):
+    (tmp_path / "alone").write_text('#include "arrowquant.h"\nint main() { return aq_version() == 0; }\n')
+    call(*command, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I", prefix / "include", tmp_path / "alone")
+
+
+def test_shared_library_shows_the_declared_functions_and_no_others(libdir):
+    call(ROOT / "scripts" / "check-symbols", libdir / "libarrowquant.so", libdir / "libarrowquant.a")
+
+
+def test_check_symbols_finds_a_foreign_symbol(tmp_path):
+    (tmp_path / "x.c").write_text("int helper(void) { return 1; }\n")
+    call("gcc", "-shared", "-fPIC", tmp_path / "x.c", "-o", tmp_path / "libx.so")
+    done = subprocess.run([ROOT / "scripts" / "check-symbols", tmp_path / "libx.so"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "helper is exported" in done.stderr and "aq_version is declared" in done.stderr
+
+
+def test_install_honours_destdir(tmp_path):
+    call("cmake", "--install", BUILD, "--prefix", "/usr/local", env={**os.environ, "DESTDIR": str(tmp_path)})
+    assert (tmp_path / "usr" / "local" / "bin" / "arrowquant").is_file()

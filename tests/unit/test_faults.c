@@ -1,0 +1,172 @@
+/* test_faults.c - every allocation of a job fails once: the status says so, nothing leaks, no file is left behind. */
+#include "check.h"
+
+#include <stdatomic.h>
+
+#include "core/file.h"
+#include "core/memory.h"
+
+static atomic_long alive, countdown;
+
+static void *faulty_reallocate(void *ctx, void *ptr, size_t size) {
+  (void)ctx;
+  if (atomic_fetch_sub(&countdown, 1) <= 1) return NULL; /* from then on, all fail */
+  void *p = realloc(ptr, size);
+  if (ptr == NULL && p != NULL) (void)atomic_fetch_add(&alive, 1);
+  return p;
+}
+
+static void faulty_release(void *ctx, void *ptr) {
+  (void)ctx;
+  (void)atomic_fetch_sub(&alive, 1);
+  free(ptr);
+}
+
+static char *folder, model[600], table[600], output[600], partial[620];
+
+/* Two matrices, a vector, a scalar and tied weights. */
+static void write_model(void) {
+  aq_error err;
+  char header[1024];
+  static float values[3 * 64 * 64 + 64 + 2];
+  for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+    values[i] = (float)((int)(i * 7919 % 2003) - 1001) / 997;
+  memcpy(values + 2 * 64 * 64, values, 64 * 64 * sizeof(float));
+  const int length = snprintf(header, sizeof header,
+                              "{\"a\":{\"dtype\":\"F32\",\"shape\":[64,64],\"data_offsets\":[0,16384]},"
+                              "\"b\":{\"dtype\":\"F32\",\"shape\":[64,64],\"data_offsets\":[16384,32768]},"
+                              "\"c\":{\"dtype\":\"F32\",\"shape\":[64,64],\"data_offsets\":[32768,49152]},"
+                              "\"d\":{\"dtype\":\"F32\",\"shape\":[64],\"data_offsets\":[49152,49408]},"
+                              "\"e\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[49408,49416]}}");
+  static uint8_t file[8 + sizeof header + sizeof values];
+  const uint64_t header_length = (uint64_t)length;
+  memcpy(file, &header_length, 8);
+  memcpy(file + 8, header, (size_t)length);
+  memcpy(file + 8 + length, values, 49416);
+  assert_ok(aq_file_write_all(model, false, file, 8 + (size_t)length + 49416, &err));
+}
+
+static int set_up(void **state) {
+  (void)state;
+  folder = make_folder();
+  (void)snprintf(model, sizeof model, "%s/model.safetensors", folder);
+  (void)snprintf(table, sizeof table, "%s/table.parquet", folder);
+  (void)snprintf(output, sizeof output, "%s/out.parquet", folder);
+  (void)snprintf(partial, sizeof partial, "%s.partial", output);
+  write_model();
+  aq_error err;
+  if (aq_quantize(model, table, NULL, NULL, &err) != AQ_OK) {
+    (void)fprintf(stderr, "quantize: %s: %s\n", err.file, err.message);
+    return 1;
+  }
+  return 0;
+}
+
+static int tear_down(void **state) {
+  (void)state;
+  drop_folder(folder);
+  return 0;
+}
+
+typedef aq_status (*job_fn)(aq_error *err);
+
+static aq_status job_quantize(aq_error *err) {
+  aq_quantize_options o;
+  aq_quantize_options_init(&o);
+  static const char *const keep[] = {"b*"}, *const rules[] = {"re:^a=int2,group=32"};
+  o.type = "int4";
+  o.run.threads = 2;
+  o.keep_patterns = keep;
+  o.keep_pattern_count = 1;
+  o.tensor_rules = rules;
+  o.tensor_rule_count = 1;
+  aq_report *report;
+  const aq_status status = aq_quantize(model, output, &o, &report, err);
+  aq_report_free(report);
+  return status;
+}
+
+static aq_status job_convert(aq_error *err) {
+  aq_report *report;
+  char *text = NULL;
+  aq_status status = aq_convert(model, output, NULL, &report, err);
+  if (status == AQ_OK) status = aq_report_render(report, AQ_REPORT_TEXT, &text, err);
+  aq_free(text);
+  aq_report_free(report);
+  return status;
+}
+
+static aq_status job_read_table(aq_error *err) {
+  aq_source *source;
+  aq_status status = aq_source_open(table, NULL, &source, err);
+  for (size_t i = 0; status == AQ_OK && i < aq_source_tensor_count(source); i++) {
+    static float values[64 * 64];
+    aq_tensor tensor;
+    status = aq_source_load(source, i, &tensor, err);
+    if (status == AQ_OK) aq_tensor_release(&tensor);
+    if (status == AQ_OK) {
+      status = aq_source_read_f32(source, i, 0, aq_source_tensor(source, i)->num_params, values, err);
+    }
+  }
+  aq_source_close(source);
+  return status;
+}
+
+static aq_status job_compare(aq_error *err) {
+  aq_report *report;
+  const aq_status status = aq_compare(model, table, NULL, &report, err);
+  aq_report_free(report);
+  return status;
+}
+
+static aq_status job_verify(aq_error *err) {
+  aq_verify_options o;
+  aq_verify_options_init(&o);
+  o.deep = true;
+  aq_report *report;
+  const aq_status status = aq_verify(table, &o, &report, err);
+  aq_report_free(report);
+  return status;
+}
+
+static aq_status job_export(aq_error *err) { return aq_export(table, output, NULL, NULL, err); }
+
+static void run_until_success(job_fn job, const char *name) {
+  const aq_allocator faulty = {faulty_reallocate, faulty_release, NULL};
+  aq_status status = AQ_ERR_MEMORY;
+  long n = 0;
+  while (status != AQ_OK) {
+    aq_error err;
+    if (++n > 20000) fail_msg("%s: still failing after %ld allocations", name, n);
+    aq_set_allocator(&faulty);
+    atomic_store(&alive, 0);
+    atomic_store(&countdown, n);
+    status = job(&err);
+    aq_set_allocator(NULL);
+    if (atomic_load(&alive) != 0) fail_msg("%s, fault %ld: %ld blocks leaked", name, n, atomic_load(&alive));
+    if (status != AQ_OK && status != AQ_ERR_MEMORY) {
+      fail_msg("%s, fault %ld: status %s: %s", name, n, aq_status_name(status), err.message);
+    }
+    if (status != AQ_OK && (aq_path_exists(output) || aq_path_exists(partial))) {
+      fail_msg("%s, fault %ld: an output was left behind", name, n);
+    }
+    (void)unlink(output);
+  }
+  assert_true(n > 3);
+}
+
+static void quantize_survives_every_fault(void **state) { (void)state, run_until_success(job_quantize, "quantize"); }
+static void convert_survives_every_fault(void **state) { (void)state, run_until_success(job_convert, "convert"); }
+static void reading_survives_every_fault(void **state) { (void)state, run_until_success(job_read_table, "read"); }
+static void compare_survives_every_fault(void **state) { (void)state, run_until_success(job_compare, "compare"); }
+static void verify_survives_every_fault(void **state) { (void)state, run_until_success(job_verify, "verify"); }
+static void export_survives_every_fault(void **state) { (void)state, run_until_success(job_export, "export"); }
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(quantize_survives_every_fault), cmocka_unit_test(convert_survives_every_fault),
+      cmocka_unit_test(reading_survives_every_fault),  cmocka_unit_test(compare_survives_every_fault),
+      cmocka_unit_test(verify_survives_every_fault),   cmocka_unit_test(export_survives_every_fault),
+  };
+  return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,194 @@
+/* test_folder.c - from paths and model names to files, and words for files that cannot be read. */
+#include "check.h"
+#include "temp_folder.h"
+
+#include "io/folder.h"
+#include "io/listing.h"
+
+static aq_error err;
+
+static void resolves(const char *path, const char *end) {
+  char *file = NULL;
+  const aq_status status = aq_folder_resolve(path, &file, &err);
+  if (status != AQ_OK) print_error("%s\n", err.message);
+  assert_int_equal(status, AQ_OK);
+  if (!aq_ends_with(file, end)) fail_msg("'%s' does not end with '%s'", file, end);
+  aq_free(file);
+}
+
+static void fails(const char *path, aq_status status, const char *words, const char *hint) {
+  char *file = (char *)&err;
+  assert_int_equal(aq_folder_resolve(path, &file, &err), status);
+  assert_null(file);
+  if (strstr(err.message, words) == NULL) fail_msg("'%s' is not in '%s'", words, err.message);
+  if (strstr(err.hint, hint) == NULL) fail_msg("'%s' is not in '%s'", hint, err.hint);
+}
+
+static void folder_canonical_name_is_taken(void **state) {
+  (void)state;
+  temp_mkdir("one");
+  (void)temp_write_text("one/model.safetensors", "x");
+  (void)temp_write_text("one/adapter.safetensors", "x");
+  (void)temp_write_text("one/model.parquet", "x");
+  (void)temp_write_text("one/pytorch_model.bin", "x");
+  resolves(temp_path("one"), "/one/model.safetensors");
+  resolves(temp_path("one/"), "/one/model.safetensors");
+  resolves(temp_path("one/adapter.safetensors"), "/one/adapter.safetensors");
+  (void)temp_write_text("one/model.safetensors.index.json", "{}");
+  fails(temp_path("one"), AQ_ERR_ARGUMENT, "both model.safetensors.index.json and model.safetensors", "Name the one");
+}
+
+static void folder_index_is_taken_before_shards(void **state) {
+  (void)state;
+  temp_mkdir("idx");
+  (void)temp_write_text("idx/unet-1.safetensors", "x");
+  (void)temp_write_text("idx/unet-2.safetensors", "x");
+  (void)temp_write_text("idx/unet.safetensors.index.json", "{}");
+  resolves(temp_path("idx"), "/idx/unet.safetensors.index.json");
+  (void)temp_write_text("idx/model.safetensors.index.json", "{}");
+  resolves(temp_path("idx"), "/idx/model.safetensors.index.json");
+}
+
+static void folder_single_other_file_is_taken(void **state) {
+  (void)state;
+  temp_mkdir("st");
+  (void)temp_write_text("st/weights.safetensors", "x");
+  (void)temp_write_text("st/config.json", "{}");
+  resolves(temp_path("st"), "/st/weights.safetensors");
+  temp_mkdir("pq");
+  (void)temp_write_text("pq/w.parquet", "x");
+  (void)temp_write_text("pq/old.gguf", "x");
+  resolves(temp_path("pq"), "/pq/w.parquet");
+}
+
+static void folder_several_candidates_lists_them(void **state) {
+  (void)state;
+  temp_mkdir("many");
+  (void)temp_write_text("many/b.safetensors", "x");
+  (void)temp_write_text("many/a.parquet", "x");
+  fails(temp_path("many"), AQ_ERR_ARGUMENT, "several models: a.parquet, b.safetensors", "Name the file");
+  for (char name[] = "many/c0.parquet"; name[6] <= '9'; name[6]++) (void)temp_write_text(name, "x");
+  fails(temp_path("many"), AQ_ERR_ARGUMENT, "c3.parquet and 6 more", "Name the file");
+}
+
+static void folder_with_other_formats_only_says_what_to_do(void **state) {
+  (void)state;
+  temp_mkdir("pt");
+  fails(temp_path("pt"), AQ_ERR_NOT_FOUND, "holds no model", "");
+  (void)temp_write_text("pt/pytorch_model.bin", "x");
+  fails(temp_path("pt"), AQ_ERR_UNSUPPORTED, "pytorch_model.bin (a PyTorch file", "safe_serialization");
+  temp_mkdir("gg");
+  (void)temp_write_text("gg/model-q4.gguf", "x");
+  fails(temp_path("gg"), AQ_ERR_UNSUPPORTED, "model-q4.gguf (a GGUF file)", "original safetensors");
+}
+
+static void make_cached_model(const char *base) {
+  char path[128];
+  static const char *const folders[] = {"", "/refs", "/snapshots", "/snapshots/c0ffee", "/snapshots/old", "/blobs"};
+  for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+    (void)snprintf(path, sizeof path, "%s%s", base, folders[i]);
+    temp_mkdir(path);
+  }
+  (void)snprintf(path, sizeof path, "%s/refs/main", base);
+  (void)temp_write_text(path, "c0ffee\n");
+  (void)snprintf(path, sizeof path, "%s/blobs/11", base);
+  (void)temp_write_text(path, "x");
+  (void)snprintf(path, sizeof path, "%s/snapshots/c0ffee/model.safetensors", base);
+  assert_int_equal(symlink("../../blobs/11", temp_path(path)), 0);
+}
+
+static void hub_repository_folder_is_followed(void **state) {
+  (void)state;
+  make_cached_model("models--o--repo");
+  resolves(temp_path("models--o--repo"), "/models--o--repo/snapshots/c0ffee/model.safetensors");
+  (void)temp_write_text("models--o--repo/refs/main", "../../x");
+  fails(temp_path("models--o--repo"), AQ_ERR_FORMAT, "does not hold the name of a commit", "");
+  (void)temp_write_text("models--o--repo/refs/main", "gone");
+  fails(temp_path("models--o--repo"), AQ_ERR_NOT_FOUND, "commit gone", "Download");
+  assert_int_equal(unlink(temp_path("models--o--repo/refs/main")), 0);
+  fails(temp_path("models--o--repo"), AQ_ERR_ARGUMENT, "several snapshots and no refs/main: c0ffee, old", "Name");
+  assert_int_equal(rmdir(temp_path("models--o--repo/snapshots/old")), 0);
+  resolves(temp_path("models--o--repo"), "/snapshots/c0ffee/model.safetensors");
+}
+
+static void hub_name_is_looked_up_in_the_cache_that_is_set(void **state) {
+  (void)state;
+  temp_mkdir("cache");
+  temp_mkdir("cache/hub");
+  temp_mkdir("cache/huggingface");
+  temp_mkdir("cache/huggingface/hub");
+  make_cached_model("cache/models--Org--M.1");
+  make_cached_model("cache/hub/models--bare");
+  make_cached_model("cache/huggingface/hub/models--x--y");
+  (void)setenv("HF_HUB_CACHE", temp_path("cache"), 1);
+  resolves("Org/M.1", "cache/models--Org--M.1/snapshots/c0ffee/model.safetensors");
+  fails("bare", AQ_ERR_NOT_FOUND, "does not exist", "cache/models--bare");
+  (void)setenv("HF_HUB_CACHE", "", 1);
+  (void)setenv("HF_HOME", temp_path("cache"), 1);
+  resolves("bare", "cache/hub/models--bare/snapshots/c0ffee/model.safetensors");
+  (void)unsetenv("HF_HOME");
+  (void)setenv("XDG_CACHE_HOME", temp_path("cache"), 1);
+  resolves("x/y", "cache/huggingface/hub/models--x--y/snapshots/c0ffee/model.safetensors");
+  (void)unsetenv("XDG_CACHE_HOME");
+  (void)setenv("HOME", temp_folder, 1);
+  fails("x/y", AQ_ERR_NOT_FOUND, "does not exist", ".cache/huggingface/hub/models--x--y");
+}
+
+static void path_missing_says_what_was_tried(void **state) {
+  (void)state;
+  fails("/nowhere/at/all", AQ_ERR_NOT_FOUND, "does not exist", "ORG/NAME");
+  fails("model.safetensors", AQ_ERR_NOT_FOUND, "does not exist", "Check the path");
+  fails("a/b/c", AQ_ERR_NOT_FOUND, "does not exist", "Check the path");
+  fails("../x", AQ_ERR_NOT_FOUND, "does not exist", "Check the path");
+}
+
+static void file_of_another_format_is_named(void **state) {
+  (void)state;
+  static const struct {
+    const char *bytes;
+    size_t size;
+    aq_status status;
+    const char *words;
+  } cases[] = {
+      {"", 0, AQ_ERR_FORMAT, "is empty"},
+      {"PK\x03\x04....", 8, AQ_ERR_UNSUPPORTED, "PyTorch"},
+      {"\x80\x02}q", 4, AQ_ERR_UNSUPPORTED, "pickle"},
+      {"GGUF\x03", 5, AQ_ERR_UNSUPPORTED, "GGUF"},
+      {"version https://git-lfs.github.com/spec/v1\n", 43, AQ_ERR_FORMAT, "Git LFS pointer"},
+      {"<!DOCTYPE html><html>", 21, AQ_ERR_FORMAT, "web page"},
+      {"hello", 5, AQ_ERR_FORMAT, "neither a safetensors file"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    aq_source *source = NULL;
+    const char *path = temp_write("file.safetensors", cases[i].bytes, cases[i].size);
+    assert_int_equal(aq_source_open(path, NULL, &source, &err), cases[i].status);
+    if (strstr(err.message, cases[i].words) == NULL) fail_msg("'%s' is not in '%s'", cases[i].words, err.message);
+    assert_true(aq_ends_with(err.file, "/file.safetensors"));
+  }
+}
+
+static void argument_wrong_is_refused(void **state) {
+  (void)state;
+  aq_source *source = NULL;
+  assert_int_equal(aq_source_open("", NULL, &source, &err), AQ_ERR_ARGUMENT);
+  assert_int_equal(aq_source_open(NULL, NULL, &source, &err), AQ_ERR_ARGUMENT);
+  const aq_source_options options = {0};
+  assert_int_equal(aq_source_open("x", &options, &source, &err), AQ_ERR_ARGUMENT);
+  aq_source_close(NULL);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(folder_canonical_name_is_taken),
+      cmocka_unit_test(folder_index_is_taken_before_shards),
+      cmocka_unit_test(folder_single_other_file_is_taken),
+      cmocka_unit_test(folder_several_candidates_lists_them),
+      cmocka_unit_test(folder_with_other_formats_only_says_what_to_do),
+      cmocka_unit_test(hub_repository_folder_is_followed),
+      cmocka_unit_test(hub_name_is_looked_up_in_the_cache_that_is_set),
+      cmocka_unit_test(path_missing_says_what_was_tried),
+      cmocka_unit_test(file_of_another_format_is_named),
+      cmocka_unit_test(argument_wrong_is_refused),
+  };
+  return cmocka_run_group_tests(tests, temp_setup, temp_teardown);
+}

@@ -1,0 +1,510 @@
+/* test_parquet_write.c - the writing half of parquet/: byte-exact small parts, codec choice, streamed values, failures.
+ * That other programs read whole files is for tests/interop/test_written_tables.py. */
+#include <sys/stat.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "check.h"
+#include "core/bytes.h"
+#include "core/memory.h"
+#include "core/pool.h"
+#include "parquet/compress.h"
+#include "parquet/format.h"
+#include "parquet/level_write.h"
+#include "parquet/page_write.h"
+#include "parquet/parquet.h"
+#include "parquet/thrift_write.h"
+
+#define assert_bytes(buffer, ...)                                      \
+  do {                                                                 \
+    static const uint8_t expected_bytes[] = {__VA_ARGS__};             \
+    assert_int_equal((buffer).size, sizeof expected_bytes);            \
+    assert_memory_equal((buffer).data, expected_bytes, (buffer).size); \
+    aq_buffer_reset(&(buffer));                                        \
+  } while (0)
+
+static char *folder, path[600], partial[620];
+
+static int set_up(void **state) {
+  (void)state;
+  folder = make_folder();
+  (void)snprintf(path, sizeof path, "%s/out.parquet", folder);
+  (void)snprintf(partial, sizeof partial, "%s.partial", path);
+  return 0;
+}
+
+static int tear_down(void **state) {
+  (void)state;
+  drop_folder(folder);
+  return 0;
+}
+
+static bool exists(const char *name) {
+  struct stat info;
+  return stat(name, &info) == 0;
+}
+
+static uint8_t *read_file(size_t *size) {
+  char *bytes;
+  aq_error err;
+  assert_ok(aq_file_slurp(path, (size_t)1 << 30, &bytes, size, &err));
+  return (uint8_t *)bytes;
+}
+
+/* The same numbers everywhere (SplitMix64). */
+static uint64_t mix(uint64_t i) {
+  i += UINT64_C(0x9E3779B97F4A7C15);
+  i = (i ^ i >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+  i = (i ^ i >> 27) * UINT64_C(0x94D049BB133111EB);
+  return i ^ i >> 31;
+}
+
+static uint8_t noise_at(uint64_t i) { return (uint8_t)mix(i); }
+
+/* Sums of small numbers, bell-shaped as the codes of weights are. */
+static uint8_t code_at(uint64_t i) {
+  const uint64_t r = mix(i);
+  return (uint8_t)((r & 31) + (r >> 8 & 31) + (r >> 16 & 31) + (r >> 24 & 31));
+}
+
+/* ---- Thrift ---- */
+
+static void thrift_fields_have_the_bytes_of_the_specification(void **state) {
+  (void)state;
+  aq_error err;
+  aq_thrift_out out;
+  aq_thrift_out_begin(&out, &err);
+  aq_thrift_put_i32(&out, 1, 1);
+  aq_thrift_put_i64(&out, 3, -300);
+  aq_thrift_put_i16(&out, 40, 2); /* too far for a difference */
+  aq_thrift_put_string(&out, 41, "ab");
+  aq_thrift_put_struct_begin(&out, 42);
+  aq_thrift_put_i32(&out, 1, INT32_MIN);
+  aq_thrift_put_struct_end(&out);
+  aq_thrift_put_i32(&out, 43, 0);
+  assert_ok(aq_thrift_out_end(&out));
+  assert_bytes(out.bytes, 0x15, 2, 0x26, 0xD7, 4, 0x04, 80, 4, 0x18, 2, 'a', 'b', 0x1C, 0x15, 0xFF, 0xFF, 0xFF, 0xFF,
+               15, 0, 0x15, 0, 0);
+}
+
+static void thrift_lists_count_short_and_long(void **state) {
+  (void)state;
+  aq_error err;
+  aq_thrift_out out;
+  aq_thrift_out_begin(&out, &err);
+  aq_thrift_put_list(&out, 1, AQ_TH_I32, 2);
+  aq_thrift_put_element_i32(&out, 5);
+  aq_thrift_put_element_i32(&out, -1);
+  aq_thrift_put_list(&out, 2, AQ_TH_BINARY, 15);
+  for (int i = 0; i < 15; i++) aq_thrift_put_element_string(&out, "");
+  assert_ok(aq_thrift_out_end(&out));
+  assert_bytes(out.bytes, 0x19, 0x25, 10, 1, 0x19, 0xF8, 15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+}
+
+static void thrift_nesting_too_deep_fails(void **state) {
+  (void)state;
+  aq_error err;
+  aq_thrift_out out;
+  aq_thrift_out_begin(&out, &err);
+  for (int i = 0; i < AQ_THRIFT_OUT_DEPTH; i++) aq_thrift_put_struct_begin(&out, 1);
+  assert_int_equal(aq_thrift_out_end(&out), AQ_ERR_INTERNAL);
+  assert_null(out.bytes.data);
+}
+
+/* ---- levels ---- */
+
+static void levels_all_equal_are_one_run(void **state) {
+  (void)state;
+  aq_error err;
+  uint8_t levels[1000];
+  memset(levels, 1, sizeof levels);
+  aq_buffer out = {NULL, 0, 0};
+  assert_ok(aq_levels_append(levels, sizeof levels, 1, &out, &err));
+  assert_bytes(out, 3, 0, 0, 0, 0xD0, 0x0F, 1); /* varint(2000), value */
+}
+
+static void levels_that_alternate_are_packed(void **state) {
+  (void)state;
+  aq_error err;
+  static const uint8_t bits[] = {0, 1, 0, 1, 0, 1, 0, 1, 1, 0, 1}, wide[] = {3, 1, 3, 0, 3, 1, 3, 1, 3};
+  aq_buffer out = {NULL, 0, 0};
+  assert_ok(aq_levels_append(bits, sizeof bits, 1, &out, &err));
+  assert_bytes(out, 3, 0, 0, 0, 5, 0xAA, 0x05);
+  assert_ok(aq_levels_append(wide, sizeof wide, 2, &out, &err));
+  assert_bytes(out, 5, 0, 0, 0, 5, 0x37, 0x77, 0x03, 0x00);
+}
+
+/* ---- codecs ---- */
+
+static void codec_text_in_any_case_parses(void **state) {
+  static const struct {
+    const char *text;
+    aq_pq_codec_choice codec;
+    int level;
+  } cases[] = {{"auto", AQ_PQ_CODEC_AUTO, AQ_ZSTD_OWN_SETTINGS},
+               {"None", AQ_PQ_CODEC_NONE, AQ_ZSTD_OWN_SETTINGS},
+               {"ZSTD", AQ_PQ_CODEC_ZSTD, AQ_ZSTD_OWN_SETTINGS},
+               {"zstd:1", AQ_PQ_CODEC_ZSTD, 1},
+               {"Zstd:22", AQ_PQ_CODEC_ZSTD, 22},
+               {"lz4", AQ_PQ_CODEC_LZ4_RAW, AQ_ZSTD_OWN_SETTINGS},
+               {"snappy", AQ_PQ_CODEC_SNAPPY, AQ_ZSTD_OWN_SETTINGS}};
+  (void)state;
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    aq_pq_codec_choice codec;
+    int level;
+    aq_error err;
+    assert_ok(aq_pq_codec_parse(cases[i].text, &codec, &level, &err));
+    assert_int_equal(codec, cases[i].codec);
+    assert_int_equal(level, cases[i].level);
+  }
+}
+
+static void codec_text_unknown_is_refused_with_the_choices(void **state) {
+  static const char *const texts[] = {"",        "gzip",  "zstd:", "zstd:0", "zstd:23",         "zstd:-1",
+                                      "zstd:3x", "zstd3", "lz4:1", "autos",  "zstd:99999999999"};
+  (void)state;
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    aq_pq_codec_choice codec;
+    int level;
+    aq_error err;
+    if (aq_pq_codec_parse(texts[i], &codec, &level, &err) != AQ_ERR_ARGUMENT) fail_msg("'%s' was taken", texts[i]);
+    assert_non_null(strstr(err.hint, "snappy"));
+  }
+}
+
+static size_t zstd_size(int level, const uint8_t *bytes, size_t size) {
+  aq_compressor compressor = {NULL, NULL, NULL};
+  aq_buffer out = {NULL, 0, 0};
+  aq_error err;
+  assert_ok(aq_compress(&compressor, AQ_PQ_ZSTD, level, bytes, size, &out, &err));
+  assert_int_equal(ZSTD_getFrameContentSize(out.data, out.size), size);
+  const size_t packed = out.size;
+  aq_buffer_reset(&out);
+  aq_compressor_reset(&compressor);
+  return packed;
+}
+
+static void own_zstd_settings_come_near_level_19(void **state) {
+  (void)state;
+  const size_t size = AQ_PQ_BLOCK / 4;
+  uint8_t *codes = malloc(size), *scales = malloc(size);
+  for (size_t i = 0; i < size; i++) {
+    codes[i] = code_at(i);
+    /* FP32 near 1 with seven bits of mantissa */
+    scales[i] = i % 4 == 3 ? 0x3F : i % 4 == 2 ? (uint8_t)(code_at(i) | 0x80) : 0;
+  }
+  assert_true((double)zstd_size(AQ_ZSTD_OWN_SETTINGS, codes, size) < 1.002 * (double)zstd_size(19, codes, size));
+  assert_true((double)zstd_size(AQ_ZSTD_OWN_SETTINGS, scales, size) < 1.10 * (double)zstd_size(19, scales, size));
+  free(codes);
+  free(scales);
+}
+
+static void percent_saved_is_exact_at_the_limit(void **state) {
+  (void)state;
+  assert_true(aq_saves_percent(100, 97, 3));
+  assert_false(aq_saves_percent(100, 98, 3));
+  assert_false(aq_saves_percent(100, 101, 3));
+  assert_false(aq_saves_percent(0, 0, 3));
+}
+
+static void page_past_two_gigabytes_is_refused(void **state) {
+  (void)state;
+  aq_error err;
+  aq_buffer out = {NULL, 0, 0};
+  assert_ok(aq_page_header(1, INT32_MAX, INT32_MAX, 0, &out, &err));
+  assert_int_equal(aq_page_header(1, INT32_MAX, (uint64_t)INT32_MAX + 1, 0, &out, &err), AQ_ERR_ARGUMENT);
+  assert_int_equal(aq_page_header(1, (uint64_t)INT32_MAX + 1, 1, 0, &out, &err), AQ_ERR_ARGUMENT);
+  aq_buffer_reset(&out);
+}
+
+/* ---- files ---- */
+
+static const aq_pq_column_def columns[] = {
+    {"name", AQ_PQ_STRING, false}, {"shape", AQ_PQ_LIST_INT32, false}, {"data", AQ_PQ_BINARY, true}};
+
+static aq_pq_writer *open_writer(aq_pool *pool, const char *codec) {
+  aq_pq_writer_options options = {.pool = pool, .force = true, .created_by = "test"};
+  aq_pq_writer *writer;
+  aq_error err;
+  assert_ok(aq_pq_codec_parse(codec, &options.codec, &options.codec_level, &err));
+  assert_ok(aq_pq_writer_create(path, columns, 3, &options, &writer, &err));
+  return writer;
+}
+
+struct value {
+  uint64_t size;
+  uint8_t (*at)(uint64_t i);
+  uint64_t fail_at; /* offset of the block that cannot be filled */
+};
+
+static aq_status fill(void *ctx, uint64_t offset, size_t size, uint8_t *out, uint32_t worker, aq_error *err) {
+  const struct value *value = ctx;
+  (void)worker;
+  assert_int_equal(offset % AQ_PQ_BLOCK, 0);
+  assert_true(size == AQ_PQ_BLOCK || offset + size == value->size);
+  if (offset == value->fail_at) {
+    err->code = AQ_ERR_CORRUPT;
+    return AQ_ERR_CORRUPT;
+  }
+  for (size_t i = 0; i < size; i++) out[i] = value->at(offset + i);
+  return AQ_OK;
+}
+
+static aq_status add_streamed(aq_pq_writer *writer, struct value *value, aq_error *err) {
+  static const int32_t shape[] = {1, 2};
+  const aq_pq_cell cells[] = {{.bytes = "w", .size = 1},
+                              {.list = shape, .list_length = 2},
+                              {.fill = fill, .fill_ctx = value, .size = value->size}};
+  return aq_pq_writer_add(writer, cells, err);
+}
+
+static aq_status add_taken(aq_pq_writer *writer, const struct value *value, aq_error *err) {
+  aq_buffer bytes = {NULL, 0, 0};
+  aq_status status = aq_buffer_reserve(&bytes, (size_t)value->size, err);
+  if (status != AQ_OK) return status;
+  for (; bytes.size < value->size; bytes.size++) bytes.data[bytes.size] = value->at(bytes.size);
+  const aq_pq_cell cells[] = {{.bytes = "w", .size = 1}, {.list_length = 0}, {.take = &bytes}};
+  status = aq_pq_writer_add(writer, cells, err);
+  if (status == AQ_OK) assert_null(bytes.data);
+  aq_buffer_reset(&bytes);
+  return status;
+}
+
+/* Block k of a value is one zstd frame, behind one for levels and length. */
+static void check_frames(const uint8_t *file, size_t size, const struct value *value) {
+  uint8_t head[16], *block = malloc(AQ_PQ_BLOCK);
+  size_t at = 4;
+  /* The first frame that unpacks to levels and a length of this size. */
+  for (; at + 32 < size; at++) {
+    if (aq_load_u32(file + at) == ZSTD_MAGICNUMBER &&
+        ZSTD_decompress(head, sizeof head, file + at, ZSTD_findFrameCompressedSize(file + at, size - at)) == 10 &&
+        aq_load_u32(head + 6) == value->size) {
+      break;
+    }
+  }
+  static const uint8_t levels[] = {2, 0, 0, 0, 2, 1};
+  assert_memory_equal(head, levels, sizeof levels);
+  for (uint64_t offset = 0; offset < value->size; offset += AQ_PQ_BLOCK) {
+    at += ZSTD_findFrameCompressedSize(file + at, size - at);
+    const size_t n = (size_t)(value->size - offset < AQ_PQ_BLOCK ? value->size - offset : AQ_PQ_BLOCK);
+    assert_int_equal(ZSTD_getFrameContentSize(file + at, size - at), n);
+    assert_int_equal(ZSTD_decompress(block, AQ_PQ_BLOCK, file + at, ZSTD_findFrameCompressedSize(file + at, size - at)),
+                     n);
+    for (size_t i = 0; i < n; i++) {
+      if (block[i] != value->at(offset + i)) fail_msg("byte %zu of the block at %llu", i, (unsigned long long)offset);
+    }
+  }
+  free(block);
+}
+
+static void large_values_have_a_frame_a_block(void **state) {
+  (void)state;
+  for (int streamed = 0; streamed < 2; streamed++) {
+    aq_error err;
+    struct value value = {3 * AQ_PQ_BLOCK + 5, code_at, UINT64_MAX};
+    aq_pq_writer *writer = open_writer(NULL, "auto");
+    assert_ok(streamed ? add_streamed(writer, &value, &err) : add_taken(writer, &value, &err));
+    uint64_t file_bytes;
+    assert_ok(aq_pq_writer_commit(writer, &file_bytes, &err));
+    size_t size;
+    uint8_t *file = read_file(&size);
+    assert_int_equal(size, file_bytes);
+    assert_true(size < value.size);
+    check_frames(file, size, &value);
+    aq_free(file);
+  }
+}
+
+static void uncompressed_values_lie_aligned(void **state) {
+  (void)state;
+  for (int streamed = 0; streamed < 2; streamed++) {
+    aq_error err;
+    struct value value = {AQ_PQ_BLOCK + 5, noise_at, UINT64_MAX};
+    aq_pq_writer *writer = open_writer(NULL, "auto");
+    assert_ok(streamed ? add_streamed(writer, &value, &err) : add_taken(writer, &value, &err));
+    assert_ok(aq_pq_writer_commit(writer, NULL, &err));
+    size_t size, found = 0;
+    uint8_t *file = read_file(&size);
+    for (size_t at = 0; at + value.size < size && found == 0; at += 64) {
+      size_t i = 0;
+      while (i < value.size && file[at + i] == noise_at(i)) i++;
+      if (i == value.size) found = at;
+    }
+    assert_true(found > 0);
+    aq_free(file);
+  }
+}
+
+static void file_is_the_same_at_any_thread_count(void **state) {
+  (void)state;
+  uint8_t *first = NULL;
+  size_t first_size = 0;
+  for (uint32_t threads = 0; threads <= 5; threads++) {
+    aq_error err;
+    aq_pool *pool = NULL; /* none at all the first time */
+    if (threads > 0) assert_ok(aq_pool_create(threads, &pool, &err));
+    struct value value = {6 * AQ_PQ_BLOCK + 7, code_at, UINT64_MAX}, small = {5000, code_at, UINT64_MAX};
+    aq_pq_writer *writer = open_writer(pool, "auto");
+    for (int i = 0; i < 20; i++) assert_ok(add_taken(writer, &small, &err));
+    assert_ok(add_taken(writer, &value, &err));
+    assert_ok(add_streamed(writer, &value, &err));
+    assert_ok(aq_pq_writer_commit(writer, NULL, &err));
+    aq_pool_free(pool);
+    size_t size;
+    uint8_t *file = read_file(&size);
+    if (first == NULL) {
+      first = file;
+      first_size = size;
+      continue;
+    }
+    assert_int_equal(size, first_size);
+    assert_memory_equal(file, first, size);
+    aq_free(file);
+  }
+  aq_free(first);
+}
+
+static void fill_that_fails_leaves_no_file(void **state) {
+  (void)state;
+  static const char *const codecs[] = {"auto", "none", "lz4"};
+  for (size_t i = 0; i < 3; i++) {
+    aq_error err;
+    aq_pool *pool;
+    assert_ok(aq_pool_create(2, &pool, &err));
+    struct value value = {9 * AQ_PQ_BLOCK, code_at, 7 * AQ_PQ_BLOCK};
+    aq_pq_writer *writer = open_writer(pool, codecs[i]);
+    (void)remove(path);
+    assert_true(exists(partial));
+    assert_int_equal(add_streamed(writer, &value, &err), AQ_ERR_CORRUPT);
+    /* What follows must not make a file of it. */
+    value.fail_at = UINT64_MAX;
+    assert_int_equal(add_streamed(writer, &value, &err), AQ_ERR_INTERNAL);
+    assert_int_equal(aq_pq_writer_commit(writer, NULL, &err), AQ_ERR_INTERNAL);
+    assert_false(exists(path));
+    assert_false(exists(partial));
+    aq_pool_free(pool);
+  }
+}
+
+static void cells_that_do_not_fit_are_refused(void **state) {
+  (void)state;
+  const aq_pq_column_def one_int[] = {{"n", AQ_PQ_INT32, false}};
+  const aq_pq_writer_options options = {.codec = AQ_PQ_CODEC_NONE, .force = true};
+  aq_pq_writer *writer;
+  aq_error err;
+  assert_ok(aq_pq_writer_create(path, one_int, 1, &options, &writer, &err));
+  assert_int_equal(aq_pq_writer_add(writer, &(aq_pq_cell){.integer = (int64_t)INT32_MAX + 1}, &err), AQ_ERR_ARGUMENT);
+  aq_pq_writer_abort(writer);
+  struct value value = {AQ_PQ_MAX_VALUE + 1, code_at, UINT64_MAX};
+  writer = open_writer(NULL, "none");
+  assert_int_equal(add_streamed(writer, &value, &err), AQ_ERR_ARGUMENT);
+  aq_pq_writer_abort(writer);
+  value.size = AQ_PQ_MAX_VALUE; /* more than lz4 takes; must fail before anything is filled */
+  writer = open_writer(NULL, "lz4");
+  assert_int_equal(add_streamed(writer, &value, &err), AQ_ERR_ARGUMENT);
+  assert_non_null(strstr(err.hint, "zstd"));
+  aq_pq_writer_abort(writer);
+  const aq_pq_column_def text_blob[] = {{"s", AQ_PQ_STRING, true}};
+  assert_int_equal(aq_pq_writer_create(path, text_blob, 1, &options, &writer, &err), AQ_ERR_ARGUMENT);
+  assert_null(writer);
+}
+
+static void metadata_set_twice_keeps_the_last(void **state) {
+  (void)state;
+  aq_error err;
+  aq_pq_writer *writer = open_writer(NULL, "none");
+  for (int i = 0; i < 40; i++) {
+    char key[16];
+    (void)snprintf(key, sizeof key, "key%d", i % 20);
+    assert_ok(aq_pq_writer_metadata(writer, key, i < 20 ? "old" : "new", &err));
+  }
+  assert_ok(aq_pq_writer_commit(writer, NULL, &err));
+  size_t size, old = 0, new = 0;
+  uint8_t *file = read_file(&size);
+  for (size_t i = 0; i + 3 < size; i++) {
+    old += memcmp(file + i, "old", 3) == 0;
+    new += memcmp(file + i, "new", 3) == 0;
+  }
+  assert_int_equal(old, 0);
+  assert_int_equal(new, 20);
+  aq_free(file);
+}
+
+/* ---- no memory ---- */
+
+static long alive, countdown;
+
+static void *faulty_reallocate(void *ctx, void *ptr, size_t size) {
+  (void)ctx;
+  if (--countdown <= 0) return NULL; /* from then on, all fail */
+  void *p = realloc(ptr, size);
+  if (ptr == NULL && p != NULL) alive++;
+  return p;
+}
+
+static void faulty_release(void *ctx, void *ptr) {
+  (void)ctx;
+  alive--;
+  free(ptr);
+}
+
+static aq_status write_some(const char *codec, aq_error *err) {
+  aq_pq_writer_options options = {.force = true, .created_by = "test", .row_group_bytes = 3000};
+  aq_pq_writer *writer = NULL;
+  aq_status status = aq_pq_codec_parse(codec, &options.codec, &options.codec_level, err);
+  if (status == AQ_OK) status = aq_pq_writer_create(path, columns, 3, &options, &writer, err);
+  struct value small = {1000, code_at, UINT64_MAX}, large = {AQ_PQ_BLOCK + 9, code_at, UINT64_MAX};
+  for (int i = 0; i < 5 && status == AQ_OK; i++) status = add_taken(writer, &small, err);
+  if (status == AQ_OK) status = add_streamed(writer, &large, err);
+  if (status == AQ_OK) status = aq_pq_writer_metadata(writer, "k", "v", err);
+  if (status == AQ_OK) return aq_pq_writer_commit(writer, NULL, err);
+  aq_pq_writer_abort(writer);
+  return status;
+}
+
+static void every_allocation_that_fails_leaves_nothing(void **state) {
+  static const char *const codecs[] = {"auto", "lz4"};
+  static const aq_allocator faulty = {faulty_reallocate, faulty_release, NULL};
+  (void)state;
+  for (size_t c = 0; c < 2; c++) {
+    aq_set_allocator(&faulty);
+    aq_status status = AQ_ERR_MEMORY;
+    long n = 1;
+    for (; n < 1000 && status != AQ_OK; n++) {
+      aq_error err;
+      countdown = n;
+      alive = 0;
+      (void)remove(path);
+      status = write_some(codecs[c], &err);
+      if (status != AQ_OK && status != AQ_ERR_MEMORY) fail_msg("allocation %ld: %s", n, err.message);
+      if (alive != 0) fail_msg("allocation %ld: %ld blocks leaked", n, alive);
+      if (exists(partial) || exists(path) != (status == AQ_OK)) fail_msg("allocation %ld: a file was left", n);
+    }
+    aq_set_allocator(NULL);
+    assert_int_equal(status, AQ_OK);
+    assert_true(n > 30);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(thrift_fields_have_the_bytes_of_the_specification),
+      cmocka_unit_test(thrift_lists_count_short_and_long),
+      cmocka_unit_test(thrift_nesting_too_deep_fails),
+      cmocka_unit_test(levels_all_equal_are_one_run),
+      cmocka_unit_test(levels_that_alternate_are_packed),
+      cmocka_unit_test(codec_text_in_any_case_parses),
+      cmocka_unit_test(codec_text_unknown_is_refused_with_the_choices),
+      cmocka_unit_test(own_zstd_settings_come_near_level_19),
+      cmocka_unit_test(percent_saved_is_exact_at_the_limit),
+      cmocka_unit_test(page_past_two_gigabytes_is_refused),
+      cmocka_unit_test(large_values_have_a_frame_a_block),
+      cmocka_unit_test(uncompressed_values_lie_aligned),
+      cmocka_unit_test(file_is_the_same_at_any_thread_count),
+      cmocka_unit_test(fill_that_fails_leaves_no_file),
+      cmocka_unit_test(cells_that_do_not_fit_are_refused),
+      cmocka_unit_test(metadata_set_twice_keeps_the_last),
+      cmocka_unit_test(every_allocation_that_fails_leaves_nothing),
+  };
+  return cmocka_run_group_tests(tests, set_up, tear_down);
+}
