@@ -18,7 +18,7 @@
 
 struct aq_outfile {
   int fd;
-  char *path, *partial;
+  char *path, *partial, *folder;
   uint64_t flushed; /* bytes in the file */
   uint8_t *buffer;  /* the bytes after them */
   size_t buffered;
@@ -27,6 +27,7 @@ struct aq_outfile {
 static void outfile_free(aq_outfile *out) {
   if (out->fd >= 0) (void)close(out->fd);
   aq_free(out->buffer);
+  aq_free(out->folder);
   aq_free(out->partial);
   aq_free(out->path);
   aq_free(out);
@@ -89,9 +90,12 @@ aq_status aq_outfile_create(const char *path, bool force, aq_outfile **result, a
   out->fd = -1;
   out->path = aq_strdup(path);
   out->partial = aq_format("%s.partial", path);
+  out->folder = aq_path_parent(path);
   out->buffer = aq_malloc(WRITE_BUFFER);
   aq_status status = AQ_OK;
-  if (out->path == NULL || out->partial == NULL || out->buffer == NULL) status = aq_fail_memory(err, WRITE_BUFFER);
+  if (out->path == NULL || out->partial == NULL || out->folder == NULL || out->buffer == NULL) {
+    status = aq_fail_memory(err, WRITE_BUFFER);
+  }
   for (bool retry = true; status == AQ_OK && retry;) status = open_partial(out, &retry, err);
   if (status != AQ_OK) {
     outfile_free(out);
@@ -142,17 +146,12 @@ aq_status aq_outfile_write_at(aq_outfile *out, uint64_t offset, const void *byte
 
 uint64_t aq_outfile_offset(const aq_outfile *out) { return out->flushed + out->buffered; }
 
-static aq_status sync_folder(const aq_outfile *out, aq_error *err) {
-  char *folder = aq_path_parent(out->path);
-  if (folder == NULL) return aq_fail_memory(err, strlen(out->path));
-  const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  /* Some file systems cannot sync a folder; the file itself is safe by then. */
-  if (fd >= 0) {
-    (void)fsync(fd);
-    (void)close(fd);
-  }
-  aq_free(folder);
-  return AQ_OK;
+/* Some file systems cannot sync a folder; the file itself is safe by then. */
+static void sync_folder(const aq_outfile *out) {
+  const int fd = open(out->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  (void)fsync(fd);
+  (void)close(fd);
 }
 
 aq_status aq_outfile_commit(aq_outfile *out, aq_error *err) {
@@ -163,9 +162,9 @@ aq_status aq_outfile_commit(aq_outfile *out, aq_error *err) {
     aq_outfile_abort(out);
     return status;
   }
-  status = sync_folder(out, err);
+  sync_folder(out);
   outfile_free(out);
-  return status;
+  return AQ_OK;
 }
 
 void aq_outfile_abort(aq_outfile *out) {

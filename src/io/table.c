@@ -13,7 +13,8 @@
 typedef struct table {
   aq_pq_reader *reader;
   aq_table_columns columns;
-  aq_value_cache *cache; /* NULL for files whose pages can be read range by range */
+  aq_value_cache *cache; /* for pages that cannot be read range by range */
+  bool is_ours;
 } table;
 
 static void close_table(aq_source *source) {
@@ -34,8 +35,13 @@ static uint64_t piece_bytes(const aq_segment *segment, aq_piece piece) {
   return piece == AQ_PIECE_DATA ? segment->data_bytes : segment->num_scales * sizeof(float);
 }
 
-static bool is_plain(const table *t, size_t group, size_t column) {
-  return strcmp(aq_pq_chunk_codec(t->reader, group, column), "none") == 0;
+static bool has_codec(const table *t, size_t group, size_t column, const char *codec) {
+  return strcmp(aq_pq_chunk_codec(t->reader, group, column), codec) == 0;
+}
+
+/* Uncompressed pages, and those of our own writer in zstd, which have several frames. */
+static bool reads_by_range(const table *t, size_t group, size_t column) {
+  return has_codec(t, group, column, "none") || (t->is_ours && has_codec(t, group, column, "zstd"));
 }
 
 /* segment->where: row group, row in it. */
@@ -44,7 +50,7 @@ static aq_status read_table(const aq_source *source, const aq_segment *segment, 
   const table *t = source->impl;
   const size_t group = (size_t)segment->where[0], column = column_of(t, piece);
   const bool whole = offset == 0 && size == piece_bytes(segment, piece);
-  if (t->cache != NULL && !whole && !is_plain(t, group, column))
+  if (!whole && !reads_by_range(t, group, column))
     return aq_value_cache_read(t->cache, group, column, segment->where[1], offset, size, out, err);
   return aq_pq_read_value_range(t->reader, group, column, segment->where[1], offset, size, out, err);
 }
@@ -55,7 +61,7 @@ static aq_status view_table(const aq_source *source, const aq_segment *segment, 
   const size_t group = (size_t)segment->where[0], column = column_of(t, piece);
   *view = NULL;
   /* A compressed page would be decoded here only to be decoded again by the reading that follows. */
-  if (!is_plain(t, group, column)) return AQ_OK;
+  if (!has_codec(t, group, column, "none")) return AQ_OK;
   aq_pq_value value = {0};
   AQ_TRY(aq_pq_read_value(t->reader, group, column, segment->where[1], &value, err));
   if (value.is_view) *view = value.data;
@@ -65,7 +71,6 @@ static aq_status view_table(const aq_source *source, const aq_segment *segment, 
 
 static const aq_source_ops table_ops = {close_table, read_table, view_table};
 
-/* Our own writer makes pages that can be read range by range: uncompressed, or zstd in several frames. */
 static bool is_ours(const aq_pq_reader *reader) {
   const char *by = aq_pq_created_by(reader);
   return by != NULL && strncmp(by, "arrowquant", 10) == 0;
@@ -93,7 +98,8 @@ static aq_status open_table(aq_source *source, const char *path, const aq_source
   const aq_pq_reader_options reading = {.max_memory = options->max_memory, .skip_checksums = options->skip_checksums};
   AQ_TRY(aq_pq_reader_open(path, &reading, &t->reader, err));
   source->file_bytes = aq_pq_file_bytes(t->reader);
-  if (!is_ours(t->reader)) AQ_TRY(aq_value_cache_create(t->reader, &t->cache, err));
+  t->is_ours = is_ours(t->reader);
+  AQ_TRY(aq_value_cache_create(t->reader, &t->cache, err));
   return fill(source, err);
 }
 

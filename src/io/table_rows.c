@@ -9,6 +9,7 @@
 #include "core/checked.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "io/utf8.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
 
@@ -56,6 +57,7 @@ static aq_status read_group(group *g, aq_error *err) {
 
 static aq_status parse_name(const group *g, size_t i, aq_table_row *row, aq_error *err) {
   AQ_FAIL_IF(g->names[i] == NULL, AQ_ERR_FORMAT, "layer_name is null");
+  AQ_FAIL_IF(!aq_utf8_ok(g->names[i]), AQ_ERR_FORMAT, "layer_name is not UTF-8");
   row->name = aq_strdup(g->names[i]);
   if (row->name == NULL) return aq_fail_memory(err, strlen(g->names[i]));
   row->info.name = row->name;

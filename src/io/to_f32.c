@@ -16,26 +16,24 @@ static void from_f32(const void *in, size_t n, float *out) { memcpy(out, in, n *
 static void from_f16(const void *in, size_t n, float *out) { aq_kernels_get()->f16_to_f32(in, n, out); }
 static void from_bf16(const void *in, size_t n, float *out) { aq_kernels_get()->bf16_to_f32(in, n, out); }
 
-static float f8_e4m3(uint8_t bits) {
-  const uint32_t sign = (uint32_t)(bits & 0x80) << 24, magnitude = bits & 0x7f;
-  if (magnitude == 0x7f) return aq_bits_f32(sign | 0x7fc00000);
-  const float value = magnitude < 8 ? (float)magnitude * 0x1p-9F : aq_bits_f32((magnitude << 20) + (120U << 23));
-  return aq_bits_f32(sign | aq_f32_bits(value));
-}
-
-static void from_f8_e4m3(const void *in, size_t n, float *out) {
-  const uint8_t *bytes = in;
-  for (size_t i = 0; i < n; i++) out[i] = f8_e4m3(bytes[i]);
-}
-
-static void from_f8_e5m2(const void *in, size_t n, float *out) {
-  const uint8_t *bytes = in;
+/* An FP8 type through FP16, whose exponent is as wide or wider: `shift` moves its lower seven bits to their place. */
+static void from_f8(const uint8_t *bytes, size_t n, int shift, float *out) {
   uint16_t wide[256];
   for (size_t i = 0; i < n; i += AQ_COUNT_OF(wide)) {
     const size_t count = AQ_MIN(n - i, AQ_COUNT_OF(wide));
-    for (size_t k = 0; k < count; k++) wide[k] = (uint16_t)(bytes[i + k] << 8);
+    for (size_t k = 0; k < count; k++)
+      wide[k] = (uint16_t)((bytes[i + k] & 0x80) << 8 | (bytes[i + k] & 0x7f) << shift);
     from_f16(wide, count, out + i);
   }
+}
+
+static void from_f8_e5m2(const void *in, size_t n, float *out) { from_f8(in, n, 8, out); }
+
+/* FP16 has bias 15, so that the values come out 2^8 times too small, subnormal ones included. */
+static void from_f8_e4m3(const void *in, size_t n, float *out) {
+  const uint8_t *bytes = in;
+  from_f8(bytes, n, 7, out);
+  for (size_t i = 0; i < n; i++) out[i] = (bytes[i] & 0x7f) == 0x7f ? aq_bits_f32(0x7fc00000) : out[i] * 256.0F;
 }
 
 #define AQ_FROM_INTEGER(name, type)                           \

@@ -14,6 +14,7 @@
 #include "ops/common.h"
 #include "ops/ops.h"
 #include "report/report.h"
+#include "tensor/dtype.h"
 
 enum { WORST = 5, BATCH_BLOCKS = 256 };
 
@@ -173,12 +174,15 @@ static aq_status add_distributions(comparison *c, aq_error *err) {
   return set_distribution(object, "quantized", &quantized, err);
 }
 
+/* Figures over the floating-point tensors: the squares of a few large integers (position ids) would drown the weights.
+ */
 static aq_status set_totals(const comparison *c, const char *key, bool quantized_only, aq_error *err) {
   aq_metrics totals = {0};
-  uint64_t tensors = 0, equal = 0;
+  uint64_t tensors = 0, params = 0, equal = 0;
   for (size_t i = 0; i < c->count; i++) {
     if (is_tied(c, i) || (quantized_only && !is_quantized(c, i))) continue;
-    aq_metrics_merge(&totals, &c->metrics[i]);
+    if (aq_dtype_is_float(reference_of(c, i)->dtype)) aq_metrics_merge(&totals, &c->metrics[i]);
+    params += c->metrics[i].count;
     tensors++;
     if (c->metrics[i].sum_ee <= 0 && c->metrics[i].nonfinite_mismatch == 0) equal++;
   }
@@ -187,7 +191,7 @@ static aq_status set_totals(const comparison *c, const char *key, bool quantized
   json_t *object = json_object_get(c->root, key);
   AQ_TRY(aq_report_set(object, "tensors", aq_json_count(tensors), err));
   AQ_TRY(aq_report_set(object, "equal_tensors", aq_json_count(equal), err));
-  AQ_TRY(aq_report_set(object, "params", aq_json_count(totals.count), err));
+  AQ_TRY(aq_report_set(object, "params", aq_json_count(params), err));
   return set_figures(object, &totals, err);
 }
 
@@ -239,7 +243,8 @@ static aq_status compare_sources(comparison *c, aq_error *err) {
   AQ_TRY(aq_report_set(c->root, "mean_cosine", aq_json_real(c->mean), err));
   AQ_TRY(aq_report_set(c->root, "min_cosine", limit > 0 ? json_real(limit) : json_null(), err));
   AQ_TRY(aq_report_set(c->root, "same_tensors", json_boolean(c->first_bad == NULL), err));
-  AQ_TRY(aq_report_set(c->root, "passed", json_boolean(c->first_bad == NULL && !(limit > 0 && !(c->mean >= limit))), err));
+  AQ_TRY(
+      aq_report_set(c->root, "passed", json_boolean(c->first_bad == NULL && !(limit > 0 && !(c->mean >= limit))), err));
   return aq_report_set(c->root, "seconds", aq_json_real(aq_clock() - started), err);
 }
 

@@ -235,7 +235,8 @@ static aq_status add_tensor(const export_job *job, json_t *tensors, size_t index
   json_t *object = json_array_get(tensors, index);
   const char *action = from->quant_type != AQ_KEPT ? "dequantized" : is_copied(from, to) ? "kept" : "converted";
   AQ_TRY(aq_report_set(object, "action", json_string(action), err));
-  AQ_TRY(aq_report_set(object, "type", json_string(aq_dtype_name(to->dtype)), err));
+  char type[AQ_STORED_AS_SIZE];
+  AQ_TRY(aq_report_set(object, "type", json_string(aq_stored_as(to, type, sizeof type)), err));
   AQ_TRY(aq_report_set(object, "bytes_before", aq_json_count(from->alias_of >= 0 ? 0 : from->stored_bytes), err));
   return aq_report_set(object, "bytes_after", aq_json_count(to->num_params * aq_dtype_size(to->dtype)), err);
 }

@@ -1,4 +1,5 @@
 /* quantize.c - a source into a V2 table: open, plan, transform, write, report. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/error.h"
@@ -42,7 +43,7 @@ static aq_status save_plan(const aq_source *source, const aq_plan *plan, const a
   json_decref(json);
   if (text == NULL) return aq_fail_memory(err, 1024);
   const aq_status status = aq_file_write_all(o->save_plan_path, o->table.force, text, strlen(text), err);
-  aq_free(text);
+  free(text); /* jansson's own memory */
   return status;
 }
 

@@ -1,6 +1,8 @@
 /* summary.c - the report of convert and quantize. */
 #include "ops/summary.h"
 
+#include <unistd.h>
+
 #include "core/error.h"
 #include "core/memory.h"
 #include "ops/common.h"
@@ -145,6 +147,7 @@ aq_status aq_summary_report(const aq_summary *summary, aq_report **out, aq_error
   aq_source_close(output);
   if (status != AQ_OK) {
     aq_report_free(report);
+    if (summary->output != NULL) (void)unlink(summary->output);
     return status;
   }
   *out = report;

@@ -19,7 +19,8 @@ typedef struct aq_summary {
   uint64_t memory_bytes; /* dry run: planned working memory */
 } aq_summary;
 
-/* Opens the output again (so it is known to be readable) and makes the report. */
+/* Opens the output again (so it is known to be readable) and makes the report. Without a report there is no success:
+ * the output is removed when this fails. */
 AQ_MUST_CHECK aq_status aq_summary_report(const aq_summary *summary, aq_report **out, aq_error *err);
 
 #endif

@@ -5,6 +5,7 @@
  * made again block by block while the writer writes it. Memory is that of a batch, whatever the model's size. */
 #include "ops/table_job.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/checked.h"
@@ -242,7 +243,7 @@ static aq_status put_json(writer_state *w, const char *key, json_t *value, aq_er
   json_decref(value);
   if (text == NULL) return aq_fail_memory(err, 1024);
   const aq_status status = aq_table_writer_metadata(w->writer, key, text, err);
-  aq_free(text);
+  free(text); /* jansson's own memory */
   return status;
 }
 

@@ -22,10 +22,9 @@ static const struct schema_column {
   const char *name;
   aq_pq_kind kind;
 } schema[] = {
-    {"layer_name", AQ_PQ_STRING}, {"shape", AQ_PQ_LIST_INT32},   {"dtype", AQ_PQ_STRING},
-    {"data", AQ_PQ_BINARY},       {"num_params", AQ_PQ_INT64},   {"quant_type", AQ_PQ_STRING},
-    {"scales", AQ_PQ_BINARY},     {"zero_points", AQ_PQ_BINARY}, {"quant_axis", AQ_PQ_INT32},
-    {"group_size", AQ_PQ_INT32},
+    {"layer_name", AQ_PQ_STRING}, {"shape", AQ_PQ_LIST_INT32},  {"dtype", AQ_PQ_STRING},  {"data", AQ_PQ_BINARY},
+    {"num_params", AQ_PQ_INT64},  {"quant_type", AQ_PQ_STRING}, {"scales", AQ_PQ_BINARY}, {"zero_points", AQ_PQ_BINARY},
+    {"quant_axis", AQ_PQ_INT32},  {"group_size", AQ_PQ_INT32},
 };
 enum { V1_COLUMNS = 5 };
 
@@ -51,10 +50,8 @@ static aq_status check_columns(const aq_pq_reader *reader, int version, json_t *
       (void)snprintf(detail, sizeof detail, "column %zu is '%s', expected was '%s'", c + 1, name, schema[c].name);
     }
   }
-  return aq_check_add(checks, "columns",
-                      version == 1 ? "the 5 columns of V1, in order, of their types, and no others"
-                                   : "the 10 columns of V2, in order, of their types, and no others",
-                      passed, detail, err);
+  return aq_check_add(checks, "columns", "the columns of the schema, in order, of their types, and no others", passed,
+                      detail, err);
 }
 
 /* Segments of tensors that are not tied to others: each is a row. */
@@ -70,8 +67,7 @@ static aq_status check_rows(const aq_pq_reader *reader, const aq_source *table, 
 }
 
 static aq_status check_version(const aq_source *table, int version, json_t *checks, aq_error *err) {
-  return aq_check_add(checks, "schema_version",
-                      version == 1 ? "a reader takes it for schema V1" : "a reader takes it for schema V2",
+  return aq_check_add(checks, "schema_version", "a reader sees the schema version that was written",
                       table->schema_version == version, table->format, err);
 }
 
@@ -87,15 +83,16 @@ static aq_status check_tensors(const aq_source *table, const aq_source *source, 
     const int64_t j = aq_source_find(table, t->name);
     const bool ok = j >= 0 && same_shape(t, &table->tensors[j]);
     if (ok) good++;
-    if (!ok && detail[0] == '\0') (void)snprintf(detail, sizeof detail, "'%s' %s", t->name, j < 0 ? "is missing" : "has another shape");
+    if (!ok && detail[0] == '\0')
+      (void)snprintf(detail, sizeof detail, "'%s' %s", t->name, j < 0 ? "is missing" : "has another shape");
   }
   const bool passed = good == source->tensor_count && table->tensor_count == source->tensor_count;
   if (detail[0] == '\0') {
     (void)snprintf(detail, sizeof detail, "%zu of %zu tensors, %zu in the table", good, source->tensor_count,
                    table->tensor_count);
   }
-  return aq_check_add(checks, "tensors", "every tensor of the model is there in its shape, and no other", passed, detail,
-                      err);
+  return aq_check_add(checks, "tensors", "every tensor of the model is there in its shape, and no other", passed,
+                      detail, err);
 }
 
 /* What FORMAT.md says about the lengths of a row. */

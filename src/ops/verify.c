@@ -43,7 +43,8 @@ static aq_status note_problem(verification *v, aq_status status, const aq_error 
   AQ_TRY(aq_report_set(problem, "status", json_string(aq_status_name(status)), err));
   AQ_TRY(aq_report_set(problem, "tensor", aq_json_string(found->tensor[0] != '\0' ? found->tensor : NULL), err));
   AQ_TRY(aq_report_set(problem, "message", aq_json_string(found->message), err));
-  AQ_TRY(aq_report_set(problem, "row_group", found->row_group >= 0 ? json_integer(found->row_group) : json_null(), err));
+  AQ_TRY(
+      aq_report_set(problem, "row_group", found->row_group >= 0 ? json_integer(found->row_group) : json_null(), err));
   return aq_report_set(problem, "offset", found->offset >= 0 ? json_integer(found->offset) : json_null(), err);
 }
 

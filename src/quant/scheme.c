@@ -27,11 +27,17 @@ static void constant_span(aq_fit *fit, float c) {
   fit->zero_point = fit->scheme.symmetric ? 0 : -(c / fit->scale);
 }
 
+static double limited(float x) { return fmin(fmax((double)x, -AQ_FIT_LIMIT), AQ_FIT_LIMIT); }
+
 static void minmax(aq_fit *fit) {
   const double qmin = aq_quant_min(fit->scheme.type), qmax = aq_quant_max(fit->scheme.type);
-  const double min = fmax((double)fit->range.min, -AQ_FIT_LIMIT), max = fmin((double)fit->range.max, AQ_FIT_LIMIT);
-  const double amax = fmin((double)aq_bits_f32(fit->range.max_abs_bits), AQ_FIT_LIMIT);
+  const double min = limited(fit->range.min), max = limited(fit->range.max);
+  const double amax = limited(aq_bits_f32(fit->range.max_abs_bits));
   const bool symmetric = fit->scheme.symmetric;
+  if (min == max && !symmetric) {
+    constant_span(fit, (float)min);
+    return;
+  }
   const double scale = symmetric ? amax / qmax : (max - min) / (qmax - qmin);
   fit->scale = fmaxf((float)scale, FLT_MIN);
   fit->zero_point = symmetric ? 0 : (float)(qmin - min / (double)fit->scale);

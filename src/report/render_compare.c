@@ -49,7 +49,7 @@ static aq_status append_totals(const json_t *totals, aq_buffer *out, aq_error *e
   AQ_TRY(aq_buffer_printf(out, err, "%s tensors, %s parameters; %s tensors are equal\n",
                           aq_word_count(totals, "tensors", tensors), aq_word_count(totals, "params", params),
                           aq_word_count(totals, "equal_tensors", equal)));
-  AQ_TRY(aq_buffer_printf(out, err, "over all elements: cosine %s, SNR %s%s, rmse %s, largest error %s\n",
+  AQ_TRY(aq_buffer_printf(out, err, "over all weights: cosine %s, SNR %s%s, rmse %s, largest error %s\n",
                           aq_word_cosine(totals, "cosine", cosine), snr_word(totals, snr),
                           aq_json_get_flag(totals, "equal") ? "" : " dB", error_word(totals, "rmse", rmse),
                           error_word(totals, "max_abs_error", most)));

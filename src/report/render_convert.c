@@ -59,7 +59,7 @@ static aq_status append_ratios(const json_t *totals, aq_buffer *out, aq_error *e
                             aq_word_fixed(totals, ratios[i].key, 2, number), ratios[i].than));
     any = true;
   }
-  if (isfinite(aq_json_get_real(totals, "bits_per_weight"))) {
+  if (aq_json_get_real(totals, "bits_per_weight") > 0) {
     AQ_TRY(aq_buffer_printf(out, err, "%s%s bits a quantized weight", any ? "; " : "ratio ",
                             aq_word_fixed(totals, "bits_per_weight", 3, number)));
     any = true;

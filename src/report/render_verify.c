@@ -12,7 +12,8 @@ static aq_status append_pages(const json_t *root, aq_buffer *out, aq_error *err)
   if (pages == 0) return AQ_OK;
   char number[AQ_WORD_SIZE], bytes[AQ_WORD_SIZE];
   AQ_TRY(aq_buffer_printf(out, err, "pages   %s in ", aq_text_count(pages, number, sizeof number)));
-  AQ_TRY(aq_buffer_printf(out, err, "%s row groups, ", aq_word_count(root, "row_groups", number)));
+  AQ_TRY(aq_buffer_printf(out, err, "%s row group%s, ", aq_word_count(root, "row_groups", number),
+                          aq_json_get_count(root, "row_groups") == 1 ? "" : "s"));
   AQ_TRY(aq_buffer_printf(out, err, "%s, ", aq_word_bytes(root, "page_bytes", bytes)));
   if (with_crc == pages) return aq_buffer_printf(out, err, "all with a checksum\n");
   if (with_crc == 0) return aq_buffer_printf(out, err, "none with a checksum: damage to weights cannot be seen\n");

@@ -75,19 +75,22 @@ static const json_t *smallest(const json_t *root, double cosine) {
 static aq_status recommend_sizes(const json_t *root, aq_buffer *out, aq_error *err) {
   static const struct {
     double cosine;
-    const char *purpose;
-  } wishes[] = {{0.999, "where results must not change noticeably"},
-                {0.99, "where size counts and small changes are fine"},
-                {AQ_COSINE_EXCELLENT, "where size counts more than faithfulness"}};
+    const char *words, *purpose;
+  } wishes[] = {{0.999, "0.999", "Where results should stay as they are"},
+                {0.99, "0.99", "Where size counts and small changes do not matter"},
+                {AQ_COSINE_EXCELLENT, "0.95", "Where size counts more than faithfulness"}};
   const json_t *last = NULL;
   for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++) {
     const json_t *entry = smallest(root, wishes[i].cosine);
     if (entry == NULL || entry == last) continue;
     last = entry;
     char name[AQ_WORD_SIZE], bytes[AQ_WORD_SIZE], fp32[AQ_WORD_SIZE], mean[AQ_WORD_SIZE];
-    AQ_TRY(aq_buffer_printf(out, err, "- %s (%s, FP32 / file %s, mean cosine %s) %s.\n", aq_type_word(entry, name),
+    AQ_TRY(aq_buffer_printf(out, err,
+                            "- %s: %s, the smallest file tested whose weights agree at %s or better (%s, FP32 / file "
+                            "%s, mean cosine %s).\n",
+                            wishes[i].purpose, aq_type_word(entry, name), wishes[i].words,
                             aq_word_bytes(entry, "file_bytes", bytes), aq_word_fixed(entry, "ratio_to_fp32", 2, fp32),
-                            aq_word_cosine(entry, "mean_cosine", mean), wishes[i].purpose));
+                            aq_word_cosine(entry, "mean_cosine", mean)));
   }
   return AQ_OK;
 }

@@ -1,6 +1,7 @@
 /* validate_markdown.c - validation_summary.md: the verdict first, then what it rests on. Written for a reader who has
  * this page alone. */
 #include <stdio.h>
+#include <string.h>
 
 #include "core/error.h"
 #include "report/render.h"
@@ -111,7 +112,7 @@ static aq_status append_agreement(const json_t *root, aq_buffer *out, aq_error *
   aq_text_table table;
   aq_text_table_init(&table, "lrrrrlrrl");
   aq_text_table_row(&table, (const char *const[]){"type", "tensors quantized", "mean cosine", "lowest", "5th percentile",
-                                                  "", "SNR dB", "loss", ""});
+                                                  "band", "SNR dB", "loss", "band"});
   size_t i;
   json_t *entry;
   json_array_foreach(aq_json_get(root, "types"), i, entry) {
@@ -176,20 +177,39 @@ static aq_status append_kept_table(const json_t *kept, aq_buffer *out, aq_error 
   return aq_text_table_markdown(&table, out, err);
 }
 
+/* Types that keep the same tensors are told of together, at the first of them. */
+static aq_status append_types_like(const json_t *types, size_t first, aq_buffer *out, aq_error *err) {
+  const json_t *kept = aq_json_get(json_array_get(types, first), "kept");
+  for (size_t i = first; i < json_array_size(types); i++) {
+    const json_t *entry = json_array_get(types, i);
+    if (!json_equal(aq_json_get(entry, "kept"), kept)) continue;
+    char name[AQ_WORD_SIZE], percent[AQ_WORD_SIZE];
+    AQ_TRY(aq_buffer_printf(out, err, "%s%s (%s %% of the parameters quantized)", i > first ? ", " : "",
+                            aq_type_word(entry, name), aq_word_fixed(entry, "quantized_percent", 2, percent)));
+  }
+  return AQ_OK;
+}
+
+static bool is_told(const json_t *types, size_t index) {
+  const json_t *kept = aq_json_get(json_array_get(types, index), "kept");
+  for (size_t i = 0; i < index; i++) {
+    if (json_equal(aq_json_get(json_array_get(types, i), "kept"), kept)) return true;
+  }
+  return false;
+}
+
 static aq_status append_kept(const json_t *root, aq_buffer *out, aq_error *err) {
   AQ_TRY(aq_buffer_printf(out, err, "## What was kept\n\n"));
-  size_t i;
-  json_t *entry;
-  json_array_foreach(aq_json_get(root, "types"), i, entry) {
-    char name[AQ_WORD_SIZE], percent[AQ_WORD_SIZE];
-    AQ_TRY(aq_buffer_printf(out, err, "%s: %s %% of the parameters were quantized; ", aq_type_word(entry, name),
-                            aq_word_fixed(entry, "quantized_percent", 2, percent)));
-    const json_t *kept = aq_json_get(entry, "kept");
+  const json_t *types = aq_json_get(root, "types");
+  for (size_t i = 0; i < json_array_size(types); i++) {
+    if (is_told(types, i)) continue;
+    AQ_TRY(append_types_like(types, i, out, err));
+    const json_t *kept = aq_json_get(json_array_get(types, i), "kept");
     if (json_array_size(kept) == 0) {
-      AQ_TRY(aq_buffer_printf(out, err, "nothing was kept.\n\n"));
+      AQ_TRY(aq_buffer_printf(out, err, ": nothing was kept.\n\n"));
       continue;
     }
-    AQ_TRY(aq_buffer_printf(out, err, "these tensors keep their values:\n\n"));
+    AQ_TRY(aq_buffer_printf(out, err, ": these tensors keep their values.\n\n"));
     AQ_TRY(append_kept_table(kept, out, err));
     AQ_TRY(aq_buffer_append_byte(out, '\n', err));
   }
@@ -198,37 +218,66 @@ static aq_status append_kept(const json_t *root, aq_buffer *out, aq_error *err) 
 
 /* ---- checks and criteria ---- */
 
-static void add_checks(aq_text_table *table, const char *name, const json_t *checks) {
+enum { MAX_TABLES = 16 };
+
+static const json_t *find_check(const json_t *checks, const char *id) {
+  for (size_t i = 0; i < json_array_size(checks); i++) {
+    const json_t *check = json_array_get(checks, i);
+    if (strcmp(aq_json_get_string(check, "id"), id) == 0) return check;
+  }
+  return NULL;
+}
+
+/* Failed checks say what was found. */
+static aq_status append_failed_checks(const char *table, const json_t *checks, aq_buffer *out, aq_error *err) {
   size_t i;
   json_t *check;
   json_array_foreach(checks, i, check) {
-    aq_text_table_row(table, (const char *const[]){name, aq_json_get_string(check, "what"),
-                                                   aq_json_get_flag(check, "passed") ? "PASS" : "**FAIL**",
-                                                   aq_json_get_string(check, "detail")});
+    if (aq_json_get_flag(check, "passed")) continue;
+    AQ_TRY(aq_buffer_printf(out, err, "- **%s: not %s**: ", table, aq_json_get_string(check, "what")));
+    AQ_TRY(aq_text_append_clean(out, aq_json_get_string(check, "detail"), err));
+    AQ_TRY(aq_buffer_append_byte(out, '\n', err));
   }
+  return AQ_OK;
 }
 
+/* A row a check of the last table (V2 has all of V1's and more), a column a table. */
 static aq_status append_checks(const json_t *root, aq_buffer *out, aq_error *err) {
+  const json_t *types = aq_json_get(root, "types"), *checks[MAX_TABLES];
+  char names[MAX_TABLES][AQ_WORD_SIZE] = {"V1"}, align[MAX_TABLES + 2] = "ll";
+  size_t count = 1;
+  checks[0] = aq_json_get(aq_json_get(root, "v1"), "checks");
+  for (; count <= json_array_size(types) && count < MAX_TABLES; count++) {
+    const json_t *entry = json_array_get(types, count - 1);
+    checks[count] = aq_json_get(entry, "checks");
+    (void)aq_type_word(entry, names[count]);
+    align[count + 1] = 'l';
+  }
   aq_text_table table;
-  aq_text_table_init(&table, "llll");
-  aq_text_table_row(&table, (const char *const[]){"table", "check", "", "found"});
-  add_checks(&table, "V1", aq_json_get(aq_json_get(root, "v1"), "checks"));
-  size_t i;
-  json_t *entry;
-  json_array_foreach(aq_json_get(root, "types"), i, entry) {
-    char name[AQ_WORD_SIZE];
-    add_checks(&table, aq_type_word(entry, name), aq_json_get(entry, "checks"));
+  aq_text_table_init(&table, align);
+  aq_text_table_add(&table, "check");
+  for (size_t t = 0; t < count; t++) aq_text_table_add(&table, names[t]);
+  for (size_t i = 0; i < json_array_size(checks[count - 1]); i++) {
+    const json_t *row = json_array_get(checks[count - 1], i);
+    aq_text_table_add(&table, aq_json_get_string(row, "what"));
+    for (size_t t = 0; t < count; t++) {
+      const json_t *check = find_check(checks[t], aq_json_get_string(row, "id"));
+      aq_text_table_add(&table, check == NULL ? "" : aq_json_get_flag(check, "passed") ? "PASS" : "**FAIL**");
+    }
   }
   AQ_TRY(aq_buffer_printf(out, err, "## Schema checks\n\n"));
   AQ_TRY(aq_text_table_markdown(&table, out, err));
-  return aq_buffer_append_byte(out, '\n', err);
+  AQ_TRY(aq_buffer_append_byte(out, '\n', err));
+  const size_t before = out->size;
+  for (size_t t = 0; t < count; t++) AQ_TRY(append_failed_checks(names[t], checks[t], out, err));
+  return out->size > before ? aq_buffer_append_byte(out, '\n', err) : AQ_OK;
 }
 
 static aq_status append_criteria(const json_t *root, aq_buffer *out, aq_error *err) {
   aq_text_table table;
   aq_text_table_init(&table, "lllrrll");
   aq_text_table_row(&table,
-                    (const char *const[]){"criterion", "type", "what", "measured", "limit", "", "set by"});
+                    (const char *const[]){"criterion", "type", "what", "measured", "limit", "verdict", "set by"});
   size_t i;
   json_t *c;
   json_array_foreach(aq_json_get(root, "criteria"), i, c) {
@@ -255,7 +304,7 @@ static aq_status append_environment(const json_t *root, aq_buffer *out, aq_error
   const json_t *environment = aq_json_get(root, "environment");
   aq_text_table table;
   aq_text_table_init(&table, "ll");
-  aq_text_table_row(&table, (const char *const[]){"", ""});
+  aq_text_table_row(&table, (const char *const[]){"what", "value"});
   for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
     const char *value = aq_json_get_string(environment, keys[i][0]);
     aq_text_table_row(&table, (const char *const[]){keys[i][1], value[0] != '\0' ? value : "unknown"});

@@ -16,10 +16,26 @@ const char *aq_type_word(const json_t *object, char *out) {
   return out;
 }
 
+/* Limits are round numbers: "0.85" and not "0.850000". */
+static const char *limit_word(double value, const char *unit, char *out) {
+  char number[AQ_WORD_SIZE];
+  (void)aq_text_fixed(value, 6, number, sizeof number);
+  size_t length = strlen(number);
+  if (strchr(number, '.') != NULL) {
+    while (length > 0 && number[length - 1] == '0') length--;
+    if (length > 0 && number[length - 1] == '.') length--;
+  }
+  const bool worded = strcmp(unit, "s") == 0 || strcmp(unit, "%") == 0;
+  (void)snprintf(out, AQ_WORD_SIZE, "%.*s%s%s", (int)length, number, worded ? " " : "",
+                 worded || strcmp(unit, "x") == 0 ? unit : "");
+  return out;
+}
+
 const char *aq_criterion_word(const json_t *criterion, const char *key, char *out) {
   const double value = aq_json_get_real(criterion, key);
   const char *unit = aq_json_get_string(criterion, "unit");
   char number[AQ_WORD_SIZE];
+  if (strcmp(key, "limit") == 0) return limit_word(value, unit, out);
   if (isnan(value)) {
     (void)snprintf(out, AQ_WORD_SIZE, "-");
   } else if (strcmp(unit, "s") == 0) {

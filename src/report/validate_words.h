@@ -7,7 +7,7 @@
 /* "INT8" from an object's "type". Into out, AQ_WORD_SIZE bytes; returns out. */
 const char *aq_type_word(const json_t *object, char *out);
 
-/* A criterion's "measured" or "limit", with its unit: "3.97x", "0.999951", "412 ms", "0". */
+/* A criterion's "measured" or "limit", with its unit: "3.97x", "0.999951", "412 ms", "0"; limits as "0.85", "60 s". */
 const char *aq_criterion_word(const json_t *criterion, const char *key, char *out);
 
 /* "ALL ACCEPTANCE CRITERIA PASSED", or "2 OF 14 ACCEPTANCE CRITERIA FAILED: int8_compression, ...". */

@@ -83,7 +83,7 @@ const char *aq_text_cosine(double cosine, char *out, size_t size) {
 
 const char *aq_text_scientific(double value, char *out, size_t size) {
   if (!isfinite(value)) return aq_text_fixed(value, 2, out, size);
-  if (value == 0) {
+  if (fabs(value) < 1e-300) { /* no error of FP32 values is that small */
     (void)snprintf(out, size, "0");
     return out;
   }

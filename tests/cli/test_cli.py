@@ -296,7 +296,7 @@ def test_error_is_red_on_a_terminal_only(tmp_path):
 
 def test_progress_is_drawn_on_a_terminal_and_cleared(big_model, tmp_path):
     line = ["quantize", big_model, "-o", "big.parquet", "--force", "--bits=2", "-t1"]
-    shown, out, status = on_terminal(line, tmp_path)
+    shown, out, status = on_terminal(line, tmp_path, AQ_CPU="ref")  # slow enough to be seen
     assert status == 0 and "big.parquet" in out
     drawn = re.findall(r"\rquantize +\d+%  [\d.]+ [kM]?B of 134\.2 MB  \d+/64 tensors", shown)
     assert drawn and "\n" not in shown and shown.endswith(" \r")

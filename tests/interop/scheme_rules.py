@@ -65,7 +65,9 @@ def minmax(x, quant_type, symmetric):
         return scale_of(min(amax, LIMIT) / hi), ZERO
     if least == most:
         return constant(x[0], symmetric)
-    least, most = max(least, -LIMIT), min(most, LIMIT)
+    least, most = (min(max(v, -LIMIT), LIMIT) for v in (least, most))
+    if least == most:
+        return constant(np.float32(least), symmetric)
     scale = scale_of((most - least) / (hi - lo))
     return scale, np.float32(lo - least / float(scale))
 

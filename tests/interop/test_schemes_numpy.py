@@ -35,6 +35,8 @@ def both_ends(rng):
     """max - min is beyond float."""
     x = rng.normal(size=SHAPE)
     x[:, 0], x[:, 1] = np.finfo("f4").max, -3.3e38
+    x[3] = np.finfo("f4").max
+    x[3, 5] = np.nextafter(np.finfo("f4").max, np.float32(0))  # the largest but one: narrower than LIMIT allows
     return x
 
 

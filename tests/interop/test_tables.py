@@ -269,3 +269,13 @@ def test_real_model_v1_holds_the_source_bytes(minilm, tmp_path):
     rows = read_pyarrow(make("convert", minilm, tmp_path, []))
     source = read_safetensors(minilm / "model.safetensors")
     assert {r["layer_name"]: r["data"] for r in rows} == {n: b for n, (_, _, b) in source.items()}
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4", "fp16", "fp32"])
+def test_little_memory_gives_the_same_rows(minilm, tmp_path, kind):
+    """Rows that do not fit the memory allowed are written while they are made."""
+    whole, streamed = tmp_path / "whole.parquet", tmp_path / "streamed.parquet"
+    run("quantize", minilm, "-o", whole, "--type", kind)
+    run("quantize", minilm, "-o", streamed, "--type", kind, "--max-memory", "24MiB")
+    assert read_pyarrow(streamed) == read_pyarrow(whole)
+    run("verify", streamed, "--deep")

@@ -268,5 +268,6 @@ def test_list_lengths_of_all_kinds_read_the_same(tmp_path):
     maker = Maker(str(tmp_path), [("v", "list", False), ("s", "string", False), ("b", "binary", False)])
     rng = random.Random(5)
     for i in range(500):
-        maker.add([rng.randrange(-(2**31), 2**31) for _ in range(rng.choice([0, 1, 1, 2, 3, 9]))], "ab" * (i % 70), b"x" * i)
+        values = [rng.randrange(-(2**31), 2**31) for _ in range(rng.choice([0, 1, 1, 2, 3, 9]))]
+        maker.add(values, "ab" * (i % 70), b"x" * i)
     check(maker.write(), maker.rows, [with_pyarrow, with_duckdb, with_polars])

@@ -136,9 +136,9 @@ static void poison(const region *r, uint64_t seed) {
 
 /* ---- one round ---- */
 
-typedef struct bench {
+typedef struct regions {
   region in, in2, expected, got;
-} bench;
+} regions;
 
 static void say(const row *k, const aq_kernels *set, uint64_t seed, const kernel_call *c, const char *what) {
   fprintf(stderr, "%s %s: %s; n %zu, scale %a, zero point %a, codes %d..%d; AQ_TEST_SEED=%" PRIu64 "\n", k->name,
@@ -149,7 +149,7 @@ static void say(const row *k, const aq_kernels *set, uint64_t seed, const kernel
 static size_t array_unit(unsigned bits) { return bits == 32 ? 4 : 1; }
 static size_t array_size(unsigned bits, size_t n) { return (n * bits + 7) / 8; }
 
-static bool arrays_equal(const row *k, const aq_kernels *set, uint64_t seed, const kernel_call *c, const bench *b,
+static bool arrays_equal(const row *k, const aq_kernels *set, uint64_t seed, const kernel_call *c, const regions *b,
                          size_t at) {
   if (memcmp(b->expected.bytes, b->got.bytes, b->got.size) == 0) return true;
   size_t i = 0;
@@ -167,7 +167,7 @@ static bool arrays_equal(const row *k, const aq_kernels *set, uint64_t seed, con
 }
 
 static bool check_array(const row *k, const aq_kernels *ref, const aq_kernels *set, uint64_t seed, kernel_call *c,
-                        const bench *b, place where, size_t shift) {
+                        const regions *b, place where, size_t shift) {
   const size_t at = place_array(&b->got, array_size(k->out_bits, c->n), array_unit(k->out_bits), where, shift);
   poison(&b->expected, seed);
   poison(&b->got, seed);
@@ -218,7 +218,7 @@ static bool check_result(const row *k, const aq_kernels *ref, const aq_kernels *
   return false;
 }
 
-static bool check_round(const row *k, const aq_kernels *ref, const aq_kernels *set, const bench *b, uint64_t seed) {
+static bool check_round(const row *k, const aq_kernels *ref, const aq_kernels *set, const regions *b, uint64_t seed) {
   uint64_t random = seed;
   kernel_call c = {.n = kernel_random_below(&random, 4 * BLOCK)};
   if (seed % LONG_ROUND == 0) c.n = LONG_N - kernel_random_below(&random, 16);
@@ -246,7 +246,7 @@ bool kernel_check_equals_ref(size_t kernel, const aq_kernels *set) {
   bool ok = true;
   /* Long rounds have regions of their own, so that poisoning the short ones stays cheap. */
   for (int is_long = 0; is_long < 2 && ok; is_long++) {
-    bench b;
+    regions b;
     const size_t size = (is_long ? LONG_N : 4 * BLOCK) * 8 + 128;
     if (!region_open(&b.in, size) || !region_open(&b.in2, size) || !region_open(&b.expected, size) ||
         !region_open(&b.got, size)) {

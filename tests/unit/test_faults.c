@@ -88,8 +88,15 @@ static aq_status job_quantize(aq_error *err) {
 
 static aq_status job_convert(aq_error *err) {
   aq_report *report;
+  const aq_status status = aq_convert(model, output, NULL, &report, err);
+  aq_report_free(report);
+  return status;
+}
+
+static aq_status job_info(aq_error *err) {
+  aq_report *report;
   char *text = NULL;
-  aq_status status = aq_convert(model, output, NULL, &report, err);
+  aq_status status = aq_info(table, NULL, &report, err);
   if (status == AQ_OK) status = aq_report_render(report, AQ_REPORT_TEXT, &text, err);
   aq_free(text);
   aq_report_free(report);
@@ -157,6 +164,7 @@ static void run_until_success(job_fn job, const char *name) {
 
 static void quantize_survives_every_fault(void **state) { (void)state, run_until_success(job_quantize, "quantize"); }
 static void convert_survives_every_fault(void **state) { (void)state, run_until_success(job_convert, "convert"); }
+static void info_survives_every_fault(void **state) { (void)state, run_until_success(job_info, "info"); }
 static void reading_survives_every_fault(void **state) { (void)state, run_until_success(job_read_table, "read"); }
 static void compare_survives_every_fault(void **state) { (void)state, run_until_success(job_compare, "compare"); }
 static void verify_survives_every_fault(void **state) { (void)state, run_until_success(job_verify, "verify"); }
@@ -165,8 +173,9 @@ static void export_survives_every_fault(void **state) { (void)state, run_until_s
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(quantize_survives_every_fault), cmocka_unit_test(convert_survives_every_fault),
-      cmocka_unit_test(reading_survives_every_fault),  cmocka_unit_test(compare_survives_every_fault),
-      cmocka_unit_test(verify_survives_every_fault),   cmocka_unit_test(export_survives_every_fault),
+      cmocka_unit_test(info_survives_every_fault),     cmocka_unit_test(reading_survives_every_fault),
+      cmocka_unit_test(compare_survives_every_fault),  cmocka_unit_test(verify_survives_every_fault),
+      cmocka_unit_test(export_survives_every_fault),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

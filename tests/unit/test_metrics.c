@@ -28,7 +28,7 @@ static void metrics_known_arrays_give_hand_computed_figures(void **state) {
   const aq_metrics m = measure(a, b, 3);
   assert_int_equal(m.count, 3);
   assert_near(m.cosine, 17.0 / sqrt(14.0 * 21.0), 1e-15);
-  assert_near(m.cosine, 0.99146024, 1e-8);
+  assert_near(m.cosine, 0.99146013, 1e-8);
   assert_near(m.snr_db, 11.46128036, 1e-8); /* 10 log10(14 / 1) */
   assert_near(m.mse, 1.0 / 3.0, 1e-15);
   assert_near(m.rmse, 0.57735027, 1e-8);

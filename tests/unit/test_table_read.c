@@ -339,6 +339,19 @@ static void fields_wrong_are_refused(void **state) {
   rows_fail(same, 2, AQ_ERR_FORMAT, "rows 0 and 1 have the same name", "w");
 }
 
+static void names_that_are_not_utf8_are_refused(void **state) {
+  (void)state;
+  static const char *const bad[] = {"a\x80", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\xff"};
+  row r = v1_row;
+  for (size_t i = 0; i < AQ_COUNT_OF(bad); i++) {
+    r.name = bad[i];
+    rows_fail(&r, 1, AQ_ERR_FORMAT, "row 0: layer_name is not UTF-8", NULL);
+  }
+  r.name = "\xe2\x82\xac \xc3\xa4 \xf0\x9f\x98\x80";
+  const table t = table_of(&r, 1);
+  aq_source_close(open_table(&t));
+}
+
 static void fp16_bits_under_float32_are_read(void **state) {
   (void)state;
   static const uint16_t bits[6] = {0x3c00, 0xc000, 0x4200, 0xc400, 0x4500, 0xc600};
@@ -558,6 +571,7 @@ int main(void) {
       cmocka_unit_test(columns_missing_are_named),
       cmocka_unit_test(nulls_are_refused_by_row),
       cmocka_unit_test(fields_wrong_are_refused),
+      cmocka_unit_test(names_that_are_not_utf8_are_refused),
       cmocka_unit_test(fp16_bits_under_float32_are_read),
       cmocka_unit_test(parts_are_joined),
       cmocka_unit_test(parts_quantized_keep_their_own_scales),
