@@ -22,9 +22,12 @@
  *
  * Ownership: an `open` or a call that hands out an object through a pointer-to-pointer makes the caller its owner on
  *   AQ_OK and sets the pointer to NULL otherwise; `close` and `free` accept NULL. Strings and views reached from a
- *   handle live as long as the handle. Nothing takes ownership of what the caller passes in.
+ *   handle live as long as the handle. Nothing takes ownership of what the caller passes in, but for the Arrow stream
+ *   given to aq_source_open_arrow.
  * Threads: different handles may be used at the same time by different threads. One aq_source may be read by several
- *   threads at once; opening and closing it is the business of one. The allocator is set before the first other call.
+ *   threads at once; opening and closing it is the business of one. Calls that take an aq_source which is not const
+ *   (adding to it, converting, quantizing, comparing, exporting it) want it for themselves: no other thread may use it
+ *   until they return. The allocator is set before the first other call.
  * Errors: every call that can fail returns an aq_status and fills *err when err is not NULL. The library never prints,
  *   never aborts and never exits. Every number in an input file is checked before it is used.
  * Files: an output appears under its name only when it is complete; until then it is NAME.partial. Inputs are never
@@ -213,11 +216,15 @@ AQ_API void aq_source_options_init(aq_source_options *options);
  * options: defaults. On success the caller owns *out. */
 AQ_API AQ_MUST_CHECK aq_status aq_source_open(const char *path, const aq_source_options *options, aq_source **out,
                                               aq_error *err);
+
+/* Gives up the caller's hold on a source. Its files and memory go with the last hold: the streams and batches that
+ * aq_source_export_arrow handed out have one each. */
 AQ_API void aq_source_close(aq_source *source);
 
-AQ_API const char *aq_source_format(const aq_source *source);  /* "safetensors", "table V1", "table V2" */
-AQ_API int aq_source_schema_version(const aq_source *source);  /* 1 or 2 for tables, 0 otherwise */
-AQ_API uint64_t aq_source_file_bytes(const aq_source *source); /* size of all files read */
+/* "safetensors", "table V1", "table V2", "memory", "Arrow V1", "Arrow V2". */
+AQ_API const char *aq_source_format(const aq_source *source);
+AQ_API int aq_source_schema_version(const aq_source *source);  /* 1 or 2 for tables and Arrow streams, 0 otherwise */
+AQ_API uint64_t aq_source_file_bytes(const aq_source *source); /* size of all files read, or of all arrays */
 AQ_API size_t aq_source_tensor_count(const aq_source *source);
 AQ_API const aq_tensor_info *aq_source_tensor(const aq_source *source, size_t index); /* NULL when out of range */
 AQ_API int64_t aq_source_find(const aq_source *source, const char *name);             /* index, or -1 */
@@ -227,15 +234,15 @@ AQ_API size_t aq_source_metadata_count(const aq_source *source);
 AQ_API const char *aq_source_metadata_key(const aq_source *source, size_t i);
 AQ_API const char *aq_source_metadata_value(const aq_source *source, size_t i);
 
-/* The stored bytes of one tensor. Views into the mapped file where it holds them uncompressed and in one piece, else
- * memory of the tensor's own. Nothing is aligned. Release with aq_tensor_release. */
+/* The stored bytes of one tensor. Views into the mapped file (or the caller's arrays) where it holds them uncompressed
+ * and in one piece, else memory of the tensor's own. Nothing is aligned. Release with aq_tensor_release. */
 typedef struct aq_tensor {
   const void *data;        /* values (little-endian, C order) or packed codes */
   const void *scales;      /* FP32 array of num_scales, or NULL */
   const void *zero_points; /* FP32 array of num_scales, or NULL */
   uint64_t data_bytes;
   uint64_t num_scales;
-  bool is_view; /* data points into the mapped file, which the source keeps open */
+  bool is_view; /* data points into the mapped file or array, which the source keeps */
   void *owned;  /* private */
 } aq_tensor;
 AQ_API AQ_MUST_CHECK aq_status aq_source_load(const aq_source *source, size_t index, aq_tensor *out, aq_error *err);
@@ -245,6 +252,99 @@ AQ_API void aq_tensor_release(aq_tensor *tensor);
  * nearest), codes dequantized with x = (q - zero_point) * scale. */
 AQ_API AQ_MUST_CHECK aq_status aq_source_read_f32(const aq_source *source, size_t index, uint64_t first, uint64_t count,
                                                   float *out, aq_error *err);
+
+/* ---- Sources of the caller's own arrays
+ * ------------------------------------------------------------------------------- */
+
+/* An empty source in memory, format "memory", to be filled by aq_source_add. */
+AQ_API AQ_MUST_CHECK aq_status aq_source_create(aq_source **out, aq_error *err);
+
+/* Adds a tensor at the end. Of `info` name, dtype, rank and shape are used, and quant_type must be AQ_KEPT; the name is
+ * copied. `data` holds the values in C order, little-endian, at any alignment; NULL when there are none. It is
+ * borrowed: it must stay as it is until the source is gone (see aq_source_on_release). AQ_ERR_ARGUMENT when the source
+ * was not made by aq_source_create, when the name is empty, not UTF-8 or there already, and while an Arrow stream of
+ * the source exists. What aq_source_tensor gave before is no longer valid afterwards. */
+AQ_API AQ_MUST_CHECK aq_status aq_source_add(aq_source *source, const aq_tensor_info *info, const void *data,
+                                             aq_error *err);
+
+/* Sets a pair of the metadata, of a source made by aq_source_create. Copied. */
+AQ_API AQ_MUST_CHECK aq_status aq_source_set_metadata(aq_source *source, const char *key, const char *value,
+                                                      aq_error *err);
+
+/* Has release(ctx) called once, when nothing of the source is in use any more: after the last of aq_source_close and
+ * the release of the streams and batches that were exported. That may be on another thread. This is where borrowed
+ * arrays can be let go. A second call replaces the first. */
+AQ_API void aq_source_on_release(aq_source *source, void (*release)(void *ctx), void *ctx);
+
+/* ---- Arrow: tables of other engines, without a copy
+ * ------------------------------------------------------------------- */
+
+/* The Apache Arrow C data interface and C stream interface, as their specifications say
+ * (https://arrow.apache.org/docs/format/CDataInterface.html, .../CStreamInterface.html). */
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE 2
+#define ARROW_FLAG_MAP_KEYS_SORTED 4
+
+struct ArrowSchema {
+  const char *format;
+  const char *name;
+  const char *metadata;
+  int64_t flags;
+  int64_t n_children;
+  struct ArrowSchema **children;
+  struct ArrowSchema *dictionary;
+  void (*release)(struct ArrowSchema *);
+  void *private_data;
+};
+
+struct ArrowArray {
+  int64_t length;
+  int64_t null_count;
+  int64_t offset;
+  int64_t n_buffers;
+  int64_t n_children;
+  const void **buffers;
+  struct ArrowArray **children;
+  struct ArrowArray *dictionary;
+  void (*release)(struct ArrowArray *);
+  void *private_data;
+};
+#endif
+
+#ifndef ARROW_C_STREAM_INTERFACE
+#define ARROW_C_STREAM_INTERFACE
+
+struct ArrowArrayStream {
+  int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
+  int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);
+  const char *(*get_last_error)(struct ArrowArrayStream *);
+  void (*release)(struct ArrowArrayStream *);
+  void *private_data;
+};
+#endif
+
+/* Opens the record batches of a stream as a source: a V1 or V2 weight table (docs/FORMAT.md), columns found by name.
+ * Strings and binaries may have 32-bit or 64-bit offsets, be views, or be encoded by a dictionary; lists may have
+ * 32-bit or 64-bit offsets. All batches are read at once, nothing is copied: values are views into the batches, which
+ * live as long as the source.
+ *
+ * The stream is taken over whatever happens: it is moved out of *stream (whose release becomes NULL) and released
+ * before the call returns. The interface does not say how long buffers are; offsets, counts, indices and nulls are
+ * checked, that the buffers are there is the producer's promise. */
+AQ_API AQ_MUST_CHECK aq_status aq_source_open_arrow(struct ArrowArrayStream *stream, aq_source **out, aq_error *err);
+
+/* Hands out the tensors of a source as a stream of record batches with the columns of a V2 table (when the source is
+ * one) or of a V1 table. A tensor of 1 MiB or more is a batch of its own, and its bytes are not copied where
+ * aq_source_load would give a view; smaller ones are collected in batches of up to 16 MiB. Parts of large tensors come
+ * out as the rows they are, a tensor of more than 2^31 - 16 bytes in one piece is cut into parts. Aliases are rows like
+ * the others. The source's metadata become those of the schema, without arrowquant.aliases and ARROW:schema.
+ *
+ * The stream and each batch keep the source alive: aq_source_close may be called before they are released. The caller
+ * releases *out. On failure out->release is NULL. */
+AQ_API AQ_MUST_CHECK aq_status aq_source_export_arrow(aq_source *source, struct ArrowArrayStream *out, aq_error *err);
 
 /* ---- Reports: what a call did or found
  * ------------------------------------------------------------------------------- */
@@ -282,6 +382,11 @@ AQ_API void aq_convert_options_init(aq_convert_options *options);
 AQ_API AQ_MUST_CHECK aq_status aq_convert(const char *source, const char *output, const aq_convert_options *options,
                                           aq_report **report, aq_error *err);
 
+/* The same for an open source, which stays open. Here and in the other calls that take one: no other thread may use it
+ * meanwhile, because tied tensors are looked for and become aliases of each other (alias_of), once and for all. */
+AQ_API AQ_MUST_CHECK aq_status aq_convert_source(aq_source *source, const char *output,
+                                                 const aq_convert_options *options, aq_report **report, aq_error *err);
+
 typedef struct aq_export_options {
   size_t sizeof_options;
   aq_run_options run;
@@ -294,6 +399,8 @@ AQ_API void aq_export_options_init(aq_export_options *options);
 /* Writes every tensor of a source, dequantized, into another format. Aliases become tensors again. */
 AQ_API AQ_MUST_CHECK aq_status aq_export(const char *source, const char *output, const aq_export_options *options,
                                          aq_report **report, aq_error *err);
+AQ_API AQ_MUST_CHECK aq_status aq_export_source(aq_source *source, const char *output, const aq_export_options *options,
+                                                aq_report **report, aq_error *err);
 
 /* ---- Quantizing
  * ------------------------------------------------------------------------------------------------------ */
@@ -330,6 +437,9 @@ AQ_API void aq_quantize_options_init(aq_quantize_options *options);
 /* Writes the quantized V2 table of a source. `report` may be NULL; it lists every tensor, what it became and why. */
 AQ_API AQ_MUST_CHECK aq_status aq_quantize(const char *source, const char *output, const aq_quantize_options *options,
                                            aq_report **report, aq_error *err);
+AQ_API AQ_MUST_CHECK aq_status aq_quantize_source(aq_source *source, const char *output,
+                                                  const aq_quantize_options *options, aq_report **report,
+                                                  aq_error *err);
 
 /* ---- Looking and checking
  * -------------------------------------------------------------------------------------------- */
@@ -361,6 +471,8 @@ AQ_API void aq_compare_options_init(aq_compare_options *options);
  * handed out with AQ_ERR_THRESHOLD too, and with AQ_ERR_FORMAT when the sources do not have the same tensors. */
 AQ_API AQ_MUST_CHECK aq_status aq_compare(const char *reference, const char *other, const aq_compare_options *options,
                                           aq_report **report, aq_error *err);
+AQ_API AQ_MUST_CHECK aq_status aq_compare_sources(aq_source *reference, aq_source *other,
+                                                  const aq_compare_options *options, aq_report **report, aq_error *err);
 
 typedef struct aq_validate_options {
   size_t sizeof_options;

@@ -31,7 +31,3 @@ int cli_exit_status(aq_status status) {
   }
   return CLI_EXIT_FAILED;
 }
-
-bool cli_is_done(aq_status status) {
-  return status == AQ_OK || status == AQ_ERR_THRESHOLD || status == AQ_ERR_DEGRADED;
-}

@@ -16,7 +16,4 @@
 /* Exit status of a result. */
 int cli_exit_status(aq_status status);
 
-/* True when the job was carried through, so that its report says something: OK, or below what was asked for. */
-bool cli_is_done(aq_status status);
-
 #endif

@@ -121,7 +121,7 @@ static int run_parsed(const cli_command *command, const cli_values *values, cli_
   aq_status status = command->run(values, &run, &report, &err);
   cli_progress_clear(&progress);
   bool told = false;
-  if (cli_is_done(status) && report != NULL) {
+  if (report != NULL) {
     aq_error late;
     const aq_status delivered = deliver_report(report, values, log, &late);
     told = true;

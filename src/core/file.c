@@ -129,10 +129,11 @@ bool aq_path_exists(const char *path) {
   return lstat(path, &info) == 0;
 }
 
-bool aq_path_same_file(const char *a, const char *b) {
-  struct stat info_a, info_b;
-  return stat(a, &info_a) == 0 && stat(b, &info_b) == 0 && info_a.st_dev == info_b.st_dev &&
-         info_a.st_ino == info_b.st_ino;
+bool aq_path_id(const char *path, aq_file_id *out) {
+  struct stat info;
+  if (stat(path, &info) != 0) return false;
+  *out = (aq_file_id){(uint64_t)info.st_dev, (uint64_t)info.st_ino};
+  return true;
 }
 
 char *aq_path_join(const char *folder, const char *name) {

@@ -57,9 +57,14 @@ void aq_outfile_abort(aq_outfile *out);
 /* Writes a whole file in one go, atomically. */
 AQ_MUST_CHECK aq_status aq_file_write_all(const char *path, bool force, const void *bytes, size_t size, aq_error *err);
 
+/* What tells a file from all others, under any name; false when there is none. */
+typedef struct aq_file_id {
+  uint64_t device, inode;
+} aq_file_id;
+bool aq_path_id(const char *path, aq_file_id *out);
+
 bool aq_path_is_folder(const char *path);
 bool aq_path_exists(const char *path);
-bool aq_path_same_file(const char *a, const char *b);     /* both exist and are one file */
 char *aq_path_parent(const char *path);                   /* folder of a path; NULL when out of memory */
 char *aq_path_join(const char *folder, const char *name); /* NULL when out of memory */
 AQ_MUST_CHECK aq_status aq_folder_create(const char *path, aq_error *err); /* parents too; fine when it exists */

@@ -13,7 +13,8 @@ aq_status aq_json_parse_object(const char *text, size_t size, uint64_t offset, j
     *out = NULL;
     return aq_error_at(err, aq_fail(err, AQ_ERR_FORMAT, "the JSON text is not an object"), (int64_t)offset);
   }
-  if (json_error_code(&at) == json_error_out_of_memory) return aq_fail_memory(err, size);
+  /* Running out of memory leaves the parser without words. */
+  if (json_error_code(&at) == json_error_out_of_memory || at.text[0] == '\0') return aq_fail_memory(err, size);
   const aq_status status = aq_fail(err, AQ_ERR_FORMAT, "the JSON text is wrong: %s", at.text);
   return aq_error_at(err, status, (int64_t)offset + at.position);
 }

@@ -88,6 +88,7 @@ static aq_status add_shard(aq_source *source, const char *path, aq_error *err) {
   AQ_TRY(aq_file_open(file, path, err));
   s->count++;
   source->file_bytes += file->size;
+  AQ_TRY(aq_source_note_file(source, path, err));
   AQ_TRY(read_head(file, head, err));
   if (!aq_safetensors_header_plausible(head, sizeof head)) return aq_foreign_fail(file, err);
   return aq_safetensors_header_read(file, source->max_memory, header, err);

@@ -42,7 +42,8 @@ aq_status aq_source_open(const char *path, const aq_source_options *options, aq_
   }
   source->path = file;
   source->max_memory = own.max_memory;
-  const aq_status status = aq_formats_open(source, file, &own, err);
+  aq_status status = aq_formats_open(source, file, &own, err);
+  if (status == AQ_OK) status = aq_source_note_file(source, file, err);
   if (status != AQ_OK) {
     (void)aq_error_in_file(err, status, file);
     aq_source_close(source);
@@ -52,13 +53,20 @@ aq_status aq_source_open(const char *path, const aq_source_options *options, aq_
   return AQ_OK;
 }
 
+void aq_source_hold(aq_source *source) { (void)atomic_fetch_add(&source->more_holds, 1); }
+
+void aq_source_on_release(aq_source *source, void (*release)(void *ctx), void *ctx) {
+  source->on_release = release;
+  source->on_release_ctx = ctx;
+}
+
 static void free_strings(char **strings, size_t count) {
   for (size_t i = 0; i < count; i++) aq_free(strings[i]);
   aq_free(strings);
 }
 
 void aq_source_close(aq_source *source) {
-  if (source == NULL) return;
+  if (source == NULL || atomic_fetch_sub(&source->more_holds, 1) > 0) return;
   if (source->ops != NULL && source->ops->close != NULL) source->ops->close(source);
   aq_strmap_reset(&source->index);
   free_strings(source->names, source->tensor_count);
@@ -67,7 +75,9 @@ void aq_source_close(aq_source *source) {
   aq_free(source->tensors);
   aq_free(source->segments);
   aq_free(source->segment_first);
+  aq_free(source->files);
   aq_free(source->path);
+  if (source->on_release != NULL) source->on_release(source->on_release_ctx);
   aq_free(source);
 }
 
@@ -147,6 +157,7 @@ aq_status aq_source_add_tensor(aq_source *source, const aq_tensor_info *info, co
   source->segment_count += segment_count;
   source->segment_first[i + 1] = (uint32_t)source->segment_count;
   source->tensor_count++;
+  source->aliases_known = false;
   return AQ_OK;
 }
 
@@ -175,4 +186,24 @@ aq_status aq_source_add_note(aq_source *source, aq_error *err, const char *forma
   if (copy == NULL) return aq_fail_memory(err, strlen(text));
   source->notes[source->note_count++] = copy;
   return AQ_OK;
+}
+
+static bool reads_id(const aq_source *source, aq_file_id id) {
+  for (size_t i = 0; i < source->file_count; i++) {
+    if (source->files[i].device == id.device && source->files[i].inode == id.inode) return true;
+  }
+  return false;
+}
+
+aq_status aq_source_note_file(aq_source *source, const char *path, aq_error *err) {
+  aq_file_id id;
+  if (!aq_path_id(path, &id) || reads_id(source, id)) return AQ_OK;
+  AQ_TRY(grow(&source->files, source->file_count, 1, sizeof *source->files, err));
+  source->files[source->file_count++] = id;
+  return AQ_OK;
+}
+
+bool aq_source_reads_file(const aq_source *source, const char *path) {
+  aq_file_id id;
+  return aq_path_id(path, &id) && reads_id(source, id);
 }

@@ -6,6 +6,8 @@
 #ifndef AQ_IO_SOURCE_H
 #define AQ_IO_SOURCE_H
 
+#include <stdatomic.h>
+
 #include "arrowquant.h"
 #include "core/compiler.h"
 #include "core/file.h"
@@ -35,7 +37,7 @@ struct aq_source {
   const aq_source_ops *ops;
   void *impl;
   char *path;
-  const char *format; /* "safetensors", "table V1", "table V2" */
+  const char *format; /* see aq_source_format */
   int schema_version;
   uint64_t file_bytes;
   uint64_t max_memory;
@@ -49,7 +51,16 @@ struct aq_source {
   size_t metadata_count;
   char **notes; /* what a reader should be told ("column 'x' is not part of the schema") */
   size_t note_count;
+  aq_file_id *files; /* all that it reads */
+  size_t file_count;
+  bool aliases_known;     /* aq_source_find_aliases has looked at all tensors */
+  atomic_long more_holds; /* besides the opener's */
+  void (*on_release)(void *ctx);
+  void *on_release_ctx;
 };
+
+/* Another hold on a source; aq_source_close drops one. Any thread. */
+void aq_source_hold(aq_source *source);
 
 /* For formats: building up a source. Names and metadata are copied. The tensor's name must be new. */
 AQ_MUST_CHECK aq_status aq_source_add_tensor(aq_source *source, const aq_tensor_info *info, const aq_segment *segments,
@@ -57,12 +68,18 @@ AQ_MUST_CHECK aq_status aq_source_add_tensor(aq_source *source, const aq_tensor_
 AQ_MUST_CHECK aq_status aq_source_add_metadata(aq_source *source, const char *key, const char *value, aq_error *err);
 AQ_MUST_CHECK aq_status aq_source_add_note(aq_source *source, aq_error *err, const char *format, ...) AQ_PRINTF(3, 4);
 
+/* For formats that read more files than the one that was opened: the source reads this one too. */
+AQ_MUST_CHECK aq_status aq_source_note_file(aq_source *source, const char *path, aq_error *err);
+/* True when the path is a file that the source reads. */
+bool aq_source_reads_file(const aq_source *source, const char *path);
+
 /* Raw bytes of the data of a tensor of one segment or of byte-aligned segments, without dequantizing. */
 AQ_MUST_CHECK aq_status aq_source_read_bytes(const aq_source *source, size_t index, uint64_t offset, size_t size,
                                              void *out, aq_error *err);
 
 /* Tensors with the same dtype, shape and bytes as an earlier one get alias_of set (tied weights). Same file range: at
- * once; otherwise by hash, then by comparing the bytes. Tensors under 1 KiB are not looked at. */
+ * once; otherwise by hash, then by comparing the bytes. Tensors under 1 KiB are not looked at. A second call does
+ * nothing, unless tensors were added. */
 AQ_MUST_CHECK aq_status aq_source_find_aliases(aq_source *source, aq_error *err);
 
 /* One opener a format: false in *mine when the file is not of this format (and AQ_OK). The table is in formats.c. */

@@ -142,6 +142,7 @@ static size_t collect(const aq_source *source, candidate *all) {
 }
 
 aq_status aq_source_find_aliases(aq_source *source, aq_error *err) {
+  if (source->aliases_known) return AQ_OK;
   candidate *all = aq_calloc(source->tensor_count, sizeof *all);
   uint8_t *room = aq_malloc((size_t)(2 * STEP));
   aq_status status = AQ_OK;
@@ -153,6 +154,7 @@ aq_status aq_source_find_aliases(aq_source *source, aq_error *err) {
     if (status == AQ_OK) status = narrow(source, all, &count, compare_hash, hash_whole, room, err);
     if (status == AQ_OK) status = mark(source, all, count, room, err);
     shorten_chains(source);
+    source->aliases_known = status == AQ_OK;
   }
   aq_free(all);
   aq_free(room);

@@ -13,7 +13,7 @@
 typedef struct table {
   aq_pq_reader *reader;
   aq_table_columns columns;
-  aq_value_cache *cache; /* for pages that cannot be read range by range */
+  aq_value_cache *cache; /* for compressed pages */
   bool is_ours;
 } table;
 
@@ -39,20 +39,20 @@ static bool has_codec(const table *t, size_t group, size_t column, const char *c
   return strcmp(aq_pq_chunk_codec(t->reader, group, column), codec) == 0;
 }
 
-/* Uncompressed pages, and those of our own writer in zstd, which have several frames. */
-static bool reads_by_range(const table *t, size_t group, size_t column) {
-  return has_codec(t, group, column, "none") || (t->is_ours && has_codec(t, group, column, "zstd"));
-}
-
 /* segment->where: row group, row in it. */
 static aq_status read_table(const aq_source *source, const aq_segment *segment, aq_piece piece, uint64_t offset,
                             size_t size, void *out, aq_error *err) {
   const table *t = source->impl;
   const size_t group = (size_t)segment->where[0], column = column_of(t, piece);
-  const bool whole = offset == 0 && size == piece_bytes(segment, piece);
-  if (!whole && !reads_by_range(t, group, column))
-    return aq_value_cache_read(t->cache, group, column, segment->where[1], offset, size, out, err);
-  return aq_pq_read_value_range(t->reader, group, column, segment->where[1], offset, size, out, err);
+  if (has_codec(t, group, column, "none"))
+    return aq_pq_read_value_range(t->reader, group, column, segment->where[1], offset, size, out, err);
+  /* Our own writer compresses in blocks with zstd. */
+  const aq_cached_value value = {.group = group,
+                                 .column = column,
+                                 .row = segment->where[1],
+                                 .size = piece_bytes(segment, piece),
+                                 .in_blocks = t->is_ours && has_codec(t, group, column, "zstd")};
+  return aq_value_cache_read(t->cache, &value, offset, size, out, err);
 }
 
 static aq_status view_table(const aq_source *source, const aq_segment *segment, aq_piece piece, const void **view,

@@ -9,10 +9,8 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "io/json_text.h"
-#include "io/table_rows.h"
+#include "io/table_row.h"
 #include "tensor/shape.h"
-
-static const char aliases_key[] = "arrowquant.aliases";
 
 static bool same_kind(const aq_tensor_info *a, const aq_tensor_info *b) {
   bool same = a->dtype == b->dtype && a->quant_type == b->quant_type && a->quant_axis == b->quant_axis &&
@@ -106,15 +104,16 @@ aq_status aq_table_join(aq_source *source, aq_table_rows *rows, aq_error *err) {
 static aq_status add_alias(aq_source *source, const char *name, const json_t *target, size_t base, aq_error *err) {
   size_t length;
   int64_t lo, hi;
-  AQ_FAIL_IF(!json_is_string(target), AQ_ERR_FORMAT, "%s does not name its tensor by a string", aliases_key);
-  AQ_FAIL_IF(aq_part_name_parse(name, &length, &lo, &hi), AQ_ERR_FORMAT, "%s: the name is that of a part", aliases_key);
+  AQ_FAIL_IF(!json_is_string(target), AQ_ERR_FORMAT, "%s does not name its tensor by a string", AQ_ALIASES_KEY);
+  AQ_FAIL_IF(aq_part_name_parse(name, &length, &lo, &hi), AQ_ERR_FORMAT, "%s: the name is that of a part",
+             AQ_ALIASES_KEY);
   AQ_FAIL_IF(aq_source_find(source, name) >= 0, AQ_ERR_FORMAT, "%s: there is a tensor of this name already",
-             aliases_key);
+             AQ_ALIASES_KEY);
   const int64_t found = aq_source_find(source, json_string_value(target));
-  AQ_FAIL_IF(found < 0, AQ_ERR_FORMAT, "%s: it stands for '%.200s', which the table does not hold", aliases_key,
+  AQ_FAIL_IF(found < 0, AQ_ERR_FORMAT, "%s: it stands for '%.200s', which the table does not hold", AQ_ALIASES_KEY,
              json_string_value(target));
-  AQ_FAIL_IF((size_t)found >= base, AQ_ERR_FORMAT, "%s: it stands for '%.200s', which is an alias itself", aliases_key,
-             json_string_value(target));
+  AQ_FAIL_IF((size_t)found >= base, AQ_ERR_FORMAT, "%s: it stands for '%.200s', which is an alias itself",
+             AQ_ALIASES_KEY, json_string_value(target));
   aq_tensor_info info = source->tensors[found];
   info.name = name;
   info.alias_of = (int32_t)found;
@@ -132,7 +131,7 @@ aq_status aq_table_add_aliases(aq_source *source, aq_error *err) {
   const char *text = NULL, *name;
   json_t *root = NULL, *target;
   for (size_t i = 0; i < source->metadata_count; i++) {
-    if (strcmp(source->metadata[2 * i], aliases_key) == 0) text = source->metadata[2 * i + 1];
+    if (strcmp(source->metadata[2 * i], AQ_ALIASES_KEY) == 0) text = source->metadata[2 * i + 1];
   }
   if (text == NULL) return AQ_OK;
   aq_status status = aq_json_parse_object(text, strlen(text), 0, &root, err);
@@ -140,7 +139,7 @@ aq_status aq_table_add_aliases(aq_source *source, aq_error *err) {
     char words[sizeof err->message] = "";
     if (status == AQ_ERR_MEMORY || err == NULL) return status;
     memcpy(words, err->message, sizeof words);
-    return aq_fail(err, status, "metadata %s: %.300s", aliases_key, words);
+    return aq_fail(err, status, "metadata %s: %.300s", AQ_ALIASES_KEY, words);
   }
   const size_t base = source->tensor_count;
   json_object_foreach(root, name, target) {

@@ -1,9 +1,10 @@
-/* value_cache.c - the last values that were decoded whole.
+/* value_cache.c - what was decompressed last.
  *
- * A compressed page gives up its bytes only all together. Reading a tensor block by block would decode the page for
- * every block, so that the time would grow with the square of its size. A few slots are enough: a tensor takes three
- * (codes, scales, zero points), and two sources are never read through one cache. A slot in use is not evicted; when
- * all are, the value is decoded for this call alone. */
+ * A compressed page gives up its bytes only all together, or, as our writer makes them, a block together. Reading a
+ * tensor in smaller pieces would decompress it again for every piece, so that the time would grow with the square of
+ * its size. A tensor takes three slots (codes, scales, zero points), and every thread may be reading another one. A
+ * slot is emptied when its last byte was read; one in use is not evicted, and when all are, the bytes are decompressed
+ * for this call alone. */
 #include "io/value_cache.h"
 
 #include <pthread.h>
@@ -17,19 +18,23 @@
 
 #define PIECES 3 /* of a tensor */
 
-typedef struct slot {
-  pthread_mutex_t lock; /* held while decoding */
+/* What a slot holds: a block of a value, or all of it. */
+typedef struct key {
   size_t group, column;
-  uint64_t row;
+  uint64_t row, start, size;
+} key;
+
+typedef struct slot {
+  pthread_mutex_t lock; /* held while decompressing */
+  key key;
   uint64_t used; /* number of the call that used it last; 0: free */
   unsigned readers;
-  bool decoded;
-  aq_pq_value value;
+  uint8_t *bytes; /* NULL until decompressed */
 } slot;
 
 struct aq_value_cache {
   aq_pq_reader *reader;
-  pthread_mutex_t lock; /* of everything in the slots but decoded and value */
+  pthread_mutex_t lock; /* of everything in the slots but bytes */
   uint64_t calls;
   slot *slots;
   size_t slot_count; /* slots whose lock is made */
@@ -65,10 +70,17 @@ aq_status aq_value_cache_create(aq_pq_reader *reader, aq_value_cache **out, aq_e
   return AQ_OK;
 }
 
+/* Nobody reads the slot. */
+static void empty(slot *s) {
+  aq_free(s->bytes);
+  s->bytes = NULL;
+  s->used = 0;
+}
+
 void aq_value_cache_free(aq_value_cache *cache) {
   if (cache == NULL) return;
   for (size_t i = 0; i < cache->slot_count; i++) {
-    aq_pq_value_reset(&cache->slots[i].value);
+    empty(&cache->slots[i]);
     (void)pthread_mutex_destroy(&cache->slots[i].lock);
   }
   (void)pthread_mutex_destroy(&cache->lock);
@@ -76,73 +88,82 @@ void aq_value_cache_free(aq_value_cache *cache) {
   aq_free(cache);
 }
 
-/* The cache's lock is held, and nobody reads the slot. */
-static void empty(slot *s) {
-  aq_pq_value_reset(&s->value);
-  s->value = (aq_pq_value){0};
-  s->decoded = false;
-  s->used = 0;
+static bool same_key(const key *a, const key *b) {
+  return a->group == b->group && a->column == b->column && a->row == b->row && a->start == b->start;
 }
 
-/* The slot of a value, or the one longest not used; NULL when every slot is in use by others. */
-static slot *find(aq_value_cache *cache, size_t group, size_t column, uint64_t row) {
-  slot *oldest = NULL;
+/* Takes the slot of a key, or the one longest not used; NULL when every slot is in use by others. */
+static slot *take(aq_value_cache *cache, const key *wanted) {
+  slot *found = NULL;
+  (void)pthread_mutex_lock(&cache->lock);
   for (size_t i = 0; i < cache->slot_count; i++) {
     slot *s = &cache->slots[i];
-    if (s->used > 0 && s->group == group && s->column == column && s->row == row) return s;
-    if (s->readers == 0 && (oldest == NULL || s->used < oldest->used)) oldest = s;
+    if (s->used > 0 && same_key(&s->key, wanted)) {
+      found = s;
+      break;
+    }
+    if (s->readers == 0 && (found == NULL || s->used < found->used)) found = s;
   }
-  if (oldest == NULL) return NULL;
-  empty(oldest);
-  oldest->group = group;
-  oldest->column = column;
-  oldest->row = row;
-  return oldest;
-}
-
-static aq_status copy_range(const aq_pq_value *value, uint64_t offset, size_t size, void *out, aq_error *err) {
-  AQ_FAIL_IF(!aq_range_ok(offset, size, value->size), AQ_ERR_CORRUPT, "the value has %llu bytes, fewer than expected",
-             (unsigned long long)value->size);
-  if (size > 0) memcpy(out, value->data + offset, size);
-  return AQ_OK;
-}
-
-static aq_status read_uncached(aq_value_cache *cache, size_t group, size_t column, uint64_t row, uint64_t offset,
-                               size_t size, void *out, aq_error *err) {
-  aq_pq_value value = {0};
-  AQ_TRY(aq_pq_read_value(cache->reader, group, column, row, &value, err));
-  const aq_status status = copy_range(&value, offset, size, out, err);
-  aq_pq_value_reset(&value);
-  return status;
-}
-
-static aq_status read_slot(aq_value_cache *cache, slot *s, uint64_t offset, size_t size, void *out, aq_error *err) {
-  aq_status status = AQ_OK;
-  (void)pthread_mutex_lock(&s->lock);
-  if (!s->decoded) {
-    status = aq_pq_read_value(cache->reader, s->group, s->column, s->row, &s->value, err);
-    s->decoded = status == AQ_OK;
-    if (!s->decoded) s->value = (aq_pq_value){0};
-  }
-  (void)pthread_mutex_unlock(&s->lock);
-  /* A decoded value does not change while it has readers. */
-  return status == AQ_OK ? copy_range(&s->value, offset, size, out, err) : status;
-}
-
-aq_status aq_value_cache_read(aq_value_cache *cache, size_t group, size_t column, uint64_t row, uint64_t offset,
-                              size_t size, void *out, aq_error *err) {
-  (void)pthread_mutex_lock(&cache->lock);
-  slot *s = find(cache, group, column, row);
-  if (s != NULL) {
-    s->readers++;
-    s->used = ++cache->calls;
+  if (found != NULL) {
+    if (found->used == 0 || !same_key(&found->key, wanted)) empty(found);
+    found->key = *wanted;
+    found->readers++;
+    found->used = ++cache->calls;
   }
   (void)pthread_mutex_unlock(&cache->lock);
-  if (s == NULL) return read_uncached(cache, group, column, row, offset, size, out, err);
-  const aq_status status = read_slot(cache, s, offset, size, out, err);
+  return found;
+}
+
+static void give_back(aq_value_cache *cache, slot *s, bool finished) {
   (void)pthread_mutex_lock(&cache->lock);
   s->readers--;
-  if (s->readers == 0 && s->decoded && offset + size == s->value.size) empty(s);
+  if (s->readers == 0 && (finished || s->bytes == NULL)) empty(s);
   (void)pthread_mutex_unlock(&cache->lock);
+}
+
+static aq_status decompress(aq_pq_reader *reader, const key *k, uint8_t **out, aq_error *err) {
+  size_t size;
+  AQ_FAIL_IF(!aq_to_size_ok(k->size, &size), AQ_ERR_MEMORY, "is larger than this machine's address space");
+  uint8_t *bytes = aq_malloc(size);
+  if (bytes == NULL) return aq_fail_memory(err, size);
+  const aq_status status = aq_pq_read_value_range(reader, k->group, k->column, k->row, k->start, size, bytes, err);
+  if (status == AQ_OK) {
+    *out = bytes;
+  } else {
+    aq_free(bytes);
+  }
   return status;
+}
+
+/* Bytes [offset, offset + size) of what the key stands for. */
+static aq_status read_key(aq_value_cache *cache, const key *k, uint64_t offset, size_t size, uint8_t *out,
+                          aq_error *err) {
+  slot *s = take(cache, k);
+  if (s == NULL)
+    return aq_pq_read_value_range(cache->reader, k->group, k->column, k->row, k->start + offset, size, out, err);
+  (void)pthread_mutex_lock(&s->lock);
+  const aq_status status = s->bytes != NULL ? AQ_OK : decompress(cache->reader, k, &s->bytes, err);
+  (void)pthread_mutex_unlock(&s->lock);
+  /* The bytes do not change while the slot has readers. */
+  if (status == AQ_OK) memcpy(out, s->bytes + offset, size);
+  give_back(cache, s, offset + size == k->size);
+  return status;
+}
+
+aq_status aq_value_cache_read(aq_value_cache *cache, const aq_cached_value *value, uint64_t offset, size_t size,
+                              void *out, aq_error *err) {
+  AQ_FAIL_IF(!aq_range_ok(offset, size, value->size), AQ_ERR_INTERNAL, "a piece past the end of a value");
+  const uint64_t step = value->in_blocks ? AQ_PQ_BLOCK : value->size;
+  uint8_t *to = out;
+  while (size > 0) {
+    const uint64_t start = offset / step * step;
+    const key k = {value->group, value->column, value->row, start, AQ_MIN(step, value->size - start)};
+    const size_t n = (size_t)AQ_MIN(k.start + k.size - offset, (uint64_t)size);
+    AQ_TRY(n == k.size ? aq_pq_read_value_range(cache->reader, k.group, k.column, k.row, start, n, to, err)
+                       : read_key(cache, &k, offset - start, n, to, err));
+    to += n;
+    offset += n;
+    size -= n;
+  }
+  return AQ_OK;
 }

@@ -22,8 +22,12 @@ aq_status aq_options_take(void *into, size_t size, const void *options, aq_error
   return AQ_OK;
 }
 
-aq_status aq_check_paths(const char *source, const char *output, aq_error *err) {
-  if (!aq_path_same_file(source, output)) return AQ_OK;
+aq_status aq_check_output(const aq_source *source, const char *output, aq_error *err) {
+  char *partial = aq_format("%s.partial", output); /* the name it has while it is written */
+  if (partial == NULL) return aq_fail_memory(err, strlen(output));
+  const bool taken = aq_source_reads_file(source, output) || aq_source_reads_file(source, partial);
+  aq_free(partial);
+  if (!taken) return AQ_OK;
   (void)aq_fail(err, AQ_ERR_ARGUMENT, "the output is the input");
   (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "Choose another output name");
   return aq_error_in_file(err, AQ_ERR_ARGUMENT, output);
@@ -76,8 +80,8 @@ json_t *aq_source_json(const aq_source *source) {
   for (size_t i = 0; i < source->tensor_count; i++) {
     if (source->tensors[i].alias_of < 0) params += source->tensors[i].num_params;
   }
-  return json_pack("{s:s, s:s, s:I, s:I, s:I}", "path", source->path, "format", source->format, "file_bytes",
-                   (json_int_t)source->file_bytes, "tensors", (json_int_t)source->tensor_count, "params",
+  return json_pack("{s:o, s:s, s:I, s:I, s:I}", "path", aq_json_string(source->path), "format", source->format,
+                   "file_bytes", (json_int_t)source->file_bytes, "tensors", (json_int_t)source->tensor_count, "params",
                    (json_int_t)params);
 }
 

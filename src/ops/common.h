@@ -11,8 +11,8 @@
  * defaults in `into` (of `size` bytes); NULL options leave the defaults. */
 AQ_MUST_CHECK aq_status aq_options_take(void *into, size_t size, const void *options, aq_error *err);
 
-/* Refuses an output that is the input. */
-AQ_MUST_CHECK aq_status aq_check_paths(const char *source, const char *output, aq_error *err);
+/* Refuses an output that is a file which the source reads, one shard of many or an index among them. */
+AQ_MUST_CHECK aq_status aq_check_output(const aq_source *source, const char *output, aq_error *err);
 
 /* Fails when the folder of `output` has less than half of `estimate` bytes free: compression may save some, not that
  * much. */

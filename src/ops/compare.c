@@ -249,7 +249,7 @@ static aq_status compare_sources(comparison *c, aq_error *err) {
 }
 
 /* What the comparison says as a status. */
-static aq_status verdict(const comparison *c, const char *other, aq_error *err) {
+static aq_status verdict(const comparison *c, aq_error *err) {
   const double limit = c->options->min_cosine;
   if (c->first_bad != NULL) {
     (void)aq_fail(err, AQ_ERR_FORMAT,
@@ -257,7 +257,7 @@ static aq_status verdict(const comparison *c, const char *other, aq_error *err) 
                   "the first is this one",
                   c->missing, c->extra, c->mismatched);
     (void)aq_error_in_tensor(err, AQ_ERR_FORMAT, c->first_bad);
-    return aq_error_in_file(err, AQ_ERR_FORMAT, other);
+    return aq_error_in_file(err, AQ_ERR_FORMAT, c->b->path);
   }
   if (limit > 0 && !(c->mean >= limit)) {
     char mean[AQ_WORD_SIZE], wanted[AQ_WORD_SIZE];
@@ -281,9 +281,7 @@ static aq_status find_ties(comparison *c, aq_error *err) {
   return aq_source_find_aliases(in_a ? c->b : c->a, err);
 }
 
-static aq_status open_and_compare(comparison *c, const char *reference, const char *other, aq_error *err) {
-  AQ_TRY(aq_open_for_run(reference, &c->options->run, &c->a, err));
-  AQ_TRY(aq_open_for_run(other, &c->options->run, &c->b, err));
+static aq_status make_report(comparison *c, aq_error *err) {
   AQ_TRY(find_ties(c, err));
   c->pairs = aq_calloc(c->a->tensor_count, sizeof *c->pairs);
   c->metrics = aq_calloc(c->a->tensor_count, sizeof *c->metrics);
@@ -295,27 +293,51 @@ void aq_compare_options_init(aq_compare_options *options) {
   *options = (aq_compare_options){.sizeof_options = sizeof *options};
 }
 
-aq_status aq_compare(const char *reference, const char *other, const aq_compare_options *options, aq_report **report,
-                     aq_error *err) {
-  if (report != NULL) *report = NULL;
-  aq_error_clear(err);
-  aq_compare_options own;
-  aq_compare_options_init(&own);
-  AQ_TRY(aq_options_take(&own, sizeof own, options, err));
-  AQ_FAIL_IF(!(own.min_cosine >= 0 && own.min_cosine <= 1), AQ_ERR_ARGUMENT, "min_cosine is a number from 0 to 1");
+static aq_status compare(aq_source *reference, aq_source *other, const aq_compare_options *o, aq_report **report,
+                         aq_error *err) {
   aq_report *made;
   AQ_TRY(aq_report_create("compare", &made, err));
-  comparison c = {.options = &own, .root = made->root};
-  aq_status status = open_and_compare(&c, reference, other, err);
+  comparison c = {.options = o, .a = reference, .b = other, .root = made->root};
+  aq_status status = make_report(&c, err);
   if (status == AQ_OK && report != NULL) {
     *report = made;
   } else {
     aq_report_free(made);
   }
-  if (status == AQ_OK) status = verdict(&c, other, err);
+  if (status == AQ_OK) status = verdict(&c, err);
   aq_free(c.pairs);
   aq_free(c.metrics);
-  aq_source_close(c.a);
-  aq_source_close(c.b);
+  return status;
+}
+
+/* What both forms of the call begin with. */
+static aq_status begin(const void *reference, const void *other, const aq_compare_options *options,
+                       aq_compare_options *o, aq_report **report, aq_error *err) {
+  if (report != NULL) *report = NULL;
+  aq_error_clear(err);
+  aq_compare_options_init(o);
+  AQ_TRY(aq_options_take(o, sizeof *o, options, err));
+  AQ_FAIL_IF(!(o->min_cosine >= 0 && o->min_cosine <= 1), AQ_ERR_ARGUMENT, "min_cosine is a number from 0 to 1");
+  AQ_FAIL_IF(reference == NULL || other == NULL, AQ_ERR_ARGUMENT, "two sources are needed");
+  return AQ_OK;
+}
+
+aq_status aq_compare_sources(aq_source *reference, aq_source *other, const aq_compare_options *options,
+                             aq_report **report, aq_error *err) {
+  aq_compare_options o;
+  AQ_TRY(begin(reference, other, options, &o, report, err));
+  return compare(reference, other, &o, report, err);
+}
+
+aq_status aq_compare(const char *reference, const char *other, const aq_compare_options *options, aq_report **report,
+                     aq_error *err) {
+  aq_compare_options o;
+  AQ_TRY(begin(reference, other, options, &o, report, err));
+  aq_source *a = NULL, *b = NULL;
+  aq_status status = aq_open_for_run(reference, &o.run, &a, err);
+  if (status == AQ_OK) status = aq_open_for_run(other, &o.run, &b, err);
+  if (status == AQ_OK) status = compare(a, b, &o, report, err);
+  aq_source_close(a);
+  aq_source_close(b);
   return status;
 }

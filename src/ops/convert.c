@@ -3,6 +3,7 @@
 #include "core/memory.h"
 #include "core/progress.h"
 #include "ops/common.h"
+#include "ops/ops.h"
 #include "ops/summary.h"
 #include "ops/table_job.h"
 #include "report/report.h"
@@ -37,11 +38,12 @@ static aq_status make_plan(const aq_source *source, aq_dtype wanted, aq_plan *pl
   return AQ_OK;
 }
 
-static aq_status convert_source(aq_source *source, const char *output, const aq_convert_options *o, aq_report **report,
-                                aq_error *err) {
+static aq_status convert(aq_source *source, const char *output, const aq_convert_options *o, aq_report **report,
+                         aq_error *err) {
   const double started = aq_clock();
   aq_dtype wanted;
   AQ_TRY(aq_float_dtype_parse(o->dtype, "keep", &wanted, err));
+  AQ_TRY(aq_check_output(source, output, err));
   AQ_TRY(aq_source_find_aliases(source, err));
   aq_plan plan = {NULL, 0};
   aq_status status = make_plan(source, wanted, &plan, err);
@@ -68,20 +70,31 @@ static aq_status convert_source(aq_source *source, const char *output, const aq_
   return status;
 }
 
-aq_status aq_convert(const char *source_path, const char *output, const aq_convert_options *options, aq_report **report,
-                     aq_error *err) {
+/* What both forms of the call begin with. */
+static aq_status begin(const void *source, const char *output, const aq_convert_options *options, aq_convert_options *o,
+                       aq_report **report, aq_error *err) {
   if (report != NULL) *report = NULL;
   aq_error_clear(err);
+  aq_convert_options_init(o);
+  AQ_TRY(aq_options_take(o, sizeof *o, options, err));
+  AQ_FAIL_IF(source == NULL || output == NULL, AQ_ERR_ARGUMENT, "a source and an output are needed");
+  return AQ_OK;
+}
+
+aq_status aq_convert_source(aq_source *source, const char *output, const aq_convert_options *options,
+                            aq_report **report, aq_error *err) {
   aq_convert_options o;
-  aq_convert_options_init(&o);
-  AQ_TRY(aq_options_take(&o, sizeof o, options, err));
-  AQ_TRY(aq_check_paths(source_path, output, err));
+  AQ_TRY(begin(source, output, options, &o, report, err));
+  return convert(source, output, &o, report, err);
+}
+
+aq_status aq_convert(const char *path, const char *output, const aq_convert_options *options, aq_report **report,
+                     aq_error *err) {
+  aq_convert_options o;
+  AQ_TRY(begin(path, output, options, &o, report, err));
   aq_source *source;
-  aq_source_options source_options;
-  aq_source_options_init(&source_options);
-  source_options.max_memory = o.run.max_memory;
-  AQ_TRY(aq_source_open(source_path, &source_options, &source, err));
-  const aq_status status = convert_source(source, output, &o, report, err);
+  AQ_TRY(aq_open_for_run(path, &o.run, &source, err));
+  const aq_status status = convert(source, output, &o, report, err);
   aq_source_close(source);
   return status;
 }

@@ -279,26 +279,48 @@ void aq_export_options_init(aq_export_options *options) {
   *options = (aq_export_options){.sizeof_options = sizeof *options};
 }
 
-aq_status aq_export(const char *source, const char *output, const aq_export_options *options, aq_report **report,
-                    aq_error *err) {
+/* What both forms of the call begin with. */
+static aq_status begin(const void *source, const char *output, const aq_export_options *options, aq_export_options *o,
+                       aq_report **report, aq_error *err) {
   if (report != NULL) *report = NULL;
   aq_error_clear(err);
-  aq_export_options own;
-  aq_export_options_init(&own);
-  AQ_TRY(aq_options_take(&own, sizeof own, options, err));
-  AQ_FAIL_IF(own.format != NULL && strcmp(own.format, "safetensors") != 0, AQ_ERR_ARGUMENT,
-             "format '%s' is not known; it is safetensors", own.format);
+  aq_export_options_init(o);
+  AQ_TRY(aq_options_take(o, sizeof *o, options, err));
+  AQ_FAIL_IF(o->format != NULL && strcmp(o->format, "safetensors") != 0, AQ_ERR_ARGUMENT,
+             "format '%s' is not known; it is safetensors", o->format);
   AQ_FAIL_IF(source == NULL || output == NULL, AQ_ERR_ARGUMENT, "a source and an output are needed");
-  AQ_TRY(aq_check_paths(source, output, err));
   aq_dtype wanted;
-  AQ_TRY(aq_float_dtype_parse(own.dtype, "original", &wanted, err));
+  return aq_float_dtype_parse(o->dtype, "original", &wanted, err);
+}
+
+static aq_status write_export(aq_source *source, const char *output, const aq_export_options *o, aq_report **report,
+                              aq_error *err) {
   const double started = aq_clock();
-  export_job job = {.options = &own};
-  AQ_TRY(aq_open_for_run(source, &own.run, &job.source, err));
+  aq_dtype wanted;
+  AQ_TRY(aq_float_dtype_parse(o->dtype, "original", &wanted, err));
+  AQ_TRY(aq_check_output(source, output, err));
+  export_job job = {.options = o, .source = source};
   aq_status status = settle_targets(&job, wanted, err);
   if (status == AQ_OK) status = write_file(&job, output, err);
   if (status == AQ_OK) status = make_report(&job, output, aq_clock() - started, report, err);
   aq_free(job.targets);
-  aq_source_close(job.source);
+  return status;
+}
+
+aq_status aq_export_source(aq_source *source, const char *output, const aq_export_options *options, aq_report **report,
+                           aq_error *err) {
+  aq_export_options o;
+  AQ_TRY(begin(source, output, options, &o, report, err));
+  return write_export(source, output, &o, report, err);
+}
+
+aq_status aq_export(const char *path, const char *output, const aq_export_options *options, aq_report **report,
+                    aq_error *err) {
+  aq_export_options o;
+  AQ_TRY(begin(path, output, options, &o, report, err));
+  aq_source *source;
+  AQ_TRY(aq_open_for_run(path, &o.run, &source, err));
+  const aq_status status = write_export(source, output, &o, report, err);
+  aq_source_close(source);
   return status;
 }

@@ -7,6 +7,7 @@
 #include "core/memory.h"
 #include "core/progress.h"
 #include "ops/common.h"
+#include "ops/ops.h"
 #include "ops/summary.h"
 #include "ops/table_job.h"
 #include "report/report.h"
@@ -78,7 +79,7 @@ static aq_status check_strict(const aq_source *source, const aq_plan *plan, aq_e
 static json_t *string_list(const char *const *items, size_t count) {
   json_t *list = json_array();
   for (size_t i = 0; list != NULL && i < count; i++) {
-    if (json_array_append_new(list, json_string(items[i])) != 0) {
+    if (json_array_append_new(list, aq_json_string(items[i])) != 0) {
       json_decref(list);
       return NULL;
     }
@@ -154,28 +155,53 @@ static aq_status carry_out(const request *r, aq_plan *plan, aq_report **report, 
   return o->strict ? check_strict(r->source, plan, err) : AQ_OK;
 }
 
-aq_status aq_quantize(const char *source_path, const char *output, const aq_quantize_options *options,
-                      aq_report **report, aq_error *err) {
-  if (report != NULL) *report = NULL;
-  aq_error_clear(err);
-  aq_quantize_options o;
-  aq_quantize_options_init(&o);
-  AQ_TRY(aq_options_take(&o, sizeof o, options, err));
-  AQ_TRY(check_options(&o, err));
-  AQ_FAIL_IF(output == NULL && !o.dry_run, AQ_ERR_ARGUMENT, "an output path is needed");
-  if (output != NULL) AQ_TRY(aq_check_paths(source_path, output, err));
-  request r = {.output = output, .options = &o, .started = aq_clock()};
-  aq_source_options source_options;
-  aq_source_options_init(&source_options);
-  source_options.max_memory = o.run.max_memory;
-  AQ_TRY(aq_source_open(source_path, &source_options, &r.source, err));
+static aq_status check_outputs(const aq_source *source, const char *output, const aq_quantize_options *o,
+                               aq_error *err) {
+  if (output != NULL) AQ_TRY(aq_check_output(source, output, err));
+  return o->save_plan_path != NULL ? aq_check_output(source, o->save_plan_path, err) : AQ_OK;
+}
+
+static aq_status quantize(aq_source *source, const char *output, const aq_quantize_options *o, aq_report **report,
+                          aq_error *err) {
+  AQ_TRY(check_outputs(source, output, o, err));
+  request r = {.source = source, .output = output, .options = o, .started = aq_clock()};
   aq_plan plan = {NULL, 0};
-  r.config = options_json(&o);
+  r.config = options_json(o);
   aq_status status = r.config != NULL ? AQ_OK : aq_fail_memory(err, 1024);
-  if (status == AQ_OK) status = make_plan(r.source, &o, &plan, err);
+  if (status == AQ_OK) status = make_plan(source, o, &plan, err);
   if (status == AQ_OK) status = carry_out(&r, &plan, report, err);
   aq_plan_reset(&plan);
   json_decref(r.config);
-  aq_source_close(r.source);
+  return status;
+}
+
+/* What both forms of the call begin with. */
+static aq_status begin(const void *source, const char *output, const aq_quantize_options *options,
+                       aq_quantize_options *o, aq_report **report, aq_error *err) {
+  if (report != NULL) *report = NULL;
+  aq_error_clear(err);
+  aq_quantize_options_init(o);
+  AQ_TRY(aq_options_take(o, sizeof *o, options, err));
+  AQ_TRY(check_options(o, err));
+  AQ_FAIL_IF(source == NULL, AQ_ERR_ARGUMENT, "a source is needed");
+  AQ_FAIL_IF(output == NULL && !o->dry_run, AQ_ERR_ARGUMENT, "an output path is needed");
+  return AQ_OK;
+}
+
+aq_status aq_quantize_source(aq_source *source, const char *output, const aq_quantize_options *options,
+                             aq_report **report, aq_error *err) {
+  aq_quantize_options o;
+  AQ_TRY(begin(source, output, options, &o, report, err));
+  return quantize(source, output, &o, report, err);
+}
+
+aq_status aq_quantize(const char *path, const char *output, const aq_quantize_options *options, aq_report **report,
+                      aq_error *err) {
+  aq_quantize_options o;
+  AQ_TRY(begin(path, output, options, &o, report, err));
+  aq_source *source;
+  AQ_TRY(aq_open_for_run(path, &o.run, &source, err));
+  const aq_status status = quantize(source, output, &o, report, err);
+  aq_source_close(source);
   return status;
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/bytes.h"
 #include "core/checked.h"
 #include "core/error.h"
 #include "core/memory.h"
@@ -170,15 +171,34 @@ static aq_status quantize_block(const aq_row_job *job, uint64_t begin, uint64_t 
   return AQ_OK;
 }
 
-/* Index of the first value that is finite in FP32 and not in the narrower type, or n. */
-static size_t first_overflow(const float *x, size_t n, const uint8_t *narrow, aq_dtype dtype) {
-  const uint16_t exponent = dtype == AQ_F16 ? 0x7c00 : 0x7f80;
-  for (size_t i = 0; i < n; i++) {
-    uint16_t bits;
-    memcpy(&bits, narrow + 2 * i, sizeof bits);
-    if ((bits & exponent) == exponent && isfinite(x[i])) return i;
+/* An element as it is in the source, before it is an FP32 value. */
+static aq_status read_original(const aq_row_job *job, uint64_t index, double *out, aq_error *err) {
+  float value = 0;
+  const aq_tensor_info *t = info_of(job);
+  if (t->dtype == AQ_F64 && t->quant_type == AQ_KEPT) {
+    return aq_source_read_bytes(job->source, job->tensor, index * sizeof(double), sizeof(double), out, err);
   }
-  return n;
+  AQ_TRY(aq_source_read_f32(job->source, job->tensor, index, 1, &value, err));
+  *out = (double)value;
+  return AQ_OK;
+}
+
+/* Notes the first value, of elements from `index` on, that became infinite on the way to out and is not in the source.
+ */
+static aq_status note_overflow(const aq_row_job *job, uint64_t index, const float *x, size_t n, const uint8_t *out,
+                               uint64_t *bad, aq_error *err) {
+  const aq_dtype dtype = job->entry->dtype;
+  const uint16_t infinity = dtype == AQ_F16 ? 0x7c00 : 0x7f80;
+  for (size_t i = 0; i < n; i++) {
+    const uint16_t narrow = dtype == AQ_F32 ? infinity : aq_load_u16(out + 2 * i);
+    if ((narrow & 0x7fff) != infinity || (dtype == AQ_F32 && !isinf(x[i]))) continue;
+    double original;
+    AQ_TRY(read_original(job, index + i, &original, err));
+    if (isinf(original)) continue;
+    note_bad(bad, index + i);
+    return AQ_OK;
+  }
+  return AQ_OK;
 }
 
 static aq_status convert_range(const aq_row_job *job, uint64_t begin, uint64_t end, aq_scratch *scratch, uint8_t *out,
@@ -192,9 +212,8 @@ static aq_status convert_range(const aq_row_job *job, uint64_t begin, uint64_t e
       memcpy(out, scratch->values, n * sizeof(float));
     } else {
       (dtype == AQ_F16 ? kernels->f32_to_f16 : kernels->f32_to_bf16)(scratch->values, n, out);
-      const size_t overflow = first_overflow(scratch->values, n, out, dtype);
-      if (overflow < n) note_bad(bad, job->first + at + overflow);
     }
+    AQ_TRY(note_overflow(job, job->first + at, scratch->values, n, out, bad, err));
     out += n * aq_dtype_size(dtype);
     at += n;
   }
@@ -276,15 +295,16 @@ static void index_text(const aq_tensor_info *t, uint64_t index, char *out, size_
 
 aq_status aq_row_job_fail_bad(const aq_row_job *job, aq_error *err) {
   const aq_tensor_info *t = info_of(job);
-  float value = 0;
+  double value = 0;
   char where[256];
-  AQ_TRY(aq_source_read_f32(job->source, job->tensor, job->bad_index, 1, &value, err));
+  AQ_TRY(read_original(job, job->bad_index, &value, err));
   index_text(t, job->bad_index, where, sizeof where);
   if (isfinite(value)) {
-    (void)aq_fail(err, AQ_ERR_NONFINITE, "the value %g at index %s does not fit %s", (double)value, where,
-                  aq_dtype_name(job->entry->dtype));
-    (void)aq_error_hint(err, AQ_ERR_NONFINITE,
-                        "Use bf16, keep the tensor (--keep), or keep all such (--nonfinite keep)");
+    const aq_dtype dtype = job->entry->action == AQ_CONVERT ? job->entry->dtype : AQ_F32;
+    (void)aq_fail(err, AQ_ERR_NONFINITE, "the value %g at index %s does not fit %s", value, where,
+                  aq_dtype_name(dtype));
+    (void)aq_error_hint(err, AQ_ERR_NONFINITE, "%s, or keep all such tensors (--nonfinite keep)",
+                        dtype == AQ_F16 ? "Use bf16, keep the tensor (--keep)" : "Keep the tensor (--keep)");
   } else {
     (void)aq_fail(err, AQ_ERR_NONFINITE, "the value at index %s is %s; quantization needs finite values", where,
                   isnan(value) ? "NaN" : "infinite");
@@ -296,7 +316,7 @@ aq_status aq_row_job_fail_bad(const aq_row_job *job, aq_error *err) {
 }
 
 int64_t aq_part_length(const aq_tensor_info *tensor, const aq_plan_entry *entry, uint64_t part_bytes) {
-  if (tensor->rank == 0 || tensor->num_params == 0) return tensor->rank == 0 ? 1 : tensor->shape[0];
+  if (tensor->rank == 0 || tensor->num_params == 0) return tensor->rank == 0 ? 1 : AQ_MAX(tensor->shape[0], 1);
   const uint64_t total = (uint64_t)tensor->shape[0], slice = tensor->num_params / total;
   const uint64_t element = AQ_MAX(aq_dtype_size(tensor->dtype), sizeof(float));
   const uint64_t most = AQ_MIN(part_bytes / sizeof(float), AQ_PQ_MAX_VALUE / element);

@@ -89,7 +89,7 @@ static json_t *totals_json(const aq_summary *s, const totals *sum, uint64_t outp
 static aq_status add_warnings(json_t *warnings, const aq_summary *s, const totals *sum, aq_error *err) {
   bool ok = true;
   for (size_t i = 0; i < s->source->note_count; i++) {
-    ok = ok && json_array_append_new(warnings, json_string(s->source->notes[i])) == 0;
+    ok = ok && json_array_append_new(warnings, aq_json_string(s->source->notes[i])) == 0;
   }
   if (sum->unexpected > 0) {
     ok = ok && json_array_append_new(
@@ -128,7 +128,7 @@ static aq_status fill_in(json_t *root, const aq_summary *s, const aq_source *out
                          err);
   }
   return aq_report_set(root, "output",
-                       json_pack("{s:s, s:I, s:i}", "path", s->output, "file_bytes", (json_int_t)bytes,
+                       json_pack("{s:o, s:I, s:i}", "path", aq_json_string(s->output), "file_bytes", (json_int_t)bytes,
                                  "schema_version", s->schema_version),
                        err);
 }

@@ -94,7 +94,7 @@ static aq_status check_targets(const aq_validation *v, const char *folder, aq_er
   if (!v->options->keep_tables) return AQ_OK;
   char *path = table_path(folder, AQ_KEPT);
   if (path == NULL) return aq_fail_memory(err, 256);
-  const aq_status status = aq_check_paths(v->source->path, path, err);
+  const aq_status status = aq_check_output(v->source, path, err);
   aq_free(path);
   return status;
 }

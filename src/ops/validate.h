@@ -9,11 +9,11 @@
 
 typedef struct aq_validation {
   const aq_validate_options *options;
-  const char *model;  /* path, as given */
-  aq_source *source;  /* the model, its tied tensors known */
+  const char *model; /* path, as given */
+  aq_source *source; /* the model, its tied tensors known */
   aq_pool *pool;
-  json_t *root;       /* the report */
-  char *work_folder;  /* where the tables are made */
+  json_t *root;      /* the report */
+  char *work_folder; /* where the tables are made */
   aq_quant_type types[4];
   size_t type_count;
 } aq_validation;

@@ -137,10 +137,10 @@ static aq_status split_rule(const char *rule, aq_pattern **pattern, aq_spec *spe
   }
   aq_status status = aq_spec_parse(equals + 1, spec, err);
   for (const char *next = equals; status == AQ_ERR_ARGUMENT && (next = strchr(next + 1, '=')) != NULL;) {
-    if (aq_spec_parse(next + 1, spec, NULL) != AQ_OK) continue;
+    if (aq_spec_parse(next + 1, spec, NULL) == AQ_ERR_ARGUMENT) continue;
     equals = next;
-    status = AQ_OK;
     aq_error_clear(err);
+    status = aq_spec_parse(next + 1, spec, err);
   }
   if (status != AQ_OK) return aq_error_hint(err, status, "In the tensor rule '%.150s'", rule);
   char *text = aq_strndup(rule, (size_t)(equals - rule));

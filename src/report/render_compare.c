@@ -25,12 +25,12 @@ static aq_status append_tensors(const json_t *tensors, aq_buffer *out, aq_error 
   json_array_foreach(tensors, i, t) {
     char shape[256], cosine[AQ_WORD_SIZE], snr[AQ_WORD_SIZE], rmse[AQ_WORD_SIZE], most[AQ_WORD_SIZE];
     char ratio[AQ_WORD_SIZE];
-    aq_text_table_row(&table, (const char *const[]){aq_json_get_string(t, "name"),
-                                                    aq_shape_of_json(aq_json_get(t, "shape"), shape, sizeof shape),
-                                                    aq_json_get_string(t, "stored_as"),
-                                                    aq_word_cosine(t, "cosine", cosine), snr_word(t, snr),
-                                                    error_word(t, "rmse", rmse), error_word(t, "max_abs_error", most),
-                                                    aq_word_fixed(t, "norm_ratio", 4, ratio)});
+    aq_text_table_row(
+        &table, (const char *const[]){aq_json_get_string(t, "name"),
+                                      aq_shape_of_json(aq_json_get(t, "shape"), shape, sizeof shape),
+                                      aq_json_get_string(t, "stored_as"), aq_word_cosine(t, "cosine", cosine),
+                                      snr_word(t, snr), error_word(t, "rmse", rmse),
+                                      error_word(t, "max_abs_error", most), aq_word_fixed(t, "norm_ratio", 4, ratio)});
   }
   return aq_text_table_text(&table, 0, out, err);
 }
@@ -75,8 +75,7 @@ static aq_status append_worst(const json_t *root, aq_buffer *out, aq_error *err)
 }
 
 /* Tensors without a partner. */
-static aq_status append_unpaired(const json_t *root, const char *key, const char *what, aq_buffer *out,
-                                 aq_error *err) {
+static aq_status append_unpaired(const json_t *root, const char *key, const char *what, aq_buffer *out, aq_error *err) {
   const json_t *list = aq_json_get(root, key);
   const size_t count = json_array_size(list);
   if (count == 0) return AQ_OK;

@@ -168,11 +168,10 @@ static aq_status append_plan(const json_t *root, aq_buffer *out, aq_error *err) 
   json_array_foreach(aq_json_get(root, "tensors"), i, tensor) {
     char shape[256], before[AQ_WORD_SIZE], after[AQ_WORD_SIZE];
     aq_text_table_row(
-        &table,
-        (const char *const[]){aq_json_get_string(tensor, "name"),
-                              aq_shape_of_json(aq_json_get(tensor, "shape"), shape, sizeof shape),
-                              aq_json_get_string(tensor, "type"), aq_word_bytes(tensor, "bytes_before", before),
-                              aq_word_bytes(tensor, "bytes_after", after), aq_json_get_string(tensor, "rule")});
+        &table, (const char *const[]){aq_json_get_string(tensor, "name"),
+                                      aq_shape_of_json(aq_json_get(tensor, "shape"), shape, sizeof shape),
+                                      aq_json_get_string(tensor, "type"), aq_word_bytes(tensor, "bytes_before", before),
+                                      aq_word_bytes(tensor, "bytes_after", after), aq_json_get_string(tensor, "rule")});
   }
   return aq_text_table_text(&table, 0, out, err);
 }
@@ -185,11 +184,10 @@ aq_status aq_render_quantize_text(const json_t *root, aq_buffer *out, aq_error *
     AQ_TRY(append_plan(root, out, err));
     AQ_TRY(aq_buffer_append_byte(out, '\n', err));
   }
-  AQ_TRY(aq_buffer_printf(out, err, "%s %s of %s parameters (%s %%) in %s tensors\n",
-                          dry_run ? "would quantize" : "quantized",
-                          aq_word_count(totals, "quantized_params", quantized), aq_word_count(totals, "params", params),
-                          aq_word_fixed(totals, "quantized_percent", 2, percent),
-                          aq_word_count(totals, "quantized_tensors", tensors)));
+  AQ_TRY(aq_buffer_printf(
+      out, err, "%s %s of %s parameters (%s %%) in %s tensors\n", dry_run ? "would quantize" : "quantized",
+      aq_word_count(totals, "quantized_params", quantized), aq_word_count(totals, "params", params),
+      aq_word_fixed(totals, "quantized_percent", 2, percent), aq_word_count(totals, "quantized_tensors", tensors)));
   AQ_TRY(append_grouped(root, "type", NULL, append_type_table, out, err));
   AQ_TRY(append_grouped(root, "rule", "kept", append_kept, out, err));
   AQ_TRY(append_files(root, out, err));

@@ -20,13 +20,12 @@ static void add_tensor_row(aq_text_table *table, const json_t *tensor) {
   const char *alias_of = aq_json_get_string(tensor, "alias_of");
   const bool alias = alias_of[0] != '\0';
   const char *dtype = aq_json_get_string(tensor, "dtype"), *dot = strchr(dtype, '.');
-  aq_text_table_row(
-      table, (const char *const[]){aq_json_get_string(tensor, "name"),
-                                   aq_shape_of_json(aq_json_get(tensor, "shape"), shape, sizeof shape),
-                                   dot != NULL ? dot + 1 : dtype, aq_json_get_string(tensor, "stored_as"),
-                                   aq_word_count(tensor, "params", params),
-                                   alias ? "same bytes" : aq_word_bytes(tensor, "stored_bytes", bytes),
-                                   alias ? alias_of : aq_word_fixed(tensor, "bits_per_weight", 2, bits)});
+  aq_text_table_row(table, (const char *const[]){aq_json_get_string(tensor, "name"),
+                                                 aq_shape_of_json(aq_json_get(tensor, "shape"), shape, sizeof shape),
+                                                 dot != NULL ? dot + 1 : dtype, aq_json_get_string(tensor, "stored_as"),
+                                                 aq_word_count(tensor, "params", params),
+                                                 alias ? "same bytes" : aq_word_bytes(tensor, "stored_bytes", bytes),
+                                                 alias ? alias_of : aq_word_fixed(tensor, "bits_per_weight", 2, bits)});
 }
 
 static aq_status append_tensors(const json_t *root, aq_buffer *out, aq_error *err) {
@@ -42,10 +41,10 @@ static aq_status append_tensors(const json_t *root, aq_buffer *out, aq_error *er
 
 static void add_sums_row(aq_text_table *table, const char *name, const json_t *sums) {
   char tensors[AQ_WORD_SIZE], params[AQ_WORD_SIZE], bytes[AQ_WORD_SIZE], bits[AQ_WORD_SIZE];
-  aq_text_table_row(table, (const char *const[]){name, aq_word_count(sums, "tensors", tensors),
-                                                 aq_word_count(sums, "params", params),
-                                                 aq_word_bytes(sums, "stored_bytes", bytes),
-                                                 aq_word_fixed(sums, "bits_per_weight", 3, bits)});
+  aq_text_table_row(
+      table, (const char *const[]){name, aq_word_count(sums, "tensors", tensors), aq_word_count(sums, "params", params),
+                                   aq_word_bytes(sums, "stored_bytes", bytes),
+                                   aq_word_fixed(sums, "bits_per_weight", 3, bits)});
 }
 
 static aq_status append_sums(const json_t *root, aq_buffer *out, aq_error *err) {

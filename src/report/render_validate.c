@@ -22,25 +22,22 @@ static aq_status append_heading(const json_t *root, aq_buffer *out, aq_error *er
 static void add_v1_row(aq_text_table *table, const json_t *root) {
   const json_t *v1 = aq_json_get(root, "v1");
   char bytes[AQ_WORD_SIZE], fp32[AQ_WORD_SIZE], make[AQ_WORD_SIZE], load[AQ_WORD_SIZE];
-  aq_text_table_row(table,
-                    (const char *const[]){"V1", aq_word_bytes(v1, "file_bytes", bytes),
-                                          aq_word_fixed(v1, "ratio_to_fp32", 2, fp32), "", "", "", "",
-                                          aq_word_seconds(v1, "convert_seconds", make),
-                                          aq_word_seconds(v1, "load_seconds", load)});
+  aq_text_table_row(table, (const char *const[]){"V1", aq_word_bytes(v1, "file_bytes", bytes),
+                                                 aq_word_fixed(v1, "ratio_to_fp32", 2, fp32), "", "", "", "",
+                                                 aq_word_seconds(v1, "convert_seconds", make),
+                                                 aq_word_seconds(v1, "load_seconds", load)});
 }
 
 static void add_type_row(aq_text_table *table, const json_t *entry) {
   char name[AQ_WORD_SIZE], bytes[AQ_WORD_SIZE], fp32[AQ_WORD_SIZE], bits[AQ_WORD_SIZE], mean[AQ_WORD_SIZE];
   char least[AQ_WORD_SIZE], snr[AQ_WORD_SIZE], make[AQ_WORD_SIZE], load[AQ_WORD_SIZE];
   aq_text_table_row(
-      table, (const char *const[]){aq_type_word(entry, name), aq_word_bytes(entry, "file_bytes", bytes),
-                                   aq_word_fixed(entry, "ratio_to_fp32", 2, fp32),
-                                   aq_word_fixed(entry, "bits_per_weight", 2, bits),
-                                   aq_word_cosine(entry, "mean_cosine", mean),
-                                   aq_word_cosine(entry, "min_cosine", least),
-                                   aq_word_fixed(entry, "snr_db", 1, snr),
-                                   aq_word_seconds(entry, "quantize_seconds", make),
-                                   aq_word_seconds(entry, "load_seconds", load)});
+      table, (const char *const[]){
+                 aq_type_word(entry, name), aq_word_bytes(entry, "file_bytes", bytes),
+                 aq_word_fixed(entry, "ratio_to_fp32", 2, fp32), aq_word_fixed(entry, "bits_per_weight", 2, bits),
+                 aq_word_cosine(entry, "mean_cosine", mean), aq_word_cosine(entry, "min_cosine", least),
+                 aq_word_fixed(entry, "snr_db", 1, snr), aq_word_seconds(entry, "quantize_seconds", make),
+                 aq_word_seconds(entry, "load_seconds", load)});
 }
 
 static aq_status append_types(const json_t *root, aq_buffer *out, aq_error *err) {
@@ -64,11 +61,10 @@ static aq_status append_criteria(const json_t *root, aq_buffer *out, aq_error *e
   json_t *c;
   json_array_foreach(aq_json_get(root, "criteria"), i, c) {
     char name[AQ_WORD_SIZE], measured[AQ_WORD_SIZE], limit[AQ_WORD_SIZE];
-    aq_text_table_row(&table, (const char *const[]){aq_json_get_flag(c, "passed") ? "pass" : "FAIL",
-                                                    aq_type_word(c, name), aq_json_get_string(c, "what"),
-                                                    aq_criterion_word(c, "measured", measured),
-                                                    aq_json_get_string(c, "comparison"),
-                                                    aq_criterion_word(c, "limit", limit)});
+    aq_text_table_row(&table,
+                      (const char *const[]){aq_json_get_flag(c, "passed") ? "pass" : "FAIL", aq_type_word(c, name),
+                                            aq_json_get_string(c, "what"), aq_criterion_word(c, "measured", measured),
+                                            aq_json_get_string(c, "comparison"), aq_criterion_word(c, "limit", limit)});
   }
   AQ_TRY(aq_text_table_text(&table, 0, out, err));
   return aq_buffer_append_byte(out, '\n', err);

@@ -61,7 +61,8 @@ static aq_status append_problem(const json_t *problem, aq_buffer *out, aq_error 
   }
   AQ_TRY(aq_text_append_clean(out, aq_json_get_string(problem, "message"), err));
   const json_t *group = aq_json_get(problem, "row_group"), *offset = aq_json_get(problem, "offset");
-  if (json_is_integer(offset)) AQ_TRY(aq_buffer_printf(out, err, ", offset %lld", (long long)json_integer_value(offset)));
+  if (json_is_integer(offset))
+    AQ_TRY(aq_buffer_printf(out, err, ", offset %lld", (long long)json_integer_value(offset)));
   if (json_is_integer(group)) AQ_TRY(aq_buffer_printf(out, err, ", row group %d", (int)json_integer_value(group)));
   return aq_buffer_append_byte(out, '\n', err);
 }

@@ -83,8 +83,7 @@ static aq_status render_json(const json_t *root, aq_buffer *out, aq_error *err) 
   return aq_buffer_append_byte(out, '\n', err);
 }
 
-static aq_status render_code_block(const struct renderer *renderer, const json_t *root, aq_buffer *out,
-                                   aq_error *err) {
+static aq_status render_code_block(const struct renderer *renderer, const json_t *root, aq_buffer *out, aq_error *err) {
   AQ_TRY(aq_buffer_printf(out, err, "```text\n"));
   AQ_TRY(renderer->text(root, out, err));
   return aq_buffer_printf(out, err, "```\n");

@@ -44,7 +44,7 @@ const char *aq_text_bytes(uint64_t bytes, char *out, size_t size);   /* "22.9 MB
 const char *aq_text_count(uint64_t count, char *out, size_t size);   /* "22,713,216" */
 const char *aq_text_seconds(double seconds, char *out, size_t size); /* "41 ms", "3.2 s", "2 min 5 s" */
 const char *aq_text_fixed(double value, int decimals, char *out, size_t size); /* "3.14"; NaN "-"; "inf", "-inf" */
-const char *aq_text_scientific(double value, char *out, size_t size); /* "1.23e-04", "0" */
+const char *aq_text_scientific(double value, char *out, size_t size);          /* "1.23e-04", "0" */
 /* Six decimals, cut and not rounded: "1.000000" is said of equal arrays only. */
 const char *aq_text_cosine(double cosine, char *out, size_t size);
 

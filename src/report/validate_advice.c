@@ -16,13 +16,17 @@ static const double large_overhead = 0.05;
 static const char reading[] =
     "## How to read the figures\n"
     "\n"
-    "- **Compression** is a size before divided by the size after. FP32 weights in 8 bits can reach about 4x, in 4 bits "
+    "- **Compression** is a size before divided by the size after. FP32 weights in 8 bits can reach about 4x, in 4 "
+    "bits "
     "8x, in 2 bits 16x, less what scales, zero points and kept tensors take; against FP16 half of that.\n"
-    "- **Cosine** compares the direction of a tensor before and after: dot(a, b) / (|a| |b|). 1 is equal; 0.95 and more "
+    "- **Cosine** compares the direction of a tensor before and after: dot(a, b) / (|a| |b|). 1 is equal; 0.95 and "
+    "more "
     "is excellent, 0.85 good, 0.70 fair (to be expected of 2 bits), less is poor. Two tensors of zeros have cosine 1.\n"
-    "- **Precision loss** is (1 - mean cosine) in percent: up to 5 % is excellent, 15 % good, 30 % fair, more is poor.\n"
+    "- **Precision loss** is (1 - mean cosine) in percent: up to 5 % is excellent, 15 % good, 30 % fair, more is "
+    "poor.\n"
     "- **SNR** is 10 log10 of the energy of the weights over the energy of the error; 6 dB more is half the error.\n"
-    "- **Weights that agree do not mean outputs that agree.** Outputs were not measured here. Errors of many layers add "
+    "- **Weights that agree do not mean outputs that agree.** Outputs were not measured here. Errors of many layers "
+    "add "
     "up, and a few weights matter more than their share: below about 0.99 a model that looks close by this page can "
     "answer quite differently. Before a file is used in earnest, run the model on inputs you know and compare.\n"
     "\n";
@@ -138,7 +142,8 @@ static aq_status explain_failure(const json_t *c, aq_buffer *out, aq_error *err)
   if (strcmp(unit, "x") == 0) advice = "see what was kept above; more of the model quantized, or fewer bits, shrink it";
   if (strcmp(unit, "s") == 0) advice = "give it more threads (`-t`), or a machine that is not busy";
   if (strcmp(unit, "") == 0 || strcmp(unit, "%") == 0) {
-    advice = "use smaller groups (`--group-size 32`), `--method mse`, or keep the tensors that are furthest off (`--keep`)";
+    advice =
+        "use smaller groups (`--group-size 32`), `--method mse`, or keep the tensors that are furthest off (`--keep`)";
   }
   char measured[AQ_WORD_SIZE], limit[AQ_WORD_SIZE];
   return aq_buffer_printf(out, err, "- `%s` failed (%s, limit %s %s): %s.\n", aq_json_get_string(c, "id"),

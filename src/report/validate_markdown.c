@@ -23,7 +23,10 @@ static aq_status append_type_list(const json_t *types, aq_buffer *out, aq_error 
   const size_t count = json_array_size(types);
   for (size_t i = 0; i < count; i++) {
     char name[AQ_WORD_SIZE];
-    AQ_TRY(aq_buffer_printf(out, err, "%s%s", i == 0 ? "" : i + 1 == count ? " and " : ", ",
+    AQ_TRY(aq_buffer_printf(out, err, "%s%s",
+                            i == 0           ? ""
+                            : i + 1 == count ? " and "
+                                             : ", ",
                             aq_type_word(json_array_get(types, i), name)));
   }
   return AQ_OK;
@@ -65,8 +68,8 @@ static aq_status append_subject(const json_t *root, aq_buffer *out, aq_error *er
 static void add_v1_sizes(aq_text_table *table, const json_t *root) {
   const json_t *v1 = aq_json_get(root, "v1");
   char bytes[AQ_WORD_SIZE], fp32[AQ_WORD_SIZE], fp16[AQ_WORD_SIZE], make[AQ_WORD_SIZE], load[AQ_WORD_SIZE];
-  aq_text_table_row(table, (const char *const[]){"V1", "values as they are", aq_word_bytes(v1, "file_bytes", bytes), "1",
-                                                 aq_word_fixed(v1, "ratio_to_fp32", 2, fp32),
+  aq_text_table_row(table, (const char *const[]){"V1", "values as they are", aq_word_bytes(v1, "file_bytes", bytes),
+                                                 "1", aq_word_fixed(v1, "ratio_to_fp32", 2, fp32),
                                                  aq_word_fixed(v1, "ratio_to_fp16", 2, fp16), "",
                                                  aq_word_seconds(v1, "convert_seconds", make),
                                                  aq_word_seconds(v1, "load_seconds", load)});
@@ -76,14 +79,12 @@ static void add_sizes(aq_text_table *table, const json_t *entry) {
   char name[AQ_WORD_SIZE], bytes[AQ_WORD_SIZE], v1[AQ_WORD_SIZE], fp32[AQ_WORD_SIZE], fp16[AQ_WORD_SIZE];
   char bits[AQ_WORD_SIZE], make[AQ_WORD_SIZE], load[AQ_WORD_SIZE];
   aq_text_table_row(
-      table, (const char *const[]){aq_type_word(entry, name), aq_json_get_string(entry, "scheme"),
-                                   aq_word_bytes(entry, "file_bytes", bytes),
-                                   aq_word_fixed(entry, "ratio_to_v1", 2, v1),
-                                   aq_word_fixed(entry, "ratio_to_fp32", 2, fp32),
-                                   aq_word_fixed(entry, "ratio_to_fp16", 2, fp16),
-                                   aq_word_fixed(entry, "bits_per_weight", 2, bits),
-                                   aq_word_seconds(entry, "quantize_seconds", make),
-                                   aq_word_seconds(entry, "load_seconds", load)});
+      table,
+      (const char *const[]){
+          aq_type_word(entry, name), aq_json_get_string(entry, "scheme"), aq_word_bytes(entry, "file_bytes", bytes),
+          aq_word_fixed(entry, "ratio_to_v1", 2, v1), aq_word_fixed(entry, "ratio_to_fp32", 2, fp32),
+          aq_word_fixed(entry, "ratio_to_fp16", 2, fp16), aq_word_fixed(entry, "bits_per_weight", 2, bits),
+          aq_word_seconds(entry, "quantize_seconds", make), aq_word_seconds(entry, "load_seconds", load)});
 }
 
 static aq_status append_sizes(const json_t *root, aq_buffer *out, aq_error *err) {
@@ -103,7 +104,8 @@ static aq_status append_sizes(const json_t *root, aq_buffer *out, aq_error *err)
       out, err,
       "\nRatios compare whole files, metadata included, with the V1 file and with 4 (FP32) and 2 (FP16) bytes a "
       "parameter; the criterion \"compression\" is measured against %s (%s). Bits a weight count codes, scales, zero "
-      "points and page headers of the quantized tensors, as they lie in the file. Loading is opening the file, checking "
+      "points and page headers of the quantized tensors, as they lie in the file. Loading is opening the file, "
+      "checking "
       "its checksums and decoding every value to FP32.\n\n",
       aq_json_get_string(baseline, "what"), aq_word_bytes(baseline, "bytes", bytes));
 }
@@ -111,8 +113,8 @@ static aq_status append_sizes(const json_t *root, aq_buffer *out, aq_error *err)
 static aq_status append_agreement(const json_t *root, aq_buffer *out, aq_error *err) {
   aq_text_table table;
   aq_text_table_init(&table, "lrrrrlrrl");
-  aq_text_table_row(&table, (const char *const[]){"type", "tensors quantized", "mean cosine", "lowest", "5th percentile",
-                                                  "band", "SNR dB", "loss", "band"});
+  aq_text_table_row(&table, (const char *const[]){"type", "tensors quantized", "mean cosine", "lowest",
+                                                  "5th percentile", "band", "SNR dB", "loss", "band"});
   size_t i;
   json_t *entry;
   json_array_foreach(aq_json_get(root, "types"), i, entry) {
@@ -120,17 +122,16 @@ static aq_status append_agreement(const json_t *root, aq_buffer *out, aq_error *
     char snr[AQ_WORD_SIZE], loss[AQ_WORD_SIZE], percent[AQ_WORD_SIZE + 2];
     (void)snprintf(percent, sizeof percent, "%s %%", aq_word_fixed(entry, "loss_percent", 3, loss));
     aq_text_table_row(
-        &table, (const char *const[]){aq_type_word(entry, name), aq_word_count(entry, "quantized_tensors", count),
-                                      aq_word_cosine(entry, "mean_cosine", mean),
-                                      aq_word_cosine(entry, "min_cosine", least), aq_word_cosine(entry, "p5_cosine", p5),
-                                      aq_cosine_band(aq_json_get_real(entry, "mean_cosine")),
-                                      aq_word_fixed(entry, "snr_db", 1, snr), percent,
-                                      aq_loss_band(aq_json_get_real(entry, "loss_percent"))});
+        &table,
+        (const char *const[]){
+            aq_type_word(entry, name), aq_word_count(entry, "quantized_tensors", count),
+            aq_word_cosine(entry, "mean_cosine", mean), aq_word_cosine(entry, "min_cosine", least),
+            aq_word_cosine(entry, "p5_cosine", p5), aq_cosine_band(aq_json_get_real(entry, "mean_cosine")),
+            aq_word_fixed(entry, "snr_db", 1, snr), percent, aq_loss_band(aq_json_get_real(entry, "loss_percent"))});
   }
   AQ_TRY(aq_buffer_printf(out, err, "## Agreement of the weights\n\n"));
   AQ_TRY(aq_text_table_markdown(&table, out, err));
-  return aq_buffer_printf(out, err,
-                          "\nOver the quantized tensors. The SNR is over all their elements together.\n\n");
+  return aq_buffer_printf(out, err, "\nOver the quantized tensors. The SNR is over all their elements together.\n\n");
 }
 
 static aq_status append_worst(const json_t *entry, aq_buffer *out, aq_error *err) {
@@ -165,9 +166,9 @@ static aq_status append_kept_table(const json_t *kept, aq_buffer *out, aq_error 
   json_t *group;
   json_object_foreach(groups, rule, group) {
     char tensors[AQ_WORD_SIZE], params[AQ_WORD_SIZE];
-    aq_text_table_row(&table, (const char *const[]){rule, aq_word_count(group, "tensors", tensors),
-                                                    aq_word_count(group, "params", params),
-                                                    aq_json_get_string(group, "first")});
+    aq_text_table_row(
+        &table, (const char *const[]){rule, aq_word_count(group, "tensors", tensors),
+                                      aq_word_count(group, "params", params), aq_json_get_string(group, "first")});
   }
   json_decref(groups);
   if (status != AQ_OK) {
@@ -284,11 +285,11 @@ static aq_status append_criteria(const json_t *root, aq_buffer *out, aq_error *e
     char name[AQ_WORD_SIZE], measured[AQ_WORD_SIZE], number[AQ_WORD_SIZE], limit[AQ_WORD_SIZE + 4];
     (void)snprintf(limit, sizeof limit, "%s %s", aq_json_get_string(c, "comparison"),
                    aq_criterion_word(c, "limit", number));
-    aq_text_table_row(&table, (const char *const[]){aq_json_get_string(c, "id"), aq_type_word(c, name),
-                                                    aq_json_get_string(c, "what"),
-                                                    aq_criterion_word(c, "measured", measured), limit,
-                                                    aq_json_get_flag(c, "passed") ? "PASS" : "**FAIL**",
-                                                    aq_json_get_string(c, "origin")});
+    aq_text_table_row(
+        &table,
+        (const char *const[]){aq_json_get_string(c, "id"), aq_type_word(c, name), aq_json_get_string(c, "what"),
+                              aq_criterion_word(c, "measured", measured), limit,
+                              aq_json_get_flag(c, "passed") ? "PASS" : "**FAIL**", aq_json_get_string(c, "origin")});
   }
   AQ_TRY(aq_buffer_printf(out, err, "## Acceptance criteria\n\n"));
   AQ_TRY(aq_text_table_markdown(&table, out, err));
@@ -298,8 +299,10 @@ static aq_status append_criteria(const json_t *root, aq_buffer *out, aq_error *e
 }
 
 static aq_status append_environment(const json_t *root, aq_buffer *out, aq_error *err) {
-  static const char *const keys[][2] = {{"arrowquant", "arrowquant"}, {"cpu", "processor"},
-                                        {"instruction_set", "instruction set"}, {"os", "system"},
+  static const char *const keys[][2] = {{"arrowquant", "arrowquant"},
+                                        {"cpu", "processor"},
+                                        {"instruction_set", "instruction set"},
+                                        {"os", "system"},
                                         {"finished", "finished (UTC)"}};
   const json_t *environment = aq_json_get(root, "environment");
   aq_text_table table;

@@ -360,3 +360,34 @@ def test_fastparquet(tmp_path, codec, has_nulls):
                       row_group_offsets=13)
     summary, _ = check(path, names=names)
     assert "fastparquet" in summary["created_by"]
+
+
+# ---- our own writer --------------------------------------------------------------------------------------------------
+
+PQMAKE = os.environ.get("AQ_PQMAKE")
+
+
+@pytest.mark.skipif(not PQMAKE, reason="AQ_PQMAKE is not set")
+@pytest.mark.parametrize("codec", ["auto", "none", "zstd", "zstd:9", "lz4", "snappy"])
+def test_our_own_files(tmp_path, codec):
+    """Streamed and copied values; a piece needs memory for some frames, not for the value."""
+    rows = make_rows(12, largest=5_000_000)
+    kinds = {pa.string(): "string", pa.binary(): "binary", pa.int64(): "int64", pa.int32(): "int32"}
+    columns = [{"name": n, "kind": kinds.get(k, "list"), "blob": k == pa.binary()} for n, k in FIELDS]
+    blobs, cells = bytearray(), []
+    for row in rows:
+        cells.append([])
+        for name in NAMES:
+            cell = row[name]
+            if isinstance(cell, bytes):
+                blobs += cell
+                cell = {"file": str(tmp_path / "blobs"), "offset": len(blobs) - len(cell), "size": len(cell),
+                        "fill": name == "data" and len(cell) > 1_000_000}
+            cells[-1].append(cell)
+    (tmp_path / "blobs").write_bytes(blobs)
+    spec = {"codec": codec, "row_group_bytes": 4_000_000, "threads": 2, "metadata": {"k": "v"}, "columns": columns,
+            "rows": cells}
+    (tmp_path / "spec").write_text(json.dumps(spec))
+    subprocess.run([PQMAKE, tmp_path / "spec", tmp_path / "t.parquet"], check=True)
+    summary, _ = check(tmp_path / "t.parquet", rows, piece=3 << 18)
+    assert summary["crcs"] == summary["pages"] and summary["metadata"]["k"] == "v"

@@ -43,13 +43,13 @@ static void range_start(uint64_t *random, void *out) {
   memcpy(out, &start, sizeof start);
 }
 
-/* Sums go on from what is there. Small integers: exact whatever the order. */
+/* Sums go on from what is there; -0.0, which no sum that began at zero can reach, is not. */
 static void fit_start(uint64_t *random, void *out) {
   aq_fit_sums *const sums = out;
   for (size_t k = 0; k < 8; k++) {
     sums->x[k] = (double)kernel_random_below(random, 100);
     sums->xx[k] = (double)kernel_random_below(random, 100);
-    sums->qx[k] = -(double)kernel_random_below(random, 100);
+    sums->qx[k] = (double)kernel_random_below(random, 100) - 50;
   }
   sums->q = (int64_t)1 << 40;
   sums->qq = ((int64_t)1 << 41) + 1;

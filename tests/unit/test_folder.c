@@ -103,6 +103,8 @@ static void hub_repository_folder_is_followed(void **state) {
   resolves(temp_path("models--o--repo"), "/models--o--repo/snapshots/c0ffee/model.safetensors");
   (void)temp_write_text("models--o--repo/refs/main", "../../x");
   fails(temp_path("models--o--repo"), AQ_ERR_FORMAT, "does not hold the name of a commit", "");
+  (void)temp_write_text("models--o--repo/refs/main", "a/../../x");
+  fails(temp_path("models--o--repo"), AQ_ERR_FORMAT, "does not hold the name of a commit", "");
   (void)temp_write_text("models--o--repo/refs/main", "gone");
   fails(temp_path("models--o--repo"), AQ_ERR_NOT_FOUND, "commit gone", "Download");
   assert_int_equal(unlink(temp_path("models--o--repo/refs/main")), 0);

@@ -222,8 +222,7 @@ static void pairs_get_the_figures_of_their_own_tensors(void **state) {
   aq_metrics total = {0};
   for (int i = 0; i < 4; i++) aq_metrics_merge(&total, &together[i]);
   assert_int_equal(total.count, 103 + AQ_METRIC_BLOCK + 1);
-  assert_near(total.sum_aa, together[0].sum_aa + together[1].sum_aa + together[2].sum_aa + together[3].sum_aa,
-                      1e-9);
+  assert_near(total.sum_aa, together[0].sum_aa + together[1].sum_aa + together[2].sum_aa + together[3].sum_aa, 1e-9);
   aq_pool_free(pool);
   aq_source_close(a);
   aq_source_close(b);

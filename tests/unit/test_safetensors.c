@@ -235,6 +235,7 @@ static void index_hostile_is_refused(void **state) {
   index_fails("{\"weight_map\":{\"a\":\"../m-1.safetensors\"}}", AQ_ERR_FORMAT, "not the name of a file beside it",
               "a");
   index_fails("{\"weight_map\":{\"a\":\"/etc/passwd\"}}", AQ_ERR_FORMAT, "not the name of a file beside it", "a");
+  index_fails("{\"weight_map\":{\"a\":\"..\"}}", AQ_ERR_FORMAT, "not the name of a file beside it", "a");
   index_fails("{\"weight_map\":{\"a\":\"\"}}", AQ_ERR_FORMAT, "not the name of a file beside it", "a");
   index_fails("{\"weight_map\":{\"a\":1}}", AQ_ERR_FORMAT, "as a string", "a");
   index_fails("{\"weight_map\":{}}", AQ_ERR_FORMAT, "names no tensor", NULL);

@@ -139,7 +139,7 @@ typedef struct quantized {
   uint64_t rows[3]; /* of the parts; 0: no such part */
 } quantized;
 
-enum { COLUMNS = 35, BYTES_MAX = 1 << 13 };
+enum { COLUMNS = 35, BYTES_MAX = 1 << 17 };
 
 /* A tensor in one to three parts with pseudo-random codes, and its values by the formula, one by one. */
 typedef struct example {
@@ -205,10 +205,11 @@ static void check_range(const example *e, uint64_t first, uint64_t count) {
 static void read_f32_of_quantized_parts_follows_the_formula(void **state) {
   (void)state;
   static const quantized cases[] = {
-      {AQ_INT8, -1, 0, {20, 0, 0}}, {AQ_INT8, 0, 0, {20, 1, 7}},  {AQ_INT4, 0, 64, {20, 0, 0}},
-      {AQ_INT4, 0, 32, {3, 3, 9}},  {AQ_INT4, 0, 1, {5, 0, 0}},   {AQ_INT3, 0, 64, {20, 11, 0}},
-      {AQ_INT3, -1, 0, {7, 7, 7}},  {AQ_INT3, 0, 0, {1, 1, 1}},   {AQ_INT2, 0, 48, {13, 1, 5}},
-      {AQ_INT2, 0, 0, {40, 0, 0}},  {AQ_INT8, 0, 9, {1, 20, 30}}, {AQ_INT4, -1, 0, {9, 2, 0}},
+      {AQ_INT8, -1, 0, {20, 0, 0}},   {AQ_INT8, 0, 0, {20, 1, 7}},   {AQ_INT4, 0, 64, {20, 0, 0}},
+      {AQ_INT4, 0, 32, {3, 3, 9}},    {AQ_INT4, 0, 1, {5, 0, 0}},    {AQ_INT3, 0, 64, {20, 11, 0}},
+      {AQ_INT3, -1, 0, {7, 7, 7}},    {AQ_INT3, 0, 0, {1, 1, 1}},    {AQ_INT2, 0, 48, {13, 1, 5}},
+      {AQ_INT2, 0, 0, {40, 0, 0}},    {AQ_INT8, 0, 9, {1, 20, 30}},  {AQ_INT4, -1, 0, {9, 2, 0}},
+      {AQ_INT3, 0, 64, {3000, 0, 0}}, {AQ_INT8, 0, 0, {2500, 0, 0}},
   };
   example *e = malloc(sizeof *e);
   assert_non_null(e);
@@ -356,8 +357,10 @@ static void aliases_are_tensors_with_the_same_bytes(void **state) {
   add_kept(s, "shorter", AQ_F32, COUNT - 1, a, false);
   add_kept(s, "least 1", AQ_F32, 256, a, false);
   add_kept(s, "least 2", AQ_F32, 256, b, false);
+  add_kept(s, "half", AQ_F16, 512, b, false);
+  add_kept(s, "brain", AQ_BF16, 512, b, false);
   assert_ok(aq_source_find_aliases(s, &err));
-  static const int32_t expected[] = {-1, -1, 1, -1, -1, -1, 1, -1, -1, 8};
+  static const int32_t expected[] = {-1, -1, 1, -1, -1, -1, 1, -1, -1, 8, -1, -1};
   for (size_t i = 0; i < AQ_COUNT_OF(expected); i++) {
     if (s->tensors[i].alias_of != expected[i]) fail_msg("%s: %d", s->names[i], s->tensors[i].alias_of);
   }

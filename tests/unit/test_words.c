@@ -49,10 +49,20 @@ static void seconds_take_the_unit_that_fits(void **state) {
   static const struct {
     double seconds;
     const char *text;
-  } cases[] = {{0, "0 ms"},           {0.041, "41 ms"},     {0.9994, "999 ms"},     {0.9996, "1.0 s"},
-               {3.2, "3.2 s"},        {59.94, "59.9 s"},    {59.96, "1 min 0 s"},   {125, "2 min 5 s"},
-               {3599.4, "59 min 59 s"}, {3599.6, "1 h 0 min"}, {7380, "2 h 3 min"}, {-1, "-"},
-               {NAN, "-"},            {INFINITY, "-"}};
+  } cases[] = {{0, "0 ms"},
+               {0.041, "41 ms"},
+               {0.9994, "999 ms"},
+               {0.9996, "1.0 s"},
+               {3.2, "3.2 s"},
+               {59.94, "59.9 s"},
+               {59.96, "1 min 0 s"},
+               {125, "2 min 5 s"},
+               {3599.4, "59 min 59 s"},
+               {3599.6, "1 h 0 min"},
+               {7380, "2 h 3 min"},
+               {-1, "-"},
+               {NAN, "-"},
+               {INFINITY, "-"}};
   char out[AQ_WORD_SIZE];
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     assert_string_equal(aq_text_seconds(cases[i].seconds, out, sizeof out), cases[i].text);
@@ -65,9 +75,9 @@ static void fixed_rounds_to_nearest(void **state) {
     double value;
     int decimals;
     const char *text;
-  } cases[] = {{3.14159, 2, "3.14"}, {3.145001, 2, "3.15"}, {-0.5, 1, "-0.5"},  {-0.001, 2, "0.00"}, {0, 3, "0.000"},
-               {99.999, 2, "100.00"}, {7, 0, "7"},          {NAN, 2, "-"},      {INFINITY, 2, "inf"}, {-INFINITY, 2, "-inf"},
-               {1e30, 2, "1e+30"},   {0.000123, 6, "0.000123"}};
+  } cases[] = {{3.14159, 2, "3.14"}, {3.145001, 2, "3.15"},  {-0.5, 1, "-0.5"},  {-0.001, 2, "0.00"},
+               {0, 3, "0.000"},      {99.999, 2, "100.00"},  {7, 0, "7"},        {NAN, 2, "-"},
+               {INFINITY, 2, "inf"}, {-INFINITY, 2, "-inf"}, {1e30, 2, "1e+30"}, {0.000123, 6, "0.000123"}};
   char out[AQ_WORD_SIZE];
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     assert_string_equal(aq_text_fixed(cases[i].value, cases[i].decimals, out, sizeof out), cases[i].text);
@@ -108,9 +118,9 @@ static void words_do_not_follow_the_locale(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(bytes_take_the_unit_that_fits),  cmocka_unit_test(counts_are_grouped_by_three),
+      cmocka_unit_test(bytes_take_the_unit_that_fits),   cmocka_unit_test(counts_are_grouped_by_three),
       cmocka_unit_test(seconds_take_the_unit_that_fits), cmocka_unit_test(fixed_rounds_to_nearest),
-      cmocka_unit_test(cosine_is_one_only_when_it_is),  cmocka_unit_test(scientific_has_three_digits),
+      cmocka_unit_test(cosine_is_one_only_when_it_is),   cmocka_unit_test(scientific_has_three_digits),
       cmocka_unit_test(words_do_not_follow_the_locale),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

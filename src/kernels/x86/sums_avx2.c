@@ -51,6 +51,8 @@ typedef struct fit {
   __m256 q, qq;
 } fit;
 
+/* A code may be -0.0 here and 0 in ref: its products are zeros, and no lane that began at +0.0 shows the sign of one.
+ */
 static inline AQ_AVX2 void fit_8(fit *f, const float *from) {
   const __m256 v = _mm256_loadu_ps(from);
   const __m256 t = _mm256_add_ps(_mm256_div_ps(v, f->scale), f->zero_point);

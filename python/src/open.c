@@ -1,0 +1,86 @@
+/* open.c - opening sources: a file or folder, and arrays of the caller. */
+#include "core.h"
+
+PyObject *aqpy_open_path(PyObject *module, PyObject *args) {
+  PyObject *path;
+  unsigned long long max_memory;
+  int checksums;
+  aq_source_options options;
+  aq_source *source = NULL;
+  aq_error err;
+  aq_status status;
+  if (!PyArg_ParseTuple(args, "O&Kp", PyUnicode_FSConverter, &path, &max_memory, &checksums)) return NULL;
+  aq_source_options_init(&options);
+  options.max_memory = max_memory;
+  options.skip_checksums = !checksums;
+  const char *name = PyBytes_AsString(path);
+  Py_BEGIN_ALLOW_THREADS status = aq_source_open(name, &options, &source, &err);
+  Py_END_ALLOW_THREADS Py_DECREF(path);
+  return status == AQ_OK ? aqpy_source_new(module, source) : aqpy_raise(module, &err, NULL);
+}
+
+/* ---- arrays of the caller ---- */
+
+static bool find_dtype(const char *name, aq_dtype *dtype) {
+  for (int i = AQ_DTYPE_INVALID + 1; i <= (int)AQ_BOOL; i++) {
+    const char *known = aq_dtype_name((aq_dtype)i);
+    const char *a = known, *b = name;
+    while (*a != '\0' && *a == *b) a++, b++;
+    if (*a != *b) continue;
+    *dtype = (aq_dtype)i;
+    return true;
+  }
+  PyErr_Format(PyExc_TypeError, "the element type %s cannot be stored", name);
+  return false;
+}
+
+static bool parse_shape(PyObject *shape, aq_tensor_info *info) {
+  const Py_ssize_t rank = PyTuple_Size(shape);
+  if (rank < 0) return false;
+  if (rank > AQ_MAX_RANK) {
+    PyErr_Format(PyExc_ValueError, "a tensor has %zd dimensions, at most %d are possible", rank, AQ_MAX_RANK);
+    return false;
+  }
+  info->rank = (int32_t)rank;
+  for (Py_ssize_t i = 0; i < rank; i++) info->shape[i] = PyLong_AsLongLong(PyTuple_GetItem(shape, i));
+  return !PyErr_Occurred();
+}
+
+static bool add_tensor(PyObject *module, aq_source *source, PyObject *item) {
+  const char *dtype;
+  PyObject *shape, *address;
+  aq_tensor_info info = {.quant_type = AQ_KEPT, .quant_axis = -1, .alias_of = -1};
+  aq_error err;
+  if (!PyArg_ParseTuple(item, "ssO!O!", &info.name, &dtype, &PyTuple_Type, &shape, &PyLong_Type, &address))
+    return false;
+  if (!find_dtype(dtype, &info.dtype) || !parse_shape(shape, &info)) return false;
+  const void *data = PyLong_AsVoidPtr(address);
+  if (PyErr_Occurred()) return false;
+  if (aq_source_add(source, &info, data, &err) == AQ_OK) return true;
+  (void)aqpy_raise(module, &err, NULL);
+  return false;
+}
+
+/* Called when nothing points into the arrays any more, on any thread. After the interpreter has gone, so have they. */
+static void let_owners_go(void *owners) {
+  if (!Py_IsInitialized()) return;
+  const PyGILState_STATE gil = PyGILState_Ensure();
+  Py_DECREF((PyObject *)owners);
+  PyGILState_Release(gil);
+}
+
+PyObject *aqpy_open_tensors(PyObject *module, PyObject *args) {
+  PyObject *list, *owners;
+  aq_source *source = NULL;
+  aq_error err;
+  if (!PyArg_ParseTuple(args, "O!O", &PyList_Type, &list, &owners)) return NULL;
+  if (aq_source_create(&source, &err) != AQ_OK) return aqpy_raise(module, &err, NULL);
+  Py_INCREF(owners);
+  aq_source_on_release(source, let_owners_go, owners);
+  for (Py_ssize_t i = 0; i < PyList_Size(list); i++) {
+    if (add_tensor(module, source, PyList_GetItem(list, i))) continue;
+    aq_source_close(source);
+    return NULL;
+  }
+  return aqpy_source_new(module, source);
+}

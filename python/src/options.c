@@ -1,0 +1,131 @@
+/* options.c - reading options from a dict. The texts are borrowed from its values, which the caller keeps. */
+#include "options.h"
+
+#include <string.h>
+
+/* Text without a zero byte inside, or NULL with an exception. */
+static const char *text_of(const char *name, PyObject *value) {
+  Py_ssize_t size;
+  const char *text;
+  if (PyBytes_Check(value)) {
+    char *bytes;
+    if (PyBytes_AsStringAndSize(value, &bytes, &size) != 0) return NULL;
+    text = bytes;
+  } else {
+    text = PyUnicode_AsUTF8AndSize(value, &size);
+    if (text == NULL) return NULL;
+  }
+  if (strlen(text) == (size_t)size) return text;
+  PyErr_Format(PyExc_ValueError, "%s: a text with a zero byte", name);
+  return NULL;
+}
+
+static bool fill_text(const char *name, PyObject *value, void *field) {
+  const char *text = value == Py_None ? NULL : text_of(name, value);
+  if (text == NULL && value != Py_None) return false;
+  memcpy(field, &text, sizeof text);
+  return true;
+}
+
+static bool fill_uint(const char *name, PyObject *value, unsigned long long most, void *field, size_t size) {
+  const unsigned long long number = PyLong_AsUnsignedLongLong(value);
+  const bool failed = number == (unsigned long long)-1 && PyErr_Occurred();
+  if (failed && !PyErr_ExceptionMatches(PyExc_OverflowError)) return false;
+  if (failed || number > most) {
+    PyErr_Format(PyExc_ValueError, "%s: a whole number from 0 to %llu is expected", name, most);
+    return false;
+  }
+  const uint32_t small = (uint32_t)number;
+  const uint64_t large = number;
+  memcpy(field, size == sizeof small ? (const void *)&small : (const void *)&large, size);
+  return true;
+}
+
+static bool fill_bool(PyObject *value, void *field) {
+  const int truth = PyObject_IsTrue(value);
+  if (truth < 0) return false;
+  const bool flag = truth != 0;
+  memcpy(field, &flag, sizeof flag);
+  return true;
+}
+
+static bool fill_real(PyObject *value, void *field) {
+  const double real = PyFloat_AsDouble(value);
+  if (real == -1.0 && PyErr_Occurred()) return false;
+  memcpy(field, &real, sizeof real);
+  return true;
+}
+
+static bool fill_enum(PyObject *value, void *field) {
+  const long number = PyLong_AsLong(value);
+  if (number == -1 && PyErr_Occurred()) return false;
+  const int code = (int)number;
+  memcpy(field, &code, sizeof code);
+  return true;
+}
+
+static bool fill_texts(const char *name, PyObject *value, void *field, void *count_field, aqpy_lists *lists) {
+  if (!PyList_Check(value)) {
+    PyErr_Format(PyExc_TypeError, "%s: a list is expected", name);
+    return false;
+  }
+  const size_t count = (size_t)PyList_Size(value);
+  const char **items = PyMem_Malloc((count > 0 ? count : 1) * sizeof *items);
+  if (items == NULL || lists->count == AQPY_LISTS_MAX) {
+    PyMem_Free(items);
+    PyErr_NoMemory();
+    return false;
+  }
+  lists->items[lists->count++] = items;
+  for (size_t i = 0; i < count; i++) {
+    items[i] = text_of(name, PyList_GetItem(value, (Py_ssize_t)i));
+    if (items[i] == NULL) return false;
+  }
+  memcpy(field, &items, sizeof items);
+  memcpy(count_field, &count, sizeof count);
+  return true;
+}
+
+static bool fill(const aqpy_option *option, PyObject *value, char *options, aqpy_lists *lists) {
+  void *field = options + option->offset;
+  switch (option->kind) {
+    case AQPY_TEXT:
+      return fill_text(option->name, value, field);
+    case AQPY_UINT32:
+      return fill_uint(option->name, value, UINT32_MAX, field, sizeof(uint32_t));
+    case AQPY_UINT64:
+      return fill_uint(option->name, value, UINT64_MAX, field, sizeof(uint64_t));
+    case AQPY_BOOL:
+      return fill_bool(value, field);
+    case AQPY_REAL:
+      return fill_real(value, field);
+    case AQPY_ENUM:
+      return fill_enum(value, field);
+    default:
+      return fill_texts(option->name, value, field, options + option->extra, lists);
+  }
+}
+
+static const aqpy_option *find(const aqpy_option *table, const char *name) {
+  for (; table->name != NULL; table++) {
+    if (strcmp(table->name, name) == 0) return table;
+  }
+  PyErr_Format(PyExc_TypeError, "option '%s' is not known", name);
+  return NULL;
+}
+
+bool aqpy_options_fill(PyObject *dict, const aqpy_option *table, void *options, aqpy_lists *lists) {
+  PyObject *key, *value;
+  Py_ssize_t at = 0;
+  Py_ssize_t size;
+  while (PyDict_Next(dict, &at, &key, &value)) {
+    const char *name = PyUnicode_AsUTF8AndSize(key, &size);
+    const aqpy_option *option = name != NULL ? find(table, name) : NULL;
+    if (option == NULL || !fill(option, value, options, lists)) return false;
+  }
+  return true;
+}
+
+void aqpy_options_reset(aqpy_lists *lists) {
+  while (lists->count > 0) PyMem_Free(lists->items[--lists->count]);
+}
