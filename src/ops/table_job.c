@@ -103,45 +103,53 @@ static aq_status fill_large(void *ctx, uint64_t offset, size_t size, uint8_t *ou
   return aq_row_job_fill(&w->rows[0], offset, size, out, &w->scratch[worker], err);
 }
 
+/* What the row says of its tensor, by the plan. */
+static void describe(const aq_tensor_info *t, const aq_plan_entry *e, aq_row *row) {
+  row->dtype = e->action == AQ_CONVERT ? e->dtype : t->dtype;
+  row->quant_axis = -1;
+  if (e->action == AQ_QUANTIZE) {
+    row->quant_type = e->scheme.type;
+    row->quant_axis = e->quant_axis;
+    row->group_size = e->group_size;
+  } else if (e->action == AQ_KEEP) {
+    row->quant_type = t->quant_type;
+    row->quant_axis = t->quant_axis;
+    row->group_size = t->group_size;
+  }
+}
+
+/* Moves the results into the row. A large row's scales are needed until its data is written: it gets copies. */
+static aq_status move_results(writer_state *w, aq_row_job *r, aq_row *row, aq_error *err) {
+  if (!r->large) {
+    row->data = r->data;
+    row->scales = r->scales;
+    row->zero_points = r->zero_points;
+    r->data = r->scales = r->zero_points = (aq_buffer){NULL, 0, 0};
+    return AQ_OK;
+  }
+  row->fill = fill_large;
+  row->fill_ctx = w;
+  row->data_bytes = r->data_bytes;
+  AQ_TRY(aq_buffer_append(&row->scales, r->scales.data, r->scales.size, err));
+  return aq_buffer_append(&row->zero_points, r->zero_points.data, r->zero_points.size, err);
+}
+
 static aq_status hand_over(writer_state *w, aq_row_job *r, aq_error *err) {
   const aq_tensor_info *t = &w->job->source->tensors[r->tensor];
-  const aq_plan_entry *e = r->entry;
+  const bool part = r->part_lo >= 0;
   int64_t shape[AQ_MAX_RANK];
   memcpy(shape, t->shape, sizeof shape);
-  char *part_name = NULL;
-  if (r->part_lo >= 0) {
-    shape[0] = r->part_hi - r->part_lo;
-    part_name = aq_part_name_make(t->name, r->part_lo, r->part_hi);
-    if (part_name == NULL) return aq_fail_memory(err, strlen(t->name));
-  }
-  aq_row row = {.name = part_name != NULL ? part_name : t->name,
-                .dtype = e->action == AQ_CONVERT ? e->dtype : t->dtype,
-                .rank = t->rank,
-                .shape = shape,
-                .num_params = r->count,
-                .quant_type = e->action == AQ_QUANTIZE ? e->scheme.type
-                              : e->action == AQ_KEEP   ? t->quant_type
-                                                       : AQ_KEPT,
-                .quant_axis = e->action == AQ_QUANTIZE ? e->quant_axis
-                              : e->action == AQ_KEEP   ? t->quant_axis
-                                                       : -1,
-                .group_size = e->action == AQ_QUANTIZE ? e->group_size
-                              : e->action == AQ_KEEP   ? t->group_size
-                                                       : 0,
-                .data = r->data,
-                .scales = r->scales,
-                .zero_points = r->zero_points,
-                .data_bytes = r->data_bytes};
-  r->data = r->scales = r->zero_points = (aq_buffer){NULL, 0, 0};
-  if (r->large) {
-    row.fill = fill_large;
-    row.fill_ctx = w;
-  }
-  const aq_status status = aq_table_writer_add(w->writer, &row, err);
+  if (part) shape[0] = r->part_hi - r->part_lo;
+  char *name = part ? aq_part_name_make(t->name, r->part_lo, r->part_hi) : aq_strdup(t->name);
+  if (name == NULL) return aq_fail_memory(err, strlen(t->name));
+  aq_row row = {.name = name, .rank = t->rank, .shape = shape, .num_params = r->count};
+  describe(t, r->entry, &row);
+  aq_status status = move_results(w, r, &row, err);
+  if (status == AQ_OK) status = aq_table_writer_add(w->writer, &row, err);
   aq_row_reset(&row);
-  aq_free(part_name);
+  aq_free(name);
   if (status != AQ_OK) return aq_error_in_tensor(err, status, t->name);
-  const bool last_part = r->part_lo < 0 || r->part_hi == t->shape[0];
+  const bool last_part = !part || r->part_hi == t->shape[0];
   return aq_progress_add(&w->progress, t->name, last_part ? 1 : 0, 0, err);
 }
 
