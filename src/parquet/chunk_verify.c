@@ -85,11 +85,15 @@ static aq_status decompress_pages(const aq_pq_place *place, aq_pq_pages *pages, 
 static aq_status decode_chunk(const aq_pq_place *place, aq_pq_pages *pages, aq_error *err) {
   switch (place->schema->kind) {
     case AQ_PQ_STRING:
-    case AQ_PQ_BINARY: return decode_bytes(place, pages, err);
+    case AQ_PQ_BINARY:
+      return decode_bytes(place, pages, err);
     case AQ_PQ_INT32:
-    case AQ_PQ_INT64: return decode_integers(place, err);
-    case AQ_PQ_LIST_INT32: return decode_lists(place, err);
-    case AQ_PQ_OTHER: break;
+    case AQ_PQ_INT64:
+      return decode_integers(place, err);
+    case AQ_PQ_LIST_INT32:
+      return decode_lists(place, err);
+    case AQ_PQ_OTHER:
+      break;
   }
   return decompress_pages(place, pages, err);
 }

@@ -80,8 +80,7 @@ aq_status aq_pq_read_strings(aq_pq_reader *reader, size_t group, size_t column, 
   scan s;
   texts t = {{0}, NULL};
   *out = NULL;
-  aq_status status =
-      scan_begin(&s, reader, group, column, "strings", 1u << AQ_PQ_STRING | 1u << AQ_PQ_BINARY, err);
+  aq_status status = scan_begin(&s, reader, group, column, "strings", 1u << AQ_PQ_STRING | 1u << AQ_PQ_BINARY, err);
   if (status == AQ_OK) status = read_strings(&s, &t, out, err);
   aq_free(t.offsets);
   aq_buffer_reset(&t.text);

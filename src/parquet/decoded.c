@@ -1,8 +1,8 @@
 /* decoded.c - a page of strings or binaries, decoded to one span a row, and the last such page of each column.
  *
- * Other writers put many tensors into one page. Reading them one by one would decode that page for each of them; a slot a
- * column keeps the last one. It is held under the slot's lock while it is made, so that two threads which want the same
- * page decode it once. */
+ * Other writers put many tensors into one page. Reading them one by one would decode that page for each of them; a slot
+ * a column keeps the last one. It is held under the slot's lock while it is made, so that two threads which want the
+ * same page decode it once. */
 #include "parquet/decoded.h"
 
 #include "core/error.h"
@@ -46,9 +46,8 @@ static aq_status decode(const aq_pq_place *place, aq_pq_pages *pages, aq_pq_page
   AQ_TRY(aq_pq_afford(place->reader, page->header.plain_size + rows * (sizeof *d->spans + 1), err));
   uint8_t *levels = aq_malloc((size_t)rows);
   d->spans = aq_realloc_array(NULL, (size_t)rows, sizeof *d->spans);
-  const aq_status status = levels != NULL && d->spans != NULL
-                               ? decode_spans(place, dictionary, d, levels, err)
-                               : aq_fail_memory(err, (size_t)rows * sizeof *d->spans);
+  const aq_status status = levels != NULL && d->spans != NULL ? decode_spans(place, dictionary, d, levels, err)
+                                                              : aq_fail_memory(err, (size_t)rows * sizeof *d->spans);
   aq_free(levels);
   return status;
 }

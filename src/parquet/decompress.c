@@ -12,10 +12,11 @@
 #include <limits.h>
 #include <lz4.h>
 #include <snappy-c.h>
-#include <zlib.h>
 #include <string.h>
+#include <zlib.h>
 #include <zstd.h>
 
+#include "core/bytes.h"
 #include "core/compiler.h"
 #include "core/error.h"
 #include "parquet/format.h"
@@ -100,24 +101,44 @@ static bool whole_snappy(const uint8_t *input, size_t size, uint8_t *out, size_t
   return snappy_uncompress((const char *)input, size, (char *)out, &produced) == SNAPPY_OK && produced == out_size;
 }
 
-/* The head alone, which the library does not offer: a length (varint), then elements that start with a tag byte. Its two
- * low bits say literal (0; the six others are its length - 1, or 60 and 61: that is in the next one or two bytes) or a
- * copy, which a head as short as ours is given up for. */
+/* One element of a snappy stream, by its tag's two low bits: a literal of `length` bytes that follow (offset 0), or a
+ * copy of what was made `offset` bytes ago. Returns the size of the tag; 4 bytes after it can be read. */
+static size_t snappy_element(const uint8_t *p, size_t *length, size_t *offset) {
+  const size_t high = p[0] >> 2;
+  const size_t extra = high >= 60 ? high - 59 : 0; /* bytes that a literal's length takes beside the tag */
+  *length = high + 1;
+  switch (p[0] & 3) {
+    case 1:
+      *length = (high & 7) + 4;
+      *offset = (size_t)(p[0] >> 5) << 8 | p[1];
+      return 2;
+    case 2:
+      *offset = p[1] | (size_t)p[2] << 8;
+      return 3;
+    case 3:
+      *offset = aq_load_u32(p + 1);
+      return 5;
+    default:
+      break;
+  }
+  *offset = 0;
+  if (extra > 0) *length = (size_t)(aq_load_u32(p + 1) & UINT32_MAX >> (32 - 8 * extra)) + 1;
+  return 1 + extra;
+}
+
+/* The library cannot stop early; a head is a few elements. */
 static bool head_snappy(const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
   size_t at = 0, made = 0;
-  while (at < size && (input[at] & 0x80) != 0) at++;
+  while (at < size && (input[at] & 0x80) != 0) at++; /* the length of the whole, a varint */
   for (at++; made < out_size;) {
-    if (size < 4 || at > size - 4 || (input[at] & 3) != 0) return false;
-    size_t length = input[at] >> 2;
-    if (length > 61) return false;
-    if (length == 60) length = input[at + 1];
-    if (length == 61) length = input[at + 1] | (size_t)input[at + 2] << 8;
-    at += 1 + (size_t)(input[at] >> 2 >= 60) + (size_t)(input[at] >> 2 == 61);
-    const size_t take = AQ_MIN(length + 1, out_size - made);
-    if (take > size - at) return false;
-    memcpy(out + made, input + at, take);
-    at += take;
-    made += take;
+    size_t length = 0, offset = 0;
+    if (size < 5 || at > size - 5) return false;
+    at += snappy_element(input + at, &length, &offset);
+    const bool is_copy = offset != 0;
+    length = AQ_MIN(length, out_size - made);
+    if (is_copy ? offset > made : length > size - at) return false;
+    for (size_t i = 0; i < length; i++, made++) out[made] = is_copy ? out[made - offset] : input[at + i];
+    if (!is_copy) at += length;
   }
   return true;
 }
@@ -159,8 +180,7 @@ static bool whole_lz4_hadoop(const uint8_t *input, size_t size, uint8_t *out, si
       const size_t block = big_endian(input + at);
       at += 4;
       if (block > size - at || block > INT_MAX || content > INT_MAX) return false;
-      const int got =
-          LZ4_decompress_safe((const char *)input + at, (char *)out + made, (int)block, (int)content);
+      const int got = LZ4_decompress_safe((const char *)input + at, (char *)out + made, (int)block, (int)content);
       if (got <= 0) return false;
       at += block;
       made += (size_t)got;
@@ -228,13 +248,13 @@ const char *aq_pq_codec_name(int32_t number) { return is_known(number) ? codecs[
 aq_status aq_pq_codec_check(int32_t number, aq_error *err) {
   if (is_known(number) && (codecs[number].whole != NULL || number == AQ_PQ_UNCOMPRESSED)) return AQ_OK;
   aq_fail(err, AQ_ERR_UNSUPPORTED, "the codec %s (number %d) cannot be read", aq_pq_codec_name(number), (int)number);
-  return aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Write the file again with zstd, snappy, gzip, lz4_raw, brotli or none");
+  return aq_error_hint(err, AQ_ERR_UNSUPPORTED,
+                       "Write the file again with zstd, snappy, gzip, lz4_raw, brotli or none");
 }
 
 aq_status aq_pq_decompress_check(int32_t number, const uint8_t *input, size_t size, uint64_t claimed, aq_error *err) {
   AQ_TRY(aq_pq_codec_check(number, err));
-  const bool possible =
-      number == AQ_PQ_UNCOMPRESSED ? claimed == size : codecs[number].claim(input, size, claimed);
+  const bool possible = number == AQ_PQ_UNCOMPRESSED ? claimed == size : codecs[number].claim(input, size, claimed);
   AQ_FAIL_IF(!possible, AQ_ERR_CORRUPT, "a page of %zu bytes (%s) cannot hold the %llu bytes that its header claims",
              size, codecs[number].name, (unsigned long long)claimed);
   return AQ_OK;

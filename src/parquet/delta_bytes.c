@@ -43,12 +43,10 @@ static aq_status cut_spans(const uint8_t *at, uint64_t left, const int64_t *leng
   return AQ_OK;
 }
 
-/* A page without values may be without a header too. */
 static aq_status decode_lengths(const aq_pq_reader *reader, const uint8_t *bytes, uint64_t size, uint64_t count,
                                 aq_pq_span *out, aq_error *err) {
   int64_t *lengths = NULL;
   size_t used = 0;
-  if (count == 0) return AQ_OK;
   AQ_TRY(read_lengths(reader, bytes, size, count, &lengths, &used, err));
   const aq_status status = cut_spans(bytes + used, size - used, lengths, count, out, err);
   aq_free(lengths);
@@ -102,7 +100,6 @@ aq_status aq_delta_bytes_decode(const aq_pq_reader *reader, const aq_pq_body *bo
                                 uint8_t **scratch, aq_error *err) {
   int64_t *prefixes = NULL;
   size_t used = 0;
-  if (count == 0) return AQ_OK;
   AQ_TRY(read_lengths(reader, body->values, body->values_size, count, &prefixes, &used, err));
   aq_status status = decode_lengths(reader, body->values + used, body->values_size - used, count, out, err);
   if (status == AQ_OK) status = join_values(reader, prefixes, out, count, scratch, err);

@@ -88,13 +88,27 @@ static void read_column_metadata(aq_thrift *t, const aq_thrift_field *field, raw
   raw->has_metadata = true;
   for (aq_thrift_field f = {0, 0}; aq_thrift_next(t, &f);) {
     switch (f.id) {
-      case 1: raw->chunk.type = aq_thrift_i32(t, &f); break;
-      case 4: raw->chunk.codec = aq_thrift_i32(t, &f); break;
-      case 5: raw->values = aq_thrift_i64(t, &f); break;
-      case 7: raw->size = aq_thrift_i64(t, &f); break;
-      case 9: raw->data_offset = aq_thrift_i64(t, &f); break;
-      case 11: raw->dictionary_offset = aq_thrift_i64(t, &f); break;
-      default: aq_thrift_skip(t, &f); break;
+      case 1:
+        raw->chunk.type = aq_thrift_i32(t, &f);
+        break;
+      case 4:
+        raw->chunk.codec = aq_thrift_i32(t, &f);
+        break;
+      case 5:
+        raw->values = aq_thrift_i64(t, &f);
+        break;
+      case 7:
+        raw->size = aq_thrift_i64(t, &f);
+        break;
+      case 9:
+        raw->data_offset = aq_thrift_i64(t, &f);
+        break;
+      case 11:
+        raw->dictionary_offset = aq_thrift_i64(t, &f);
+        break;
+      default:
+        aq_thrift_skip(t, &f);
+        break;
     }
   }
   aq_thrift_leave(t);
@@ -124,14 +138,20 @@ static void read_chunk(aq_thrift *t, raw_footer *raw, aq_pq_chunk *chunk) {
   if (!aq_thrift_enter(t, NULL)) return;
   for (aq_thrift_field f = {0, 0}; aq_thrift_next(t, &f);) {
     switch (f.id) {
-      case 1: c.chunk.is_external = aq_thrift_binary(t, &f).size != 0; break;
-      case 3: read_column_metadata(t, &f, &c); break;
+      case 1:
+        c.chunk.is_external = aq_thrift_binary(t, &f).size != 0;
+        break;
+      case 3:
+        read_column_metadata(t, &f, &c);
+        break;
       case 8: /* ColumnCryptoMetaData; 9: encrypted ColumnMetaData */
       case 9:
         c.chunk.is_encrypted = true;
         aq_thrift_skip(t, &f);
         break;
-      default: aq_thrift_skip(t, &f); break;
+      default:
+        aq_thrift_skip(t, &f);
+        break;
     }
   }
   aq_thrift_leave(t);
@@ -195,12 +215,24 @@ static void read_list(aq_thrift *t, const aq_thrift_field *field, raw_footer *ra
 static void read_file_metadata(aq_thrift *t, raw_footer *raw) {
   for (aq_thrift_field f = {0, 0}; raw->status == AQ_OK && aq_thrift_next(t, &f);) {
     switch (f.id) {
-      case 2: read_list(t, &f, raw, read_node); break;
-      case 3: raw->rows = aq_thrift_i64(t, &f); break;
-      case 4: read_list(t, &f, raw, read_group); break;
-      case 5: read_list(t, &f, raw, read_pair); break;
-      case 6: read_created_by(t, &f, raw); break;
-      default: aq_thrift_skip(t, &f); break;
+      case 2:
+        read_list(t, &f, raw, read_node);
+        break;
+      case 3:
+        raw->rows = aq_thrift_i64(t, &f);
+        break;
+      case 4:
+        read_list(t, &f, raw, read_group);
+        break;
+      case 5:
+        read_list(t, &f, raw, read_pair);
+        break;
+      case 6:
+        read_created_by(t, &f, raw);
+        break;
+      default:
+        aq_thrift_skip(t, &f);
+        break;
     }
   }
 }

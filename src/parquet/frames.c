@@ -59,8 +59,8 @@ static aq_status add_frame(pass *p, size_t stored, size_t plain, aq_error *err) 
   return AQ_OK;
 }
 
-/* Size of the frame at the window's start; 0: none that is of use. The window is refilled only for a frame that does not
- * lie in it whole. */
+/* Size of the frame at the window's start; 0: none that is of use. The window is refilled only for a frame that does
+ * not lie in it whole. */
 static aq_status measure(pass *p, size_t *stored, size_t *plain, aq_error *err) {
   size_t size = ZSTD_findFrameCompressedSize(p->window, p->held);
   if (ZSTD_isError(size)) {

@@ -112,9 +112,8 @@ static aq_status load(const aq_pq_place *place, aq_pq_page *page, aq_pq_body *bo
   const uint8_t *stored = place->reader->file.map + page->body_offset;
   AQ_TRY(check_crc(place, page, stored, err));
   if (aq_pq_page_is_stored_plain(place, page)) {
-    AQ_FAIL_IF(h->plain_size != h->stored_size, AQ_ERR_FORMAT,
-               "an uncompressed page claims %lu bytes in %lu", (unsigned long)h->plain_size,
-               (unsigned long)h->stored_size);
+    AQ_FAIL_IF(h->plain_size != h->stored_size, AQ_ERR_FORMAT, "an uncompressed page claims %lu bytes in %lu",
+               (unsigned long)h->plain_size, (unsigned long)h->stored_size);
     return aq_pq_body_cut(place, h, stored, h->plain_size, body, err);
   }
   AQ_TRY(decompress(place, h, stored, &body->owned, err));

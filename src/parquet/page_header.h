@@ -9,7 +9,7 @@
 #include "arrowquant.h"
 
 typedef struct aq_pq_page_header {
-  int32_t type;   /* AQ_PQ_PAGE_* */
+  int32_t type;         /* AQ_PQ_PAGE_* */
   uint32_t stored_size; /* of the body, in the file */
   uint32_t plain_size;  /* of the body, decompressed */
   uint32_t values;      /* nulls included; entries of a dictionary */

@@ -17,9 +17,9 @@ static aq_status check_chunk(const aq_pq_place *place, aq_error *err) {
 aq_status aq_pq_place_find(aq_pq_reader *reader, size_t group, size_t column, size_t leaf, aq_pq_place *place,
                            aq_error *err) {
   const aq_pq_footer *footer = &reader->footer;
-  AQ_FAIL_IF(group >= footer->group_count || column >= footer->column_count ||
-                 leaf >= footer->columns[column].leaf_count,
-             AQ_ERR_ARGUMENT, "there is no column %zu in row group %zu", column, group);
+  AQ_FAIL_IF(
+      group >= footer->group_count || column >= footer->column_count || leaf >= footer->columns[column].leaf_count,
+      AQ_ERR_ARGUMENT, "there is no column %zu in row group %zu", column, group);
   *place = (aq_pq_place){.reader = reader, .group = group, .column = column};
   place->schema = &footer->columns[column];
   place->leaf = place->schema->first_leaf + leaf;

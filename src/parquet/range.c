@@ -71,8 +71,8 @@ static aq_status follow_crc(const aq_pq_spot *spot, const aq_pq_head *head, cons
 
 static aq_status read_stored(const aq_pq_spot *spot, const aq_pq_head *head, const piece *p, aq_error *err) {
   AQ_TRY(check_piece(p, head->is_null, head->size, err));
-  AQ_TRY(aq_file_read(&spot->place.reader->file, spot->page->body_offset + head->start + p->offset, p->size, p->out,
-                      err));
+  AQ_TRY(
+      aq_file_read(&spot->place.reader->file, spot->page->body_offset + head->start + p->offset, p->size, p->out, err));
   return follow_crc(spot, head, p, err);
 }
 

@@ -5,8 +5,8 @@
  *   header = varint; header & 1:  header >> 1 groups of 8 values, bit-packed, least significant bit first
  *                    else         header >> 1 times one value, in ceil(width / 8) bytes, little-endian
  *
- * The last group may hold more values than are wanted, and some writers cut off its unused bytes: what is wanted must be
- * there, no more. */
+ * The last group may hold more values than are wanted, and some writers cut off its unused bytes: what is wanted must
+ * be there, no more. */
 #include "parquet/rle.h"
 
 #include <string.h>

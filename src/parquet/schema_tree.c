@@ -55,13 +55,27 @@ void aq_pq_schema_node_read(aq_thrift *t, aq_pq_schema_node *node) {
   if (!aq_thrift_enter(t, NULL)) return;
   for (aq_thrift_field f = {0, 0}; aq_thrift_next(t, &f);) {
     switch (f.id) {
-      case 1: node->type = aq_thrift_i32(t, &f); break;
-      case 3: node->repetition = aq_thrift_i32(t, &f); break;
-      case 4: node->name = aq_thrift_binary(t, &f); break;
-      case 5: node->children = aq_thrift_i32(t, &f); break;
-      case 6: node->converted = aq_thrift_i32(t, &f); break;
-      case 10: read_logical_type(t, &f, node); break;
-      default: aq_thrift_skip(t, &f); break;
+      case 1:
+        node->type = aq_thrift_i32(t, &f);
+        break;
+      case 3:
+        node->repetition = aq_thrift_i32(t, &f);
+        break;
+      case 4:
+        node->name = aq_thrift_binary(t, &f);
+        break;
+      case 5:
+        node->children = aq_thrift_i32(t, &f);
+        break;
+      case 6:
+        node->converted = aq_thrift_i32(t, &f);
+        break;
+      case 10:
+        read_logical_type(t, &f, node);
+        break;
+      default:
+        aq_thrift_skip(t, &f);
+        break;
     }
   }
   if (node->converted >= CONVERTED_UINT_8 && node->converted <= CONVERTED_UINT_64) node->is_unsigned = true;
@@ -124,7 +138,8 @@ static void classify(aq_pq_column *column, const aq_pq_schema_node *nodes, size_
   }
 }
 
-/* Steps over the subtree that starts at *at and counts its leaves, without recursion: `open` nodes are still to come. */
+/* Steps over the subtree that starts at *at and counts its leaves, without recursion: `open` nodes are still to come.
+ */
 static aq_status walk_subtree(const aq_pq_schema_node *nodes, size_t node_count, size_t *at, uint32_t *leaves,
                               aq_error *err) {
   *leaves = 0;

@@ -160,18 +160,36 @@ static void skip_value(aq_thrift *t, uint8_t type, bool in_list) {
   t->depth++;
   switch (type) {
     case AQ_TH_TRUE:
-    case AQ_TH_FALSE: skip_bytes(t, in_list ? 1 : 0); break;
-    case AQ_TH_BYTE: skip_bytes(t, 1); break;
+    case AQ_TH_FALSE:
+      skip_bytes(t, in_list ? 1 : 0);
+      break;
+    case AQ_TH_BYTE:
+      skip_bytes(t, 1);
+      break;
     case AQ_TH_I16:
     case AQ_TH_I32:
-    case AQ_TH_I64: (void)read_varint(t); break;
-    case AQ_TH_DOUBLE: skip_bytes(t, 8); break;
-    case AQ_TH_BINARY: (void)read_text(t); break;
+    case AQ_TH_I64:
+      (void)read_varint(t);
+      break;
+    case AQ_TH_DOUBLE:
+      skip_bytes(t, 8);
+      break;
+    case AQ_TH_BINARY:
+      (void)read_text(t);
+      break;
     case AQ_TH_LIST:
-    case AQ_TH_SET: skip_list(t); break;
-    case AQ_TH_MAP: skip_map(t); break;
-    case AQ_TH_STRUCT: skip_struct(t); break;
-    default: fail(t, "has a field of an unknown type"); break;
+    case AQ_TH_SET:
+      skip_list(t);
+      break;
+    case AQ_TH_MAP:
+      skip_map(t);
+      break;
+    case AQ_TH_STRUCT:
+      skip_struct(t);
+      break;
+    default:
+      fail(t, "has a field of an unknown type");
+      break;
   }
   t->depth--;
 }

@@ -1,7 +1,7 @@
 /* value_find.c - where one string or binary value is, without decoding what lies before it.
  *
- * A table of tensors is mostly written a page a value. Such a page begins with its levels (a few bytes: one value has one
- * level) and the length of the value, so that a short head of it tells the value's place and size. */
+ * A table of tensors is mostly written a page a value. Such a page begins with its levels (a few bytes: one value has
+ * one level) and the length of the value, so that a short head of it tells the value's place and size. */
 #include "parquet/value_find.h"
 
 #include <string.h>

@@ -14,16 +14,10 @@
 #include "parquet/rle.h"
 
 static aq_status fail_encoding(const aq_pq_place *place, int32_t encoding, aq_error *err) {
-  static const char *const names[] = {"PLAIN",
-                                      "1 (unknown)",
-                                      "PLAIN_DICTIONARY",
-                                      "RLE",
-                                      "BIT_PACKED",
-                                      "DELTA_BINARY_PACKED",
-                                      "DELTA_LENGTH_BYTE_ARRAY",
-                                      "DELTA_BYTE_ARRAY",
-                                      "RLE_DICTIONARY",
-                                      "BYTE_STREAM_SPLIT"};
+  static const char *const names[] = {
+      "PLAIN",          "1 (unknown)",         "PLAIN_DICTIONARY",        "RLE",
+      "BIT_PACKED",     "DELTA_BINARY_PACKED", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY",
+      "RLE_DICTIONARY", "BYTE_STREAM_SPLIT"};
   if (encoding < 0 || (size_t)encoding >= AQ_COUNT_OF(names))
     return aq_fail(err, AQ_ERR_UNSUPPORTED, "column '%.100s' has the unknown encoding %d", place->schema->name,
                    (int)encoding);
@@ -147,7 +141,6 @@ static aq_status read_indices(const aq_pq_place *place, const aq_pq_body *body, 
 static aq_status indexed(const aq_pq_place *place, const aq_pq_body *body, const aq_pq_dictionary *dictionary,
                          uint64_t count, int64_t *integers, aq_pq_span *spans, aq_error *err) {
   uint32_t *indices = NULL;
-  if (count == 0) return AQ_OK;
   AQ_TRY(read_indices(place, body, dictionary, count, &indices, err));
   for (uint64_t i = 0; i < count; i++) {
     if (integers != NULL) integers[i] = dictionary->integers[indices[i]];
@@ -163,13 +156,17 @@ static aq_status decode_integers(const aq_pq_place *place, int32_t encoding, con
                                  const aq_pq_dictionary *dictionary, uint64_t count, int64_t *out, aq_error *err) {
   size_t used = 0;
   switch (encoding) {
-    case AQ_PQ_ENC_PLAIN: return plain_integers(place, body, count, out, err);
+    case AQ_PQ_ENC_PLAIN:
+      return plain_integers(place, body, count, out, err);
     case AQ_PQ_ENC_PLAIN_DICTIONARY:
-    case AQ_PQ_ENC_RLE_DICTIONARY: return indexed(place, body, dictionary, count, out, NULL, err);
+    case AQ_PQ_ENC_RLE_DICTIONARY:
+      return indexed(place, body, dictionary, count, out, NULL, err);
     case AQ_PQ_ENC_DELTA_BINARY_PACKED:
       return aq_delta_decode(body->values, (size_t)body->values_size, integer_size(place) * 8, count, out, &used, err);
-    case AQ_PQ_ENC_BYTE_STREAM_SPLIT: return split_integers(place, body, count, out, err);
-    default: return fail_encoding(place, encoding, err);
+    case AQ_PQ_ENC_BYTE_STREAM_SPLIT:
+      return split_integers(place, body, count, out, err);
+    default:
+      return fail_encoding(place, encoding, err);
   }
 }
 
@@ -184,6 +181,7 @@ static aq_status take_unsigned(const aq_pq_place *place, uint64_t count, int64_t
 
 aq_status aq_pq_values_integers(const aq_pq_place *place, const aq_pq_page *page, const aq_pq_body *body,
                                 const aq_pq_dictionary *dictionary, uint64_t count, int64_t *out, aq_error *err) {
+  if (count == 0) return AQ_OK; /* writers differ in what they leave of a page without values */
   aq_status status = decode_integers(place, page->header.encoding, body, dictionary, count, out, err);
   if (status == AQ_OK) status = take_unsigned(place, count, out, err);
   return status == AQ_OK ? AQ_OK : aq_error_at(err, status, (int64_t)page->header_offset);
@@ -193,12 +191,17 @@ static aq_status decode_spans(const aq_pq_place *place, int32_t encoding, const 
                               const aq_pq_dictionary *dictionary, uint64_t count, aq_pq_span *out, uint8_t **scratch,
                               aq_error *err) {
   switch (encoding) {
-    case AQ_PQ_ENC_PLAIN: return plain_spans(body, count, out, err);
+    case AQ_PQ_ENC_PLAIN:
+      return plain_spans(body, count, out, err);
     case AQ_PQ_ENC_PLAIN_DICTIONARY:
-    case AQ_PQ_ENC_RLE_DICTIONARY: return indexed(place, body, dictionary, count, NULL, out, err);
-    case AQ_PQ_ENC_DELTA_LENGTH_BYTE_ARRAY: return aq_delta_lengths_decode(place->reader, body, count, out, err);
-    case AQ_PQ_ENC_DELTA_BYTE_ARRAY: return aq_delta_bytes_decode(place->reader, body, count, out, scratch, err);
-    default: return fail_encoding(place, encoding, err);
+    case AQ_PQ_ENC_RLE_DICTIONARY:
+      return indexed(place, body, dictionary, count, NULL, out, err);
+    case AQ_PQ_ENC_DELTA_LENGTH_BYTE_ARRAY:
+      return aq_delta_lengths_decode(place->reader, body, count, out, err);
+    case AQ_PQ_ENC_DELTA_BYTE_ARRAY:
+      return aq_delta_bytes_decode(place->reader, body, count, out, scratch, err);
+    default:
+      return fail_encoding(place, encoding, err);
   }
 }
 
@@ -206,6 +209,7 @@ aq_status aq_pq_values_spans(const aq_pq_place *place, const aq_pq_page *page, c
                              const aq_pq_dictionary *dictionary, uint64_t count, aq_pq_span *out, uint8_t **scratch,
                              aq_error *err) {
   *scratch = NULL;
+  if (count == 0) return AQ_OK;
   const aq_status status = decode_spans(place, page->header.encoding, body, dictionary, count, out, scratch, err);
   return status == AQ_OK ? AQ_OK : aq_error_at(err, status, (int64_t)page->header_offset);
 }

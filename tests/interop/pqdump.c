@@ -32,12 +32,16 @@ static size_t piece_size = 1000;
 static aq_status load(aq_pq_reader *r, size_t group, size_t column, struct loaded *out, aq_error *err) {
   memset(out, 0, sizeof *out);
   switch (aq_pq_column_kind(r, column)) {
-    case AQ_PQ_STRING: return aq_pq_read_strings(r, group, column, &out->strings, err);
+    case AQ_PQ_STRING:
+      return aq_pq_read_strings(r, group, column, &out->strings, err);
     case AQ_PQ_INT32:
-    case AQ_PQ_INT64: return aq_pq_read_integers(r, group, column, &out->integers, &out->valid, err);
-    case AQ_PQ_LIST_INT32: return aq_pq_read_lists(r, group, column, &out->lists, err);
+    case AQ_PQ_INT64:
+      return aq_pq_read_integers(r, group, column, &out->integers, &out->valid, err);
+    case AQ_PQ_LIST_INT32:
+      return aq_pq_read_lists(r, group, column, &out->lists, err);
     case AQ_PQ_BINARY:
-    case AQ_PQ_OTHER: break;
+    case AQ_PQ_OTHER:
+      break;
   }
   return AQ_OK;
 }
@@ -98,12 +102,20 @@ static aq_status cell_of(aq_pq_reader *r, size_t group, size_t column, uint64_t 
                          aq_error *err) {
   *out = NULL;
   switch (aq_pq_column_kind(r, column)) {
-    case AQ_PQ_STRING: *out = l->strings[row] != NULL ? json_string(l->strings[row]) : json_null(); break;
+    case AQ_PQ_STRING:
+      *out = l->strings[row] != NULL ? json_string(l->strings[row]) : json_null();
+      break;
     case AQ_PQ_INT32:
-    case AQ_PQ_INT64: *out = l->valid[row] ? json_integer(l->integers[row]) : json_null(); break;
-    case AQ_PQ_LIST_INT32: *out = list_of(l, row); break;
-    case AQ_PQ_BINARY: return binary_of(r, group, column, row, out, err);
-    case AQ_PQ_OTHER: break;
+    case AQ_PQ_INT64:
+      *out = l->valid[row] ? json_integer(l->integers[row]) : json_null();
+      break;
+    case AQ_PQ_LIST_INT32:
+      *out = list_of(l, row);
+      break;
+    case AQ_PQ_BINARY:
+      return binary_of(r, group, column, row, out, err);
+    case AQ_PQ_OTHER:
+      break;
   }
   return AQ_OK;
 }

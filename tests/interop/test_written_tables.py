@@ -1,6 +1,6 @@
 """Files of our Parquet writer, read by pyarrow, DuckDB, polars and fastparquet: every byte must be the same.
 
-AQ_PQMAKE names the pqmake program (tests/interop/pqmake.cmake builds it)."""
+AQ_PQMAKE names the pqmake program (tests/interop/CMakeLists.txt builds it)."""
 
 import json
 import os

@@ -142,12 +142,12 @@ typedef struct column_spec {
   enum form form;
   int64_t values; /* of the chunk */
   blob pages;
-  size_t gap;                   /* bytes before the chunk that belong to nobody */
-  size_t first_data;            /* offset of the first data page in `pages` */
-  bool has_dictionary_offset;   /* then 0 is that of the dictionary page */
-  int64_t size_in_footer;       /* 0: the truth */
+  size_t gap;                 /* bytes before the chunk that belong to nobody */
+  size_t first_data;          /* offset of the first data page in `pages` */
+  bool has_dictionary_offset; /* then 0 is that of the dictionary page */
+  int64_t size_in_footer;     /* 0: the truth */
   bool is_encrypted, is_external, is_text;
-  uint64_t offset;              /* set by make_file */
+  uint64_t offset; /* set by make_file */
 } column_spec;
 
 typedef struct file_spec {
@@ -170,14 +170,21 @@ static inline void put_node(blob *b, const char *name, int type, int repetition,
 static inline size_t put_column_nodes(blob *b, const column_spec *c) {
   const int text = c->is_text ? AQ_PQ_CONVERTED_UTF8 : -1;
   switch (c->form) {
-    case FLAT_OPTIONAL: put_node(b, c->name, c->type, AQ_PQ_OPTIONAL, 0, text); return 1;
-    case FLAT_REQUIRED: put_node(b, c->name, c->type, AQ_PQ_REQUIRED, 0, text); return 1;
-    case LIST_ONE: put_node(b, c->name, c->type, AQ_PQ_REPEATED, 0, -1); return 1;
+    case FLAT_OPTIONAL:
+      put_node(b, c->name, c->type, AQ_PQ_OPTIONAL, 0, text);
+      return 1;
+    case FLAT_REQUIRED:
+      put_node(b, c->name, c->type, AQ_PQ_REQUIRED, 0, text);
+      return 1;
+    case LIST_ONE:
+      put_node(b, c->name, c->type, AQ_PQ_REPEATED, 0, -1);
+      return 1;
     case LIST_TWO:
       put_node(b, c->name, -1, AQ_PQ_OPTIONAL, 1, AQ_PQ_CONVERTED_LIST);
       put_node(b, "array", c->type, AQ_PQ_REPEATED, 0, -1);
       return 2;
-    case LIST_THREE: break;
+    case LIST_THREE:
+      break;
   }
   put_node(b, c->name, -1, AQ_PQ_OPTIONAL, 1, AQ_PQ_CONVERTED_LIST);
   put_node(b, "bag", -1, AQ_PQ_REPEATED, 1, -1);

@@ -12,12 +12,12 @@ static aq_thrift start(const uint8_t *bytes, size_t size) {
 
 static void fields_of_every_type_are_read(void **state) {
   (void)state;
-  static const uint8_t bytes[] = {0x15, 0x01,                         /* 1: i32 -1 */
-                                  0x26, 0x80, 0x01,                   /* 3: i64 64 */
-                                  0x11, 0x12,                         /* 4: true, 5: false */
-                                  0x18, 0x02, 'h', 'i',               /* 6: "hi" */
-                                  0x05, 0x90, 0x03, 0x0a,             /* 200, in full: i32 5 */
-                                  0x13, 0xfe,                         /* 201: byte -2 */
+  static const uint8_t bytes[] = {0x15, 0x01,             /* 1: i32 -1 */
+                                  0x26, 0x80, 0x01,       /* 3: i64 64 */
+                                  0x11, 0x12,             /* 4: true, 5: false */
+                                  0x18, 0x02, 'h',  'i',  /* 6: "hi" */
+                                  0x05, 0x90, 0x03, 0x0a, /* 200, in full: i32 5 */
+                                  0x13, 0xfe,             /* 201: byte -2 */
                                   0x00};
   aq_thrift t = start(bytes, sizeof bytes);
   aq_thrift_field f = {0, 0};
@@ -38,12 +38,12 @@ static void fields_of_every_type_are_read(void **state) {
 
 static void unknown_fields_are_skipped(void **state) {
   (void)state;
-  static const uint8_t bytes[] = {0x17, 0, 0, 0, 0, 0, 0, 0, 0,       /* double */
-                                  0x19, 0x21, 0x01, 0x02,             /* list of two bools */
-                                  0x1a, 0x25, 0x02, 0x04,             /* set of two i32 */
-                                  0x1b, 0x01, 0x85, 0x01, 'k', 0x02,  /* map of binary to i32, one pair */
-                                  0x1b, 0x00,                         /* empty map: no type byte */
-                                  0x1c, 0x1c, 0x15, 0x02, 0x00, 0x00, /* struct in struct */
+  static const uint8_t bytes[] = {0x17, 0,    0,    0,    0,    0,    0, 0, 0, /* double */
+                                  0x19, 0x21, 0x01, 0x02,                      /* list of two bools */
+                                  0x1a, 0x25, 0x02, 0x04,                      /* set of two i32 */
+                                  0x1b, 0x01, 0x85, 0x01, 'k',  0x02,          /* map of binary to i32, one pair */
+                                  0x1b, 0x00,                                  /* empty map: no type byte */
+                                  0x1c, 0x1c, 0x15, 0x02, 0x00, 0x00,          /* struct in struct */
                                   0x15, 0x0e, 0x00};
   aq_thrift t = start(bytes, sizeof bytes);
   aq_thrift_field f = {0, 0};
@@ -107,8 +107,8 @@ static void counts_above_the_input_are_a_problem(void **state) {
 
 static void wrong_types_and_numbers_are_a_problem(void **state) {
   (void)state;
-  static const uint8_t wide[] = {0x16, 0x80, 0x80, 0x80, 0x80, 0x40}, endless[] = {0x16, 0xff, 0xff, 0xff, 0xff, 0xff,
-                                                                                   0xff, 0xff, 0xff, 0xff, 0xff, 0x01},
+  static const uint8_t wide[] = {0x16, 0x80, 0x80, 0x80, 0x80, 0x40},
+                       endless[] = {0x16, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01},
                        unknown[] = {0x1d, 0x00}, text[] = {0x18, 0x00};
   const struct {
     const uint8_t *bytes;
@@ -125,10 +125,9 @@ static void wrong_types_and_numbers_are_a_problem(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(fields_of_every_type_are_read),   cmocka_unit_test(unknown_fields_are_skipped),
-      cmocka_unit_test(input_cut_anywhere_is_a_problem), cmocka_unit_test(deep_nesting_is_a_problem),
-      cmocka_unit_test(counts_above_the_input_are_a_problem),
-      cmocka_unit_test(wrong_types_and_numbers_are_a_problem),
+      cmocka_unit_test(fields_of_every_type_are_read),        cmocka_unit_test(unknown_fields_are_skipped),
+      cmocka_unit_test(input_cut_anywhere_is_a_problem),      cmocka_unit_test(deep_nesting_is_a_problem),
+      cmocka_unit_test(counts_above_the_input_are_a_problem), cmocka_unit_test(wrong_types_and_numbers_are_a_problem),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
