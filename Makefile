@@ -18,7 +18,7 @@ CMAKE_BUILD = cmake --build --preset $(1) -j $(JOBS) -- --no-print-directory -s
 .PHONY: help build demo model test check install bench fmt lint asan tsan coverage fuzz clean distclean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z ]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 build: ## the library and the command, in build/release
 	@scripts/setup-system build

@@ -4,6 +4,7 @@
     bench/bench_memory.py [--command PATH] [--folder .cache/bench] [--types int8,int4] [--limit-mb 400]
 
 Measured: the VmHWM of the process (ru_maxrss, which the kernel takes from the same counter), mapped file pages counted.
+ru_maxrss also remembers this interpreter before the exec, some 20 MB, so a smaller peak would not show.
 The model is made in chunks from a fixed seed and removed afterwards; it needs about 6 GB of disk. Exits 1 when a peak
 is above the limit.
 """
@@ -81,7 +82,7 @@ def main():
         size = write_model(folder / "model.safetensors")
         largest = max(4 * shape[0] * shape[-1] for _, shape in tensors())
         print(f"model: {size / 1e9:.2f} GB FP32, largest tensor {largest / 1e9:.2f} GB; "
-              f"limit {options.limit_mb:.0f} MB")
+              f"limit {options.limit_mb:.0f} MB", flush=True)
         failed = False
         for kind in options.types.split(","):
             table = folder / "table.parquet"

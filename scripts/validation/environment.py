@@ -1,22 +1,31 @@
-"""environment - the machine, the software and the model, as the report names them: no host, no user, no private path."""
+"""environment - the machine, the software and the model, as the report names them: no host, no user, no path."""
+
 import datetime
 import importlib.metadata
 import os
 import platform
 import re
 
-PACKAGES = ["arrowquant", "numpy", "torch", "pyarrow", "transformers", "sentence-transformers", "pytest"]
+import arrowquant
+
+PACKAGES = ["numpy", "torch", "pyarrow", "transformers", "sentence-transformers", "pytest"]
 
 
 def machine():
     """What the tests ran on, as (name, value) pairs."""
-    return [("Processor", f"{processor()}, {usable_cpus()} CPUs usable"), ("Memory", memory()),
-            ("System", f"{platform.system()} {platform.release()}, {platform.machine()}")]
+    return [
+        ("Processor", f"{processor()}, {usable_cpus()} CPUs usable"),
+        ("Memory", memory()),
+        ("System", f"{platform.system()} {platform.release()}, {platform.machine()}"),
+    ]
 
 
 def software():
     """Versions, as (name, value) pairs; packages that are not installed are named as such."""
-    pairs = [("Python", platform.python_version())]
+    pairs = [
+        ("Python", platform.python_version()),
+        ("arrowquant", f"{arrowquant.__version__}, instruction set {arrowquant.cpu_in_use()}"),
+    ]
     for package in PACKAGES:
         try:
             pairs.append((package, importlib.metadata.version(package)))
@@ -29,11 +38,8 @@ def model(name, tensors):
     """What the model is, as (name, value) pairs. `tensors` is an open arrowquant mapping."""
     params, types = 0, {}
     for tensor in tensors.values():
-        count = 1
-        for extent in tensor.shape:
-            count *= extent
-        params += count
-        types[str(tensor.dtype)] = types.get(str(tensor.dtype), 0) + count
+        params += tensor.num_params
+        types[tensor.dtype] = types.get(tensor.dtype, 0) + tensor.num_params
     kinds = ", ".join(f"{count:,} in {dtype}" for dtype, count in sorted(types.items(), key=lambda t: -t[1]))
     return [("Name", name), ("Tensors", f"{len(tensors):,}"), ("Parameters", f"{params:,} ({kinds})")]
 

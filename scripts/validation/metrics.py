@@ -3,6 +3,7 @@
 A test records what it measured as user properties; pytest-json-report stores them with the test as a list of objects of
 one key. A test that failed after measuring has its numbers there too.
 """
+
 import json
 from dataclasses import dataclass, field
 
@@ -39,8 +40,13 @@ def read(path):
     for entry in document.get("tests", []):
         stages = [entry[s] for s in ("setup", "call", "teardown") if s in entry]
         tests.append(
-            Test(name=entry["nodeid"].split("::", 1)[-1], outcome=entry["outcome"],
-                 seconds=sum(s.get("duration", 0) for s in stages), message=failure_of(stages)))
+            Test(
+                name=entry["nodeid"].split("::", 1)[-1],
+                outcome=entry["outcome"],
+                seconds=sum(s.get("duration", 0) for s in stages),
+                message=failure_of(stages),
+            )
+        )
         for measured in entry.get("user_properties", []):
             metrics.update(measured)
     return Results(tests, metrics)

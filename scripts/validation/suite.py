@@ -3,6 +3,7 @@
 What pytest prints is kept in a file: the screen is for the summary. On a terminal a line on standard error counts the
 tests that are done.
 """
+
 import os
 import re
 import subprocess
@@ -34,9 +35,25 @@ class Run:
 
 def command(model_dir, output_dir, results, timeout):
     return [
-        sys.executable, "-m", "pytest", TESTS, "-v", "--tb=short", "--color=no", "-p", "no:cacheprovider",
-        f"--timeout={timeout:g}", f"--model-path={model_dir}", f"--output-dir={output_dir}", "--json-report",
-        f"--json-report-file={results}", "--json-report-omit", "keywords", "collectors", "streams", "log"
+        sys.executable,
+        "-m",
+        "pytest",
+        TESTS,
+        "-v",
+        "--tb=short",
+        "--color=no",
+        "-p",
+        "no:cacheprovider",
+        f"--timeout={timeout:g}",
+        f"--model-path={model_dir}",
+        f"--output-dir={output_dir}",
+        "--json-report",
+        f"--json-report-file={results}",
+        "--json-report-omit",
+        "keywords",
+        "collectors",
+        "streams",
+        "log",
     ]
 
 
@@ -47,9 +64,18 @@ def run(root, model_dir, output_dir, timeout):
         if os.path.exists(stale):
             os.remove(stale)
     start = time.monotonic()
-    with open(log, "w", encoding="utf-8") as copy, subprocess.Popen(
-            command(model_dir, output_dir, results, timeout), cwd=root, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace") as process:
+    with (
+        open(log, "w", encoding="utf-8") as copy,
+        subprocess.Popen(
+            command(model_dir, output_dir, results, timeout),
+            cwd=root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        ) as process,
+    ):
         try:
             follow(process.stdout, copy)
         except BaseException:  # Ctrl-C: the tests got it too, but wait for nothing

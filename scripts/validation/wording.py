@@ -1,8 +1,9 @@
 """wording - numbers and tables as people read them.
 
-A number is never rounded across a limit: what must be large is cut, what must be small is rounded up. So "1.99x" is said
-of 1.998, and 1.000000 of equal things only.
+A number is never rounded across a limit: what must be large is cut, what must be small is rounded up. So "1.99x" is
+said of 1.998, and 1.0 of equal things only.
 """
+
 import math
 
 DECIMALS = {"x": 2, "%": 3, "s": 2, "": 6}  # by unit; no unit is a cosine, or a count

@@ -49,15 +49,16 @@ def snapshot(folder):
     return found
 
 
-def refused(*args, cwd, status, says, **popen):
+def refused(*args, cwd, status, says, reports=None, **popen):
     """The command must fail with this status, say so in one line that holds all of `says`, print nothing else, and
-    leave the folder as it was."""
+    leave the folder as it was. A command that looked at everything before it failed `reports` these words besides."""
     before = snapshot(cwd)
     result = run(*args, cwd=cwd, **popen)
     told = f"exit status {result.returncode}\nstdout: {result.stdout}\nstderr: {result.stderr}"
     assert result.returncode == status, told
     assert result.stderr.startswith("arrowquant: error: ") and result.stderr.count("\n") == 1, told
-    assert result.stderr.endswith("\n") and result.stdout == "", told
+    assert result.stderr.endswith("\n"), told
+    assert reports in result.stdout if reports else result.stdout == "", told
     for words in [says] if isinstance(says, str) else says:
         assert words.lower() in result.stderr.lower(), f"'{words}' is missing: {told}"
     assert snapshot(cwd) == before, f"something was left behind: {told}"

@@ -152,7 +152,7 @@ def test_damaged_table_is_found_and_placed(folder):
     codes = len(whole) // 4
     whole[codes] ^= 0x10
     (folder / "t.parquet").write_bytes(whole)
-    refused("verify", "t.parquet", cwd=folder, status=3, says="t.parquet")
+    refused("verify", "t.parquet", cwd=folder, status=3, says="t.parquet", reports="NOT OK: 1 problem")
 
 
 def test_every_truncation_of_a_table_is_refused(folder):
@@ -160,7 +160,7 @@ def test_every_truncation_of_a_table_is_refused(folder):
     whole = (folder / "t.parquet").read_bytes()
     for size in [0, 3, 4, 11, 12, len(whole) // 2, len(whole) - 9, len(whole) - 1]:
         (folder / "t.parquet").write_bytes(whole[:size])
-        refused("verify", "t.parquet", cwd=folder, status=3, says="t.parquet")
+        refused("verify", "t.parquet", cwd=folder, status=3, says="t.parquet", reports="NOT OK: 1 problem")
 
 
 # ---- What was asked for ----
