@@ -160,7 +160,8 @@ def test_every_truncation_of_a_table_is_refused(folder):
     whole = (folder / "t.parquet").read_bytes()
     for size in [0, 3, 4, 11, 12, len(whole) // 2, len(whole) - 9, len(whole) - 1]:
         (folder / "t.parquet").write_bytes(whole[:size])
-        refused("verify", "t.parquet", cwd=folder, status=3, says="t.parquet", reports="NOT OK: 1 problem")
+        looked = "NOT OK: 1 problem" if size >= 4 else None  # PAR1: it is a table
+        refused("verify", "t.parquet", cwd=folder, status=3, says="t.parquet", reports=looked)
 
 
 # ---- What was asked for ----
