@@ -63,8 +63,8 @@ extern "C" {
 AQ_API const char *aq_version(void);
 
 /* Instruction sets: the name of the set in use ("ref", "avx2", "avx512", "neon"), and the names AQ_CPU accepts on this
- * machine, separated by spaces. The environment variable AQ_CPU=NAME limits the choice to NAME and what is below it; it
- * is read once, at first use. Static storage. */
+ * machine, separated by spaces. The environment variable AQ_CPU=NAME limits the choice to NAME and what is below it; a
+ * name that is not known, or is of another architecture, means "ref". It is read once, at first use. Static storage. */
 AQ_API const char *aq_cpu_in_use(void);
 AQ_API const char *aq_cpu_available(void);
 
@@ -262,8 +262,9 @@ AQ_API AQ_MUST_CHECK aq_status aq_source_create(aq_source **out, aq_error *err);
 /* Adds a tensor at the end. Of `info` name, dtype, rank and shape are used, and quant_type must be AQ_KEPT; the name is
  * copied. `data` holds the values in C order, little-endian, at any alignment; NULL when there are none. It is
  * borrowed: it must stay as it is until the source is gone (see aq_source_on_release). AQ_ERR_ARGUMENT when the source
- * was not made by aq_source_create, when the name is empty, not UTF-8 or there already, and while an Arrow stream of
- * the source exists. What aq_source_tensor gave before is no longer valid afterwards. */
+ * was not made by aq_source_create, when the name is empty, not UTF-8, that of a part (NAME[lo:hi]) or there already,
+ * and while an Arrow stream or batch of the source exists. What aq_source_tensor gave before is no longer valid
+ * afterwards. */
 AQ_API AQ_MUST_CHECK aq_status aq_source_add(aq_source *source, const aq_tensor_info *info, const void *data,
                                              aq_error *err);
 
@@ -343,7 +344,8 @@ AQ_API AQ_MUST_CHECK aq_status aq_source_open_arrow(struct ArrowArrayStream *str
  * the others. The source's metadata become those of the schema, without arrowquant.aliases and ARROW:schema.
  *
  * The stream and each batch keep the source alive: aq_source_close may be called before they are released. The caller
- * releases *out. On failure out->release is NULL. */
+ * releases *out. On failure out->release is NULL. Getting a batch reads the source, and may run beside other readers of
+ * it; one stream is for one thread at a time, as its specification says. */
 AQ_API AQ_MUST_CHECK aq_status aq_source_export_arrow(aq_source *source, struct ArrowArrayStream *out, aq_error *err);
 
 /* ---- Reports: what a call did or found

@@ -8,6 +8,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "io/utf8.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
 
@@ -80,31 +81,9 @@ void aq_table_writer_abort(aq_table_writer *writer) {
 
 /* ---- checking a row ---- */
 
-/* Bytes of the well-formed UTF-8 sequence at p (Unicode 15, table 3-7), or 0. Stops at the terminating zero. */
-static size_t utf8_sequence(const uint8_t *p) {
-  static const struct {
-    uint8_t first_lo, first_hi, second_lo, second_hi, length;
-  } rows[] = {{0x01, 0x7F, 0, 0, 1},       {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3},
-              {0xE1, 0xEC, 0x80, 0xBF, 3}, {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3},
-              {0xF0, 0xF0, 0x90, 0xBF, 4}, {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4}};
-  for (size_t i = 0; i < AQ_COUNT_OF(rows); i++) {
-    if (p[0] < rows[i].first_lo || p[0] > rows[i].first_hi) continue;
-    if (rows[i].length > 1 && (p[1] < rows[i].second_lo || p[1] > rows[i].second_hi)) return 0;
-    for (size_t k = 2; k < rows[i].length; k++) {
-      if ((p[k] & 0xC0) != 0x80) return 0;
-    }
-    return rows[i].length;
-  }
-  return 0;
-}
-
 static aq_status check_name(const char *name, aq_error *err) {
   AQ_FAIL_IF(name == NULL || name[0] == '\0', AQ_ERR_FORMAT, "a tensor without a name cannot be stored");
-  for (const uint8_t *p = (const uint8_t *)name; *p != 0;) {
-    const size_t length = utf8_sequence(p);
-    AQ_FAIL_IF(length == 0, AQ_ERR_FORMAT, "the name is not UTF-8 at byte %td", (const char *)p - name);
-    p += length;
-  }
+  AQ_FAIL_IF(!aq_utf8_ok(name), AQ_ERR_FORMAT, "the name is not UTF-8");
   return AQ_OK;
 }
 

@@ -1,7 +1,6 @@
 /* kernels.h - the loops that take the time.
  *
- * Every kernel has a scalar reference in ref.c, which is its definition; the others give the same bytes (encoders,
- * decoders, conversions, sums that decide bytes) or stay within the bound that kernels.inc states (metrics). Kernels do
+ * Every kernel has a scalar reference in ref.c, which is its definition; the others give the same bytes. Kernels do
  * not fail, allocate or touch files; the caller has checked the arguments. Buffers need no alignment beyond that of
  * their type, `const void *` none at all; in and out never overlap. n may be 0.
  *

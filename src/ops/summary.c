@@ -59,11 +59,11 @@ static aq_status add_tensor(json_t *tensors, totals *sum, const aq_summary *s, c
   }
   add_to_totals(sum, s, i, after);
   char type[64];
-  json_t *row =
-      json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:s, s:I, s:I}", "name", t->name, "shape", aq_shape_json(t), "dtype",
-                aq_dtype_name(t->dtype), "params", (json_int_t)t->num_params, "action", action_name(s, i), "type",
-                aq_plan_entry_text(e, type, sizeof type), "rule", alias ? "same bytes as another tensor" : e->rule,
-                "bytes_before", (json_int_t)(alias ? 0 : t->data_bytes), "bytes_after", (json_int_t)after);
+  json_t *row = json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:s, s:I, s:I}", "name", t->name, "shape", aq_shape_json(t),
+                          "dtype", aq_dtype_name(t->dtype), "params", (json_int_t)t->num_params, "action",
+                          action_name(s, i), "type", alias ? "alias" : aq_plan_entry_text(e, type, sizeof type), "rule",
+                          alias ? "same bytes as another tensor" : e->rule, "bytes_before",
+                          (json_int_t)(alias ? 0 : t->data_bytes), "bytes_after", (json_int_t)after);
   if (row != NULL && alias) {
     AQ_TRY(aq_report_set(row, "alias_of", json_string(s->source->tensors[t->alias_of].name), err));
   }

@@ -3,9 +3,9 @@
  *
  * A chunk has one codec. Where it is ours to choose, zstd is kept when it saves AQ_WORTH_PERCENT of the chunk. A large
  * chunk is sampled first, at places that depend on its sizes alone, so that data which cannot be compressed costs a
- * sixteenth of the work or less. A value longer than AQ_PQ_BLOCK becomes several zstd frames, the head (levels and
+ * sixteenth of the work or less. A value longer than HEAD_APART becomes several zstd frames, the head (levels and
  * length) one and then each AQ_PQ_BLOCK bytes one: concatenated frames are a legal zstd stream (RFC 8878, section 3),
- * all threads work on one value, and a reader can decode any range of it. */
+ * all threads work on one value, a reader can decode any range of it, and it learns the length at once. */
 #include <string.h>
 #include <zlib.h>
 
@@ -21,6 +21,8 @@
 #define SAMPLE_BYTES ((size_t)64 << 10)
 /* Smaller chunks are compressed without asking a sample first. */
 #define SAMPLED_CHUNK ((uint64_t)4 << 20)
+/* Below, a frame for the head would cost more than decoding the value to its first bytes. */
+#define HEAD_APART ((size_t)64 << 10)
 /* What a sample must promise before the whole chunk is tried: less than AQ_WORTH_PERCENT, for samples err. */
 #define SAMPLE_PERCENT 1
 
@@ -33,7 +35,7 @@ aq_status aq_run_items(aq_pool *pool, uint64_t count, aq_pool_fn fn, void *ctx, 
 /* Only zstd joins blocks; lz4 and snappy pages are one block each. */
 static size_t page_block_count(const aq_chunk *chunk, const aq_page *page) {
   const bool joins = chunk->codec == AQ_PQ_ZSTD || chunk->codec == AQ_PQ_UNCOMPRESSED;
-  if (!joins || page->value_size <= AQ_PQ_BLOCK) return 1;
+  if (!joins || page->value_size <= HEAD_APART) return 1;
   return 1 + (size_t)aq_div_up(page->value_size, AQ_PQ_BLOCK);
 }
 

@@ -9,7 +9,6 @@
  * Tied tensors share their bytes and therefore one entry: a rule that matches one of the names is for all of them. */
 #include "quant/plan.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "core/error.h"
@@ -19,7 +18,7 @@
 #include "quant/spec.h"
 #include "tensor/dtype.h"
 
-enum { SMALL_TENSOR = 1024, REASON_SIZE = 64 };
+enum { SMALL_TENSOR = 1024 };
 
 typedef struct planner {
   const aq_tensor_info *tensors;
@@ -36,23 +35,19 @@ bool aq_plan_is_quantizable(const aq_tensor_info *t) {
 }
 
 /* Why a tensor is kept unless it is named, in words; an empty string when it is not. */
-static const char *reason_to_keep(const aq_tensor_info *t, bool quantize_1d, char out[REASON_SIZE]) {
-  out[0] = '\0';
+static const char *reason_to_keep(const aq_tensor_info *t, bool quantize_1d) {
   if (t->dtype == AQ_BOOL) return "boolean tensor";
   if (!aq_dtype_is_float(t->dtype)) return "integer tensor";
   if (!aq_plan_is_quantizable(t)) return "8-bit floating-point tensor";
   if (t->num_params == 0) return "empty tensor";
   if (t->rank == 0) return "scalar";
-  if (quantize_1d) return out;
+  if (quantize_1d) return "";
   if (t->rank == 1) return "1-D tensor";
-  if (t->num_params >= SMALL_TENSOR) return out;
-  (void)snprintf(out, REASON_SIZE, "small tensor (%u values)", (unsigned)t->num_params);
-  return out;
+  return t->num_params < SMALL_TENSOR ? "small tensor" : "";
 }
 
 static bool is_kept_unless_named(const planner *p, size_t i) {
-  char reason[REASON_SIZE];
-  return reason_to_keep(&p->tensors[i], p->options->quantize_1d, reason)[0] != '\0';
+  return reason_to_keep(&p->tensors[i], p->options->quantize_1d)[0] != '\0';
 }
 
 /* The tensor that holds the bytes of tensor i. */
@@ -74,8 +69,7 @@ static aq_status plan_default(const planner *p, size_t i, aq_error *err) {
   static const aq_spec keep = {.has_type = true, .action = AQ_KEEP};
   const aq_tensor_info *t = &p->tensors[i];
   aq_plan_entry *entry = &p->plan->entries[i];
-  char buffer[REASON_SIZE];
-  const char *reason = reason_to_keep(t, p->options->quantize_1d, buffer);
+  const char *reason = reason_to_keep(t, p->options->quantize_1d);
   const bool kept = reason[0] != '\0';
   aq_spec_apply(kept ? &keep : &p->base, t, entry);
   entry->kept_by_default = kept;

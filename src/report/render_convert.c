@@ -126,8 +126,9 @@ static aq_status append_kept_group(const char *rule, const json_t *group, aq_buf
   char tensors[AQ_WORD_SIZE], params[AQ_WORD_SIZE];
   AQ_TRY(aq_buffer_printf(out, err, "  "));
   AQ_TRY(aq_text_append_clean(out, rule[0] != '\0' ? rule : "no rule", err));
-  AQ_TRY(aq_buffer_printf(out, err, ": %s tensor%s, %s parameters: ", aq_word_count(group, "tensors", tensors),
-                          aq_json_get_count(group, "tensors") == 1 ? "" : "s", aq_word_count(group, "params", params)));
+  AQ_TRY(aq_buffer_printf(out, err, ": %s tensor%s, %s parameter%s: ", aq_word_count(group, "tensors", tensors),
+                          aq_json_get_count(group, "tensors") == 1 ? "" : "s", aq_word_count(group, "params", params),
+                          aq_json_get_count(group, "params") == 1 ? "" : "s"));
   size_t i;
   json_t *name;
   json_array_foreach(json_object_get(group, "names"), i, name) {
