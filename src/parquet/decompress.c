@@ -21,16 +21,20 @@
 #include "core/error.h"
 #include "parquet/format.h"
 
-typedef bool (*decompress_fn)(const uint8_t *input, size_t size, uint8_t *out, size_t out_size);
+typedef bool (*decompress_fn)(aq_pq_contexts *contexts, const uint8_t *input, size_t size, uint8_t *out,
+                              size_t out_size);
 
 /* ---- zstd ---- */
 
-static bool whole_zstd(const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
-  return ZSTD_decompress(out, out_size, input, size) == out_size;
+static bool whole_zstd(aq_pq_contexts *contexts, const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
+  ZSTD_DCtx *context = aq_pq_context_take(contexts);
+  const bool filled = context != NULL && ZSTD_decompressDCtx(context, out, out_size, input, size) == out_size;
+  aq_pq_context_give(contexts, context);
+  return filled;
 }
 
-static bool head_zstd(const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
-  ZSTD_DStream *stream = ZSTD_createDStream();
+static bool head_zstd(aq_pq_contexts *contexts, const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
+  ZSTD_DCtx *stream = aq_pq_context_take(contexts);
   if (stream == NULL) return false;
   ZSTD_inBuffer from = {input, size, 0};
   ZSTD_outBuffer to = {out, out_size, 0};
@@ -39,7 +43,7 @@ static bool head_zstd(const uint8_t *input, size_t size, uint8_t *out, size_t ou
     const size_t in_before = from.pos, out_before = to.pos;
     moving = !ZSTD_isError(ZSTD_decompressStream(stream, &to, &from)) && (from.pos > in_before || to.pos > out_before);
   }
-  ZSTD_freeDStream(stream);
+  aq_pq_context_give(contexts, stream);
   return to.pos == to.size;
 }
 
@@ -80,11 +84,13 @@ static bool inflate_into(const uint8_t *input, size_t size, uint8_t *out, size_t
   return filled;
 }
 
-static bool whole_gzip(const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
+static bool whole_gzip(aq_pq_contexts *contexts, const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
+  (void)contexts;
   return inflate_into(input, size, out, out_size, true);
 }
 
-static bool head_gzip(const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
+static bool head_gzip(aq_pq_contexts *contexts, const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
+  (void)contexts;
   return inflate_into(input, size, out, out_size, false);
 }
 
@@ -96,7 +102,8 @@ static bool claim_gzip(const uint8_t *input, size_t size, uint64_t claimed) {
 
 /* ---- snappy ---- */
 
-static bool whole_snappy(const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
+static bool whole_snappy(aq_pq_contexts *contexts, const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
+  (void)contexts;
   size_t produced = out_size;
   return snappy_uncompress((const char *)input, size, (char *)out, &produced) == SNAPPY_OK && produced == out_size;
 }
@@ -127,7 +134,8 @@ static size_t snappy_element(const uint8_t *p, size_t *length, size_t *offset) {
 }
 
 /* The library cannot stop early; a head is a few elements. */
-static bool head_snappy(const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
+static bool head_snappy(aq_pq_contexts *contexts, const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
+  (void)contexts;
   size_t at = 0, made = 0;
   while (at < size && (input[at] & 0x80) != 0) at++; /* the length of the whole, a varint */
   for (at++; made < out_size;) {
@@ -152,12 +160,14 @@ static bool claim_snappy(const uint8_t *input, size_t size, uint64_t claimed) {
 
 /* ---- lz4 ---- */
 
-static bool whole_lz4_raw(const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
+static bool whole_lz4_raw(aq_pq_contexts *contexts, const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
+  (void)contexts;
   if (size > INT_MAX || out_size > INT_MAX) return false;
   return LZ4_decompress_safe((const char *)input, (char *)out, (int)size, (int)out_size) == (int)out_size;
 }
 
-static bool head_lz4_raw(const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
+static bool head_lz4_raw(aq_pq_contexts *contexts, const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
+  (void)contexts;
   if (size > INT_MAX || out_size > INT_MAX) return false;
   return LZ4_decompress_safe_partial((const char *)input, (char *)out, (int)size, (int)out_size, (int)out_size) ==
          (int)out_size;
@@ -190,8 +200,8 @@ static bool whole_lz4_hadoop(const uint8_t *input, size_t size, uint8_t *out, si
   return made == out_size;
 }
 
-static bool whole_lz4(const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
-  return whole_lz4_hadoop(input, size, out, out_size) || whole_lz4_raw(input, size, out, out_size);
+static bool whole_lz4(aq_pq_contexts *contexts, const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
+  return whole_lz4_hadoop(input, size, out, out_size) || whole_lz4_raw(contexts, input, size, out, out_size);
 }
 
 /* A length byte of 255 stands for 255 bytes. */
@@ -202,12 +212,14 @@ static bool claim_lz4(const uint8_t *input, size_t size, uint64_t claimed) {
 
 /* ---- brotli ---- */
 
-static bool whole_brotli(const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
+static bool whole_brotli(aq_pq_contexts *contexts, const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
+  (void)contexts;
   size_t produced = out_size;
   return BrotliDecoderDecompress(size, input, &produced, out) == BROTLI_DECODER_RESULT_SUCCESS && produced == out_size;
 }
 
-static bool head_brotli(const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
+static bool head_brotli(aq_pq_contexts *contexts, const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
+  (void)contexts;
   BrotliDecoderState *state = BrotliDecoderCreateInstance(NULL, NULL, NULL);
   if (state == NULL) return false;
   size_t out_left = out_size;
@@ -260,15 +272,16 @@ aq_status aq_pq_decompress_check(int32_t number, const uint8_t *input, size_t si
   return AQ_OK;
 }
 
-aq_status aq_pq_decompress(int32_t number, const uint8_t *input, size_t size, uint8_t *out, size_t out_size,
-                           aq_error *err) {
+aq_status aq_pq_decompress(aq_pq_contexts *contexts, int32_t number, const uint8_t *input, size_t size, uint8_t *out,
+                           size_t out_size, aq_error *err) {
   AQ_TRY(aq_pq_codec_check(number, err));
-  AQ_FAIL_IF(codecs[number].whole == NULL || !codecs[number].whole(input, size, out, out_size), AQ_ERR_CORRUPT,
-             "a page of %zu bytes (%s) does not decompress to the %zu bytes that its header claims", size,
-             codecs[number].name, out_size);
+  AQ_FAIL_IF(codecs[number].whole == NULL || !codecs[number].whole(contexts, input, size, out, out_size),
+             AQ_ERR_CORRUPT, "a page of %zu bytes (%s) does not decompress to the %zu bytes that its header claims",
+             size, codecs[number].name, out_size);
   return AQ_OK;
 }
 
-bool aq_pq_decompress_head(int32_t number, const uint8_t *input, size_t size, uint8_t *out, size_t out_size) {
-  return is_known(number) && codecs[number].head != NULL && codecs[number].head(input, size, out, out_size);
+bool aq_pq_decompress_head(aq_pq_contexts *contexts, int32_t number, const uint8_t *input, size_t size, uint8_t *out,
+                           size_t out_size) {
+  return is_known(number) && codecs[number].head != NULL && codecs[number].head(contexts, input, size, out, out_size);
 }

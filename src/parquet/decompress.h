@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "arrowquant.h"
+#include "parquet/contexts.h"
 
 /* "none", "snappy", ...; "unknown" for numbers that the specification does not have. Static storage. */
 const char *aq_pq_codec_name(int32_t codec);
@@ -19,12 +20,13 @@ AQ_MUST_CHECK aq_status aq_pq_codec_check(int32_t codec, aq_error *err);
 AQ_MUST_CHECK aq_status aq_pq_decompress_check(int32_t codec, const uint8_t *input, size_t size, uint64_t claimed,
                                                aq_error *err);
 
-/* Decompresses to exactly out_size bytes; more or fewer are AQ_ERR_CORRUPT. */
-AQ_MUST_CHECK aq_status aq_pq_decompress(int32_t codec, const uint8_t *input, size_t size, uint8_t *out,
-                                         size_t out_size, aq_error *err);
+/* Decompresses to exactly out_size bytes; more or fewer are AQ_ERR_CORRUPT. `contexts` may be NULL. */
+AQ_MUST_CHECK aq_status aq_pq_decompress(aq_pq_contexts *contexts, int32_t codec, const uint8_t *input, size_t size,
+                                         uint8_t *out, size_t out_size, aq_error *err);
 
 /* The first out_size bytes only. false when the codec cannot stop early, or for any failure: then the whole page tells
  * more. */
-bool aq_pq_decompress_head(int32_t codec, const uint8_t *input, size_t size, uint8_t *out, size_t out_size);
+bool aq_pq_decompress_head(aq_pq_contexts *contexts, int32_t codec, const uint8_t *input, size_t size, uint8_t *out,
+                           size_t out_size);
 
 #endif

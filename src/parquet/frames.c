@@ -175,7 +175,12 @@ static const aq_pq_frame *find_frame(const aq_pq_frames *frames, uint64_t start)
 static aq_status read_frame(const aq_pq_spot *spot, const aq_pq_frame *frame, uint8_t *stored, uint8_t *plain,
                             aq_error *err) {
   AQ_TRY(aq_file_read(&spot->place.reader->file, frame->file_offset, frame->stored_size, stored, err));
-  if (ZSTD_decompress(plain, frame->plain_size, stored, frame->stored_size) == frame->plain_size) return AQ_OK;
+  aq_pq_contexts *contexts = &spot->place.reader->contexts;
+  ZSTD_DCtx *context = aq_pq_context_take(contexts);
+  if (context == NULL) return aq_fail(err, AQ_ERR_MEMORY, "there is no memory for a zstd context");
+  const size_t size = ZSTD_decompressDCtx(context, plain, frame->plain_size, stored, frame->stored_size);
+  aq_pq_context_give(contexts, context);
+  if (size == frame->plain_size) return AQ_OK;
   aq_fail(err, AQ_ERR_CORRUPT, "a zstd frame of %lu bytes does not decompress to the %lu bytes that it claims",
           (unsigned long)frame->stored_size, (unsigned long)frame->plain_size);
   return aq_error_at(err, AQ_ERR_CORRUPT, (int64_t)frame->file_offset);

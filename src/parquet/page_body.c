@@ -97,8 +97,9 @@ static aq_status decompress(const aq_pq_place *place, const aq_pq_page_header *h
   uint8_t *plain = aq_malloc(h->plain_size);
   if (plain == NULL) return aq_fail_memory(err, h->plain_size);
   memcpy(plain, stored, levels);
-  const aq_status status =
-      to > 0 ? aq_pq_decompress(place->chunk->codec, stored + levels, from, plain + levels, to, err) : AQ_OK;
+  const aq_status status = to > 0 ? aq_pq_decompress(&place->reader->contexts, place->chunk->codec, stored + levels,
+                                                     from, plain + levels, to, err)
+                                  : AQ_OK;
   if (status != AQ_OK) {
     aq_free(plain);
     return status;

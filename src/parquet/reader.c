@@ -40,8 +40,14 @@ aq_status aq_pq_reader_open(const char *path, const aq_pq_reader_options *option
     aq_free(reader);
     return aq_fail_errno(err, problem, "make a lock");
   }
+  aq_status status = aq_pq_contexts_init(&reader->contexts, err);
+  if (status != AQ_OK) {
+    (void)pthread_mutex_destroy(&reader->lock);
+    aq_free(reader);
+    return status;
+  }
   if (options != NULL) reader->options = *options;
-  const aq_status status = open_reader(reader, path, err);
+  status = open_reader(reader, path, err);
   if (status != AQ_OK) {
     aq_pq_reader_close(reader);
     return aq_error_in_file(err, status, path);
@@ -61,6 +67,7 @@ void aq_pq_reader_close(aq_pq_reader *reader) {
   aq_free(reader->slots);
   aq_free(reader->pages);
   aq_pq_footer_reset(&reader->footer);
+  aq_pq_contexts_reset(&reader->contexts);
   pthread_mutex_destroy(&reader->lock);
   aq_file_close(&reader->file);
   aq_free(reader);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "core/file.h"
+#include "parquet/contexts.h"
 #include "parquet/footer.h"
 #include "parquet/page_header.h"
 #include "parquet/parquet.h"
@@ -52,8 +53,9 @@ struct aq_pq_reader {
   aq_pq_footer footer;
   pthread_mutex_t lock;
   aq_pq_pages **pages; /* lock: one a chunk, row group after row group; NULL until asked for */
-  aq_pq_slot *slots;   /* one a column */
-  size_t slot_count;   /* those whose lock is made */
+  aq_pq_contexts contexts;
+  aq_pq_slot *slots; /* one a column */
+  size_t slot_count; /* those whose lock is made */
 };
 
 /* A column chunk to be read: one leaf of one row group. */

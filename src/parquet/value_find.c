@@ -15,6 +15,8 @@
 #include "parquet/page_body.h"
 
 #define HEAD_SIZE 64
+/* Four bytes of length and two of levels, four of length: all that our writer's first frame holds. */
+#define USUAL_HEAD_SIZE 10
 
 aq_status aq_pq_spot_find(aq_pq_reader *reader, size_t group, size_t column, uint64_t row, aq_pq_spot *spot,
                           aq_error *err) {
@@ -41,17 +43,18 @@ static bool read_head_bytes(const aq_pq_spot *spot, uint8_t *out, uint32_t size)
   if (stored_plain && h->plain_size != h->stored_size) return false;
   if (aq_file_read(file, spot->page->body_offset, raw, out, NULL) != AQ_OK) return false;
   if (raw == size) return true;
-  return aq_pq_decompress_head(spot->place.chunk->codec, file->map + spot->page->body_offset + levels,
-                               h->stored_size - levels, out + raw, size - raw);
+  return aq_pq_decompress_head(&spot->place.reader->contexts, spot->place.chunk->codec,
+                               file->map + spot->page->body_offset + levels, h->stored_size - levels, out + raw,
+                               size - raw);
 }
 
-bool aq_pq_head_read(const aq_pq_spot *spot, aq_pq_head *head) {
+/* Tells the head from its first `size` bytes; false when they are too few. */
+static bool head_of(const aq_pq_spot *spot, uint32_t size, aq_pq_head *head) {
   const aq_pq_page_header *h = &spot->page->header;
   uint8_t bytes[HEAD_SIZE];
-  const uint32_t size = AQ_MIN(h->plain_size, HEAD_SIZE);
   aq_pq_body body = {0};
   uint8_t level = 0;
-  if (h->values != 1 || h->encoding != AQ_PQ_ENC_PLAIN || !read_head_bytes(spot, bytes, size)) return false;
+  if (!read_head_bytes(spot, bytes, size)) return false;
   if (aq_pq_body_cut(&spot->place, h, bytes, size, &body, NULL) != AQ_OK ||
       aq_pq_body_def_levels(&spot->place, spot->page, &body, &level, NULL) != AQ_OK)
     return false;
@@ -62,4 +65,11 @@ bool aq_pq_head_read(const aq_pq_spot *spot, aq_pq_head *head) {
   head->start = at + 4;
   head->size = aq_load_u32(bytes + at);
   return aq_range_ok(head->start, head->size, h->plain_size);
+}
+
+bool aq_pq_head_read(const aq_pq_spot *spot, aq_pq_head *head) {
+  const aq_pq_page_header *h = &spot->page->header;
+  if (h->values != 1 || h->encoding != AQ_PQ_ENC_PLAIN) return false;
+  if (h->plain_size > USUAL_HEAD_SIZE && head_of(spot, USUAL_HEAD_SIZE, head)) return true;
+  return head_of(spot, AQ_MIN(h->plain_size, HEAD_SIZE), head);
 }

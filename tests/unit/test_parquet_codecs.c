@@ -103,15 +103,15 @@ static void heads_are_the_beginnings_of_what_codecs_make(void **state) {
   put_zstd(&zstd, want, 70000, true);
   for (size_t head = 0; head < 69000; head += 1 + head / 7) {
     uint8_t *found = malloc(head + 1);
-    assert_true(aq_pq_decompress_head(AQ_PQ_SNAPPY, (const uint8_t *)snappy, size, found, head));
+    assert_true(aq_pq_decompress_head(NULL, AQ_PQ_SNAPPY, (const uint8_t *)snappy, size, found, head));
     assert_memory_equal(found, want, head);
-    assert_true(aq_pq_decompress_head(AQ_PQ_ZSTD, zstd.data, zstd.size, found, head));
+    assert_true(aq_pq_decompress_head(NULL, AQ_PQ_ZSTD, zstd.data, zstd.size, found, head));
     assert_memory_equal(found, want, head);
     free(found);
   }
   uint8_t byte[64];
-  assert_false(aq_pq_decompress_head(AQ_PQ_SNAPPY, (const uint8_t *)snappy, 10, byte, 64));
-  assert_false(aq_pq_decompress_head(AQ_PQ_LZO, zstd.data, zstd.size, byte, 1));
+  assert_false(aq_pq_decompress_head(NULL, AQ_PQ_SNAPPY, (const uint8_t *)snappy, 10, byte, 64));
+  assert_false(aq_pq_decompress_head(NULL, AQ_PQ_LZO, zstd.data, zstd.size, byte, 1));
   drop(&zstd);
   free(snappy);
   free(want);

@@ -77,8 +77,9 @@ static void other_tensors_are_kept_and_say_why(void **state) {
     size_t i;
     const char *rule;
   } kept[] = {
-      {BIAS, "1-D tensor"},     {TYPES, "small tensor"}, {IDS, "integer tensor"}, {SCALAR, "scalar"},
-      {MASK, "boolean tensor"}, {FP8, "8-bit floating-point tensor"}, {EMPTY, "empty tensor"},
+      {BIAS, "1-D tensor"},    {TYPES, "small tensor"},  {IDS, "integer tensor"},
+      {SCALAR, "scalar"},      {MASK, "boolean tensor"}, {FP8, "8-bit floating-point tensor"},
+      {EMPTY, "empty tensor"},
   };
   fixture f = {0};
   aq_error err;
