@@ -122,7 +122,8 @@ def conclude(document, summary, detailed):
 def main(arguments=None):
     options = parse(arguments)
     banner("Quantization Validation Test Suite")
-    print(f"Model: {options.model}\nOutput directory: {options.output_dir}\n", flush=True)
+    where = f" at {options.model_path}" if options.model_path else ""
+    print(f"Model: {options.model}{where}\nOutput directory: {options.output_dir}\n", flush=True)
     try:
         os.makedirs(options.output_dir, exist_ok=True)
         model_dir = models.find(options.model, options.model_path)

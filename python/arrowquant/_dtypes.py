@@ -44,10 +44,11 @@ def is_floating(name: str) -> bool:
 
 
 def name_of_numpy(dtype: np.dtype[Any]) -> str:
-    """ "torch.NAME" of a NumPy type, those of `ml_dtypes` included.
+    """The name "torch.NAME" of a NumPy type, those of `ml_dtypes` included.
 
     Raises:
         TypeError: the type cannot be stored.
+
     """
     name = f"torch.{dtype.name}"
     if name not in _NUMPY:

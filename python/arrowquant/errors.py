@@ -1,7 +1,7 @@
 """The exceptions of the package, and which status of the C library becomes which.
 
-Every error is an `ArrowQuantError`. It says what went wrong and what was expected, where (file, tensor, byte offset, row
-group, as far as they are known) and what to do about it (`hint`).
+Every error is an `ArrowQuantError`. It says what went wrong and what was expected, where (file, tensor, byte offset,
+row group, as far as they are known) and what to do about it (`hint`).
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ class ArrowQuantError(Exception):
         row_group: row group of a Parquet file, or None.
         hint: what to do about it, or None.
         report: the report of a job that was done but did not pass (threshold, damage), or None.
+
     """
 
     code: Status = Status.INTERNAL
@@ -98,11 +99,9 @@ class ArrowQuantError(Exception):
         self.row_group = row_group
         self.hint = hint
         self.report = report
-        number = _ERRNO.get(self.code)
-        if isinstance(self, OSError) and number is not None:
-            self.errno = number
-            self.strerror = message
-            self.filename = file
+        if isinstance(self, OSError):
+            for name, value in (("errno", _ERRNO.get(self.code)), ("strerror", message), ("filename", file)):
+                setattr(self, name, value)
 
     def __str__(self) -> str:
         where = [f"{self.file}"] if self.file else []
@@ -145,6 +144,7 @@ class ConfigurationError(ArgumentError):
         config_key: name of the setting.
         config_value: the value that was given.
         expected_type: what is allowed, in words.
+
     """
 
     def __init__(
@@ -232,7 +232,7 @@ class NonFiniteError(ArrowQuantError):
     code = Status.NONFINITE
 
 
-class NoMatchError(ArrowQuantError, LookupError):
+class NoMatchError(ArrowQuantError, KeyError):
     """A pattern matches no tensor, or a name is not there."""
 
     code = Status.NO_MATCH

@@ -5,7 +5,8 @@ Source: `arrowquant.h` ("Sources", "Tensors") and docs/FORMAT.md, which says wha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import weakref
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, ValuesView
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core, _load
-from ._dtypes import DTYPES, numpy_dtype, torch_dtype
+from ._dtypes import numpy_dtype
 
 if TYPE_CHECKING:
     import torch
@@ -62,6 +63,11 @@ def _view(stored: _core.Stored, address: int, dtype: np.dtype[Any], shape: tuple
     return np.asarray(_Memory(stored, address, dtype, shape))
 
 
+def _check_open(core: _core.Source) -> None:
+    if core.closed:
+        raise ValueError("the source is closed")
+
+
 class Tensor:
     """A tensor of an opened source. Nothing is read before it is asked for.
 
@@ -76,15 +82,25 @@ class Tensor:
         data_bytes: bytes of the values or codes, decompressed.
         stored_bytes: bytes that they take in the file, scales and zero points included.
         alias_of: name of the tensor that this one shares its bytes with (tied weights), or None.
+
     """
 
-    __slots__ = ("_core", "_index", "_info", "_owner_name")
+    __slots__ = ("_core", "_index", "_info", "_owner_name", "_recent")
 
     def __init__(self, core: _core.Source, index: int, info: _Info, owner_name: str | None) -> None:
         self._core = core
         self._index = index
         self._info = info
         self._owner_name = owner_name
+        self._recent: weakref.ref[_core.Stored] | None = None
+
+    def _load(self) -> _core.Stored:
+        """The stored bytes; those that an array still looks at are not decoded again."""
+        stored = self._recent() if self._recent is not None and not self._core.closed else None
+        if stored is None:
+            stored = self._core.load(self._index)
+            self._recent = weakref.ref(stored)
+        return stored
 
     # ---- what it is ----
 
@@ -155,10 +171,11 @@ class Tensor:
         Raises:
             ValueError: the source is closed.
             CorruptError: a checksum does not agree.
+
         """
         if not self.is_quantized:
             return None
-        stored = self._core.load(self._index)
+        stored = self._load()
         if self._info.quant_type == "int8":
             return _view(stored, stored.data, np.dtype(np.int8), self.shape)
         return _view(stored, stored.data, np.dtype(np.uint8), (self._info.data_bytes,))
@@ -176,7 +193,7 @@ class Tensor:
     def _scale_array(self, which: str) -> Array | None:
         if not self.is_quantized:
             return None
-        stored = self._core.load(self._index)
+        stored = self._load()
         return _view(stored, getattr(stored, which), np.dtype("<f4"), (self._info.num_scales,))
 
     # ---- values ----
@@ -190,7 +207,7 @@ class Tensor:
         dtype = numpy_dtype(self.dtype)
         if self.is_quantized or dtype is None:
             return self.dequantize()
-        stored = self._core.load(self._index)
+        stored = self._load()
         return _view(stored, stored.data, dtype, self.shape)
 
     def dequantize(self, dtype: npt.DTypeLike = np.float32) -> Array:
@@ -198,6 +215,7 @@ class Tensor:
 
         Args:
             dtype: a floating-point or integer NumPy type.
+
         """
         out = np.empty(self.shape, np.float32)
         self._core.read_f32([(self._index, 0, self.num_params, out.ctypes.data)])
@@ -205,7 +223,8 @@ class Tensor:
 
     def torch(self) -> torch.Tensor:
         """The values as a torch tensor of their own memory: float32 when quantized, else in the stored type."""
-        return _load.load_torch(self._core, [(self._index, self._info)], force_float32=False, threads=1)[self.name]
+        _check_open(self._core)
+        return _load.load_torch(self._core, [(self._index, self._info)])[self.name]
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
         """`numpy.asarray(tensor)` is `tensor.numpy()`."""
@@ -226,12 +245,14 @@ class Tensor:
         return f"<arrowquant.Tensor {self.name!r} {list(self.shape)} {kind}>"
 
 
-class Source(Mapping[str, Tensor]):
+class Source:
     """An opened source: a mapping from names to tensors, in the order of the file.
 
+    It has all methods of a mapping. It is not registered as one: polars would take it apart, and not see the table.
+
     Made by `arrowquant.open`. It may be read by several threads at once. A context manager; arrays that were taken from
-    it stay good after it is closed, and keep the file open. Offers `__arrow_c_stream__`: `pyarrow.table(source)`, DuckDB
-    and polars take it as a weight table.
+    it stay good after it is closed, and keep the file open. Offers `__arrow_c_stream__`: `pyarrow.table(source)`,
+    `polars.DataFrame(source)` and DuckDB take it as a weight table.
     """
 
     def __init__(self, core: _core.Source) -> None:
@@ -246,8 +267,7 @@ class Source(Mapping[str, Tensor]):
         self._metadata: dict[str, str] | None = None
 
     def _check_open(self) -> None:
-        if self._core.closed:
-            raise ValueError("the source is closed")
+        _check_open(self._core)
 
     def __getitem__(self, name: str) -> Tensor:
         self._check_open()
@@ -259,6 +279,29 @@ class Source(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self._tensors)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tensors
+
+    def keys(self) -> KeysView[str]:
+        """The names of the tensors."""
+        self._check_open()
+        return self._tensors.keys()
+
+    def values(self) -> ValuesView[Tensor]:
+        """The tensors."""
+        self._check_open()
+        return self._tensors.values()
+
+    def items(self) -> ItemsView[str, Tensor]:
+        """Names and tensors."""
+        self._check_open()
+        return self._tensors.items()
+
+    def get(self, name: str, default: Tensor | None = None) -> Tensor | None:
+        """The tensor of that name, or `default`."""
+        self._check_open()
+        return self._tensors.get(name, default)
 
     @property
     def format(self) -> str:
@@ -282,15 +325,32 @@ class Source(Mapping[str, Tensor]):
             self._metadata = dict(self._core.metadata())
         return dict(self._metadata)
 
-    def load_torch(self, *, force_float32: bool = False, threads: int = 0) -> dict[str, torch.Tensor]:
-        """All tensors as torch tensors, dequantized by several threads; tied weights share memory.
+    def load_torch(
+        self,
+        names: Iterable[str] | None = None,
+        *,
+        force_float32: bool = False,
+        original_dtype: bool = False,
+        threads: int = 0,
+    ) -> dict[str, torch.Tensor]:
+        """Tensors as torch tensors of their own memory, dequantized by several threads; tied weights share memory.
 
         Args:
+            names: which; None: all.
             force_float32: also widen kept floating-point tensors to float32.
+            original_dtype: give dequantized tensors the type of the original instead of float32.
             threads: 0: the CPUs that this process may use.
+
         """
-        items = [(t._index, t._info) for t in self._tensors.values()]
-        return _load.load_torch(self._core, items, force_float32=force_float32, threads=threads)
+        self._check_open()
+        tensors = self._tensors.values() if names is None else [self[name] for name in names]
+        return _load.load_torch(
+            self._core,
+            [(t._index, t._info) for t in tensors],
+            force_float32=force_float32,
+            original_dtype=original_dtype,
+            threads=threads,
+        )
 
     def close(self) -> None:
         """Ends the use of this object. Reading from it, or from its tensors, raises ValueError afterwards."""
@@ -317,6 +377,3 @@ class Source(Mapping[str, Tensor]):
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{len(self)} tensors"
         return f"<arrowquant.Source {self._format}, {state}>"
-
-
-_ = DTYPES, torch_dtype

@@ -2,9 +2,13 @@
  * so that a view of a mapped file outlives closing. */
 #include "core.h"
 
+#include <stddef.h>
+#include <structmember.h>
+
 typedef struct aqpy_stored {
   PyObject_HEAD aqpy_source *source;
   aq_tensor tensor;
+  PyObject *references; /* weak ones */
 } aqpy_stored;
 
 PyObject *aqpy_stored_new(aqpy_source *source, size_t index) {
@@ -19,6 +23,7 @@ PyObject *aqpy_stored_new(aqpy_source *source, size_t index) {
     aqpy_source_hold(source);
     object->source = source;
     object->tensor = tensor;
+    object->references = NULL;
   } else if (status == AQ_OK) {
     aq_tensor_release(&tensor);
   }
@@ -29,6 +34,7 @@ PyObject *aqpy_stored_new(aqpy_source *source, size_t index) {
 static void deallocate(PyObject *self) {
   aqpy_stored *object = (aqpy_stored *)self;
   PyTypeObject *type = Py_TYPE(self);
+  if (object->references != NULL) PyObject_ClearWeakRefs(self);
   aq_tensor_release(&object->tensor);
   aqpy_source_release(object->source);
   PyObject_Free(self);
@@ -66,8 +72,14 @@ static PyGetSetDef attributes[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
+static PyMemberDef members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(aqpy_stored, references), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
 static PyType_Slot slots[] = {
     {Py_tp_dealloc, deallocate},
+    {Py_tp_members, members},
     {Py_tp_getset, attributes},
     {Py_tp_doc, (void *)PyDoc_STR("The stored bytes of a tensor.")},
     {0, NULL},

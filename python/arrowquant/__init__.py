@@ -1,0 +1,60 @@
+"""arrowquant: shrink neural-network weights, and prove what it cost.
+
+    import arrowquant
+
+    arrowquant.quantize("model.safetensors", "model.parquet", type="int4")
+    with arrowquant.open("model.parquet") as weights:
+        w = weights["encoder.layer.0.attention.self.query.weight"]
+        print(w.shape, w.quant_type, w.scales.shape)
+        values = w.dequantize()
+
+Sources may also be mappings of NumPy or torch tensors, torch modules, and tables of pyarrow, polars or DuckDB, and
+an opened source is an Arrow stream for those. NumPy is needed; torch, pyarrow and huggingface_hub are used when a call
+asks for them. Errors are `ArrowQuantError`s (see `arrowquant.errors`).
+"""
+
+from __future__ import annotations
+
+from . import _core, errors, models
+from .api import Progress, compare, convert, export, info, open, quantize, validate, verify
+from .converter import HuggingFaceToParquetConverter
+from .errors import *  # noqa: F403
+from .loader import WeightLoader
+from .models import resolve_model
+from .quantizer import ArrowQuantizer, QuantizationConfig
+from .report import Report
+from .schema import detect_schema_version
+from .tensors import Source, Tensor
+
+__version__ = _core.version
+
+__all__ = [
+    "ArrowQuantizer",
+    "HuggingFaceToParquetConverter",
+    "Progress",
+    "QuantizationConfig",
+    "Report",
+    "Source",
+    "Tensor",
+    "WeightLoader",
+    "__version__",
+    "compare",
+    "convert",
+    "cpu_in_use",
+    "detect_schema_version",
+    "errors",
+    "export",
+    "info",
+    "models",
+    "open",
+    "quantize",
+    "resolve_model",
+    "validate",
+    "verify",
+    *errors.__all__,
+]
+
+
+def cpu_in_use() -> str:
+    """The instruction set in use: "ref", "avx2", "avx512", "neon". The environment variable AQ_CPU limits it."""
+    return _core.cpu()[0]

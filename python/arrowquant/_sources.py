@@ -1,0 +1,116 @@
+"""What may stand for a source: a path, arrays, a torch module, a table of another engine, an opened source."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+
+from . import _core
+from ._dtypes import is_torch_tensor, name_of_numpy
+from .errors import ArgumentError
+from .tensors import Source
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["SourceLike"]
+
+
+@runtime_checkable
+class ArrowStream(Protocol):
+    """The Arrow PyCapsule interface."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """A capsule with an Arrow stream."""
+        ...
+
+
+@runtime_checkable
+class HasStateDict(Protocol):
+    """A torch module."""
+
+    state_dict: Callable[..., Mapping[str, Any]]
+
+
+SourceLike: TypeAlias = (
+    "str | os.PathLike[str] | Source | Mapping[str, np.ndarray[Any, Any] | torch.Tensor] | HasStateDict | ArrowStream"
+)
+
+_Described = tuple[str, str, tuple[int, ...], int]
+
+
+def _torch_array(name: str, tensor: torch.Tensor) -> tuple[_Described, object]:
+    import torch
+
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
+        raise ArgumentError(f"only dense tensors of real numbers can be stored, not {tensor.dtype}", tensor=name)
+    held = tensor.detach().cpu().contiguous()
+    return (name, str(held.dtype), tuple(held.shape), held.data_ptr()), held
+
+
+def _numpy_array(name: str, value: object) -> tuple[_Described, object]:
+    held = np.asarray(value, order="C")
+    if held.dtype.byteorder == ">" or (held.dtype.byteorder == "=" and np.little_endian is False):
+        held = held.astype(held.dtype.newbyteorder("<"))
+    try:
+        dtype = name_of_numpy(held.dtype)
+    except TypeError as error:
+        raise ArgumentError(str(error), tensor=name) from None
+    return (name, dtype, held.shape, held.ctypes.data), held
+
+
+def from_arrays(arrays: Mapping[Any, Any]) -> _core.Source:
+    """A source of arrays in memory, which are not copied when they are contiguous and on the CPU."""
+    described, owners = [], []
+    for name, value in arrays.items():
+        if not isinstance(name, str):
+            raise ArgumentError(f"names of tensors are str, not {type(name).__name__}")
+        one, owner = (_torch_array if is_torch_tensor(value) else _numpy_array)(name, value)
+        described.append(one)
+        owners.append(owner)
+    return _core.open_tensors(described, owners)
+
+
+def open_core(source: SourceLike, *, max_memory: int = 0, checksums: bool = True) -> _core.Source:
+    """Opens whatever may stand for a source.
+
+    Raises:
+        TypeError: it is none of what `arrowquant.open` takes.
+
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return _core.open_path(os.fsencode(source), max_memory, checksums)
+    if isinstance(source, Source):
+        return source._core
+    if isinstance(source, Mapping):
+        return from_arrays(source)
+    if isinstance(source, ArrowStream):
+        return _core.open_arrow(source.__arrow_c_stream__())
+    if isinstance(source, HasStateDict):
+        return from_arrays(source.state_dict())
+    raise TypeError(
+        f"{type(source).__name__} is no source: expected a path, a mapping of NumPy or torch tensors, a torch module, "
+        "an opened source, or an object with __arrow_c_stream__ (a table of pyarrow, polars or DuckDB)"
+    )
+
+
+def path_or_core(source: SourceLike) -> bytes | _core.Source:
+    """A path as bytes, anything else opened."""
+    if isinstance(source, (str, os.PathLike)):
+        return os.fsencode(source)
+    return open_core(source)
+
+
+def path_only(source: object, operation: str) -> bytes:
+    """A path as bytes.
+
+    Raises:
+        TypeError: it is something else.
+
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return os.fsencode(source)
+    raise TypeError(f"{operation} takes a path, not {type(source).__name__}: write it to a file with convert first")

@@ -1,0 +1,369 @@
+"""The functions of the package. Options have the names, meanings and defaults of the command `arrowquant`.
+
+Source: `arrowquant.h`, and `arrowquant COMMAND --help` for what the options mean.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from . import _core
+from ._sources import SourceLike, open_core, path_only, path_or_core
+from .errors import ArgumentError
+from .report import Report
+from .tensors import Source
+
+__all__ = ["Progress", "compare", "convert", "export", "info", "open", "quantize", "validate", "verify"]
+
+Path: TypeAlias = "str | os.PathLike[str]"
+Size: TypeAlias = "int | str"
+
+
+class Progress(NamedTuple):
+    """How far a job is. Given to `progress=` callbacks, at most 20 times a second, on the calling thread.
+
+    Attributes:
+        stage: "convert", "quantize", "compare", ...
+        tensor: the tensor just finished, or None.
+        tensors_done, tensors_total: numbers of tensors.
+        bytes_done, bytes_total: bytes of the source.
+        seconds: since the stage began.
+
+    """
+
+    stage: str
+    tensor: str | None
+    tensors_done: int
+    tensors_total: int
+    bytes_done: int
+    bytes_total: int
+    seconds: float
+
+
+ProgressCallback: TypeAlias = Callable[[Progress], object]
+
+_UNITS = {"": 1, "b": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
+
+
+def _size(name: str, value: Size) -> int:
+    """Bytes of 1000, "64MiB", "2 GB"."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", value.lower()) if isinstance(value, str) else None
+    if match is None or (match[3] and not match[2]):
+        raise ArgumentError(f"{name}: {value!r} is no size: expected bytes, or text such as '64MiB' or '2GB'")
+    unit = 1024 ** "kmgt".index(match[2]).__add__(1) if match[3] else _UNITS[match[2]]
+    return int(float(match[1]) * unit)
+
+
+def _choice(name: str, value: str | None, choices: Mapping[str, int]) -> int:
+    key = "" if value is None else value
+    if key not in choices:
+        raise ArgumentError(f"{name}: {value!r} is not known: expected {' or '.join(k for k in choices if k)}")
+    return choices[key]
+
+
+def _texts(name: str, value: str | Iterable[str]) -> list[str]:
+    items = [value] if isinstance(value, str) else list(value)
+    for item in items:
+        if not isinstance(item, str):
+            raise ArgumentError(f"{name}: {item!r} is not a text")
+    return items
+
+
+def _rules(value: str | Iterable[str] | Mapping[str, str]) -> list[str]:
+    if isinstance(value, Mapping):
+        return [f"{pattern}={spec}" for pattern, spec in value.items()]
+    return _texts("tensor", value)
+
+
+def _optional_path(path: Path | None) -> bytes | None:
+    return None if path is None else os.fsencode(path)
+
+
+def _run(
+    operation: str,
+    first: bytes | _core.Source,
+    second: bytes | _core.Source | None,
+    options: dict[str, Any],
+    threads: int,
+    max_memory: Size,
+    progress: ProgressCallback | None,
+) -> Report:
+    options = {**options, "threads": threads, "max_memory": _size("max_memory", max_memory)}
+    callback = None
+    if progress is not None:
+        if not callable(progress):
+            raise TypeError("progress must be callable")
+        listener = progress
+
+        def callback(*fields: Any) -> object:
+            return listener(Progress(*fields))
+
+    try:
+        return Report(_core.run(operation, first, second, options, callback))
+    except ValueError as error:
+        if isinstance(error, ArgumentError) or type(error) is not ValueError:
+            raise
+        raise ArgumentError(str(error)) from None
+
+
+def open(source: SourceLike, *, max_memory: Size = 0, checksums: bool = True) -> Source:
+    """Opens a model or weight table, lazily: no tensor data is read.
+
+    Args:
+        source: path of a .safetensors file, a model.safetensors.index.json, a Hugging Face folder, or a V1 or V2 table
+            in Parquet. Or: a mapping from names to NumPy or torch tensors, a torch module, an object with
+            `__arrow_c_stream__` that holds a weight table. Arrays are not copied; do not change them meanwhile.
+        max_memory: limit in bytes (or "2GiB") of what one read may allocate; 0: none.
+        checksums: check the CRC of every page when it is first read.
+
+    Returns:
+        A mapping from names to `Tensor`.
+
+    Raises:
+        NotFoundError, FormatError, CorruptError, UnsupportedError: see `arrowquant.errors`.
+
+    """
+    if isinstance(source, Source):
+        return source
+    return Source(open_core(source, max_memory=_size("max_memory", max_memory), checksums=checksums))
+
+
+def convert(
+    src: SourceLike,
+    dst: Path,
+    *,
+    dtype: Literal["keep", "fp32", "fp16", "bf16"] = "keep",
+    codec: str | None = None,
+    row_group_size: Size = 0,
+    part_size: Size = 0,
+    force: bool = False,
+    threads: int = 0,
+    max_memory: Size = 0,
+    progress: ProgressCallback | None = None,
+) -> Report:
+    """Writes the V1 table of a source: its values, one row a tensor.
+
+    Args:
+        src: what `open` takes.
+        dst: the table to write. It appears under its name when it is complete.
+        dtype: what floating-point tensors become.
+        codec: "auto" (None: zstd where it saves at least 3 %), "none", "zstd", "zstd:LEVEL", "lz4", "snappy".
+        row_group_size: bytes after which a row group is closed; 0: 64 MiB.
+        part_size: a tensor of more FP32 bytes becomes several rows; 0: 1 GiB.
+        force: replace `dst` when it exists.
+        threads: 0: the CPUs that this process may use. The result does not depend on it.
+        max_memory: limit of working memory in bytes, or "2GiB"; 0: none.
+        progress: called with a `Progress`; an exception from it stops the job, which leaves nothing behind.
+
+    Raises:
+        ExistsError, DiskFullError, NonFiniteError, ...: see `arrowquant.errors`.
+
+    """
+    options = {
+        "dtype": dtype,
+        "codec": codec,
+        "row_group_bytes": _size("row_group_size", row_group_size),
+        "part_bytes": _size("part_size", part_size),
+        "force": force,
+    }
+    return _run("convert", path_or_core(src), os.fsencode(dst), options, threads, max_memory, progress)
+
+
+def quantize(
+    src: SourceLike,
+    dst: Path | None = None,
+    *,
+    type: str = "int8",
+    per: Literal["tensor", "channel", "group"] | None = None,
+    group_size: int = 0,
+    symmetric: bool | None = None,
+    method: Literal["minmax", "mse"] | None = None,
+    tensor: str | Iterable[str] | Mapping[str, str] = (),
+    keep: str | Iterable[str] = (),
+    quantize_1d: bool = False,
+    nonfinite: Literal["refuse", "keep"] = "refuse",
+    allow_requantize: bool = False,
+    strict: bool = False,
+    dry_run: bool = False,
+    plan: Path | None = None,
+    save_plan: Path | None = None,
+    codec: str | None = None,
+    row_group_size: Size = 0,
+    part_size: Size = 0,
+    force: bool = False,
+    threads: int = 0,
+    max_memory: Size = 0,
+    progress: ProgressCallback | None = None,
+) -> Report:
+    """Writes the quantized V2 table of a source. Every tensor of the source is in it.
+
+    Args:
+        src: what `open` takes.
+        dst: the table to write; None with `dry_run`.
+        type: "int8", "int4", "int3", "int2"; or "fp16", "bf16", "fp32" to store floating-point values.
+        per: one scale per tensor, channel or group. None: channel for int8, group for the others.
+        group_size: values in a group; 0: 64.
+        symmetric: None: symmetric for int8, asymmetric for the others.
+        method: how scales are found. None: minmax for int8, mse for the others.
+        tensor: rules "PATTERN=SPEC", or a mapping from patterns to specs; later ones win. A pattern is an exact name, a
+            glob over the whole name, or "re:REGEX". A spec is a list such as "int4,per=group,group=32,asym,method=mse",
+            or "keep".
+        keep: patterns of tensors to leave as they are.
+        quantize_1d: quantize 1-D and small tensors too (biases, norms).
+        nonfinite: what happens to a tensor with NaN or infinite values.
+        allow_requantize: take a source that is quantized already; its error adds up.
+        strict: fail when a matrix would be kept that no rule keeps.
+        dry_run: plan only; the report shows what every tensor would become, and by which rule.
+        plan: a plan file to follow instead of the options above.
+        save_plan: where to write the plan, as JSON that can be edited.
+        codec, row_group_size, part_size, force, threads, max_memory, progress: as in `convert`.
+
+    Raises:
+        ArgumentError, NoMatchError, NonFiniteError, RequantizeError, DegradedError, ...: see `arrowquant.errors`.
+
+    """
+    if dst is None and not dry_run:
+        raise ArgumentError("an output is expected, unless dry_run is set")
+    options = {
+        "type": type,
+        "granularity": per,
+        "group_size": group_size,
+        "symmetry": {None: 0, True: 1, False: 2}[symmetric if symmetric is None else bool(symmetric)],
+        "method": method,
+        "tensor_rules": _rules(tensor),
+        "keep_patterns": _texts("keep", keep),
+        "quantize_1d": quantize_1d,
+        "nonfinite": _choice("nonfinite", nonfinite, {"refuse": 0, "keep": 1}),
+        "allow_requantize": allow_requantize,
+        "strict": strict,
+        "dry_run": dry_run,
+        "plan_path": _optional_path(plan),
+        "save_plan_path": _optional_path(save_plan),
+        "codec": codec,
+        "row_group_bytes": _size("row_group_size", row_group_size),
+        "part_bytes": _size("part_size", part_size),
+        "force": force,
+    }
+    return _run("quantize", path_or_core(src), _optional_path(dst), options, threads, max_memory, progress)
+
+
+def export(
+    src: SourceLike,
+    dst: Path,
+    *,
+    to: Literal["safetensors"] = "safetensors",
+    dtype: Literal["original", "fp32", "fp16", "bf16"] = "original",
+    force: bool = False,
+    threads: int = 0,
+    max_memory: Size = 0,
+    progress: ProgressCallback | None = None,
+) -> Report:
+    """Writes every tensor of a source, dequantized, into another format.
+
+    Args:
+        src: what `open` takes.
+        dst: the file to write.
+        to: its format.
+        dtype: of floating-point tensors; "original" is what they had before they were quantized.
+        force, threads, max_memory, progress: as in `convert`.
+
+    """
+    options = {"format": to, "dtype": dtype, "force": force}
+    return _run("export", path_or_core(src), os.fsencode(dst), options, threads, max_memory, progress)
+
+
+def compare(
+    reference: SourceLike,
+    other: SourceLike,
+    *,
+    min_cosine: float | None = None,
+    threads: int = 0,
+    max_memory: Size = 0,
+    progress: ProgressCallback | None = None,
+) -> Report:
+    """Measures for every tensor, and for all together, how well `other` agrees with `reference`.
+
+    Args:
+        reference, other: what `open` takes; both must have the same tensors.
+        min_cosine: threshold of the mean cosine of the quantized tensors, 0 to 1; None: no threshold.
+        threads, max_memory, progress: as in `convert`.
+
+    Raises:
+        ThresholdError: the mean cosine is below `min_cosine`; its `report` has the numbers.
+        FormatError: the sources do not have the same tensors; its `report` names them.
+
+    """
+    options: dict[str, Any] = {"min_cosine": 0.0 if min_cosine is None else min_cosine}
+    first, second = path_or_core(reference), path_or_core(other)
+    if isinstance(first, bytes) != isinstance(second, bytes):
+        first, second = (open_core(os.fsdecode(x)) if isinstance(x, bytes) else x for x in (first, second))
+    return _run("compare", first, second, options, threads, max_memory, progress)
+
+
+def info(src: Path, *, threads: int = 0, max_memory: Size = 0, progress: ProgressCallback | None = None) -> Report:
+    """What is inside: tensors, types, sizes, bits per weight, metadata.
+
+    Args:
+        src: path of a model or weight table.
+        threads, max_memory, progress: as in `convert`.
+
+    """
+    return _run("info", path_only(src, "info"), None, {}, threads, max_memory, progress)
+
+
+def verify(
+    src: Path,
+    *,
+    deep: bool = False,
+    threads: int = 0,
+    max_memory: Size = 0,
+    progress: ProgressCallback | None = None,
+) -> Report:
+    """Checks every page CRC and the lengths of every row.
+
+    Args:
+        src: path of a model or weight table.
+        deep: decode every value as well.
+        threads, max_memory, progress: as in `convert`.
+
+    Raises:
+        CorruptError, FormatError: something is wrong; its `report` lists all of it.
+
+    """
+    return _run("verify", path_only(src, "verify"), None, {"deep": deep}, threads, max_memory, progress)
+
+
+def validate(
+    model: Path,
+    *,
+    types: str | Iterable[str] = "int8,int4,int2",
+    output_dir: Path = "validation_results",
+    keep_tables: bool = False,
+    threads: int = 0,
+    max_memory: Size = 0,
+    progress: ProgressCallback | None = None,
+) -> Report:
+    """Quantizes a model to several types, measures each, and writes a report.
+
+    Args:
+        model: path of a model or weight table.
+        types: what to try, as a list or separated by commas.
+        output_dir: folder for validation.json and validation_summary.md.
+        keep_tables: leave the tables that were made there, too.
+        threads, max_memory, progress: as in `convert`.
+
+    Raises:
+        ThresholdError: an acceptance criterion fails; its `report` has the numbers.
+
+    """
+    options = {
+        "types": types if isinstance(types, str) else ",".join(_texts("types", types)),
+        "output_dir": os.fsencode(output_dir),
+        "keep_tables": keep_tables,
+    }
+    return _run("validate", path_only(model, "validate"), None, options, threads, max_memory, progress)

@@ -1,0 +1,39 @@
+"""`HuggingFaceToParquetConverter`: from a Hugging Face model to a weight table."""
+
+from __future__ import annotations
+
+import os
+
+from . import api
+from ._progress import ProgressLine
+from .models import resolve_model
+from .report import Report
+
+__all__ = ["HuggingFaceToParquetConverter"]
+
+
+class HuggingFaceToParquetConverter:
+    """Writes the weights of Hugging Face models as V1 tables."""
+
+    def convert(
+        self,
+        hf_model_path: str | os.PathLike[str],
+        output_parquet: str | os.PathLike[str],
+        *,
+        show_progress: bool = False,
+    ) -> Report:
+        """Writes the V1 table of a model: every tensor of its safetensors files, in their types.
+
+        Args:
+            hf_model_path: a model folder, a .safetensors file, or a name that `arrowquant.models.resolve_model` finds
+                ("minilm", "sentence-transformers/all-MiniLM-L6-v2").
+            output_parquet: the table. Replaced when it exists; appears when it is complete.
+            show_progress: as in `ArrowQuantizer.quantize_model`.
+
+        Raises:
+            ModelNotFoundError: the model cannot be had; lists what was tried.
+            StorageError: the model cannot be read or the table not written (see its subclasses).
+
+        """
+        with ProgressLine(show_progress) as progress:
+            return api.convert(resolve_model(hf_model_path), output_parquet, force=True, progress=progress)

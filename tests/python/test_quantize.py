@@ -1,0 +1,229 @@
+"""The functions: options and defaults of the command, progress, interruption, reports."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from package_helpers import small_arrays
+
+import arrowquant
+from arrowquant.__main__ import find_command
+
+
+@pytest.fixture
+def model(arrays, tmp_path):
+    path = tmp_path / "model.parquet"
+    arrowquant.convert(arrays, path)
+    return path
+
+
+def command(*args):
+    path = find_command()
+    if path is None:
+        pytest.skip("the command is not installed")
+    return subprocess.run([path, *map(str, args)], capture_output=True, text=True, check=True)
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4", "int3", "int2", "fp16"])
+def test_defaults_are_those_of_the_command(model, tmp_path, kind):
+    arrowquant.quantize(model, tmp_path / "a.parquet", type=kind)
+    command("quantize", model, "-o", tmp_path / "b.parquet", "--type", kind)
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_options_are_those_of_the_command(model, tmp_path):
+    arrowquant.quantize(
+        model,
+        tmp_path / "a.parquet",
+        type="int4",
+        per="group",
+        group_size=32,
+        symmetric=True,
+        method="minmax",
+        tensor={"layer.*.weight": "int8,per=channel"},
+        keep=["embed*"],
+        quantize_1d=True,
+        codec="zstd:5",
+        row_group_size="64KiB",
+        part_size=100_000,
+        threads=2,
+    )
+    args = "--type int4 --per group --group-size 32 --sym --method minmax --tensor layer.*.weight=int8,per=channel "
+    args += "--keep embed* --quantize-1d --codec zstd:5 --row-group-size 64KiB --part-size 100000 -t 1"
+    command("quantize", model, "-o", tmp_path / "b.parquet", *args.split())
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_paths_may_be_text_or_path_objects(model, tmp_path):
+    arrowquant.quantize(str(model), str(tmp_path / "ü.parquet"))
+    assert arrowquant.open(tmp_path / "ü.parquet").schema_version == 2
+
+
+def test_report_is_the_json_of_the_command(model, tmp_path):
+    report = arrowquant.quantize(model, tmp_path / "a.parquet")
+    theirs = json.loads(command("quantize", model, "-o", tmp_path / "b.parquet", "--json").stdout)
+    assert set(report) == set(theirs)
+    assert report["kind"] == "quantize"
+    assert report["totals"] == theirs["totals"]
+    assert len(report["tensors"]) == len(arrowquant.open(model))
+    assert "quantized" in str(report)
+    assert json.loads(report.json()) == report.to_dict()
+    assert "quantize" in repr(report)
+    assert report.markdown()
+
+
+def test_dry_run_writes_nothing(model, tmp_path):
+    before = sorted(os.listdir(tmp_path))
+    report = arrowquant.quantize(model, dry_run=True, type="int2")
+    assert sorted(os.listdir(tmp_path)) == before
+    assert len(report["tensors"]) == len(arrowquant.open(model))
+    with pytest.raises(arrowquant.ArgumentError, match="output"):
+        arrowquant.quantize(model)
+
+
+def test_plans_are_saved_and_followed(model, tmp_path):
+    arrowquant.quantize(model, tmp_path / "a.parquet", type="int4", save_plan=tmp_path / "plan.json")
+    arrowquant.quantize(model, tmp_path / "b.parquet", plan=tmp_path / "plan.json")
+    with arrowquant.open(tmp_path / "a.parquet") as a, arrowquant.open(tmp_path / "b.parquet") as b:
+        for name in a:
+            np.testing.assert_array_equal(a[name].numpy(), b[name].numpy())
+
+
+def test_export_and_compare(model, tmp_path):
+    arrowquant.quantize(model, tmp_path / "q.parquet")
+    arrowquant.export(tmp_path / "q.parquet", tmp_path / "q.safetensors")
+    report = arrowquant.compare(tmp_path / "q.parquet", tmp_path / "q.safetensors")
+    assert report["kind"] == "compare"
+    with arrowquant.open(tmp_path / "q.safetensors") as source:
+        assert source["half.weight"].dtype == "torch.float16"
+
+
+def test_compare_below_its_threshold_raises_with_the_numbers(model, tmp_path):
+    arrowquant.quantize(model, tmp_path / "q.parquet", type="int2")
+    with pytest.raises(arrowquant.ThresholdError) as caught:
+        arrowquant.compare(model, tmp_path / "q.parquet", min_cosine=0.99999)
+    assert caught.value.code == arrowquant.Status.THRESHOLD
+    assert caught.value.report["kind"] == "compare"
+    arrowquant.compare(model, tmp_path / "q.parquet", min_cosine=0.5)
+
+
+def test_info_verify_and_validate(model, tmp_path):
+    assert arrowquant.info(model)["schema_version"] == 1
+    assert arrowquant.verify(model, deep=True)["kind"] == "verify"
+    report = arrowquant.validate(model, types=["int8"], output_dir=tmp_path / "results", keep_tables=True)
+    assert report["kind"] == "validate"
+    assert (tmp_path / "results" / "validation.json").exists()
+    assert (tmp_path / "results" / "validation_summary.md").exists()
+
+
+def test_progress_is_told_on_the_calling_thread(model, tmp_path):
+    events, threads = [], set()
+
+    def note(event):
+        events.append(event)
+        threads.add(threading.get_ident())
+
+    arrowquant.quantize(model, tmp_path / "q.parquet", progress=note)
+    last = events[-1]
+    assert isinstance(last, arrowquant.Progress)
+    assert last.stage == "quantize"
+    assert last.tensors_done == last.tensors_total == len(arrowquant.open(model))
+    assert last.bytes_done == last.bytes_total > 0
+    assert last.seconds >= 0
+    assert threads == {threading.get_ident()}
+
+
+@pytest.mark.parametrize("function", ["convert", "quantize", "export", "compare", "verify", "validate"])
+def test_an_exception_in_progress_stops_and_leaves_nothing(model, tmp_path, function):
+    def stop(event):
+        raise RuntimeError("enough")
+
+    folder = tmp_path / "out"
+    folder.mkdir()
+    calls = {
+        "convert": lambda: arrowquant.convert(model, folder / "x", progress=stop),
+        "quantize": lambda: arrowquant.quantize(model, folder / "x", progress=stop),
+        "export": lambda: arrowquant.export(model, folder / "x", progress=stop),
+        "compare": lambda: arrowquant.compare(model, model, progress=stop),
+        "verify": lambda: arrowquant.verify(model, deep=True, progress=stop),
+        "validate": lambda: arrowquant.validate(model, output_dir=folder, progress=stop),
+    }
+    with pytest.raises(RuntimeError, match="enough"):
+        calls[function]()
+    assert not [name for name in os.listdir(folder) if name.endswith(".parquet") or "partial" in name or name == "x"]
+
+
+SLOW = """
+import sys, numpy as np, arrowquant
+big = {str(i): np.random.default_rng(i).standard_normal((2000, 2000), np.float32) for i in range(12)}
+print("begin", flush=True)
+try:
+    arrowquant.quantize(big, sys.argv[1], type="int2", threads=1)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+    raise
+print("done", flush=True)
+"""
+
+
+def test_ctrl_c_stops_without_a_callback(tmp_path):
+    output = tmp_path / "big.parquet"
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, str(output)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout.readline() == b"begin\n"
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    if out == b"done\n":
+        pytest.skip("the machine was quicker than the signal")
+    assert out == b"interrupted\n"
+    assert b"KeyboardInterrupt" in err
+    assert os.listdir(tmp_path) == []
+
+
+def test_other_threads_run_meanwhile(tmp_path):
+    rng = np.random.default_rng(1)
+    big = {str(i): rng.standard_normal((1500, 1500), np.float32) for i in range(4)}
+    ticks = 0
+    done = threading.Event()
+
+    def tick():
+        nonlocal ticks
+        while not done.is_set():
+            ticks += 1
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    begin = time.perf_counter()
+    arrowquant.quantize(big, tmp_path / "q.parquet", type="int2", threads=1)
+    seconds = time.perf_counter() - begin
+    done.set()
+    thread.join()
+    assert ticks > 20 * seconds
+
+
+def test_the_module_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "arrowquant", "--version"], capture_output=True, text=True)
+    if find_command() is None:
+        pytest.skip("the command is not installed")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"arrowquant {arrowquant.__version__}\n")
+    assert f"instruction set: {arrowquant.cpu_in_use()}" in done.stdout
+    bad = subprocess.run([sys.executable, "-m", "arrowquant", "nonsense"], capture_output=True, text=True)
+    assert bad.returncode == 2
+
+
+def test_same_arrays_give_the_same_bytes(tmp_path):
+    arrowquant.quantize(small_arrays(), tmp_path / "a.parquet", threads=1)
+    arrowquant.quantize(small_arrays(), tmp_path / "b.parquet", threads=4)
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
