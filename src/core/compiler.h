@@ -8,12 +8,14 @@
 #define AQ_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define AQ_TARGET(isa) __attribute__((target(isa)))
 #define AQ_UNUSED __attribute__((unused))
+#define AQ_CPU_HAS(feature) __builtin_cpu_supports(feature)
 #else
 #define AQ_PRINTF(format_index, first_arg)
 #define AQ_LIKELY(x) (x)
 #define AQ_UNLIKELY(x) (x)
 #define AQ_TARGET(isa)
 #define AQ_UNUSED
+#define AQ_CPU_HAS(feature) 0
 #endif
 
 #define AQ_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

@@ -7,10 +7,10 @@
  * length) one and then each AQ_PQ_BLOCK bytes one: concatenated frames are a legal zstd stream (RFC 8878, section 3),
  * all threads work on one value, a reader can decode any range of it, and it learns the length at once. */
 #include <string.h>
-#include <zlib.h>
 
 #include "core/checked.h"
 #include "core/compiler.h"
+#include "core/crc32.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "parquet/format.h"
@@ -157,8 +157,8 @@ static aq_status compress_item(void *ctx, uint64_t index, uint32_t worker, aq_er
   const aq_chunk *chunk = work->items[index].chunk;
   aq_block *block = work->items[index].block;
   if (chunk->codec == AQ_PQ_UNCOMPRESSED) {
-    const uLong crc = crc32_z(0, block->head, block->head_size);
-    block->crc = (uint32_t)(block->size > 0 ? crc32_z(crc, block->bytes, block->size) : crc);
+    const uint32_t crc = aq_crc32(0, block->head, block->head_size);
+    block->crc = block->size > 0 ? aq_crc32(crc, block->bytes, block->size) : crc;
     return AQ_OK;
   }
   aq_buffer joined = {NULL, 0, 0};
@@ -168,7 +168,7 @@ static aq_status compress_item(void *ctx, uint64_t index, uint32_t worker, aq_er
     status = aq_compress(&work->compressors[worker], chunk->codec, chunk->level, bytes, block->head_size + block->size,
                          &block->packed, err);
   }
-  if (status == AQ_OK) block->crc = (uint32_t)crc32_z(0, block->packed.data, block->packed.size);
+  if (status == AQ_OK) block->crc = aq_crc32(0, block->packed.data, block->packed.size);
   aq_buffer_reset(&joined);
   return status;
 }

@@ -1,7 +1,7 @@
 /* chunk_verify.c - going through every page of a column chunk. */
-#include <zlib.h>
 
 #include "core/compiler.h"
+#include "core/crc32.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "parquet/chunk_pages.h"
@@ -20,7 +20,7 @@ static aq_status check_page(const aq_pq_place *place, aq_pq_page *page, uint8_t 
   for (uint64_t at = 0; at < page->header.stored_size;) {
     const size_t take = (size_t)AQ_MIN(page->header.stored_size - at, BLOCK);
     AQ_TRY(aq_file_read(&place->reader->file, page->body_offset + at, take, block, err));
-    crc = (uint32_t)crc32_z(crc, block, take);
+    crc = aq_crc32(crc, block, take);
     at += take;
   }
   if (crc != page->header.crc) return aq_pq_page_fail_crc(page, crc, err);

@@ -7,9 +7,9 @@
 #include "parquet/frames.h"
 
 #include <string.h>
-#include <zlib.h>
 #include <zstd.h>
 
+#include "core/crc32.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "parquet/format.h"
@@ -39,7 +39,7 @@ static aq_status fill(pass *p, aq_error *err) {
 }
 
 static void consume(pass *p, size_t size) {
-  p->crc = (uint32_t)crc32_z(p->crc, p->window, size);
+  p->crc = aq_crc32(p->crc, p->window, size);
   p->held -= size;
   p->at += size;
   memmove(p->window, p->window + size, p->held);

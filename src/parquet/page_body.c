@@ -8,9 +8,9 @@
 #include "parquet/page_body.h"
 
 #include <string.h>
-#include <zlib.h>
 
 #include "core/bytes.h"
+#include "core/crc32.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "parquet/chunk_pages.h"
@@ -41,7 +41,7 @@ aq_status aq_pq_page_fail_crc(const aq_pq_page *page, uint32_t found, aq_error *
 
 static aq_status check_crc(const aq_pq_place *place, aq_pq_page *page, const uint8_t *stored, aq_error *err) {
   if (!aq_pq_page_needs_crc(place, page)) return AQ_OK;
-  const uint32_t found = (uint32_t)crc32_z(0, stored, page->header.stored_size);
+  const uint32_t found = aq_crc32(0, stored, page->header.stored_size);
   if (found != page->header.crc) return aq_pq_page_fail_crc(page, found, err);
   aq_pq_page_set_verified(place, page);
   return AQ_OK;

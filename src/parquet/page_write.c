@@ -5,10 +5,9 @@
  * blocks. */
 #include "parquet/page_write.h"
 
-#include <zlib.h>
-
 #include "core/bytes.h"
 #include "core/compiler.h"
+#include "core/crc32.h"
 #include "core/error.h"
 #include "parquet/format.h"
 #include "parquet/level_write.h"
@@ -88,7 +87,7 @@ static aq_status write_page(const aq_chunk *chunk, size_t index, aq_outfile *fil
   for (size_t i = 0; i < page->block_count; i++) {
     const aq_block *block = block_at(chunk, page, i);
     const uint64_t stored = block_stored_size(chunk, block);
-    crc = (uint32_t)crc32_combine(crc, block->crc, (z_off_t)stored);
+    crc = aq_crc32_combine(crc, block->crc, stored);
     packed += stored;
   }
   const uint64_t raw = (uint64_t)page->head.size + page->value_size;

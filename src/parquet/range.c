@@ -5,10 +5,10 @@
  *   zstd frames       only the frames that hold the piece are decompressed
  *   anything else     the page is decompressed whole and kept in the column's slot until its last byte was read */
 #include <string.h>
-#include <zlib.h>
 
 #include "core/checked.h"
 #include "core/compiler.h"
+#include "core/crc32.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "parquet/decoded.h"
@@ -38,7 +38,7 @@ static aq_status crc_between(const aq_pq_spot *spot, uint64_t from, uint64_t to,
   while (from < to) {
     const size_t take = (size_t)AQ_MIN(to - from, sizeof block);
     AQ_TRY(aq_file_read(&spot->place.reader->file, spot->page->body_offset + from, take, block, err));
-    *crc = (uint32_t)crc32_z(*crc, block, take);
+    *crc = aq_crc32(*crc, block, take);
     from += take;
   }
   return AQ_OK;
@@ -57,7 +57,7 @@ static aq_status follow_crc(const aq_pq_spot *spot, const aq_pq_head *head, cons
     pthread_mutex_unlock(&slot->lock);
   }
   if (running.page != spot->page || running.next != p->offset) return AQ_OK;
-  if (p->size > 0) running.crc = (uint32_t)crc32_z(running.crc, p->out, p->size);
+  if (p->size > 0) running.crc = aq_crc32(running.crc, p->out, p->size);
   running.next += p->size;
   pthread_mutex_lock(&slot->lock);
   slot->running = running;

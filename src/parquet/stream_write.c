@@ -6,10 +6,9 @@
  * readers find the page by its offset in the footer. */
 #include "parquet/stream_write.h"
 
-#include <zlib.h>
-
 #include "core/checked.h"
 #include "core/compiler.h"
+#include "core/crc32.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "parquet/format.h"
@@ -57,7 +56,7 @@ static aq_status fill_item(void *ctx, uint64_t index, uint32_t worker, aq_error 
                        &slot->packed, err));
     stored = &slot->packed;
   }
-  slot->crc = (uint32_t)crc32_z(0, stored->data, stored->size);
+  slot->crc = aq_crc32(0, stored->data, stored->size);
   return AQ_OK;
 }
 
@@ -86,17 +85,17 @@ static aq_status settle_codec(struct stream *s, aq_error *err) {
 
 static aq_status append(struct stream *s, const aq_buffer *bytes, uint32_t crc, aq_error *err) {
   AQ_TRY(aq_outfile_write(s->file, bytes->data, bytes->size, err));
-  s->crc = (uint32_t)crc32_combine(s->crc, crc, (z_off_t)bytes->size);
+  s->crc = aq_crc32_combine(s->crc, crc, bytes->size);
   s->packed_bytes += bytes->size;
   return AQ_OK;
 }
 
 /* Levels and length: as they are, or as a frame of their own. */
 static aq_status write_head(struct stream *s, const aq_buffer *head, aq_error *err) {
-  if (s->codec == AQ_PQ_UNCOMPRESSED) return append(s, head, (uint32_t)crc32_z(0, head->data, head->size), err);
+  if (s->codec == AQ_PQ_UNCOMPRESSED) return append(s, head, aq_crc32(0, head->data, head->size), err);
   aq_buffer packed = {NULL, 0, 0};
   aq_status status = aq_compress(&s->compressors[0], s->codec, s->level, head->data, head->size, &packed, err);
-  if (status == AQ_OK) status = append(s, &packed, (uint32_t)crc32_z(0, packed.data, packed.size), err);
+  if (status == AQ_OK) status = append(s, &packed, aq_crc32(0, packed.data, packed.size), err);
   aq_buffer_reset(&packed);
   return status;
 }
