@@ -491,6 +491,40 @@ AQ_API void aq_validate_options_init(aq_validate_options *options);
 AQ_API AQ_MUST_CHECK aq_status aq_validate(const char *model, const aq_validate_options *options, aq_report **report,
                                            aq_error *err);
 
+/* ---- Tokenizing
+ * ------------------------------------------------------------------------------------------------------ */
+
+/* A WordPiece tokenizer, as the models of the BERT family have. Several threads may use one at once. Ids are those of
+ * the Hugging Face library `tokenizers`. */
+typedef struct aq_tokenizer aq_tokenizer;
+
+/* Opens the tokenizer of a model. `path` is a folder with a tokenizer.json or else a vocab.txt; a model in such a
+ * folder or its name in the Hugging Face cache, as aq_source_open takes them; or one of the two files under any name.
+ * Options in a tokenizer_config.json are heeded, except when the path is a tokenizer.json itself. AQ_ERR_UNSUPPORTED
+ * names what is not handled (a tokenizer that is not WordPiece). On success the caller owns *out. */
+AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_open(const char *path, aq_tokenizer **out, aq_error *err);
+AQ_API void aq_tokenizer_close(aq_tokenizer *tokenizer);
+
+/* One past the largest id that the tokenizer gives: what a table of embeddings needs rows for. */
+AQ_API int32_t aq_tokenizer_id_end(const aq_tokenizer *tokenizer);
+
+/* Ids that grow. Zero-initialise; release with aq_free(ids.ids). */
+typedef struct aq_token_ids {
+  int32_t *ids;
+  size_t count, capacity;
+} aq_token_ids;
+
+/* Appends the ids of a text of `length` bytes to *ids; on failure the count stays as it was. `add_special` puts the
+ * special tokens of the model around the text. At most max_tokens ids are appended, special tokens included (0: no
+ * limit); what is too much is dropped at the text's end (at its beginning when the tokenizer says so).
+ *
+ * The text is UTF-8, zeros included. Where it is not, each maximal subpart of an ill-formed sequence counts as U+FFFD
+ * (Unicode, section 3.9), which BERT's normalization drops. AQ_ERR_ARGUMENT when max_tokens has no room for the special
+ * tokens. */
+AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_encode(const aq_tokenizer *tokenizer, const char *text, size_t length,
+                                                   uint32_t max_tokens, bool add_special, aq_token_ids *ids,
+                                                   aq_error *err);
+
 #ifdef __cplusplus
 }
 #endif

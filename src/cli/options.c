@@ -48,6 +48,7 @@ aq_status cli_usage_error(aq_error *err, const char *hint, const char *format, .
 void cli_values_reset(cli_values *values) {
   free(values->tensor_rules.items);
   free(values->keep_patterns.items);
+  free(values->texts.items);
   memset(values, 0, sizeof *values);
 }
 

@@ -42,6 +42,12 @@ typedef struct cli_values {
   double min_cosine;
   const char *types, *output_dir;
   bool keep_tables;
+
+  /* tokenize */
+  cli_list texts;
+  const char *input;
+  uint32_t max_length;
+  bool no_special;
 } cli_values;
 
 void cli_values_reset(cli_values *values);

@@ -1,0 +1,125 @@
+/* tokenize.c - "arrowquant tokenize": texts in, one line of ids each. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "exit.h"
+#include "output.h"
+
+static const cli_option options[] = {
+    {.name = "text",
+     .kind = CLI_LIST,
+     .field = CLI_FIELD(texts),
+     .argument = "TEXT",
+     .help = "a text; may be repeated"},
+    {.name = "input",
+     .kind = CLI_TEXT,
+     .field = CLI_FIELD(input),
+     .argument = "FILE",
+     .help = "a file with a text a line; - is standard input, which is read when there is no --text either"},
+    {.name = "max-length",
+     .kind = CLI_UINT,
+     .field = CLI_FIELD(max_length),
+     .argument = "N",
+     .least = 1,
+     .most = 2147483647,
+     .help = "at most N ids a text, special tokens included; the rest is dropped (default: no limit)"},
+    {.name = "no-special",
+     .kind = CLI_FLAG,
+     .field = CLI_FIELD(no_special),
+     .help = "leave out the special tokens around a text ([CLS] and [SEP])"},
+    {.name = "help", .letter = 'h', .kind = CLI_FLAG, .field = CLI_FIELD(help), .help = "show this help"},
+};
+static const cli_group own_group = CLI_GROUP("Options", options);
+static const cli_group *const groups[] = {&own_group, NULL};
+
+typedef struct job {
+  const cli_values *values;
+  aq_tokenizer *tokenizer;
+  aq_token_ids ids; /* of one text */
+} job;
+
+static aq_status print_ids(job *j, const char *text, size_t length, aq_error *err) {
+  j->ids.count = 0;
+  const aq_status status =
+      aq_tokenizer_encode(j->tokenizer, text, length, j->values->max_length, !j->values->no_special, &j->ids, err);
+  if (status != AQ_OK) return status;
+  (void)putchar('[');
+  for (size_t i = 0; i < j->ids.count; i++) (void)printf(i == 0 ? "%d" : ", %d", (int)j->ids.ids[i]);
+  (void)fputs("]\n", stdout);
+  return ferror(stdout) != 0 && !cli_flush_output(err) ? err->code : AQ_OK;
+}
+
+static aq_status fail_input(const char *name, const char *action, aq_error *err) {
+  const int reason = errno;
+  (void)cli_usage_error(err, "", "cannot %s: %s", action, strerror(reason));
+  (void)snprintf(err->file, sizeof err->file, "%s", name);
+  return err->code = reason == ENOENT ? AQ_ERR_NOT_FOUND : reason == EACCES ? AQ_ERR_PERMISSION : AQ_ERR_IO;
+}
+
+/* Lines end with a line feed, before which a carriage return does not count. */
+static aq_status print_lines(job *j, FILE *in, const char *name, aq_error *err) {
+  char *line = NULL;
+  size_t room = 0;
+  aq_status status = AQ_OK;
+  while (status == AQ_OK) {
+    errno = 0;
+    const ssize_t got = getline(&line, &room, in);
+    if (got < 0) {
+      if (ferror(in) != 0 || errno == ENOMEM) status = fail_input(name, "read", err);
+      break;
+    }
+    size_t length = (size_t)got;
+    if (length > 0 && line[length - 1] == '\n') length--;
+    if (length > 0 && line[length - 1] == '\r') length--;
+    status = print_ids(j, line, length, err);
+  }
+  free(line);
+  return status;
+}
+
+static aq_status print_file(job *j, const char *name, aq_error *err) {
+  if (name == NULL || strcmp(name, "-") == 0) return print_lines(j, stdin, "standard input", err);
+  FILE *in = fopen(name, "rb");
+  if (in == NULL) return fail_input(name, "open", err);
+  const aq_status status = print_lines(j, in, name, err);
+  (void)fclose(in);
+  return status;
+}
+
+static aq_status run(const cli_values *values, const aq_run_options *run_options, aq_report **report, aq_error *err) {
+  job j = {.values = values};
+  (void)run_options;
+  *report = NULL;
+  aq_status status = aq_tokenizer_open(values->operands[0], &j.tokenizer, err);
+  for (size_t i = 0; i < values->texts.count && status == AQ_OK; i++) {
+    status = print_ids(&j, values->texts.items[i], strlen(values->texts.items[i]), err);
+  }
+  if (status == AQ_OK && (values->input != NULL || values->texts.count == 0)) {
+    status = print_file(&j, values->input, err);
+  }
+  if (status == AQ_OK && !cli_flush_output(err)) status = err->code;
+  aq_free(j.ids.ids);
+  aq_tokenizer_close(j.tokenizer);
+  return status;
+}
+
+const cli_command cli_tokenize = {
+    .name = "tokenize",
+    .summary = "show the token ids of texts, as the model gets them",
+    .usage = "FILE [--text TEXT]... [--input FILE] [OPTIONS]",
+    .about =
+        "Prints the ids of each text as one JSON array a line. Ids are those of the Hugging Face library "
+        "'tokenizers'.\n\n"
+        "FILE is a tokenizer.json, a vocab.txt, a folder that holds one of them, or a model in such a folder. Only "
+        "WordPiece tokenizers (the BERT family) are supported.",
+    .examples =
+        "  arrowquant tokenize models/all-MiniLM-L6-v2 --text 'Hello, world!'\n"
+        "  arrowquant tokenize tokenizer.json --input texts.txt --max-length 256 > ids.jsonl\n",
+    .operands = {"FILE"},
+    .operand_words = {"the tokenizer to use"},
+    .groups = groups,
+    .run = run,
+};

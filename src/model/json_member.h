@@ -1,0 +1,24 @@
+/* json_member.h - members of the JSON objects that describe a tokenizer. A member that is missing or null has a
+ * default; one of the wrong kind is AQ_ERR_FORMAT. `object` may be NULL. Texts live as long as the object. */
+#ifndef AQ_MODEL_JSON_MEMBER_H
+#define AQ_MODEL_JSON_MEMBER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "arrowquant.h"
+#include "model/tokenizer.h"
+
+AQ_MUST_CHECK aq_status aq_json_bool(const json_t *object, const char *key, bool otherwise, bool *out, aq_error *err);
+AQ_MUST_CHECK aq_status aq_json_text(const json_t *object, const char *key, const char *otherwise, const char **out,
+                                     aq_error *err);
+AQ_MUST_CHECK aq_status aq_json_integer(const json_t *object, const char *key, int64_t otherwise, int64_t *out,
+                                        aq_error *err);
+
+/* An added token: {"content": "[MASK]", "lstrip": false, "rstrip": false, "single_word": false, "normalized": false}.
+ * The id is that of the vocabulary, with which `id` must agree; a token that is not in the vocabulary needs `id`. An
+ * empty one is passed over. */
+AQ_MUST_CHECK aq_status aq_json_added_token(aq_tokenizer *tokenizer, const json_t *value, const json_t *id,
+                                            bool normalized, aq_error *err);
+
+#endif

@@ -1,0 +1,62 @@
+"""arrowquant tokenize: a small vocabulary made here, texts from everywhere, files that are wrong."""
+import json
+import subprocess
+
+import pytest
+
+from cli_helpers import COMMAND, TIMEOUT, done, environment, refused
+
+VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "un", "##aff", "##able", "hello", "world", "!", ","]
+
+
+@pytest.fixture
+def vocab(tmp_path):
+    (tmp_path / "vocab.txt").write_text("\n".join(VOCAB) + "\n")
+    return tmp_path
+
+
+def lines_of(result):
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_texts_give_a_line_each_in_order(vocab):
+    result = done("tokenize", "vocab.txt", "--text", "Hello, world!", "--text", "unaffable", "--text=-", cwd=vocab)
+    assert result.stdout == "[2, 8, 11, 9, 10, 3]\n[2, 5, 6, 7, 3]\n[2, 1, 3]\n" and result.stderr == ""
+    assert done("tokenize", ".", "--text", "Hello, world!", cwd=vocab).stdout == "[2, 8, 11, 9, 10, 3]\n"
+
+
+def test_options_do_what_they_say(vocab):
+    assert lines_of(done("tokenize", "vocab.txt", "--text", "unaffable", "--no-special", cwd=vocab)) == [[5, 6, 7]]
+    assert lines_of(done("tokenize", "vocab.txt", "--text", "unaffable", "--max-length", 4, cwd=vocab)) == [[2, 5, 6, 3]]
+    assert lines_of(done("tokenize", "vocab.txt", "--text", "unaffable", "--max-length=2", "--no-special", cwd=vocab)) == [[5, 6]]
+    refused("tokenize", "vocab.txt", "--text", "x", "--max-length", 1, cwd=vocab, status=2, says=["1 tokens are too few"])
+
+
+def test_input_is_a_text_a_line(vocab):
+    data = b"hello\r\n\nworld\xff\nun\x00affable\n \nhello world"
+    (vocab / "texts").write_bytes(data)
+    wanted = [[2, 8, 3], [2, 3], [2, 9, 3], [2, 5, 6, 7, 3], [2, 3], [2, 8, 9, 3]]
+    assert lines_of(done("tokenize", "vocab.txt", "--input", "texts", cwd=vocab)) == wanted
+    assert lines_of(done("tokenize", "vocab.txt", "--input", "texts", "--text", "un", cwd=vocab)) == [[2, 5, 3], *wanted]
+    for line in (["tokenize", "vocab.txt"], ["tokenize", "vocab.txt", "--input", "-"]):
+        piped = subprocess.run([COMMAND, *line], input=data, capture_output=True, cwd=vocab, env=environment(), timeout=TIMEOUT)
+        assert piped.returncode == 0 and [json.loads(x) for x in piped.stdout.splitlines()] == wanted
+    empty = subprocess.run([COMMAND, "tokenize", "vocab.txt"], input=b"", capture_output=True, cwd=vocab, env=environment(), timeout=TIMEOUT)
+    assert (empty.returncode, empty.stdout) == (0, b"")
+
+
+def test_what_is_wrong_is_told(vocab):
+    refused("tokenize", "vocab.txt", "--input", "missing", cwd=vocab, status=3, says=["missing", "cannot open"])
+    refused("tokenize", "vocab.txt", "--input", ".", cwd=vocab, status=1, says=["cannot read"])
+    refused("tokenize", "nothing", "--text", "x", cwd=vocab, status=3, says=["nothing", "does not exist"])
+    (vocab / "bpe.json").write_text('{"model": {"type": "BPE", "vocab": {}, "merges": []}}')
+    refused("tokenize", "bpe.json", "--text", "x", cwd=vocab, status=3, says=["bpe.json", "'BPE'", "Only WordPiece"])
+    (vocab / "twice.txt").write_text("[UNK]\na\na\n")
+    refused("tokenize", "twice.txt", "--text", "x", cwd=vocab, status=3, says=["twice.txt", "'a' is there twice", "offset 8"])
+
+
+def test_output_that_is_lost_is_told(vocab):
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([COMMAND, "tokenize", "vocab.txt", "--text", "hello"], stdout=full, stderr=subprocess.PIPE, text=True,
+                                cwd=vocab, env=environment(), timeout=TIMEOUT)
+    assert result.returncode == 6 and "cannot write to standard output" in result.stderr

@@ -1,0 +1,88 @@
+/* fuzz_tokenizer.c - any bytes as a tokenizer's file and as a text. The first line is the text, the rest a
+ * tokenizer.json or a vocab.txt: making a tokenizer must end in an error or in one that encodes every text. A tokenizer
+ * of a fixed vocabulary encodes the text, too: as a whole, truncated (the same ids, fewer), and repaired (the same). */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arrowquant.h"
+#include "core/buffer.h"
+#include "model/text_utf8.h"
+#include "model/tokenizer.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static aq_tokenizer *make(char *text, size_t size) {
+  aq_tokenizer_files files = {.json = NULL};
+  aq_tokenizer *t = NULL;
+  aq_error err;
+  if (text[strspn(text, " \t\r\n")] == '{') {
+    files.json = text;
+    files.json_size = size;
+  } else {
+    files.vocab = text;
+    files.vocab_size = size;
+  }
+  const aq_status status = aq_tokenizer_make(&files, &t, &err);
+  if ((status == AQ_OK) != (t != NULL) || (status != AQ_OK && err.message[0] == '\0')) abort();
+  return t;
+}
+
+static aq_token_ids encode(const aq_tokenizer *t, const void *text, size_t size, uint32_t most) {
+  aq_token_ids ids = {NULL, 0, 0};
+  aq_error err;
+  if (aq_tokenizer_encode(t, text, size, most, false, &ids, &err) != AQ_OK) abort();
+  for (size_t i = 0; i < ids.count; i++) {
+    if (ids.ids[i] < 0 || ids.ids[i] >= aq_tokenizer_id_end(t)) abort();
+  }
+  return ids;
+}
+
+static void check(const aq_tokenizer *t, const uint8_t *text, size_t size) {
+  aq_error err;
+  aq_buffer repaired = {NULL, 0, 0};
+  if (aq_utf8_repair(text, size, &repaired, &err) != AQ_OK) abort();
+  if (aq_utf8_span(repaired.data, repaired.size) != repaired.size) abort();
+  aq_token_ids whole = encode(t, text, size, 0), other = encode(t, repaired.data, repaired.size, 0);
+  if (whole.count != other.count) abort();
+  if (whole.count > 0 && memcmp(whole.ids, other.ids, whole.count * sizeof *whole.ids) != 0) abort();
+  aq_free(other.ids);
+  if (whole.count > 1) {
+    const size_t most = whole.count / 2;
+    other = encode(t, text, size, (uint32_t)most);
+    const int32_t *kept = t->keeps_end ? whole.ids + whole.count - most : whole.ids;
+    if (other.count != most || memcmp(kept, other.ids, most * sizeof *kept) != 0) abort();
+    aq_free(other.ids);
+  }
+  aq_free(whole.ids);
+  aq_buffer_reset(&repaired);
+}
+
+static const aq_tokenizer *fixed(void) {
+  static aq_tokenizer *t;
+  static char json[] =
+      "{\"added_tokens\":[{\"id\":4,\"content\":\"[MASK]\",\"normalized\":false,\"lstrip\":true},"
+      "{\"id\":20,\"content\":\"ab\",\"normalized\":true,\"single_word\":true,\"rstrip\":true}],"
+      "\"normalizer\":{\"type\":\"BertNormalizer\"},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},"
+      "\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"[UNK]\":1,\"[MASK]\":4,\"a\":5,\"##a\":6,\"b\":7,\"##ba\":8,"
+      "\"!\":9,\"##\\u1100\":10,\"\\u4e2d\":11}}}";
+  if (t == NULL) t = make(json, sizeof json - 1);
+  if (t == NULL) abort();
+  return t;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  const uint8_t *line_end = size > 0 ? memchr(data, '\n', size) : NULL;
+  const size_t line = line_end != NULL ? (size_t)(line_end - data) : size;
+  if (size > 0) check(fixed(), data, line);
+  if (line_end == NULL) return 0;
+  const size_t rest = size - line - 1;
+  char *text = calloc(rest + 1, 1);
+  if (text == NULL) return 0;
+  memcpy(text, line_end + 1, rest);
+  aq_tokenizer *t = make(text, rest);
+  if (t != NULL) check(t, data, line);
+  aq_tokenizer_close(t);
+  free(text);
+  return 0;
+}
