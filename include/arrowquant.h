@@ -62,9 +62,10 @@ extern "C" {
 /* Version of the library in use, "MAJOR.MINOR.PATCH". Static storage. */
 AQ_API const char *aq_version(void);
 
-/* Instruction sets: the name of the set in use ("ref", "avx2", "avx512", "neon"), and the names AQ_CPU accepts on this
- * machine, separated by spaces. The environment variable AQ_CPU=NAME limits the choice to NAME and what is below it; a
- * name that is not known, or is of another architecture, means "ref". It is read once, at first use. Static storage. */
+/* Instruction sets: the name of the set in use ("ref", "avx2", "avx512", "avx512vnni", "neon"), and the names AQ_CPU
+ * accepts on this machine, separated by spaces. The environment variable AQ_CPU=NAME limits the choice to NAME and what
+ * is below it; a name that is not known, or is of another architecture, means "ref". It is read once, at first use.
+ * Static storage. */
 AQ_API const char *aq_cpu_in_use(void);
 AQ_API const char *aq_cpu_available(void);
 
@@ -524,6 +525,71 @@ typedef struct aq_token_ids {
 AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_encode(const aq_tokenizer *tokenizer, const char *text, size_t length,
                                                    uint32_t max_tokens, bool add_special, aq_token_ids *ids,
                                                    aq_error *err);
+
+/* ---- Embedding
+ * ------------------------------------------------------------------------------------------------------- */
+
+/* A sentence encoder of the BERT family (model types bert, roberta, xlm-roberta, camembert, distilbert): texts become
+ * vectors as sentence-transformers makes them from the same files. Weights may be stored in any way that a source has.
+ * One encoder is used by one thread at a time; it has threads of its own. */
+typedef struct aq_encoder aq_encoder;
+
+typedef struct aq_encoder_options {
+  size_t sizeof_options;
+  uint32_t threads;    /* 0: the CPUs this process may use; the result does not depend on it */
+  uint32_t max_tokens; /* of a text, special tokens included; 0: what the model's files say */
+  const char *compute; /* "fp32" (NULL): weights as FP32, exact; "int8": weights and what they are multiplied with as
+                          codes of 8 bits, several times faster, see docs/EMBEDDING.md */
+  const char *folder;  /* config.json and the tokenizer's files are here; NULL: in the table, or beside the weights */
+  bool normalize;      /* make the length of every vector 1, even when the model does not */
+} aq_encoder_options;
+AQ_API void aq_encoder_options_init(aq_encoder_options *options);
+
+/* Opens an encoder: `path` as aq_source_open takes it. A table that was made from a model's folder is enough by itself.
+ * AQ_ERR_UNSUPPORTED says what the model is and what can be run; a tensor that is missing or has the wrong shape is
+ * named. The second form takes an open source, which stays open at least as long as the encoder and to which no tensor
+ * may be added. */
+AQ_API AQ_MUST_CHECK aq_status aq_encoder_open(const char *path, const aq_encoder_options *options, aq_encoder **out,
+                                               aq_error *err);
+AQ_API AQ_MUST_CHECK aq_status aq_encoder_open_source(aq_source *source, const aq_encoder_options *options,
+                                                      aq_encoder **out, aq_error *err);
+AQ_API void aq_encoder_close(aq_encoder *encoder);
+
+AQ_API uint32_t aq_encoder_dimension(const aq_encoder *encoder);  /* numbers of a vector */
+AQ_API uint32_t aq_encoder_max_tokens(const aq_encoder *encoder); /* of a text, special tokens included */
+
+/* The vectors of texts that are token ids already: text i has lengths[i] of them, special tokens included, and all
+ * follow each other in `ids`. out: texts x dimension. AQ_ERR_ARGUMENT when a text is empty or longer than max_tokens,
+ * or an id is not in the vocabulary. */
+AQ_API AQ_MUST_CHECK aq_status aq_encoder_encode_ids(aq_encoder *encoder, const int32_t *ids, const uint32_t *lengths,
+                                                     size_t texts, float *out, aq_error *err);
+
+/* The same for texts in UTF-8; lengths[i] bytes each, NULL when all end with a zero. A text is cut to max_tokens. The
+ * tokenizer is opened by the first call. */
+AQ_API AQ_MUST_CHECK aq_status aq_encoder_encode_texts(aq_encoder *encoder, const char *const *texts,
+                                                       const size_t *lengths, size_t count, float *out, aq_error *err);
+
+typedef struct aq_embed_options {
+  size_t sizeof_options;
+  aq_run_options run;
+  const char *compute, *folder; /* these four as in aq_encoder_options */
+  uint32_t max_tokens;
+  bool normalize;
+  const char *const *texts; /* texts that end with a zero; they come first */
+  size_t text_count;
+  const char *input;  /* then those of this file, a text a line; "-" is standard input; NULL: none */
+  const char *field;  /* lines of the input are JSON objects, and this member is the text; NULL: they are texts */
+  const char *output; /* NAME.npy: an array of FP32 as NumPy stores it; any other name: JSONL, {"text", "embedding"} a
+                         line; NULL: JSONL goes to `write` */
+  bool force;         /* replace an existing output */
+  aq_status (*write)(void *ctx, const void *bytes, size_t size, aq_error *err);
+  void *write_ctx;
+} aq_embed_options;
+AQ_API void aq_embed_options_init(aq_embed_options *options);
+
+/* Texts from a list or a file to vectors in a file, a bounded number at a time. `report` may be NULL. */
+AQ_API AQ_MUST_CHECK aq_status aq_embed(const char *model, const aq_embed_options *options, aq_report **report,
+                                        aq_error *err);
 
 #ifdef __cplusplus
 }

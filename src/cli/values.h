@@ -43,10 +43,12 @@ typedef struct cli_values {
   const char *types, *output_dir;
   bool keep_tables;
 
-  /* tokenize */
+  /* tokenize, embed */
   cli_list texts;
   const char *input;
   uint32_t max_length;
+  const char *field, *compute, *folder; /* embed */
+  bool normalize;
   bool no_special;
 } cli_values;
 

@@ -18,6 +18,15 @@
 #define AQ_CPU_HAS(feature) 0
 #endif
 
+/* Tells the CPU that a loop is waiting for another thread. */
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+#define AQ_RELAX() __builtin_ia32_pause()
+#elif defined(__GNUC__) && defined(__aarch64__)
+#define AQ_RELAX() __asm__ __volatile__("yield")
+#else
+#define AQ_RELAX() ((void)0)
+#endif
+
 #define AQ_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define AQ_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define AQ_MAX(a, b) ((a) > (b) ? (a) : (b))

@@ -26,8 +26,9 @@ enum { EAX, EBX, ECX, EDX };
 #define LEAF1_ECX_OSXSAVE (1u << 27)
 #define LEAF7_EBX_AVX2 (1u << 5)
 #define LEAF7_EBX_AVX512_SET (1u << 16 | 1u << 17 | 1u << 30 | 1u << 31) /* F, DQ, BW, VL */
-#define XCR0_AVX 0x6u                                                    /* SSE and AVX state */
-#define XCR0_AVX512 0xe6u                                                /* and opmask, upper halves, zmm16-31 */
+#define LEAF7_ECX_AVX512_VNNI (1u << 11)
+#define XCR0_AVX 0x6u     /* SSE and AVX state */
+#define XCR0_AVX512 0xe6u /* and opmask, upper halves, zmm16-31 */
 
 AQ_TARGET("xsave") static uint64_t read_xcr0(void) { return (uint64_t)_xgetbv(0); }
 
@@ -37,18 +38,21 @@ static bool system_saves(uint64_t state) {
   return (read_xcr0() & state) == state;
 }
 
-static bool leaf7_has(uint32_t ebx) {
+static bool leaf7_has(uint32_t ebx, uint32_t ecx) {
   uint32_t r[4];
-  return __get_cpuid_count(7, 0, &r[EAX], &r[EBX], &r[ECX], &r[EDX]) != 0 && (r[EBX] & ebx) == ebx;
+  return __get_cpuid_count(7, 0, &r[EAX], &r[EBX], &r[ECX], &r[EDX]) != 0 && (r[EBX] & ebx) == ebx &&
+         (r[ECX] & ecx) == ecx;
 }
 
 static bool aq_cpu_has_avx2(void) {
   uint32_t r[4];
   return __get_cpuid(1, &r[EAX], &r[EBX], &r[ECX], &r[EDX]) != 0 &&
-         (r[ECX] & LEAF1_ECX_AVX2_SET) == LEAF1_ECX_AVX2_SET && leaf7_has(LEAF7_EBX_AVX2) && system_saves(XCR0_AVX);
+         (r[ECX] & LEAF1_ECX_AVX2_SET) == LEAF1_ECX_AVX2_SET && leaf7_has(LEAF7_EBX_AVX2, 0) && system_saves(XCR0_AVX);
 }
 
-static bool aq_cpu_has_avx512(void) { return leaf7_has(LEAF7_EBX_AVX512_SET) && system_saves(XCR0_AVX512); }
+static bool aq_cpu_has_avx512(void) { return leaf7_has(LEAF7_EBX_AVX512_SET, 0) && system_saves(XCR0_AVX512); }
+
+static bool aq_cpu_has_avx512vnni(void) { return leaf7_has(0, LEAF7_ECX_AVX512_VNNI); }
 
 #elif defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
@@ -83,10 +87,13 @@ static char available[SET_COUNT * 16];
 
 static void fill_functions(void) {
 #define AQ_KERNEL(kernel, family, in_bits, out_bits) tables[SET_ref].kernel = aq_##kernel##_ref;
+#define AQ_MODEL_KERNEL(kernel, family, bound) tables[SET_ref].kernel = aq_##kernel##_ref;
 #define AQ_KERNEL_IN(set, kernel) tables[SET_##set].kernel = aq_##kernel##_##set;
 #include "kernels/kernels.inc"
   for (size_t s = 1; s < SET_COUNT; s++) {
 #define AQ_KERNEL(kernel, family, in_bits, out_bits) \
+  if (tables[s].kernel == NULL) tables[s].kernel = tables[s - 1].kernel;
+#define AQ_MODEL_KERNEL(kernel, family, bound) \
   if (tables[s].kernel == NULL) tables[s].kernel = tables[s - 1].kernel;
 #include "kernels/kernels.inc"
   }

@@ -17,10 +17,20 @@
 #define AQ_PARAMS_FIT \
   (const float *x, size_t n, float scale, float zero_point, int32_t qmin, int32_t qmax, aq_fit_sums *sums)
 #define AQ_PARAMS_DIFF (const float *a, const float *b, size_t n, aq_diff_sums *sums)
+#define AQ_PARAMS_DENSE_F32 (const aq_dense_f32 *d)
+#define AQ_PARAMS_DENSE_S8 (const aq_dense_s8 *d)
+#define AQ_PARAMS_GELU (float *x, size_t n)
+#define AQ_PARAMS_SOFTMAX (float *x, size_t n, float scale)
+#define AQ_PARAMS_NORM \
+  (const float *x, const float *more, size_t n, const float *gain, const float *shift, float epsilon, float *out)
+#define AQ_PARAMS_QUANTIZE_U8 (const float *x, size_t n, uint8_t *out, float *scale, int32_t *zero)
 
 /* aq_KERNEL_ref for every kernel, aq_KERNEL_SET for every kernel that a set has. */
 #define AQ_KERNEL(kernel, family, in_bits, out_bits) \
   typedef void aq_##kernel##_fn AQ_PARAMS_##family;  \
+  aq_##kernel##_fn aq_##kernel##_ref;
+#define AQ_MODEL_KERNEL(kernel, family, bound)      \
+  typedef void aq_##kernel##_fn AQ_PARAMS_##family; \
   aq_##kernel##_fn aq_##kernel##_ref;
 #define AQ_KERNEL_IN(set, kernel) aq_##kernel##_fn aq_##kernel##_##set;
 #include "kernels/kernels.inc"

@@ -44,8 +44,42 @@ static inline double aq_lanes_total(const double lane[8]) {
   return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
 }
 
+/* Dense products take the weights W[n][k] of a layer as panels of AQ_PANEL rows of W, the last one filled up with
+ * zeros. A panel of FP32 has W[j][0] of its rows side by side, then W[j][1] of them, and so on; a panel of codes has
+ * W[j][0..3] of its first row, of its second, ..., then W[j][4..7], k filled up to a multiple of 4 with zeros. Arrays
+ * for the columns of the result (bias, scales, sums) are as long as the panels have columns. */
+#define AQ_PANEL 32
+
+/* c[i][j] = bias[j] + sum of a[i][k] * W[j][k] over k. */
+typedef struct aq_dense_f32 {
+  size_t m, n, k;
+  const float *a; /* m rows, lda apart */
+  size_t lda;
+  const float *panels;
+  const float *bias; /* NULL: zeros */
+  float *c;          /* m rows of n, ldc apart */
+  size_t ldc;
+} aq_dense_f32;
+
+/* c[i][j] = bias[j] + sum of (a[i][k] - a_zeros[i]) * W[j][k] * (a_scales[i] * scales[j]): the sum in integers,
+ * exactly; then two products and a sum in FP32, each rounded once. k is at most AQ_DENSE_S8_K_MAX. */
+#define AQ_DENSE_S8_K_MAX 65536
+typedef struct aq_dense_s8 {
+  size_t m, n, k;
+  const uint8_t *a; /* m rows, lda (a multiple of 4, >= k) apart */
+  size_t lda;
+  const float *a_scales;
+  const int32_t *a_zeros; /* 0..255 */
+  const int8_t *panels;
+  const float *scales;
+  const int32_t *sums; /* of a row of W, each */
+  const float *bias;
+  float *c; /* m rows of n, ldc apart */
+  size_t ldc;
+} aq_dense_s8;
+
 typedef struct aq_kernels {
-  const char *name; /* "ref", "avx2", "avx512", "neon" */
+  const char *name; /* "ref", "avx2", "avx512", "avx512vnni", "neon" */
 
   void (*range_f32)(const float *x, size_t n, aq_range *range);
 
@@ -77,6 +111,27 @@ typedef struct aq_kernels {
                    aq_fit_sums *sums);
 
   void (*diff_sums)(const float *a, const float *b, size_t n, aq_diff_sums *sums);
+
+  /* ---- Running a model: no byte of a file comes from here; kernels.inc states how far from ref a set may be. ---- */
+
+  void (*dense_f32)(const aq_dense_f32 *d);
+  void (*dense_s8)(const aq_dense_s8 *d);
+
+  /* x = x * Phi(x), Phi the distribution function of the normal distribution: GELU without an approximation. */
+  void (*gelu_f32)(float *x, size_t n);
+
+  /* x[i] = exp(scale * x[i]) / sum of them; n > 0, scale > 0, x finite. */
+  void (*softmax_f32)(float *x, size_t n, float scale);
+
+  /* out = gain * (y - mean) / sqrt(variance + epsilon) + shift for y = x + more (more NULL: y = x); n > 0. out may be x
+   * or more. */
+  void (*norm_f32)(const float *x, const float *more, size_t n, const float *gain, const float *shift, float epsilon,
+                   float *out);
+
+  /* Codes 0..255 of one row: lo = min(0, smallest), hi = max(0, largest), scale = (hi - lo) / 255, zero =
+   * rne(-lo / scale), out = rne(clamp(x / scale, -zero, 255 - zero)) + zero, the divisions as products with 1 / scale.
+   * A range below 1e-30 has scale 0 and codes 0. x finite. */
+  void (*quantize_u8)(const float *x, size_t n, uint8_t *out, float *scale, int32_t *zero);
 } aq_kernels;
 
 /* The set in use (chosen once, from the CPU, the system and AQ_CPU). */

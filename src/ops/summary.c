@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "io/model_files.h"
 #include "ops/common.h"
 #include "ops/table_job.h"
 #include "report/report.h"
@@ -127,10 +128,11 @@ static aq_status fill_in(json_t *root, const aq_summary *s, const aq_source *out
                                    (json_int_t)s->memory_bytes),
                          err);
   }
-  return aq_report_set(root, "output",
-                       json_pack("{s:o, s:I, s:i}", "path", aq_json_string(s->output), "file_bytes", (json_int_t)bytes,
-                                 "schema_version", s->schema_version),
-                       err);
+  return aq_report_set(
+      root, "output",
+      json_pack("{s:o, s:I, s:I, s:i}", "path", aq_json_string(s->output), "file_bytes", (json_int_t)bytes,
+                "model_files_bytes", (json_int_t)aq_model_files_bytes(output), "schema_version", s->schema_version),
+      err);
 }
 
 aq_status aq_summary_report(const aq_summary *summary, aq_report **out, aq_error *err) {

@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/progress.h"
+#include "io/model_files.h"
 #include "io/table_writer.h"
 #include "ops/common.h"
 #include "ops/row_job.h"
@@ -273,6 +274,11 @@ static aq_status put_aliases(writer_state *w, aq_error *err) {
   return put_json(w, "arrowquant.aliases", aliases, err);
 }
 
+static aq_status put_file(void *ctx, const char *key, const char *text, aq_error *err) {
+  writer_state *w = ctx;
+  return aq_table_writer_metadata(w->writer, key, text, err);
+}
+
 static aq_status put_metadata(writer_state *w, aq_error *err) {
   const aq_source *s = w->job->source;
   char fingerprint[33];
@@ -283,6 +289,7 @@ static aq_status put_metadata(writer_state *w, aq_error *err) {
                   err));
   AQ_TRY(put_aliases(w, err));
   if (w->job->config != NULL) AQ_TRY(put_json(w, "arrowquant.config", json_incref(w->job->config), err));
+  AQ_TRY(aq_model_files_each(s, put_file, w, err));
   if (w->job->schema_version < 2) return AQ_OK;
   json_t *plan;
   AQ_TRY(aq_plan_to_json(w->job->plan, s->tensors, &plan, err));

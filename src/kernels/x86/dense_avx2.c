@@ -1,0 +1,179 @@
+/* dense_avx2.c - the dense products in tiles of half a panel: FP32 in tiles of up to 6 rows by 16 columns, whose 12
+ * sums, two registers of weights and one element of `a` fit the 16 registers; codes in tiles of up to 3 rows.
+ *
+ * Codes are widened to 16 bits and multiplied with VPMADDWD, which is exact; VPMADDUBSW, twice as fast, saturates. */
+#include <string.h>
+
+#include "kernels/dispatch.h"
+#include "kernels/rows.inc"
+#include "kernels/x86/isa.h"
+
+#define HALF 16
+
+/* Columns [0, count) of 16. */
+static inline AQ_AVX2 void store_row(float *c, size_t count, __m256 low, __m256 high) {
+  float row[HALF];
+  if (count == HALF) {
+    _mm256_storeu_ps(c, low);
+    _mm256_storeu_ps(c + 8, high);
+    return;
+  }
+  _mm256_storeu_ps(row, low);
+  _mm256_storeu_ps(row + 8, high);
+  memcpy(c, row, count * sizeof *c);
+}
+
+/* ---- FP32 ---- */
+
+#define ROWS 6
+
+typedef struct tile {
+  const float *a;
+  size_t lda, k;
+  const float *panel; /* from the half's first column */
+  const float *bias;  /* of the half, or NULL */
+  float *c;
+  size_t ldc, columns; /* 1..HALF */
+} tile;
+
+#define POINT(base) const float *a##base = t->a + 3 * (base)*lda;
+#define BEGIN(row, base, offset) __m256 low##row = first, high##row = second;
+#define MULTIPLY(row, base, offset)                               \
+  {                                                               \
+    const __m256 x = _mm256_broadcast_ss(a##base + (offset)*lda); \
+    low##row = _mm256_fmadd_ps(x, w_low, low##row);               \
+    high##row = _mm256_fmadd_ps(x, w_high, high##row);            \
+  }
+#define ADVANCE(base) a##base++;
+#define STORE(row, base, offset) store_row(t->c + (row)*t->ldc, t->columns, low##row, high##row);
+
+#define TILE(R)                                                                            \
+  static AQ_AVX2 void tile_##R(const tile *t) {                                            \
+    const size_t lda = t->lda;                                                             \
+    const float *w = t->panel, *const end = w + t->k * AQ_PANEL;                           \
+    const __m256 first = t->bias != NULL ? _mm256_loadu_ps(t->bias) : _mm256_setzero_ps(); \
+    const __m256 second = t->bias != NULL ? _mm256_loadu_ps(t->bias + 8) : first;          \
+    AQ_BASES_##R(POINT) AQ_ROWS_##R(BEGIN) for (; w < end; w += AQ_PANEL) {                \
+      const __m256 w_low = _mm256_loadu_ps(w), w_high = _mm256_loadu_ps(w + 8);            \
+      AQ_ROWS_##R(MULTIPLY) AQ_BASES_##R(ADVANCE)                                          \
+    }                                                                                      \
+    AQ_ROWS_##R(STORE)                                                                     \
+  }
+AQ_TILE_HEIGHTS_6(TILE)
+
+#define ENTRY(R) tile_##R,
+static void (*const tiles[ROWS + 1])(const tile *) = {NULL, AQ_TILE_HEIGHTS_6(ENTRY)};
+
+AQ_AVX2 void aq_dense_f32_avx2(const aq_dense_f32 *d) {
+  for (size_t j = 0; j < d->n; j += HALF) {
+    tile t = {.a = d->a,
+              .lda = d->lda,
+              .k = d->k,
+              .panel = d->panels + j / AQ_PANEL * AQ_PANEL * d->k + j % AQ_PANEL,
+              .bias = d->bias != NULL ? d->bias + j : NULL,
+              .c = d->c + j,
+              .ldc = d->ldc,
+              .columns = AQ_MIN(d->n - j, (size_t)HALF)};
+    for (size_t left = d->m; left > 0;) {
+      const size_t count = (left + ROWS - 1) / ROWS, rows = (left + count - 1) / count;
+      tiles[rows](&t);
+      t.a += rows * d->lda;
+      t.c += rows * d->ldc;
+      left -= rows;
+    }
+  }
+}
+
+/* ---- codes ---- */
+
+#define CODE_ROWS 3
+
+typedef struct code_tile {
+  const uint8_t *a;
+  size_t lda, k;
+  const float *a_scales;
+  const int32_t *a_zeros;
+  const int8_t *panel;        /* from the half's first column */
+  const float *scales, *bias; /* of the half */
+  const int32_t *sums;
+  float *c;
+  size_t ldc, columns;
+} code_tile;
+
+/* Four codes as 16 bits, four times. */
+static inline AQ_AVX2 __m256i four_of(const uint8_t *a) {
+  int32_t bytes;
+  memcpy(&bytes, a, sizeof bytes);
+  return _mm256_broadcastq_epi64(_mm_cvtepu8_epi16(_mm_cvtsi32_si128(bytes)));
+}
+
+/* Two neighbours make one sum; a and b hold columns 0..3 and 4..7 of eight. */
+static inline AQ_AVX2 __m256i join(__m256i a, __m256i b) {
+  return _mm256_permute4x64_epi64(_mm256_hadd_epi32(a, b), 0xd8);
+}
+
+static inline AQ_AVX2 __m256 finish(const code_tile *t, size_t row, size_t at, __m256i sum) {
+  const __m256i sums = _mm256_loadu_si256((const __m256i *)(t->sums + at));
+  const __m256i zero = _mm256_mullo_epi32(_mm256_set1_epi32(t->a_zeros[row]), sums);
+  const __m256 exact = _mm256_cvtepi32_ps(_mm256_sub_epi32(sum, zero));
+  const __m256 scale = _mm256_mul_ps(_mm256_set1_ps(t->a_scales[row]), _mm256_loadu_ps(t->scales + at));
+  return _mm256_add_ps(_mm256_mul_ps(exact, scale), _mm256_loadu_ps(t->bias + at));
+}
+
+static inline AQ_AVX2 __m256i four_columns(const int8_t *w) {
+  return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)w));
+}
+
+#define CODE_POINT(base) const uint8_t *a##base = t->a + 3 * (base)*lda;
+#define CODE_BEGIN(row, base, offset)                                                            \
+  __m256i s##row##_0 = _mm256_setzero_si256(), s##row##_1 = s##row##_0, s##row##_2 = s##row##_0, \
+          s##row##_3 = s##row##_0;
+#define CODE_LOAD(row, base, offset) const __m256i x##row = four_of(a##base + (offset)*lda);
+#define CODE_ADD(row, q) s##row##_##q = _mm256_add_epi32(s##row##_##q, _mm256_madd_epi16(x##row, w));
+#define CODE_ADD_0(row, base, offset) CODE_ADD(row, 0)
+#define CODE_ADD_1(row, base, offset) CODE_ADD(row, 1)
+#define CODE_ADD_2(row, base, offset) CODE_ADD(row, 2)
+#define CODE_ADD_3(row, base, offset) CODE_ADD(row, 3)
+#define CODE_ADVANCE(base) a##base += 4;
+#define CODE_STORE(row, base, offset)                                                         \
+  store_row(t->c + (row)*t->ldc, t->columns, finish(t, row, 0, join(s##row##_0, s##row##_1)), \
+            finish(t, row, 8, join(s##row##_2, s##row##_3)));
+
+#define CODE_TILE(R)                                                                                    \
+  static AQ_AVX2 void code_tile_##R(const code_tile *t) {                                               \
+    const size_t lda = t->lda;                                                                          \
+    const int8_t *from = t->panel, *const end = from + t->k * AQ_PANEL;                                 \
+    AQ_BASES_##R(CODE_POINT) AQ_ROWS_##R(CODE_BEGIN) for (; from < end; from += (size_t)4 * AQ_PANEL) { \
+      AQ_ROWS_##R(CODE_LOAD) __m256i w = four_columns(from);                                            \
+      AQ_ROWS_##R(CODE_ADD_0) w = four_columns(from + 16);                                              \
+      AQ_ROWS_##R(CODE_ADD_1) w = four_columns(from + 32);                                              \
+      AQ_ROWS_##R(CODE_ADD_2) w = four_columns(from + 48);                                              \
+      AQ_ROWS_##R(CODE_ADD_3) AQ_BASES_##R(CODE_ADVANCE)                                                \
+    }                                                                                                   \
+    AQ_ROWS_##R(CODE_STORE)                                                                             \
+  }
+AQ_TILE_HEIGHTS_3(CODE_TILE)
+
+#define CODE_ENTRY(R) code_tile_##R,
+static void (*const code_tiles[CODE_ROWS + 1])(const code_tile *) = {NULL, AQ_TILE_HEIGHTS_3(CODE_ENTRY)};
+
+AQ_AVX2 void aq_dense_s8_avx2(const aq_dense_s8 *d) {
+  const size_t k = (d->k + 3) / 4 * 4;
+  for (size_t j = 0; j < d->n; j += HALF) {
+    code_tile t = {.lda = d->lda,
+                   .k = k,
+                   .panel = d->panels + j / AQ_PANEL * AQ_PANEL * k + j % AQ_PANEL * 4,
+                   .scales = d->scales + j,
+                   .bias = d->bias + j,
+                   .sums = d->sums + j,
+                   .ldc = d->ldc,
+                   .columns = AQ_MIN(d->n - j, (size_t)HALF)};
+    for (size_t i = 0; i < d->m; i += CODE_ROWS) {
+      t.a = d->a + i * d->lda;
+      t.a_scales = d->a_scales + i;
+      t.a_zeros = d->a_zeros + i;
+      t.c = d->c + i * d->ldc + j;
+      code_tiles[AQ_MIN(d->m - i, (size_t)CODE_ROWS)](&t);
+    }
+  }
+}

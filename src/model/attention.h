@@ -1,0 +1,18 @@
+/* attention.h - scaled dot-product attention of one head over the tokens of one text (Vaswani et al., 2017). */
+#ifndef AQ_MODEL_ATTENTION_H
+#define AQ_MODEL_ATTENTION_H
+
+#include "model/workspace.h"
+
+typedef struct aq_head {
+  const float *query, *key, *value; /* of the text's first token; `stride` from token to token */
+  size_t stride;
+  size_t tokens, width;
+  float *out; /* `out_stride` from token to token */
+  size_t out_stride;
+} aq_head;
+
+/* out = softmax(query key' / sqrt(width)) value. */
+void aq_attention_run(const aq_head *head, const aq_kernels *kernels, aq_thread_space *space);
+
+#endif

@@ -1,0 +1,44 @@
+/* config.h - what the configuration of a sentence encoder says: config.json (the encoder), modules.json,
+ * 1_Pooling/config.json and sentence_bert_config.json (what sentence-transformers makes of it). Every number is within
+ * bounds afterwards. */
+#ifndef AQ_MODEL_CONFIG_H
+#define AQ_MODEL_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arrowquant.h"
+#include "model/activation.h"
+#include "model/architecture.h"
+
+typedef enum aq_pooling { AQ_POOL_MEAN = 0, AQ_POOL_CLS } aq_pooling;
+
+typedef struct aq_model_config {
+  const aq_architecture *architecture;
+  const aq_activation *activation;
+  uint32_t hidden, heads, layers, inner; /* heads divides hidden */
+  uint32_t vocabulary, positions, types; /* rows of the tables; types 0: no table */
+  uint32_t first_position;               /* row of the first token's position */
+  float epsilon;                         /* of the norms */
+  uint32_t position_limit;               /* tokens of the longest text that has positions */
+  uint32_t max_tokens;                   /* of a text, special tokens included: what the files say, at most the above */
+  aq_pooling pooling;
+  bool normalize; /* embeddings have length 1 */
+} aq_model_config;
+
+/* Texts of the files, NULL for one that is not there; only config.json must be. */
+typedef struct aq_config_texts {
+  char *config, *modules, *pooling, *sentence;
+  size_t config_size, modules_size, pooling_size, sentence_size;
+} aq_config_texts;
+void aq_config_texts_reset(aq_config_texts *texts);
+
+/* Reads the files of a source (see aq_model_file_read). */
+AQ_MUST_CHECK aq_status aq_config_texts_read(const aq_source *source, const char *folder, aq_config_texts *texts,
+                                             aq_error *err);
+
+/* AQ_ERR_UNSUPPORTED names what is not handled and what is; AQ_ERR_FORMAT what is missing, of the wrong kind or out of
+ * bounds. Errors name the file. Without a modules.json the pooling is the mean, not normalized. */
+AQ_MUST_CHECK aq_status aq_model_config_parse(const aq_config_texts *texts, aq_model_config *out, aq_error *err);
+
+#endif

@@ -1,0 +1,68 @@
+/* encode_texts.c - texts to vectors: tokens first, then the encoder, a bounded number of texts at a time. */
+#include <string.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "io/model_files.h"
+#include "io/source.h"
+#include "model/encoder.h"
+#include "model/tokenizer.h"
+
+/* Texts that are held as tokens at a time. */
+#define CHUNK_TEXTS ((size_t)1024)
+
+static aq_status read_files(const aq_encoder *e, aq_tokenizer_files *files, aq_error *err) {
+  AQ_TRY(aq_model_file_read(e->source, e->folder, "tokenizer.json", &files->json, &files->json_size, err));
+  AQ_TRY(aq_model_file_read(e->source, e->folder, "tokenizer_config.json", &files->config, &files->config_size, err));
+  if (files->json == NULL) {
+    AQ_TRY(aq_model_file_read(e->source, e->folder, "vocab.txt", &files->vocab, &files->vocab_size, err));
+  }
+  if (files->json == NULL && files->vocab == NULL) {
+    const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND, "the model has neither a tokenizer.json nor a vocab.txt");
+    return aq_error_hint(err, status, "Put the files of the model's folder beside the weights, or name the folder");
+  }
+  files->main_path = aq_strdup(files->json != NULL ? "tokenizer.json" : "vocab.txt");
+  files->config_path = aq_strdup("tokenizer_config.json");
+  if (files->main_path == NULL || files->config_path == NULL) return aq_fail_memory(err, 32);
+  return AQ_OK;
+}
+
+static aq_status need_tokenizer(aq_encoder *e, aq_error *err) {
+  if (e->tokenizer != NULL) return AQ_OK;
+  aq_tokenizer_files files = {0};
+  aq_status status = read_files(e, &files, err);
+  if (status == AQ_OK) status = aq_tokenizer_make(&files, &e->tokenizer, err);
+  aq_tokenizer_files_reset(&files);
+  return status;
+}
+
+/* Tokens of all texts, one after another. */
+static aq_status tokenize(const aq_encoder *e, const char *const *texts, const size_t *lengths, size_t count,
+                          aq_token_ids *ids, uint32_t *token_counts, aq_error *err) {
+  for (size_t i = 0; i < count; i++) {
+    const size_t before = ids->count, length = lengths != NULL ? lengths[i] : strlen(texts[i]);
+    AQ_TRY(aq_tokenizer_encode(e->tokenizer, texts[i], length, e->config.max_tokens, true, ids, err));
+    token_counts[i] = (uint32_t)(ids->count - before);
+  }
+  return AQ_OK;
+}
+
+aq_status aq_encoder_encode_texts(aq_encoder *encoder, const char *const *texts, const size_t *lengths, size_t count,
+                                  float *out, aq_error *err) {
+  AQ_TRY(need_tokenizer(encoder, err));
+  const size_t room = AQ_MIN(count, CHUNK_TEXTS);
+  uint32_t *token_counts = aq_calloc(room, sizeof *token_counts);
+  if (token_counts == NULL) return aq_fail_memory(err, room * sizeof *token_counts);
+  aq_token_ids ids = {0};
+  aq_status status = AQ_OK;
+  for (size_t at = 0; at < count && status == AQ_OK; at += CHUNK_TEXTS) {
+    const size_t n = AQ_MIN(count - at, CHUNK_TEXTS);
+    ids.count = 0;
+    status = tokenize(encoder, texts + at, lengths != NULL ? lengths + at : NULL, n, &ids, token_counts, err);
+    if (status != AQ_OK) break;
+    status = aq_encoder_encode_ids(encoder, ids.ids, token_counts, n, out + at * encoder->config.hidden, err);
+  }
+  aq_free(ids.ids);
+  aq_free(token_counts);
+  return status;
+}

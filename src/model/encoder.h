@@ -1,0 +1,27 @@
+/* encoder.h - an encoder as the library holds it. */
+#ifndef AQ_MODEL_ENCODER_H
+#define AQ_MODEL_ENCODER_H
+
+#include "arrowquant.h"
+#include "core/pool.h"
+#include "model/forward.h"
+
+struct aq_encoder {
+  aq_source *source; /* a hold */
+  char *folder;      /* option, or NULL */
+  aq_model_config config;
+  aq_weights weights;
+  bool codes;
+  aq_pool *pool;
+  aq_thread_space *threads; /* one a thread, both */
+  aq_group_space *groups;
+  aq_tokenizer *tokenizer; /* NULL until it is needed */
+  aq_observe_fn observe;
+  void *observe_ctx;
+};
+
+/* Has observe(ctx, ...) called for what goes into each layer (see forward.h) from now on, NULL: no more. Texts then go
+ * through in the order of their lengths, longest first, always in the same groups. */
+void aq_encoder_observe(aq_encoder *encoder, aq_observe_fn observe, void *ctx);
+
+#endif

@@ -1,0 +1,148 @@
+/* embed.c - the operation "embed": texts in, vectors out, a chunk at a time. */
+#include <string.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/progress.h"
+#include "ops/common.h"
+#include "ops/ops.h"
+#include "ops/text_input.h"
+#include "ops/vector_output.h"
+#include "report/report.h"
+
+/* Texts of a chunk: enough to sort by length, few enough to hold. Bytes: a chunk ends when it has these. */
+#define CHUNK_TEXTS ((size_t)512)
+#define CHUNK_BYTES ((size_t)8 << 20)
+
+typedef struct embedding {
+  const aq_embed_options *options;
+  aq_encoder *encoder;
+  aq_text_input input;
+  aq_vector_output output;
+  aq_progress progress;
+  float *vectors; /* of a chunk */
+  aq_buffer bytes;
+  size_t offsets[CHUNK_TEXTS], lengths[CHUNK_TEXTS];
+  const char *texts[CHUNK_TEXTS];
+  size_t count;     /* texts of the chunk */
+  size_t next_text; /* of the options' list */
+} embedding;
+
+void aq_embed_options_init(aq_embed_options *options) {
+  *options = (aq_embed_options){.sizeof_options = sizeof *options};
+}
+
+/* The next text of the list, then of the input. */
+static aq_status take_text(embedding *e, bool *more, aq_error *err) {
+  const size_t i = e->count;
+  *more = true;
+  e->offsets[i] = e->bytes.size;
+  if (e->next_text < e->options->text_count) {
+    const char *text = e->options->texts[e->next_text++];
+    e->lengths[i] = strlen(text);
+    e->count++;
+    return aq_buffer_append(&e->bytes, text, e->lengths[i] + 1, err);
+  }
+  *more = false;
+  if (e->input.opened) AQ_TRY(aq_text_input_next(&e->input, &e->bytes, &e->lengths[i], more, err));
+  e->count += *more ? 1 : 0;
+  return AQ_OK;
+}
+
+static aq_status take_chunk(embedding *e, aq_error *err) {
+  bool more = true;
+  e->count = e->bytes.size = 0;
+  while (more && e->count < CHUNK_TEXTS && e->bytes.size < CHUNK_BYTES) AQ_TRY(take_text(e, &more, err));
+  for (size_t i = 0; i < e->count; i++) e->texts[i] = (const char *)e->bytes.data + e->offsets[i];
+  return AQ_OK;
+}
+
+static aq_status do_chunk(embedding *e, aq_error *err) {
+  AQ_TRY(aq_encoder_encode_texts(e->encoder, e->texts, e->lengths, e->count, e->vectors, err));
+  for (size_t i = 0; i < e->count; i++) {
+    const float *vector = e->vectors + i * e->output.dimension;
+    AQ_TRY(aq_vector_output_add(&e->output, e->texts[i], e->lengths[i], vector, err));
+  }
+  return aq_progress_add(&e->progress, NULL, 0, e->bytes.size, err);
+}
+
+static aq_status open_all(embedding *e, aq_source *source, aq_error *err) {
+  const aq_embed_options *o = e->options;
+  aq_encoder_options encoder;
+  aq_encoder_options_init(&encoder);
+  encoder.threads = o->run.threads;
+  encoder.max_tokens = o->max_tokens;
+  encoder.compute = o->compute;
+  encoder.folder = o->folder;
+  encoder.normalize = o->normalize;
+  if (o->input != NULL) AQ_TRY(aq_text_input_open(&e->input, o->input, o->field, err));
+  AQ_TRY(aq_encoder_open_source(source, &encoder, &e->encoder, err));
+  const uint32_t dimension = aq_encoder_dimension(e->encoder);
+  e->vectors = aq_calloc(CHUNK_TEXTS, dimension * sizeof *e->vectors);
+  if (e->vectors == NULL) return aq_fail_memory(err, CHUNK_TEXTS * dimension * sizeof *e->vectors);
+  e->output.write = o->write;
+  e->output.write_ctx = o->write_ctx;
+  return aq_vector_output_open(&e->output, o->output, o->force, dimension, err);
+}
+
+static aq_status run_all(embedding *e, aq_source *source, aq_error *err) {
+  AQ_TRY(open_all(e, source, err));
+  aq_progress_begin(&e->progress, &e->options->run, "embed", 0, 0);
+  do {
+    AQ_TRY(take_chunk(e, err));
+    if (e->count > 0) AQ_TRY(do_chunk(e, err));
+  } while (e->count > 0);
+  return aq_vector_output_commit(&e->output, err);
+}
+
+static aq_status make_report(const embedding *e, const aq_source *source, double seconds, aq_report **report,
+                             aq_error *err) {
+  AQ_TRY(aq_report_create("embed", report, err));
+  json_t *root = (*report)->root;
+  const double rate = seconds > 0 ? (double)e->output.count / seconds : 0;
+  AQ_TRY(aq_report_set(root, "source", aq_source_json(source), err));
+  AQ_TRY(aq_report_set(root, "texts", aq_json_count(e->output.count), err));
+  AQ_TRY(aq_report_set(root, "dimension", aq_json_count(e->output.dimension), err));
+  AQ_TRY(aq_report_set(root, "compute", json_string(e->options->compute != NULL ? e->options->compute : "fp32"), err));
+  AQ_TRY(aq_report_set(root, "output", aq_json_string(e->options->output), err));
+  AQ_TRY(aq_report_set(root, "seconds", aq_json_real(seconds), err));
+  return aq_report_set(root, "texts_per_second", aq_json_real(rate), err);
+}
+
+static aq_status check_options(const aq_embed_options *o, const aq_source *source, aq_error *err) {
+  AQ_FAIL_IF(o->output == NULL && o->write == NULL, AQ_ERR_ARGUMENT, "neither an output nor a function to write to");
+  AQ_FAIL_IF(o->field != NULL && o->input == NULL, AQ_ERR_ARGUMENT,
+             "a field was named, but no input whose lines would have it");
+  return o->output != NULL ? aq_check_output(source, o->output, err) : AQ_OK;
+}
+
+aq_status aq_embed(const char *model, const aq_embed_options *options, aq_report **report, aq_error *err) {
+  if (report != NULL) *report = NULL;
+  aq_error_clear(err);
+  aq_embed_options own;
+  aq_embed_options_init(&own);
+  AQ_TRY(aq_options_take(&own, sizeof own, options, err));
+  embedding *e = aq_calloc(1, sizeof *e);
+  if (e == NULL) return aq_fail_memory(err, sizeof *e);
+  const double started = aq_clock();
+  aq_source *source = NULL;
+  aq_report *made = NULL;
+  e->options = &own;
+  aq_status status = aq_open_for_run(model, &own.run, &source, err);
+  if (status == AQ_OK) status = check_options(&own, source, err);
+  if (status == AQ_OK) status = run_all(e, source, err);
+  if (status == AQ_OK && report != NULL) status = make_report(e, source, aq_clock() - started, &made, err);
+  aq_vector_output_reset(&e->output);
+  aq_text_input_close(&e->input);
+  aq_encoder_close(e->encoder);
+  aq_source_close(source);
+  aq_buffer_reset(&e->bytes);
+  aq_free(e->vectors);
+  aq_free(e);
+  if (status == AQ_OK && report != NULL) {
+    *report = made;
+  } else {
+    aq_report_free(made);
+  }
+  return status;
+}

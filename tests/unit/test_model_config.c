@@ -1,0 +1,227 @@
+/* test_model_config.c - configurations of encoders: what is read, and what hostile ones are told. */
+#include <jansson.h>
+
+#include "check.h"
+#include "model/config.h"
+
+static const char minilm[] =
+    "{\"model_type\":\"bert\",\"hidden_size\":384,\"num_attention_heads\":12,\"num_hidden_layers\":6,"
+    "\"intermediate_size\":1536,\"vocab_size\":30522,\"max_position_embeddings\":512,\"type_vocab_size\":2,"
+    "\"hidden_act\":\"gelu\",\"layer_norm_eps\":1e-12,\"pad_token_id\":0}";
+static const char modules[] =
+    "[{\"type\":\"sentence_transformers.models.Transformer\"},{\"type\":\"sentence_transformers.models.Pooling\"},"
+    "{\"type\":\"sentence_transformers.models.Normalize\"}]";
+static const char mean[] = "{\"pooling_mode_cls_token\":false,\"pooling_mode_mean_tokens\":true}";
+
+static aq_config_texts texts_of(const char *config, const char *module_list, const char *pooling,
+                                const char *sentence) {
+  aq_config_texts t = {0};
+  t.config = (char *)config;
+  t.config_size = strlen(config);
+  t.modules = (char *)module_list;
+  t.modules_size = module_list != NULL ? strlen(module_list) : 0;
+  t.pooling = (char *)pooling;
+  t.pooling_size = pooling != NULL ? strlen(pooling) : 0;
+  t.sentence = (char *)sentence;
+  t.sentence_size = sentence != NULL ? strlen(sentence) : 0;
+  return t;
+}
+
+static void parse_minilm_gives_all_numbers(void **state) {
+  (void)state;
+  aq_error err;
+  aq_model_config c;
+  const aq_config_texts t = texts_of(minilm, modules, mean, "{\"max_seq_length\":256}");
+  assert_ok(aq_model_config_parse(&t, &c, &err));
+  assert_string_equal(c.architecture->model_type, "bert");
+  assert_string_equal(c.activation->name, "gelu");
+  assert_int_equal(c.hidden, 384);
+  assert_int_equal(c.heads, 12);
+  assert_int_equal(c.layers, 6);
+  assert_int_equal(c.inner, 1536);
+  assert_int_equal(c.vocabulary, 30522);
+  assert_int_equal(c.positions, 512);
+  assert_int_equal(c.types, 2);
+  assert_int_equal(c.first_position, 0);
+  assert_int_equal(c.position_limit, 512);
+  assert_int_equal(c.max_tokens, 256);
+  assert_true(c.epsilon == 1e-12f);
+  assert_true(c.pooling == AQ_POOL_MEAN && c.normalize);
+}
+
+static void parse_without_modules_gives_mean_not_normalized(void **state) {
+  (void)state;
+  aq_error err;
+  aq_model_config c;
+  const aq_config_texts t = texts_of(minilm, NULL, NULL, NULL);
+  assert_ok(aq_model_config_parse(&t, &c, &err));
+  assert_true(c.pooling == AQ_POOL_MEAN && !c.normalize);
+  assert_int_equal(c.max_tokens, 512);
+}
+
+static void parse_roberta_positions_begin_after_padding(void **state) {
+  (void)state;
+  aq_error err;
+  aq_model_config c;
+  const aq_config_texts t = texts_of(
+      "{\"model_type\":\"roberta\",\"hidden_size\":64,\"num_attention_heads\":4,\"num_hidden_layers\":1,"
+      "\"intermediate_size\":128,\"vocab_size\":100,\"max_position_embeddings\":514,\"type_vocab_size\":1,"
+      "\"layer_norm_eps\":1e-05,\"pad_token_id\":1}",
+      NULL, NULL, "{\"max_seq_length\":900}");
+  assert_ok(aq_model_config_parse(&t, &c, &err));
+  assert_int_equal(c.first_position, 2);
+  assert_int_equal(c.max_tokens, 512);
+}
+
+static void parse_distilbert_has_no_types(void **state) {
+  (void)state;
+  aq_error err;
+  aq_model_config c;
+  const aq_config_texts t = texts_of(
+      "{\"model_type\":\"distilbert\",\"dim\":64,\"n_heads\":4,\"n_layers\":2,\"hidden_dim\":128,"
+      "\"vocab_size\":100,\"max_position_embeddings\":32,\"activation\":\"relu\"}",
+      "[{\"type\":\"Transformer\"},{\"type\":\"Pooling\"}]", "{\"pooling_mode\":\"cls\"}", NULL);
+  assert_ok(aq_model_config_parse(&t, &c, &err));
+  assert_int_equal(c.types, 0);
+  assert_string_equal(c.activation->name, "relu");
+  assert_true(c.pooling == AQ_POOL_CLS && !c.normalize);
+}
+
+/* One member of MiniLM's config replaced: key, its new value, the error and a part of its message. */
+typedef struct change {
+  const char *key, *value;
+  aq_status status;
+  const char *message;
+} change;
+
+static const change changes[] = {
+    {"model_type", "\"mpnet\"", AQ_ERR_UNSUPPORTED, "'mpnet'; what can be run is bert, roberta"},
+    {"model_type", "7", AQ_ERR_FORMAT, "'model_type' is not a text"},
+    {"model_type", "null", AQ_ERR_FORMAT, "'model_type'"},
+    {"hidden_size", "0", AQ_ERR_FORMAT, "'hidden_size' is 0"},
+    {"hidden_size", "-384", AQ_ERR_FORMAT, "'hidden_size' is -384"},
+    {"hidden_size", "384.0", AQ_ERR_FORMAT, "'hidden_size' is not an integer"},
+    {"hidden_size", "9223372036854775807", AQ_ERR_FORMAT, "16384"},
+    {"hidden_size", "385", AQ_ERR_FORMAT, "no multiple"},
+    {"hidden_size", "\"384\"", AQ_ERR_FORMAT, "not an integer"},
+    {"num_attention_heads", "0", AQ_ERR_FORMAT, "'num_attention_heads' is 0"},
+    {"num_attention_heads", "1025", AQ_ERR_FORMAT, "1 to 1024"},
+    {"num_hidden_layers", "4294967297", AQ_ERR_FORMAT, "1 to 1024"},
+    {"intermediate_size", "65537", AQ_ERR_FORMAT, "1 to 65536"},
+    {"vocab_size", "16777217", AQ_ERR_FORMAT, "'vocab_size'"},
+    {"max_position_embeddings", "0", AQ_ERR_FORMAT, "'max_position_embeddings' is 0"},
+    {"type_vocab_size", "0", AQ_ERR_FORMAT, "'type_vocab_size' is 0"},
+    {"hidden_act", "\"geglu\"", AQ_ERR_UNSUPPORTED, "'geglu'; what can be run is gelu"},
+    {"hidden_act", "[]", AQ_ERR_FORMAT, "'hidden_act' is not a text"},
+    {"layer_norm_eps", "-1", AQ_ERR_FORMAT, "'layer_norm_eps' is -1"},
+    {"layer_norm_eps", "\"x\"", AQ_ERR_FORMAT, "not a number"},
+    {"pad_token_id", "-1", AQ_ERR_FORMAT, "'pad_token_id' is -1"},
+    {"position_embedding_type", "\"relative_key\"", AQ_ERR_UNSUPPORTED, "'relative_key'"},
+    {"is_decoder", "true", AQ_ERR_UNSUPPORTED, "decoder"},
+    {"is_decoder", "1", AQ_ERR_FORMAT, "not true or false"},
+};
+
+static void parse_changed_config_is_refused(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+    json_t *root = json_loads(minilm, 0, NULL);
+    json_object_set_new(root, changes[i].key, json_loads(changes[i].value, JSON_DECODE_ANY, NULL));
+    char *text = json_dumps(root, 0);
+    aq_error err;
+    aq_model_config c;
+    const aq_config_texts t = texts_of(text, NULL, NULL, NULL);
+    const aq_status status = aq_model_config_parse(&t, &c, &err);
+    if (status != changes[i].status || strstr(err.message, changes[i].message) == NULL) {
+      fail_msg("%s = %s: status %d, %s", changes[i].key, changes[i].value, (int)status, err.message);
+    }
+    assert_string_equal(err.file, "config.json");
+    free(text);
+    json_decref(root);
+  }
+}
+
+static void parse_lacking_a_number_names_it(void **state) {
+  (void)state;
+  static const char *const keys[] = {"model_type",        "hidden_size", "num_attention_heads",     "num_hidden_layers",
+                                     "intermediate_size", "vocab_size",  "max_position_embeddings", "type_vocab_size"};
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+    json_t *root = json_loads(minilm, 0, NULL);
+    json_object_del(root, keys[i]);
+    char *text = json_dumps(root, 0), wanted[64];
+    aq_error err;
+    aq_model_config c;
+    const aq_config_texts t = texts_of(text, NULL, NULL, NULL);
+    assert_int_equal(aq_model_config_parse(&t, &c, &err), AQ_ERR_FORMAT);
+    (void)snprintf(wanted, sizeof wanted, "'%s' is missing", keys[i]);
+    assert_string_equal(err.message, wanted);
+    free(text);
+    json_decref(root);
+  }
+}
+
+static void expect(const aq_config_texts *t, aq_status status, const char *file, const char *message) {
+  aq_error err;
+  aq_model_config c;
+  const aq_status got = aq_model_config_parse(t, &c, &err);
+  if (got != status || strstr(err.message, message) == NULL || strcmp(err.file, file) != 0) {
+    fail_msg("status %d in %s: %s; expected %d in %s: %s", (int)got, err.file, err.message, (int)status, file, message);
+  }
+}
+
+static void parse_wrong_json_is_refused(void **state) {
+  (void)state;
+  static const char *const wrong[] = {"", "{", "[]", "7", "{\"model_type\":\"bert\",\"model_type\":\"bert\"}", "\xff"};
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    const aq_config_texts t = texts_of(wrong[i], NULL, NULL, NULL);
+    aq_error err;
+    aq_model_config c;
+    assert_int_equal(aq_model_config_parse(&t, &c, &err), AQ_ERR_FORMAT);
+    assert_string_equal(err.file, "config.json");
+  }
+}
+
+static void parse_wrong_modules_is_refused(void **state) {
+  (void)state;
+  const char dense[] =
+      "[{\"type\":\"sentence_transformers.models.Transformer\"},{\"type\":\"sentence_transformers.models.Pooling\"},"
+      "{\"type\":\"sentence_transformers.models.Dense\"}]";
+  aq_config_texts t = texts_of(minilm, dense, mean, NULL);
+  expect(&t, AQ_ERR_UNSUPPORTED, "modules.json", "module 2 is 'Dense'");
+  t = texts_of(minilm, "[{\"type\":\"CLIPModel\"}]", mean, NULL);
+  expect(&t, AQ_ERR_UNSUPPORTED, "modules.json", "module 0 is 'CLIPModel'");
+  t = texts_of(minilm, "{}", mean, NULL);
+  expect(&t, AQ_ERR_FORMAT, "modules.json", "not an array");
+  t = texts_of(minilm, "[1]", mean, NULL);
+  expect(&t, AQ_ERR_FORMAT, "modules.json", "not an object");
+  t = texts_of(minilm, "[", mean, NULL);
+  expect(&t, AQ_ERR_FORMAT, "modules.json", "JSON");
+}
+
+static void parse_wrong_pooling_is_refused(void **state) {
+  (void)state;
+  aq_config_texts t = texts_of(minilm, modules, "{\"pooling_mode_max_tokens\":true}", NULL);
+  expect(&t, AQ_ERR_UNSUPPORTED, "1_Pooling/config.json", "'max'");
+  t = texts_of(minilm, modules, "{\"pooling_mode_max_tokens\":true,\"pooling_mode_mean_tokens\":true}", NULL);
+  expect(&t, AQ_ERR_UNSUPPORTED, "1_Pooling/config.json", "mean and max");
+  t = texts_of(minilm, modules, "{}", NULL);
+  expect(&t, AQ_ERR_UNSUPPORTED, "1_Pooling/config.json", "no pooling mode");
+  t = texts_of(minilm, modules, "{\"pooling_mode_mean_tokens\":\"yes\"}", NULL);
+  expect(&t, AQ_ERR_FORMAT, "1_Pooling/config.json", "not true or false");
+  t = texts_of(minilm, modules, mean, "{\"max_seq_length\":0}");
+  expect(&t, AQ_ERR_FORMAT, "sentence_bert_config.json", "'max_seq_length' is 0");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(parse_minilm_gives_all_numbers),
+      cmocka_unit_test(parse_without_modules_gives_mean_not_normalized),
+      cmocka_unit_test(parse_roberta_positions_begin_after_padding),
+      cmocka_unit_test(parse_distilbert_has_no_types),
+      cmocka_unit_test(parse_changed_config_is_refused),
+      cmocka_unit_test(parse_lacking_a_number_names_it),
+      cmocka_unit_test(parse_wrong_json_is_refused),
+      cmocka_unit_test(parse_wrong_modules_is_refused),
+      cmocka_unit_test(parse_wrong_pooling_is_refused),
+  };
+  return cmocka_run_group_tests_name("model config", tests, NULL, NULL);
+}
