@@ -5,17 +5,16 @@
  * made again block by block while the writer writes it. Memory is that of a batch, whatever the model's size. */
 #include "ops/table_job.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/checked.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/progress.h"
-#include "io/model_files.h"
 #include "io/table_writer.h"
 #include "ops/common.h"
 #include "ops/row_job.h"
+#include "ops/table_metadata.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
 
@@ -245,57 +244,6 @@ static aq_status add_tensor(writer_state *w, size_t tensor, aq_error *err) {
   return AQ_OK;
 }
 
-/* ---- metadata ---- */
-
-static aq_status put_json(writer_state *w, const char *key, json_t *value, aq_error *err) {
-  char *text = value != NULL ? json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-  json_decref(value);
-  if (text == NULL) return aq_fail_memory(err, 1024);
-  const aq_status status = aq_table_writer_metadata(w->writer, key, text, err);
-  free(text); /* jansson's own memory */
-  return status;
-}
-
-static aq_status put_aliases(writer_state *w, aq_error *err) {
-  const aq_source *s = w->job->source;
-  json_t *aliases = json_object();
-  for (size_t i = 0; aliases != NULL && i < s->tensor_count; i++) {
-    if (s->tensors[i].alias_of < 0) continue;
-    const char *target = s->tensors[s->tensors[i].alias_of].name;
-    if (json_object_set_new(aliases, s->tensors[i].name, json_string(target)) != 0) {
-      json_decref(aliases);
-      return aq_fail_memory(err, 256);
-    }
-  }
-  if (aliases != NULL && json_object_size(aliases) == 0) {
-    json_decref(aliases);
-    return AQ_OK;
-  }
-  return put_json(w, "arrowquant.aliases", aliases, err);
-}
-
-static aq_status put_file(void *ctx, const char *key, const char *text, aq_error *err) {
-  writer_state *w = ctx;
-  return aq_table_writer_metadata(w->writer, key, text, err);
-}
-
-static aq_status put_metadata(writer_state *w, aq_error *err) {
-  const aq_source *s = w->job->source;
-  char fingerprint[33];
-  AQ_TRY(aq_source_fingerprint(s, fingerprint, err));
-  AQ_TRY(put_json(w, "arrowquant.source",
-                  json_pack("{s:s, s:I, s:I, s:s}", "format", s->format, "tensors", (json_int_t)s->tensor_count,
-                            "bytes", (json_int_t)s->file_bytes, "fingerprint", fingerprint),
-                  err));
-  AQ_TRY(put_aliases(w, err));
-  if (w->job->config != NULL) AQ_TRY(put_json(w, "arrowquant.config", json_incref(w->job->config), err));
-  AQ_TRY(aq_model_files_each(s, put_file, w, err));
-  if (w->job->schema_version < 2) return AQ_OK;
-  json_t *plan;
-  AQ_TRY(aq_plan_to_json(w->job->plan, s->tensors, &plan, err));
-  return put_json(w, "arrowquant.plan", plan, err);
-}
-
 /* ---- the whole ---- */
 
 /* Sizes of batches under the caller's memory limit: threads are given up first, then batch size. */
@@ -363,7 +311,7 @@ static aq_status write_rows(writer_state *w, aq_error *err) {
     if (job->source->tensors[i].alias_of < 0) AQ_TRY(add_tensor(w, i, err));
   }
   AQ_TRY(flush_batch(w, err));
-  return put_metadata(w, err);
+  return aq_table_put_metadata(w->writer, job, err);
 }
 
 aq_status aq_table_job_run(const aq_table_job *job, aq_error *err) {
