@@ -8,6 +8,9 @@
         print(w.shape, w.quant_type, w.scales.shape)
         values = w.dequantize()
 
+    encoder = arrowquant.Encoder("model.parquet", compute="int8")
+    vectors = encoder.encode(["a sentence", "another one"])
+
 Sources may also be mappings of NumPy or torch tensors, torch modules, and tables of pyarrow, polars or DuckDB, and
 an opened source is an Arrow stream for those. NumPy is needed; torch, pyarrow and huggingface_hub are used when a call
 asks for them. Errors are `ArrowQuantError`s (see `arrowquant.errors`).
@@ -18,6 +21,7 @@ from __future__ import annotations
 from . import _core, errors, models
 from .api import Progress, compare, convert, export, info, open, quantize, validate, verify
 from .converter import HuggingFaceToParquetConverter
+from .encoder import Encoder
 from .errors import *  # noqa: F403
 from .loader import WeightLoader
 from .models import resolve_model
@@ -25,17 +29,20 @@ from .quantizer import ArrowQuantizer, QuantizationConfig
 from .report import Report
 from .schema import detect_schema_version
 from .tensors import Source, Tensor
+from .tokenizer import Tokenizer
 
 __version__ = _core.version
 
 __all__ = [
     "ArrowQuantizer",
+    "Encoder",
     "HuggingFaceToParquetConverter",
     "Progress",
     "QuantizationConfig",
     "Report",
     "Source",
     "Tensor",
+    "Tokenizer",
     "WeightLoader",
     "__version__",
     "compare",

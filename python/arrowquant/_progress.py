@@ -12,9 +12,9 @@ logger = logging.getLogger("arrowquant")
 
 
 class ProgressLine:
-    """A callback for `progress=`: a line on standard error when that is a terminal, else log messages.
+    """A line on standard error when that is a terminal, else log messages.
 
-    A context manager: leaving it wipes the line.
+    It is a callback for `progress=`, and a context manager: leaving it wipes the line.
     """
 
     def __init__(self, enabled: bool = True) -> None:
@@ -23,10 +23,13 @@ class ProgressLine:
         self._width = 0
 
     def __call__(self, event: Progress) -> None:
+        percent = 100 * event.bytes_done // event.bytes_total if event.bytes_total else 100
+        self.report(f"{event.stage}: {event.tensors_done}/{event.tensors_total} tensors, {percent} %")
+
+    def report(self, text: str) -> None:
+        """Shows a text in place of the one before."""
         if not self._enabled:
             return
-        percent = 100 * event.bytes_done // event.bytes_total if event.bytes_total else 100
-        text = f"{event.stage}: {event.tensors_done}/{event.tensors_total} tensors, {percent} %"
         if self._is_terminal:
             self._show(text)
         else:

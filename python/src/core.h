@@ -1,7 +1,8 @@
 /* core.h - what the files of the extension module share.
  *
- * The module is a thin layer: it opens sources, hands out where their bytes are, and runs the operations of the library
- * with the GIL released. Everything that a person sees is built from it in Python. Stable ABI of CPython 3.10. */
+ * The module is a thin layer: it opens sources, tokenizers and encoders, hands out where bytes are, and runs the
+ * library with the GIL released. Everything that a person sees is built from it in Python. Stable ABI of CPython
+ * 3.10. */
 #ifndef AQPY_CORE_H
 #define AQPY_CORE_H
 
@@ -16,6 +17,8 @@ typedef struct aqpy_state {
   PyTypeObject *source_type;
   PyTypeObject *stored_type;
   PyTypeObject *report_type;
+  PyTypeObject *tokenizer_type;
+  PyTypeObject *encoder_type;
 } aqpy_state;
 
 /* ---- errors.c ---- */
@@ -64,6 +67,18 @@ extern PyType_Spec aqpy_report_spec;
 
 /* Takes over `report`, also when it fails. */
 PyObject *aqpy_report_new(PyObject *module, aq_report *report);
+
+/* ---- tokenizer.c ---- */
+
+extern PyType_Spec aqpy_tokenizer_spec;
+
+PyObject *aqpy_open_tokenizer(PyObject *module, PyObject *args);
+
+/* ---- encoder.c ---- */
+
+extern PyType_Spec aqpy_encoder_spec;
+
+PyObject *aqpy_open_encoder(PyObject *module, PyObject *args);
 
 /* ---- open.c, arrow.c, operation.c: functions of the module ---- */
 

@@ -14,6 +14,10 @@ static PyMethodDef functions[] = {
     {"open_tensors", aqpy_open_tensors, METH_VARARGS,
      PyDoc_STR("open_tensors(tensors: list[tuple[str, str, tuple[int, ...], int]], owners: object) -> Source")},
     {"open_arrow", aqpy_open_arrow, METH_VARARGS, PyDoc_STR("open_arrow(stream: capsule) -> Source")},
+    {"open_tokenizer", aqpy_open_tokenizer, METH_VARARGS, PyDoc_STR("open_tokenizer(path: bytes) -> Tokenizer")},
+    {"open_encoder", aqpy_open_encoder, METH_VARARGS,
+     PyDoc_STR("open_encoder(model: bytes | Source, folder: bytes | None, compute: str, threads: int, max_tokens: int) "
+               "-> Encoder")},
     {"run", aqpy_run, METH_VARARGS,
      PyDoc_STR("run(operation: str, first: bytes | Source, second: bytes | Source | None, options: dict, progress) -> "
                "Report")},
@@ -31,6 +35,8 @@ static int execute(PyObject *module) {
   if (add_type(module, &aqpy_source_spec, &state->source_type) != 0) return -1;
   if (add_type(module, &aqpy_stored_spec, &state->stored_type) != 0) return -1;
   if (add_type(module, &aqpy_report_spec, &state->report_type) != 0) return -1;
+  if (add_type(module, &aqpy_tokenizer_spec, &state->tokenizer_type) != 0) return -1;
+  if (add_type(module, &aqpy_encoder_spec, &state->encoder_type) != 0) return -1;
   return PyModule_AddStringConstant(module, "version", aq_version());
 }
 
@@ -39,6 +45,8 @@ static int traverse(PyObject *module, visitproc visit, void *arg) {
   Py_VISIT(state->source_type);
   Py_VISIT(state->stored_type);
   Py_VISIT(state->report_type);
+  Py_VISIT(state->tokenizer_type);
+  Py_VISIT(state->encoder_type);
   return 0;
 }
 
@@ -47,6 +55,8 @@ static int clear(PyObject *module) {
   Py_CLEAR(state->source_type);
   Py_CLEAR(state->stored_type);
   Py_CLEAR(state->report_type);
+  Py_CLEAR(state->tokenizer_type);
+  Py_CLEAR(state->encoder_type);
   return 0;
 }
 

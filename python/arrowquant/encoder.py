@@ -1,0 +1,254 @@
+"""Sentences to vectors. `Encoder.encode` takes what callers of `SentenceTransformer.encode` pass.
+
+Source: `arrowquant.h` ("Embedding") and docs/EMBEDDING.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from ._arguments import count, text_list
+from ._progress import ProgressLine, logger
+from ._sources import SourceLike, open_core
+from .errors import ArgumentError
+from .models import resolve_model
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Encoder"]
+
+Vectors: TypeAlias = npt.NDArray[np.float32]
+
+# Lengths below this count as this much when vectors are normalized, as in torch.nn.functional.normalize.
+_SHORTEST = 1e-12
+
+
+class Encoder:
+    """A sentence encoder of the BERT family: one file or folder, no torch.
+
+        encoder = arrowquant.Encoder("model.parquet", compute="int8")
+        vectors = encoder.encode(["a sentence", "another one"])
+
+    Vectors do not depend on the number of threads, nor on which sentences are encoded together. Threads that share an
+    encoder wait for each other, batch by batch.
+    """
+
+    def __init__(
+        self,
+        model: SourceLike,
+        *,
+        compute: Literal["fp32", "int8"] = "fp32",
+        max_tokens: int | None = None,
+        folder: str | os.PathLike[str] | None = None,
+        threads: int = 0,
+    ) -> None:
+        """Opens an encoder.
+
+        Args:
+            model: what `arrowquant.open` takes, or a name that `resolve_model` knows. A V1 or V2 table that was made
+                from a model's folder has everything in it. An opened source stays open as long as the encoder.
+            compute: "fp32": weights as FP32, exact; "int8": weights and what they are multiplied with as codes of 8
+                bits, several times faster.
+            max_tokens: of a sentence, special tokens included; what is too much is cut off. None: what the model says.
+            folder: where config.json and the tokenizer's files are. None: in the table, or beside the weights.
+            threads: 0: the CPUs that this process may use.
+
+        Raises:
+            UnsupportedError: this architecture, pooling or tokenizer cannot be run; the message says what it is.
+            NotFoundError: there is no such model, or it lacks its configuration.
+            FormatError: a tensor is missing or has the wrong shape, or a file breaks the rules of its format.
+            ArgumentError: an option is wrong.
+
+        """
+        self._lock = threading.Lock()
+        self._core = _core.open_encoder(
+            os.fsencode(resolve_model(model)) if isinstance(model, (str, os.PathLike)) else open_core(model),
+            None if folder is None else os.fsencode(folder),
+            str(compute),
+            count("threads", threads, 0),
+            0 if max_tokens is None else count("max_tokens", max_tokens, 1),
+        )
+        self._dimension, self._max_tokens = self._core.summary()
+
+    @overload
+    def encode(
+        self,
+        sentences: str | Iterable[str],
+        batch_size: int = 32,
+        show_progress_bar: bool | None = None,
+        output_value: Literal["sentence_embedding"] = "sentence_embedding",
+        precision: Literal["float32"] = "float32",
+        convert_to_numpy: Literal[True] = True,
+        convert_to_tensor: Literal[False] = False,
+        device: str | torch.device | None = None,
+        normalize_embeddings: bool = False,
+        *,
+        prompt: str | None = None,
+        truncate_dim: int | None = None,
+    ) -> Vectors: ...
+    @overload
+    def encode(
+        self,
+        sentences: str | Iterable[str],
+        batch_size: int = 32,
+        show_progress_bar: bool | None = None,
+        output_value: Literal["sentence_embedding"] = "sentence_embedding",
+        precision: Literal["float32"] = "float32",
+        convert_to_numpy: bool = True,
+        *,
+        convert_to_tensor: Literal[True],
+        device: str | torch.device | None = None,
+        normalize_embeddings: bool = False,
+        prompt: str | None = None,
+        truncate_dim: int | None = None,
+    ) -> torch.Tensor: ...
+    @overload
+    def encode(
+        self,
+        sentences: str | Iterable[str],
+        batch_size: int = 32,
+        show_progress_bar: bool | None = None,
+        output_value: Literal["sentence_embedding"] = "sentence_embedding",
+        precision: Literal["float32"] = "float32",
+        convert_to_numpy: bool = True,
+        convert_to_tensor: bool = False,
+        device: str | torch.device | None = None,
+        normalize_embeddings: bool = False,
+        *,
+        prompt: str | None = None,
+        truncate_dim: int | None = None,
+    ) -> Vectors | torch.Tensor | list[torch.Tensor]: ...
+
+    def encode(
+        self,
+        sentences: str | Iterable[str],
+        batch_size: int = 32,
+        show_progress_bar: bool | None = None,
+        output_value: Literal["sentence_embedding"] = "sentence_embedding",
+        precision: Literal["float32"] = "float32",
+        convert_to_numpy: bool = True,
+        convert_to_tensor: bool = False,
+        device: str | torch.device | None = None,
+        normalize_embeddings: bool = False,
+        *,
+        prompt: str | None = None,
+        truncate_dim: int | None = None,
+    ) -> Vectors | torch.Tensor | list[torch.Tensor]:
+        """The vectors of sentences, in their order, as rows of a float32 array; that of one str as a 1-D array.
+
+        Surrogates in a str are taken as `Tokenizer.encode` takes them.
+
+        Args:
+            sentences: a str, or a list of them (any iterable).
+            batch_size: sentences between two looks at signals (Ctrl-C) and at the progress. Nothing is padded: larger
+                batches are a little faster, and the result is the same.
+            show_progress_bar: a line on standard error when that is a terminal, else messages of the logger
+                "arrowquant". None: when that logger is set to INFO or DEBUG.
+            output_value: only "sentence_embedding".
+            precision: only "float32".
+            convert_to_numpy: False: a list of torch tensors, one a sentence.
+            convert_to_tensor: one torch tensor, on the CPU.
+            device: None or "cpu".
+            normalize_embeddings: make the length of every vector 1.
+            prompt: put before every sentence, such as "query: ".
+            truncate_dim: only the first numbers of every vector, normalized afterwards when that is asked for.
+
+        Raises:
+            ArgumentError: a value that cannot be had.
+            TypeError: a sentence that is no str.
+            ValueError: the encoder is closed.
+
+        """
+        self._check_open()
+        _check("output_value", output_value, "sentence_embedding")
+        _check("precision", precision, "float32")
+        _check("device", "cpu" if device is None else str(device), "cpu")
+        size = count("batch_size", batch_size, 1)
+        dimension = self._dimension if truncate_dim is None else count("truncate_dim", truncate_dim, 1)
+        items, is_single = text_list("sentences", sentences)
+        if prompt:
+            items = [prompt + item for item in items]
+        if show_progress_bar is None:
+            show_progress_bar = logger.getEffectiveLevel() in (logging.INFO, logging.DEBUG)
+        vectors = np.ascontiguousarray(self._encode(items, size, bool(show_progress_bar))[:, :dimension])
+        if normalize_embeddings:
+            vectors = _normalized(vectors)
+        if convert_to_numpy and not convert_to_tensor:
+            return vectors[0] if is_single else vectors
+        tensor = _tensor(vectors)
+        if is_single:
+            return tensor[0]
+        return tensor if convert_to_tensor else list(tensor)
+
+    def _encode(self, items: list[str], size: int, show_progress: bool) -> Vectors:
+        vectors = np.empty((len(items), self._dimension), np.float32)
+        with ProgressLine(show_progress) as progress:
+            for at in range(0, len(items), size):
+                with self._lock:
+                    self._core.encode(items[at : at + size], vectors[at:].ctypes.data)
+                done = min(at + size, len(items))
+                progress.report(f"embed: {done}/{len(items)} texts, {100 * done // len(items)} %")
+        return vectors
+
+    def get_sentence_embedding_dimension(self) -> int:
+        """Numbers of a vector."""
+        return self._dimension
+
+    get_embedding_dimension = get_sentence_embedding_dimension
+
+    @property
+    def max_seq_length(self) -> int:
+        """Tokens that are looked at of a sentence, special tokens included. Set by `max_tokens` on opening."""
+        return self._max_tokens
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._core.closed
+
+    def close(self) -> None:
+        """Ends the use of the encoder, after the batch in progress on another thread. Closing again does nothing."""
+        self._core.close()
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ValueError("the encoder is closed")
+
+    def __enter__(self) -> Encoder:
+        self._check_open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"at most {self._max_tokens} tokens"
+        return f"<arrowquant.Encoder of {self._dimension} numbers, {state}>"
+
+
+def _check(name: str, value: Any, only: str) -> None:
+    if value != only:
+        raise ArgumentError(f"{name}: {value!r} cannot be had, only {only!r}")
+
+
+def _normalized(vectors: Vectors) -> Vectors:
+    lengths: npt.NDArray[np.float64] = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    return (vectors / np.maximum(lengths, _SHORTEST)).astype(np.float32)
+
+
+def _tensor(vectors: Vectors) -> torch.Tensor:
+    import torch
+
+    return torch.from_numpy(vectors)

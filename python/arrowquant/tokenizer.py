@@ -1,0 +1,113 @@
+"""Texts to token ids, as the models of the BERT family want them.
+
+Source: `arrowquant.h` ("Tokenizing").
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from types import TracebackType
+from typing import overload
+
+from . import _core
+from ._arguments import count, text_list
+from .models import resolve_model
+
+__all__ = ["Tokenizer"]
+
+# Texts between two looks at signals.
+_BATCH = 1024
+
+
+class Tokenizer:
+    """A WordPiece tokenizer. Its ids are those of the Hugging Face library `tokenizers`.
+
+        with arrowquant.Tokenizer("minilm") as tokenizer:
+            ids = tokenizer.encode(["a text", "another"], max_tokens=256)
+
+    Several threads may use one at once. Closing it is safe meanwhile: calls in progress end first.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Opens the tokenizer of a model.
+
+        Args:
+            path: a folder with a tokenizer.json or else a vocab.txt; a model in such a folder; one of the two files,
+                under any name; or a name that `resolve_model` knows. Options in a tokenizer_config.json are heeded,
+                except when the path is a tokenizer.json itself.
+
+        Raises:
+            NotFoundError: there is no such model, or no tokenizer beside it.
+            UnsupportedError: the tokenizer is not WordPiece, or does what is not handled; the message names it.
+            FormatError: a file breaks the rules of its format.
+
+        """
+        self._path = resolve_model(path)
+        self._core = _core.open_tokenizer(os.fsencode(self._path))
+
+    @overload
+    def encode(  # type: ignore[overload-overlap]  # a str is also an iterable of str
+        self, texts: str, max_tokens: int | None = None, add_special_tokens: bool = True
+    ) -> list[int]: ...
+    @overload
+    def encode(
+        self, texts: Iterable[str], max_tokens: int | None = None, add_special_tokens: bool = True
+    ) -> list[list[int]]: ...
+
+    def encode(
+        self, texts: str | Iterable[str], max_tokens: int | None = None, add_special_tokens: bool = True
+    ) -> list[int] | list[list[int]]:
+        """The ids of a text, or of each text of a list.
+
+        Surrogates in a str are no characters: a pair of them, high and low, counts as the character that it stands for
+        in UTF-16, a lone one as U+FFFD, which BERT's normalization drops. (`tokenizers` refuses such a str.)
+
+        Args:
+            texts: a str, or a list of them. Other threads run meanwhile.
+            max_tokens: ids that a text has at most, special tokens included; None: no limit. What is too much is
+                dropped at the end of the text, or at its beginning when the tokenizer says so.
+            add_special_tokens: put the special tokens of the model around the text.
+
+        Raises:
+            ArgumentError: `max_tokens` has no room for the special tokens.
+            ValueError: the tokenizer is closed.
+
+        """
+        self._check_open()
+        items, is_single = text_list("texts", texts)
+        limit = 0 if max_tokens is None else count("max_tokens", max_tokens, 1)
+        lists: list[list[int]] = []
+        for at in range(0, len(items), _BATCH):
+            lists += self._core.encode(items[at : at + _BATCH], limit, add_special_tokens)
+        return lists[0] if is_single else lists
+
+    @property
+    def id_end(self) -> int:
+        """One past the largest id: what a table of embeddings needs rows for."""
+        return self._core.id_end
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._core.closed
+
+    def close(self) -> None:
+        """Ends the use of the tokenizer. Closing again does nothing."""
+        self._core.close()
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ValueError("the tokenizer is closed")
+
+    def __enter__(self) -> Tokenizer:
+        self._check_open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<arrowquant.Tokenizer {os.fspath(self._path)!r}{', closed' if self.closed else ''}>"

@@ -1,0 +1,183 @@
+/* encoder.c - the type Encoder: an aq_encoder, which one thread at a time may use. Closing lets it go when the call in
+ * progress is done. All fields change under the GIL only. */
+#include "texts.h"
+
+typedef struct aqpy_encoder {
+  PyObject_HEAD PyObject *module;
+  aqpy_source *source; /* held; NULL when the encoder opened its own */
+  aq_encoder *encoder;
+  bool is_busy;
+  bool is_closed;
+} aqpy_encoder;
+
+/* ---- life ---- */
+
+/* A new object that owns `encoder`, also when it fails. */
+static PyObject *new_object(PyObject *module, aq_encoder *encoder, aqpy_source *source) {
+  aqpy_state *state = PyModule_GetState(module);
+  aqpy_encoder *object = PyObject_New(aqpy_encoder, state->encoder_type);
+  if (object == NULL) {
+    aq_encoder_close(encoder);
+    return NULL;
+  }
+  Py_INCREF(module);
+  if (source != NULL) aqpy_source_hold(source);
+  object->module = module;
+  object->source = source;
+  object->encoder = encoder;
+  object->is_busy = false;
+  object->is_closed = false;
+  return (PyObject *)object;
+}
+
+static PyObject *open_path(PyObject *module, const char *path, const aq_encoder_options *options) {
+  aq_encoder *encoder = NULL;
+  aq_error err;
+  aq_status status;
+  Py_BEGIN_ALLOW_THREADS status = aq_encoder_open(path, options, &encoder, &err);
+  Py_END_ALLOW_THREADS return status == AQ_OK ? new_object(module, encoder, NULL) : aqpy_raise(module, &err, NULL);
+}
+
+static PyObject *open_source(PyObject *module, aqpy_source *source, const aq_encoder_options *options) {
+  aq_encoder *encoder = NULL;
+  aq_error err;
+  aq_status status;
+  if (!aqpy_source_enter(source, true)) return NULL;
+  Py_BEGIN_ALLOW_THREADS status = aq_encoder_open_source(source->source, options, &encoder, &err);
+  Py_END_ALLOW_THREADS PyObject *object =
+      status == AQ_OK ? new_object(module, encoder, source) : aqpy_raise(module, &err, NULL);
+  aqpy_source_leave(source, true);
+  return object;
+}
+
+/* A path as C string, or NULL with an exception. */
+static const char *path_of(PyObject *bytes) {
+  char *path;
+  return PyBytes_AsStringAndSize(bytes, &path, NULL) == 0 ? path : NULL;
+}
+
+PyObject *aqpy_open_encoder(PyObject *module, PyObject *args) {
+  PyObject *model, *folder;
+  unsigned int threads, max_tokens;
+  aqpy_state *state = PyModule_GetState(module);
+  aq_encoder_options options;
+  aq_encoder_options_init(&options);
+  if (!PyArg_ParseTuple(args, "OOsII", &model, &folder, &options.compute, &threads, &max_tokens)) return NULL;
+  options.threads = threads;
+  options.max_tokens = max_tokens;
+  if (folder != Py_None) {
+    options.folder = path_of(folder);
+    if (options.folder == NULL) return NULL;
+  }
+  if (Py_TYPE(model) == state->source_type) return open_source(module, (aqpy_source *)model, &options);
+  const char *path = path_of(model);
+  return path != NULL ? open_path(module, path, &options) : NULL;
+}
+
+static void let_go(aqpy_encoder *object) {
+  if (!object->is_closed || object->is_busy) return;
+  aqpy_source *source = object->source;
+  aq_encoder_close(object->encoder);
+  object->encoder = NULL;
+  object->source = NULL;
+  if (source != NULL) aqpy_source_release(source);
+}
+
+static bool enter(aqpy_encoder *object) {
+  if (object->is_closed) {
+    PyErr_SetString(PyExc_ValueError, "the encoder is closed");
+  } else if (object->is_busy) {
+    PyErr_SetString(PyExc_RuntimeError, "the encoder is in use by another thread");
+  } else {
+    object->is_busy = true;
+  }
+  return !PyErr_Occurred();
+}
+
+static void leave(aqpy_encoder *object) {
+  object->is_busy = false;
+  let_go(object);
+}
+
+static void deallocate(PyObject *self) {
+  aqpy_encoder *object = (aqpy_encoder *)self;
+  PyTypeObject *type = Py_TYPE(self);
+  object->is_closed = true;
+  let_go(object);
+  Py_DECREF(object->module);
+  PyObject_Free(self);
+  Py_DECREF(type);
+}
+
+/* ---- encoding ---- */
+
+/* encode(texts, address): where the vectors go is memory of the caller, who knows that it is large enough. */
+static PyObject *encode(PyObject *self, PyObject *args) {
+  aqpy_encoder *object = (aqpy_encoder *)self;
+  PyObject *list, *address;
+  aqpy_texts texts;
+  aq_error err;
+  aq_status status = AQ_OK;
+  if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &list, &PyLong_Type, &address)) return NULL;
+  float *out = PyLong_AsVoidPtr(address);
+  if (PyErr_Occurred()) return NULL;
+  const bool entered = aqpy_texts_take(list, &texts) && enter(object);
+  if (entered) {
+    Py_BEGIN_ALLOW_THREADS status =
+        aq_encoder_encode_texts(object->encoder, texts.texts, texts.lengths, texts.count, out, &err);
+    Py_END_ALLOW_THREADS leave(object);
+  }
+  aqpy_texts_reset(&texts);
+  if (!entered) return NULL;
+  if (status != AQ_OK) return aqpy_raise(object->module, &err, NULL);
+  Py_RETURN_NONE;
+}
+
+/* ---- the type ---- */
+
+static PyObject *summary(PyObject *self, PyObject *unused) {
+  (void)unused;
+  aqpy_encoder *object = (aqpy_encoder *)self;
+  if (!enter(object)) return NULL;
+  PyObject *tuple = Py_BuildValue("II", (unsigned int)aq_encoder_dimension(object->encoder),
+                                  (unsigned int)aq_encoder_max_tokens(object->encoder));
+  leave(object);
+  return tuple;
+}
+
+static PyObject *close_encoder(PyObject *self, PyObject *unused) {
+  (void)unused;
+  aqpy_encoder *object = (aqpy_encoder *)self;
+  object->is_closed = true;
+  let_go(object);
+  Py_RETURN_NONE;
+}
+
+static PyObject *is_closed(PyObject *self, void *unused) {
+  (void)unused;
+  return PyBool_FromLong(((aqpy_encoder *)self)->is_closed);
+}
+
+static PyMethodDef methods[] = {
+    {"encode", encode, METH_VARARGS, PyDoc_STR("encode(texts: list[str], address: int)")},
+    {"summary", summary, METH_NOARGS, PyDoc_STR("(numbers of a vector, most tokens of a text)")},
+    {"close", close_encoder, METH_NOARGS, PyDoc_STR("Ends the use of the encoder.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef attributes[] = {{"closed", is_closed, NULL, NULL, NULL}, {NULL, NULL, NULL, NULL, NULL}};
+
+static PyType_Slot slots[] = {
+    {Py_tp_dealloc, deallocate},
+    {Py_tp_methods, methods},
+    {Py_tp_getset, attributes},
+    {Py_tp_doc, (void *)PyDoc_STR("A sentence encoder.")},
+    {0, NULL},
+};
+
+PyType_Spec aqpy_encoder_spec = {
+    .name = "arrowquant._core.Encoder",
+    .basicsize = sizeof(aqpy_encoder),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = slots,
+};
