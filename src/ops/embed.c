@@ -92,7 +92,7 @@ static aq_status run_all(embedding *e, aq_source *source, aq_error *err) {
     AQ_TRY(take_chunk(e, err));
     if (e->count > 0) AQ_TRY(do_chunk(e, err));
   } while (e->count > 0);
-  return aq_vector_output_commit(&e->output, err);
+  return AQ_OK;
 }
 
 static aq_status make_report(const embedding *e, const aq_source *source, double seconds, aq_report **report,
@@ -132,6 +132,7 @@ aq_status aq_embed(const char *model, const aq_embed_options *options, aq_report
   if (status == AQ_OK) status = check_options(&own, source, err);
   if (status == AQ_OK) status = run_all(e, source, err);
   if (status == AQ_OK && report != NULL) status = make_report(e, source, aq_clock() - started, &made, err);
+  if (status == AQ_OK) status = aq_vector_output_commit(&e->output, err); /* last: what can fail leaves no file */
   aq_vector_output_reset(&e->output);
   aq_text_input_close(&e->input);
   aq_encoder_close(e->encoder);

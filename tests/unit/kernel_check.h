@@ -43,4 +43,7 @@ typedef struct kernel_value_check {
 } kernel_value_check;
 size_t kernel_value_checks(const kernel_value_check **checks);
 
+/* kernel_model.c: the kernels that run a model. */
+size_t kernel_model_checks(const kernel_value_check **checks);
+
 #endif

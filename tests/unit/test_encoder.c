@@ -1,6 +1,7 @@
 /* test_encoder.c - a tiny encoder against its definition: grouping, threads, codes, observers, and wrong models. */
 #include "model/encoder.h"
 
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 #include "tiny_encoder.h"
@@ -298,6 +299,83 @@ static void open_without_config_says_so(void **state) {
   aq_source_close(source);
 }
 
+/* ---- memory that runs out ---- */
+
+static atomic_long alive, countdown;
+
+static void *faulty_reallocate(void *ctx, void *ptr, size_t size) {
+  (void)ctx;
+  if (atomic_fetch_sub(&countdown, 1) <= 1) return NULL; /* from then on, all fail */
+  void *p = realloc(ptr, size);
+  if (ptr == NULL && p != NULL) (void)atomic_fetch_add(&alive, 1);
+  return p;
+}
+
+static void faulty_release(void *ctx, void *ptr) {
+  (void)ctx;
+  (void)atomic_fetch_sub(&alive, 1);
+  free(ptr);
+}
+
+static aq_status embed_job(const char *weights, const char *compute, const char *output, aq_error *err) {
+  static const char *const words[] = {"aa ab", "a", "aj", "ba bb bc"};
+  aq_embed_options o;
+  aq_embed_options_init(&o);
+  o.run.threads = 2;
+  o.compute = compute;
+  o.texts = words;
+  o.text_count = 4;
+  o.output = output;
+  aq_report *report;
+  const aq_status status = aq_embed(weights, &o, &report, err);
+  aq_report_free(report);
+  return status;
+}
+
+/* 50 words, as the model has. */
+static void write_vocabulary(const char *folder_of_model) {
+  char text[TINY_WORDS * 8] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n";
+  for (int i = 0; i < TINY_WORDS - 5; i++) {
+    char word[8];
+    (void)snprintf(word, sizeof word, "%c%c\n", 'a' + i / 10, 'a' + i % 10);
+    (void)strcat(text, word);
+  }
+  write_text(folder_of_model, "vocab.txt", text);
+}
+
+static void embed_survives_every_fault(void **state) {
+  const fixture *f = *state;
+  const aq_allocator faulty = {faulty_reallocate, faulty_release, NULL};
+  char model[600], table[600], output[600], partial[620];
+  (void)snprintf(model, sizeof model, "%s/model.safetensors", f->folder);
+  (void)snprintf(table, sizeof table, "%s/weights/table.parquet", f->folder);
+  (void)snprintf(output, sizeof output, "%s/out.npy", f->folder);
+  (void)snprintf(partial, sizeof partial, "%s.partial", output);
+  aq_error err;
+  tiny_write(&f->model, model, NULL);
+  write_vocabulary(f->folder);
+  aq_quantize_options q;
+  aq_quantize_options_init(&q);
+  q.quantize_1d = true;
+  assert_ok(aq_quantize(model, table, &q, NULL, &err));
+  const char *const jobs[][2] = {{model, "fp32"}, {table, "int8"}};
+  for (size_t j = 0; j < 2; j++) {
+    aq_status status = AQ_ERR_MEMORY;
+    for (long n = 1; status != AQ_OK; n++) {
+      if (n > 20000) fail_msg("still failing after %ld allocations", n);
+      aq_set_allocator(&faulty);
+      atomic_store(&alive, 0);
+      atomic_store(&countdown, n);
+      status = embed_job(jobs[j][0], jobs[j][1], output, &err);
+      aq_set_allocator(NULL);
+      if (atomic_load(&alive) != 0) fail_msg("fault %ld: %ld blocks leaked", n, atomic_load(&alive));
+      if (status != AQ_OK && status != AQ_ERR_MEMORY) fail_msg("fault %ld: %s", n, err.message);
+      if (status != AQ_OK) assert_true(access(output, F_OK) != 0 && access(partial, F_OK) != 0);
+    }
+    assert_int_equal(unlink(output), 0);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(encode_fp32_equals_definition, set_up, tear_down),
@@ -310,6 +388,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(open_wrong_shape_names_tensor_and_shapes, set_up, tear_down),
       cmocka_unit_test_setup_teardown(open_more_layers_than_tensors_is_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(open_without_config_says_so, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(embed_survives_every_fault, set_up, tear_down),
   };
   return cmocka_run_group_tests_name("encoder", tests, NULL, NULL);
 }
