@@ -51,7 +51,7 @@ static aq_status next_line(aq_text_input *input, const uint8_t **line, size_t *s
   size_t searched = 0;
   for (;;) {
     const size_t left = input->held.size - input->at;
-    const uint8_t *begin = input->held.data + input->at;
+    const uint8_t *begin = left > 0 ? input->held.data + input->at : NULL;
     const uint8_t *end = left > searched ? memchr(begin + searched, '\n', left - searched) : NULL;
     if (end == NULL && !input->ended) {
       searched = left;
