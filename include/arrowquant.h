@@ -467,6 +467,10 @@ typedef struct aq_compare_options {
   size_t sizeof_options;
   aq_run_options run;
   double min_cosine; /* AQ_ERR_THRESHOLD when the mean cosine of the quantized tensors is below; 0: no threshold */
+  bool outputs;      /* run both as well, and compare their embeddings of texts; naming one of the files means it too */
+  const char *texts_file;  /* a text a line; NULL: the built-in texts */
+  const char *labels_file; /* lines of TEXT, tab, TEXT, tab, number: how alike the two are; NULL: none */
+  const char *folder;      /* of config.json and the tokenizer of both; NULL: as aq_encoder_open finds them */
 } aq_compare_options;
 AQ_API void aq_compare_options_init(aq_compare_options *options);
 
@@ -483,6 +487,9 @@ typedef struct aq_validate_options {
   const char *types;      /* comma-separated; NULL: "int8,int4,int2" */
   const char *output_dir; /* NULL: "validation_results"; the tables stay there too when keep_tables is set */
   bool keep_tables;
+  bool no_outputs; /* do not run the model. Otherwise outputs are compared when it can be run; the report says why when
+                      it cannot, and that is an error when one of the three below was named */
+  const char *texts_file, *labels_file, *folder; /* as in aq_compare_options */
 } aq_validate_options;
 AQ_API void aq_validate_options_init(aq_validate_options *options);
 

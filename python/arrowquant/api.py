@@ -277,11 +277,23 @@ def export(
     return _run("export", path_or_core(src), os.fsencode(dst), options, threads, max_memory, progress)
 
 
+def _output_files(texts: Path | None, labels: Path | None, folder: Path | None) -> dict[str, Any]:
+    return {
+        "texts_file": _optional_path(texts),
+        "labels_file": _optional_path(labels),
+        "folder": _optional_path(folder),
+    }
+
+
 def compare(
     reference: SourceLike,
     other: SourceLike,
     *,
     min_cosine: float | None = None,
+    outputs: bool = False,
+    texts: Path | None = None,
+    labels: Path | None = None,
+    folder: Path | None = None,
     threads: int = 0,
     max_memory: Size = 0,
     progress: ProgressCallback | None = None,
@@ -291,6 +303,10 @@ def compare(
     Args:
         reference, other: what `open` takes; both must have the same tensors.
         min_cosine: threshold of the mean cosine of the quantized tensors, 0 to 1; None: no threshold.
+        outputs: run both as well, and compare their embeddings of texts.
+        texts: file with a text a line; None: built-in texts. Naming it, or labels, implies outputs.
+        labels: file with lines of text, tab, text, tab, number: how alike the two are.
+        folder: of config.json and the tokenizer of both; None: in the table, or beside the weights.
         threads, max_memory, progress: as in `convert`.
 
     Raises:
@@ -298,7 +314,8 @@ def compare(
         FormatError: the sources do not have the same tensors; its `report` names them.
 
     """
-    options: dict[str, Any] = {"min_cosine": 0.0 if min_cosine is None else min_cosine}
+    options: dict[str, Any] = {"min_cosine": 0.0 if min_cosine is None else min_cosine, "outputs": outputs}
+    options |= _output_files(texts, labels, folder)
     first, second = path_or_core(reference), path_or_core(other)
     if isinstance(first, bytes) != isinstance(second, bytes):
         first, second = (open_core(os.fsdecode(x)) if isinstance(x, bytes) else x for x in (first, second))
@@ -344,6 +361,10 @@ def validate(
     types: str | Iterable[str] = "int8,int4,int2",
     output_dir: Path = "validation_results",
     keep_tables: bool = False,
+    outputs: bool = True,
+    texts: Path | None = None,
+    labels: Path | None = None,
+    folder: Path | None = None,
     threads: int = 0,
     max_memory: Size = 0,
     progress: ProgressCallback | None = None,
@@ -355,6 +376,8 @@ def validate(
         types: what to try, as a list or separated by commas.
         output_dir: folder for validation.json and validation_summary.md.
         keep_tables: leave the tables that were made there, too.
+        outputs: run the model and compare its embeddings of texts, when it can be run.
+        texts, labels, folder: as in `compare`; naming one makes it an error when the model cannot be run.
         threads, max_memory, progress: as in `convert`.
 
     Raises:
@@ -365,5 +388,7 @@ def validate(
         "types": types if isinstance(types, str) else ",".join(_texts("types", types)),
         "output_dir": os.fsencode(output_dir),
         "keep_tables": keep_tables,
+        "no_outputs": not outputs,
+        **_output_files(texts, labels, folder),
     }
     return _run("validate", path_only(model, "validate"), None, options, threads, max_memory, progress)

@@ -95,6 +95,10 @@ static aq_status export_call(const aqpy_input *first, const aqpy_input *second, 
 static const aqpy_option compare_options[] = {
     RUN(aq_compare_options),
     FIELD(aq_compare_options, AQPY_REAL, min_cosine),
+    FIELD(aq_compare_options, AQPY_BOOL, outputs),
+    FIELD(aq_compare_options, AQPY_TEXT, texts_file),
+    FIELD(aq_compare_options, AQPY_TEXT, labels_file),
+    FIELD(aq_compare_options, AQPY_TEXT, folder),
     END,
 };
 static void compare_init(aqpy_any_options *o) { aq_compare_options_init(&o->compare); }
@@ -126,6 +130,10 @@ static const aqpy_option validate_options[] = {
     FIELD(aq_validate_options, AQPY_TEXT, types),
     FIELD(aq_validate_options, AQPY_TEXT, output_dir),
     FIELD(aq_validate_options, AQPY_BOOL, keep_tables),
+    FIELD(aq_validate_options, AQPY_BOOL, no_outputs),
+    FIELD(aq_validate_options, AQPY_TEXT, texts_file),
+    FIELD(aq_validate_options, AQPY_TEXT, labels_file),
+    FIELD(aq_validate_options, AQPY_TEXT, folder),
     END,
 };
 static void validate_init(aqpy_any_options *o) { aq_validate_options_init(&o->validate); }

@@ -42,6 +42,8 @@ typedef struct cli_values {
   double min_cosine;
   const char *types, *output_dir;
   bool keep_tables;
+  bool outputs, no_outputs;
+  const char *texts_file, *labels_file;
 
   /* tokenize, embed */
   cli_list texts;

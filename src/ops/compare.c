@@ -12,6 +12,7 @@
 #include "io/source.h"
 #include "measure/metrics.h"
 #include "ops/common.h"
+#include "ops/judge.h"
 #include "ops/ops.h"
 #include "report/report.h"
 #include "tensor/dtype.h"
@@ -228,6 +229,29 @@ static aq_status report_pairs(comparison *c, aq_error *err) {
   return add_worst(c, err);
 }
 
+/* Embeddings of both, when they were asked for. Sources of different tensors are no two forms of one model. */
+static aq_status measure_outputs(const comparison *c, aq_error *err) {
+  const aq_compare_options *o = c->options;
+  if (!o->outputs && o->texts_file == NULL && o->labels_file == NULL) {
+    return aq_report_set(c->root, "outputs", json_null(), err);
+  }
+  AQ_TRY(aq_report_set(c->root, "outputs", json_object(), err));
+  json_t *outputs = json_object_get(c->root, "outputs");
+  if (c->first_bad != NULL) {
+    AQ_TRY(aq_report_set(outputs, "measured", json_false(), err));
+    return aq_report_set(outputs, "reason", json_string("the tensors are not those of the reference"), err);
+  }
+  const aq_judge_options judging = {
+      .run = &o->run, .texts_file = o->texts_file, .labels_file = o->labels_file, .folder = o->folder};
+  aq_judge *judge;
+  AQ_TRY(aq_judge_create(&judging, &judge, err));
+  aq_status status = aq_judge_reference(judge, c->a, err);
+  if (status == AQ_OK) status = aq_judge_describe(judge, outputs, err);
+  if (status == AQ_OK) status = aq_judge_measure(judge, c->b, c->mean, outputs, err);
+  aq_judge_free(judge);
+  return status;
+}
+
 static aq_status compare_sources(comparison *c, aq_error *err) {
   const double started = aq_clock();
   AQ_TRY(aq_report_set(c->root, "reference", aq_source_json(c->a), err));
@@ -239,6 +263,7 @@ static aq_status compare_sources(comparison *c, aq_error *err) {
   aq_pool_free(pool);
   if (status == AQ_OK) status = report_pairs(c, err);
   AQ_TRY(status);
+  AQ_TRY(measure_outputs(c, err));
   const double limit = c->options->min_cosine;
   AQ_TRY(aq_report_set(c->root, "mean_cosine", aq_json_real(c->mean), err));
   AQ_TRY(aq_report_set(c->root, "min_cosine", limit > 0 ? json_real(limit) : json_null(), err));

@@ -169,6 +169,7 @@ static aq_status run_all(aq_validation *v, const aq_report *report, const char *
   AQ_TRY(aq_source_find_aliases(v->source, err));
   AQ_TRY(aq_pool_create(v->options->run.threads, &v->pool, err));
   AQ_TRY(describe(v, err));
+  AQ_TRY(aq_validate_outputs_begin(v, err));
   v->work_folder = aq_format("%s/.work-%ld", folder, (long)getpid());
   if (v->work_folder == NULL) return aq_fail_memory(err, strlen(folder) + 32);
   AQ_TRY(aq_folder_create(v->work_folder, err));
@@ -208,6 +209,8 @@ aq_status aq_validate(const char *model, const aq_validate_options *options, aq_
   AQ_TRY(aq_options_take(&own, sizeof own, options, err));
   aq_validation v = {.options = &own, .model = model};
   AQ_TRY(parse_types(&v, own.types != NULL ? own.types : default_types, err));
+  AQ_FAIL_IF(own.no_outputs && (own.texts_file != NULL || own.labels_file != NULL || own.folder != NULL),
+             AQ_ERR_ARGUMENT, "texts, labels or a folder were named, and outputs were turned off");
   aq_report *made;
   AQ_TRY(aq_report_create("validate", &made, err));
   v.root = made->root;
@@ -219,6 +222,7 @@ aq_status aq_validate(const char *model, const aq_validate_options *options, aq_
   } else {
     aq_report_free(made);
   }
+  aq_judge_free(v.judge);
   aq_free(v.work_folder);
   aq_pool_free(v.pool);
   aq_source_close(v.source);

@@ -6,6 +6,7 @@
 
 #include "arrowquant.h"
 #include "core/pool.h"
+#include "ops/judge.h"
 
 typedef struct aq_validation {
   const aq_validate_options *options;
@@ -16,6 +17,8 @@ typedef struct aq_validation {
   char *work_folder; /* where the tables are made */
   aq_quant_type types[4];
   size_t type_count;
+  aq_judge_options judging;
+  aq_judge *judge; /* NULL when outputs are not measured */
 } aq_validation;
 
 /* What a check of a table found: {"id", "what", "passed", "detail"} added to checks. */
@@ -39,6 +42,11 @@ AQ_MUST_CHECK aq_status aq_load_timed(const aq_validation *v, const char *path, 
 /* Makes, checks and measures one table; adds root["v1"], or an entry of root["types"]. */
 AQ_MUST_CHECK aq_status aq_validate_v1(aq_validation *v, const char *path, aq_error *err);
 AQ_MUST_CHECK aq_status aq_validate_type(aq_validation *v, aq_quant_type type, const char *path, aq_error *err);
+
+/* Runs the model on texts, or notes why not: root["outputs"]. Then an entry's "outputs", from its table and its
+ * "mean_cosine". */
+AQ_MUST_CHECK aq_status aq_validate_outputs_begin(aq_validation *v, aq_error *err);
+AQ_MUST_CHECK aq_status aq_validate_outputs_type(aq_validation *v, json_t *entry, aq_source *table, aq_error *err);
 
 /* Applies the acceptance criteria: root["criteria"] and root["verdict"]. */
 AQ_MUST_CHECK aq_status aq_validate_criteria(json_t *root, aq_error *err);

@@ -2,13 +2,15 @@
  *
  * A criterion reads one measured number from the report and holds it against a limit. Those of origin "guide" are the
  * limits that a quantization has to keep to be acceptable at all; those of origin "arrowquant" are what this library
- * promises of its defaults, and fail when it got worse. Criteria of types that were not asked for are left out. */
+ * promises of its defaults, and fail when it got worse. Criteria of types that were not asked for are left out, and so
+ * are those of outputs when the model could not be run. int2 has none for outputs: nothing is promised of them. */
 #include <math.h>
 #include <string.h>
 
 #include "core/compiler.h"
 #include "core/error.h"
 #include "ops/validate.h"
+#include "report/outputs_words.h"
 #include "report/report.h"
 
 static const json_t *type_entry(const json_t *root, const char *type) {
@@ -32,6 +34,11 @@ static double compression_ratio(const json_t *root, const json_t *entry) {
 static double mean_cosine(const json_t *root, const json_t *entry) {
   (void)root;
   return aq_json_get_real(entry, "mean_cosine");
+}
+
+static double mean_output_cosine(const json_t *root, const json_t *entry) {
+  (void)root;
+  return aq_json_get_real(aq_json_get(entry, "outputs"), "mean_cosine");
 }
 
 static double loss_percent(const json_t *root, const json_t *entry) {
@@ -104,6 +111,10 @@ static const struct criterion {
      mean_cosine},
     {"cosine_promised", "int2", NULL, "mean cosine of the quantized tensors", AT_LEAST, 0.94, "", "arrowquant",
      mean_cosine},
+    {"outputs_promised", "int8", NULL, "mean cosine of the outputs", AT_LEAST, 0.999, "", "arrowquant",
+     mean_output_cosine},
+    {"outputs_promised", "int4", NULL, "mean cosine of the outputs", AT_LEAST, 0.955, "", "arrowquant",
+     mean_output_cosine},
     {"tensors_lost", each, NULL, "tensors of the model that are not in the table", AT_MOST, 0, "tensors", "arrowquant",
      tensors_lost},
 };
@@ -143,6 +154,7 @@ static aq_status apply(json_t *root, const struct criterion *c, const char *type
 
 static aq_status apply_to_all(json_t *root, const struct criterion *c, aq_error *err) {
   if (c->needs != NULL && type_entry(root, c->needs) == NULL) return AQ_OK;
+  if (c->get == mean_output_cosine && !aq_outputs_measured(root)) return AQ_OK;
   if (c->type == v1) return apply(root, c, v1, aq_json_get(root, "v1"), err);
   size_t i;
   json_t *entry;

@@ -229,7 +229,8 @@ aq_status aq_validate_type(aq_validation *v, aq_quant_type type, const char *pat
   AQ_TRY(aq_load_timed(v, path, &table, &seconds, err));
   aq_status status = aq_report_set(entry, "load_seconds", aq_json_real(seconds), err);
   if (status == AQ_OK) status = fill_type(v, entry, path, table, err);
+  if (status == AQ_OK) status = compare(v, entry, path, err);
+  if (status == AQ_OK) status = aq_validate_outputs_type(v, entry, table, err);
   aq_source_close(table);
-  AQ_TRY(status);
-  return compare(v, entry, path, err);
+  return status;
 }

@@ -1,5 +1,6 @@
 /* render_compare.c - agreement of two sources: a line a tensor, then what it comes to. */
 #include "core/error.h"
+#include "report/outputs_words.h"
 #include "report/render.h"
 #include "report/text_table.h"
 
@@ -108,5 +109,6 @@ aq_status aq_render_compare_text(const json_t *root, aq_buffer *out, aq_error *e
   AQ_TRY(append_distribution("all", aq_json_get(cosine, "all"), out, err));
   AQ_TRY(append_distribution("quantized", aq_json_get(cosine, "quantized"), out, err));
   AQ_TRY(append_worst(root, out, err));
+  AQ_TRY(aq_append_compared_outputs(root, out, err));
   return append_verdict(root, out, err);
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "report/outputs_words.h"
 #include "report/render.h"
 #include "report/text_table.h"
 #include "report/validate_words.h"
@@ -73,6 +74,7 @@ static aq_status append_criteria(const json_t *root, aq_buffer *out, aq_error *e
 aq_status aq_render_validate_text(const json_t *root, aq_buffer *out, aq_error *err) {
   AQ_TRY(append_heading(root, out, err));
   AQ_TRY(append_types(root, out, err));
+  AQ_TRY(aq_append_outputs_text(root, out, err));
   AQ_TRY(append_criteria(root, out, err));
   AQ_TRY(aq_buffer_printf(out, err, "reports  "));
   AQ_TRY(aq_text_append_clean(out, aq_json_get_string(root, "output_dir"), err));

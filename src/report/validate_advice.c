@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "report/outputs_words.h"
 #include "report/render.h"
 #include "report/text_table.h"
 #include "report/validate_words.h"
@@ -25,14 +26,20 @@ static const char reading[] =
     "- **Precision loss** is (1 - mean cosine) in percent: up to 5 % is excellent, 15 % good, 30 % fair, more is "
     "poor.\n"
     "- **SNR** is 10 log10 of the energy of the weights over the energy of the error; 6 dB more is half the error.\n"
-    "- **Weights that agree do not mean outputs that agree.** Outputs were not measured here. Errors of many layers "
-    "add "
-    "up, and a few weights matter more than their share: below about 0.99 a model that looks close by this page can "
-    "answer quite differently. Before a file is used in earnest, run the model on inputs you know and compare.\n"
-    "\n";
+    "- **Weights that agree do not mean outputs that agree.** Errors of many layers add up, and a few weights matter "
+    "more than their share: below about 0.99 a model that looks close by its weights can answer quite differently. ";
 
-aq_status aq_append_reading(aq_buffer *out, aq_error *err) {
-  return aq_buffer_append(out, reading, sizeof reading - 1, err);
+static const char reading_measured[] =
+    "Judge by the outputs above. They are embeddings of a few texts: before a file is used in earnest, measure on "
+    "texts like yours (`--texts`), and on labelled pairs (`--labels`) if you have some.\n\n";
+
+static const char reading_unmeasured[] =
+    "Outputs were not measured here. Before a file is used in earnest, run the model on inputs you know and "
+    "compare.\n\n";
+
+aq_status aq_append_reading(const json_t *root, aq_buffer *out, aq_error *err) {
+  AQ_TRY(aq_buffer_append(out, reading, sizeof reading - 1, err));
+  return aq_buffer_printf(out, err, "%s", aq_outputs_measured(root) ? reading_measured : reading_unmeasured);
 }
 
 aq_status aq_group_kept(const json_t *kept, json_t *groups, aq_error *err) {
@@ -63,13 +70,13 @@ static bool type_passed(const json_t *root, const char *type) {
   return true;
 }
 
-/* The smallest file among the types that pass with a mean cosine of at least `cosine`; NULL when there is none. */
+/* The smallest file among the types that pass and agree at `cosine` or better; NULL when there is none. */
 static const json_t *smallest(const json_t *root, double cosine) {
   const json_t *best = NULL;
   size_t i;
   json_t *entry;
   json_array_foreach(aq_json_get(root, "types"), i, entry) {
-    if (!(aq_json_get_real(entry, "mean_cosine") >= cosine)) continue;
+    if (!(aq_agreement(root, entry) >= cosine)) continue;
     if (!type_passed(root, aq_json_get_string(entry, "type"))) continue;
     if (best == NULL || aq_json_get_count(entry, "file_bytes") < aq_json_get_count(best, "file_bytes")) best = entry;
   }
@@ -90,18 +97,31 @@ static aq_status recommend_sizes(const json_t *root, aq_buffer *out, aq_error *e
     last = entry;
     char name[AQ_WORD_SIZE], bytes[AQ_WORD_SIZE], fp32[AQ_WORD_SIZE], mean[AQ_WORD_SIZE];
     AQ_TRY(aq_buffer_printf(out, err,
-                            "- %s: %s, the smallest file tested whose weights agree at %s or better (%s, FP32 / file "
+                            "- %s: %s, the smallest file tested whose %s agree at %s or better (%s, FP32 / file "
                             "%s, mean cosine %s).\n",
-                            wishes[i].purpose, aq_type_word(entry, name), wishes[i].words,
+                            wishes[i].purpose, aq_type_word(entry, name),
+                            aq_outputs_measured(root) ? "outputs" : "weights", wishes[i].words,
                             aq_word_bytes(entry, "file_bytes", bytes), aq_word_fixed(entry, "ratio_to_fp32", 2, fp32),
-                            aq_word_cosine(entry, "mean_cosine", mean)));
+                            aq_text_cosine(aq_agreement(root, entry), mean, sizeof mean)));
   }
   return AQ_OK;
 }
 
-static aq_status warn_of_agreement(const json_t *entry, aq_buffer *out, aq_error *err) {
-  const double mean = aq_json_get_real(entry, "mean_cosine");
+/* What was measured is said, and what it means. */
+static aq_status warn_of_outputs(const json_t *entry, aq_buffer *out, aq_error *err) {
+  const json_t *outputs = aq_json_get(entry, "outputs");
+  char name[AQ_WORD_SIZE], weights[AQ_WORD_SIZE], mean[AQ_WORD_SIZE];
+  return aq_buffer_printf(out, err,
+                          "- %s: %s (mean cosines %s and %s). Do not use it in the model's place as it is; give the "
+                          "weights, or the most sensitive of them, more bits.\n",
+                          aq_type_word(entry, name), aq_json_get_string(outputs, "verdict"),
+                          aq_word_cosine(entry, "mean_cosine", weights), aq_word_cosine(outputs, "mean_cosine", mean));
+}
+
+static aq_status warn_of_agreement(const json_t *root, const json_t *entry, aq_buffer *out, aq_error *err) {
+  const double mean = aq_agreement(root, entry);
   if (!(mean < AQ_COSINE_EXCELLENT)) return AQ_OK;
+  if (aq_outputs_measured(root)) return warn_of_outputs(entry, out, err);
   char name[AQ_WORD_SIZE], word[AQ_WORD_SIZE];
   return aq_buffer_printf(out, err,
                           "- %s agrees with the model at %s (%s): expect outputs to change. Measure them first; more "
@@ -161,7 +181,7 @@ aq_status aq_append_recommendations(const json_t *root, aq_buffer *out, aq_error
   }
   AQ_TRY(recommend_sizes(root, out, err));
   json_array_foreach(aq_json_get(root, "types"), i, item) {
-    AQ_TRY(warn_of_agreement(item, out, err));
+    AQ_TRY(warn_of_agreement(root, item, out, err));
     AQ_TRY(advise_worst(item, out, err));
     AQ_TRY(warn_of_overhead(item, out, err));
   }

@@ -5,7 +5,7 @@
 #include "report/report.h"
 
 /* The section that says how to read the figures. */
-aq_status aq_append_reading(aq_buffer *out, aq_error *err);
+aq_status aq_append_reading(const json_t *root, aq_buffer *out, aq_error *err);
 
 /* Recommendations, each from a measured number. */
 aq_status aq_append_recommendations(const json_t *root, aq_buffer *out, aq_error *err);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "report/outputs_words.h"
 #include "report/render.h"
 #include "report/text_table.h"
 #include "report/validate_advice.h"
@@ -325,10 +326,11 @@ aq_status aq_render_validate_markdown(const json_t *root, aq_buffer *out, aq_err
   size_t i;
   json_t *entry;
   json_array_foreach(aq_json_get(root, "types"), i, entry) AQ_TRY(append_worst(entry, out, err));
+  AQ_TRY(aq_append_outputs_markdown(root, out, err));
   AQ_TRY(append_kept(root, out, err));
   AQ_TRY(append_checks(root, out, err));
   AQ_TRY(append_criteria(root, out, err));
-  AQ_TRY(aq_append_reading(out, err));
+  AQ_TRY(aq_append_reading(root, out, err));
   AQ_TRY(aq_append_recommendations(root, out, err));
   return append_environment(root, out, err);
 }

@@ -124,6 +124,20 @@ def test_info_verify_and_validate(model, tmp_path):
     assert (tmp_path / "results" / "validation_summary.md").exists()
 
 
+def test_outputs_of_what_cannot_be_run(model, tmp_path):
+    texts = tmp_path / "texts.txt"
+    texts.write_text("one\ntwo\n")
+    results = tmp_path / "results"
+    report = arrowquant.validate(model, types="int8", output_dir=results)
+    assert not report["outputs"]["measured"]
+    assert "config.json" in report["outputs"]["reason"]
+    assert arrowquant.validate(model, types="int8", output_dir=results, outputs=False)["types"][0]["outputs"] is None
+    for calls_for_it in ({"outputs": True}, {"texts": texts}, {"folder": tmp_path, "outputs": True}):
+        with pytest.raises(arrowquant.ArrowQuantError, match="no config"):
+            arrowquant.compare(model, model, **calls_for_it)
+    assert arrowquant.compare(model, model)["outputs"] is None
+
+
 def test_progress_is_told_on_the_calling_thread(model, tmp_path):
     events, threads = [], set()
 

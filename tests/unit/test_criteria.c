@@ -1,5 +1,6 @@
 /* test_criteria.c - acceptance criteria on reports made by hand, at and around their limits. */
 #include <jansson.h>
+#include <math.h>
 
 #include "check.h"
 #include "ops/validate.h"
@@ -129,6 +130,32 @@ static void criteria_of_types_not_asked_for_are_left_out(void **state) {
   assert_fails_only(root, NULL);
 }
 
+/* Outputs as measured, for int8, int4 and int2. */
+static json_t *root_with_outputs(double int8, double int4, double int2) {
+  const double means[] = {int8, int4, int2};
+  json_t *root = good_root();
+  json_object_set_new(root, "outputs", json_pack("{s:b}", "measured", 1));
+  for (size_t i = 0; i < 3; i++) {
+    json_object_set_new(type_of(root, i), "outputs", json_pack("{s:o}", "mean_cosine", aq_json_real(means[i])));
+  }
+  return root;
+}
+
+static void criteria_of_outputs_hold_for_int8_and_int4_only(void **state) {
+  (void)state;
+  assert_fails_only(root_with_outputs(0.999, 0.955, 0.3), NULL);
+  assert_fails_only(root_with_outputs(0.9989, 0.955, 0.3), "int8_outputs_promised");
+  assert_fails_only(root_with_outputs(0.999, 0.9549, 0.3), "int4_outputs_promised");
+  assert_fails_only(root_with_outputs(0.999, NAN, 0.3), "int4_outputs_promised");
+}
+
+static void criteria_of_outputs_not_measured_are_left_out(void **state) {
+  (void)state;
+  json_t *root = root_with_outputs(0.1, 0.1, 0.1);
+  json_object_set_new(json_object_get(root, "outputs"), "measured", json_false());
+  assert_fails_only(root, NULL);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(criteria_good_figures_pass),
@@ -140,6 +167,8 @@ int main(void) {
       cmocka_unit_test(criteria_lost_tensor_fails),
       cmocka_unit_test(criteria_missing_figure_fails),
       cmocka_unit_test(criteria_of_types_not_asked_for_are_left_out),
+      cmocka_unit_test(criteria_of_outputs_hold_for_int8_and_int4_only),
+      cmocka_unit_test(criteria_of_outputs_not_measured_are_left_out),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

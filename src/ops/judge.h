@@ -1,0 +1,35 @@
+/* judge.h - judging a model by its outputs: embeddings of the same texts, before and after. */
+#ifndef AQ_OPS_JUDGE_H
+#define AQ_OPS_JUDGE_H
+
+#include <jansson.h>
+
+#include "arrowquant.h"
+
+typedef struct aq_judge aq_judge;
+
+typedef struct aq_judge_options {
+  const aq_run_options *run;
+  const char *texts_file, *labels_file; /* as in judge_texts.h */
+  const char *folder;                   /* as in aq_encoder_options */
+} aq_judge_options;
+
+/* Reads the texts. The options and what they point to outlive the judge, whom the caller owns. */
+AQ_MUST_CHECK aq_status aq_judge_create(const aq_judge_options *options, aq_judge **out, aq_error *err);
+void aq_judge_free(aq_judge *judge);
+
+/* Runs the model that others are held against. Once, before what follows. */
+AQ_MUST_CHECK aq_status aq_judge_reference(aq_judge *judge, aq_source *reference, aq_error *err);
+
+/* What the figures are about: sets "texts", "texts_from", ... of the object (docs/REPORTS.md, "outputs"). */
+AQ_MUST_CHECK aq_status aq_judge_describe(const aq_judge *judge, json_t *object, aq_error *err);
+
+/* Runs another model and sets the figures. weights_cosine is what the verdict holds them beside. When the other has no
+ * configuration of its own, that of the reference is used. */
+AQ_MUST_CHECK aq_status aq_judge_measure(aq_judge *judge, aq_source *other, double weights_cosine, json_t *object,
+                                         aq_error *err);
+
+/* Whether a failure of aq_judge_reference means that this is no model that can be run here. */
+bool aq_judge_cannot_run(aq_status status);
+
+#endif

@@ -1,0 +1,26 @@
+/* outputs_words.h - what the agreement of outputs is called, and how it is shown beside that of the weights. */
+#ifndef AQ_REPORT_OUTPUTS_WORDS_H
+#define AQ_REPORT_OUTPUTS_WORDS_H
+
+#include "report/report.h"
+
+/* From the mean cosines of weights and outputs: "outputs agree", "outputs agree roughly", "weights agree, outputs do
+ * not", "neither weights nor outputs agree"; "-" when the outputs' is NaN. Static storage. */
+const char *aq_outputs_verdict(double weights, double outputs);
+
+/* Whether a report's root["outputs"] holds figures and not a reason. */
+bool aq_outputs_measured(const json_t *root);
+
+/* What a type of a validation is recommended by: the mean cosine of its outputs when they were measured, that of its
+ * weights when not. */
+double aq_agreement(const json_t *root, const json_t *entry);
+
+/* Outputs of a comparison in words; nothing when they were not asked for. */
+aq_status aq_append_compared_outputs(const json_t *root, aq_buffer *out, aq_error *err);
+
+/* Weights and outputs of each type of a validation side by side, or why there are no outputs: text, and the Markdown
+ * section. */
+aq_status aq_append_outputs_text(const json_t *root, aq_buffer *out, aq_error *err);
+aq_status aq_append_outputs_markdown(const json_t *root, aq_buffer *out, aq_error *err);
+
+#endif

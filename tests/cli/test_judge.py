@@ -1,0 +1,133 @@
+"""Judging by outputs: compare --outputs and validate on a tiny encoder made here."""
+import json
+
+import pytest
+
+from cli_helpers import done, floats, refused, run, safetensors
+
+HIDDEN, INNER, LAYERS, POSITIONS = 16, 24, 2, 64
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz",
+         *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]
+
+
+def encoder_tensors():
+    shapes = {"embeddings.word_embeddings.weight": (len(WORDS), HIDDEN),
+              "embeddings.position_embeddings.weight": (POSITIONS, HIDDEN),
+              "embeddings.token_type_embeddings.weight": (2, HIDDEN)}
+    norms, dense = ["embeddings.LayerNorm"], {}
+    for layer in (f"encoder.layer.{i}." for i in range(LAYERS)):
+        norms += [layer + "attention.output.LayerNorm", layer + "output.LayerNorm"]
+        for part in ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"):
+            dense[layer + part] = (HIDDEN, HIDDEN)
+        dense |= {layer + "intermediate.dense": (INNER, HIDDEN), layer + "output.dense": (HIDDEN, INNER)}
+    for name, shape in {**dense, **{name: (HIDDEN,) for name in norms}}.items():
+        shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+    sizes = {name: shape[0] * (shape[1] if len(shape) > 1 else 1) for name, shape in shapes.items()}
+    return {name: ("F32", shape, floats(sizes[name], seed, 0.5)) for seed, (name, shape) in enumerate(shapes.items())}
+
+
+@pytest.fixture
+def encoder(tmp_path):
+    """A folder with the model in encoder/, and texts and labels beside it."""
+    model = tmp_path / "encoder"
+    model.mkdir()
+    (model / "model.safetensors").write_bytes(safetensors(encoder_tensors()))
+    (model / "vocab.txt").write_text("\n".join(WORDS) + "\n")
+    (model / "config.json").write_text(json.dumps(
+        {"model_type": "bert", "hidden_size": HIDDEN, "num_attention_heads": 2, "num_hidden_layers": LAYERS,
+         "intermediate_size": INNER, "vocab_size": len(WORDS), "max_position_embeddings": POSITIONS,
+         "type_vocab_size": 2}))
+    (tmp_path / "texts").write_text("one text\n\nanother one\nand a third\n")
+    (tmp_path / "labels").write_text("# a comment\ncat\tdog\t0.5\ncat\tcat\t1\ncar\tmoon\t0\n")
+    return tmp_path
+
+
+def report(*args, cwd):
+    return json.loads(done(*args, "--json", cwd=cwd).stdout)
+
+
+def test_compare_outputs_tells_the_figures(encoder):
+    done("quantize", "encoder", "-o", "q.parquet", "--bits=8", "--quantize-1d", "-q", cwd=encoder)
+    text = done("compare", "encoder", "q.parquet", "--outputs", cwd=encoder).stdout
+    assert "outputs on 178 built-in texts: outputs agree" in text
+    outputs = report("compare", "encoder", "q.parquet", "--outputs", cwd=encoder)["outputs"]
+    assert 0.99 < outputs["min_cosine"] <= outputs["p1_cosine"] <= outputs["mean_cosine"] < 1
+    assert outputs["texts"] == outputs["paired_texts"] == 178 and outputs["neighbours"] == 10
+    assert sum(kind["texts"] for kind in outputs["kinds"]) == 178
+    assert 0.5 < outputs["neighbour_overlap"] <= 1 and 0.9 < outputs["similarity_spearman"] <= 1
+    assert report("compare", "encoder", "q.parquet", cwd=encoder)["outputs"] is None
+
+
+def test_compare_named_files_mean_outputs(encoder):
+    line = ["compare", "encoder", "encoder", "--texts", "texts", "--labels", "labels"]
+    outputs = report(*line, cwd=encoder)["outputs"]
+    assert outputs["texts"] == 3 and outputs["texts_from"] == "texts" and outputs["kinds"] == []
+    assert outputs["label_pairs"] == 3 and outputs["labels_from"] == "labels"
+    assert outputs["labels"]["reference_spearman"] == outputs["labels"]["spearman"]
+    assert "3 labelled pairs of labels: Spearman" in done(*line, cwd=encoder).stdout
+
+
+def test_threads_change_no_figure(encoder):
+    done("quantize", "encoder", "-o", "q.parquet", "--bits=2", "--quantize-1d", "-q", cwd=encoder)
+    one, three = (report("compare", "encoder", "q.parquet", "--outputs", f"-t{n}", cwd=encoder)["outputs"] for n in (1, 3))
+    for figures in (one, three):
+        del figures["seconds"], figures["reference_seconds"]
+    assert one == three and one["mean_cosine"] < 0.9999
+
+
+def test_folder_names_where_the_files_are(encoder):
+    (encoder / "bare").mkdir()
+    (encoder / "encoder" / "model.safetensors").rename(encoder / "bare" / "model.safetensors")
+    refused("compare", "bare", "bare", "--outputs", cwd=encoder, status=3, says=["config.json", "name the folder"])
+    assert report("compare", "bare", "bare", "--outputs", "--folder", "encoder", cwd=encoder)["outputs"]["min_cosine"] == 1
+
+
+def test_wrong_files_of_texts_and_labels_are_refused(encoder):
+    line = ["compare", "encoder", "encoder"]
+    (encoder / "empty").write_text("\n\n")
+    (encoder / "wrong").write_text("a\tb\t1\na\tb\n")
+    refused(*line, "--texts", "absent", cwd=encoder, status=3, says="absent")
+    refused(*line, "--texts", "empty", cwd=encoder, status=3, says=["empty", "no text"])
+    refused(*line, "--labels", "wrong", cwd=encoder, status=3, says=["wrong", "line 2", "tab"])
+
+
+def validated(encoder, model, *options):
+    """validation.json and the Markdown; so small a model may fail criteria of size."""
+    result = run("validate", model, "--types", "int8,int4", "-o", "out", *options, cwd=encoder)
+    assert result.returncode in (0, 4), result.stderr
+    return (json.loads((encoder / "out" / "validation.json").read_text()),
+            (encoder / "out" / "validation_summary.md").read_text())
+
+
+def test_validate_shows_weights_and_outputs(encoder):
+    document, markdown = validated(encoder, "encoder", "--labels", "labels")
+    assert document["outputs"]["measured"] and document["outputs"]["label_pairs"] == 3
+    assert [t["outputs"]["mean_cosine"] > 0.5 for t in document["types"]] == [True, True]
+    assert {"int8_outputs_promised", "int4_outputs_promised"} <= {c["id"] for c in document["criteria"]}
+    assert "## Agreement of the outputs" in markdown and "labels, quantized" in markdown
+    assert "not measured" not in markdown
+
+
+def test_validate_of_what_cannot_be_run_says_why(encoder):
+    (encoder / "encoder" / "config.json").write_text('{"model_type": "llama"}')
+    document, markdown = validated(encoder, "encoder")
+    assert not document["outputs"]["measured"] and "'llama'" in document["outputs"]["reason"]
+    assert all(t["outputs"] is None for t in document["types"])
+    assert not any("outputs" in c["id"] for c in document["criteria"])
+    assert "Outputs were not measured: " in markdown and "'llama'" in markdown
+    before = sorted(p.name for p in encoder.iterdir())
+    refused("validate", "encoder", "--texts", "texts", "-o", "out", cwd=encoder, status=3, says="'llama'")
+    assert sorted(p.name for p in encoder.iterdir()) == before
+
+
+def test_validate_of_a_broken_configuration_names_the_file(encoder):
+    (encoder / "encoder" / "config.json").write_text('{"model_type": "bert", "hidden_size": "many"}')
+    reason = validated(encoder, "encoder")[0]["outputs"]["reason"]
+    assert reason.startswith("config.json: ") and "integer" in reason
+
+
+def test_validate_without_outputs_does_not_run_the_model(encoder):
+    document, markdown = validated(encoder, "encoder", "--no-outputs")
+    assert document["outputs"] == {"measured": False, "reason": "they were turned off"}
+    assert "Outputs were not measured: they were turned off." in markdown
+    refused("validate", "encoder", "--no-outputs", "--texts", "texts", cwd=encoder, status=2, says=["--no-outputs", "--texts"])
