@@ -7,7 +7,8 @@
 #include "kernels/x86/isa.h"
 
 static inline AQ_AVX512 __mmask16 rest_of(size_t left) {
-  return left >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << left) - 1);
+  const uint32_t mask = left >= 16 ? 0xffffu : (1u << left) - 1;
+  return (__mmask16)mask;
 }
 
 #define FMA _mm512_fmadd_ps
