@@ -311,6 +311,8 @@ static aq_status write_rows(writer_state *w, aq_error *err) {
     if (job->source->tensors[i].alias_of < 0) AQ_TRY(add_tensor(w, i, err));
   }
   AQ_TRY(flush_batch(w, err));
+  /* Tensors that were kept after all may have tied ones, which the plan in the metadata must not call quantized. */
+  AQ_TRY(aq_plan_share_aliases(job->source->tensors, job->source->tensor_count, job->plan, err));
   return aq_table_put_metadata(w->writer, job, err);
 }
 

@@ -248,6 +248,17 @@ def test_strict_gives_5_when_a_matrix_was_kept(tmp_path):
     done(*line, "--strict", "--keep", "bad.weight", cwd=tmp_path)
 
 
+def test_tied_tensors_kept_after_all_are_kept_in_the_plan_of_the_table(tmp_path):
+    data = bytearray(floats(64 * 64))
+    data[:4] = b"\0\0\xc0\x7f"  # NaN
+    tied = ("F32", (64, 64), bytes(data))
+    (tmp_path / "m.safetensors").write_bytes(safetensors({"embed.weight": tied, "head.weight": tied}))
+    done("quantize", "m.safetensors", "-o", "q.parquet", "--nonfinite=keep", cwd=tmp_path)
+    metadata = json.loads(done("info", "q.parquet", "--json", cwd=tmp_path).stdout)["metadata"]
+    plan = json.loads(next(m["value"] for m in metadata if m["key"] == "arrowquant.plan"))
+    assert {t["name"]: t["action"] for t in plan["tensors"]} == {"embed.weight": "keep", "head.weight": "keep"}
+
+
 def test_memory_limit_that_is_too_small_says_what_is_needed(folder):
     told = refused("quantize", "model.safetensors", "-o", "x.parquet", "--max-memory", "64kB", cwd=folder, status=2,
                    says=["memory limit", "64000"])
