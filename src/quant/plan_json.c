@@ -168,6 +168,23 @@ static aq_status read_list(const json_t *list, const aq_tensor_info *tensors, co
   return AQ_OK;
 }
 
+/* Tied tensors share their bytes: entries that differ cannot both be carried out. */
+static aq_status check_tied(const aq_plan *plan, const aq_tensor_info *tensors, aq_error *err) {
+  for (size_t i = 0; i < plan->count; i++) {
+    if (tensors[i].alias_of < 0 || (size_t)tensors[i].alias_of >= plan->count) continue;
+    char mine[64], theirs[64];
+    const aq_plan_entry *owner = &plan->entries[tensors[i].alias_of];
+    (void)aq_plan_entry_text(&plan->entries[i], mine, sizeof mine);
+    (void)aq_plan_entry_text(owner, theirs, sizeof theirs);
+    if (strcmp(mine, theirs) == 0) continue;
+    (void)aq_fail(err, AQ_ERR_FORMAT, "the plan says %s, and %s for '%.200s', which has the same bytes", mine, theirs,
+                  owner->name);
+    (void)aq_error_hint(err, AQ_ERR_FORMAT, "Tied tensors are stored once: give both the same settings");
+    return aq_error_in_tensor(err, AQ_ERR_FORMAT, tensors[i].name);
+  }
+  return AQ_OK;
+}
+
 static aq_status read_plan(const json_t *json, const aq_tensor_info *tensors, size_t count, aq_strmap *index,
                            aq_plan *plan, aq_error *err) {
   static const char *const keys[] = {"arrowquant_plan", "tensors"};
@@ -188,6 +205,7 @@ static aq_status read_plan(const json_t *json, const aq_tensor_info *tensors, si
     (void)aq_fail(err, AQ_ERR_FORMAT, "the plan has no entry for it");
     return aq_error_in_tensor(err, AQ_ERR_FORMAT, tensors[i].name);
   }
+  AQ_TRY(check_tied(plan, tensors, err));
   return aq_plan_share_aliases(tensors, count, plan, err);
 }
 

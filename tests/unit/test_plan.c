@@ -437,6 +437,22 @@ static void edited_plan_is_checked(void **state) {
   edited_plan_fails("groupsize", "32", AQ_ERR_FORMAT, "unknown key 'groupsize'");
 }
 
+static void edited_plan_that_parts_tied_tensors_is_refused(void **state) {
+  (void)state;
+  fixture f = {0};
+  json_t *json = saved_plan(&f), *list = json_object_get(json, "tensors");
+  aq_plan_reset(&f.plan);
+  json_t *head = json_array_get(list, HEAD);
+  assert_int_equal(json_object_set_new(head, "action", json_string("keep")), 0);
+  check_error(&f, aq_plan_from_json(json, tensors, COUNT, &f.plan, &f.err), AQ_ERR_FORMAT, "'embed.weight'");
+  assert_string_equal(f.err.tensor, "head.weight");
+  assert_int_equal(json_object_set_new(json_array_get(list, EMBED), "action", json_string("keep")), 0);
+  assert_int_equal(aq_plan_from_json(json, tensors, COUNT, &f.plan, &f.err), AQ_OK);
+  check_text(&f, HEAD, "kept");
+  aq_plan_reset(&f.plan);
+  json_decref(json);
+}
+
 static void plan_of_another_kind_is_refused(void **state) {
   (void)state;
   static const struct {
@@ -540,6 +556,7 @@ int main(void) {
       cmocka_unit_test(plan_read_back_is_the_same),
       cmocka_unit_test(plan_json_has_the_documented_keys),
       cmocka_unit_test(edited_plan_is_checked),
+      cmocka_unit_test(edited_plan_that_parts_tied_tensors_is_refused),
       cmocka_unit_test(plan_of_another_kind_is_refused),
       cmocka_unit_test(plan_cannot_quantize_integers),
       cmocka_unit_test(every_failed_allocation_is_reported_and_leaves_nothing),
