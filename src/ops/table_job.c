@@ -180,7 +180,8 @@ static aq_status keep_instead(writer_state *w, aq_row_job *r, aq_error *err) {
   return AQ_OK;
 }
 
-/* Rows that are streamed or in parts cannot be taken back once begun: look at all their values first. */
+/* Rows that are streamed or in parts cannot be taken back once begun, and a row that is small as codes may be too large
+ * to be held as it is: look at all their values first. */
 static aq_status scan_first(writer_state *w, size_t tensor, aq_error *err) {
   const aq_tensor_info *t = &w->job->source->tensors[tensor];
   aq_plan_entry *e = &w->job->plan->entries[tensor];
@@ -234,7 +235,8 @@ static aq_status add_tensor(writer_state *w, size_t tensor, aq_error *err) {
     return aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, t->name);
   }
   const bool parts = t->rank > 0 && length < t->shape[0];
-  if (parts || aq_planned_bytes(t, e) > w->large_bytes) AQ_TRY(scan_first(w, tensor, err));
+  const uint64_t most = AQ_MAX(aq_planned_bytes(t, e), t->data_bytes); /* as planned, or kept after all */
+  if (parts || most > w->large_bytes) AQ_TRY(scan_first(w, tensor, err));
   if (!parts) return add_row(w, tensor, -1, -1, err);
   AQ_FAIL_IF(e->action == AQ_KEEP && t->quant_type != AQ_KEPT, AQ_ERR_UNSUPPORTED,
              "tensor '%s' is quantized already and too large to be copied; raise the part size", t->name);

@@ -6,6 +6,7 @@ import pathlib
 import pty
 import re
 import select
+import struct
 import subprocess
 
 import pytest
@@ -257,6 +258,24 @@ def test_tied_tensors_kept_after_all_are_kept_in_the_plan_of_the_table(tmp_path)
     metadata = json.loads(done("info", "q.parquet", "--json", cwd=tmp_path).stdout)["metadata"]
     plan = json.loads(next(m["value"] for m in metadata if m["key"] == "arrowquant.plan"))
     assert {t["name"]: t["action"] for t in plan["tensors"]} == {"embed.weight": "keep", "head.weight": "keep"}
+
+
+def test_memory_limit_holds_for_a_tensor_that_is_kept_after_all(tmp_path):
+    """As int2 it is a sixteenth of what it is as it is; that must not be held either."""
+    rows = 30000
+    head = json.dumps({"w": {"dtype": "F32", "shape": [rows, 1000], "data_offsets": [0, 4000 * rows]}}).encode()
+    with open(tmp_path / "m.safetensors", "wb") as out:
+        out.write(struct.pack("<Q", len(head)) + head)
+        out.truncate(8 + len(head) + 4000 * rows)
+        out.seek(-4, os.SEEK_END)
+        out.write(struct.pack("<f", float("nan")))
+    process = subprocess.Popen([COMMAND, "quantize", "m.safetensors", "-o", "q.parquet", "--type=int2", "-q", "-t1",
+                                "--nonfinite=keep", "--max-memory=60MiB"], cwd=tmp_path, env=environment())
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0
+    if "ASAN_OPTIONS" not in os.environ:
+        assert usage.ru_maxrss < 90 << 10  # of KiB; the tensor has 114 MiB
+    done("compare", "m.safetensors", "q.parquet", cwd=tmp_path)
 
 
 def test_memory_limit_that_is_too_small_says_what_is_needed(folder):
