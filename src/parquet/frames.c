@@ -24,13 +24,15 @@ typedef struct pass {
   aq_pq_frames *frames;
   size_t capacity;
   uint8_t *window;
-  size_t held;             /* bytes in the window, the first of which is at `at` */
+  size_t begin, held;      /* bytes in the window: where they begin, how many; the first of them is at `at` */
   uint64_t at, end, plain; /* offsets in the file; decompressed bytes so far */
   uint32_t crc;
 } pass;
 
-/* Fills the window as far as the page goes. */
+/* Fills the window as far as the page goes. Only here are bytes moved: a page may have a frame every 9 bytes. */
 static aq_status fill(pass *p, aq_error *err) {
+  memmove(p->window, p->window + p->begin, p->held);
+  p->begin = 0;
   const uint64_t left = p->end - p->at - p->held;
   const size_t more = left < WINDOW - p->held ? (size_t)left : WINDOW - p->held;
   AQ_TRY(aq_file_read(&p->spot->place.reader->file, p->at + p->held, more, p->window + p->held, err));
@@ -39,10 +41,10 @@ static aq_status fill(pass *p, aq_error *err) {
 }
 
 static void consume(pass *p, size_t size) {
-  p->crc = aq_crc32(p->crc, p->window, size);
+  p->crc = aq_crc32(p->crc, p->window + p->begin, size);
+  p->begin += size;
   p->held -= size;
   p->at += size;
-  memmove(p->window, p->window + size, p->held);
 }
 
 static aq_status add_frame(pass *p, size_t stored, size_t plain, aq_error *err) {
@@ -62,14 +64,14 @@ static aq_status add_frame(pass *p, size_t stored, size_t plain, aq_error *err) 
 /* Size of the frame at the window's start; 0: none that is of use. The window is refilled only for a frame that does
  * not lie in it whole. */
 static aq_status measure(pass *p, size_t *stored, size_t *plain, aq_error *err) {
-  size_t size = ZSTD_findFrameCompressedSize(p->window, p->held);
+  size_t size = ZSTD_findFrameCompressedSize(p->window + p->begin, p->held);
   if (ZSTD_isError(size)) {
     AQ_TRY(fill(p, err));
-    size = ZSTD_findFrameCompressedSize(p->window, p->held);
+    size = ZSTD_findFrameCompressedSize(p->window + p->begin, p->held);
   }
   *stored = 0;
   if (ZSTD_isError(size)) return AQ_OK;
-  const unsigned long long content = ZSTD_getFrameContentSize(p->window, p->held);
+  const unsigned long long content = ZSTD_getFrameContentSize(p->window + p->begin, p->held);
   if (content > MOST_PLAIN) return AQ_OK; /* unknown and error are the largest numbers */
   *stored = size;
   *plain = (size_t)content;

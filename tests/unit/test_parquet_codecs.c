@@ -1,6 +1,7 @@
 /* test_parquet_codecs.c - codecs as writers differ in them, zstd frames read piece by piece, checksums. */
 #include <lz4.h>
 #include <snappy-c.h>
+#include <time.h>
 
 #include "parquet/decompress.h"
 #include "parquet_asserts.h"
@@ -188,6 +189,29 @@ static void large_zstd_frames_are_read_whole(void **state) {
   free(want);
 }
 
+/* Nine megabytes of frames that hold nothing, passed over in time that grows with their bytes alone. */
+static void many_empty_zstd_frames_are_passed_over_quickly(void **state) {
+  (void)state;
+  enum { FRAMES = 1000000 };
+  uint8_t *want = pattern(5000), piece[8];
+  blob plain = body_of(want, 5000), stored = {0}, nothing = {0};
+  put_zstd(&nothing, plain.data, 0, true);
+  for (size_t i = 0; i < FRAMES; i++) put(&stored, nothing.data, nothing.size);
+  put_zstd(&stored, plain.data, plain.size, true);
+  page_spec page = one_value;
+  page.plain_size = (int64_t)plain.size;
+  aq_pq_reader *r = open_file(make_one_value_file("z.parquet", AQ_PQ_ZSTD, &stored, page), NULL);
+  const clock_t started = clock();
+  assert_ok(aq_pq_read_value_range(r, 0, 0, 0, 4000, 8, piece, &err));
+  assert_true((clock() - started) / CLOCKS_PER_SEC < 4);
+  assert_memory_equal(piece, want + 4000, 8);
+  aq_pq_reader_close(r);
+  drop(&nothing);
+  drop(&stored);
+  drop(&plain);
+  free(want);
+}
+
 static void zstd_frames_under_a_wrong_crc_are_corrupt(void **state) {
   (void)state;
   uint8_t *want = pattern(AQ_PQ_BLOCK + 5), piece[8];
@@ -284,6 +308,7 @@ int main(void) {
       cmocka_unit_test(pieces_of_zstd_frames_need_memory_for_frames_only),
       cmocka_unit_test(zstd_frames_without_sizes_are_read_whole),
       cmocka_unit_test(large_zstd_frames_are_read_whole),
+      cmocka_unit_test(many_empty_zstd_frames_are_passed_over_quickly),
       cmocka_unit_test(zstd_frames_under_a_wrong_crc_are_corrupt),
       cmocka_unit_test(wrong_crc_is_corrupt_unless_skipped),
       cmocka_unit_test(wrong_crc_is_found_when_pieces_pass_in_order),
