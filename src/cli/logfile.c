@@ -1,13 +1,15 @@
 /* logfile.c - a file that remembers what was run, when, and how it ended.
  *
  * A log that cannot be opened stops the command before it begins; one that fails later does not undo finished work, so
- * such failures are passed over. */
+ * such failures are passed over. Nothing is appended to what begins as a model, a table or a JSON file does: a slip of
+ * the hand must not ruin one. */
 #include "logfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,10 +17,32 @@
 
 #define MAX_COMMAND 4096
 
+/* Whether a file holds something, and that is no log. Read through a descriptor of its own: the log's only writes. */
+static bool is_no_log(const char *path) {
+  unsigned char head[16];
+  struct stat found;
+  if (stat(path, &found) != 0 || !S_ISREG(found.st_mode)) return false;
+  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (fd < 0) return false;
+  const ssize_t size = read(fd, head, sizeof head);
+  (void)close(fd);
+  if (size >= 4 && memcmp(head, "PAR1", 4) == 0) return true;
+  if (size > 0 && (head[0] == '{' || head[0] == '[')) return true;
+  for (ssize_t i = 0; i < size; i++) {
+    if (head[i] < 0x20 && memchr("\t\n\r", head[i], 3) == NULL) return true;
+  }
+  return false;
+}
+
 aq_status cli_log_open(cli_log *log, const char *path, aq_error *err) {
   log->fd = -1;
   log->path = path;
   if (path == NULL) return AQ_OK;
+  if (is_no_log(path)) {
+    const aq_status status = cli_usage_error(err, "Choose another --log-file", "exists and is no log");
+    (void)snprintf(err->file, sizeof err->file, "%s", path);
+    return status;
+  }
   log->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
   if (log->fd >= 0) return AQ_OK;
   const int e = errno;

@@ -304,6 +304,15 @@ def test_log_file_that_cannot_be_opened_stops_the_command(folder):
     quantize_refused(folder, 1, ["no/log", "--log-file"], "model.safetensors", "--log-file=no/log")
 
 
+def test_log_file_that_is_a_model_table_or_plan_is_left_alone(folder):
+    done("quantize", "model.safetensors", "-o", "q.parquet", "--save-plan=plan.json", cwd=folder)
+    for path in ("model.safetensors", "q.parquet", "plan.json"):
+        quantize_refused(folder, 2, [path, "--log-file"], "model.safetensors", "--force", f"--log-file={path}")
+    (folder / "notes").write_text("a log of something else\n")
+    done("info", "model.safetensors", "--log-file=notes", cwd=folder)
+    assert (folder / "notes").read_text().startswith("a log of something else\n20")
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 1 MiB."""
