@@ -155,10 +155,31 @@ static aq_status carry_out(const request *r, aq_plan *plan, aq_report **report, 
   return o->strict ? check_strict(r->source, plan, err) : AQ_OK;
 }
 
+/* One place is the same name in the same folder; neither file need exist. */
+static aq_status check_places(const char *output, const char *plan, aq_error *err) {
+  const char *slashes[] = {strrchr(output, '/'), strrchr(plan, '/')};
+  const char *names[] = {slashes[0] != NULL ? slashes[0] + 1 : output, slashes[1] != NULL ? slashes[1] + 1 : plan};
+  if (strcmp(names[0], names[1]) != 0) return AQ_OK;
+  char *folders[] = {aq_path_parent(output), aq_path_parent(plan)};
+  aq_file_id ids[2];
+  const bool had = folders[0] != NULL && folders[1] != NULL;
+  const bool same = had && aq_path_id(folders[0], &ids[0]) && aq_path_id(folders[1], &ids[1]) &&
+                    ids[0].device == ids[1].device && ids[0].inode == ids[1].inode;
+  aq_free(folders[0]);
+  aq_free(folders[1]);
+  if (!had) return aq_fail_memory(err, strlen(output) + strlen(plan));
+  if (!same) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_ARGUMENT, "the plan and the table cannot have one name");
+  (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "Choose another name for the plan");
+  return aq_error_in_file(err, AQ_ERR_ARGUMENT, plan);
+}
+
 static aq_status check_outputs(const aq_source *source, const char *output, const aq_quantize_options *o,
                                aq_error *err) {
   if (output != NULL) AQ_TRY(aq_check_output(source, output, err));
-  return o->save_plan_path != NULL ? aq_check_output(source, o->save_plan_path, err) : AQ_OK;
+  if (o->save_plan_path == NULL) return AQ_OK;
+  if (output != NULL) AQ_TRY(check_places(output, o->save_plan_path, err));
+  return aq_check_output(source, o->save_plan_path, err);
 }
 
 static aq_status quantize(aq_source *source, const char *output, const aq_quantize_options *o, aq_report **report,

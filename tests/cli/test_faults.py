@@ -191,6 +191,12 @@ def test_group_size_with_another_granularity_is_refused(folder):
     quantize_refused(folder, 2, "group", "model.safetensors", "--per=channel", "--group-size=32")
 
 
+@pytest.mark.parametrize("plan", ["out.parquet", "./out.parquet", "link/out.parquet"])
+def test_plan_under_the_name_of_the_table_is_refused(folder, plan):
+    (folder / "link").symlink_to(".")
+    quantize_refused(folder, 2, "the plan", "model.safetensors", f"--save-plan={plan}", "--force")
+
+
 def test_plan_of_another_model_is_refused(folder):
     done("quantize", "model.safetensors", "--dry-run", "--save-plan=plan.json", cwd=folder)
     tensors = tiny_tensors()
