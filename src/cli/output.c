@@ -96,16 +96,19 @@ void cli_print_error_json(const char *command, const aq_error *err) {
   (void)fputs("\n}\n", stdout);
 }
 
+static int print_errno; /* of the first text that could not be written: ferror alone does not say why */
+
 void cli_print_text(const char *text) {
   const size_t length = strlen(text);
-  (void)fwrite(text, 1, length, stdout);
+  errno = 0;
+  if (fwrite(text, 1, length, stdout) < length && print_errno == 0) print_errno = errno;
   if (length > 0 && text[length - 1] != '\n') (void)putchar('\n');
 }
 
 bool cli_flush_output(aq_error *err) {
   errno = 0;
   if (fflush(stdout) == 0 && ferror(stdout) == 0) return true;
-  const int e = errno;
+  const int e = print_errno != 0 ? print_errno : errno;
   (void)cli_usage_error(err, "", "cannot write to standard output%s%s", e != 0 ? ": " : "", e != 0 ? strerror(e) : "");
   err->code = e == ENOSPC || e == EDQUOT || e == EFBIG ? AQ_ERR_DISK_FULL : AQ_ERR_IO;
   return false;

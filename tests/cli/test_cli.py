@@ -285,11 +285,14 @@ def test_memory_limit_that_is_too_small_says_what_is_needed(folder):
     done("quantize", "model.safetensors", "-o", "x.parquet", "--max-memory", enough, cwd=folder)
 
 
-def test_report_that_cannot_be_printed_fails(folder):
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_report_that_cannot_be_printed_fails(tmp_path, form):
+    many = {f"layer.{i}.bias": ("F32", (4,), floats(4)) for i in range(400)}  # more than a buffer of stdio
+    (tmp_path / "m.safetensors").write_bytes(safetensors(many))
     with open("/dev/full", "w") as full:
-        result = subprocess.run([COMMAND, "info", "model.safetensors"], cwd=folder, stdout=full, stderr=subprocess.PIPE,
-                                text=True, timeout=TIMEOUT)
-    assert result.returncode == 6 and "standard output" in result.stderr
+        result = subprocess.run([COMMAND, "info", "m.safetensors", *form], cwd=tmp_path, stdout=full,
+                                stderr=subprocess.PIPE, text=True, timeout=TIMEOUT)
+    assert result.returncode == 6 and "standard output: No space" in result.stderr
 
 
 # ---- On a terminal ----
