@@ -229,7 +229,12 @@ static aq_status keep_range(const aq_row_job *job, uint64_t begin, uint64_t end,
 /* A quantized row of the source that stays as it is. */
 static aq_status copy_codes(const aq_row_job *job, aq_error *err) {
   aq_tensor loaded;
-  AQ_TRY(aq_source_load(job->source, job->tensor, &loaded, err));
+  const aq_status status = aq_source_load(job->source, job->tensor, &loaded, err);
+  if (status == AQ_ERR_UNSUPPORTED) {
+    return aq_error_hint(err, status,
+                         "It can be quantized again (--allow-requantize --tensor), or exported and that quantized");
+  }
+  if (status != AQ_OK) return status;
   memcpy(job->data.data, loaded.data, job->data.size);
   memcpy(job->scales.data, loaded.scales, job->scales.size);
   memcpy(job->zero_points.data, loaded.zero_points, job->zero_points.size);

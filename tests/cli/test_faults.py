@@ -197,6 +197,14 @@ def test_plan_under_the_name_of_the_table_is_refused(folder, plan):
     quantize_refused(folder, 2, "the plan", "model.safetensors", f"--save-plan={plan}", "--force")
 
 
+def test_parts_that_do_not_join_say_what_to_do(folder):
+    line = ["--type=int3", "--part-size=4KiB", "--per=tensor"]
+    done("quantize", "model.safetensors", "-o", "parts.parquet", *line, cwd=folder)
+    refused("quantize", "parts.parquet", "-o", "out.parquet", "--keep=*", cwd=folder, status=3,
+            says=["embed.weight", "parts", "--allow-requantize", "export"])
+    done("quantize", "parts.parquet", "-o", "out.parquet", "--allow-requantize", cwd=folder)
+
+
 def test_plan_of_another_model_is_refused(folder):
     done("quantize", "model.safetensors", "--dry-run", "--save-plan=plan.json", cwd=folder)
     tensors = tiny_tensors()
