@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "core/memory.h"
 #include "io/source.h"
+#include "io/source_segments.h"
 #include "report/report.h"
 
 aq_status aq_options_take(void *into, size_t size, const void *options, aq_error *err) {
@@ -85,18 +86,29 @@ json_t *aq_source_json(const aq_source *source) {
                    (json_int_t)params);
 }
 
+/* Bytes [offset, offset + size) of a tensor; of its values as FP32 when it is in parts whose codes do not join. Both
+ * are multiples of 4 then. */
+static aq_status read_sample(const aq_source *source, size_t index, bool values, uint64_t offset, size_t size,
+                             float *room, aq_error *err) {
+  if (!values) return aq_source_read_bytes(source, index, offset, size, room, err);
+  return aq_source_read_f32(source, index, offset / sizeof *room, size / sizeof *room, room, err);
+}
+
 /* Hashes up to 16 samples of a tensor's bytes, the first and the last among them. */
 static aq_status hash_samples(XXH3_state_t *state, const aq_source *source, size_t index, aq_error *err) {
   enum { SAMPLE = 4096, SAMPLES = 16 };
-  uint8_t bytes[SAMPLE];
-  const uint64_t total = source->tensors[index].data_bytes;
+  float room[SAMPLE / sizeof(float)];
+  const bool values = !aq_segments_join_bytes(source, index);
+  const aq_tensor_info *t = &source->tensors[index];
+  const uint64_t total = values ? t->num_params * sizeof(float) : t->data_bytes;
   const uint64_t step = total / SAMPLES;
   for (uint64_t i = 0; i < SAMPLES; i++) {
     const uint64_t last = total > SAMPLE ? total - SAMPLE : 0;
-    const uint64_t offset = i == SAMPLES - 1 ? last : AQ_MIN(i * step, last);
+    const uint64_t wanted = i == SAMPLES - 1 ? last : AQ_MIN(i * step, last);
+    const uint64_t offset = values ? wanted / sizeof(float) * sizeof(float) : wanted;
     const size_t size = (size_t)AQ_MIN((uint64_t)SAMPLE, total - offset);
-    AQ_TRY(aq_source_read_bytes(source, index, offset, size, bytes, err));
-    (void)XXH3_128bits_update(state, bytes, size);
+    AQ_TRY(read_sample(source, index, values, offset, size, room, err));
+    (void)XXH3_128bits_update(state, room, size);
     if (total <= SAMPLE) break;
   }
   return AQ_OK;

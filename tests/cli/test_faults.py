@@ -197,6 +197,13 @@ def test_plan_under_the_name_of_the_table_is_refused(folder, plan):
     quantize_refused(folder, 2, "the plan", "model.safetensors", f"--save-plan={plan}", "--force")
 
 
+def test_parts_that_end_within_a_byte_can_be_quantized_again(tmp_path):
+    (tmp_path / "m.safetensors").write_bytes(safetensors({"w": ("F32", (101, 333), floats(101 * 333))}))
+    done("quantize", "m.safetensors", "-o", "parts.parquet", "--type=int3", "--part-size=4000", cwd=tmp_path)
+    done("quantize", "parts.parquet", "-o", "again.parquet", "--type=fp16", "--allow-requantize", cwd=tmp_path)
+    done("compare", "parts.parquet", "again.parquet", "--min-cosine=0.999999", cwd=tmp_path)
+
+
 def test_parts_that_do_not_join_say_what_to_do(folder):
     line = ["--type=int3", "--part-size=4KiB", "--per=tensor"]
     done("quantize", "model.safetensors", "-o", "parts.parquet", *line, cwd=folder)
