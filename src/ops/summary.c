@@ -93,8 +93,9 @@ static aq_status add_warnings(json_t *warnings, const aq_summary *s, const total
     ok = ok && json_array_append_new(warnings, aq_json_string(s->source->notes[i])) == 0;
   }
   if (sum->unexpected > 0) {
-    ok = ok && json_array_append_new(
-                   warnings, json_sprintf("%zu matrices were kept although no rule says so", sum->unexpected)) == 0;
+    ok =
+        ok && json_array_append_new(warnings, json_sprintf("%zu matri%s kept although no rule says so", sum->unexpected,
+                                                           sum->unexpected == 1 ? "x was" : "ces were")) == 0;
   }
   return ok ? AQ_OK : aq_fail_memory(err, 256);
 }
