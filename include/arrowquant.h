@@ -598,6 +598,26 @@ AQ_API void aq_embed_options_init(aq_embed_options *options);
 AQ_API AQ_MUST_CHECK aq_status aq_embed(const char *model, const aq_embed_options *options, aq_report **report,
                                         aq_error *err);
 
+/* ---- Sensitivity: which tensors matter
+ * ------------------------------------------------------------------------------- */
+
+typedef struct aq_sensitivity_options {
+  size_t sizeof_options;
+  aq_run_options run;
+  const char *types;      /* comma-separated; NULL: "int8,int4,int3,int2" */
+  const char *texts_file; /* a text a line; NULL: built-in texts, others than those of aq_compare */
+  const char *folder;     /* of config.json and the tokenizer; NULL: as aq_encoder_open finds them */
+  const char *output;     /* the report as JSON goes there too; NULL: nowhere */
+  bool force;             /* replace an existing output */
+} aq_sensitivity_options;
+AQ_API void aq_sensitivity_options_init(aq_sensitivity_options *options);
+
+/* What quantizing one tensor alone does to the outputs of a sentence encoder, for every tensor that is quantized by
+ * default, at each type with its defaults: 1 - mean cosine of the embeddings of texts with those of the unchanged
+ * model, all in FP32. AQ_ERR_REQUANTIZE when the model is quantized already. */
+AQ_API AQ_MUST_CHECK aq_status aq_sensitivity(const char *model, const aq_sensitivity_options *options,
+                                              aq_report **report, aq_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -5,7 +5,7 @@
 #include "options.h"
 
 extern const cli_command cli_convert, cli_quantize, cli_info, cli_verify, cli_compare, cli_validate, cli_export,
-    cli_tokenize, cli_embed;
+    cli_tokenize, cli_embed, cli_sensitivity;
 
 extern const cli_group cli_common_group; /* "Common options" */
 extern const cli_group cli_table_group;  /* how tables are written */

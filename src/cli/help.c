@@ -5,7 +5,7 @@
 
 #define COLUMNS 100
 #define OPTION_COLUMN 29
-#define COMMAND_COLUMN 12
+#define COMMAND_COLUMN 15
 
 /* Prints words from the column that the line has reached, breaking lines at COLUMNS and indenting what follows. */
 static void print_wrapped(FILE *out, const char *text, size_t column, size_t indent) {

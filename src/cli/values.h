@@ -37,7 +37,7 @@ typedef struct cli_values {
   cli_list tensor_rules, keep_patterns;
   const char *plan, *save_plan;
 
-  /* verify, compare, validate */
+  /* verify, compare, validate, sensitivity */
   bool deep;
   double min_cosine;
   const char *types, *output_dir;

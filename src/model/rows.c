@@ -39,6 +39,7 @@ static uint64_t span_of(const aq_rows *rows) {
 
 const float *aq_rows_get(const aq_rows *rows, uint64_t i, int8_t *codes, float *out) {
   const uint64_t first = i * rows->width;
+  if (rows->instead != NULL) return rows->instead + first;
   if (rows->values != NULL) return rows->values + first;
   const uint8_t *data = rows->stored.data;
   if (rows->info.quant_type == AQ_KEPT) {

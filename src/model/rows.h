@@ -12,8 +12,9 @@ typedef struct aq_rows {
   uint64_t count;
   size_t width;
   aq_tensor_info info;
-  aq_tensor stored; /* the source must stay open */
-  float *values;    /* all of them as FP32, for a tensor that is stored in a way that rows cannot be taken from */
+  aq_tensor stored;     /* the source must stay open */
+  float *values;        /* all of them as FP32, for a tensor that is stored in a way that rows cannot be taken from */
+  const float *instead; /* the caller's values, used in place of the table's own; NULL: none */
 } aq_rows;
 
 /* A matrix of the source. Zero-initialise before the first use. */

@@ -85,12 +85,13 @@ static aq_status add_layer(loader *l, aq_layer *layer, uint32_t i, aq_error *err
 }
 
 /* Row 0 of the token types is what a text by itself gets. */
-static aq_status read_type(const loader *l, float *type, aq_error *err) {
+static aq_status read_type(const loader *l, aq_weights *w, aq_error *err) {
   const char *name = l->config->architecture->names->types;
   size_t tensor;
   if (name == NULL) return AQ_OK;
   AQ_TRY(aq_tensor_find(&l->finder, name, 0, ".weight", l->config->types, l->config->hidden, &tensor, err));
-  return aq_source_read_f32(l->finder.source, tensor, 0, l->config->hidden, type, err);
+  w->type_name = aq_source_tensor(l->finder.source, tensor)->name;
+  return aq_source_read_f32(l->finder.source, tensor, 0, l->config->hidden, w->type, err);
 }
 
 static aq_status find_all(loader *l, aq_weights *w, aq_error *err) {
@@ -100,7 +101,7 @@ static aq_status find_all(loader *l, aq_weights *w, aq_error *err) {
   AQ_TRY(add_table(l, &w->positions, names->positions, c->positions, err));
   AQ_TRY(add_norm(l, &w->first_norm, names->first_norm, 0, err));
   for (uint32_t i = 0; i < c->layers; i++) AQ_TRY(add_layer(l, &w->layers[i], i, err));
-  return read_type(l, w->type, err);
+  return read_type(l, w, err);
 }
 
 /* ---- reading ---- */

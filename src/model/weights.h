@@ -22,7 +22,8 @@ typedef struct aq_layer {
 
 typedef struct aq_weights {
   aq_rows words, positions;
-  float *type; /* row 0 of the token types; zeros without them */
+  float *type;           /* row 0 of the token types; zeros without them */
+  const char *type_name; /* of their tensor; it belongs to the source; NULL without them */
   aq_norm first_norm;
   aq_layer *layers;
   size_t layer_count;

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/compiler.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
@@ -17,39 +16,9 @@
 #include "ops/common.h"
 #include "ops/ops.h"
 #include "report/report.h"
-#include "tensor/dtype.h"
 
 static const char default_types[] = "int8,int4,int2";
 static const char default_output_dir[] = "validation_results";
-
-/* ---- options ---- */
-
-static aq_status add_type(aq_validation *v, const char *name, size_t length, aq_error *err) {
-  char word[16];
-  aq_quant_type type = AQ_KEPT;
-  (void)snprintf(word, sizeof word, "%.*s", (int)AQ_MIN(length, sizeof word - 1), name);
-  const bool known = length < sizeof word && aq_quant_type_from_name(word, &type) && type != AQ_KEPT;
-  AQ_FAIL_IF(!known, AQ_ERR_ARGUMENT, "type '%.*s' cannot be validated; the types are int8, int4, int3, int2",
-             (int)AQ_MIN(length, (size_t)64), name);
-  for (size_t i = 0; i < v->type_count; i++) {
-    AQ_FAIL_IF(v->types[i] == type, AQ_ERR_ARGUMENT, "type '%s' is named twice", word);
-  }
-  v->types[v->type_count++] = type; /* four types, each once: there is room */
-  return AQ_OK;
-}
-
-/* "int8,int4", blanks around names allowed. */
-static aq_status parse_types(aq_validation *v, const char *text, aq_error *err) {
-  for (;;) {
-    text += strspn(text, " ");
-    const size_t field = strcspn(text, ",");
-    size_t length = field;
-    while (length > 0 && text[length - 1] == ' ') length--;
-    AQ_TRY(add_type(v, text, length, err));
-    if (text[field] == '\0') return AQ_OK;
-    text += field + 1;
-  }
-}
 
 /* ---- tables ---- */
 
@@ -71,7 +40,7 @@ static void remove_table(const aq_validation *v, aq_quant_type type) {
 static void remove_work(const aq_validation *v) {
   if (v->work_folder == NULL) return;
   remove_table(v, AQ_KEPT);
-  for (size_t i = 0; i < v->type_count; i++) remove_table(v, v->types[i]);
+  for (size_t i = 0; i < v->list.count; i++) remove_table(v, v->list.types[i]);
   (void)rmdir(v->work_folder);
 }
 
@@ -101,7 +70,7 @@ static aq_status check_targets(const aq_validation *v, const char *folder, aq_er
 
 static aq_status keep_tables(const aq_validation *v, const char *folder, aq_error *err) {
   AQ_TRY(move_table(v, folder, AQ_KEPT, err));
-  for (size_t i = 0; i < v->type_count; i++) AQ_TRY(move_table(v, folder, v->types[i], err));
+  for (size_t i = 0; i < v->list.count; i++) AQ_TRY(move_table(v, folder, v->list.types[i], err));
   return AQ_OK;
 }
 
@@ -127,11 +96,11 @@ static aq_status make_and_measure(aq_validation *v, aq_error *err) {
   aq_status status = aq_validate_v1(v, path, err);
   aq_free(path);
   if (status == AQ_OK) status = aq_report_set(v->root, "types", json_array(), err);
-  for (size_t i = 0; status == AQ_OK && i < v->type_count; i++) {
-    path = table_path(v->work_folder, v->types[i]);
-    status = path != NULL ? aq_validate_type(v, v->types[i], path, err) : aq_fail_memory(err, 256);
+  for (size_t i = 0; status == AQ_OK && i < v->list.count; i++) {
+    path = table_path(v->work_folder, v->list.types[i]);
+    status = path != NULL ? aq_validate_type(v, v->list.types[i], path, err) : aq_fail_memory(err, 256);
     aq_free(path);
-    if (!v->options->keep_tables) remove_table(v, v->types[i]); /* the disk need not hold all at once */
+    if (!v->options->keep_tables) remove_table(v, v->list.types[i]); /* the disk need not hold all at once */
   }
   return status;
 }
@@ -208,7 +177,7 @@ aq_status aq_validate(const char *model, const aq_validate_options *options, aq_
   aq_validate_options_init(&own);
   AQ_TRY(aq_options_take(&own, sizeof own, options, err));
   aq_validation v = {.options = &own, .model = model};
-  AQ_TRY(parse_types(&v, own.types != NULL ? own.types : default_types, err));
+  AQ_TRY(aq_type_list_parse(own.types != NULL ? own.types : default_types, "validated", &v.list, err));
   AQ_FAIL_IF(own.no_outputs && (own.texts_file != NULL || own.labels_file != NULL || own.folder != NULL),
              AQ_ERR_ARGUMENT, "texts, labels or a folder were named, and outputs were turned off");
   aq_report *made;

@@ -7,6 +7,7 @@
 #include "arrowquant.h"
 #include "core/pool.h"
 #include "ops/judge.h"
+#include "ops/type_list.h"
 
 typedef struct aq_validation {
   const aq_validate_options *options;
@@ -15,8 +16,7 @@ typedef struct aq_validation {
   aq_pool *pool;
   json_t *root;      /* the report */
   char *work_folder; /* where the tables are made */
-  aq_quant_type types[4];
-  size_t type_count;
+  aq_type_list list;
   aq_judge_options judging;
   aq_judge *judge; /* NULL when outputs are not measured */
 } aq_validation;

@@ -10,6 +10,7 @@ aq_status aq_render_export_text(const json_t *root, aq_buffer *out, aq_error *er
 aq_status aq_render_info_text(const json_t *root, aq_buffer *out, aq_error *err);
 aq_status aq_render_verify_text(const json_t *root, aq_buffer *out, aq_error *err);
 aq_status aq_render_embed_text(const json_t *root, aq_buffer *out, aq_error *err);
+aq_status aq_render_sensitivity_text(const json_t *root, aq_buffer *out, aq_error *err);
 aq_status aq_render_compare_text(const json_t *root, aq_buffer *out, aq_error *err);
 aq_status aq_render_validate_text(const json_t *root, aq_buffer *out, aq_error *err);
 aq_status aq_render_validate_markdown(const json_t *root, aq_buffer *out, aq_error *err); /* validate_markdown.c */

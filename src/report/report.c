@@ -16,10 +16,15 @@ static const struct renderer {
   aq_render_fn text;
   aq_render_fn markdown; /* NULL: the text, as a block of code */
 } renderers[] = {
-    {"convert", aq_render_convert_text, NULL}, {"quantize", aq_render_quantize_text, NULL},
-    {"export", aq_render_export_text, NULL},   {"info", aq_render_info_text, NULL},
-    {"verify", aq_render_verify_text, NULL},   {"embed", aq_render_embed_text, NULL},
-    {"compare", aq_render_compare_text, NULL}, {"validate", aq_render_validate_text, aq_render_validate_markdown},
+    {"convert", aq_render_convert_text, NULL},
+    {"quantize", aq_render_quantize_text, NULL},
+    {"export", aq_render_export_text, NULL},
+    {"info", aq_render_info_text, NULL},
+    {"verify", aq_render_verify_text, NULL},
+    {"embed", aq_render_embed_text, NULL},
+    {"sensitivity", aq_render_sensitivity_text, NULL},
+    {"compare", aq_render_compare_text, NULL},
+    {"validate", aq_render_validate_text, aq_render_validate_markdown},
 };
 
 static const struct renderer *renderer_of(const char *kind) {

@@ -10,7 +10,7 @@
 #include "core/buffer.h"
 
 struct aq_report {
-  const char *kind; /* "convert", "quantize", "info", "verify", "compare", "export", "validate" */
+  const char *kind; /* "convert", "quantize", "info", "verify", "compare", "export", "validate", ... */
   json_t *root;     /* {"kind", "arrowquant": version, "schema": 1, ...} */
 };
 
