@@ -7,7 +7,8 @@ import pytest
 from conftest import run
 from test_outputs import TEXTS, embed
 
-PROBES = [("embeddings.word_embeddings.weight", "int2"), ("encoder.layer.0.attention.self.key.weight", "int4"),
+PROBES = [("embeddings.word_embeddings.weight", "int8"), ("embeddings.word_embeddings.weight", "int2"),
+          ("encoder.layer.0.attention.self.key.weight", "int4"),
           ("encoder.layer.5.attention.self.value.weight", "int3"), ("encoder.layer.3.output.dense.weight", "int8")]
 
 
