@@ -27,11 +27,17 @@ CONFIGS = {
 }
 
 
+def size_of(table):
+    """Bytes of a table without the configuration and the tokenizer that travel in it: they are not weights."""
+    source = arrowquant.info(table)["source"]
+    return source["file_bytes"] - source["model_files_bytes"]
+
+
 def try_config(v1_table, config, output):
     """Quantizes a V1 table; returns the size of the file and the mean cosine of its quantized tensors."""
     ArrowQuantizer(config).quantize_model(str(v1_table), str(output), show_progress=False)
     report = arrowquant.compare(v1_table, output)
-    return pathlib.Path(output).stat().st_size, report["mean_cosine"]
+    return size_of(output), report["mean_cosine"]
 
 
 def main(model):
@@ -39,7 +45,7 @@ def main(model):
     with tempfile.TemporaryDirectory() as folder:
         v1_table = pathlib.Path(folder, "model.parquet")
         HuggingFaceToParquetConverter().convert(model, str(v1_table))
-        original = v1_table.stat().st_size
+        original = size_of(v1_table)
         print(f"{'configuration':32} {'size':>10} {'ratio':>7} {'cosine':>9}")
         for i, (name, config) in enumerate(CONFIGS.items()):
             size, cosine = try_config(v1_table, config, pathlib.Path(folder, f"{i}.parquet"))

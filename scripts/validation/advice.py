@@ -60,7 +60,7 @@ def use(t, metrics):
     if weights is None:
         return []
     name = (
-        f"**{t.upper()}** ({wording.size(metrics.get(f'{t}.file_bytes'))}, "
+        f"**{t.upper()}** ({wording.size(metrics.get(f'{t}.counted_bytes'))}, "
         f"{wording.number(metrics.get(f'{t}.ratio_to_fp16'), 'x')} smaller than FP16)"
     )
     agree = f"weights agree at {wording.number(weights)} ({wording.band(weights)})"
@@ -116,7 +116,7 @@ def metadata(t, metrics):
 
 def choice(metrics):
     """INT8 or INT2: what the smaller file saves, and what it costs."""
-    big, small = (metrics.get(f"{t}.file_bytes") for t in TYPES)
+    big, small = (metrics.get(f"{t}.counted_bytes") for t in TYPES)
     if not big or not small or small >= big:
         return []
     pairs = [("sentence embeddings", "embedding_similarity"), ("weights", "similarity")]

@@ -84,10 +84,10 @@ def detailed(document):
 def executive(document):
     m, lines = document.results.metrics, [f"**{document.headline()}**\n"]
     for t in TYPES:
-        if f"{t}.file_bytes" not in m:
+        if f"{t}.counted_bytes" not in m:
             continue
         lines.append(
-            f"- {t.upper()}: {wording.size(m[f'{t}.file_bytes'])}, "
+            f"- {t.upper()}: {wording.size(m[f'{t}.counted_bytes'])}, "
             f"{wording.number(m.get(f'{t}.compression_ratio'), 'x')} compression, average similarity "
             f"{wording.number(m.get(f'{t}.similarity'))}, precision loss "
             f"{wording.number(m.get(f'{t}.loss_percent'), '%', up=True)}."
@@ -127,7 +127,8 @@ def results(document):
 
 
 FIGURES = [  # what, metric, unit, is small better
-    ("File", "file_bytes", "B", True),
+    ("File", "counted_bytes", "B", True),
+    ("Model files in it, not counted", "model_files_bytes", "B", True),
     ("Compression ratio", "compression_ratio", "x", False),
     ("FP32 / file", "ratio_to_fp32", "x", False),
     ("FP16 / file", "ratio_to_fp16", "x", False),
@@ -154,6 +155,7 @@ def figures(m):
     rows = [[what, *(cell(t, metric, unit, up) for t in TYPES)] for what, metric, unit, up in FIGURES]
     baseline = m.get("model.baseline", "the original model")
     note = (
+        "Sizes and ratios do not count the model's own files (configuration, tokenizer) that travel in a table. "
         f"Compression ratio is {baseline} ({wording.size(m.get('model.baseline_bytes'))}) over the file; FP32 and "
         "FP16 are 4 and 2 bytes a parameter. Precision loss is (1 - average similarity) in percent. Bits a weight "
         "count data, scales, zero points and page headers as they lie in the file.\n"

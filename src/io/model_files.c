@@ -89,11 +89,25 @@ aq_status aq_model_files_each(const aq_source *source, aq_model_file_fn put, voi
   return AQ_OK;
 }
 
+static aq_status count_file(void *ctx, const char *key, const char *text, aq_error *err) {
+  (void)err;
+  uint64_t *bytes = ctx;
+  *bytes += strlen(key) + strlen(text);
+  return AQ_OK;
+}
+
+aq_status aq_model_files_measure(const aq_source *source, uint64_t *bytes, aq_error *err) {
+  *bytes = 0;
+  return aq_model_files_each(source, count_file, bytes, err);
+}
+
 uint64_t aq_model_files_bytes(const aq_source *source) {
   uint64_t bytes = 0;
-  for (size_t i = 0; i < source->metadata_count; i++) {
+  for (size_t i = 0; i < source->metadata_count && source->path != NULL; i++) {
     const bool is_file = strncmp(source->metadata[2 * i], AQ_MODEL_FILE_KEY, sizeof AQ_MODEL_FILE_KEY - 1) == 0;
     if (is_file) bytes += strlen(source->metadata[2 * i]) + strlen(source->metadata[2 * i + 1]);
   }
-  return bytes;
+  return AQ_MIN(bytes, source->file_bytes);
 }
+
+uint64_t aq_counted_bytes(const aq_source *source) { return source->file_bytes - aq_model_files_bytes(source); }

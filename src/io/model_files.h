@@ -23,7 +23,14 @@ AQ_MUST_CHECK aq_status aq_model_file_read(const aq_source *source, const char *
 typedef aq_status (*aq_model_file_fn)(void *ctx, const char *key, const char *text, aq_error *err);
 AQ_MUST_CHECK aq_status aq_model_files_each(const aq_source *source, aq_model_file_fn put, void *ctx, aq_error *err);
 
-/* Bytes of the files that a table carries; 0 for other sources. */
+/* Bytes that those files and their keys will take in a table. */
+AQ_MUST_CHECK aq_status aq_model_files_measure(const aq_source *source, uint64_t *bytes, aq_error *err);
+
+/* Bytes that those files and their keys take in a source's own file; 0 when it carries none, or is no file. */
 uint64_t aq_model_files_bytes(const aq_source *source);
+
+/* The source's file without them: what ratios of sizes count. The files are not weights, and take the same room at any
+ * number of bits. */
+uint64_t aq_counted_bytes(const aq_source *source);
 
 #endif

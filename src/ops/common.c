@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "io/model_files.h"
 #include "io/source.h"
 #include "io/source_segments.h"
 #include "report/report.h"
@@ -81,8 +82,9 @@ json_t *aq_source_json(const aq_source *source) {
   for (size_t i = 0; i < source->tensor_count; i++) {
     if (source->tensors[i].alias_of < 0) params += source->tensors[i].num_params;
   }
-  return json_pack("{s:o, s:s, s:I, s:I, s:I}", "path", aq_json_string(source->path), "format", source->format,
-                   "file_bytes", (json_int_t)source->file_bytes, "tensors", (json_int_t)source->tensor_count, "params",
+  return json_pack("{s:o, s:s, s:I, s:I, s:I, s:I}", "path", aq_json_string(source->path), "format", source->format,
+                   "file_bytes", (json_int_t)source->file_bytes, "model_files_bytes",
+                   (json_int_t)aq_model_files_bytes(source), "tensors", (json_int_t)source->tensor_count, "params",
                    (json_int_t)params);
 }
 

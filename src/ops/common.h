@@ -24,8 +24,8 @@ AQ_MUST_CHECK aq_status aq_float_dtype_parse(const char *text, const char *same,
 /* A JSON array of the dimensions; NULL when out of memory. */
 json_t *aq_shape_json(const aq_tensor_info *tensor);
 
-/* {"path", "format", "file_bytes", "tensors", "params"} of a source; NULL when out of memory. Aliases are counted as
- * tensors, not as parameters. */
+/* {"path", "format", "file_bytes", "model_files_bytes", "tensors", "params"} of a source; NULL when out of memory.
+ * Aliases are counted as tensors, not as parameters. */
 json_t *aq_source_json(const aq_source *source);
 
 /* Fingerprint of names, types, shapes and sampled bytes (the first and last 4 KiB and 14 evenly spaced ones of every

@@ -74,15 +74,15 @@ static aq_status add_tensor(json_t *tensors, totals *sum, const aq_summary *s, c
 
 static double ratio(double a, double b) { return b > 0 ? a / b : 0; }
 
-static json_t *totals_json(const aq_summary *s, const totals *sum, uint64_t output_bytes) {
-  const double params = (double)sum->params, bytes = (double)output_bytes;
+static json_t *totals_json(const aq_summary *s, const totals *sum, uint64_t counted_bytes) {
+  const double params = (double)sum->params, bytes = (double)counted_bytes;
   return json_pack("{s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f}", "tensors",
                    (json_int_t)s->source->tensor_count, "params", (json_int_t)sum->params, "quantized_tensors",
                    (json_int_t)sum->quantized, "quantized_params", (json_int_t)sum->quantized_params,
                    "quantized_percent", 100 * ratio((double)sum->quantized_params, params), "converted_tensors",
                    (json_int_t)sum->converted, "kept_tensors", (json_int_t)sum->kept, "alias_tensors",
                    (json_int_t)sum->aliases, "payload_bytes", (json_int_t)sum->stored_bytes, "ratio_to_source_file",
-                   ratio((double)s->source->file_bytes, bytes), "ratio_to_fp32", ratio(4 * params, bytes),
+                   ratio((double)aq_counted_bytes(s->source), bytes), "ratio_to_fp32", ratio(4 * params, bytes),
                    "ratio_to_fp16", ratio(2 * params, bytes), "bits_per_weight",
                    ratio(8 * (double)sum->quantized_bytes, (double)sum->quantized_params));
 }
@@ -100,6 +100,24 @@ static aq_status add_warnings(json_t *warnings, const aq_summary *s, const total
   return ok ? AQ_OK : aq_fail_memory(err, 256);
 }
 
+static aq_status set_estimate(json_t *root, const aq_summary *s, const totals *sum, aq_error *err) {
+  uint64_t files;
+  AQ_TRY(aq_model_files_measure(s->source, &files, err));
+  AQ_TRY(aq_report_set(root, "output", json_null(), err));
+  return aq_report_set(root, "estimate",
+                       json_pack("{s:I, s:I, s:I}", "file_bytes_at_most", (json_int_t)(sum->stored_bytes + files),
+                                 "model_files_bytes", (json_int_t)files, "memory_bytes", (json_int_t)s->memory_bytes),
+                       err);
+}
+
+static aq_status set_output(json_t *root, const aq_summary *s, const aq_source *output, aq_error *err) {
+  return aq_report_set(
+      root, "output",
+      json_pack("{s:o, s:I, s:I, s:i}", "path", aq_json_string(s->output), "file_bytes", (json_int_t)output->file_bytes,
+                "model_files_bytes", (json_int_t)aq_model_files_bytes(output), "schema_version", s->schema_version),
+      err);
+}
+
 static aq_status fill_in(json_t *root, const aq_summary *s, const aq_source *output, aq_error *err) {
   totals sum = {0};
   json_t *tensors = json_array(), *warnings = json_array();
@@ -113,27 +131,16 @@ static aq_status fill_in(json_t *root, const aq_summary *s, const aq_source *out
     json_decref(warnings);
     return status;
   }
-  const uint64_t bytes = output != NULL ? output->file_bytes : sum.stored_bytes;
+  const uint64_t counted = output != NULL ? aq_counted_bytes(output) : sum.stored_bytes;
   status = aq_report_set(root, "tensors", tensors, err);
   const aq_status second = aq_report_set(root, "warnings", warnings, err);
   if (status == AQ_OK) status = second;
   if (status == AQ_OK) status = aq_report_set(root, "source", aq_source_json(s->source), err);
-  if (status == AQ_OK) status = aq_report_set(root, "totals", totals_json(s, &sum, bytes), err);
+  if (status == AQ_OK) status = aq_report_set(root, "totals", totals_json(s, &sum, counted), err);
   if (status == AQ_OK) status = aq_report_set(root, "seconds", aq_json_real(s->seconds), err);
   if (status == AQ_OK && s->options != NULL) status = aq_report_set(root, "options", json_incref(s->options), err);
   if (status != AQ_OK) return status;
-  if (output == NULL) {
-    AQ_TRY(aq_report_set(root, "output", json_null(), err));
-    return aq_report_set(root, "estimate",
-                         json_pack("{s:I, s:I}", "file_bytes_at_most", (json_int_t)sum.stored_bytes, "memory_bytes",
-                                   (json_int_t)s->memory_bytes),
-                         err);
-  }
-  return aq_report_set(
-      root, "output",
-      json_pack("{s:o, s:I, s:I, s:i}", "path", aq_json_string(s->output), "file_bytes", (json_int_t)bytes,
-                "model_files_bytes", (json_int_t)aq_model_files_bytes(output), "schema_version", s->schema_version),
-      err);
+  return output != NULL ? set_output(root, s, output, err) : set_estimate(root, s, &sum, err);
 }
 
 aq_status aq_summary_report(const aq_summary *summary, aq_report **out, aq_error *err) {

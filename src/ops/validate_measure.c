@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/progress.h"
+#include "io/model_files.h"
 #include "io/source.h"
 #include "ops/common.h"
 #include "ops/ops.h"
@@ -38,12 +39,13 @@ aq_status aq_load_timed(const aq_validation *v, const char *path, aq_source **ta
 /* ---- sizes ---- */
 
 typedef struct table_sizes {
-  uint64_t file, payload, params, quantized_payload, quantized_params;
+  uint64_t file, counted; /* the file, and without the model's own files */
+  uint64_t payload, params, quantized_payload, quantized_params;
   size_t quantized, tensors;
 } table_sizes;
 
 static table_sizes sizes_of(const aq_source *table) {
-  table_sizes s = {.file = table->file_bytes, .tensors = table->tensor_count};
+  table_sizes s = {.file = table->file_bytes, .counted = aq_counted_bytes(table), .tensors = table->tensor_count};
   for (size_t i = 0; i < table->tensor_count; i++) {
     const aq_tensor_info *t = &table->tensors[i];
     if (t->alias_of >= 0) continue;
@@ -68,12 +70,15 @@ static aq_status set_ratios(json_t *entry, const char *const keys[3], uint64_t b
   return aq_report_set(entry, keys[2], aq_json_real(ratio(2.0 * (double)params, size)), err);
 }
 
-static aq_status set_sizes(json_t *entry, const table_sizes *s, uint64_t v1_file, uint64_t v1_payload, aq_error *err) {
+static aq_status set_sizes(json_t *entry, const table_sizes *s, uint64_t v1_counted, uint64_t v1_payload,
+                           aq_error *err) {
   static const char *const file_keys[3] = {"ratio_to_v1", "ratio_to_fp32", "ratio_to_fp16"};
   static const char *const payload_keys[3] = {"payload_ratio_to_v1", "payload_ratio_to_fp32", "payload_ratio_to_fp16"};
   AQ_TRY(aq_report_set(entry, "file_bytes", aq_json_count(s->file), err));
+  AQ_TRY(aq_report_set(entry, "model_files_bytes", aq_json_count(s->file - s->counted), err));
+  AQ_TRY(aq_report_set(entry, "counted_bytes", aq_json_count(s->counted), err));
   AQ_TRY(aq_report_set(entry, "payload_bytes", aq_json_count(s->payload), err));
-  AQ_TRY(set_ratios(entry, file_keys, s->file, v1_file, s->params, err));
+  AQ_TRY(set_ratios(entry, file_keys, s->counted, v1_counted, s->params, err));
   return set_ratios(entry, payload_keys, s->payload, v1_payload, s->params, err);
 }
 
@@ -93,12 +98,12 @@ static aq_status add_baseline(aq_validation *v, const table_sizes *s, aq_error *
   AQ_TRY(aq_report_set(baseline, "what",
                        json_string(is_fp32 ? "the V1 table" : "4 bytes a parameter, the model being smaller than FP32"),
                        err));
-  return aq_report_set(baseline, "bytes", aq_json_count(is_fp32 ? s->file : 4 * s->params), err);
+  return aq_report_set(baseline, "bytes", aq_json_count(is_fp32 ? s->counted : 4 * s->params), err);
 }
 
 static aq_status fill_v1(aq_validation *v, json_t *entry, const char *path, const aq_source *table, aq_error *err) {
   const table_sizes s = sizes_of(table);
-  AQ_TRY(set_sizes(entry, &s, s.file, s.payload, err));
+  AQ_TRY(set_sizes(entry, &s, s.counted, s.payload, err));
   AQ_TRY(add_baseline(v, &s, err));
   AQ_TRY(aq_report_set(entry, "checks", json_array(), err));
   json_t *checks = json_object_get(entry, "checks");
@@ -200,9 +205,9 @@ static aq_status compare(aq_validation *v, json_t *entry, const char *path, aq_e
 static aq_status fill_type(aq_validation *v, json_t *entry, const char *path, const aq_source *table, aq_error *err) {
   const json_t *v1 = aq_json_get(v->root, "v1"), *baseline = aq_json_get(v->root, "baseline");
   const table_sizes s = sizes_of(table);
-  AQ_TRY(set_sizes(entry, &s, aq_json_get_count(v1, "file_bytes"), aq_json_get_count(v1, "payload_bytes"), err));
+  AQ_TRY(set_sizes(entry, &s, aq_json_get_count(v1, "counted_bytes"), aq_json_get_count(v1, "payload_bytes"), err));
   AQ_TRY(aq_report_set(entry, "compression_ratio",
-                       aq_json_real(ratio((double)aq_json_get_count(baseline, "bytes"), (double)s.file)), err));
+                       aq_json_real(ratio((double)aq_json_get_count(baseline, "bytes"), (double)s.counted)), err));
   AQ_TRY(aq_report_set(entry, "bits_per_weight",
                        aq_json_real(aq_bits_per_weight(s.quantized_payload, s.quantized_params)), err));
   AQ_TRY(aq_report_set(entry, "quantized_tensors", aq_json_count(s.quantized), err));

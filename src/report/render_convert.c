@@ -10,7 +10,14 @@
 
 enum { NAMES_SHOWN = 4 };
 
-/* "PATH (FORMAT, 90.9 MB)". */
+/* ", 0.5 MB of it model files" where there are such files. */
+static aq_status append_model_files(const json_t *file, aq_buffer *out, aq_error *err) {
+  char bytes[AQ_WORD_SIZE];
+  if (aq_json_get_count(file, "model_files_bytes") == 0) return AQ_OK;
+  return aq_buffer_printf(out, err, ", %s of it model files", aq_word_bytes(file, "model_files_bytes", bytes));
+}
+
+/* "PATH (FORMAT, 90.9 MB)", or "PATH (FORMAT, 21.5 MB, 0.5 MB of it model files)". */
 static aq_status append_file(const json_t *file, const char *format_key, aq_buffer *out, aq_error *err) {
   char bytes[AQ_WORD_SIZE];
   AQ_TRY(aq_text_append_clean(out, aq_json_get_string(file, "path"), err));
@@ -22,16 +29,19 @@ static aq_status append_file(const json_t *file, const char *format_key, aq_buff
   } else if (version > 0) {
     AQ_TRY(aq_buffer_printf(out, err, "table V%d, ", (int)version));
   }
-  return aq_buffer_printf(out, err, "%s)", aq_word_bytes(file, "file_bytes", bytes));
+  AQ_TRY(aq_buffer_printf(out, err, "%s", aq_word_bytes(file, "file_bytes", bytes)));
+  AQ_TRY(append_model_files(file, out, err));
+  return aq_buffer_append_byte(out, ')', err);
 }
 
 static aq_status append_estimate(const json_t *estimate, aq_buffer *out, aq_error *err) {
   char file[AQ_WORD_SIZE], memory[AQ_WORD_SIZE];
   AQ_TRY(aq_buffer_printf(out, err, "nothing: dry run, no file was written"));
   if (json_is_object(estimate)) {
-    AQ_TRY(aq_buffer_printf(out, err, "; it would take at most %s, and %s of memory to make",
-                            aq_word_bytes(estimate, "file_bytes_at_most", file),
-                            aq_word_bytes(estimate, "memory_bytes", memory)));
+    AQ_TRY(
+        aq_buffer_printf(out, err, "; it would take at most %s", aq_word_bytes(estimate, "file_bytes_at_most", file)));
+    AQ_TRY(append_model_files(estimate, out, err));
+    AQ_TRY(aq_buffer_printf(out, err, ", and %s of memory to make", aq_word_bytes(estimate, "memory_bytes", memory)));
   }
   return aq_buffer_append_byte(out, '\n', err);
 }
@@ -46,7 +56,8 @@ static aq_status append_files(const json_t *root, aq_buffer *out, aq_error *err)
   return aq_buffer_append_byte(out, '\n', err);
 }
 
-/* "ratio 3.97 to the source file, 3.97 to FP32, 1.98 to FP16; 8.05 bits a quantized weight". */
+/* Ratios count files without the model files: "ratio 3.97 to the source file, 3.97 to FP32, 1.98 to FP16; 8.05 bits a
+ * quantized weight". */
 static aq_status append_ratios(const json_t *totals, aq_buffer *out, aq_error *err) {
   static const struct {
     const char *key, *than;

@@ -78,7 +78,8 @@ static const json_t *smallest(const json_t *root, double cosine) {
   json_array_foreach(aq_json_get(root, "types"), i, entry) {
     if (!(aq_agreement(root, entry) >= cosine)) continue;
     if (!type_passed(root, aq_json_get_string(entry, "type"))) continue;
-    if (best == NULL || aq_json_get_count(entry, "file_bytes") < aq_json_get_count(best, "file_bytes")) best = entry;
+    if (best == NULL || aq_json_get_count(entry, "counted_bytes") < aq_json_get_count(best, "counted_bytes"))
+      best = entry;
   }
   return best;
 }
@@ -96,13 +97,13 @@ static aq_status recommend_sizes(const json_t *root, aq_buffer *out, aq_error *e
     if (entry == NULL || entry == last) continue;
     last = entry;
     char name[AQ_WORD_SIZE], bytes[AQ_WORD_SIZE], fp32[AQ_WORD_SIZE], mean[AQ_WORD_SIZE];
-    AQ_TRY(aq_buffer_printf(out, err,
-                            "- %s: %s, the smallest file tested whose %s agree at %s or better (%s, FP32 / file "
-                            "%s, mean cosine %s).\n",
-                            wishes[i].purpose, aq_type_word(entry, name),
-                            aq_outputs_measured(root) ? "outputs" : "weights", wishes[i].words,
-                            aq_word_bytes(entry, "file_bytes", bytes), aq_word_fixed(entry, "ratio_to_fp32", 2, fp32),
-                            aq_text_cosine(aq_agreement(root, entry), mean, sizeof mean)));
+    AQ_TRY(aq_buffer_printf(
+        out, err,
+        "- %s: %s, the smallest file tested whose %s agree at %s or better (%s, FP32 / file "
+        "%s, mean cosine %s).\n",
+        wishes[i].purpose, aq_type_word(entry, name), aq_outputs_measured(root) ? "outputs" : "weights",
+        wishes[i].words, aq_word_bytes(entry, "counted_bytes", bytes), aq_word_fixed(entry, "ratio_to_fp32", 2, fp32),
+        aq_text_cosine(aq_agreement(root, entry), mean, sizeof mean)));
   }
   return AQ_OK;
 }
@@ -146,14 +147,14 @@ static aq_status advise_worst(const json_t *entry, aq_buffer *out, aq_error *err
 }
 
 static aq_status warn_of_overhead(const json_t *entry, aq_buffer *out, aq_error *err) {
-  const double file = aq_json_get_real(entry, "file_bytes"), payload = aq_json_get_real(entry, "payload_bytes");
+  const double file = aq_json_get_real(entry, "counted_bytes"), payload = aq_json_get_real(entry, "payload_bytes");
   if (!(file > 0) || !((file - payload) / file > large_overhead)) return AQ_OK;
   char name[AQ_WORD_SIZE], percent[AQ_WORD_SIZE];
-  return aq_buffer_printf(out, err,
-                          "- %s %% of the %s file is not weights but metadata: this model is small, or made of many "
-                          "small tensors.\n",
-                          aq_text_fixed(100.0 * (file - payload) / file, 1, percent, sizeof percent),
-                          aq_type_word(entry, name));
+  return aq_buffer_printf(
+      out, err,
+      "- %s %% of the %s file, model files left out, is not weights but metadata: this model is small, or made of many "
+      "small tensors.\n",
+      aq_text_fixed(100.0 * (file - payload) / file, 1, percent, sizeof percent), aq_type_word(entry, name));
 }
 
 static aq_status explain_failure(const json_t *c, aq_buffer *out, aq_error *err) {

@@ -69,7 +69,7 @@ static aq_status append_subject(const json_t *root, aq_buffer *out, aq_error *er
 static void add_v1_sizes(aq_text_table *table, const json_t *root) {
   const json_t *v1 = aq_json_get(root, "v1");
   char bytes[AQ_WORD_SIZE], fp32[AQ_WORD_SIZE], fp16[AQ_WORD_SIZE], make[AQ_WORD_SIZE], load[AQ_WORD_SIZE];
-  aq_text_table_row(table, (const char *const[]){"V1", "values as they are", aq_word_bytes(v1, "file_bytes", bytes),
+  aq_text_table_row(table, (const char *const[]){"V1", "values as they are", aq_word_bytes(v1, "counted_bytes", bytes),
                                                  "1", aq_word_fixed(v1, "ratio_to_fp32", 2, fp32),
                                                  aq_word_fixed(v1, "ratio_to_fp16", 2, fp16), "",
                                                  aq_word_seconds(v1, "convert_seconds", make),
@@ -82,10 +82,21 @@ static void add_sizes(aq_text_table *table, const json_t *entry) {
   aq_text_table_row(
       table,
       (const char *const[]){
-          aq_type_word(entry, name), aq_json_get_string(entry, "scheme"), aq_word_bytes(entry, "file_bytes", bytes),
+          aq_type_word(entry, name), aq_json_get_string(entry, "scheme"), aq_word_bytes(entry, "counted_bytes", bytes),
           aq_word_fixed(entry, "ratio_to_v1", 2, v1), aq_word_fixed(entry, "ratio_to_fp32", 2, fp32),
           aq_word_fixed(entry, "ratio_to_fp16", 2, fp16), aq_word_fixed(entry, "bits_per_weight", 2, bits),
           aq_word_seconds(entry, "quantize_seconds", make), aq_word_seconds(entry, "load_seconds", load)});
+}
+
+/* The configuration and the tokenizer travel in every table. */
+static aq_status append_model_files(const json_t *root, aq_buffer *out, aq_error *err) {
+  const json_t *v1 = aq_json_get(root, "v1");
+  char bytes[AQ_WORD_SIZE];
+  if (aq_json_get_count(v1, "model_files_bytes") == 0) return AQ_OK;
+  return aq_buffer_printf(out, err,
+                          "\nModel files: each file also carries %s of the model's configuration and tokenizer. They "
+                          "are not weights, and neither sizes nor ratios count them.\n",
+                          aq_word_bytes(v1, "model_files_bytes", bytes));
 }
 
 static aq_status append_sizes(const json_t *root, aq_buffer *out, aq_error *err) {
@@ -101,9 +112,10 @@ static aq_status append_sizes(const json_t *root, aq_buffer *out, aq_error *err)
   AQ_TRY(aq_text_table_markdown(&table, out, err));
   char bytes[AQ_WORD_SIZE];
   const json_t *baseline = aq_json_get(root, "baseline");
+  AQ_TRY(append_model_files(root, out, err));
   return aq_buffer_printf(
       out, err,
-      "\nRatios compare whole files, metadata included, with the V1 file and with 4 (FP32) and 2 (FP16) bytes a "
+      "\nRatios compare files, metadata included, with the V1 file and with 4 (FP32) and 2 (FP16) bytes a "
       "parameter; the criterion \"compression\" is measured against %s (%s). Bits a weight count codes, scales, zero "
       "points and page headers of the quantized tensors, as they lie in the file. Loading is opening the file, "
       "checking "

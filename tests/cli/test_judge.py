@@ -1,5 +1,6 @@
 """Judging by outputs: compare --outputs and validate on a tiny encoder made here."""
 import json
+import re
 
 import pytest
 
@@ -131,3 +132,37 @@ def test_validate_without_outputs_does_not_run_the_model(encoder):
     assert document["outputs"] == {"measured": False, "reason": "they were turned off"}
     assert "Outputs were not measured: they were turned off." in markdown
     refused("validate", "encoder", "--no-outputs", "--texts", "texts", cwd=encoder, status=2, says=["--no-outputs", "--texts"])
+
+
+def test_model_files_in_a_table_count_as_no_weights(encoder):
+    """Ratios are the same whether the configuration and the tokenizer travel in the table or not."""
+    (encoder / "bare").mkdir()
+    (encoder / "bare" / "model.safetensors").write_bytes((encoder / "encoder" / "model.safetensors").read_bytes())
+    names = ["config.json", "vocab.txt"]
+    files = sum(len(f"arrowquant.file.{name}") + (encoder / "encoder" / name).stat().st_size for name in names)
+    document, markdown = validated(encoder, "encoder")
+    bare, bare_markdown = validated(encoder, "bare")
+    for one, other in zip([document["v1"], *document["types"]], [bare["v1"], *bare["types"]]):
+        assert one["model_files_bytes"] == files and other["model_files_bytes"] == 0
+        assert one["counted_bytes"] == one["file_bytes"] - files
+        assert other["counted_bytes"] == other["file_bytes"]
+        for key in ("ratio_to_v1", "ratio_to_fp32", "ratio_to_fp16"):
+            assert abs(one[key] / other[key] - 1) < 0.01  # the lengths of keys and values are left
+        assert abs(one.get("compression_ratio", 1) / other.get("compression_ratio", 1) - 1) < 0.01
+    assert document["baseline"]["bytes"] == document["v1"]["counted_bytes"]
+    assert "\nModel files: " in markdown and "Model files" not in bare_markdown
+    overhead, bare_overhead = ([float(share) for share in re.findall(r"^- ([0-9.]+) % of the INT.* not weights", page, re.M)]
+                               for page in (markdown, bare_markdown))
+    assert len(overhead) == 2 and all(abs(a - b) < 0.2 for a, b in zip(overhead, bare_overhead, strict=True))
+
+
+def test_quantize_tells_model_files_apart(encoder):
+    line = ["quantize", "encoder", "-o", "q.parquet", "--bits=8"]
+    planned, made = report(*line, "--dry-run", cwd=encoder), report(*line, cwd=encoder)
+    size, files = (made["output"][key] for key in ("file_bytes", "model_files_bytes"))
+    assert planned["estimate"]["model_files_bytes"] == files > 0 and size == (encoder / "q.parquet").stat().st_size
+    assert abs(made["totals"]["ratio_to_fp32"] - 4 * made["totals"]["params"] / (size - files)) < 1e-9
+    again = report("quantize", "q.parquet", "-o", "q4.parquet", "--bits=4", "--allow-requantize", cwd=encoder)
+    counted = again["output"]["file_bytes"] - again["output"]["model_files_bytes"]
+    assert abs(again["totals"]["ratio_to_source_file"] - (size - files) / counted) < 1e-9
+    assert " of it model files)" in done(*line, "--force", cwd=encoder).stdout

@@ -41,6 +41,15 @@ def timed(function, *args, **kwargs):
     return result, time.perf_counter() - start
 
 
+def sizes_of(path):
+    """Bytes of a table without the model's own files in it (config.json, the tokenizer), and bytes of those.
+
+    They are not weights and take the same room at any number of bits, so ratios leave them out.
+    """
+    source = arrowquant.info(path)["source"]
+    return source["file_bytes"] - source["model_files_bytes"], source["model_files_bytes"]
+
+
 class Pipeline:
     """Everything is made when it is first asked for, in `folder`."""
 
@@ -84,7 +93,7 @@ class Pipeline:
         params = sum(self.params.values())
         if 2 * half > params:
             return "FP32 values", 4 * params
-        return "the V1 table", self.v1.stat().st_size
+        return "the V1 table", sizes_of(self.v1)[0]
 
 
 class Quantized:
@@ -98,19 +107,21 @@ class Quantized:
     @functools.cached_property
     def sizes(self):
         """Figures of size, keyed as metrics."""
-        size, params = self.path.stat().st_size, sum(self.pipeline.params.values())
+        (size, model_files), params = sizes_of(self.path), sum(self.pipeline.params.values())
         with arrowquant.open(self.path) as tensors:
             stored = sum(t.stored_bytes for t in tensors.values())
             weights = [t for t in tensors.values() if t.is_quantized and t.alias_of is None]
             bits = 8 * sum(t.stored_bytes for t in weights) / max(1, sum(t.num_params for t in weights))
             skipped = sorted((t for t in tensors.values() if not t.is_quantized), key=lambda t: -t.num_params)
             figures = {
-                "file_bytes": size,
+                "file_bytes": size + model_files,
+                "model_files_bytes": model_files,
+                "counted_bytes": size,
                 "payload_bytes": stored,
                 "bits_per_weight": bits,
                 "metadata_percent": 100 * (size - stored) / size,
                 "compression_ratio": self.pipeline.baseline[1] / size,
-                "ratio_to_v1": self.pipeline.v1.stat().st_size / size,
+                "ratio_to_v1": sizes_of(self.pipeline.v1)[0] / size,
                 "ratio_to_fp32": 4 * params / size,
                 "ratio_to_fp16": 2 * params / size,
                 "skipped_tensors": [t.name for t in skipped],

@@ -36,7 +36,7 @@ class TestCompressionRatioValidation:
         check_ratio(pipeline.int2, measured)
 
     def test_compression_ratio_comparison(self, pipeline, measured):
-        int8, int2 = pipeline.int8.path.stat().st_size, pipeline.int2.path.stat().st_size
+        int8, int2 = (t.sizes[f"{t.type}.counted_bytes"] for t in (pipeline.int8, pipeline.int2))
         measured.record({"int2_over_int8.compression_ratio": int8 / int2})
         measured.require("int2_over_int8.compression_ratio", f"INT8 takes {int8} bytes, INT2 {int2}.")
 
