@@ -507,9 +507,10 @@ AQ_API AQ_MUST_CHECK aq_status aq_validate(const char *model, const aq_validate_
 typedef struct aq_tokenizer aq_tokenizer;
 
 /* Opens the tokenizer of a model. `path` is a folder with a tokenizer.json or else a vocab.txt; a model in such a
- * folder or its name in the Hugging Face cache, as aq_source_open takes them; or one of the two files under any name.
- * Options in a tokenizer_config.json are heeded, except when the path is a tokenizer.json itself. AQ_ERR_UNSUPPORTED
- * names what is not handled (a tokenizer that is not WordPiece). On success the caller owns *out. */
+ * folder or its name in the Hugging Face cache, as aq_source_open takes them; a table that was made from such a model
+ * and carries its tokenizer; or one of the two files under any name. Options in a tokenizer_config.json are heeded,
+ * except when the path is a tokenizer.json itself. AQ_ERR_UNSUPPORTED names what is not handled (a tokenizer that is
+ * not WordPiece). On success the caller owns *out. */
 AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_open(const char *path, aq_tokenizer **out, aq_error *err);
 AQ_API void aq_tokenizer_close(aq_tokenizer *tokenizer);
 

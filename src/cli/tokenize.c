@@ -113,8 +113,8 @@ const cli_command cli_tokenize = {
     .about =
         "Prints the ids of each text as one JSON array a line. Ids are those of the Hugging Face library "
         "'tokenizers'.\n\n"
-        "FILE is a tokenizer.json, a vocab.txt, a folder that holds one of them, or a model in such a folder. Only "
-        "WordPiece tokenizers (the BERT family) are supported.",
+        "FILE is a tokenizer.json, a vocab.txt, a folder that holds one of them, a model in such a folder, or a table "
+        "that was made from one and carries its tokenizer. Only WordPiece tokenizers (the BERT family) are supported.",
     .examples =
         "  arrowquant tokenize models/all-MiniLM-L6-v2 --text 'Hello, world!'\n"
         "  arrowquant tokenize tokenizer.json --input texts.txt --max-length 256 > ids.jsonl\n",

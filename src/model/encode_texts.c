@@ -3,7 +3,6 @@
 
 #include "core/error.h"
 #include "core/memory.h"
-#include "io/model_files.h"
 #include "io/source.h"
 #include "model/encoder.h"
 #include "model/tokenizer.h"
@@ -11,26 +10,10 @@
 /* Texts that are held as tokens at a time. */
 #define CHUNK_TEXTS ((size_t)1024)
 
-static aq_status read_files(const aq_encoder *e, aq_tokenizer_files *files, aq_error *err) {
-  AQ_TRY(aq_model_file_read(e->source, e->folder, "tokenizer.json", &files->json, &files->json_size, err));
-  AQ_TRY(aq_model_file_read(e->source, e->folder, "tokenizer_config.json", &files->config, &files->config_size, err));
-  if (files->json == NULL) {
-    AQ_TRY(aq_model_file_read(e->source, e->folder, "vocab.txt", &files->vocab, &files->vocab_size, err));
-  }
-  if (files->json == NULL && files->vocab == NULL) {
-    const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND, "the model has neither a tokenizer.json nor a vocab.txt");
-    return aq_error_hint(err, status, "Put the files of the model's folder beside the weights, or name the folder");
-  }
-  files->main_path = aq_strdup(files->json != NULL ? "tokenizer.json" : "vocab.txt");
-  files->config_path = aq_strdup("tokenizer_config.json");
-  if (files->main_path == NULL || files->config_path == NULL) return aq_fail_memory(err, 32);
-  return AQ_OK;
-}
-
 static aq_status need_tokenizer(aq_encoder *e, aq_error *err) {
   if (e->tokenizer != NULL) return AQ_OK;
-  aq_tokenizer_files files = {0};
-  aq_status status = read_files(e, &files, err);
+  aq_tokenizer_files files;
+  aq_status status = aq_tokenizer_files_take(e->source, e->folder, &files, err);
   if (status == AQ_OK) status = aq_tokenizer_make(&files, &e->tokenizer, err);
   aq_tokenizer_files_reset(&files);
   return status;

@@ -8,6 +8,8 @@
 #include "core/file.h"
 #include "core/memory.h"
 #include "io/folder.h"
+#include "io/model_files.h"
+#include "io/source.h"
 
 #define MAX_FILE_BYTES ((size_t)64 << 20)
 
@@ -98,7 +100,59 @@ static aq_status read_file(aq_tokenizer_files *files, const char *path, aq_error
   return read_beside(files, path, read_config, err);
 }
 
-static bool is_model(const char *path) {
+/* ---- files that are a model's, in its table or beside it ---- */
+
+static aq_status take(const aq_source *source, const char *folder, aq_tokenizer_files *files, aq_error *err) {
+  AQ_TRY(aq_model_file_read(source, folder, json_name, &files->json, &files->json_size, err));
+  AQ_TRY(aq_model_file_read(source, folder, config_name, &files->config, &files->config_size, err));
+  if (files->json == NULL) {
+    AQ_TRY(aq_model_file_read(source, folder, vocab_name, &files->vocab, &files->vocab_size, err));
+  }
+  if (files->json == NULL && files->vocab == NULL) {
+    const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND, "the model has neither a tokenizer.json nor a vocab.txt");
+    return aq_error_hint(err, status, "Put the files of the model's folder beside the weights, or name the folder");
+  }
+  files->main_path = aq_strdup(files->json != NULL ? json_name : vocab_name);
+  files->config_path = aq_strdup(config_name);
+  return files->main_path != NULL && files->config_path != NULL ? AQ_OK : aq_fail_memory(err, 32);
+}
+
+aq_status aq_tokenizer_files_take(const aq_source *source, const char *folder, aq_tokenizer_files *files,
+                                  aq_error *err) {
+  *files = (aq_tokenizer_files){.json = NULL};
+  const aq_status status = take(source, folder, files, err);
+  if (status != AQ_OK) aq_tokenizer_files_reset(files);
+  return status;
+}
+
+static aq_status is_table(const char *path, bool *yes, aq_error *err) {
+  aq_file file;
+  char magic[4] = {0};
+  AQ_TRY(aq_file_open(&file, path, err));
+  const size_t size = (size_t)AQ_MIN(file.size, (uint64_t)sizeof magic);
+  const aq_status status = aq_file_read(&file, 0, size, magic, err);
+  aq_file_close(&file);
+  *yes = memcmp(magic, "PAR1", sizeof magic) == 0;
+  return status;
+}
+
+/* A table carries its tokenizer; one that does not has it beside itself, as any model. */
+static aq_status read_table(aq_tokenizer_files *files, const char *path, aq_error *err) {
+  aq_source *source = NULL;
+  AQ_TRY(aq_source_open(path, NULL, &source, err));
+  aq_status status = aq_tokenizer_files_take(source, NULL, files, err);
+  aq_source_close(source);
+  if (status == AQ_ERR_NOT_FOUND)
+    return read_beside(files, path, read_folder, err); /* which knows what else is there */
+  if (status != AQ_OK) return aq_error_in_file(err, status, path);
+  aq_free(files->main_path);
+  aq_free(files->config_path);
+  files->main_path = aq_strdup(path);
+  files->config_path = aq_strdup(path);
+  return files->main_path != NULL && files->config_path != NULL ? AQ_OK : aq_fail_memory(err, strlen(path));
+}
+
+static bool has_model_name(const char *path) {
   static const char *const suffixes[] = {".safetensors", ".safetensors.index.json", ".parquet"};
   for (size_t i = 0; i < AQ_COUNT_OF(suffixes); i++) {
     const size_t length = strlen(path), suffix = strlen(suffixes[i]);
@@ -111,7 +165,9 @@ static bool is_model(const char *path) {
 static aq_status read_model(aq_tokenizer_files *files, const char *path, aq_error *err) {
   char *file = NULL;
   AQ_TRY(aq_folder_resolve(path, &file, err));
-  const aq_status status = read_beside(files, file, read_folder, err);
+  bool table = false;
+  aq_status status = is_table(file, &table, err);
+  if (status == AQ_OK) status = table ? read_table(files, file, err) : read_beside(files, file, read_folder, err);
   aq_free(file);
   return status;
 }
@@ -124,7 +180,10 @@ static aq_status read_any(aq_tokenizer_files *files, const char *path, aq_error 
     return status;
   }
   if (!aq_path_exists(path)) return read_model(files, path, err);
-  return is_model(path) ? read_beside(files, path, read_folder, err) : read_file(files, path, err);
+  bool table;
+  AQ_TRY(is_table(path, &table, err));
+  if (table) return read_table(files, path, err);
+  return has_model_name(path) ? read_beside(files, path, read_folder, err) : read_file(files, path, err);
 }
 
 aq_status aq_tokenizer_files_read(const char *path, aq_tokenizer_files *files, aq_error *err) {

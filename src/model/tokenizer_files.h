@@ -22,9 +22,14 @@ void aq_tokenizer_files_reset(aq_tokenizer_files *files);
 
 /* Reads the files of a tokenizer. `path` is
  * - a folder with a tokenizer.json or (when it has none) a vocab.txt; its tokenizer_config.json is read as well;
+ * - a table, which carries them in its metadata or has them beside itself;
  * - a model in such a folder, or the name of one in the Hugging Face cache, as aq_source_open takes them;
  * - a tokenizer.json under any name: by itself; a vocab.txt under any name: with the tokenizer_config.json beside it.
  */
 AQ_MUST_CHECK aq_status aq_tokenizer_files_read(const char *path, aq_tokenizer_files *files, aq_error *err);
+
+/* Takes the files of a source that is open, or of a folder (see aq_model_file_read). On failure *files is empty. */
+AQ_MUST_CHECK aq_status aq_tokenizer_files_take(const aq_source *source, const char *folder, aq_tokenizer_files *files,
+                                                aq_error *err);
 
 #endif

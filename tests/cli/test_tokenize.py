@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from cli_helpers import COMMAND, TIMEOUT, done, environment, refused
+from cli_helpers import COMMAND, TIMEOUT, done, environment, floats, refused, safetensors
 
 VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "un", "##aff", "##able", "hello", "world", "!", ","]
 
@@ -43,6 +43,15 @@ def test_input_is_a_text_a_line(vocab):
         assert piped.returncode == 0 and [json.loads(x) for x in piped.stdout.splitlines()] == wanted
     empty = subprocess.run([COMMAND, "tokenize", "vocab.txt"], input=b"", capture_output=True, cwd=vocab, env=environment(), timeout=TIMEOUT)
     assert (empty.returncode, empty.stdout) == (0, b"")
+
+
+def test_a_table_is_enough(vocab):
+    (vocab / "model.safetensors").write_bytes(safetensors({"w": ("F32", (8, 16), floats(128, 1, 1.0))}))
+    (vocab / "apart").mkdir()
+    done("convert", "model.safetensors", "-o", "v1.parquet", "-q", cwd=vocab)
+    done("quantize", "v1.parquet", "-o", "apart/v2.parquet", "-q", cwd=vocab)
+    for table in ("apart/v2.parquet", "apart"):
+        assert lines_of(done("tokenize", table, "--text", "unaffable", cwd=vocab)) == [[2, 5, 6, 7, 3]]
 
 
 def test_what_is_wrong_is_told(vocab):

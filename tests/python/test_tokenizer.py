@@ -17,6 +17,9 @@ import arrowquant
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "cat", "##s", "sat", "\N{GRINNING FACE}", "!", "é"]
 CLS, SEP, UNK, A, CAT, S, SAT, FACE = 2, 3, 1, 5, 6, 7, 8, 9
 
+HEADER = json.dumps({"w": {"dtype": "F32", "shape": [4, 16], "data_offsets": [0, 256]}}).encode()
+SAFETENSORS = len(HEADER).to_bytes(8, "little") + HEADER + np.linspace(-1, 1, 64, dtype="<f4").tobytes()
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -37,6 +40,15 @@ def test_a_str_gives_ids_and_a_list_gives_lists(tokenizer):
     assert tokenizer.encode(["A cats", "", "dog"]) == [[CLS, A, CAT, S, SEP], [CLS, SEP], [CLS, UNK, SEP]]
     assert tokenizer.encode([]) == []
     assert tokenizer.id_end == len(WORDS)
+
+
+def test_a_table_carries_its_tokenizer(folder, tmp_path):
+    table = tmp_path / "v2.parquet"
+    (folder / "model.safetensors").write_bytes(SAFETENSORS)
+    arrowquant.quantize(folder, table, type="int8")
+    shutil.rmtree(folder)
+    with arrowquant.Tokenizer(table) as tokenizer:
+        assert tokenizer.encode("A cats sat") == [CLS, A, CAT, S, SAT, SEP]
 
 
 def test_any_iterable_of_str_is_taken(tokenizer):

@@ -198,6 +198,43 @@ static void folder_prefers_tokenizer_json(void **state) {
   aq_tokenizer_close(t);
 }
 
+/* The table that is made of a model in the folder, moved to a folder of its own. */
+static const char *table_apart(void) {
+  aq_error err;
+  (void)temp_write_safetensors("model.safetensors", "{\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+                               NULL, 8);
+  temp_mkdir("apart");
+  const char *table = temp_path("apart/t.pq");
+  assert_ok(aq_convert(temp_path("model.safetensors"), table, NULL, NULL, &err));
+  return table;
+}
+
+static void table_carries_its_tokenizer(void **state) {
+  (void)state;
+  aq_error err;
+  aq_tokenizer *t = NULL;
+  (void)temp_write_text("tokenizer.json", small_json);
+  (void)temp_write_text("tokenizer_config.json", "{\"do_lower_case\":false}");
+  const char *table = table_apart();
+  assert_ok(aq_tokenizer_open(table, &t, &err));
+  EXPECT(t, "Hello", HELLO_CAPITAL);
+  aq_tokenizer_close(t);
+  (void)temp_write_text("apart/vocab.txt", "[UNK]\n[CLS]\n[SEP]\nhello\n"); /* the folder's own goes first */
+  assert_ok(aq_tokenizer_open(temp_path("apart"), &t, &err));
+  EXPECT(t, "hello", 3);
+  aq_tokenizer_close(t);
+}
+
+static void table_carries_its_vocabulary(void **state) {
+  (void)state;
+  aq_error err;
+  aq_tokenizer *t = NULL;
+  (void)temp_write_text("vocab.txt", vocab_lines);
+  assert_ok(aq_tokenizer_open(table_apart(), &t, &err));
+  EXPECT(t, "Hello", HELLO);
+  aq_tokenizer_close(t);
+}
+
 static void truncation_drops_what_is_too_much(void **state) {
   (void)state;
   aq_error err;
@@ -512,6 +549,22 @@ static void folder_without_a_tokenizer_is_refused(void **state) {
   refuse(temp_path("missing"), AQ_ERR_NOT_FOUND, "does not exist");
 }
 
+static void table_without_a_tokenizer_is_refused(void **state) {
+  (void)state;
+  aq_error err;
+  aq_tokenizer *t = NULL;
+  const char *table = table_apart();
+  refuse(table, AQ_ERR_NOT_FOUND, "neither tokenizer.json nor vocab.txt");
+  (void)temp_write_text("apart/vocab.txt", vocab_lines); /* beside it counts */
+  assert_ok(aq_tokenizer_open(table, &t, &err));
+  aq_tokenizer_close(t);
+  refuse(temp_write_text("damaged.pq", "PAR1 and nothing that is Parquet"), AQ_ERR_CORRUPT, "");
+  (void)temp_write_text("tokenizer.json", "{\"model\":{\"type\":\"BPE\"}}");
+  assert_int_equal(remove(temp_path("apart/t.pq")), 0);
+  assert_ok(aq_convert(temp_path("model.safetensors"), temp_path("apart/t.pq"), NULL, NULL, &err));
+  refuse(temp_path("apart/t.pq"), AQ_ERR_UNSUPPORTED, "BPE");
+}
+
 /* ---- Memory ---- */
 
 static long countdown, alive;
@@ -579,6 +632,9 @@ int main(void) {
       CASE(json_words_get_their_ids),
       CASE(json_is_read_the_same_without_the_short_way),
       CASE(folder_prefers_tokenizer_json),
+      CASE(table_carries_its_tokenizer),
+      CASE(table_carries_its_vocabulary),
+      CASE(table_without_a_tokenizer_is_refused),
       CASE(truncation_drops_what_is_too_much),
       CASE(encoding_appends),
       CASE(long_texts_are_cut_where_nothing_is_lost),
