@@ -1,5 +1,8 @@
 /* config.c - the configuration of a sentence encoder, from texts that are not trusted.
  *
+ * Sizes must be there. What else is missing is as in the configurations of Hugging Face transformers: two token types,
+ * gelu, an epsilon of 1e-12, absolute positions, padding by token 0 (1 in the RoBERTa family).
+ *
  * The bounds are far above any model in use and low enough that no product of a few of them leaves 64 bits. */
 #include "model/config.h"
 
@@ -131,7 +134,7 @@ static aq_status read_sizes(const json_t *root, aq_model_config *out, aq_error *
   AQ_TRY(read_count(root, "vocab_size", 1, 1 << 24, &out->vocabulary, err));
   AQ_TRY(read_count(root, "max_position_embeddings", 1, 1 << 20, &out->positions, err));
   AQ_TRY(read_count_or(root, "pad_token_id", 0, out->vocabulary - 1, a->after_padding ? 1 : 0, &padding, err));
-  if (a->names->types != NULL) AQ_TRY(read_count(root, "type_vocab_size", 1, 1024, &out->types, err));
+  if (a->names->types != NULL) AQ_TRY(read_count_or(root, "type_vocab_size", 1, 1024, 2, &out->types, err));
   AQ_FAIL_IF(out->hidden % out->heads != 0, AQ_ERR_FORMAT, "'%s' is %u, which is no multiple of '%s' (%u)", a->hidden,
              out->hidden, a->heads, out->heads);
   out->first_position = a->after_padding ? padding + 1 : 0;

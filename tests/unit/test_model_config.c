@@ -59,6 +59,34 @@ static void parse_without_modules_gives_mean_not_normalized(void **state) {
   assert_int_equal(c.max_tokens, 512);
 }
 
+/* What BertConfig, RobertaConfig and DistilBertConfig of transformers fill in. */
+static void parse_lacking_optional_keys_takes_the_defaults_of_transformers(void **state) {
+  (void)state;
+  static const struct {
+    const char *config;
+    uint32_t types, first_position;
+  } cases[] = {{"{\"model_type\":\"bert\",\"hidden_size\":64,\"num_attention_heads\":4,\"num_hidden_layers\":2,"
+                "\"intermediate_size\":128,\"vocab_size\":100,\"max_position_embeddings\":40}",
+                2, 0},
+               {"{\"model_type\":\"roberta\",\"hidden_size\":64,\"num_attention_heads\":4,\"num_hidden_layers\":2,"
+                "\"intermediate_size\":128,\"vocab_size\":100,\"max_position_embeddings\":42}",
+                2, 2},
+               {"{\"model_type\":\"distilbert\",\"dim\":64,\"n_heads\":4,\"n_layers\":2,\"hidden_dim\":128,"
+                "\"vocab_size\":100,\"max_position_embeddings\":40}",
+                0, 0}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    aq_error err;
+    aq_model_config c;
+    const aq_config_texts t = texts_of(cases[i].config, NULL, NULL, NULL);
+    assert_ok(aq_model_config_parse(&t, &c, &err));
+    assert_int_equal(c.types, cases[i].types);
+    assert_int_equal(c.first_position, cases[i].first_position);
+    assert_int_equal(c.max_tokens, 40);
+    assert_true(c.epsilon == 1e-12f);
+    assert_string_equal(c.activation->name, "gelu");
+  }
+}
+
 static void parse_roberta_positions_begin_after_padding(void **state) {
   (void)state;
   aq_error err;
@@ -142,8 +170,8 @@ static void parse_changed_config_is_refused(void **state) {
 
 static void parse_lacking_a_number_names_it(void **state) {
   (void)state;
-  static const char *const keys[] = {"model_type",        "hidden_size", "num_attention_heads",     "num_hidden_layers",
-                                     "intermediate_size", "vocab_size",  "max_position_embeddings", "type_vocab_size"};
+  static const char *const keys[] = {"model_type",        "hidden_size", "num_attention_heads",    "num_hidden_layers",
+                                     "intermediate_size", "vocab_size",  "max_position_embeddings"};
   for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
     json_t *root = json_loads(minilm, 0, NULL);
     json_object_del(root, keys[i]);
@@ -215,6 +243,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(parse_minilm_gives_all_numbers),
       cmocka_unit_test(parse_without_modules_gives_mean_not_normalized),
+      cmocka_unit_test(parse_lacking_optional_keys_takes_the_defaults_of_transformers),
       cmocka_unit_test(parse_roberta_positions_begin_after_padding),
       cmocka_unit_test(parse_distilbert_has_no_types),
       cmocka_unit_test(parse_changed_config_is_refused),
