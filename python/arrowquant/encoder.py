@@ -93,6 +93,7 @@ class Encoder:
         device: str | torch.device | None = None,
         normalize_embeddings: bool = False,
         *,
+        prompt_name: str | None = None,
         prompt: str | None = None,
         truncate_dim: int | None = None,
     ) -> Vectors: ...
@@ -109,6 +110,7 @@ class Encoder:
         convert_to_tensor: Literal[True],
         device: str | torch.device | None = None,
         normalize_embeddings: bool = False,
+        prompt_name: str | None = None,
         prompt: str | None = None,
         truncate_dim: int | None = None,
     ) -> torch.Tensor: ...
@@ -125,6 +127,7 @@ class Encoder:
         device: str | torch.device | None = None,
         normalize_embeddings: bool = False,
         *,
+        prompt_name: str | None = None,
         prompt: str | None = None,
         truncate_dim: int | None = None,
     ) -> Vectors | torch.Tensor | list[torch.Tensor]: ...
@@ -141,6 +144,7 @@ class Encoder:
         device: str | torch.device | None = None,
         normalize_embeddings: bool = False,
         *,
+        prompt_name: str | None = None,
         prompt: str | None = None,
         truncate_dim: int | None = None,
     ) -> Vectors | torch.Tensor | list[torch.Tensor]:
@@ -160,6 +164,7 @@ class Encoder:
             convert_to_tensor: one torch tensor, on the CPU.
             device: None or "cpu".
             normalize_embeddings: make the length of every vector 1.
+            prompt_name: only None: prompts that a model names are not read; pass `prompt`.
             prompt: put before every sentence, such as "query: ".
             truncate_dim: only the first numbers of every vector, normalized afterwards when that is asked for.
 
@@ -173,6 +178,8 @@ class Encoder:
         _check("output_value", output_value, "sentence_embedding")
         _check("precision", precision, "float32")
         _check("device", "cpu" if device is None else str(device), "cpu")
+        if prompt_name is not None:
+            raise ArgumentError(f"prompt_name: {prompt_name!r} cannot be had, give the words themselves as prompt")
         size = count("batch_size", batch_size, 1)
         dimension = self._dimension if truncate_dim is None else count("truncate_dim", truncate_dim, 1)
         items, is_single = text_list("sentences", sentences)

@@ -156,7 +156,7 @@ def test_truncate_dim(encoder, vectors):
 
 
 def test_prompt(encoder):
-    prompted = encoder.encode(TEXTS, prompt="q ")
+    prompted = encoder.encode(TEXTS, prompt="q ", prompt_name=None)
     np.testing.assert_array_equal(prompted, encoder.encode([f"q {text}" for text in TEXTS]))
     assert np.abs(prompted - encoder.encode(TEXTS)).max() > 0.01
 
@@ -186,6 +186,7 @@ def test_tensors(encoder, vectors):
         {"device": ["cpu", "cpu"]},
         {"batch_size": 0},
         {"batch_size": -1},
+        {"prompt_name": "query"},
     ],
 )
 def test_values_that_cannot_be_had_are_named(encoder, options):
