@@ -34,8 +34,9 @@ class Tokenizer:
 
         Args:
             path: a folder with a tokenizer.json or else a vocab.txt; a model in such a folder; a V1 or V2 table, which
-                carries the tokenizer of the model that it was made from; one of the two files, under any name; or a name that `resolve_model` knows. Options in a tokenizer_config.json are heeded,
-                except when the path is a tokenizer.json itself.
+                carries the tokenizer of the model that it was made from; one of the two files, under any name; or a
+                name that `resolve_model` knows. Options in a tokenizer_config.json are heeded, except when the path is
+                a tokenizer.json itself.
 
         Raises:
             NotFoundError: there is no such model, or no tokenizer beside it.

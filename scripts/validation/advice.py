@@ -66,9 +66,9 @@ def use(t, metrics):
     agree = f"weights agree at {wording.number(weights)} ({wording.band(weights)})"
     if outputs is None:
         return [
-            f"{name}: {agree}. This run did not compare outputs, and weights that agree do not mean outputs that agree: "
-            "for a sentence encoder of the BERT family `arrowquant compare MODEL FILE --outputs` tells how far they are "
-            "apart; run any other model on inputs you know before you use this file."
+            f"{name}: {agree}. This run did not compare outputs, and weights that agree do not mean outputs that "
+            "agree: for a sentence encoder of the BERT family `arrowquant compare MODEL FILE --outputs` tells how far "
+            "apart they are; run any other model on inputs you know before you use this file."
         ]
     agree += f", sentence embeddings at {wording.number(outputs)} ({wording.band(outputs)})"
     if outputs >= 0.999:
