@@ -587,8 +587,8 @@ typedef struct aq_embed_options {
   size_t text_count;
   const char *input;  /* then those of this file, a text a line; "-" is standard input; NULL: none */
   const char *field;  /* lines of the input are JSON objects, and this member is the text; NULL: they are texts */
-  const char *output; /* NAME.npy: an array of FP32 as NumPy stores it; any other name: JSONL, {"text", "embedding"} a
-                         line; NULL: JSONL goes to `write` */
+  const char *output; /* NAME.npy: an array of FP32 as NumPy stores it; NAME.parquet: columns text and embedding; any
+                         other name: JSONL, {"text", "embedding"} a line; NULL: JSONL goes to `write` */
   bool force;         /* replace an existing output */
   aq_status (*write)(void *ctx, const void *bytes, size_t size, aq_error *err);
   void *write_ctx;

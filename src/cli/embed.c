@@ -28,7 +28,8 @@ static const cli_option options[] = {
      .kind = CLI_TEXT,
      .field = CLI_FIELD(output),
      .argument = "OUT",
-     .help = "OUT.npy: an array for NumPy; any other name: JSONL (default: JSONL on standard output)"},
+     .help = "OUT.npy: an array for NumPy; OUT.parquet: a table with the columns text and embedding; any other name: "
+             "JSONL (default: JSONL on standard output)"},
     {.name = "force", .kind = CLI_FLAG, .field = CLI_FIELD(force), .help = "replace OUT when it exists"},
     {.name = "compute",
      .kind = CLI_WORD,

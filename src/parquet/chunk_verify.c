@@ -92,6 +92,7 @@ static aq_status decode_chunk(const aq_pq_place *place, aq_pq_pages *pages, aq_e
       return decode_integers(place, err);
     case AQ_PQ_LIST_INT32:
       return decode_lists(place, err);
+    case AQ_PQ_LIST_FLOAT:
     case AQ_PQ_OTHER:
       break;
   }

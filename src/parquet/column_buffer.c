@@ -15,6 +15,8 @@
 #define SMALL_VALUE ((uint64_t)64 << 20)
 /* An estimate of level, length and page header. */
 #define VALUE_OVERHEAD 16
+/* Bytes of a list's element, int32 or FP32. */
+#define LIST_ELEMENT 4
 
 static aq_status fail_size(const aq_column_buffer *column, uint64_t size, uint64_t limit, aq_error *err) {
   return aq_fail(err, AQ_ERR_ARGUMENT, "column '%s': a value of %llu bytes is too large; at most %llu", column->name,
@@ -30,7 +32,8 @@ static uint64_t cell_bytes(const aq_column_buffer *column, const aq_pq_cell *cel
     case AQ_PQ_INT64:
       return 8;
     case AQ_PQ_LIST_INT32:
-      return cell->list_length > SMALL_VALUE ? UINT64_MAX : (uint64_t)cell->list_length * 4;
+    case AQ_PQ_LIST_FLOAT:
+      return cell->list_length > SMALL_VALUE ? UINT64_MAX : (uint64_t)cell->list_length * LIST_ELEMENT;
     default:
       return cell->size;
   }
@@ -83,7 +86,8 @@ static aq_status add_list(aq_column_buffer *column, const aq_pq_cell *cell, aq_e
   memset(column->levels.data + column->levels.size, 3, n);
   column->levels.size += n;
   column->values += n;
-  return aq_buffer_append(&column->plain, cell->list, n * sizeof *cell->list, err);
+  const void *elements = column->kind == AQ_PQ_LIST_FLOAT ? (const void *)cell->floats : cell->list;
+  return aq_buffer_append(&column->plain, elements, n * LIST_ELEMENT, err);
 }
 
 static aq_status add_bytes(aq_column_buffer *column, const aq_pq_cell *cell, aq_error *err) {
@@ -95,7 +99,7 @@ static aq_status add_bytes(aq_column_buffer *column, const aq_pq_cell *cell, aq_
 
 aq_status aq_column_add(aq_column_buffer *column, const aq_pq_cell *cell, aq_error *err) {
   if (column->is_blob) return add_blob(column, cell, err);
-  if (column->kind == AQ_PQ_LIST_INT32) return add_list(column, cell, err);
+  if (aq_pq_is_list(column->kind)) return add_list(column, cell, err);
   AQ_TRY(aq_buffer_append_byte(&column->levels, cell->is_null ? 0 : 1, err));
   if (cell->is_null) return AQ_OK;
   column->values++;

@@ -26,6 +26,9 @@ typedef struct aq_column_buffer {
   size_t blob_count, blob_capacity;
 } aq_column_buffer;
 
+/* Columns whose cells are lists. */
+static inline bool aq_pq_is_list(aq_pq_kind kind) { return kind == AQ_PQ_LIST_INT32 || kind == AQ_PQ_LIST_FLOAT; }
+
 /* Bytes that the cell would add, for closing row groups; AQ_ERR_ARGUMENT when the cell cannot be of this column. */
 AQ_MUST_CHECK aq_status aq_column_cell_size(const aq_column_buffer *column, const aq_pq_cell *cell, uint64_t *size,
                                             aq_error *err);

@@ -10,7 +10,7 @@
 
 /* Levels, then the values. */
 static aq_status data_page(const aq_column_buffer *column, aq_page *page, aq_error *err) {
-  const bool is_list = column->kind == AQ_PQ_LIST_INT32;
+  const bool is_list = aq_pq_is_list(column->kind);
   AQ_FAIL_IF(column->levels.size > INT32_MAX, AQ_ERR_ARGUMENT, "column '%s': a row group of %zu values is too large",
              column->name, column->levels.size);
   page->value_count = (uint32_t)column->levels.size;

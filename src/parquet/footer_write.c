@@ -22,7 +22,7 @@ static const struct kind_row {
 } kinds[] = {
     [AQ_PQ_STRING] = {AQ_PQT_BYTE_ARRAY, true}, [AQ_PQ_BINARY] = {AQ_PQT_BYTE_ARRAY, false},
     [AQ_PQ_INT32] = {AQ_PQT_INT32, false},      [AQ_PQ_INT64] = {AQ_PQT_INT64, false},
-    [AQ_PQ_LIST_INT32] = {AQ_PQT_INT32, false},
+    [AQ_PQ_LIST_INT32] = {AQ_PQT_INT32, false}, [AQ_PQ_LIST_FLOAT] = {AQ_PQT_FLOAT, false},
 };
 
 static void put_logical(aq_thrift_out *out, int converted, int16_t logical) {
@@ -42,8 +42,8 @@ static void put_leaf(aq_thrift_out *out, const char *name, const struct kind_row
   aq_thrift_put_struct_end(out);
 }
 
-/* optional group NAME (LIST) { repeated group list { optional int32 element; } } */
-static void put_list(aq_thrift_out *out, const char *name) {
+/* optional group NAME (LIST) { repeated group list { optional KIND element; } } */
+static void put_list(aq_thrift_out *out, const char *name, const struct kind_row *kind) {
   aq_thrift_put_element_begin(out);
   aq_thrift_put_i32(out, 3, AQ_PQ_OPTIONAL);
   aq_thrift_put_string(out, 4, name);
@@ -55,12 +55,12 @@ static void put_list(aq_thrift_out *out, const char *name) {
   aq_thrift_put_string(out, 4, "list");
   aq_thrift_put_i32(out, 5, 1);
   aq_thrift_put_struct_end(out);
-  put_leaf(out, "element", &kinds[AQ_PQ_LIST_INT32]);
+  put_leaf(out, "element", kind);
 }
 
 static void put_schema(aq_thrift_out *out, const aq_footer *footer) {
   size_t elements = 1;
-  for (size_t i = 0; i < footer->column_count; i++) elements += footer->columns[i].kind == AQ_PQ_LIST_INT32 ? 3 : 1;
+  for (size_t i = 0; i < footer->column_count; i++) elements += aq_pq_is_list(footer->columns[i].kind) ? 3 : 1;
   aq_thrift_put_list(out, 2, AQ_TH_STRUCT, elements);
   aq_thrift_put_element_begin(out);
   aq_thrift_put_i32(out, 3, AQ_PQ_REQUIRED);
@@ -69,8 +69,8 @@ static void put_schema(aq_thrift_out *out, const aq_footer *footer) {
   aq_thrift_put_struct_end(out);
   for (size_t i = 0; i < footer->column_count; i++) {
     const aq_column_buffer *column = &footer->columns[i];
-    if (column->kind == AQ_PQ_LIST_INT32) {
-      put_list(out, column->name);
+    if (aq_pq_is_list(column->kind)) {
+      put_list(out, column->name, &kinds[column->kind]);
     } else {
       put_leaf(out, column->name, &kinds[column->kind]);
     }
@@ -78,7 +78,7 @@ static void put_schema(aq_thrift_out *out, const aq_footer *footer) {
 }
 
 static void put_path(aq_thrift_out *out, const aq_column_buffer *column) {
-  const bool is_list = column->kind == AQ_PQ_LIST_INT32;
+  const bool is_list = aq_pq_is_list(column->kind);
   aq_thrift_put_list(out, 3, AQ_TH_BINARY, is_list ? 3 : 1);
   aq_thrift_put_element_string(out, column->name);
   if (is_list) {

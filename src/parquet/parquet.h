@@ -1,6 +1,6 @@
 /* parquet.h - the part of Parquet that tables of blobs need: flat columns of strings, binaries and integers, and lists
- * of int32. Knows nothing of tensors. Specification: the Apache Parquet format, version 2 (format, encodings,
- * compression, logical types). */
+ * of int32; lists of FP32 can be written. Knows nothing of tensors. Specification: the Apache Parquet format, version 2
+ * (format, encodings, compression, logical types). */
 #ifndef AQ_PARQUET_H
 #define AQ_PARQUET_H
 
@@ -19,7 +19,8 @@ typedef enum aq_pq_kind {
   AQ_PQ_INT32,
   AQ_PQ_INT64,
   AQ_PQ_LIST_INT32,
-  AQ_PQ_OTHER /* readable files may hold columns of other kinds; they can only be ignored */
+  AQ_PQ_LIST_FLOAT, /* written only; in a file that is read it is AQ_PQ_OTHER */
+  AQ_PQ_OTHER       /* readable files may hold columns of other kinds; they can only be ignored */
 } aq_pq_kind;
 
 /* The largest value that a page can hold and Arrow's binary arrays can carry. */
@@ -155,6 +156,7 @@ typedef struct aq_pq_cell {
   aq_pq_fill_fn fill; /* blob columns, large rows only: used instead of bytes and take; size says how much */
   void *fill_ctx;
   const int32_t *list; /* LIST_INT32 */
+  const float *floats; /* LIST_FLOAT */
   size_t list_length;
 } aq_pq_cell;
 

@@ -40,6 +40,7 @@ static aq_status load(aq_pq_reader *r, size_t group, size_t column, struct loade
     case AQ_PQ_LIST_INT32:
       return aq_pq_read_lists(r, group, column, &out->lists, err);
     case AQ_PQ_BINARY:
+    case AQ_PQ_LIST_FLOAT:
     case AQ_PQ_OTHER:
       break;
   }
@@ -114,6 +115,7 @@ static aq_status cell_of(aq_pq_reader *r, size_t group, size_t column, uint64_t 
       break;
     case AQ_PQ_BINARY:
       return binary_of(r, group, column, row, out, err);
+    case AQ_PQ_LIST_FLOAT:
     case AQ_PQ_OTHER:
       break;
   }

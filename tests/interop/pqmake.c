@@ -3,11 +3,11 @@
  *     pqmake SPEC.json OUT.parquet
  *
  * {"codec": "auto", "row_group_bytes": 0, "threads": 2, "metadata": {"k": "v"},
- *  "columns": [{"name": "n", "kind": "string|binary|int32|int64|list", "blob": false}],
+ *  "columns": [{"name": "n", "kind": "string|binary|int32|int64|list|floats", "blob": false}],
  *  "rows": [[CELL, ...], ...]}
  *
- * CELL: null, a string, an integer, a list of integers, or {"file": PATH, "offset": N, "size": N, "fill": BOOL} for
- * bytes of another file, handed over whole or, with fill, block by block. */
+ * CELL: null, a string, an integer, a list of integers or of reals, or {"file": PATH, "offset": N, "size": N, "fill":
+ * BOOL} for bytes of another file, handed over whole or, with fill, block by block. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +29,7 @@ struct row {
   struct slice slices[MAX_COLUMNS];
   aq_buffer bytes[MAX_COLUMNS];
   int32_t lists[MAX_COLUMNS][MAX_LIST];
+  float floats[MAX_COLUMNS][MAX_LIST];
   aq_pq_cell cells[MAX_COLUMNS];
 };
 
@@ -68,8 +69,10 @@ static aq_status make_cell(const json_t *json, struct row *row, size_t i, aq_err
     AQ_FAIL_IF(cell->list_length > MAX_LIST, AQ_ERR_ARGUMENT, "a list is too long");
     for (size_t k = 0; k < cell->list_length; k++) {
       row->lists[i][k] = (int32_t)json_integer_value(json_array_get(json, k));
+      row->floats[i][k] = (float)json_number_value(json_array_get(json, k));
     }
     cell->list = row->lists[i];
+    cell->floats = row->floats[i];
   }
   return json_is_object(json) ? file_cell(json, &row->slices[i], &row->bytes[i], cell, err) : AQ_OK;
 }
@@ -91,7 +94,7 @@ static aq_status add_row(aq_pq_writer *writer, const json_t *json, size_t column
 }
 
 static aq_pq_kind kind_of(const char *name) {
-  static const char *const names[] = {"string", "binary", "int32", "int64", "list"};
+  static const char *const names[] = {"string", "binary", "int32", "int64", "list", "floats"};
   for (size_t i = 0; i < AQ_COUNT_OF(names); i++) {
     if (name != NULL && strcmp(name, names[i]) == 0) return (aq_pq_kind)i;
   }

@@ -96,6 +96,25 @@ def test_table_alone_embeds_without_the_model_folder(minilm, minilm_case, tmp_pa
         assert cosines(got, expected).mean() >= least[name], name
 
 
+def test_parquet_of_vectors_reads_as_the_array(minilm, tmp_path):
+    pq, duckdb, polars = (pytest.importorskip(m) for m in ("pyarrow.parquet", "duckdb", "polars"))
+    texts = ["A cat sits outside.", "schön 🙂 日本", "", "  spaces, \"quotes\"\tand a tab"]
+    source, target = tmp_path / "texts.txt", tmp_path / "vectors.parquet"
+    source.write_bytes("\n".join([*texts, ""]).encode() + b"caf\xe9\n")
+    run("embed", minilm, "--input", source, "-o", target)
+    run("embed", minilm, "--input", source, "-o", tmp_path / "vectors.npy")
+    expected, texts = np.load(tmp_path / "vectors.npy"), [*texts, "caf\ufffd"]
+    frame = polars.read_parquet(target)
+    got = {"pyarrow": tuple(c.to_pylist() for c in pq.read_table(target, page_checksum_verification=True).columns),
+           "duckdb": tuple(zip(*duckdb.sql(f"SELECT * FROM '{target}'").fetchall(), strict=True)),
+           "polars": (frame["text"].to_list(), frame["embedding"].to_list())}
+    assert pq.read_schema(target).names == ["text", "embedding"]
+    for reader, (words, vectors) in got.items():
+        assert list(words) == texts, reader
+        assert np.array_equal(np.array(vectors, np.float32), expected), reader
+    assert "exists" in run("embed", minilm, "--text", "a", "-o", target, expect=2).stderr
+
+
 def test_table_of_a_table_keeps_the_files(minilm, minilm_case, tmp_path):
     texts, expected = (x[:5] for x in minilm_case)
     run("convert", minilm, "-o", tmp_path / "v1.parquet")

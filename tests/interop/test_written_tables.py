@@ -271,3 +271,28 @@ def test_list_lengths_of_all_kinds_read_the_same(tmp_path):
         values = [rng.randrange(-(2**31), 2**31) for _ in range(rng.choice([0, 1, 1, 2, 3, 9]))]
         maker.add(values, "ab" * (i % 70), b"x" * i)
     check(maker.write(), maker.rows, [with_pyarrow, with_duckdb, with_polars])
+
+
+def test_lists_of_floats_read_the_same(tmp_path):
+    """fastparquet is left out: with_fastparquet makes integers of lists."""
+    maker = Maker(str(tmp_path), [("text", "string", False), ("embedding", "floats", False)])
+    rng = random.Random(6)
+    for i in range(300):
+        values = struct.unpack("<384f", struct.pack("<384f", *(rng.gauss(0, 1) for _ in range(384))))
+        maker.add(f"text {i}", list(values[:rng.choice([0, 1, 7, 384])]) if i % 11 else None)
+    maker.add("extremes", [3.4028234663852886e38, 1.401298464324817e-45, -0.0, 16777217.0 - 1])
+    for codec in CODECS:
+        for group in (0, 20000):
+            path = maker.write(codec=codec, row_group_bytes=group)
+            check(path, maker.rows, [with_pyarrow, with_duckdb, with_polars])
+            assert pq.ParquetFile(path).num_row_groups > 1 or group == 0
+
+
+def test_schema_of_lists_of_floats_is_what_pyarrow_writes(tmp_path):
+    maker = Maker(str(tmp_path), [("text", "string", False), ("embedding", "floats", False)])
+    maker.add("a", [0.5, -1.0])
+    path, other = maker.write(), str(tmp_path / "pyarrow.parquet")
+    schema = pa.schema([("text", pa.string()), ("embedding", pa.list_(pa.float32()))])
+    pq.write_table(schema.empty_table(), other, store_schema=False)
+    assert pq.read_schema(path).equals(schema)
+    assert str(pq.ParquetFile(path).schema).split("\n", 1)[1] == str(pq.ParquetFile(other).schema).split("\n", 1)[1]

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <sys/stat.h>
 
+#include "core/compiler.h"
 #include "tiny_encoder.h"
 
 #define TEXTS 60
@@ -346,11 +347,11 @@ static void write_vocabulary(const char *folder_of_model) {
 static void embed_survives_every_fault(void **state) {
   const fixture *f = *state;
   const aq_allocator faulty = {faulty_reallocate, faulty_release, NULL};
-  char model[600], table[600], output[600], partial[620];
+  char model[600], table[600], array[600], vectors[600], partial[620];
   (void)snprintf(model, sizeof model, "%s/model.safetensors", f->folder);
   (void)snprintf(table, sizeof table, "%s/weights/table.parquet", f->folder);
-  (void)snprintf(output, sizeof output, "%s/out.npy", f->folder);
-  (void)snprintf(partial, sizeof partial, "%s.partial", output);
+  (void)snprintf(array, sizeof array, "%s/out.npy", f->folder);
+  (void)snprintf(vectors, sizeof vectors, "%s/out.parquet", f->folder);
   aq_error err;
   tiny_write(&f->model, model, NULL);
   write_vocabulary(f->folder);
@@ -358,8 +359,10 @@ static void embed_survives_every_fault(void **state) {
   aq_quantize_options_init(&q);
   q.quantize_1d = true;
   assert_ok(aq_quantize(model, table, &q, NULL, &err));
-  const char *const jobs[][2] = {{model, "fp32"}, {table, "int8"}};
-  for (size_t j = 0; j < 2; j++) {
+  const char *const jobs[][3] = {{model, "fp32", array}, {table, "int8", array}, {model, "fp32", vectors}};
+  for (size_t j = 0; j < AQ_COUNT_OF(jobs); j++) {
+    const char *output = jobs[j][2];
+    (void)snprintf(partial, sizeof partial, "%s.partial", output);
     aq_status status = AQ_ERR_MEMORY;
     for (long n = 1; status != AQ_OK; n++) {
       if (n > 20000) fail_msg("still failing after %ld allocations", n);

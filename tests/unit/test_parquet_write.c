@@ -245,6 +245,33 @@ static void cells_that_do_not_fit_are_refused(void **state) {
   assert_null(writer);
 }
 
+/* The values are for tests/interop/test_written_tables.py: here nobody reads them. */
+static void lists_of_floats_are_written_and_refused_when_too_long(void **state) {
+  (void)state;
+  static const float values[] = {0.5f, -1.0f, 3.0e38f};
+  const aq_pq_column_def floats[] = {{"embedding", AQ_PQ_LIST_FLOAT, false}};
+  const aq_pq_writer_options options = {.codec = AQ_PQ_CODEC_ZSTD, .codec_level = 1, .force = true};
+  aq_pq_writer *writer;
+  aq_error err;
+  assert_ok(aq_pq_writer_create(path, floats, 1, &options, &writer, &err));
+  assert_ok(aq_pq_writer_add(writer, &(aq_pq_cell){.floats = values, .list_length = 3}, &err));
+  assert_ok(aq_pq_writer_add(writer, &(aq_pq_cell){.list_length = 0}, &err));
+  assert_ok(aq_pq_writer_add(writer, &(aq_pq_cell){.is_null = true}, &err));
+  assert_ok(aq_pq_writer_commit(writer, NULL, &err));
+  aq_pq_reader *reader;
+  aq_pq_check check;
+  assert_ok(aq_pq_reader_open(path, NULL, &reader, &err));
+  assert_int_equal(aq_pq_row_count(reader), 3);
+  assert_int_equal(aq_pq_column_kind(reader, 0), AQ_PQ_OTHER);
+  assert_ok(aq_pq_verify_chunk(reader, 0, 0, true, &check, &err));
+  assert_int_equal(check.pages_with_crc, 1);
+  aq_pq_reader_close(reader);
+  assert_ok(aq_pq_writer_create(path, floats, 1, &options, &writer, &err));
+  const aq_pq_cell too_long = {.floats = values, .list_length = (size_t)1 << 25};
+  assert_int_equal(aq_pq_writer_add(writer, &too_long, &err), AQ_ERR_ARGUMENT);
+  aq_pq_writer_abort(writer);
+}
+
 static void metadata_set_twice_keeps_the_last(void **state) {
   (void)state;
   aq_error err;
@@ -324,10 +351,14 @@ static void every_allocation_that_fails_leaves_nothing(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(large_values_have_a_frame_a_block),          cmocka_unit_test(uncompressed_values_lie_aligned),
-      cmocka_unit_test(file_is_the_same_at_any_thread_count),       cmocka_unit_test(fill_that_fails_leaves_no_file),
-      cmocka_unit_test(cells_that_do_not_fit_are_refused),          cmocka_unit_test(metadata_set_twice_keeps_the_last),
+      cmocka_unit_test(large_values_have_a_frame_a_block),
+      cmocka_unit_test(uncompressed_values_lie_aligned),
+      cmocka_unit_test(file_is_the_same_at_any_thread_count),
+      cmocka_unit_test(fill_that_fails_leaves_no_file),
+      cmocka_unit_test(cells_that_do_not_fit_are_refused),
+      cmocka_unit_test(metadata_set_twice_keeps_the_last),
       cmocka_unit_test(every_allocation_that_fails_leaves_nothing),
+      cmocka_unit_test(lists_of_floats_are_written_and_refused_when_too_long),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
