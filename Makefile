@@ -15,10 +15,10 @@ MODEL := .cache/models/all-MiniLM-L6-v2
 ARROWQUANT := build/release/arrowquant
 CMAKE_BUILD = cmake --build --preset $(1) -j $(JOBS) -- --no-print-directory -s
 
-.PHONY: help build demo model test check install bench fmt lint asan tsan coverage fuzz clean distclean
+.PHONY: help build demo model test check install bench bench-embed fmt lint asan tsan coverage fuzz clean distclean
 
 help: ## this list
-	@sed -n 's/^\([a-z ]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z -]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 build: ## the library and the command, in build/release
 	@scripts/setup-system build
@@ -51,6 +51,11 @@ bench: build model ## speed against pyarrow + torch, and memory on a model of 4 
 	@scripts/setup-python bench/requirements.txt
 	@.venv/bin/python bench/bench_quantize.py --command $(ARROWQUANT) --model $(MODEL)/model.safetensors
 	@.venv/bin/python bench/bench_memory.py --command $(ARROWQUANT)
+
+bench-embed: build model ## texts to vectors, beside sentence-transformers and ONNX Runtime
+	@scripts/setup-system venv
+	@scripts/setup-python bench/requirements-embed.txt
+	@.venv/bin/python bench/bench_embed.py $(MODEL) --command $(ARROWQUANT)
 
 fmt: ## lay out the C sources
 	@scripts/setup-system lint
