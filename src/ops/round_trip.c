@@ -28,8 +28,7 @@ struct aq_round_trip {
 void aq_round_trip_free(aq_round_trip *trip) {
   if (trip == NULL) return;
   for (uint32_t i = 0; trip->spaces != NULL && i < aq_pool_threads(trip->pool); i++) {
-    aq_free(trip->spaces[i].scratch.values);
-    aq_free(trip->spaces[i].scratch.codes);
+    aq_scratch_reset(&trip->spaces[i].scratch);
     aq_free(trip->spaces[i].packed);
   }
   aq_free(trip->spaces);
@@ -42,12 +41,9 @@ static aq_status make_spaces(aq_round_trip *trip, aq_error *err) {
   if (trip->spaces == NULL) return aq_fail_memory(err, threads * sizeof *trip->spaces);
   for (uint32_t i = 0; i < threads; i++) {
     worker_space *s = &trip->spaces[i];
-    s->scratch.values = aq_malloc((size_t)AQ_BLOCK_PARAMS_MAX * sizeof *s->scratch.values);
-    s->scratch.codes = aq_malloc((size_t)AQ_BLOCK_PARAMS_MAX);
+    AQ_TRY(aq_scratch_allocate(&s->scratch, err));
     s->packed = aq_malloc((size_t)CHUNK);
-    if (s->scratch.values == NULL || s->scratch.codes == NULL || s->packed == NULL) {
-      return aq_fail_memory(err, (size_t)AQ_BLOCK_PARAMS_MAX * sizeof *s->scratch.values);
-    }
+    if (s->packed == NULL) return aq_fail_memory(err, (size_t)CHUNK);
   }
   return AQ_OK;
 }

@@ -12,6 +12,19 @@
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
 
+aq_status aq_scratch_allocate(aq_scratch *scratch, aq_error *err) {
+  scratch->values = aq_malloc((size_t)AQ_BLOCK_PARAMS_MAX * sizeof *scratch->values);
+  scratch->codes = aq_malloc((size_t)AQ_BLOCK_PARAMS_MAX);
+  if (scratch->values != NULL && scratch->codes != NULL) return AQ_OK;
+  return aq_fail_memory(err, (size_t)AQ_BLOCK_PARAMS_MAX * sizeof *scratch->values);
+}
+
+void aq_scratch_reset(aq_scratch *scratch) {
+  aq_free(scratch->values);
+  aq_free(scratch->codes);
+  *scratch = (aq_scratch){NULL, NULL};
+}
+
 static const aq_tensor_info *info_of(const aq_row_job *job) { return &job->source->tensors[job->tensor]; }
 
 static bool copies_codes(const aq_row_job *job) {

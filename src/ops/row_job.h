@@ -19,6 +19,10 @@ typedef struct aq_scratch { /* a worker's own */
   int8_t *codes;            /* AQ_BLOCK_PARAMS_MAX */
 } aq_scratch;
 
+/* Memory for one worker's scratch; what there is after a failure is freed by the reset, which accepts zeroes. */
+AQ_MUST_CHECK aq_status aq_scratch_allocate(aq_scratch *scratch, aq_error *err);
+void aq_scratch_reset(aq_scratch *scratch);
+
 typedef struct aq_row_job {
   const aq_source *source;
   const aq_plan_entry *entry;

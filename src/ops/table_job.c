@@ -276,22 +276,13 @@ static aq_status allocate_state(writer_state *w, uint32_t threads, aq_error *err
   w->rows = aq_calloc(BATCH_ROWS, sizeof *w->rows);
   w->block_first = aq_calloc(BATCH_ROWS + 1, sizeof *w->block_first);
   if (w->scratch == NULL || w->rows == NULL || w->block_first == NULL) return aq_fail_memory(err, BATCH_ROWS * 64);
-  for (uint32_t i = 0; i < threads; i++) {
-    w->scratch[i].values = aq_malloc((size_t)AQ_BLOCK_PARAMS_MAX * sizeof(float));
-    w->scratch[i].codes = aq_malloc((size_t)AQ_BLOCK_PARAMS_MAX);
-    if (w->scratch[i].values == NULL || w->scratch[i].codes == NULL) {
-      return aq_fail_memory(err, (size_t)AQ_BLOCK_PARAMS_MAX * sizeof(float));
-    }
-  }
+  for (uint32_t i = 0; i < threads; i++) AQ_TRY(aq_scratch_allocate(&w->scratch[i], err));
   return AQ_OK;
 }
 
 static void free_state(writer_state *w, uint32_t threads) {
   for (size_t i = 0; i < w->row_count; i++) aq_row_job_reset(&w->rows[i]);
-  for (uint32_t i = 0; w->scratch != NULL && i < threads; i++) {
-    aq_free(w->scratch[i].values);
-    aq_free(w->scratch[i].codes);
-  }
+  for (uint32_t i = 0; w->scratch != NULL && i < threads; i++) aq_scratch_reset(&w->scratch[i]);
   aq_free(w->scratch);
   aq_free(w->rows);
   aq_free(w->block_first);
