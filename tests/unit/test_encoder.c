@@ -1,10 +1,10 @@
 /* test_encoder.c - a tiny encoder against its definition: grouping, threads, codes, observers, and wrong models. */
 #include "model/encoder.h"
 
-#include <stdatomic.h>
 #include <sys/stat.h>
 
 #include "core/compiler.h"
+#include "faulty_allocator.h"
 #include "tiny_encoder.h"
 
 #define TEXTS 60
@@ -301,22 +301,6 @@ static void open_without_config_says_so(void **state) {
 }
 
 /* ---- memory that runs out ---- */
-
-static atomic_long alive, countdown;
-
-static void *faulty_reallocate(void *ctx, void *ptr, size_t size) {
-  (void)ctx;
-  if (atomic_fetch_sub(&countdown, 1) <= 1) return NULL; /* from then on, all fail */
-  void *p = realloc(ptr, size);
-  if (ptr == NULL && p != NULL) (void)atomic_fetch_add(&alive, 1);
-  return p;
-}
-
-static void faulty_release(void *ctx, void *ptr) {
-  (void)ctx;
-  (void)atomic_fetch_sub(&alive, 1);
-  free(ptr);
-}
 
 static aq_status embed_job(const char *weights, const char *compute, const char *output, aq_error *err) {
   static const char *const words[] = {"aa ab", "a", "aj", "ba bb bc"};

@@ -1,26 +1,9 @@
 /* test_faults.c - every allocation of a job fails once: the status says so, nothing leaks, no file is left behind. */
 #include "check.h"
-
-#include <stdatomic.h>
+#include "faulty_allocator.h"
 
 #include "core/file.h"
 #include "core/memory.h"
-
-static atomic_long alive, countdown;
-
-static void *faulty_reallocate(void *ctx, void *ptr, size_t size) {
-  (void)ctx;
-  if (atomic_fetch_sub(&countdown, 1) <= 1) return NULL; /* from then on, all fail */
-  void *p = realloc(ptr, size);
-  if (ptr == NULL && p != NULL) (void)atomic_fetch_add(&alive, 1);
-  return p;
-}
-
-static void faulty_release(void *ctx, void *ptr) {
-  (void)ctx;
-  (void)atomic_fetch_sub(&alive, 1);
-  free(ptr);
-}
 
 static char *folder, model[600], table[600], output[600], partial[620];
 

@@ -1,8 +1,8 @@
 /* test_judge.c - texts and labels from files, and judging a tiny encoder by its outputs in compare and validate. */
 #include <jansson.h>
-#include <stdatomic.h>
 #include <sys/stat.h>
 
+#include "faulty_allocator.h"
 #include "measure/builtin_texts.h"
 #include "ops/judge_texts.h"
 #include "report/outputs_words.h"
@@ -299,22 +299,6 @@ static void validate_named_texts_must_be_used(void **state) {
 }
 
 /* ---- faults ---- */
-
-static atomic_long alive, countdown;
-
-static void *faulty_reallocate(void *ctx, void *ptr, size_t size) {
-  (void)ctx;
-  if (atomic_fetch_sub(&countdown, 1) <= 1) return NULL;
-  void *p = realloc(ptr, size);
-  if (ptr == NULL && p != NULL) (void)atomic_fetch_add(&alive, 1);
-  return p;
-}
-
-static void faulty_release(void *ctx, void *ptr) {
-  (void)ctx;
-  (void)atomic_fetch_sub(&alive, 1);
-  free(ptr);
-}
 
 /* Every allocation fails once: the status says so, and nothing leaks. */
 static void compare_outputs_survives_every_fault(void **state) {

@@ -1,9 +1,9 @@
 /* test_sensitivity.c - what quantizing one tensor alone does: against compare on files with only that tensor quantized.
  */
 #include <jansson.h>
-#include <stdatomic.h>
 #include <sys/stat.h>
 
+#include "faulty_allocator.h"
 #include "measure/builtin_texts.h"
 #include "measure/tuning_texts.h"
 #include "report/report.h"
@@ -313,22 +313,6 @@ static void caller_that_stops_gets_no_output(void **state) {
 }
 
 /* ---- faults ---- */
-
-static atomic_long alive, countdown;
-
-static void *faulty_reallocate(void *ctx, void *ptr, size_t size) {
-  (void)ctx;
-  if (atomic_fetch_sub(&countdown, 1) <= 1) return NULL;
-  void *p = realloc(ptr, size);
-  if (ptr == NULL && p != NULL) (void)atomic_fetch_add(&alive, 1);
-  return p;
-}
-
-static void faulty_release(void *ctx, void *ptr) {
-  (void)ctx;
-  (void)atomic_fetch_sub(&alive, 1);
-  free(ptr);
-}
 
 /* Every allocation fails once: the status says so, nothing leaks, and no file is left. */
 static void sensitivity_survives_every_fault(void **state) {
