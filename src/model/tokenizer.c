@@ -74,8 +74,8 @@ static aq_status make_from_vocab(aq_tokenizer *t, const aq_tokenizer_files *file
 
 static aq_status fill(aq_tokenizer *t, const aq_tokenizer_files *files, aq_error *err) {
   json_t *config = NULL;
-  if (files->config != NULL) {
-    AQ_TRY(in_file(aq_json_parse_object(files->config, files->config_size, 0, &config, err), files->config_path, err));
+  if (files->config != NULL) { /* model_max_length is often 10^30, for none */
+    AQ_TRY(in_file(aq_json_parse_reals(files->config, files->config_size, &config, err), files->config_path, err));
   }
   const aq_status status =
       files->json != NULL ? make_from_json(t, files, config, err) : make_from_vocab(t, files, config, err);
