@@ -537,9 +537,9 @@ AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_encode(const aq_tokenizer *tokenizer
 /* ---- Embedding
  * ------------------------------------------------------------------------------------------------------- */
 
-/* A sentence encoder of the BERT family (model types bert, roberta, xlm-roberta, camembert, distilbert): texts become
- * vectors as sentence-transformers makes them from the same files. Weights may be stored in any way that a source has.
- * One encoder is used by one thread at a time; it has threads of its own. */
+/* A sentence encoder of the BERT family (model types bert, roberta, xlm-roberta, camembert, mpnet, distilbert): texts
+ * become vectors as sentence-transformers makes them from the same files. Weights may be stored in any way that a
+ * source has. One encoder is used by one thread at a time; it has threads of its own. */
 typedef struct aq_encoder aq_encoder;
 
 typedef struct aq_encoder_options {

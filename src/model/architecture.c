@@ -35,15 +35,31 @@ static const aq_tensor_names distilbert_names = {
     .last_norm = "transformer.layer.%u.output_layer_norm",
 };
 
+static const aq_tensor_names mpnet_names = {
+    .words = "embeddings.word_embeddings",
+    .positions = "embeddings.position_embeddings",
+    .relative = "encoder.relative_attention_bias",
+    .first_norm = "embeddings.LayerNorm",
+    .query = "encoder.layer.%u.attention.attn.q",
+    .key = "encoder.layer.%u.attention.attn.k",
+    .value = "encoder.layer.%u.attention.attn.v",
+    .attention_out = "encoder.layer.%u.attention.attn.o",
+    .attention_norm = "encoder.layer.%u.attention.LayerNorm",
+    .up = "encoder.layer.%u.intermediate.dense",
+    .down = "encoder.layer.%u.output.dense",
+    .last_norm = "encoder.layer.%u.output.LayerNorm",
+};
+
 #define BERT_KEYS                                                                         \
   .hidden = "hidden_size", .heads = "num_attention_heads", .layers = "num_hidden_layers", \
-  .inner = "intermediate_size", .activation = "hidden_act", .epsilon = "layer_norm_eps", .names = &bert_names
+  .inner = "intermediate_size", .activation = "hidden_act", .epsilon = "layer_norm_eps"
 
 static const aq_architecture architectures[] = {
-    {.model_type = "bert", BERT_KEYS},
-    {.model_type = "roberta", .after_padding = true, BERT_KEYS},
-    {.model_type = "xlm-roberta", .after_padding = true, BERT_KEYS},
-    {.model_type = "camembert", .after_padding = true, BERT_KEYS},
+    {.model_type = "bert", BERT_KEYS, .names = &bert_names},
+    {.model_type = "roberta", .after_padding = true, BERT_KEYS, .names = &bert_names},
+    {.model_type = "xlm-roberta", .after_padding = true, BERT_KEYS, .names = &bert_names},
+    {.model_type = "camembert", .after_padding = true, BERT_KEYS, .names = &bert_names},
+    {.model_type = "mpnet", .first_position = 2, BERT_KEYS, .names = &mpnet_names},
     {.model_type = "distilbert",
      .hidden = "dim",
      .heads = "n_heads",
@@ -53,7 +69,7 @@ static const aq_architecture architectures[] = {
      .names = &distilbert_names},
 };
 
-const char aq_architecture_names[] = "bert, roberta, xlm-roberta, camembert, distilbert";
+const char aq_architecture_names[] = "bert, roberta, xlm-roberta, camembert, mpnet, distilbert";
 
 const aq_architecture *aq_architecture_find(const char *model_type) {
   for (size_t i = 0; i < AQ_COUNT_OF(architectures); i++) {

@@ -6,6 +6,7 @@
 
 #include "core/compiler.h"
 #include "model/panels.h"
+#include "model/relative.h"
 
 void aq_attention_run(const aq_head *head, const aq_kernels *kernels, aq_thread_space *space) {
   const size_t n = head->tokens, width = head->width;
@@ -24,7 +25,11 @@ void aq_attention_run(const aq_head *head, const aq_kernels *kernels, aq_thread_
                                  .c = space->scores,
                                  .ldc = n};
     kernels->dense_f32(&scores);
-    for (size_t i = 0; i < rows; i++) kernels->softmax_f32(space->scores + i * n, n, scale);
+    for (size_t i = 0; i < rows; i++) {
+      float *row = space->scores + i * n;
+      if (head->relative != NULL) aq_relative_add(head->relative, first + i, n, row);
+      kernels->softmax_f32(row, n, scale);
+    }
     const aq_dense_f32 mix = {.m = rows,
                               .n = width,
                               .k = n,

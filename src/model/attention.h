@@ -10,9 +10,10 @@ typedef struct aq_head {
   size_t tokens, width;
   float *out; /* `out_stride` from token to token */
   size_t out_stride;
+  const float *relative; /* biases by distance, see relative.h; NULL: none */
 } aq_head;
 
-/* out = softmax(query key' / sqrt(width)) value. */
+/* out = softmax(query key' / sqrt(width) + bias) value. */
 void aq_attention_run(const aq_head *head, const aq_kernels *kernels, aq_thread_space *space);
 
 #endif

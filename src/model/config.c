@@ -16,6 +16,7 @@
 #include "io/json_text.h"
 #include "io/model_files.h"
 #include "kernels/kernels.h"
+#include "model/relative.h"
 
 static const char config_json[] = "config.json";
 static const char modules_json[] = "modules.json";
@@ -124,6 +125,16 @@ static aq_status read_epsilon(const json_t *root, const char *key, float *out, a
   return AQ_OK;
 }
 
+/* transformers has 32 buckets whatever the configuration says; with another number it fails, or leaves some unused. */
+static aq_status read_relative(const json_t *root, aq_model_config *out, aq_error *err) {
+  const uint32_t known = AQ_RELATIVE_BUCKETS;
+  if (out->architecture->names->relative == NULL) return AQ_OK;
+  AQ_TRY(read_count_or(root, "relative_attention_num_buckets", 1, 1024, known, &out->relative_buckets, err));
+  AQ_FAIL_IF(out->relative_buckets != known, AQ_ERR_UNSUPPORTED,
+             "'relative_attention_num_buckets' is %u; what can be run is %u", out->relative_buckets, known);
+  return AQ_OK;
+}
+
 static aq_status read_sizes(const json_t *root, aq_model_config *out, aq_error *err) {
   const aq_architecture *a = out->architecture;
   uint32_t padding;
@@ -137,10 +148,9 @@ static aq_status read_sizes(const json_t *root, aq_model_config *out, aq_error *
   if (a->names->types != NULL) AQ_TRY(read_count_or(root, "type_vocab_size", 1, 1024, 2, &out->types, err));
   AQ_FAIL_IF(out->hidden % out->heads != 0, AQ_ERR_FORMAT, "'%s' is %u, which is no multiple of '%s' (%u)", a->hidden,
              out->hidden, a->heads, out->heads);
-  out->first_position = a->after_padding ? padding + 1 : 0;
+  out->first_position = a->after_padding ? padding + 1 : a->first_position;
   AQ_FAIL_IF(out->first_position >= out->positions, AQ_ERR_FORMAT,
-             "positions begin at %u ('pad_token_id' + 1), but 'max_position_embeddings' is %u", out->first_position,
-             out->positions);
+             "positions begin at %u, but 'max_position_embeddings' is %u", out->first_position, out->positions);
   out->position_limit = out->max_tokens = out->positions - out->first_position;
   return AQ_OK;
 }
@@ -150,6 +160,7 @@ static aq_status parse_config(const json_t *root, aq_model_config *out, aq_error
   AQ_TRY(find_architecture(root, out, err));
   AQ_TRY(check_variants(root, err));
   AQ_TRY(read_sizes(root, out, err));
+  AQ_TRY(read_relative(root, out, err));
   AQ_TRY(read_epsilon(root, out->architecture->epsilon, &out->epsilon, err));
   AQ_TRY(read_text(root, out->architecture->activation, "gelu", &activation, err));
   out->activation = aq_activation_find(activation);

@@ -19,6 +19,7 @@ typedef struct aq_model_config {
   uint32_t hidden, heads, layers, inner; /* heads divides hidden */
   uint32_t vocabulary, positions, types; /* rows of the tables; types 0: no table */
   uint32_t first_position;               /* row of the first token's position */
+  uint32_t relative_buckets;             /* rows of the table of biases by distance; 0: no table */
   float epsilon;                         /* of the norms */
   uint32_t position_limit;               /* tokens of the longest text that has positions */
   uint32_t max_tokens;                   /* of a text, special tokens included: what the files say, at most the above */

@@ -96,7 +96,8 @@ static void attend(const member *m) {
                             .tokens = g->lengths[text],
                             .width = width,
                             .out = out + h * width,
-                            .out_stride = hidden};
+                            .out_stride = hidden,
+                            .relative = aq_relative_of(&m->f->weights->relative, h)};
       aq_attention_run(&head, m->f->kernels, m->own);
     }
     qkv += g->lengths[text] * 3 * hidden;

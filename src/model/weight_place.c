@@ -28,6 +28,10 @@ bool aq_weight_place_find(aq_weights *weights, const char *name, aq_weight_place
     *out = (aq_weight_place){.type = weights->type, .width = weights->words.width};
     return true;
   }
+  if (weights->relative.name != NULL && strcmp(weights->relative.name, name) == 0) {
+    *out = (aq_weight_place){.relative = &weights->relative};
+    return true;
+  }
   for (size_t i = 0; i < weights->layer_count; i++) {
     aq_layer *layer = &weights->layers[i];
     aq_linear *const linears[] = {&layer->qkv, &layer->attention_out, &layer->up, &layer->down};
@@ -43,6 +47,8 @@ void aq_weight_place_put(const aq_weight_place *place, const float *values) {
     place->table->instead = values;
   } else if (place->type != NULL) {
     memcpy(place->type, values, place->width * sizeof *values);
+  } else if (place->relative != NULL) {
+    aq_relative_put(place->relative, values);
   } else {
     aq_linear_put(place->linear, place->first_row, rows_of(place->linear), values, NULL);
   }

@@ -5,13 +5,14 @@
 
 #include "model/weights.h"
 
-/* One of the three is set. */
+/* One of the four is set. */
 typedef struct aq_weight_place {
   aq_rows *table;
   aq_linear *linear;
   size_t first_row; /* in the linear */
-  float *type;      /* row 0 of the token types */
-  size_t width;     /* of that row */
+  aq_relative *relative;
+  float *type;  /* row 0 of the token types */
+  size_t width; /* of that row */
 } aq_weight_place;
 
 /* Finds a matrix by its tensor's name. False when the encoder does not use it, as it does not use a pooler's. */

@@ -94,6 +94,23 @@ static aq_status read_type(const loader *l, aq_weights *w, aq_error *err) {
   return aq_source_read_f32(l->finder.source, tensor, 0, l->config->hidden, w->type, err);
 }
 
+static aq_status read_relative(const loader *l, aq_weights *w, aq_error *err) {
+  const aq_model_config *c = l->config;
+  if (c->relative_buckets == 0) return AQ_OK;
+  const size_t count = (size_t)c->relative_buckets * c->heads;
+  size_t tensor;
+  AQ_TRY(aq_tensor_find(&l->finder, c->architecture->names->relative, 0, ".weight", c->relative_buckets, c->heads,
+                        &tensor, err));
+  AQ_TRY(aq_relative_create(&w->relative, c->heads, c->hidden / c->heads, err));
+  w->relative.name = aq_source_tensor(l->finder.source, tensor)->name;
+  float *values = aq_realloc_array(NULL, count, sizeof *values);
+  if (values == NULL) return aq_fail_memory(err, count * sizeof *values);
+  const aq_status status = aq_source_read_f32(l->finder.source, tensor, 0, count, values, err);
+  if (status == AQ_OK) aq_relative_put(&w->relative, values);
+  aq_free(values);
+  return status;
+}
+
 static aq_status find_all(loader *l, aq_weights *w, aq_error *err) {
   const aq_model_config *c = l->config;
   const aq_tensor_names *names = c->architecture->names;
@@ -101,6 +118,7 @@ static aq_status find_all(loader *l, aq_weights *w, aq_error *err) {
   AQ_TRY(add_table(l, &w->positions, names->positions, c->positions, err));
   AQ_TRY(add_norm(l, &w->first_norm, names->first_norm, 0, err));
   for (uint32_t i = 0; i < c->layers; i++) AQ_TRY(add_layer(l, &w->layers[i], i, err));
+  AQ_TRY(read_relative(l, w, err));
   return read_type(l, w, err);
 }
 
@@ -201,6 +219,7 @@ void aq_weights_reset(aq_weights *weights) {
   reset_norm(&weights->first_norm);
   aq_rows_reset(&weights->words);
   aq_rows_reset(&weights->positions);
+  aq_relative_reset(&weights->relative);
   aq_free(weights->type);
   aq_free(weights->layers);
   *weights = (aq_weights){0};

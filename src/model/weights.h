@@ -8,6 +8,7 @@
 #include "core/pool.h"
 #include "model/config.h"
 #include "model/linear.h"
+#include "model/relative.h"
 #include "model/rows.h"
 
 typedef struct aq_norm {
@@ -24,6 +25,7 @@ typedef struct aq_weights {
   aq_rows words, positions;
   float *type;           /* row 0 of the token types; zeros without them */
   const char *type_name; /* of their tensor; it belongs to the source; NULL without them */
+  aq_relative relative;  /* empty without biases by distance */
   aq_norm first_norm;
   aq_layer *layers;
   size_t layer_count;

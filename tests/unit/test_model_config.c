@@ -71,6 +71,9 @@ static void parse_lacking_optional_keys_takes_the_defaults_of_transformers(void 
                {"{\"model_type\":\"roberta\",\"hidden_size\":64,\"num_attention_heads\":4,\"num_hidden_layers\":2,"
                 "\"intermediate_size\":128,\"vocab_size\":100,\"max_position_embeddings\":42}",
                 2, 2},
+               {"{\"model_type\":\"mpnet\",\"hidden_size\":64,\"num_attention_heads\":4,\"num_hidden_layers\":2,"
+                "\"intermediate_size\":128,\"vocab_size\":100,\"max_position_embeddings\":42,\"pad_token_id\":7}",
+                0, 2},
                {"{\"model_type\":\"distilbert\",\"dim\":64,\"n_heads\":4,\"n_layers\":2,\"hidden_dim\":128,"
                 "\"vocab_size\":100,\"max_position_embeddings\":40}",
                 0, 0}};
@@ -101,6 +104,31 @@ static void parse_roberta_positions_begin_after_padding(void **state) {
   assert_int_equal(c.max_tokens, 512);
 }
 
+static void parse_mpnet_has_32_buckets_of_distances(void **state) {
+  (void)state;
+  static const char format[] =
+      "{\"model_type\":\"mpnet\",\"hidden_size\":64,\"num_attention_heads\":4,\"num_hidden_layers\":1,"
+      "\"intermediate_size\":128,\"vocab_size\":100,\"max_position_embeddings\":42,"
+      "\"relative_attention_num_buckets\":%s}";
+  static const struct {
+    const char *buckets;
+    aq_status status;
+  } cases[] = {{"32", AQ_OK}, {"null", AQ_OK}, {"64", AQ_ERR_UNSUPPORTED}, {"0", AQ_ERR_FORMAT}, {"-1", AQ_ERR_FORMAT}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    aq_error err;
+    aq_model_config c;
+    char text[400];
+    (void)snprintf(text, sizeof text, format, cases[i].buckets);
+    const aq_config_texts t = texts_of(text, NULL, NULL, NULL);
+    assert_int_equal(aq_model_config_parse(&t, &c, &err), cases[i].status);
+    if (cases[i].status == AQ_OK) {
+      assert_int_equal(c.relative_buckets, 32);
+    } else {
+      assert_non_null(strstr(err.message, "relative_attention_num_buckets"));
+    }
+  }
+}
+
 static void parse_distilbert_has_no_types(void **state) {
   (void)state;
   aq_error err;
@@ -123,7 +151,7 @@ typedef struct change {
 } change;
 
 static const change changes[] = {
-    {"model_type", "\"mpnet\"", AQ_ERR_UNSUPPORTED, "'mpnet'; what can be run is bert, roberta"},
+    {"model_type", "\"deberta\"", AQ_ERR_UNSUPPORTED, "'deberta'; what can be run is bert, roberta"},
     {"model_type", "7", AQ_ERR_FORMAT, "'model_type' is not a text"},
     {"model_type", "null", AQ_ERR_FORMAT, "'model_type'"},
     {"hidden_size", "0", AQ_ERR_FORMAT, "'hidden_size' is 0"},
@@ -245,6 +273,7 @@ int main(void) {
       cmocka_unit_test(parse_without_modules_gives_mean_not_normalized),
       cmocka_unit_test(parse_lacking_optional_keys_takes_the_defaults_of_transformers),
       cmocka_unit_test(parse_roberta_positions_begin_after_padding),
+      cmocka_unit_test(parse_mpnet_has_32_buckets_of_distances),
       cmocka_unit_test(parse_distilbert_has_no_types),
       cmocka_unit_test(parse_changed_config_is_refused),
       cmocka_unit_test(parse_lacking_a_number_names_it),

@@ -125,7 +125,7 @@ static inline void write_text(const char *folder, const char *name, const char *
 
 /* ---- the definition, in double ---- */
 
-static inline const float *tiny_find(const tiny_encoder *t, const char *format, int layer, const char *end) {
+static inline const float *tiny_look(const tiny_encoder *t, const char *format, int layer, const char *end) {
   char name[96], full[128];
   (void)snprintf(name, sizeof name, format, layer);
   (void)snprintf(full, sizeof full, "%s%s", name, end);
@@ -133,8 +133,13 @@ static inline const float *tiny_find(const tiny_encoder *t, const char *format, 
     const size_t a = strlen(t->tensors[i].name), b = strlen(full);
     if (a >= b && strcmp(t->tensors[i].name + a - b, full) == 0) return t->tensors[i].values;
   }
-  fail_msg("no %s", full);
   return NULL;
+}
+
+static inline const float *tiny_find(const tiny_encoder *t, const char *format, int layer, const char *end) {
+  const float *values = tiny_look(t, format, layer, end);
+  if (values == NULL) fail_msg("no %s%s", format, end);
+  return values;
 }
 
 static inline void tiny_norm(const tiny_encoder *t, const char *format, int layer, double *x) {
@@ -156,15 +161,24 @@ static inline void tiny_linear(const tiny_encoder *t, const char *format, int la
   }
 }
 
-static inline void tiny_attend(double (*q)[TINY_HIDDEN], double (*k)[TINY_HIDDEN], double (*v)[TINY_HIDDEN], int n,
-                               int token, double *out) {
+/* The bias by distance, for encoders that have it. */
+static inline double tiny_bias(const tiny_encoder *t, int head, int offset) {
+  const float *biases = tiny_look(t, "relative_attention_bias", 0, ".weight");
+  if (biases == NULL) return 0;
+  const int n = abs(offset);
+  const int bucket = n < 8 ? n : 8 + (int)fmin(floor(8 * log(n / 8.0) / log(16) + 1e-9), 7);
+  return (double)biases[((offset > 0 ? 16 : 0) + bucket) * TINY_HEADS + head];
+}
+
+static inline void tiny_attend(const tiny_encoder *t, double (*q)[TINY_HIDDEN], double (*k)[TINY_HIDDEN],
+                               double (*v)[TINY_HIDDEN], int n, int token, double *out) {
   const int width = TINY_HIDDEN / TINY_HEADS;
   for (int h = 0; h < TINY_HEADS; h++) {
     double weight[TINY_POSITIONS], sum = 0;
     for (int s = 0; s < n; s++) {
       double score = 0;
       for (int i = h * width; i < (h + 1) * width; i++) score += q[token][i] * k[s][i];
-      sum += weight[s] = exp(score / sqrt(width));
+      sum += weight[s] = exp(score / sqrt(width) + tiny_bias(t, h, s - token));
     }
     for (int i = h * width; i < (h + 1) * width; i++) {
       out[i] = 0;
@@ -182,7 +196,7 @@ static inline void tiny_layer(const tiny_encoder *t, int layer, double (*x)[TINY
   }
   for (int s = 0; s < n; s++) {
     double context[TINY_HIDDEN], y[TINY_HIDDEN], wide[TINY_INNER];
-    tiny_attend(q, k, v, n, s, context);
+    tiny_attend(t, q, k, v, n, s, context);
     tiny_linear(t, "encoder.layer.%d.attention.output.dense", layer, context, TINY_HIDDEN, TINY_HIDDEN, y);
     for (int i = 0; i < TINY_HIDDEN; i++) x[s][i] += y[i];
     tiny_norm(t, "encoder.layer.%d.attention.output.LayerNorm", layer, x[s]);
