@@ -6,6 +6,7 @@
 #include "core/buffer.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "io/arrow_message.h"
 #include "io/table_row.h"
 
 typedef struct schema {
@@ -34,7 +35,9 @@ static void release_schema(struct ArrowSchema *node) {
 
 /* What the schema does not carry: aliases are rows of the stream, and the Arrow schema stored in a Parquet file is that
  * of the program which wrote it. */
-static bool is_carried(const char *key) { return strcmp(key, AQ_ALIASES_KEY) != 0 && strcmp(key, "ARROW:schema") != 0; }
+static bool is_carried(const char *key) {
+  return strcmp(key, AQ_ALIASES_KEY) != 0 && strcmp(key, AQ_ARROW_SCHEMA_KEY) != 0;
+}
 
 static aq_status put_int32(aq_buffer *out, size_t value, aq_error *err) {
   AQ_FAIL_IF(value > INT32_MAX, AQ_ERR_UNSUPPORTED, "the metadata are too large for an Arrow schema");

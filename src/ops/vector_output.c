@@ -1,5 +1,5 @@
 /* vector_output.c - vectors as lines of JSON, as an array of NumPy (format 1.0, numpy.lib.format), or as a table in
- * Parquet: text (string), embedding (list<element: float>). */
+ * Parquet: text (string), embedding (list<element: float>; readers that know Arrow see a list of fixed size). */
 #include "ops/vector_output.h"
 
 #include <jansson.h>
@@ -9,6 +9,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "io/arrow_message.h"
 #include "io/listing.h"
 #include "report/report.h"
 
@@ -37,7 +38,12 @@ static aq_status open_table(aq_vector_output *out, const char *path, bool force,
                                         .row_group_bytes = TABLE_GROUP_BYTES,
                                         .force = force,
                                         .created_by = "arrowquant version " AQ_VERSION_STRING};
-  return aq_pq_writer_create(path, columns, AQ_COUNT_OF(columns), &options, &out->table, err);
+  char *schema;
+  AQ_TRY(aq_pq_writer_create(path, columns, AQ_COUNT_OF(columns), &options, &out->table, err));
+  AQ_TRY(aq_arrow_message_make(columns[0].name, columns[1].name, out->dimension, &schema, err));
+  const aq_status status = aq_pq_writer_metadata(out->table, AQ_ARROW_SCHEMA_KEY, schema, err);
+  aq_free(schema);
+  return status;
 }
 
 static aq_vector_form form_of(const char *path) {
