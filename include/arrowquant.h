@@ -577,6 +577,13 @@ AQ_API AQ_MUST_CHECK aq_status aq_encoder_encode_ids(aq_encoder *encoder, const 
 AQ_API AQ_MUST_CHECK aq_status aq_encoder_encode_texts(aq_encoder *encoder, const char *const *texts,
                                                        const size_t *lengths, size_t count, float *out, aq_error *err);
 
+/* The words to put before every text, as sentence-transformers chooses them: `prompt` if it is not NULL, else those
+ * that the model's config_sentence_transformers.json has under `name`, else (both NULL) those that it calls the
+ * default; "" when there are none. *out is `prompt` or belongs to the encoder. AQ_ERR_ARGUMENT tells the names there
+ * are; AQ_ERR_UNSUPPORTED: the model's pooling leaves prompts out. The functions above put nothing before a text. */
+AQ_API AQ_MUST_CHECK aq_status aq_encoder_prompt(aq_encoder *encoder, const char *name, const char *prompt,
+                                                 const char **out, aq_error *err);
+
 typedef struct aq_embed_options {
   size_t sizeof_options;
   aq_run_options run;
@@ -592,6 +599,7 @@ typedef struct aq_embed_options {
   bool force;         /* replace an existing output */
   aq_status (*write)(void *ctx, const void *bytes, size_t size, aq_error *err);
   void *write_ctx;
+  const char *prompt_name, *prompt; /* words before every text, see aq_encoder_prompt; the output has texts without */
 } aq_embed_options;
 AQ_API void aq_embed_options_init(aq_embed_options *options);
 

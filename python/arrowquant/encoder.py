@@ -164,8 +164,9 @@ class Encoder:
             convert_to_tensor: one torch tensor, on the CPU.
             device: None or "cpu".
             normalize_embeddings: make the length of every vector 1.
-            prompt_name: only None: prompts that a model names are not read; pass `prompt`.
-            prompt: put before every sentence, such as "query: ".
+            prompt_name: put before every sentence what the model's config_sentence_transformers.json has under this
+                name. None: what it calls the default, if it does.
+            prompt: put these words there, such as "query: "; `prompt_name` does not count then.
             truncate_dim: only the first numbers of every vector, normalized afterwards when that is asked for.
 
         Raises:
@@ -178,13 +179,14 @@ class Encoder:
         _check("output_value", output_value, "sentence_embedding")
         _check("precision", precision, "float32")
         _check("device", "cpu" if device is None else str(device), "cpu")
-        if prompt_name is not None:
-            raise ArgumentError(f"prompt_name: {prompt_name!r} cannot be had, give the words themselves as prompt")
         size = count("batch_size", batch_size, 1)
         dimension = self._dimension if truncate_dim is None else count("truncate_dim", truncate_dim, 1)
         items, is_single = text_list("sentences", sentences)
-        if prompt:
-            items = [prompt + item for item in items]
+        with self._lock:  # words of the caller stay here: they may hold what a C string cannot
+            stored = self._core.prompt(prompt_name, prompt and "given")
+        words = stored if prompt is None else prompt
+        if words:
+            items = [words + item for item in items]
         if show_progress_bar is None:
             show_progress_bar = logger.getEffectiveLevel() in (logging.INFO, logging.DEBUG)
         vectors = np.ascontiguousarray(self._encode(items, size, bool(show_progress_bar))[:, :dimension])

@@ -133,6 +133,18 @@ static PyObject *encode(PyObject *self, PyObject *args) {
   Py_RETURN_NONE;
 }
 
+/* prompt(name, words): what to put before every text. */
+static PyObject *prompt(PyObject *self, PyObject *args) {
+  aqpy_encoder *object = (aqpy_encoder *)self;
+  const char *name, *words, *chosen = NULL;
+  aq_error err;
+  if (!PyArg_ParseTuple(args, "zz", &name, &words) || !enter(object)) return NULL;
+  const aq_status status = aq_encoder_prompt(object->encoder, name, words, &chosen, &err);
+  PyObject *text = status == AQ_OK ? PyUnicode_FromString(chosen) : aqpy_raise(object->module, &err, NULL);
+  leave(object);
+  return text;
+}
+
 /* ---- the type ---- */
 
 static PyObject *summary(PyObject *self, PyObject *unused) {
@@ -160,6 +172,7 @@ static PyObject *is_closed(PyObject *self, void *unused) {
 
 static PyMethodDef methods[] = {
     {"encode", encode, METH_VARARGS, PyDoc_STR("encode(texts: list[str], address: int)")},
+    {"prompt", prompt, METH_VARARGS, PyDoc_STR("prompt(name: str | None, words: str | None)")},
     {"summary", summary, METH_NOARGS, PyDoc_STR("(numbers of a vector, most tokens of a text)")},
     {"close", close_encoder, METH_NOARGS, PyDoc_STR("Ends the use of the encoder.")},
     {NULL, NULL, 0, NULL},

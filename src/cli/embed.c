@@ -23,6 +23,20 @@ static const cli_option options[] = {
      .field = CLI_FIELD(field),
      .argument = "NAME",
      .help = "lines of the input are JSON objects, and their member NAME is the text"},
+    {.name = "prompt",
+     .kind = CLI_TEXT,
+     .field = CLI_FIELD(prompt),
+     .argument = "WORDS",
+     .help = "put WORDS before every text ('query: ')"},
+    {.name = "prompt-name",
+     .kind = CLI_TEXT,
+     .field = CLI_FIELD(prompt_name),
+     .argument = "NAME",
+     .help = "put there what the model has under NAME (default: what the model says, most often nothing)"},
+    {.name = "no-prompt",
+     .kind = CLI_FLAG,
+     .field = CLI_FIELD(no_prompt),
+     .help = "put nothing there, whatever the model says"},
     {.name = "output",
      .letter = 'o',
      .kind = CLI_TEXT,
@@ -68,6 +82,10 @@ static aq_status run(const cli_values *values, const aq_run_options *run_options
   if (to_stdout && values->json) {
     return cli_usage_error(err, "Name an --output", "--json prints a report where the vectors would go");
   }
+  if ((values->prompt != NULL) + (values->prompt_name != NULL) + values->no_prompt > 1) {
+    return cli_usage_error(err, "Give one of them",
+                           "--prompt, --prompt-name and --no-prompt all say what goes before a text");
+  }
   aq_embed_options o;
   aq_embed_options_init(&o);
   o.run = *run_options;
@@ -79,6 +97,8 @@ static aq_status run(const cli_values *values, const aq_run_options *run_options
   o.text_count = values->texts.count;
   o.input = values->input != NULL || values->texts.count > 0 ? values->input : "-";
   o.field = values->field;
+  o.prompt = values->no_prompt ? "" : values->prompt;
+  o.prompt_name = values->prompt_name;
   o.output = to_stdout ? NULL : values->output;
   o.force = values->force;
   o.write = write_line;

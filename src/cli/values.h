@@ -49,8 +49,8 @@ typedef struct cli_values {
   cli_list texts;
   const char *input;
   uint32_t max_length;
-  const char *field, *compute, *folder; /* embed */
-  bool normalize;
+  const char *field, *compute, *folder, *prompt, *prompt_name; /* embed */
+  bool normalize, no_prompt;
   bool no_special;
 } cli_values;
 

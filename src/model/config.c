@@ -225,6 +225,9 @@ static aq_status parse_pooling(const json_t *root, aq_model_config *out, aq_erro
   AQ_FAIL_IF(modes[chosen].pooling < 0, AQ_ERR_UNSUPPORTED, "pooling is '%s'; what can be run is mean or cls",
              modes[chosen].name);
   out->pooling = (aq_pooling)modes[chosen].pooling;
+  const json_t *include = json_object_get(root, "include_prompt");
+  AQ_TRY(read_flag(root, "include_prompt", &out->skips_prompt, err));
+  out->skips_prompt = json_is_false(include);
   return AQ_OK;
 }
 

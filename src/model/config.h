@@ -24,7 +24,8 @@ typedef struct aq_model_config {
   uint32_t position_limit;               /* tokens of the longest text that has positions */
   uint32_t max_tokens;                   /* of a text, special tokens included: what the files say, at most the above */
   aq_pooling pooling;
-  bool normalize; /* embeddings have length 1 */
+  bool normalize;    /* embeddings have length 1 */
+  bool skips_prompt; /* tokens of a prompt are no part of the pooling */
 } aq_model_config;
 
 /* Texts of the files, NULL for one that is not there; only config.json must be. */

@@ -1,4 +1,5 @@
-/* encode_texts.c - texts to vectors: tokens first, then the encoder, a bounded number of texts at a time. */
+/* encode_texts.c - texts to vectors: tokens first, then the encoder, a bounded number of texts at a time. And the words
+ * that go before a text. */
 #include <string.h>
 
 #include "core/error.h"
@@ -48,4 +49,18 @@ aq_status aq_encoder_encode_texts(aq_encoder *encoder, const char *const *texts,
   aq_free(ids.ids);
   aq_free(token_counts);
   return status;
+}
+
+aq_status aq_encoder_prompt(aq_encoder *encoder, const char *name, const char *prompt, const char **out,
+                            aq_error *err) {
+  aq_error_clear(err);
+  *out = prompt;
+  if (prompt == NULL) {
+    if (!encoder->prompts_read) AQ_TRY(aq_prompts_read(encoder->source, encoder->folder, &encoder->prompts, err));
+    encoder->prompts_read = true;
+    AQ_TRY(aq_prompts_find(&encoder->prompts, name, out, err));
+  }
+  AQ_FAIL_IF((*out)[0] != '\0' && encoder->config.skips_prompt, AQ_ERR_UNSUPPORTED,
+             "the model's pooling leaves the prompt out ('include_prompt' is false), which cannot be run");
+  return AQ_OK;
 }

@@ -5,6 +5,7 @@
 #include "arrowquant.h"
 #include "core/pool.h"
 #include "model/forward.h"
+#include "model/prompts.h"
 
 struct aq_encoder {
   aq_source *source; /* a hold */
@@ -16,6 +17,8 @@ struct aq_encoder {
   aq_thread_space *threads; /* one a thread, both */
   aq_group_space *groups;
   aq_tokenizer *tokenizer; /* NULL until it is needed */
+  aq_prompts prompts;      /* empty until they are needed */
+  bool prompts_read;
   aq_observe_fn observe;
   void *observe_ctx;
 };

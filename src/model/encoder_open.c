@@ -94,6 +94,7 @@ void aq_encoder_close(aq_encoder *encoder) {
   aq_pool_free(encoder->pool);
   aq_weights_reset(&encoder->weights);
   aq_tokenizer_close(encoder->tokenizer);
+  aq_prompts_reset(&encoder->prompts);
   aq_free(encoder->folder);
   aq_source_close(encoder->source);
   aq_free(encoder);

@@ -24,7 +24,9 @@ typedef struct embedding {
   aq_buffer bytes;
   size_t offsets[CHUNK_TEXTS], lengths[CHUNK_TEXTS];
   const char *texts[CHUNK_TEXTS];
-  size_t count;     /* texts of the chunk */
+  size_t count; /* texts of the chunk */
+  const char *prompt;
+  size_t prompt_size;
   size_t next_text; /* of the options' list */
 } embedding;
 
@@ -35,16 +37,17 @@ void aq_embed_options_init(aq_embed_options *options) {
 /* The next text of the list, then of the input. */
 static aq_status take_text(embedding *e, bool *more, aq_error *err) {
   const size_t i = e->count;
-  *more = true;
+  *more = e->next_text < e->options->text_count;
   e->offsets[i] = e->bytes.size;
-  if (e->next_text < e->options->text_count) {
+  AQ_TRY(aq_buffer_append(&e->bytes, e->prompt, e->prompt_size, err));
+  if (*more) {
     const char *text = e->options->texts[e->next_text++];
     e->lengths[i] = strlen(text);
-    e->count++;
-    return aq_buffer_append(&e->bytes, text, e->lengths[i] + 1, err);
+    AQ_TRY(aq_buffer_append(&e->bytes, text, e->lengths[i] + 1, err));
+  } else if (e->input.opened) {
+    AQ_TRY(aq_text_input_next(&e->input, &e->bytes, &e->lengths[i], more, err));
   }
-  *more = false;
-  if (e->input.opened) AQ_TRY(aq_text_input_next(&e->input, &e->bytes, &e->lengths[i], more, err));
+  e->lengths[i] += e->prompt_size;
   e->count += *more ? 1 : 0;
   return AQ_OK;
 }
@@ -61,7 +64,8 @@ static aq_status do_chunk(embedding *e, aq_error *err) {
   AQ_TRY(aq_encoder_encode_texts(e->encoder, e->texts, e->lengths, e->count, e->vectors, err));
   for (size_t i = 0; i < e->count; i++) {
     const float *vector = e->vectors + i * e->output.dimension;
-    AQ_TRY(aq_vector_output_add(&e->output, e->texts[i], e->lengths[i], vector, err));
+    const char *text = e->texts[i] + e->prompt_size;
+    AQ_TRY(aq_vector_output_add(&e->output, text, e->lengths[i] - e->prompt_size, vector, err));
   }
   return aq_progress_add(&e->progress, NULL, 0, e->bytes.size, err);
 }
@@ -77,6 +81,8 @@ static aq_status open_all(embedding *e, aq_source *source, aq_error *err) {
   encoder.normalize = o->normalize;
   if (o->input != NULL) AQ_TRY(aq_text_input_open(&e->input, o->input, o->field, err));
   AQ_TRY(aq_encoder_open_source(source, &encoder, &e->encoder, err));
+  AQ_TRY(aq_encoder_prompt(e->encoder, o->prompt_name, o->prompt, &e->prompt, err));
+  e->prompt_size = strlen(e->prompt);
   const uint32_t dimension = aq_encoder_dimension(e->encoder);
   e->vectors = aq_calloc(CHUNK_TEXTS, dimension * sizeof *e->vectors);
   if (e->vectors == NULL) return aq_fail_memory(err, CHUNK_TEXTS * dimension * sizeof *e->vectors);
@@ -106,6 +112,7 @@ static aq_status make_report(const embedding *e, const aq_source *source, double
   AQ_TRY(aq_report_set(root, "compute", json_string(e->options->compute != NULL ? e->options->compute : "fp32"), err));
   AQ_TRY(aq_report_set(root, "output", aq_json_string(e->options->output), err));
   AQ_TRY(aq_report_set(root, "seconds", aq_json_real(seconds), err));
+  AQ_TRY(aq_report_set(root, "prompt", aq_json_string(e->prompt), err));
   return aq_report_set(root, "texts_per_second", aq_json_real(rate), err);
 }
 

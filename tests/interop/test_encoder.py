@@ -217,6 +217,37 @@ def test_unknown_architecture_is_named(tmp_path, minilm):
     assert "'deberta'" in said and "bert" in said
 
 
+def test_prompts_go_before_texts_and_stay_out_of_the_output(minilm, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(minilm, folder)
+    prompts = {"prompts": {"query": "query: ", "passage": "passage: "}, "default_prompt_name": "query"}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(prompts))
+    (tmp_path / "in.txt").write_text("second\n\ncaf\u00e9\n", encoding="utf-8")
+    texts = ["first", "second", "", "café"]
+
+    def rows(model, *options):
+        said = run("embed", model, "--text", "first", "--input", tmp_path / "in.txt", *options).stdout
+        lines = [json.loads(line) for line in said.splitlines()]
+        assert [line["text"] for line in lines] == texts
+        return np.array([line["embedding"] for line in lines], np.float32)
+
+    def expected(prompt):
+        return embed(minilm, [prompt + text for text in texts], tmp_path)
+
+    assert np.array_equal(rows(folder), expected("query: "))
+    assert np.array_equal(rows(folder, "--prompt-name", "passage"), expected("passage: "))
+    assert np.array_equal(rows(folder, "--prompt", "x "), expected("x "))
+    assert np.array_equal(rows(folder, "--no-prompt"), expected(""))
+    run("quantize", folder, "-o", tmp_path / "v2.parquet")
+    shutil.rmtree(folder)
+    run("quantize", minilm, "-o", tmp_path / "plain.parquet")
+    table = rows(tmp_path / "v2.parquet")
+    assert np.array_equal(table, rows(tmp_path / "plain.parquet", "--prompt", "query: "))
+    said = run("embed", tmp_path / "v2.parquet", "--text", "a", "--prompt-name", "document", expect=2).stderr
+    assert "no prompt named 'document'; it has query, passage" in said
+    assert "--prompt-name" in run("embed", minilm, "--text", "a", "--no-prompt", "--prompt-name", "x", expect=2).stderr
+
+
 def test_jsonl_lines_hold_text_and_vector(minilm, tmp_path):
     lines = ['{"body": "caf\\u00e9 \\"x\\""}', '{"other": 1, "body": "second"}']
     (tmp_path / "in.jsonl").write_text("\r\n".join(lines))

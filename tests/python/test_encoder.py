@@ -161,6 +161,55 @@ def test_prompt(encoder):
     assert np.abs(prompted - encoder.encode(TEXTS)).max() > 0.01
 
 
+PROMPTS = {"prompts": {"query": "b c ", "document": "", "none": None}, "default_prompt_name": None}
+
+
+def with_prompts(tiny, folder, **changes):
+    shutil.copytree(tiny, folder)
+    (folder / "config_sentence_transformers.json").write_text(json.dumps({**PROMPTS, **changes}))
+    return folder
+
+
+def test_prompt_name(tiny, encoder, vectors, tmp_path):
+    expected = encoder.encode([f"b c {text}" for text in TEXTS])
+    folder = with_prompts(tiny, tmp_path / "named")
+    with arrowquant.Encoder(folder) as named:
+        np.testing.assert_array_equal(named.encode(TEXTS), vectors)
+        np.testing.assert_array_equal(named.encode(TEXTS, prompt_name="query"), expected)
+        np.testing.assert_array_equal(named.encode(TEXTS[0], prompt_name="query"), expected[0])
+        for name in ("document", "none"):
+            np.testing.assert_array_equal(named.encode(TEXTS, prompt_name=name), vectors)
+        np.testing.assert_array_equal(named.encode(TEXTS, prompt_name="no", prompt="b c "), expected)
+        with pytest.raises(arrowquant.ArgumentError, match="no prompt named 'passage'; it has query, document, none"):
+            named.encode(TEXTS, prompt_name="passage")
+    with arrowquant.Encoder(with_prompts(tiny, tmp_path / "usual", default_prompt_name="query")) as usual:
+        np.testing.assert_array_equal(usual.encode(TEXTS), expected)
+        np.testing.assert_array_equal(usual.encode(TEXTS, prompt=""), vectors)
+        np.testing.assert_array_equal(usual.encode(TEXTS, prompt_name="document"), vectors)
+    arrowquant.convert(folder, tmp_path / "v1.parquet")
+    shutil.rmtree(folder)
+    with arrowquant.Encoder(tmp_path / "v1.parquet") as table:
+        np.testing.assert_array_equal(table.encode(TEXTS, prompt_name="query"), expected)
+
+
+def test_prompts_that_cannot_be_had(tiny, encoder, vectors, tmp_path):
+    with pytest.raises(arrowquant.ArgumentError, match="no prompt named 'query'; it has none"):
+        encoder.encode(TEXTS, prompt_name="query")
+    with pytest.raises(TypeError):
+        encoder.encode(TEXTS, prompt_name=3)
+    folder = with_prompts(tiny, tmp_path / "skips")
+    modules = [{"type": f"sentence_transformers.models.{name}"} for name in ("Transformer", "Pooling")]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "1_Pooling").mkdir()
+    pooling = {"pooling_mode_mean_tokens": True, "include_prompt": False}
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+    with arrowquant.Encoder(folder) as skips:
+        np.testing.assert_array_equal(skips.encode(TEXTS), vectors)
+        for options in ({"prompt_name": "query"}, {"prompt": "b"}):
+            with pytest.raises(arrowquant.UnsupportedError, match="include_prompt"):
+                skips.encode(TEXTS, **options)
+
+
 def test_tensors(encoder, vectors):
     torch = pytest.importorskip("torch")
     tensor = encoder.encode(TEXTS, convert_to_tensor=True)
@@ -186,7 +235,6 @@ def test_tensors(encoder, vectors):
         {"device": ["cpu", "cpu"]},
         {"batch_size": 0},
         {"batch_size": -1},
-        {"prompt_name": "query"},
     ],
 )
 def test_values_that_cannot_be_had_are_named(encoder, options):

@@ -339,6 +339,8 @@ static void embed_survives_every_fault(void **state) {
   aq_error err;
   tiny_write(&f->model, model, NULL);
   write_vocabulary(f->folder);
+  write_text(f->folder, "config_sentence_transformers.json",
+             "{\"prompts\":{\"query\":\"ab \"},\"default_prompt_name\":\"query\"}");
   aq_quantize_options q;
   aq_quantize_options_init(&q);
   q.quantize_1d = true;
