@@ -145,6 +145,7 @@ static aq_status run_group(void *ctx, uint64_t item, uint32_t worker, aq_error *
   aq_team_init(&alone, 1);
   const aq_forward f = forward_of(b, &group, &e->groups[worker], &alone);
   aq_forward_run(&f, 0, &e->threads[worker]);
+  aq_team_reset(&alone);
   return AQ_OK;
 }
 
@@ -172,13 +173,15 @@ static aq_status run_together(batch *b, aq_error *err) {
   }
   AQ_TRY(aq_group_space_need(&e->groups[0], &e->config, b->widest, err));
   aq_team_init(&b->team, threads);
-  for (size_t g = 0; g < b->group_count; g++) {
+  aq_status status = AQ_OK;
+  for (size_t g = 0; g < b->group_count && status == AQ_OK; g++) {
     const aq_group group = group_at(b, g);
     const aq_forward f = forward_of(b, &group, &e->groups[0], &b->team);
     together t = {&f, e};
-    AQ_TRY(aq_pool_run(e->pool, threads, run_member, &t, err));
+    status = aq_pool_run(e->pool, threads, run_member, &t, err);
   }
-  return AQ_OK;
+  aq_team_reset(&b->team);
+  return status;
 }
 
 aq_status aq_encoder_encode_ids(aq_encoder *encoder, const int32_t *ids, const uint32_t *lengths, size_t texts,
