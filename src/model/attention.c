@@ -8,6 +8,16 @@
 #include "model/panels.h"
 #include "model/relative.h"
 
+size_t aq_attention_floats(size_t width, size_t tokens) {
+  return aq_panel_rows(tokens) * width + aq_panel_rows(width) * tokens + AQ_QUERY_ROWS * tokens;
+}
+
+aq_thread_space aq_attention_space(float *scratch, size_t width, size_t tokens) {
+  float *values = scratch + aq_panel_rows(tokens) * width;
+  return (aq_thread_space){
+      .keys = scratch, .values = values, .scores = values + aq_panel_rows(width) * tokens, .longest = tokens};
+}
+
 void aq_attention_run(const aq_head *head, const aq_kernels *kernels, aq_thread_space *space) {
   const size_t n = head->tokens, width = head->width;
   const float scale = 1 / sqrtf((float)width);

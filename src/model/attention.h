@@ -13,6 +13,10 @@ typedef struct aq_head {
   const float *relative; /* biases by distance, see relative.h; NULL: none */
 } aq_head;
 
+/* Floats of scratch for texts of `tokens` tokens, and a thread's space made of them. */
+size_t aq_attention_floats(size_t width, size_t tokens);
+aq_thread_space aq_attention_space(float *scratch, size_t width, size_t tokens);
+
 /* out = softmax(query key' / sqrt(width) + bias) value. */
 void aq_attention_run(const aq_head *head, const aq_kernels *kernels, aq_thread_space *space);
 

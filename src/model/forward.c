@@ -5,12 +5,10 @@
  * cut: an output is one sum, whoever makes it. */
 #include "model/forward.h"
 
-#include <math.h>
-#include <string.h>
-
 #include "core/compiler.h"
 #include "model/attention.h"
 #include "model/panels.h"
+#include "model/pooling.h"
 
 typedef struct member {
   const aq_forward *f;
@@ -143,28 +141,11 @@ static void second_half(const member *m, const aq_layer *layer, uint32_t index, 
 
 /* ---- from tokens to embeddings ---- */
 
-static void pool_text(const aq_model_config *c, const float *x, size_t tokens, float *out) {
-  const size_t n = c->hidden;
-  memcpy(out, x, n * sizeof *out);
-  if (c->pooling == AQ_POOL_MEAN) {
-    for (size_t t = 1; t < tokens; t++) {
-      for (size_t i = 0; i < n; i++) out[i] += x[t * n + i];
-    }
-    for (size_t i = 0; i < n; i++) out[i] /= (float)tokens;
-  }
-  if (!c->normalize) return;
-  double squares = 0;
-  for (size_t i = 0; i < n; i++) squares += (double)out[i] * (double)out[i];
-  const double length = sqrt(squares);
-  const float factor = (float)(1 / (length > 1e-12 ? length : 1e-12));
-  for (size_t i = 0; i < n; i++) out[i] *= factor;
-}
-
 static void pool_texts(const member *m) {
   const aq_group *g = m->f->group;
   const float *x = m->f->space->hidden;
   for (size_t text = 0; text < g->texts; text++) {
-    if (text % m->f->team->size == m->index) pool_text(m->f->config, x, g->lengths[text], g->out[text]);
+    if (text % m->f->team->size == m->index) (void)aq_pooling_run(m->f->config, x, g->lengths[text], g->out[text]);
     x += g->lengths[text] * m->f->config->hidden;
   }
 }

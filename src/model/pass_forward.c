@@ -1,0 +1,168 @@
+/* pass_forward.c - the forward pass, keeping what the backward pass needs.
+ *
+ * A layer is two rounds of the pool. In the first an item is one head over one text, or the preparation of a panel of
+ * the weights that the second needs; in the second an item is a block of tokens from after attention to the query, key
+ * and value of the next layer. */
+#include <string.h>
+
+#include "core/compiler.h"
+#include "core/error.h"
+#include "model/attention.h"
+#include "model/layer_norm.h"
+#include "model/pass_room.h"
+#include "model/pooling.h"
+
+/* A round. */
+typedef struct forward {
+  const aq_pass *pass;
+  const aq_params *params;
+  aq_pass_room *room;
+  aq_stage stage;
+  size_t heads; /* items of attention in the first round of a layer */
+  uint32_t layer;
+} forward;
+
+/* ---- tokens ---- */
+
+static void norm_rows(const forward *f, const aq_param_norm *norm, const aq_room_norm *keep, const float *x,
+                      size_t first, size_t rows, float *out) {
+  const size_t n = f->pass->config->hidden;
+  for (size_t t = first; t < first + rows; t++) {
+    keep->scale[t] = aq_layer_norm_forward(x + t * n, n, norm->gain, norm->shift, f->pass->config->epsilon,
+                                           keep->z + t * n, out + t * n);
+  }
+}
+
+static void project(const forward *f, uint32_t layer, size_t first, size_t rows) {
+  const size_t n = f->pass->config->hidden;
+  aq_product_run(&f->stage.product[AQ_STAGE_QKV], f->room->hidden[layer] + first * n, n, rows,
+                 f->room->layers[layer].qkv + first * 3 * n, 3 * n);
+}
+
+/* Token t of the group: the text it belongs to is the last that begins at or before it. */
+static size_t text_of(const aq_pass *pass, size_t t) {
+  size_t low = 0, high = pass->texts;
+  while (high - low > 1) {
+    const size_t middle = low + (high - low) / 2;
+    if (pass->first[middle] <= t) {
+      low = middle;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+static void embed_rows(const forward *f, size_t first, size_t rows) {
+  const aq_pass *pass = f->pass;
+  const size_t n = pass->config->hidden;
+  size_t text = text_of(pass, first);
+  for (size_t t = first; t < first + rows; t++) {
+    while (t >= pass->first[text + 1]) text++;
+    const size_t at = t - pass->first[text];
+    const float *position = f->params->positions + (at + pass->config->first_position) * n;
+    const float *word = f->params->words + (size_t)pass->ids[text][at] * n;
+    float *z = f->room->first_norm.z + t * n;
+    for (size_t i = 0; i < n; i++) z[i] = position[i] + f->params->type[i];
+    f->room->first_norm.scale[t] =
+        aq_layer_norm_forward(word, n, f->params->first_norm.gain, f->params->first_norm.shift, pass->config->epsilon,
+                              z, f->room->hidden[0] + t * n);
+  }
+}
+
+static aq_status embed_block(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+  const forward *f = ctx;
+  size_t first, rows;
+  (void)worker;
+  (void)err;
+  aq_pass_block(f->pass, (size_t)item, &first, &rows);
+  embed_rows(f, first, rows);
+  project(f, 0, first, rows);
+  return AQ_OK;
+}
+
+static aq_status layer_block(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+  const forward *f = ctx;
+  const aq_model_config *c = f->pass->config;
+  const aq_room_layer *l = &f->room->layers[f->layer];
+  const aq_param_layer *p = &f->params->layers[f->layer];
+  const size_t n = c->hidden, inner = c->inner;
+  size_t first, rows;
+  (void)worker;
+  (void)err;
+  aq_pass_block(f->pass, (size_t)item, &first, &rows);
+  aq_product_run(&f->stage.product[AQ_STAGE_ATTENTION_OUT], l->context + first * n, n, rows,
+                 l->attention_norm.z + first * n, n);
+  norm_rows(f, &p->attention_norm, &l->attention_norm, f->room->hidden[f->layer], first, rows, l->middle);
+  float *up = l->up + first * inner, *active = l->active + first * inner;
+  aq_product_run(&f->stage.product[AQ_STAGE_UP], l->middle + first * n, n, rows, up, inner);
+  memcpy(active, up, rows * inner * sizeof *active);
+  c->activation->apply(aq_kernels_get(), active, rows * inner);
+  aq_product_run(&f->stage.product[AQ_STAGE_DOWN], active, inner, rows, l->last_norm.z + first * n, n);
+  norm_rows(f, &p->last_norm, &l->last_norm, l->middle, first, rows, f->room->hidden[f->layer + 1]);
+  if (f->layer + 1 < c->layers) project(f, f->layer + 1, first, rows);
+  return AQ_OK;
+}
+
+/* ---- texts ---- */
+
+static void attend(const forward *f, size_t text, size_t h, uint32_t worker) {
+  const aq_model_config *c = f->pass->config;
+  const size_t hidden = c->hidden, width = hidden / c->heads, first = f->pass->first[text];
+  const aq_room_layer *l = &f->room->layers[f->layer];
+  const float *from = l->qkv + first * 3 * hidden + h * width;
+  const aq_head head = {.query = from,
+                        .key = from + hidden,
+                        .value = from + 2 * hidden,
+                        .stride = 3 * hidden,
+                        .tokens = f->pass->lengths[text],
+                        .width = width,
+                        .out = l->context + first * hidden + h * width,
+                        .out_stride = hidden};
+  aq_thread_space space = aq_attention_space(f->room->scratch + worker * f->room->scratch_stride, width, head.tokens);
+  aq_attention_run(&head, aq_kernels_get(), &space);
+}
+
+static aq_status attend_or_prepare(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+  const forward *f = ctx;
+  const size_t i = (size_t)item, heads = f->pass->config->heads;
+  (void)err;
+  if (i < f->heads) {
+    attend(f, i / heads, i % heads, worker);
+  } else {
+    aq_stage_prepare(&f->stage, i - f->heads);
+  }
+  return AQ_OK;
+}
+
+static aq_status pool_text(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+  const forward *f = ctx;
+  const aq_model_config *c = f->pass->config;
+  const size_t text = (size_t)item;
+  (void)worker;
+  (void)err;
+  f->room->factors[text] = aq_pooling_run(c, f->room->hidden[c->layers] + f->pass->first[text] * c->hidden,
+                                          f->pass->lengths[text], f->room->embeddings + text * c->hidden);
+  return AQ_OK;
+}
+
+/* ---- rounds ---- */
+
+static aq_status run_layer(forward *f, aq_error *err) {
+  const aq_param_layer *layer = &f->params->layers[f->layer];
+  const aq_pass *pass = f->pass;
+  const bool last = f->layer + 1 == pass->config->layers;
+  f->stage = aq_stage_of(last ? NULL : layer + 1, layer, false, f->room->panels);
+  f->heads = pass->texts * pass->config->heads;
+  AQ_TRY(aq_pool_run(pass->pool, f->heads + aq_stage_panels(&f->stage), attend_or_prepare, f, err));
+  return aq_pool_run(pass->pool, aq_pass_blocks(pass), layer_block, f, err);
+}
+
+aq_status aq_pass_forward(aq_pass *pass, const aq_params *params, aq_error *err) {
+  forward f = {.pass = pass, .params = params, .room = aq_pass_room_of(pass)};
+  f.stage = aq_stage_of(&params->layers[0], NULL, false, f.room->panels);
+  AQ_TRY(aq_pool_run(pass->pool, aq_stage_panels(&f.stage), attend_or_prepare, &f, err));
+  AQ_TRY(aq_pool_run(pass->pool, aq_pass_blocks(pass), embed_block, &f, err));
+  for (f.layer = 0; f.layer < pass->config->layers; f.layer++) AQ_TRY(run_layer(&f, err));
+  return aq_pool_run(pass->pool, pass->texts, pool_text, &f, err);
+}
