@@ -1,9 +1,13 @@
-/* activation.c - the table of activation functions. Only GELU is common enough to have a kernel of its own. */
+/* activation.c - the table of activation functions and their derivatives. Only GELU is common enough to have a kernel
+ * of its own. Derivatives are made of x and y alone, without functions of the C library, so that compilers turn them
+ * into vector code: what multiplies x, a sigmoid or the like, is y / x again. */
 #include "model/activation.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
+#include "core/bytes.h"
 #include "core/compiler.h"
 
 static void gelu(const aq_kernels *kernels, float *x, size_t n) { kernels->gelu_f32(x, n); }
@@ -32,9 +36,68 @@ static void hyperbolic_tangent(const aq_kernels *kernels, float *x, size_t n) {
   for (size_t i = 0; i < n; i++) x[i] = tanhf(x[i]);
 }
 
+/* ---- derivatives ---- */
+
+/* s in y = x s; `middle` is what it is at 0, where the quotient says nothing. */
+static inline float share_of(float x, float y, float middle) {
+  const bool near_zero = fabsf(x) < 1e-30f;
+  const float part = near_zero ? middle : y, whole = near_zero ? 1 : x;
+  return part / whole;
+}
+
+/* exp(x) for x <= 0: 2^n 2^f with f in [-1/2, 1/2], where the series of 2^f is off by 2e-7; 0 from 2^-126 on. */
+static inline float exp_below_zero(float x) {
+  const float shifter = 12582912; /* 1.5 x 2^23: adding it rounds to an integer */
+  const float exponent = x * 1.44269504f, t = exponent > -126 ? exponent : -126;
+  const float n = t + shifter - shifter, f = (t - n) * 0.693147181f;
+  const float series = 1 + f * (1 + f * (1.f / 2 + f * (1.f / 6 + f * (1.f / 24 + f * (1.f / 120 + f * (1.f / 720))))));
+  return series * aq_bits_f32((uint32_t)((int32_t)n + 127) << 23);
+}
+
+/* Phi(x) + x phi(x), phi the density of the normal distribution. */
+static void gelu_backward(const float *x, const float *y, size_t n, float *dy) {
+  for (size_t i = 0; i < n; i++) {
+    const float density = 0.398942280f * exp_below_zero(-0.5f * x[i] * x[i]);
+    dy[i] *= share_of(x[i], y[i], 0.5f) + x[i] * density;
+  }
+}
+
+/* y = x s with s = (1 + tanh(u)) / 2, so ds/du = 2 s (1 - s). */
+static void gelu_tanh_backward(const float *x, const float *y, size_t n, float *dy) {
+  for (size_t i = 0; i < n; i++) {
+    const float s = share_of(x[i], y[i], 0.5f);
+    dy[i] *= s + 2 * x[i] * s * (1 - s) * (0.7978845608f * (1 + 3 * 0.044715f * x[i] * x[i]));
+  }
+}
+
+static void relu_backward(const float *x, const float *y, size_t n, float *dy) {
+  (void)y;
+  for (size_t i = 0; i < n; i++) dy[i] = x[i] > 0 ? dy[i] : 0;
+}
+
+/* y = x s with s = 1 / (1 + exp(-x)), so ds/dx = s (1 - s). */
+static void silu_backward(const float *x, const float *y, size_t n, float *dy) {
+  for (size_t i = 0; i < n; i++) {
+    const float s = share_of(x[i], y[i], 0.5f);
+    dy[i] *= s * (1 + x[i] * (1 - s));
+  }
+}
+
+static void hyperbolic_tangent_backward(const float *x, const float *y, size_t n, float *dy) {
+  (void)x;
+  for (size_t i = 0; i < n; i++) dy[i] *= 1 - y[i] * y[i];
+}
+
+/* ---- the table ---- */
+
 static const aq_activation activations[] = {
-    {"gelu", gelu}, {"gelu_new", gelu_tanh}, {"gelu_pytorch_tanh", gelu_tanh}, {"relu", relu},
-    {"silu", silu}, {"swish", silu},         {"tanh", hyperbolic_tangent},
+    {"gelu", gelu, gelu_backward},
+    {"gelu_new", gelu_tanh, gelu_tanh_backward},
+    {"gelu_pytorch_tanh", gelu_tanh, gelu_tanh_backward},
+    {"relu", relu, relu_backward},
+    {"silu", silu, silu_backward},
+    {"swish", silu, silu_backward},
+    {"tanh", hyperbolic_tangent, hyperbolic_tangent_backward},
 };
 
 const char aq_activation_names[] = "gelu, gelu_new, gelu_pytorch_tanh, relu, silu, swish, tanh";

@@ -9,6 +9,8 @@
 typedef struct aq_activation {
   const char *name;
   void (*apply)(const aq_kernels *kernels, float *x, size_t n); /* in place */
+  /* dy, the gradient at y = f(x), becomes that at x. */
+  void (*backward)(const float *x, const float *y, size_t n, float *dy);
 } aq_activation;
 
 const aq_activation *aq_activation_find(const char *name); /* NULL when unknown */

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "model/attention.h"
+#include "model/attention_backward.h"
 #include "model/panels.h"
 #include "model/pass_room.h"
 #include "model/workspace.h"
@@ -65,7 +66,8 @@ static void lay_out(cursor *c, const aq_pass *pass, aq_pass_room *room) {
   room->d_input = take(c, tokens, hidden);
   room->d_context = take(c, tokens, hidden);
   room->panels = take(c, aq_stage_floats(config), 1);
-  room->scratch_stride = (size_t)LINE * (2 + aq_attention_floats(width, longest) / LINE);
+  const size_t scratch = AQ_MAX(aq_attention_floats(width, longest), aq_attention_backward_floats(width, longest));
+  room->scratch_stride = (size_t)LINE * (2 + scratch / LINE);
   room->scratch = take(c, room->scratch_stride, aq_pool_threads(pass->pool));
   room->columns = take(c, aq_panel_rows(widest), tokens);
   room->rows = take(c, widest, aq_pass_column_stride(tokens));
