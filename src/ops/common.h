@@ -28,8 +28,4 @@ json_t *aq_shape_json(const aq_tensor_info *tensor);
  * Aliases are counted as tensors, not as parameters. */
 json_t *aq_source_json(const aq_source *source);
 
-/* Fingerprint of names, types, shapes and sampled bytes (the first and last 4 KiB and 14 evenly spaced ones of every
- * tensor), as 32 hexadecimal digits (XXH3, 128 bits) and a zero. */
-AQ_MUST_CHECK aq_status aq_source_fingerprint(const aq_source *source, char out[33], aq_error *err);
-
 #endif

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "io/fingerprint.h"
 #include "io/model_files.h"
 #include "ops/common.h"
 
