@@ -56,7 +56,7 @@ static size_t widest(const aq_params *params) { return AQ_MAX(params->config->hi
 
 static uint64_t bytes_needed(const gathering *g, size_t group_tokens) {
   const aq_model_config *c = g->params->config;
-  const uint64_t pass = (uint64_t)100 * c->hidden * c->layers * group_tokens; /* pass.h */
+  const uint64_t pass = ((uint64_t)60 * c->hidden + 12 * c->inner) * c->layers * group_tokens; /* about: pass.h */
   return aq_stats_bytes(g->params, g->layer_count) + pass +
          aq_accumulator_bytes(aq_pool_threads(g->pool), group_tokens, g->longest, widest(g->params));
 }

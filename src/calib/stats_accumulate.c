@@ -76,6 +76,7 @@ struct aq_accumulator {
   const size_t *first;
   size_t texts, tokens, ld, text_ld;
   bool moments; /* of this linear */
+  bool same_x;  /* as in the linear before */
 };
 
 /* ---- room ---- */
@@ -249,7 +250,8 @@ static void scale_columns(const aq_accumulator *acc, const float *columns, size_
 static void panel_of(const aq_accumulator *acc, const side *s, size_t at, float *scratch) {
   const size_t count = AQ_MIN(s->width - at, (size_t)AQ_PANEL);
   float *panel = s->panels + at * acc->tokens;
-  aq_panels_put_transposed(panel, acc->tokens, count, s->values + at, s->stride);
+  const bool made = s == &acc->x && acc->same_x;
+  if (!made) aq_panels_put_transposed(panel, acc->tokens, count, s->values + at, s->stride);
   float *columns = s->mixer != NULL ? scratch : s->mixed + at * acc->ld;
   turn(panel, acc->tokens, count, columns, acc->ld);
   if (s->mixer == NULL) return;
@@ -323,11 +325,11 @@ static aq_status run_products(aq_accumulator *acc, aq_error *err) {
 aq_status aq_accumulator_linear(aq_accumulator *acc, const aq_pass_linear *linear, const aq_linear_stats *to,
                                 aq_error *err) {
   side *x = &acc->x, *g = &acc->g;
-  const bool same_x = x->values == linear->x && x->width == linear->in;
+  acc->same_x = x->values == linear->x && x->width == linear->in;
   acc->moments = to->moments != NULL;
   x->values = linear->x, x->stride = linear->x_stride, x->width = linear->in, x->mixer = g->grams;
   g->values = linear->dy, g->stride = linear->dy_stride, g->width = linear->out, g->mixer = x->grams;
-  AQ_TRY(aq_pool_run(acc->pool, same_x ? acc->texts : 2 * acc->texts, gram_item, acc, err));
+  AQ_TRY(aq_pool_run(acc->pool, acc->same_x ? acc->texts : 2 * acc->texts, gram_item, acc, err));
   AQ_TRY(aq_pool_run(acc->pool, panels_of(x) + panels_of(g), panel_item, acc, err));
   add_product(acc, (product){x->mixed, x->panels, acc->ld, acc->tokens, x->width, to->a});
   add_product(acc, (product){g->mixed, g->panels, acc->ld, acc->tokens, g->width, to->g});
