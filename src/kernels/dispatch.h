@@ -17,6 +17,7 @@
 #define AQ_PARAMS_FIT \
   (const float *x, size_t n, float scale, float zero_point, int32_t qmin, int32_t qmax, aq_fit_sums *sums)
 #define AQ_PARAMS_DIFF (const float *a, const float *b, size_t n, aq_diff_sums *sums)
+#define AQ_PARAMS_RANK_UPDATE (const aq_rank_update *u)
 #define AQ_PARAMS_DENSE_F32 (const aq_dense_f32 *d)
 #define AQ_PARAMS_DENSE_S8 (const aq_dense_s8 *d)
 #define AQ_PARAMS_GELU (float *x, size_t n)

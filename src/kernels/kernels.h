@@ -78,6 +78,18 @@ typedef struct aq_dense_s8 {
   size_t ldc;
 } aq_dense_s8;
 
+/* c[i][j] += a[i][p] * b[p][j] for p = k-1, ..., 1, 0, one after the other. a[i][p] is a[i * a_row + p * a_step], so
+ * that either of its sides can be the long one. */
+typedef struct aq_rank_update {
+  size_t m, n, k;
+  const float *a;
+  size_t a_row, a_step;
+  const float *b; /* k rows of n, ldb apart */
+  size_t ldb;
+  float *c; /* m rows of n, ldc apart */
+  size_t ldc;
+} aq_rank_update;
+
 typedef struct aq_kernels {
   const char *name; /* "ref", "avx2", "avx512", "avx512vnni", "neon" */
 
@@ -111,6 +123,9 @@ typedef struct aq_kernels {
                    aq_fit_sums *sums);
 
   void (*diff_sums)(const float *a, const float *b, size_t n, aq_diff_sums *sums);
+
+  /* Error feedback: each product and each sum is rounded once, in the order that aq_rank_update states. */
+  void (*rank_update_f32)(const aq_rank_update *u);
 
   /* ---- Running a model: no byte of a file comes from here; kernels.inc states how far from ref a set may be. ---- */
 

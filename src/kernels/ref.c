@@ -166,3 +166,13 @@ void aq_diff_sums_ref(const float *a, const float *b, size_t n, aq_diff_sums *su
     if (fabs(error) > sums->max_abs_err) sums->max_abs_err = fabs(error);
   }
 }
+
+void aq_rank_update_f32_ref(const aq_rank_update *u) {
+  for (size_t i = 0; i < u->m; i++) {
+    float *const c = u->c + i * u->ldc;
+    for (size_t p = u->k; p-- > 0;) {
+      const float x = u->a[i * u->a_row + p * u->a_step], *const b = u->b + p * u->ldb;
+      for (size_t j = 0; j < u->n; j++) c[j] += x * b[j];
+    }
+  }
+}

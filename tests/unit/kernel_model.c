@@ -156,6 +156,44 @@ static bool dense_s8_gives_hand_result(const aq_kernels *set) {
   return true;
 }
 
+/* ---- updates ---- */
+
+/* Rows or steps of `a` side by side, a gap behind every row of b and c, and zeros that must not change a sum. */
+static bool rank_update_equals_ref(const aq_kernels *set) {
+  static float a[MAX_M * MAX_K], b[MAX_K * (MAX_N + GAP)], expected[MAX_M * (MAX_N + GAP)], c[MAX_M * (MAX_N + GAP)];
+  state = 7;
+  for (int round = 0; round < ROUNDS; round++) {
+    const size_t m = below(MAX_M), n = below(MAX_N + 1), k = below(MAX_K / 3), ldb = n + below(GAP), ldc = n + GAP;
+    fill(a, m * k, 2);
+    fill(b, k * ldb, 1);
+    fill(c, m * ldc, 5);
+    for (size_t i = 0; i < m * k; i += 1 + below(9)) a[i] = 0;
+    memcpy(expected, c, m * ldc * sizeof *c);
+    aq_rank_update u = {m, n, k, a, k, 1, b, ldb, expected, ldc};
+    if (round % 2 == 0) u.a_row = 1, u.a_step = m;
+    aq_rank_update_f32_ref(&u);
+    u.c = c;
+    set->rank_update_f32(&u);
+    if (memcmp(c, expected, m * ldc * sizeof *c) != 0) BAD(set, "m %zu n %zu k %zu", m, n, k);
+  }
+  return true;
+}
+
+/* 2^24, then 1 + 2^-36, which is 1 when it is rounded and then too little, then -2^24. Fused it would be 2, in the
+ * other order 1. */
+static bool rank_update_rounds_every_step(const aq_kernels *set) {
+  enum { N = 40 };
+  const float a[3] = {-1, 1 + 0x1p-12f, 1};
+  float b[3 * N], c[N];
+  for (size_t j = 0; j < N; j++) b[j] = 0x1p24f, b[N + j] = 1 - 0x1p-12f + 0x1p-24f, b[2 * N + j] = 0x1p24f, c[j] = 0;
+  const aq_rank_update u = {1, N, 3, a, 3, 1, b, N, c, N};
+  set->rank_update_f32(&u);
+  for (size_t j = 0; j < N; j++) {
+    if (c[j] != 0) BAD(set, "column %zu: %a", j, (double)c[j]);
+  }
+  return true;
+}
+
 /* ---- rows ---- */
 
 #define MAX_ROW 200
@@ -259,6 +297,8 @@ static bool quantize_u8_equals_ref(const aq_kernels *set) {
 }
 
 static const kernel_value_check checks[] = {
+    {"rank_update_equals_ref", rank_update_equals_ref},
+    {"rank_update_rounds_every_step", rank_update_rounds_every_step},
     {"dense_f32_within_bound", dense_f32_within_bound},
     {"dense_s8_equals_ref", dense_s8_equals_ref},
     {"dense_s8_gives_hand_result", dense_s8_gives_hand_result},
