@@ -39,7 +39,7 @@ static aq_status load_plan(const aq_source *source, const char *path, aq_plan *p
 
 static aq_status save_plan(const aq_source *source, const aq_plan *plan, const aq_quantize_options *o, aq_error *err) {
   json_t *json;
-  AQ_TRY(aq_plan_to_json(plan, source->tensors, &json, err));
+  AQ_TRY(aq_plan_to_json(plan, source->tensors, true, &json, err));
   char *text = json_dumps(json, JSON_INDENT(1) | JSON_SORT_KEYS);
   json_decref(json);
   if (text == NULL) return aq_fail_memory(err, 1024);

@@ -124,6 +124,13 @@ static void note_bad(uint64_t *bad, uint64_t index) {
   if (index < *bad) *bad = index;
 }
 
+/* n values from element `index` of the tensor on. */
+static aq_status read_values(const aq_row_job *job, uint64_t index, size_t n, float *out, aq_error *err) {
+  if (job->values == NULL) return aq_source_read_f32(job->source, job->tensor, index, n, out, err);
+  memcpy(out, job->values + index, n * sizeof *out);
+  return AQ_OK;
+}
+
 /* A span longer than a block: read once or more, chunk by chunk. */
 static aq_status fit_long_span(const aq_row_job *job, uint64_t first, uint64_t count, aq_scratch *scratch, float *scale,
                                float *zero_point, uint64_t *bad, aq_error *err) {
@@ -132,7 +139,7 @@ static aq_status fit_long_span(const aq_row_job *job, uint64_t first, uint64_t c
   do {
     for (uint64_t done = 0; done < count && !fit.nonfinite;) {
       const size_t n = (size_t)AQ_MIN(count - done, AQ_BLOCK_PARAMS);
-      AQ_TRY(aq_source_read_f32(job->source, job->tensor, first + done, n, scratch->values, err));
+      AQ_TRY(read_values(job, first + done, n, scratch->values, err));
       aq_fit_feed(&fit, scratch->values, n);
       if (fit.nonfinite) note_bad(bad, first + done + aq_first_nonfinite(scratch->values, n));
       done += n;
@@ -151,7 +158,7 @@ static aq_status encode_range(const aq_row_job *job, uint64_t begin, uint64_t en
   for (uint64_t at = begin; at < end;) {
     const size_t n = (size_t)AQ_MIN(end - at, AQ_BLOCK_PARAMS);
     const uint64_t span = at / job->span_length;
-    AQ_TRY(aq_source_read_f32(job->source, job->tensor, job->first + at, n, scratch->values, err));
+    AQ_TRY(read_values(job, job->first + at, n, scratch->values, err));
     aq_encode(&job->entry->scheme, scratch->values, n, job->span_length, at % job->span_length, scales + span,
               zeros + span, scratch->codes, out);
     out += (uint64_t)n * bits_of(job) / 8;
@@ -160,17 +167,38 @@ static aq_status encode_range(const aq_row_job *job, uint64_t begin, uint64_t en
   return AQ_OK;
 }
 
+/* A block whose scales the plan has: nothing is fitted, but the values are looked at. */
+static aq_status take_scales(const aq_row_job *job, uint64_t begin, uint64_t n, aq_scratch *scratch, float *scales,
+                             float *zeros, uint8_t *out, uint64_t *bad, aq_error *err) {
+  const uint64_t first = (job->first + begin) / job->entry->span_length, spans = aq_div_up(n, job->span_length);
+  for (uint64_t i = 0; i < spans; i++) {
+    scales[i] = job->entry->scales[first + i];
+    zeros[i] = job->entry->zero_points != NULL ? job->entry->zero_points[first + i] : 0;
+  }
+  for (uint64_t at = 0; at < n; at += AQ_BLOCK_PARAMS) {
+    const size_t length = (size_t)AQ_MIN(n - at, AQ_BLOCK_PARAMS);
+    AQ_TRY(read_values(job, job->first + begin + at, length, scratch->values, err));
+    const size_t finite = aq_first_nonfinite(scratch->values, length);
+    if (finite < length) {
+      note_bad(bad, job->first + begin + at + finite);
+      return AQ_OK;
+    }
+  }
+  return job->large ? AQ_OK : encode_range(job, begin, begin + n, scratch, out, err);
+}
+
 static aq_status quantize_block(const aq_row_job *job, uint64_t begin, uint64_t end, aq_scratch *scratch, uint64_t *bad,
                                 aq_error *err) {
   float *scales = (float *)(void *)job->scales.data + begin / job->span_length;
   float *zeros = (float *)(void *)job->zero_points.data + begin / job->span_length;
   uint8_t *out = job->large ? NULL : job->data.data + begin * bits_of(job) / 8;
   const uint64_t n = end - begin;
+  if (job->entry->scales != NULL) return take_scales(job, begin, n, scratch, scales, zeros, out, bad, err);
   if (n > AQ_BLOCK_PARAMS_MAX) {
     AQ_TRY(fit_long_span(job, job->first + begin, n, scratch, scales, zeros, bad, err));
     return job->large || *bad != UINT64_MAX ? AQ_OK : encode_range(job, begin, end, scratch, out, err);
   }
-  AQ_TRY(aq_source_read_f32(job->source, job->tensor, job->first + begin, n, scratch->values, err));
+  AQ_TRY(read_values(job, job->first + begin, (size_t)n, scratch->values, err));
   for (uint64_t at = 0, i = 0; at < n; at += job->span_length, i++) {
     const size_t length = (size_t)AQ_MIN(job->span_length, n - at);
     if (!aq_fit_span(&job->entry->scheme, scratch->values + at, length, &scales[i], &zeros[i])) {
@@ -220,7 +248,7 @@ static aq_status convert_range(const aq_row_job *job, uint64_t begin, uint64_t e
   const aq_dtype dtype = job->entry->dtype;
   for (uint64_t at = begin; at < end;) {
     const size_t n = (size_t)AQ_MIN(end - at, AQ_BLOCK_PARAMS);
-    AQ_TRY(aq_source_read_f32(job->source, job->tensor, job->first + at, n, scratch->values, err));
+    AQ_TRY(read_values(job, job->first + at, n, scratch->values, err));
     if (dtype == AQ_F32) {
       memcpy(out, scratch->values, n * sizeof(float));
     } else {
@@ -233,8 +261,31 @@ static aq_status convert_range(const aq_row_job *job, uint64_t begin, uint64_t e
   return AQ_OK;
 }
 
+void aq_row_job_set_values(aq_row_job *job, const float *values) { job->values = values; }
+
+/* Other values in the tensor's own type. */
+static void keep_values(const aq_row_job *job, uint64_t begin, size_t n, uint8_t *out) {
+  const aq_kernels *kernels = aq_kernels_get();
+  const float *x = job->values + job->first + begin;
+  const aq_dtype dtype = info_of(job)->dtype;
+  if (dtype == AQ_F32) {
+    memcpy(out, x, n * sizeof *x);
+  } else if (dtype == AQ_F64) {
+    for (size_t i = 0; i < n; i++) {
+      const double wide = (double)x[i];
+      memcpy(out + i * sizeof wide, &wide, sizeof wide);
+    }
+  } else {
+    (dtype == AQ_F16 ? kernels->f32_to_f16 : kernels->f32_to_bf16)(x, n, out);
+  }
+}
+
 static aq_status keep_range(const aq_row_job *job, uint64_t begin, uint64_t end, uint8_t *out, aq_error *err) {
   const uint64_t size = aq_dtype_size(info_of(job)->dtype);
+  if (job->values != NULL) {
+    keep_values(job, begin, (size_t)(end - begin), out);
+    return AQ_OK;
+  }
   return aq_source_read_bytes(job->source, job->tensor, (job->first + begin) * size, (size_t)((end - begin) * size),
                               out, err);
 }
@@ -295,7 +346,7 @@ aq_status aq_row_job_scan(const aq_row_job *job, uint64_t begin, uint64_t end, a
                           uint64_t *bad, aq_error *err) {
   if (job->entry->action == AQ_CONVERT) return convert_range(job, begin, end, scratch, out, bad, err);
   const size_t n = (size_t)(end - begin);
-  AQ_TRY(aq_source_read_f32(job->source, job->tensor, job->first + begin, n, scratch->values, err));
+  AQ_TRY(read_values(job, job->first + begin, n, scratch->values, err));
   const size_t at = aq_first_nonfinite(scratch->values, n);
   if (at < n) note_bad(bad, job->first + begin + at);
   return AQ_OK;

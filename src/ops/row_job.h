@@ -27,6 +27,7 @@ typedef struct aq_row_job {
   const aq_source *source;
   const aq_plan_entry *entry;
   size_t tensor;            /* index in the source */
+  const float *values;      /* of the whole tensor, in place of the source's; NULL: the source's own */
   uint64_t first, count;    /* its elements: all, or a part */
   int64_t part_lo, part_hi; /* along axis 0; lo < 0: not a part */
   uint64_t span_length;     /* elements that share a scale, within this row */
@@ -43,6 +44,8 @@ typedef struct aq_row_job {
 AQ_MUST_CHECK aq_status aq_row_job_init(aq_row_job *job, const aq_source *source, size_t tensor,
                                         const aq_plan_entry *entry, int64_t part_lo, int64_t part_hi,
                                         uint64_t large_limit, aq_error *err);
+/* Has other values take the place of the tensor's from here on. They are finite. */
+void aq_row_job_set_values(aq_row_job *job, const float *values);
 void aq_row_job_reset(aq_row_job *job);
 
 /* Memory for the results. */

@@ -18,7 +18,9 @@ typedef struct aq_table_job {
   const aq_table_options *table;
   const aq_run_options *run;
   aq_nonfinite nonfinite;
-  json_t *config; /* goes into the metadata as arrowquant.config; borrowed, may be NULL */
+  const float *const *values; /* of each tensor: in place of the source's own, or NULL; NULL: none has any */
+  json_t *adjusted;           /* names of kept tensors whose values these changed; borrowed, may be NULL */
+  json_t *config;             /* goes into the metadata as arrowquant.config; borrowed, may be NULL */
 } aq_table_job;
 
 /* Writes the table. */

@@ -50,9 +50,12 @@ aq_status aq_table_put_metadata(aq_table_writer *writer, const aq_table_job *job
                   err));
   AQ_TRY(put_aliases(writer, s, err));
   if (job->config != NULL) AQ_TRY(put_json(writer, "arrowquant.config", json_incref(job->config), err));
+  if (job->adjusted != NULL && json_array_size(job->adjusted) > 0) {
+    AQ_TRY(put_json(writer, "arrowquant.adjusted", json_incref(job->adjusted), err));
+  }
   AQ_TRY(aq_model_files_each(s, put_file, writer, err));
   if (job->schema_version < 2) return AQ_OK;
   json_t *plan;
-  AQ_TRY(aq_plan_to_json(job->plan, s->tensors, &plan, err));
+  AQ_TRY(aq_plan_to_json(job->plan, s->tensors, false, &plan, err));
   return put_json(writer, "arrowquant.plan", plan, err);
 }

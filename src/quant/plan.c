@@ -105,6 +105,7 @@ aq_status aq_plan_share_aliases(const aq_tensor_info *tensors, size_t count, aq_
     if (owner < 0 || (size_t)owner >= count || (size_t)owner == i) continue;
     aq_plan_entry shared = plan->entries[owner];
     shared.name = plan->entries[i].name;
+    shared.scales = shared.zero_points = NULL; /* the owner's */
     shared.rule = aq_strdup(plan->entries[owner].rule);
     if (shared.rule == NULL) return aq_fail_memory(err, strlen(plan->entries[owner].rule) + 1);
     aq_free(plan->entries[i].rule);

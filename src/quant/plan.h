@@ -17,6 +17,10 @@ typedef struct aq_plan_entry {
   int32_t quant_axis;   /* AQ_QUANTIZE: -1 or 0 */
   int32_t group_size;   /* AQ_QUANTIZE: 0 or n */
   uint64_t span_length; /* AQ_QUANTIZE: elements that share a scale (num_params for axis -1) */
+  float *scales;        /* AQ_QUANTIZE: one a span, instead of fitting them; owned; NULL: they are fitted */
+  float *zero_points;   /* with scales; owned; NULL: zeros */
+  uint64_t scale_count;
+  double bits, loss;    /* of a planned tensor: expected bits a weight on disk, expected loss of similarity; or 0 */
   char *rule;           /* owned; why, in words: "default int8", "1-D tensor", "--keep 'lm_head*'", "plan" */
   bool kept_by_default; /* AQ_KEEP although no rule of the caller says so */
   bool unexpected;      /* kept_by_default and a floating-point matrix of 1024 values or more: what `strict` refuses */
@@ -45,9 +49,19 @@ AQ_MUST_CHECK aq_status aq_plan_share_aliases(const aq_tensor_info *tensors, siz
 /* Whether the values of a tensor can be quantized or converted: float64, float32, float16, bfloat16. */
 bool aq_plan_is_quantizable(const aq_tensor_info *tensor);
 
+/* Whether an entry's scales are still to be found from more than its tensor: by a search (rd), with calibration (gptq).
+ */
+static inline bool aq_plan_entry_is_open(const aq_plan_entry *entry, aq_method method) {
+  return entry->action == AQ_QUANTIZE && entry->scheme.method == method && entry->scales == NULL;
+}
+
+/* Forgets the scales of an entry. */
+void aq_plan_entry_drop_scales(aq_plan_entry *entry);
+
 /* JSON: {"arrowquant_plan": 1, "tensors": [{"name", "shape", "action", "type", "per", "group_size", "symmetric",
- * "method", "rule"}]}. Reading checks that it names exactly the given tensors with their shapes. */
-AQ_MUST_CHECK aq_status aq_plan_to_json(const aq_plan *plan, const aq_tensor_info *tensors, json_t **out,
+ * "method", "rule", "scales"}]}. Reading checks that it names exactly the given tensors with their shapes. Scales are
+ * hexadecimal digits, four for each: the upper half of an FP32 number; a table's own plan leaves them out. */
+AQ_MUST_CHECK aq_status aq_plan_to_json(const aq_plan *plan, const aq_tensor_info *tensors, bool scales, json_t **out,
                                         aq_error *err);
 AQ_MUST_CHECK aq_status aq_plan_from_json(const json_t *json, const aq_tensor_info *tensors, size_t count,
                                           aq_plan *plan, aq_error *err);

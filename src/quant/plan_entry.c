@@ -9,9 +9,17 @@ void aq_plan_reset(aq_plan *plan) {
   for (size_t i = 0; i < plan->count; i++) {
     aq_free(plan->entries[i].name);
     aq_free(plan->entries[i].rule);
+    aq_plan_entry_drop_scales(&plan->entries[i]);
   }
   aq_free(plan->entries);
   *plan = (aq_plan){NULL, 0};
+}
+
+void aq_plan_entry_drop_scales(aq_plan_entry *entry) {
+  aq_free(entry->scales);
+  aq_free(entry->zero_points);
+  entry->scales = entry->zero_points = NULL;
+  entry->scale_count = 0;
 }
 
 static const char *converted_name(aq_dtype dtype) {

@@ -2,8 +2,11 @@
  * exactly the tensors of the source, with their shapes, in any order; a key that is not known is refused, since it may
  * be one that was misspelled. */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
+#include "core/bytes.h"
+#include "core/checked.h"
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
@@ -11,8 +14,10 @@
 #include "quant/nearest.h"
 #include "quant/plan.h"
 #include "quant/spec.h"
+#include "tensor/shape.h"
 
-enum { PLAN_VERSION = 1 };
+enum { PLAN_VERSION = 1, SCALE_DIGITS = 4 };
+#define SCALES_MAX ((uint64_t)1 << 31)
 static const char *const action_words[] = {[AQ_KEEP] = "keep", [AQ_CONVERT] = "convert", [AQ_QUANTIZE] = "quantize"};
 
 /* ---- writing ---- */
@@ -28,6 +33,27 @@ static json_t *shape_json(const aq_tensor_info *t) {
   return shape;
 }
 
+/* Scales are positive and have few mantissa bits: the upper half of an FP32 number is all of it. */
+static json_t *scales_json(const aq_plan_entry *entry) {
+  static const char digits[] = "0123456789abcdef";
+  char *text = entry->scale_count <= SCALES_MAX ? aq_malloc((size_t)entry->scale_count * SCALE_DIGITS + 1) : NULL;
+  if (text == NULL) return NULL;
+  char *to = text;
+  for (uint64_t i = 0; i < entry->scale_count; i++) {
+    const uint32_t bits = aq_f32_bits(entry->scales[i]);
+    for (int shift = 28; shift >= 16; shift -= 4) *to++ = digits[bits >> shift & 15];
+  }
+  json_t *json = json_stringn(text, (size_t)(to - text));
+  aq_free(text);
+  return json;
+}
+
+static int add_expected(json_t *object, const aq_plan_entry *entry) {
+  if (entry->bits <= 0) return 0;
+  const int failed = json_object_set_new(object, "bits", json_real(entry->bits));
+  return failed | json_object_set_new(object, "loss", json_real(entry->loss));
+}
+
 static int add_scheme(json_t *object, const aq_plan_entry *entry) {
   const char *per = entry->group_size > 0 ? "group" : entry->quant_axis < 0 ? "tensor" : "channel";
   int failed = json_object_set_new(object, "per", json_string(per));
@@ -36,25 +62,32 @@ static int add_scheme(json_t *object, const aq_plan_entry *entry) {
   return failed | json_object_set_new(object, "method", json_string(aq_method_name(entry->scheme.method)));
 }
 
+/* Those of gptq belong to codes that no plan holds. */
+static bool has_own_scales(const aq_plan_entry *entry) {
+  return entry->action == AQ_QUANTIZE && entry->scheme.method == AQ_RD && entry->scales != NULL;
+}
+
 /* A name or rule that is not UTF-8 cannot be written (json_string gives NULL), and setting NULL fails. */
-static json_t *entry_json(const aq_plan_entry *entry, const aq_tensor_info *t) {
+static json_t *entry_json(const aq_plan_entry *entry, const aq_tensor_info *t, bool scales) {
   json_t *object = json_object();
   int failed = json_object_set_new(object, "name", json_string(entry->name));
   failed |= json_object_set_new(object, "shape", shape_json(t));
   failed |= json_object_set_new(object, "action", json_string(action_words[entry->action]));
   if (entry->action != AQ_KEEP) failed |= json_object_set_new(object, "type", json_string(aq_plan_entry_type(entry)));
-  if (entry->action == AQ_QUANTIZE) failed |= add_scheme(object, entry);
+  if (entry->action == AQ_QUANTIZE) failed |= add_scheme(object, entry) | add_expected(object, entry);
+  if (scales && has_own_scales(entry)) failed |= json_object_set_new(object, "scales", scales_json(entry));
   failed |= json_object_set_new(object, "rule", json_string(entry->rule));
   if (failed == 0) return object;
   json_decref(object);
   return NULL;
 }
 
-aq_status aq_plan_to_json(const aq_plan *plan, const aq_tensor_info *tensors, json_t **out, aq_error *err) {
+aq_status aq_plan_to_json(const aq_plan *plan, const aq_tensor_info *tensors, bool scales, json_t **out,
+                          aq_error *err) {
   *out = NULL;
   json_t *list = json_array();
   for (size_t i = 0; i < plan->count; i++) {
-    if (json_array_append_new(list, entry_json(&plan->entries[i], &tensors[i])) != 0) {
+    if (json_array_append_new(list, entry_json(&plan->entries[i], &tensors[i], scales)) != 0) {
       json_decref(list);
       return aq_fail(err, AQ_ERR_MEMORY, "cannot write the plan as JSON");
     }
@@ -119,7 +152,7 @@ static aq_status read_action(const json_t *object, aq_spec *spec, aq_error *err)
 static aq_status read_scheme(const json_t *object, aq_spec *spec, aq_error *err) {
   const char *per = word(object, "per"), *method = word(object, "method");
   AQ_FAIL_IF(!aq_spec_set_per(spec, per), AQ_ERR_FORMAT, "per '%.80s' is not tensor, channel or group", per);
-  AQ_FAIL_IF(!aq_spec_set_method(spec, method), AQ_ERR_FORMAT, "method '%.80s' is not minmax or mse", method);
+  AQ_FAIL_IF(!aq_spec_set_method(spec, method), AQ_ERR_FORMAT, "method '%.80s' is not minmax, mse, rd or gptq", method);
   const json_t *symmetric = json_object_get(object, "symmetric"), *size = json_object_get(object, "group_size");
   AQ_FAIL_IF(!json_is_boolean(symmetric), AQ_ERR_FORMAT, "symmetric is not true or false");
   spec->symmetry = json_is_true(symmetric) ? AQ_SYMMETRIC : AQ_ASYMMETRIC;
@@ -132,9 +165,49 @@ static aq_status read_scheme(const json_t *object, aq_spec *spec, aq_error *err)
   return AQ_OK;
 }
 
+static int digit_of(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool read_scale(const char *text, float *out) {
+  uint32_t bits = 0;
+  for (int i = 0; i < SCALE_DIGITS; i++) {
+    const int digit = digit_of(text[i]);
+    if (digit < 0) return false;
+    bits = bits << 4 | (uint32_t)digit;
+  }
+  *out = aq_bits_f32(bits << 16);
+  return isnormal(*out) && *out > 0;
+}
+
+static aq_status read_scales(const json_t *object, const aq_tensor_info *t, aq_plan_entry *entry, aq_error *err) {
+  const json_t *scales = json_object_get(object, "scales");
+  if (scales == NULL) return AQ_OK;
+  AQ_FAIL_IF(!json_is_string(scales) || entry->action != AQ_QUANTIZE || entry->scheme.method != AQ_RD, AQ_ERR_FORMAT,
+             "scales go with method rd, as text");
+  const uint64_t count = aq_scale_count(t->shape, t->rank, t->num_params, entry->quant_axis, entry->group_size);
+  AQ_FAIL_IF(count > SCALES_MAX || json_string_length(scales) != count * SCALE_DIGITS, AQ_ERR_FORMAT,
+             "%zu digits of scales; expected %d for each of %llu", json_string_length(scales), SCALE_DIGITS,
+             (unsigned long long)count);
+  entry->scales = aq_calloc((size_t)AQ_MAX(count, 1), sizeof *entry->scales);
+  if (entry->scales == NULL) return aq_fail_memory(err, (size_t)count * sizeof *entry->scales);
+  entry->scale_count = count;
+  for (uint64_t i = 0; i < count; i++) {
+    AQ_FAIL_IF(!read_scale(json_string_value(scales) + i * SCALE_DIGITS, &entry->scales[i]), AQ_ERR_FORMAT,
+               "scale %llu is not a positive number in %d hexadecimal digits", (unsigned long long)i, SCALE_DIGITS);
+  }
+  return AQ_OK;
+}
+
+static double expected_of(const json_t *object, const char *key) {
+  const double value = json_number_value(json_object_get(object, key));
+  return isfinite(value) && value > 0 ? value : 0;
+}
+
 static aq_status read_entry(const json_t *object, const aq_tensor_info *t, aq_plan_entry *entry, aq_error *err) {
-  static const char *const keys[] = {"name",       "shape",     "action", "type", "per",
-                                     "group_size", "symmetric", "method", "rule"};
+  static const char *const keys[] = {"name",      "shape",  "action", "type", "per",  "group_size",
+                                     "symmetric", "method", "rule",   "bits", "loss", "scales"};
   aq_spec spec = {0};
   AQ_FAIL_IF(entry->name != NULL, AQ_ERR_FORMAT, "the plan has two entries for it");
   AQ_TRY(check_keys(object, keys, AQ_COUNT_OF(keys), "the entry", err));
@@ -145,6 +218,9 @@ static aq_status read_entry(const json_t *object, const aq_tensor_info *t, aq_pl
              "the tensor is %s; only floating-point tensors (float64, float32, float16, bfloat16) can be quantized",
              aq_dtype_name(t->dtype));
   aq_spec_apply(&spec, t, entry);
+  entry->bits = expected_of(object, "bits");
+  entry->loss = expected_of(object, "loss");
+  AQ_TRY(read_scales(object, t, entry, err));
   entry->name = aq_strdup(t->name);
   entry->rule = aq_strdup("plan");
   return entry->name == NULL || entry->rule == NULL ? aq_fail_memory(err, strlen(t->name) + 1) : AQ_OK;

@@ -10,7 +10,8 @@
 #include "arrowquant.h"
 #include "kernels/kernels.h"
 
-typedef enum aq_method { AQ_MINMAX = 0, AQ_MSE } aq_method;
+/* Of AQ_RD and AQ_GPTQ the scales come with the plan; a fit of AQ_GPTQ is that of AQ_MSE. */
+typedef enum aq_method { AQ_MINMAX = 0, AQ_MSE, AQ_RD, AQ_GPTQ } aq_method;
 
 typedef struct aq_scheme {
   aq_quant_type type;

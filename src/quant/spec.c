@@ -22,16 +22,31 @@ static const struct type_word {
     {"bf16", AQ_CONVERT, AQ_KEPT, AQ_BF16},
     {"fp32", AQ_CONVERT, AQ_KEPT, AQ_F32},
 };
-static const char known_types[] = "int8, int4, int3, int2, fp16, bf16 or fp32";
+static const char auto_word[] = "auto";
+static const char known_types[] = "int8, int4, int3, int2, fp16, bf16, fp32 or auto";
 
 static const char *const per_words[] = {
     [AQ_PER_TENSOR] = "tensor", [AQ_PER_CHANNEL] = "channel", [AQ_PER_GROUP] = "group"};
 static const char known_pers[] = "tensor, channel or group";
 
-static const char *const method_words[] = {[AQ_MINMAX] = "minmax", [AQ_MSE] = "mse"};
-static const char known_methods[] = "minmax or mse";
+static const char *const method_words[] = {
+    [AQ_MINMAX] = "minmax", [AQ_MSE] = "mse", [AQ_RD] = "rd", [AQ_GPTQ] = "gptq"};
+static const char known_methods[] = "minmax, mse or gptq";
+
+static void set_automatic(aq_spec *spec) {
+  spec->has_type = spec->automatic = spec->has_method = true;
+  spec->action = AQ_QUANTIZE;
+  spec->type = AQ_INT4;
+  spec->method = AQ_RD;
+  spec->per = AQ_PER_CHANNEL;
+  spec->symmetry = AQ_SYMMETRIC;
+}
 
 bool aq_spec_set_type(aq_spec *spec, const char *name) {
+  if (strcasecmp(name, auto_word) == 0) {
+    set_automatic(spec);
+    return true;
+  }
   for (size_t i = 0; i < AQ_COUNT_OF(type_words); i++) {
     if (strcasecmp(name, type_words[i].name) != 0) continue;
     spec->has_type = true;
@@ -86,13 +101,17 @@ aq_status aq_spec_from_options(const aq_quantize_options *options, aq_spec *spec
   *spec = (aq_spec){.group_size = options->group_size, .symmetry = options->symmetry};
   const char *type = options->type == NULL ? "int8" : options->type;
   AQ_FAIL_IF(!aq_spec_set_type(spec, type), AQ_ERR_ARGUMENT, "type '%s' is not known: %s", type, known_types);
+  const bool said = options->granularity != NULL || options->method != NULL || options->group_size != 0 ||
+                    options->symmetry != AQ_SYMMETRY_DEFAULT;
+  AQ_FAIL_IF(spec->automatic && said, AQ_ERR_ARGUMENT,
+             "type auto chooses granularity, group size, symmetry and method itself; leave them out");
   if (options->granularity != NULL) {
     AQ_FAIL_IF(!aq_spec_set_per(spec, options->granularity), AQ_ERR_ARGUMENT, "granularity '%s' is not known: %s",
                options->granularity, known_pers);
   }
   if (options->method != NULL) {
-    AQ_FAIL_IF(!aq_spec_set_method(spec, options->method), AQ_ERR_ARGUMENT, "method '%s' is not known: %s",
-               options->method, known_methods);
+    AQ_FAIL_IF(!aq_spec_set_method(spec, options->method) || spec->method == AQ_RD, AQ_ERR_ARGUMENT,
+               "method '%s' is not known: %s", options->method, known_methods);
   }
   const uint32_t size = options->group_size;
   AQ_FAIL_IF(size != 0 && (size < AQ_GROUP_SIZE_MIN || size > AQ_GROUP_SIZE_MAX), AQ_ERR_ARGUMENT,
@@ -126,7 +145,7 @@ static item set_group(aq_spec *spec, const char *value) {
 
 static item set_method(aq_spec *spec, const char *value) {
   if (spec->has_method) return ITEM_TWICE;
-  return aq_spec_set_method(spec, value) ? ITEM_OK : ITEM_BAD_VALUE;
+  return aq_spec_set_method(spec, value) && spec->method != AQ_RD ? ITEM_OK : ITEM_BAD_VALUE;
 }
 
 static const struct key_word {
@@ -205,6 +224,8 @@ aq_status aq_spec_parse(const char *text, aq_spec *spec, aq_error *err) {
   }
   aq_free(copy);
   if (status != AQ_OK) return status;
+  AQ_FAIL_IF(spec->automatic && strchr(text, ',') != NULL, AQ_ERR_ARGUMENT, "'%s': auto stands alone", text);
+  if (spec->automatic) return AQ_OK;
   const bool details =
       spec->per != AQ_PER_UNSET || spec->group_size != 0 || spec->symmetry != AQ_SYMMETRY_DEFAULT || spec->has_method;
   AQ_FAIL_IF(spec->has_type && spec->action != AQ_QUANTIZE && details, AQ_ERR_ARGUMENT,
@@ -213,8 +234,12 @@ aq_status aq_spec_parse(const char *text, aq_spec *spec, aq_error *err) {
 }
 
 aq_spec aq_spec_merge(const aq_spec *spec, const aq_spec *base) {
+  /* What a search chooses says nothing about a tensor that has a type. */
+  static const aq_spec nothing = {0};
+  if (spec->has_type && base->automatic) base = &nothing;
   aq_spec merged = *spec;
   if (!spec->has_type) {
+    merged.automatic = base->automatic;
     merged.has_type = base->has_type;
     merged.action = base->action;
     merged.type = base->type;

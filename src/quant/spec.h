@@ -22,6 +22,7 @@ typedef struct aq_spec {
   aq_symmetry symmetry;
   bool has_method;
   aq_method method;
+  bool automatic; /* type "auto": a search chooses type, granularity and scales; the type here stands for any */
 } aq_spec;
 
 /* The options as a spec that has a type. */

@@ -351,7 +351,7 @@ static json_t *saved_plan(fixture *f) {
   aq_error err;
   json_t *json;
   assert_ok(make_with(f, rules, 3, "conv*"));
-  assert_ok(aq_plan_to_json(&f->plan, tensors, &json, &err));
+  assert_ok(aq_plan_to_json(&f->plan, tensors, true, &json, &err));
   return json;
 }
 
