@@ -1,0 +1,304 @@
+/* test_proxy.c - sensitivities guessed from tensors: which tensors are what, and how much their rows then count. */
+#include <math.h>
+
+#include "check.h"
+#include "faulty_allocator.h"
+#include "quant/proxy.h"
+
+static aq_tensor_info info_of(const char *name, int rank, int64_t a, int64_t b, int64_t c) {
+  aq_tensor_info t = {.name = name, .dtype = AQ_F32, .rank = rank, .shape = {a, b, c}, .alias_of = -1};
+  t.num_params = 1;
+  for (int i = 0; i < rank; ++i) t.num_params *= (uint64_t)t.shape[i];
+  return t;
+}
+
+/* Numbers of variance 1 that look like noise. */
+static float noise(uint64_t *state) {
+  *state = *state * 6364136223846793005u + 1442695040888963407u;
+  return ((float)(*state >> 40) / 16777216.0F - .5F) * 3.4641016F;
+}
+
+/* Size of row i, for i of 0..1. */
+typedef double (*row_size_fn)(double i);
+static double same_size(double i) {
+  (void)i;
+  return .05;
+}
+static double falling_size(double i) { return .08 - .05 * i; }
+static double mixed_size(double i) { return sin(1e4 * i) > 0 ? .08 : .04; } /* no block of rows is like another row */
+
+static float *values_of(const aq_proxy_look *look, row_size_fn size, double shift) {
+  float *x = malloc(look->rows * look->cols * sizeof *x);
+  assert_non_null(x);
+  uint64_t state = look->rows * 31 + look->cols;
+  for (uint64_t i = 0; i < look->rows * look->cols; ++i) {
+    const double part = (double)(i / look->cols) / (double)look->rows;
+    x[i] = (float)(size(part) * (double)noise(&state) + shift);
+  }
+  return x;
+}
+
+static void look_at(aq_proxy_look *look, const aq_tensor_info *info, row_size_fn size, double shift) {
+  aq_error err = {0};
+  assert_ok(aq_proxy_begin(look, info, &err));
+  float *x = values_of(look, size, shift);
+  aq_proxy_rows(look, x, look->rows);
+  free(x);
+}
+
+/* Ends with the looks reset. */
+static float *settled_rows(aq_proxy_look *looks, size_t count, size_t index) {
+  aq_proxy_settle(looks, count);
+  float *rows = malloc(looks[index].rows * sizeof *rows);
+  assert_non_null(rows);
+  aq_proxy_sensitivity(&looks[index], rows);
+  for (uint64_t i = 0; i < looks[index].rows; ++i) assert_true(rows[i] > 0 && isfinite(rows[i]));
+  for (size_t i = 0; i < count; ++i) aq_proxy_reset(&looks[i]);
+  return rows;
+}
+
+static void assert_about(double value, double expected, double tolerance) {
+  if (!(fabs(value - expected) <= tolerance * fabs(expected))) fail_msg("%g is not about %g", value, expected);
+}
+
+static void role_by_name(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    aq_role role;
+  } cases[] = {
+      {"encoder.layer.0.attention.self.query.weight", AQ_ROLE_QUERY_KEY},
+      {"model.layers.3.self_attn.k_proj.weight", AQ_ROLE_QUERY_KEY},
+      {"layers.3.attention.wv.weight", AQ_ROLE_VALUE},
+      {"encoder.block.0.layer.0.SelfAttention.v.weight", AQ_ROLE_VALUE},
+      {"embeddings.word_embeddings.weight", AQ_ROLE_EMBEDDING},
+      {"model.embed_tokens.weight", AQ_ROLE_EMBEDDING},
+      {"embeddings.position_embeddings.weight", AQ_ROLE_POSITION},
+      {"wpe.weight", AQ_ROLE_POSITION},
+      {"lm_head.weight", AQ_ROLE_OUTPUT},
+      {"encoder/layer_0/query", AQ_ROLE_QUERY_KEY},
+      {"encoder.layer.0.attention.output.dense.weight", AQ_ROLE_UNKNOWN},
+      {"patch_embed.proj.weight", AQ_ROLE_UNKNOWN},
+      {"query.norm.weight", AQ_ROLE_UNKNOWN},
+      {"keyed.weight", AQ_ROLE_UNKNOWN},
+      {"weight", AQ_ROLE_UNKNOWN},
+      {"", AQ_ROLE_UNKNOWN},
+      {".weight", AQ_ROLE_UNKNOWN},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    if (aq_role_of(cases[i].name) != cases[i].role) fail_msg("%s: %d", cases[i].name, (int)aq_role_of(cases[i].name));
+  }
+}
+
+static void rows_follow_the_shape(void **state) {
+  (void)state;
+  static const struct {
+    int rank;
+    int64_t a, b, c;
+    uint64_t rows, cols;
+  } cases[] = {{2, 6, 40, 0, 6, 40}, {3, 6, 5, 40, 30, 40}, {3, 6, 5, 3, 6, 15},
+               {1, 7, 0, 0, 1, 7},   {0, 0, 0, 0, 1, 1},    {2, 0, 4, 0, 0, 0}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    const aq_tensor_info info = info_of("w", cases[i].rank, cases[i].a, cases[i].b, cases[i].c);
+    aq_proxy_look look;
+    aq_error err = {0};
+    assert_ok(aq_proxy_begin(&look, &info, &err));
+    assert_int_equal(look.rows, cases[i].rows);
+    assert_int_equal(look.cols, cases[i].cols);
+    aq_proxy_reset(&look);
+  }
+}
+
+static void dense_relative_error_counts(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    float size, factor;
+  } cases[] = {
+      {"a.dense.weight", 1, 1}, {"b.dense.weight", 4, 1}, {"a.query.weight", 1, .25F}, {"a.value.weight", 2, 4}};
+  aq_proxy_look looks[4];
+  for (size_t i = 0; i < 4; ++i) {
+    const aq_tensor_info info = info_of(cases[i].name, 2, 2, 10, 0);
+    aq_error err = {0};
+    assert_ok(aq_proxy_begin(&looks[i], &info, &err));
+    float x[20];
+    for (int j = 0; j < 20; ++j) x[j] = j % 3 == 0 ? -cases[i].size : cases[i].size;
+    aq_proxy_rows(&looks[i], x, 2);
+  }
+  aq_proxy_settle(looks, 4);
+  for (size_t i = 0; i < 4; ++i) {
+    float rows[2];
+    aq_proxy_sensitivity(&looks[i], rows);
+    assert_about((double)rows[0], (double)(cases[i].factor / (cases[i].size * cases[i].size)) / 80, .001);
+    assert_true(rows[0] == rows[1]);
+  }
+  assert_int_equal(looks[2].kind, AQ_PROXY_SCORES);
+  assert_non_null(strstr(aq_proxy_reason(&looks[3]), "value"));
+}
+
+static void table_without_order_counts_by_length(void **state) {
+  (void)state;
+  aq_proxy_look looks[2] = {{0}};
+  const aq_tensor_info table = info_of("t.weight", 2, 4096, 32, 0), dense = info_of("d.weight", 2, 32, 32, 0);
+  look_at(&looks[0], &table, mixed_size, .04); /* the mean row must not count */
+  look_at(&looks[1], &dense, same_size, 0);
+  float *rows = settled_rows(looks, 2, 0);
+  assert_int_equal(looks[0].kind, AQ_PROXY_TABLE);
+  const double per_row = looks[0].level * (double)(4096 * 32 + 32 * 32);
+  assert_about(per_row, 2. * 32 / 4096 / .004, .05); /* .004: the mean of .08^2 and .04^2 */
+  double sum_long = 0, sum_short = 0;
+  for (int i = 0; i < 4096; ++i) *(mixed_size(i / 4096.) > .06 ? &sum_long : &sum_short) += (double)rows[i];
+  assert_about(sum_long / sum_short, 4, .1);
+  free(rows);
+}
+
+static void table_in_order_counts_by_rank(void **state) {
+  (void)state;
+  aq_proxy_look look = {0};
+  const aq_tensor_info table = info_of("word_embeddings.weight", 2, 4096, 32, 0);
+  look_at(&look, &table, falling_size, 0);
+  float *rows = settled_rows(&look, 1, 0);
+  assert_int_equal(look.kind, AQ_PROXY_RANKED);
+  double first = 0, last = 0; /* of 64 rows, to be rid of the noise of their lengths */
+  for (int i = 0; i < 64; ++i) {
+    first += (double)rows[i];
+    last += (double)rows[4095 - i];
+  }
+  const double lengths = pow(.0796 / .0304, 2);
+  assert_about(first / last, lengths * pow((32. / 4096 + 1. / 16) / (1 + 1. / 16), -.65), .1);
+  free(rows);
+}
+
+static void table_of_noise_is_not_ordered(void **state) {
+  (void)state;
+  aq_proxy_look look = {0};
+  const aq_tensor_info table = info_of("items.weight", 2, 2048, 16, 0);
+  look_at(&look, &table, same_size, 0);
+  free(settled_rows(&look, 1, 0));
+  assert_int_equal(look.kind, AQ_PROXY_TABLE);
+}
+
+static void tall_matrices_of_one_shape_are_layers(void **state) {
+  (void)state;
+  aq_proxy_look looks[3] = {{0}};
+  const aq_tensor_info tall = info_of("lora_B.weight", 2, 2048, 8, 0);
+  for (size_t i = 0; i < 3; ++i) look_at(&looks[i], &tall, same_size, 0);
+  free(settled_rows(looks, 3, 1));
+  assert_int_equal(looks[1].kind, AQ_PROXY_DENSE);
+}
+
+static void names_decide_between_4_and_16_rows_a_column(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    aq_proxy_kind kind;
+  } cases[] = {{"embed_tokens.weight", AQ_PROXY_TABLE},
+               {"up_proj.weight", AQ_PROXY_DENSE},
+               {"lm_head.weight", AQ_PROXY_OUTPUT},
+               {"position_embeddings.weight", AQ_PROXY_POSITIONS}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    aq_proxy_look look = {0};
+    const aq_tensor_info info = info_of(cases[i].name, 2, 2048, 512, 0);
+    look_at(&look, &info, same_size, 0);
+    free(settled_rows(&look, 1, 0));
+    assert_int_equal(look.kind, cases[i].kind);
+  }
+}
+
+static void tied_table_is_an_output(void **state) {
+  (void)state;
+  aq_proxy_look looks[2] = {{0}};
+  const aq_tensor_info table = info_of("wte.weight", 2, 2048, 16, 0);
+  aq_tensor_info head = info_of("lm_head.weight", 2, 2048, 16, 0);
+  head.alias_of = 0;
+  look_at(&looks[0], &table, same_size, 0);
+  aq_error err = {0};
+  assert_ok(aq_proxy_begin(&looks[1], &head, &err));
+  free(settled_rows(looks, 2, 0));
+  assert_int_equal(looks[0].kind, AQ_PROXY_OUTPUT);
+}
+
+static void cuts_do_not_change_anything(void **state) {
+  (void)state;
+  const aq_tensor_info info = info_of("t.weight", 2, 1500, 19, 0);
+  aq_proxy_look looks[2] = {{0}};
+  look_at(&looks[0], &info, falling_size, .1);
+  aq_error err = {0};
+  assert_ok(aq_proxy_begin(&looks[1], &info, &err));
+  float *x = values_of(&looks[1], falling_size, .1);
+  for (uint64_t at = 0, step = 1; at < 1500; at += step, step = step * 2 % 97) {
+    aq_proxy_rows(&looks[1], x + at * 19, step < 1500 - at ? step : 1500 - at);
+  }
+  free(x);
+  aq_proxy_settle(looks, 2);
+  float rows[2][1500];
+  for (int i = 0; i < 2; ++i) aq_proxy_sensitivity(&looks[i], rows[i]);
+  assert_memory_equal(rows[0], rows[1], sizeof rows[0]);
+  for (int i = 0; i < 2; ++i) aq_proxy_reset(&looks[i]);
+}
+
+static void odd_values_give_usable_numbers(void **state) {
+  (void)state;
+  static const float values[] = {0, NAN, INFINITY, 1e-45F, 3e38F};
+  for (size_t v = 0; v < 5; ++v) {
+    for (int tall = 0; tall < 2; ++tall) {
+      aq_proxy_look look = {0};
+      const aq_tensor_info info = info_of("w", 2, tall ? 1024 : 4, 4, 0);
+      aq_error err = {0};
+      assert_ok(aq_proxy_begin(&look, &info, &err));
+      const float row[4] = {values[v], values[v], -values[v], values[v]};
+      for (uint64_t i = 0; i < look.rows; ++i) aq_proxy_rows(&look, row, 1);
+      free(settled_rows(&look, 1, 0));
+      if (v < 3) assert_true(look.level == 1); /* no scale to go by */
+    }
+  }
+}
+
+static void tensor_that_was_not_read_is_left_out(void **state) {
+  (void)state;
+  aq_proxy_look looks[3] = {{0}};
+  const aq_tensor_info dense = info_of("d.weight", 2, 8, 8, 0), other = info_of("other.weight", 2, 800, 800, 0);
+  look_at(&looks[0], &dense, same_size, 0);
+  aq_error err = {0};
+  assert_ok(aq_proxy_begin(&looks[1], &other, &err));
+  float *rows = settled_rows(looks, 3, 0);
+  assert_about((double)rows[0], 1 / (.0025 * 64), .2);
+  free(rows);
+}
+
+static void memory_failure_leaks_nothing(void **state) {
+  (void)state;
+  const aq_tensor_info info = info_of("t.weight", 2, 2048, 16, 0);
+  const aq_allocator faulty = {faulty_reallocate, faulty_release, NULL};
+  for (long at = 1; at <= 2; ++at) {
+    atomic_store(&alive, 0);
+    atomic_store(&countdown, at);
+    aq_set_allocator(&faulty);
+    aq_proxy_look look;
+    aq_error err = {0};
+    const aq_status status = aq_proxy_begin(&look, &info, &err);
+    aq_set_allocator(NULL);
+    assert_int_equal(status, AQ_ERR_MEMORY);
+    assert_null(look.row_squares);
+    assert_int_equal(atomic_load(&alive), 0);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(role_by_name),
+      cmocka_unit_test(rows_follow_the_shape),
+      cmocka_unit_test(dense_relative_error_counts),
+      cmocka_unit_test(table_without_order_counts_by_length),
+      cmocka_unit_test(table_in_order_counts_by_rank),
+      cmocka_unit_test(table_of_noise_is_not_ordered),
+      cmocka_unit_test(tall_matrices_of_one_shape_are_layers),
+      cmocka_unit_test(names_decide_between_4_and_16_rows_a_column),
+      cmocka_unit_test(tied_table_is_an_output),
+      cmocka_unit_test(cuts_do_not_change_anything),
+      cmocka_unit_test(odd_values_give_usable_numbers),
+      cmocka_unit_test(tensor_that_was_not_read_is_left_out),
+      cmocka_unit_test(memory_failure_leaks_nothing),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
