@@ -4,7 +4,6 @@
 #include "model/activation.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "core/bytes.h"
@@ -38,34 +37,39 @@ static void hyperbolic_tangent(const aq_kernels *kernels, float *x, size_t n) {
 
 /* ---- derivatives ---- */
 
-/* s in y = x s; `middle` is what it is at 0, where the quotient says nothing. */
-static inline float share_of(float x, float y, float middle) {
-  const bool near_zero = fabsf(x) < 1e-30f;
-  const float part = near_zero ? middle : y, whole = near_zero ? 1 : x;
-  return part / whole;
-}
+/* s in y = x s, which is 1/2 at 0; the small terms say so where the quotient says nothing. |x| < 1e19. */
+static inline float share_of(float x, float y) { return (x * y + 0.5f * 1e-20f) / (x * x + 1e-20f); }
 
-/* exp(x) for x <= 0: 2^n 2^f with f in [-1/2, 1/2], where the series of 2^f is off by 2e-7; 0 from 2^-126 on. */
-static inline float exp_below_zero(float x) {
+/* 2^t for -126 <= t <= 0: 2^n 2^f with f in [-1/2, 1/2], where the series of 2^f is off by 2e-7. */
+static inline float power_of_two(float t) {
   const float shifter = 12582912; /* 1.5 x 2^23: adding it rounds to an integer */
-  const float exponent = x * 1.44269504f, t = exponent > -126 ? exponent : -126;
   const float n = t + shifter - shifter, f = (t - n) * 0.693147181f;
   const float series = 1 + f * (1 + f * (1.f / 2 + f * (1.f / 6 + f * (1.f / 24 + f * (1.f / 120 + f * (1.f / 720))))));
   return series * aq_bits_f32((uint32_t)((int32_t)n + 127) << 23);
 }
 
-/* Phi(x) + x phi(x), phi the density of the normal distribution. */
+#define BLOCK ((size_t)64)
+
+/* Phi(x) + x phi(x), phi the density of the normal distribution. Exponents are bounded in a loop of their own: within
+ * the other, compilers would make a branch of it. */
 static void gelu_backward(const float *x, const float *y, size_t n, float *dy) {
-  for (size_t i = 0; i < n; i++) {
-    const float density = 0.398942280f * exp_below_zero(-0.5f * x[i] * x[i]);
-    dy[i] *= share_of(x[i], y[i], 0.5f) + x[i] * density;
+  for (size_t first = 0; first < n; first += BLOCK, x += BLOCK, y += BLOCK, dy += BLOCK) {
+    const size_t count = AQ_MIN(n - first, BLOCK);
+    float exponent[BLOCK];
+    for (size_t i = 0; i < count; i++) {
+      const float t = -0.5f * 1.44269504f * x[i] * x[i];
+      exponent[i] = t > -126 ? t : -126;
+    }
+    for (size_t i = 0; i < count; i++) {
+      dy[i] *= share_of(x[i], y[i]) + x[i] * 0.398942280f * power_of_two(exponent[i]);
+    }
   }
 }
 
 /* y = x s with s = (1 + tanh(u)) / 2, so ds/du = 2 s (1 - s). */
 static void gelu_tanh_backward(const float *x, const float *y, size_t n, float *dy) {
   for (size_t i = 0; i < n; i++) {
-    const float s = share_of(x[i], y[i], 0.5f);
+    const float s = share_of(x[i], y[i]);
     dy[i] *= s + 2 * x[i] * s * (1 - s) * (0.7978845608f * (1 + 3 * 0.044715f * x[i] * x[i]));
   }
 }
@@ -78,7 +82,7 @@ static void relu_backward(const float *x, const float *y, size_t n, float *dy) {
 /* y = x s with s = 1 / (1 + exp(-x)), so ds/dx = s (1 - s). */
 static void silu_backward(const float *x, const float *y, size_t n, float *dy) {
   for (size_t i = 0; i < n; i++) {
-    const float s = share_of(x[i], y[i], 0.5f);
+    const float s = share_of(x[i], y[i]);
     dy[i] *= s * (1 + x[i] * (1 - s));
   }
 }

@@ -46,8 +46,12 @@ void aq_panels_put_transposed(float *panels, size_t k, size_t n, const float *w,
     const size_t columns = AQ_MIN(n - j, (size_t)AQ_PANEL);
     const float *from = w + j;
     for (size_t i = 0; i < k; i++, from += stride, panels += AQ_PANEL) {
-      memcpy(panels, from, columns * sizeof *panels);
-      if (columns < AQ_PANEL) memset(panels + columns, 0, (AQ_PANEL - columns) * sizeof *panels);
+      if (columns == AQ_PANEL) {
+        memcpy(panels, from, AQ_PANEL * sizeof *panels);
+      } else {
+        memcpy(panels, from, columns * sizeof *panels);
+        memset(panels + columns, 0, (AQ_PANEL - columns) * sizeof *panels);
+      }
     }
   }
 }
