@@ -113,16 +113,18 @@ static const kind *kind_of(size_t index) {
   return k;
 }
 
-static size_t count_words(const aq_buffer *bytes, size_t from) {
-  size_t n = 1;
+static size_t count_spaces(const aq_buffer *bytes, size_t from) {
+  size_t n = 0;
   for (size_t i = from; i < bytes->size; i++) n += bytes->data[i] == ' ';
   return n;
 }
 
 static aq_status append_text(aq_grammar *g, const kind *k, aq_buffer *out, aq_error *err) {
-  const size_t from = out->size, goal = k->least + aq_grammar_draw(g, k->most - k->least + 1);
+  const size_t goal = k->least + aq_grammar_draw(g, k->most - k->least + 1);
+  size_t from = out->size, words = 1;
   AQ_TRY(aq_grammar_append(g, k->open, out, err));
-  while (k->body != NULL && count_words(out, from) < goal) {
+  while (k->body != NULL && (words += count_spaces(out, from)) < goal) {
+    from = out->size;
     AQ_TRY(aq_buffer_append_byte(out, ' ', err));
     AQ_TRY(aq_grammar_append(g, k->body, out, err));
   }

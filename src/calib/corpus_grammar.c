@@ -258,28 +258,33 @@ static aq_status expand(aq_grammar *g, const char *text, size_t length, uint32_t
   return AQ_OK;
 }
 
+/* What "~" becomes, which stands before `rest`. */
+static size_t write_article(uint8_t *out, const uint8_t *rest, size_t size, bool capital) {
+  size_t skipped = 0;
+  while (skipped < size && (rest[skipped] == ' ' || rest[skipped] == '"')) skipped++;
+  out[0] = capital ? 'A' : 'a';
+  out[1] = 'n';
+  return aq_form_takes_an((const char *)rest + skipped, size - skipped) ? 2 : 1;
+}
+
 /* Copies raw to out, with articles and capitals. */
 static aq_status finish(const aq_buffer *raw, aq_buffer *out, aq_error *err) {
+  AQ_TRY(aq_buffer_reserve(out, 2 * raw->size, err));
+  uint8_t *to = out->data + out->size;
   bool capital = false;
   for (size_t i = 0; i < raw->size; i++) {
-    char c = (char)raw->data[i];
+    const char c = (char)raw->data[i];
     if (c == '^') {
       capital = true;
-      continue;
-    }
-    const bool article = c == '~';
-    if (article) c = 'a';
-    if (capital && (is_lower(c) || is_upper(c) || is_digit(c))) {
-      if (is_lower(c)) c = (char)(c - 'a' + 'A');
+    } else if (c == '~') {
+      to += write_article(to, raw->data + i + 1, raw->size - i - 1, capital);
       capital = false;
-    }
-    AQ_TRY(aq_buffer_append_byte(out, (uint8_t)c, err));
-    size_t next = i + 1;
-    while (next < raw->size && (raw->data[next] == ' ' || raw->data[next] == '"')) next++;
-    if (article && aq_form_takes_an((const char *)raw->data + next, raw->size - next)) {
-      AQ_TRY(aq_buffer_append_byte(out, 'n', err));
+    } else {
+      *to++ = (uint8_t)(capital && is_lower(c) ? c - 'a' + 'A' : c);
+      capital = capital && !is_lower(c) && !is_upper(c) && !is_digit(c) && (uint8_t)c < 0x80;
     }
   }
+  out->size = (size_t)(to - out->data);
   return AQ_OK;
 }
 

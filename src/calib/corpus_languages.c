@@ -172,9 +172,9 @@ const aq_corpus_list aq_corpus_languages[] = {
      "मौसम अच्छा है|मैं किताब पढ़ रहा हूँ|हम "
      "बाज़ार जा रहे हैं|ट्रेन देर से आई"},
     {"lang1",
-     "@de|@de|@fr|@fr|@es|@es|@it|@it|@pt|@nl|@ru|@ru|@zh|@zh|@ja|@ja|@ar|@misc"},
+     "@de|@de|@de|@fr|@fr|@fr|@es|@es|@es|@it|@it|@pt|@pt|@nl|@nl|@ru|@zh|@ja|@ar|@misc"},
     {"euro",
-     "@de @de|@fr @fr|@es @es|@it @it|@ru @ru|@zh@zh|@ja@ja"},
+     "@de @de|@fr @fr|@es @es|@it @it|@pt @pt|@nl @nl|@ru @ru|@zh@zh"},
 };
 /* clang-format on */
 const size_t aq_corpus_language_count = AQ_COUNT_OF(aq_corpus_languages);

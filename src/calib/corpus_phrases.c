@@ -10,66 +10,114 @@ const aq_corpus_list aq_corpus_phrases[] = {
     {"name",
      "@first|@first @last|Mr @last|Mrs @last|Dr @last|Professor @last|@FIRST|@FIRST @LAST|@LAST"},
     {"who",
-     "the @p|the @p|the @P|~ @p|the @a @p|@name|@FIRST|she|he|my @fam|~ @nat @p|the @p from @city|one of the @p_s|a "
-     "young @p|nobody|the @p who @vpd"},
+     "the @p|the @a @p|the @P|~ @p|~ @a @p|@name|@FIRST|she|he|he|my @fam|~ @nat @p|the @p from @city|one of the "
+     "@p_s|a young @p|the @p who @v_d @nps|~ @p with ~ @n|somebody|someone else|anyone who @v_3 @nps|the @p and the "
+     "@p|I|you|@FIRST and @poss @fam|the @p of the @n|a former @p"},
     {"whos",
-     "the @p_s|@p_s|the @P_s|they|we|@numw @p_s|many @p_s|some @p_s|most @p_s|the @p_s of @city|@nat @p_s|@first and "
-     "@first|@a @p_s|all @p_s|two of the @p_s"},
+     "@p_s|the @p_s|the @P_s|they|they|we|we|you|@numw @p_s|many @p_s|some @p_s|most of the @p_s|the @p_s of @city|"
+     "@nat @p_s|@p_s and @p_s|@a @p_s|all @p_s|people|people who @v @nps|those who @v @nps|other people|such @p_s|"
+     "the @p and @poss @fam|the people of @country|both @p_s and @p_s|@p_s, @p_s or @p_s|our @p_s|a few of them|the "
+     "workers"},
     {"poss",
-     "my|your|his|her|its|our|their|his|her|the @p's|@first's|@city's"},
+     "my|your|his|her|its|our|their|his|their|its|the @p's|@first's|@city's|one's"},
     {"np",
-     "the @n|the @n|~ @n|the @a @n|~ @a @n|@poss @n|@poss @a @n|the @N|this @n|that @n|another @n|the @ord @n|the @n "
-     "of @npx|the @n and the @n|~ @m @n|every @n|~ @deg @a @n|the @colour @n|the whole @n|the @n that @who @v_d"},
+     "the @n|the @a @n|the @n of @npx|~ @n|~ @a @n|~ @n of @npx|~ @n for @v_g @nps|the @n and @n of @npx|@poss @n|"
+     "@poss @a @n|the @N|the @a @n of @npx|~ @n or ~ @n|the @m of @npx|this @n|that @n|~ @n that @vx3|the kind of @n "
+     "that @whos @vx|the use of @nps|the right to @v @nps|~ @a and @a @n|@poss own @n|~ @n (or @n)|the @n's @n|every "
+     "@n|any @n|any @n of @npx|the same @n|~ @a @n with ~ @n|~ @n as well as ~ @n|the @ord @n|one of the @n_s in "
+     "@region|~ @m @n|~ @deg @a @n|the whole @n|~ @n in which @nps are @v_n|some kind of @n|another @n|~ @n used for "
+     "@m|~ @n by @name|the @n which @whos @v_d|the @nat @n of @m|~ @n like this|what @whos call ~ @n|the @n they "
+     "@v_d|@m or @m|the part of the @n that @vx3|~ @n for @p_s|~ @number2-@unit @n"},
     {"npx",
-     "the @n|the @N|~ @n|@m|the @p|the @a @n|@n_s|@poss @n"},
+     "the @n|the @n|the @N|~ @n|@m|@m|the @p|the @a @n|@n_s|@a @n_s|@poss @n|@p_s|@m and @m|@nat @n_s|@v_g @n_s|@a "
+     "@m|the state|this|@region|~ @a @p|all @n_s"},
     {"nps",
-     "@n_s|@a @n_s|the @n_s|some @n_s|many @n_s|@numw @n_s|most @n_s|these @n_s|both @n_s|a few @n_s|a lot of @n_s|"
-     "all the @n_s|such @n_s|@N_s|no @n_s|@n_s and @n_s|@n_s, @n_s and @n_s|@adv @v_n @n_s|@nat @n_s"},
+     "@n_s|@a @n_s|the @n_s of @npx|the @n_s|some @n_s|many @n_s|@numw @n_s|most @n_s|these @n_s|those @n_s|a few "
+     "@n_s|all the @n_s|such @n_s|@N_s|@n_s and @n_s|@n_s or @n_s|@n_s, @n_s and @n_s|@n_s, @n_s, or @n_s|@v_n @n_s|"
+     "@nat @n_s|other @n_s|@a and @a @n_s|@n_s for @p_s|@n_s such as @n_s and @n_s|@n_s of @m|any @n_s|more @n_s "
+     "than @n_s|@a @n_s with @n_s|@n_s (@n_s)|their @n_s|various @n_s|@a, @a @n_s|as many @n_s as possible|the @n_s "
+     "which @vx|@m, @n_s and @n_s"},
     {"nm",
-     "@m|@m|@a @m|the @m of @npx|much @m|too much @m|@m and @m|some @m|no @m|more @m|a lack of @m|@poss @m|@M"},
+     "@m|@m|@a @m|the @m of @npx|much @m|@m and @m|@m or @m|some @m|no @m|more @m|a lack of @m|@poss @m|@M|any kind "
+     "of @m|the @m and @m of @npx|a great deal of @m|the lack of @a @m|@m without @m|@m as such|so much @m|@nat @m"},
+    {"vx3",
+     "@v_3 @n_s|is @v_n by @p_s|can be @v_n|@i_3|has ~ @a @n|is used to @v @n_s|contains @m|does not @i|is not @a"},
+    {"vx",
+     "@v|@v @n_s|are @v_n by|can @v|@i|have @n_s|use to @v @n_s|need|do not @v|are not @a"},
     {"obj",
-     "@np|@np|@np|@nps|@nps|@nm|it|them|him|@np and @np"},
+     "@np|@np|@np|@np|@nps|@nps|@nps|@nm|it|them|@np and @np|@np or @np|@np, @np and @np|anything|@nm, @nm and @nm|"
+     "what @whos @v|how to @v @nps|each other|all of this|something @a|nothing but @nps"},
     {"pp",
      "in the @n|on the @n|at the @n|with ~ @n|without ~ @n|near the @n|under the @n|behind the @n|from @city|in "
      "@city|in @country|for @numw @unit|of the @n|with @m|without @m|by @m|through the @n|between the @n and the @n|"
      "after the @n|before the @n|during the @n|because of the @n|despite the @m|@when|@where|@when|@where|against "
-     "the @n|about @m|into the @n|by the @p|for the @p|with @poss @p|in @number4|on @day|in @month"},
+     "the @n|about @m|into the @n|by the @p|for the @p|with @poss @p|in @number4|on @day|in @month|to the @n|to "
+     "@city|as ~ @n|as part of the @n|of @m|of @m|of @nps|of the @a @n|for @m|for the @n of @npx|for @nps|to @nps|or "
+     "on the @n|on the basis of @m|in terms of @m|in the form of @n_s|in the case of @nps|with @nps|like ~ @n|into "
+     "@nps|from the @n|over the @n|out of the @n|up to the @n|rather than @nps|as well as @nps|in order to @v @nps|"
+     "to @v @nps|to be @v_n|by @v_g @nps|by means of @nps|instead of @nps|per @n|as if it were ~ @n|such as @nps or "
+     "@nps"},
     {"vpd",
-     "@v_d @obj|@v_d @obj|@v_d @obj @pp|@v_d @obj @pp|@adv @v_d @obj|@i_d|@i_d @pp|@i_d @adv|was @deg @a|was @v_n by "
-     "@np|was @v_n @pp|had been @v_n|had @v_n @obj|did not @v @obj|could not @v @obj|wanted to @v @obj|tried to @v "
-     "@obj|decided to @v @obj|began to @i|refused to @v @obj|was about to @v @obj|had to @v @obj|kept @v_g @obj|"
-     "hoped to @v @obj @pp|managed to @v @obj|forgot to @v @obj|learned how to @v @obj|took ~ @n @pp|made ~ @n of @m|"
-     "had never @v_n @obj|was @v_g @obj when @who @i_d|@v_d and @v_d @obj|gave the @p ~ @a @n|said that @nps were @a|"
-     "knew that @np would @i"},
+     "@v_d @obj|@v_d @obj|@v_d @obj @pp|@v_d @obj @pp|@v_d @obj @pp|@adv @v_d @obj|@i_d @pp|@i_d @adv|was @deg @a|"
+     "was @v_n by @np|was @v_n @pp|were @v_n and @v_n @pp|had been @v_n|had @v_n @obj|did not @v @obj|could not @v "
+     "@obj|wanted to @v @obj|tried to @v @obj and @v @obj|decided to @v @obj|began to @i|refused to @v @obj|had to "
+     "@v @obj|kept @v_g @obj|hoped to @v @obj @pp|managed to @v @obj|learned how to @v @obj|took ~ @n @pp|made ~ @n "
+     "of @m|had never @v_n @obj|was @v_g @obj when @who @i_d|@v_d and @v_d @obj|gave @np to the @p|said that @nps "
+     "were @a|knew that @np would @i|got ~ @a @n|went to the @n to @v @obj|came out of the @n|saw @np|gave up @nm|"
+     "took part in the @n|put the @n into the @n|set up ~ @n|used it to @v @obj|turned out to be @a|thought that "
+     "@whos were @a|would have @v_n @obj|could be @v_n as ~ @n|just wanted to @v @obj|went on @v_g @obj|used to be ~ "
+     "@n|found out how to @v @obj|asked @whos to @v @obj|led to @nm|got into the @n"},
     {"vp3",
-     "@v_3 @obj|@v_3 @obj|@v_3 @obj @pp|@freq @v_3 @obj|@i_3|@i_3 @pp|@i_3 @adv|is @deg @a|is @a and @a|is @v_n by "
-     "@np|has @v_n @obj|does not @v @obj|cannot @v @obj|wants to @v @obj|needs ~ @a @n|is @v_g @obj|will @v @obj|may "
-     "@v @obj|should @v @obj|must not @v @obj|can be @v_n @pp|has to be @v_n|is going to @v @obj|depends on @nm|"
-     "consists of @nps|has been @v_n @pp|is called ~ @n|looks @a|is likely to @i|would rather @v @obj|is the most @a "
-     "@n @pp|is as @a as @npx"},
+     "@v_3 @obj|@v_3 @obj|@v_3 @obj @pp|@v_3 @obj @pp|@freq @v_3 @obj|@i_3 @pp|@i_3 @adv|is @deg @a|is @a and @a|is "
+     "@v_n by @np|is @v_n to @v @obj|has @v_n @obj|does not @v @obj|cannot @v @obj|wants to @v @obj|needs ~ @a @n|is "
+     "@v_g @obj|will @v @obj|may @v @obj|should @v @obj|must not @v @obj|can be @v_n @pp|has to be @v_n|is going to "
+     "@v @obj|depends on @nm|consists of @nps|has been @v_n @pp|is called ~ @n|looks @a|is likely to @i|is the most "
+     "@a @n @pp|is as @a as @npx|is used for @v_g @obj|is also known as the @n|is used to @v @obj|makes it possible "
+     "to @v @obj|is ~ @n of @nps|is not ~ @n but ~ @n|means that @whos @vx @obj|has ~ @n of @npx|gives @np to @nps|"
+     "is part of @np|is based on @np|is said to be @a|can @v or @v @obj|allows @whos to @v @obj|is only @a if @np is "
+     "@v_n|comes from @np|is so @a that @whos @vx it|refers to @np|would be @a|is like ~ @n|is just ~ @n|gets @a @pp|"
+     "goes with @np"},
     {"vpp",
-     "@v @obj|@v @obj|@v @obj @pp|@freq @v @obj|@i|@i @pp|@i @adv|are @deg @a|are @a and @a|are @v_n by @nps|have "
-     "@v_n @obj|do not @v @obj|cannot @v @obj|want to @v @obj|need @nm|are @v_g @obj|will @v @obj|may @v @obj|should "
-     "@v @obj|must be @v_n @pp|can be @v_n|have to @v @obj|are going to @v @obj|used to @v @obj|are no longer @a|"
-     "have become @a|are made of @m"},
+     "@v @obj|@v @obj|@v @obj @pp|@v @obj @pp|@freq @v @obj|@i @pp|@i @adv|are @deg @a|are @a and @a|are @v_n by "
+     "@nps|have @v_n @obj|do not @v @obj|cannot @v @obj|want to @v @obj|need @nm|are @v_g @obj|will @v @obj|may @v "
+     "@obj|should @v @obj|must be @v_n @pp|can be @v_n|have to @v @obj|are going to @v @obj|used to @v @obj|are no "
+     "longer @a|have become @a|are made of @m|are used to @v @obj|can be used as @nps|are not @a unless they are "
+     "@v_n|try to @v @obj|get @obj|use @nps to @v @obj|are known for their @m|have their own @n_s|would like to @v "
+     "@obj|are able to @v @obj|think of @nps as @nps|know how to @v @obj|are often called @n_s|come from @region|"
+     "depend on @np|were @v_n @pp|had to @v @obj|can @v, @v and @v @obj|are as @a as they are @a|see no reason to @v "
+     "@obj|go on to @v @obj"},
     {"because",
      "because @who @vpd|although @who @vpd|when @who @vpd|while @who @v_d @obj|before @who @v_d @obj|after @who had "
-     "@v_n @obj|so that @who could @v @obj|as soon as @np was @v_n|until @who @i_d|since @np was @a|which was @deg "
-     "@a|which @v_d @obj|and @who @vpd|but @who @vpd|but it was @a|and then @i_d|if @np is not @v_n|even though @nps "
-     "were @a|as if nothing had happened|so @who @v_d @obj"},
+     "@v_n @obj|so that @who could @v @obj|as @who @v_d @obj|until @who @i_d|which was @deg @a|which @v_d @obj|and "
+     "@who @vpd|and @who @vpd|and @who @v_d @obj, too|but @who @vpd|but it was @a|and then @i_d|if @np is not @v_n|"
+     "even though @nps were @a|as if nothing had happened|so @who @v_d @obj|or @who would @v @obj|in order to @v "
+     "@obj|to @v @obj|where @who @v_d @obj|whose @n was @a|with all its @n_s and @n_s|as well as @obj|for @whos who "
+     "@v @obj"},
+    {"tail",
+     "||||, which @vx3| as well as @np| in order to @v @obj| so that @whos can @v @obj| and @np| or @nps|, and they "
+     "@vpp|, but not @np| (see @n)| (@n, @n, and so on)| when they are @v_n| to be @v_n by @whos|, or @nps| for @v_g "
+     "@obj| of @npx| with @nps| for the @n| as ~ @n|, as @name @v_d in @year|; the @n @vp3| - ~ @n of @m| - that is, "
+     "@np -|, such as @nps| if @whos @v @obj| that @whos can @v|, especially @nps|, i.e. @nps|, e.g. @np"},
     {"s",
-     "^@who @vpd.|^@who @vpd.|^@who @vpd.|^@who @vpd @because.|^@who @vpd @because.|^@who @vpd, @because.|^@whos "
-     "@vpp.|^@whos @vpp.|^@whos @v_d @obj @because.|^@np @vp3.|^@np @vp3.|^@np @vp3, but @nps @vpp.|^@nps @vpp.|"
-     "^@nps @vpp because @np @vp3.|^@nm @vp3.|^@nm is @deg @a, and @nm is @a.|^@sent, @who @vpd.|^@sent, @nps @vpp.|"
-     "^@sent, @np @vp3.|^@when, @who @vpd.|^@when @who @vpd @because.|^there is ~ @n @pp.|^there are @nps @pp.|"
-     "^there was @nm, and @who @vpd.|^it is @deg @a to @v @obj.|^it was @a that @who @vpd.|^it took @numw @unit to "
-     "@v @obj.|^@who said that @whos @vpp.|^@who thinks that @np @vp3.|^@v_g @obj is @deg @a.|^to @v @obj, @who "
-     "@vpd.|^if @np is @a, @nps @vpp.|^when @who @i_d, @np was @v_n.|^not only @np but also @np @vp3.|^what @who "
-     "@v_d was ~ @a @n.|^the more @who @v_3, the more @a @np becomes.|^neither @np nor @np was @v_n.|^nobody knows "
-     "why @who @vpd.|^@who would have @v_n @obj if @np had been @a.|^@v_n by @np, @who @vpd.|^with ~ @n in @poss "
-     "hand, @who @i_d.|^no @n has ever been so @a.|^in @number4, @who @vpd in @city.|^@name is ~ @nat @p who @vpd.|"
-     "^I have @v_n @obj @pp.|^I @v_d @obj @because.|^we @vpp @when.|^you can @v @obj @pp.|^this is why @whos @vpp.|"
-     "^that @n is @poss.|^one @p @vpd, the other @vpd."},
+     "^@who @vpd@tail.|^@who @vpd@tail.|^@who @vpd @because.|^@who @vpd @because.|^@who @vpd, @because.|^@whos "
+     "@vpp@tail.|^@whos @vpp@tail.|^@whos @v_d @obj @because.|^@np @vp3@tail.|^@np @vp3@tail.|^@np @vp3@tail, but "
+     "@nps @vpp@tail.|^@nps @vpp@tail.|^@nps @vpp because @np @vp3.|^@nm @vp3@tail.|^@nm is @deg @a, and @nm is @a.|"
+     "^@sent, @who @vpd@tail.|^@sent, @nps @vpp@tail.|^@sent, @np @vp3@tail.|^@when, @who @vpd.|^@when @who @vpd "
+     "@because.|^there is ~ @n @pp@tail.|^there are @nps @pp@tail.|^there was @nm, and @who @vpd.|^it is @deg @a to "
+     "@v @obj@tail.|^it was @a that @who @vpd.|^it took @numw @unit to @v @obj.|^@who said that @whos @vpp@tail.|"
+     "^@who thinks that @np @vp3.|^@v_g @obj is @deg @a@tail.|^to @v @obj, @who @vpd.|^if @np is @a, @nps @vpp.|"
+     "^when @who @i_d, @np was @v_n@tail.|^not only @np but also @np @vp3.|^what @who @v_d was ~ @a @n@tail.|^the "
+     "more @who @v_d, the more @a @np became.|^neither @np nor @np was @v_n@tail.|^nobody knows why @who @vpd.|^@who "
+     "would have @v_n @obj if @np had been @a.|^@v_n by @np, @who @vpd.|^with ~ @n in @poss hand, @who @i_d.|^no @n "
+     "has ever been so @a@tail.|^in @number4, @who @vpd in @city.|^@name is ~ @nat @p who @vpd.|^I have @v_n @obj "
+     "@pp.|^I @v_d @obj @because.|^I don't know whether @whos @vpp, but I can't @v @obj.|^we @vpp @when@tail.|^you "
+     "can @v @obj @pp@tail.|^this is why @whos @vpp@tail.|^one @p @vpd, the other @vpd.|^all @n_s are @a@tail!|^it's "
+     "not that @np @vp3; it's that @nps @vpp.|^@n, @n, @m: everything @vx3.|^@first's Law: @nps @vpp only when @whos "
+     "@vx @obj.|^@a @n_s, @a @p_s.|^if you don't @v @obj, you won't @v @obj@tail.|^there are two kinds of @p_s: "
+     "those who @v @nps, and those who don't.|^the @n between @np and @np is that @nps @vpp.|^any @p can @v @obj; it "
+     "takes ~ @p to @v @obj.|^never @v @obj that you cannot @v.|^they would rather @v @obj than @v @obj.|^@whos of "
+     "the @m are @a to @v @obj@tail.|^for most of us, @np is no more than @np@tail.|^if the @n is @a, then the @n of "
+     "@npx will be @v_n as ~ @n@tail.|^by @v_g @obj@tail, @whos @vpp.|^see also @n, @n, @n."},
     {"say",
      "said|says|told reporters|explained|argued|asked|replied|added|whispered|shouted|admitted|insisted|wrote|"
      "claimed|warned"},
@@ -93,13 +141,23 @@ const aq_corpus_list aq_corpus_phrases[] = {
      "@n made of @m|~ small @isa with ~ @a @n|the quality of being @a|~ group of @p_s who @v @nps|the branch of "
      "science that studies @nps|(@field) ~ @n or @n; \"@who @vpd\"|@v_g @obj; \"the @n was @v_n\"|@a or @a; \"~ @a "
      "@n\"|make @a, as by @v_g|@v @obj; \"@who @v_d the @n\"|~ @isa found in @region|without @m|the @ord part of ~ "
-     "@n|~ city in @country|someone whose job is to @v @nps|the time when @nps are @v_n|~ @colour @isa of @region"},
+     "@n|~ city in @country|someone whose job is to @v @nps|the time when @nps are @v_n|~ @colour @isa of @region|~ "
+     "@n (or @n) used to @v @nps@tail|the @a @n of ~ @n or @n|a @n or @n of @npx@tail|@v with or as if with ~ @n|any "
+     "of various @a @n_s of the genus @Latin|of or relating to or characteristic of @npx|(of @n_s) not @v_n or "
+     "@v_n@tail|in ~ @a manner; \"he @v_d @adv\"|~ @p who is @v_n to @v @nps for ~ @n|~ @isa consisting of @nps@tail|"
+     "~ @n in which @nps are @v_n and @v_n|~ @a @n of @region having @a @n_s and @colour @n_s|make or become @a; "
+     "\"the @n @i_d\"; \"@v the @n\"|the @m of being @v_n or @v_n|lacking @m or @m|tending to @v; \"~ @a @n\"|@nat "
+     "@p who @v_d the @n of @m (@year)|to ~ @a degree; \"she is @adv @a\""},
+    {"Latin",
+     "Rosa|Salix|Canis|Felis|Bufo|Aster|Acer|Pinus|Rana|Corvus|Vipera|Salmo|Lilium|Ursus"},
     {"field",
      "law|medicine|music|mathematics|physics|computer science|sport|nautical|chemistry|grammar|military|biology|"
      "cooking|finance|informal|archaic|figurative"},
     {"term",
      "^@n: @gloss|^@m: @gloss|@n - @gloss|^a @a @n is @gloss.|^@m is @gloss.|@gloss|@gloss|@gloss|@gloss|@gloss|"
-     "@gloss|@v: to @v @obj; to @v|^the word \"@n\" means @gloss.|@p, noun. ^@gloss.|@a (adjective): @a; @a"},
+     "@gloss|@v: to @v @obj; to @v|^the word \"@n\" means @gloss.|@p, noun. ^@gloss.|@a (adjective): @a; @a|^@n: "
+     "<@field> (or \"@n\") ~ @a @n that @vp3@tail. (@year-0@digit-1@digit)|^@a @n: <@field> ^@gloss. ^the @n "
+     "@vp3@tail.|^@n (n.): 1. @gloss; 2. @gloss.|^@m [from @lang \"@n\"]: @gloss. ^see @m.|[@field] @gloss"},
     {"head",
      "^@nps @vpp|^@nph @v_3 @nph|^@city @p_s @v @nps after @m @n|^how to @v ~ @n|^why @nps @i|^@numw @a ways to @v "
      "@nps|^new @n @v_3 @nps|^@country: @p accused of @v_g @n|^@p @v_3 @a @n in @city|^the @n of @m|^@m and @m: ~ @n|"
@@ -152,14 +210,19 @@ const aq_corpus_list aq_corpus_phrases[] = {
      "@imp|@imp|@imp|@imp|^this takes about @numw minutes.|^you will need ~ @n, ~ @n and some @m.|^if the @N @i_3, "
      "@v @obj.|^the @N should be @a but not @a.|^otherwise @np @vp3.|^when the @n is @a, @v @np.|^now @v the @N "
      "@adv.|^@numw @unit of @m are enough.|^then @v the @n and @v it @pp.|^a @a @n works best.|^this makes the @n "
-     "@a.|^step @digit: @v @np.|^note that @nps @vpp.|^repeat this until @np is @v_n."},
+     "@a.|^step @digit: @v @np.|^note that @nps @vpp.|^repeat this until @np is @v_n.|^to get @np, use the @file "
+     "option: it @vp3@tail.|^returns the @n of @npx, or None if it is not @a.|^set @file to @number2 if you want to "
+     "@v @obj@tail.|^you can use @file() to @v @obj; see the @file manual for more.|^@v the @n's @file (@digit by "
+     "default).|>>> @file`.@v(@number2, '@n')"},
     {"essay",
      "@s|@s|@s|^some people argue that @nps @vpp.|^others say that @m leads to @m.|^the question is whether @np "
      "@vp3.|^in my opinion, @nm @vp3.|^this does not mean that @np @vp3.|^consider the @N: it @vp3.|^as @name put "
      "it, \"@nps @vpp.\"|^such @n_s @vpp only because @whos @vpp.|^on the one hand, @np @vp3; on the other, @nps "
      "@vpp.|^if that were true, @np would be @a.|^what, then, is @m?|^it follows that @nps @vpp.|^without @m there "
      "can be no @m.|^nor is it @a to @v @obj.|^history shows that @p_s @freq @v @obj.|^of course, not every @n is "
-     "@a.|^there is, in other words, ~ @n between @m and @m.|^by @m I mean the @n of @m."},
+     "@a.|^there is, in other words, ~ @n between @m and @m.|^by @m I mean the @n of @m.|^@nps @vpp@tail [@name, "
+     "^the @n of @m, p. @number3].|\"^@np @vp3@tail.\" [^@m and @m, p. @number2]|^so, for @name, @np @vp3@tail.|"
+     "^like all @n_s, it @vp3@tail, and as such is ~ @n of @m.|^those who @v @obj will also @v @obj@tail."},
     {"mail",
      "^thank you for your @n.|^I am writing about the @N that I @v_d @when.|^could you please @v @obj?|^we have @v_n "
      "your @n and will @v it @when.|^the @n is attached.|^unfortunately we cannot @v @obj @when.|^please let me know "

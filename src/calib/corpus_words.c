@@ -100,7 +100,7 @@ const aq_corpus_list aq_corpus_words[] = {
      "Ministry_of_Health Ministry_of_Defence Supreme_Court European_Union United_Nations World_Bank Red_Cross "
      "Central_Bank Foreign_Office city_council Labour_Party Liberal_Party Senate Security_Council trade_union "
      "national_team local_authority Royal_Society Academy_of_Sciences stock_exchange fire_brigade coroner Tax_Office "
-     "Treasury parliament federal_police Taliban White_House Vatican Reserve_Bank"},
+     "Treasury parliament federal_police White_House Vatican Reserve_Bank"},
     {"brandsuffix",
      "Ltd Inc Group Airlines Motors Bank Media Energy Foods Systems Pharma Holdings and_Sons Institute University "
      "Hospital Brothers"},
