@@ -581,26 +581,29 @@ const aq_corpus_domain aq_corpus_domains[] = {
       "early late recent former current future past annual monthly daily eternal temporary brief sudden gradual "
       "punctual overdue simultaneous permanent endless previous"}},
     {"abstract",
-     {"problem solution reason result cause effect purpose aim goal plan idea suggestion decision choice option "
-      "chance opportunity risk danger advantage disadvantage difference similarity change increase decrease "
-      "improvement example exception rule condition requirement standard level degree amount quantity part whole "
-      "piece half quarter majority rest side edge corner centre top bottom surface layer line row column point dot "
-      "spot mark sign symbol shape form size length width height weight depth distance gap hole crack limit boundary "
-      "structure system pattern method technique process stage step detail feature property quality aspect factor "
-      "relation connection link category type kind class list group collection pair team crowd member leader role "
-      "task duty job mistake accident success failure",
-      "information advice progress experience importance influence power control order chaos quality variety "
-      "complexity simplicity stability flexibility attention effort help",
+     {"thing way world life state society system value name case fact place use kind problem solution reason result "
+      "cause effect purpose aim goal plan idea suggestion decision choice option chance opportunity risk danger "
+      "advantage disadvantage difference similarity change increase decrease improvement example exception rule "
+      "condition requirement standard level degree amount quantity part whole piece half quarter majority rest side "
+      "edge corner centre top bottom surface layer line row column point dot spot mark sign symbol shape form size "
+      "length width height weight depth distance gap hole crack limit boundary structure system pattern method "
+      "technique process stage step detail feature property quality aspect factor relation connection link category "
+      "type kind class list group collection pair team crowd member leader role task duty job mistake accident "
+      "success failure",
+      "work power time money labour information advice progress experience importance influence power control order "
+      "chaos quality variety complexity simplicity stability flexibility attention effort help",
       "person man woman boy girl adult beginner expert member leader volunteer participant stranger owner witness "
       "friend enemy partner assistant somebody_else",
-      "find lose use need want make keep change help show choose try improve increase reduce compare accept refuse "
-      "avoid solve create describe explain notice ignore consider affect require include contain suggest follow lead "
-      "support control examine produce replace separate combine",
+      "get use take give see know call set put mean find lose use need want make keep change help show choose try "
+      "improve increase reduce compare accept refuse avoid solve create describe explain notice ignore consider "
+      "affect require include contain suggest follow lead support control examine produce replace separate combine",
       "happen appear disappear change work help fail succeed continue stop wait matter vary begin",
-      "good bad big small large great important different similar possible impossible necessary useful useless easy "
-      "difficult simple complex strange normal usual rare common special general particular certain clear obvious "
-      "real false main minor major high low strong weak quick slow new old young modern hot cold warm hard soft "
-      "heavy light full empty safe dangerous free busy ready final whole"}},
+      "new social own free so-called well-known long-term self-made non-existent up-to-date old-fashioned "
+      "high-quality full-scale first-class non-profit state-owned co-operative middle-aged one-sided good bad big "
+      "small large great important different similar possible impossible necessary useful useless easy difficult "
+      "simple complex strange normal usual rare common special general particular certain clear obvious real false "
+      "main minor major high low strong weak quick slow new old young modern hot cold warm hard soft heavy light "
+      "full empty safe dangerous free busy ready final whole"}},
 };
 /* clang-format on */
 const size_t aq_corpus_domain_count = AQ_COUNT_OF(aq_corpus_domains);

@@ -1,9 +1,10 @@
 /* corpus_grammar.c - texts out of rules and words.
  *
  * Random numbers: splitmix64 (Steele, Lea and Flood, 2014, "Fast splittable pseudorandom number generators"), integers
- * alone, hence the same texts on every machine. A word of the subject comes with probability 1/2 from a stretch of
- * WINDOW neighbours in its list, which is drawn once a text, so that a text keeps to few things; with 1/6 from another
- * subject, mostly the general one. Deeper than DEPTH a rule takes its first alternative, which ends. */
+ * alone, hence the same texts on every machine. Of 16 words 7 come from a
+ * stretch of WINDOW neighbours in the subject's list, drawn once a text, so that a text keeps to few things; 5 from the
+ * whole list; 3 from the general subject; 1 from any. Deeper than DEPTH a rule takes its first alternative, which ends.
+ */
 #include "calib/corpus_grammar.h"
 
 #include <stdbool.h>
@@ -34,7 +35,7 @@ struct aq_grammar {
   span *choices;
   symbol *symbols;       /* the parts of each domain first, then lists of words, then rules */
   const span **kept;     /* a symbol's choice that stays for the text, or NULL */
-  uint32_t *starts;      /* of the stretch of each part, for the text */
+  uint32_t *marks;       /* of a part: where its stretch begins; of a rule: what it took last */
   uint16_t slots[SLOTS]; /* hash of a name: 1 + index in symbols; parts are not there */
   uint32_t symbol_count, choice_count;
   uint32_t domain;
@@ -116,8 +117,8 @@ aq_status aq_grammar_create(aq_grammar **out, aq_error *err) {
   g->choices = aq_calloc(choices, sizeof *g->choices);
   g->symbols = aq_calloc(symbols, sizeof *g->symbols);
   g->kept = aq_calloc(symbols, sizeof *g->kept);
-  g->starts = aq_calloc(symbols, sizeof *g->starts);
-  if (g->choices == NULL || g->symbols == NULL || g->kept == NULL || g->starts == NULL) {
+  g->marks = aq_calloc(symbols, sizeof *g->marks);
+  if (g->choices == NULL || g->symbols == NULL || g->kept == NULL || g->marks == NULL) {
     aq_grammar_free(g);
     return aq_fail_memory(err, choices * sizeof *g->choices);
   }
@@ -131,7 +132,7 @@ void aq_grammar_free(aq_grammar *grammar) {
   aq_free(grammar->choices);
   aq_free(grammar->symbols);
   aq_free(grammar->kept);
-  aq_free(grammar->starts);
+  aq_free(grammar->marks);
   aq_buffer_reset(&grammar->raw);
   aq_free(grammar);
 }
@@ -153,21 +154,22 @@ void aq_grammar_begin(aq_grammar *grammar, uint64_t seed) {
   grammar->state = seed;
   (void)next_random(grammar);
   grammar->domain = aq_grammar_draw(grammar, (uint32_t)aq_corpus_domain_count);
+  memset(grammar->marks, 0xFF, grammar->symbol_count * sizeof *grammar->marks);
   memset(grammar->kept, 0, grammar->symbol_count * sizeof *grammar->kept);
   for (uint32_t k = 0; k < AQ_CORPUS_PARTS; k++) {
     const symbol *s = &grammar->symbols[grammar->domain * AQ_CORPUS_PARTS + k];
-    grammar->starts[grammar->domain * AQ_CORPUS_PARTS + k] = aq_grammar_draw(grammar, s->count);
+    grammar->marks[grammar->domain * AQ_CORPUS_PARTS + k] = aq_grammar_draw(grammar, s->count);
   }
 }
 
 /* A word of the part from the text's subject, or another. */
 static const span *draw_part(aq_grammar *g, uint32_t part) {
-  const uint32_t domains = (uint32_t)aq_corpus_domain_count, way = aq_grammar_draw(g, 12);
-  const bool window = way < 6;
-  const uint32_t domain = way == 11 ? aq_grammar_draw(g, domains) : way == 10 ? domains - 1 : g->domain;
+  const uint32_t domains = (uint32_t)aq_corpus_domain_count, way = aq_grammar_draw(g, 16);
+  const bool window = way < 7;
+  const uint32_t domain = way < 12 ? g->domain : way < 15 ? domains - 1 : aq_grammar_draw(g, domains);
   const symbol *s = &g->symbols[domain * AQ_CORPUS_PARTS + part];
   if (!window) return &g->choices[s->first + aq_grammar_draw(g, s->count)];
-  const uint32_t start = g->starts[domain * AQ_CORPUS_PARTS + part];
+  const uint32_t start = g->marks[domain * AQ_CORPUS_PARTS + part];
   return &g->choices[s->first + (start + aq_grammar_draw(g, AQ_MIN(WINDOW, s->count))) % s->count];
 }
 
@@ -221,12 +223,21 @@ static size_t read_reference(const aq_grammar *g, const char *text, size_t lengt
   return n < length && text[n] == '`' ? n + 1 : n;
 }
 
+/* An alternative, not the same twice running in a text. */
+static const span *draw_alternative(aq_grammar *g, uint32_t index, uint32_t depth) {
+  const symbol *s = &g->symbols[index];
+  uint32_t chosen = depth > DEPTH ? 0 : aq_grammar_draw(g, s->count);
+  if (depth <= DEPTH && chosen == g->marks[index]) chosen = aq_grammar_draw(g, s->count);
+  g->marks[index] = chosen;
+  return &g->choices[s->first + chosen];
+}
+
 static const span *draw_choice(aq_grammar *g, const reference *ref, uint32_t depth) {
   if (ref->kept && g->kept[ref->symbol] != NULL) return g->kept[ref->symbol];
   const symbol *s = &g->symbols[ref->symbol];
-  const span *chosen = ref->part
-                           ? draw_part(g, ref->symbol)
-                           : &g->choices[s->first + (s->rule && depth > DEPTH ? 0 : aq_grammar_draw(g, s->count))];
+  const span *chosen = ref->part ? draw_part(g, ref->symbol)
+                       : s->rule ? draw_alternative(g, ref->symbol, depth)
+                                 : &g->choices[s->first + aq_grammar_draw(g, s->count)];
   if (ref->kept) g->kept[ref->symbol] = chosen;
   return chosen;
 }

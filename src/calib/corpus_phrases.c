@@ -66,7 +66,8 @@ const aq_corpus_list aq_corpus_phrases[] = {
      "were @a|knew that @np would @i|got ~ @a @n|went to the @n to @v @obj|came out of the @n|saw @np|gave up @nm|"
      "took part in the @n|put the @n into the @n|set up ~ @n|used it to @v @obj|turned out to be @a|thought that "
      "@whos were @a|would have @v_n @obj|could be @v_n as ~ @n|just wanted to @v @obj|went on @v_g @obj|used to be ~ "
-     "@n|found out how to @v @obj|asked @whos to @v @obj|led to @nm|got into the @n"},
+     "@n|found out how to @v @obj|asked @whos to @v @obj|led to @nm|got into the @n|didn't @v @obj|couldn't @v his "
+     "@n|wasn't @a|went off with his @n|wouldn't be @v_n"},
     {"vp3",
      "@v_3 @obj|@v_3 @obj|@v_3 @obj @pp|@v_3 @obj @pp|@freq @v_3 @obj|@i_3 @pp|@i_3 @adv|is @deg @a|is @a and @a|is "
      "@v_n by @np|is @v_n to @v @obj|has @v_n @obj|does not @v @obj|cannot @v @obj|wants to @v @obj|needs ~ @a @n|is "
@@ -76,7 +77,8 @@ const aq_corpus_list aq_corpus_phrases[] = {
      "to @v @obj|is ~ @n of @nps|is not ~ @n but ~ @n|means that @whos @vx @obj|has ~ @n of @npx|gives @np to @nps|"
      "is part of @np|is based on @np|is said to be @a|can @v or @v @obj|allows @whos to @v @obj|is only @a if @np is "
      "@v_n|comes from @np|is so @a that @whos @vx it|refers to @np|would be @a|is like ~ @n|is just ~ @n|gets @a @pp|"
-     "goes with @np"},
+     "goes with @np|doesn't @v @obj|isn't @a|won't @v @obj|can't be @v_n|will be @v_n when @np is @a|should be @v_n|"
+     "may be @a|might be @v_n by @whos|has no @n_s|is per @n"},
     {"vpp",
      "@v @obj|@v @obj|@v @obj @pp|@v @obj @pp|@freq @v @obj|@i @pp|@i @adv|are @deg @a|are @a and @a|are @v_n by "
      "@nps|have @v_n @obj|do not @v @obj|cannot @v @obj|want to @v @obj|need @nm|are @v_g @obj|will @v @obj|may @v "
@@ -85,7 +87,8 @@ const aq_corpus_list aq_corpus_phrases[] = {
      "@v_n|try to @v @obj|get @obj|use @nps to @v @obj|are known for their @m|have their own @n_s|would like to @v "
      "@obj|are able to @v @obj|think of @nps as @nps|know how to @v @obj|are often called @n_s|come from @region|"
      "depend on @np|were @v_n @pp|had to @v @obj|can @v, @v and @v @obj|are as @a as they are @a|see no reason to @v "
-     "@obj|go on to @v @obj"},
+     "@obj|go on to @v @obj|don't @v @obj|aren't @a|won't be @v_n|can be @a|will be @a|may be @v_n @pp|ought to be "
+     "@v_n|should not be @v_n"},
     {"because",
      "because @who @vpd|although @who @vpd|when @who @vpd|while @who @v_d @obj|before @who @v_d @obj|after @who had "
      "@v_n @obj|so that @who could @v @obj|as @who @v_d @obj|until @who @i_d|which was @deg @a|which @v_d @obj|and "
@@ -96,8 +99,11 @@ const aq_corpus_list aq_corpus_phrases[] = {
     {"tail",
      "||||, which @vx3| as well as @np| in order to @v @obj| so that @whos can @v @obj| and @np| or @nps|, and they "
      "@vpp|, but not @np| (see @n)| (@n, @n, and so on)| when they are @v_n| to be @v_n by @whos|, or @nps| for @v_g "
-     "@obj| of @npx| with @nps| for the @n| as ~ @n|, as @name @v_d in @year|; the @n @vp3| - ~ @n of @m| - that is, "
-     "@np -|, such as @nps| if @whos @v @obj| that @whos can @v|, especially @nps|, i.e. @nps|, e.g. @np"},
+     "@obj| of @npx| with @nps| for the @n| as ~ @n|, as @name @v_d in @year|; the @n @vp3| - ~ @n of @m| -- that "
+     "is, @np --| -- @nps|, or so @who thought|, and so on|, if at all|; it is @a and @a|, as opposed to @nps|, when "
+     "@whos @v @obj|, and, if possible, @np|, such as @nps| if @whos @v @obj| that @whos can @v|, especially @nps|, "
+     "i.e. @nps|, e.g. @np| on the one hand and @nps on the other|, to say the least|, just like his @n|, in which "
+     "case @whos @vpp|, for when it is @a, it is @v_n"},
     {"s",
      "^@who @vpd@tail.|^@who @vpd@tail.|^@who @vpd @because.|^@who @vpd @because.|^@who @vpd, @because.|^@whos "
      "@vpp@tail.|^@whos @vpp@tail.|^@whos @v_d @obj @because.|^@np @vp3@tail.|^@np @vp3@tail.|^@np @vp3@tail, but "
@@ -157,7 +163,8 @@ const aq_corpus_list aq_corpus_phrases[] = {
      "^@n: @gloss|^@m: @gloss|@n - @gloss|^a @a @n is @gloss.|^@m is @gloss.|@gloss|@gloss|@gloss|@gloss|@gloss|"
      "@gloss|@v: to @v @obj; to @v|^the word \"@n\" means @gloss.|@p, noun. ^@gloss.|@a (adjective): @a; @a|^@n: "
      "<@field> (or \"@n\") ~ @a @n that @vp3@tail. (@year-0@digit-1@digit)|^@a @n: <@field> ^@gloss. ^the @n "
-     "@vp3@tail.|^@n (n.): 1. @gloss; 2. @gloss.|^@m [from @lang \"@n\"]: @gloss. ^see @m.|[@field] @gloss"},
+     "@vp3@tail.|^@n (n.): 1. @gloss; 2. @gloss.|^@m [from @lang \"@n\"]: @gloss. ^see @m.|[@field] @gloss|~ @n -- "
+     "@gloss|^@n/@n (@a) @gloss|@n_s, @n_s, etc."},
     {"head",
      "^@nps @vpp|^@nph @v_3 @nph|^@city @p_s @v @nps after @m @n|^how to @v ~ @n|^why @nps @i|^@numw @a ways to @v "
      "@nps|^new @n @v_3 @nps|^@country: @p accused of @v_g @n|^@p @v_3 @a @n in @city|^the @n of @m|^@m and @m: ~ @n|"
@@ -181,16 +188,17 @@ const aq_corpus_list aq_corpus_phrases[] = {
     {"news",
      "^the @nat @body says @nps have been @v_n in @city.|^at least @number2 people have been @v_n after ~ @n in "
      "@REGION.|^@p_s in @CITY have @v_n ~ @a @n.|^@name, ~ @number2-year-old @p from @city, was @v_n @when.|^the "
-     "@body has @v_n @obj, @sayv @name.|^@body spokesman @name says the @n @vp3.|^the @n was @v_n at about @clock "
-     "@when, near @CITY.|^@COUNTRY will @v @obj if @nps are not @v_n.|^more than @bignum @p_s @i_d in @CITY on @day.|"
+     "@body has @v_n @obj@tail.|^@body spokesman @name says the @n @vp3.|^the @n was @v_n at about @clock @when, "
+     "near @CITY.|^@COUNTRY will @v @obj if @nps are not @v_n.|^more than @bignum @p_s @i_d in @CITY on @day.|"
      "^\"@whos @vpp,\" the @body's @name said.|^the price of @m rose by @digit per cent in @month.|^the @p, @name, "
      "denies that @who @vpd.|^police believe that @who @vpd.|^a spokeswoman for the @body said @np would be @v_n "
-     "@when.|^the @n came after @numw @p_s had @v_n @obj in @region.|^officials in @country say @who @vpd.|^Mr @LAST "
-     "says it is @deg @a to @v @obj.|^the @a @n is expected to @i by @month.|^@name @v_d @name @digit-@digit in the "
-     "@ord @n in @CITY.|^shares in @last @brandsuffix fell @digit cents to $@digit.@digit0.|^it is the @ord @n since "
-     "@year.|^meanwhile, @nat @p_s have @v_n @obj in @REGION.|^Dr @LAST says the @n could @v @obj.|^the @body is "
-     "@v_g @obj, but @nps remain @a.|^the Federal Government has @v_n @np after @np.|^he says @nps @vpp.|^she told "
-     "the @body that @nps @vpp."},
+     "@when.|^the @n came after @numw @p_s had @v_n @obj in @region.|^officials in @country say @who @vpd.|^for Mr "
+     "@LAST it is @deg @a to @v @obj@tail.|^the @a @n is expected to @i by @month.|^@name @v_d @name @digit-@digit "
+     "in the @ord @n in @CITY.|^shares in @last @brandsuffix fell @digit cents to $@digit.@digit0.|^it is the @ord "
+     "@n since @year.|^meanwhile, @nat @p_s have @v_n @obj in @REGION.|^Dr @LAST says the @n could @v @obj.|^the "
+     "@body is @v_g @obj, but @nps remain @a.|^the Federal Government has @v_n @np after @np.|^he says @nps "
+     "@vpp@tail.|^@nps @v_n by @whos have @v_n @obj@tail.|^the @n, on which @whos had @v_n @obj, will be @v_n @when.|"
+     "^she told the @body that @nps @vpp."},
     {"wiki",
      "^@N_s are @a @n_s that @v @obj.|^the @N is ~ @a @isa of @REGION.|^it was @v_n by @nat @p @name in @year.|^the "
      "@n @vp3, and its @n is @a.|^@city is the @ord largest city in @country, with ~ population of @bignum.|^it "
@@ -222,7 +230,11 @@ const aq_corpus_list aq_corpus_phrases[] = {
      "can be no @m.|^nor is it @a to @v @obj.|^history shows that @p_s @freq @v @obj.|^of course, not every @n is "
      "@a.|^there is, in other words, ~ @n between @m and @m.|^by @m I mean the @n of @m.|^@nps @vpp@tail [@name, "
      "^the @n of @m, p. @number3].|\"^@np @vp3@tail.\" [^@m and @m, p. @number2]|^so, for @name, @np @vp3@tail.|"
-     "^like all @n_s, it @vp3@tail, and as such is ~ @n of @m.|^those who @v @obj will also @v @obj@tail."},
+     "^like all @n_s, it @vp3@tail, and as such is ~ @n of @m.|^those who @v @obj will also @v @obj@tail.|^if we @v "
+     "@obj, we will @v @obj@tail.|^when @whos are @a, they will not be @v_n@tail.|^such ~ @n would be based on @m, "
+     "@m and @m, and on the @n of each @p.|^but what about @np?|^this -- and this is the point -- @vp3.|^here, too, "
+     "@whos @vpp@tail.|^in other words, to @v @obj is to @v @obj.|^hence the need for @nm.|^the @a @n is, as such, "
+     "the @n of @m itself."},
     {"mail",
      "^thank you for your @n.|^I am writing about the @N that I @v_d @when.|^could you please @v @obj?|^we have @v_n "
      "your @n and will @v it @when.|^the @n is attached.|^unfortunately we cannot @v @obj @when.|^please let me know "
@@ -294,7 +306,7 @@ const aq_corpus_list aq_corpus_phrases[] = {
     {"Error",
      "KeyError|ValueError|TypeError|FileNotFoundError|RuntimeError|IndexError"},
     {"s2",
-     "@s|@s|@s|@s|@quote|@imp"},
+     "@s|@s|@s|@s|@s|@essay|@quote|@imp"},
     {"code",
      "def @v`_@n(@n, @file):\n    if not @n:\n        return None\n    return @file`.@v(@n)|for @n in "
      "@file`.@n_s():\n    print(f\"{@n} = {@n`.@file}\")|class @Cls:\n    def __init__(self, @n):\n        self.@n = "
