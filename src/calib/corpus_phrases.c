@@ -27,7 +27,10 @@ const aq_corpus_list aq_corpus_phrases[] = {
      "@n|any @n|any @n of @npx|the same @n|~ @a @n with ~ @n|~ @n as well as ~ @n|the @ord @n|one of the @n_s in "
      "@region|~ @m @n|~ @deg @a @n|the whole @n|~ @n in which @nps are @v_n|some kind of @n|another @n|~ @n used for "
      "@m|~ @n by @name|the @n which @whos @v_d|the @nat @n of @m|~ @n like this|what @whos call ~ @n|the @n they "
-     "@v_d|@m or @m|the part of the @n that @vx3|~ @n for @p_s|~ @number2-@unit @n"},
+     "@v_d|@m or @m|the part of the @n that @vx3|~ @n for @p_s|~ @number2-@unit @n|~ @n-based @n|the @m-@v_n @n|~ "
+     "@a-looking @n|~ @n-like @n|the so-called \"@n\"|the @p's @n|the @p's @a @n|what @name calls \"@m\"|the @n's @m|"
+     "the @n-@n of @npx|~ non-@a @n|~ @numw-@n @n|the @n @v_n to @v @nps|the @n in the @n of @npx|its @n to the @n|"
+     "the @n from which @nps are @v_n"},
     {"npx",
      "the @n|the @n|the @N|~ @n|@m|@m|the @p|the @a @n|@n_s|@a @n_s|@poss @n|@p_s|@m and @m|@nat @n_s|@v_g @n_s|@a "
      "@m|the state|this|@region|~ @a @p|all @n_s"},
@@ -36,10 +39,12 @@ const aq_corpus_list aq_corpus_phrases[] = {
      "@n_s|all the @n_s|such @n_s|@N_s|@n_s and @n_s|@n_s or @n_s|@n_s, @n_s and @n_s|@n_s, @n_s, or @n_s|@v_n @n_s|"
      "@nat @n_s|other @n_s|@a and @a @n_s|@n_s for @p_s|@n_s such as @n_s and @n_s|@n_s of @m|any @n_s|more @n_s "
      "than @n_s|@a @n_s with @n_s|@n_s (@n_s)|their @n_s|various @n_s|@a, @a @n_s|as many @n_s as possible|the @n_s "
-     "which @vx|@m, @n_s and @n_s"},
+     "which @vx|@m, @n_s and @n_s|@n-@n @n_s|the @n_s of our @n|@n_s in the @n of @npx|non-@a @n_s|@nat-@v_n @n_s|"
+     "the @n_s and @n_s of the @p|their own @n_s to @v"},
     {"nm",
      "@m|@m|@a @m|the @m of @npx|much @m|@m and @m|@m or @m|some @m|no @m|more @m|a lack of @m|@poss @m|@M|any kind "
-     "of @m|the @m and @m of @npx|a great deal of @m|the lack of @a @m|@m without @m|@m as such|so much @m|@nat @m"},
+     "of @m|the @m and @m of @npx|a great deal of @m|the lack of @a @m|@m without @m|@m as such|so much @m|@nat @m|"
+     "self-@m|@m-@v_g @m|the @m of those who @v it|freedom from @m|@m in the @n of @npx|\"@m\""},
     {"vx3",
      "@v_3 @n_s|is @v_n by @p_s|can be @v_n|@i_3|has ~ @a @n|is used to @v @n_s|contains @m|does not @i|is not @a"},
     {"vx",
@@ -56,7 +61,8 @@ const aq_corpus_list aq_corpus_phrases[] = {
      "on the @n|on the basis of @m|in terms of @m|in the form of @n_s|in the case of @nps|with @nps|like ~ @n|into "
      "@nps|from the @n|over the @n|out of the @n|up to the @n|rather than @nps|as well as @nps|in order to @v @nps|"
      "to @v @nps|to be @v_n|by @v_g @nps|by means of @nps|instead of @nps|per @n|as if it were ~ @n|such as @nps or "
-     "@nps"},
+     "@nps|into the @n of @npx|from @nps|in @nps|in the @n of @npx|to the @n of @npx|for their @n|in their @n|from "
+     "one @n to another|as to @nm"},
     {"vpd",
      "@v_d @obj|@v_d @obj|@v_d @obj @pp|@v_d @obj @pp|@v_d @obj @pp|@adv @v_d @obj|@i_d @pp|@i_d @adv|was @deg @a|"
      "was @v_n by @np|was @v_n @pp|were @v_n and @v_n @pp|had been @v_n|had @v_n @obj|did not @v @obj|could not @v "
@@ -123,7 +129,11 @@ const aq_corpus_list aq_corpus_phrases[] = {
      "those who @v @nps, and those who don't.|^the @n between @np and @np is that @nps @vpp.|^any @p can @v @obj; it "
      "takes ~ @p to @v @obj.|^never @v @obj that you cannot @v.|^they would rather @v @obj than @v @obj.|^@whos of "
      "the @m are @a to @v @obj@tail.|^for most of us, @np is no more than @np@tail.|^if the @n is @a, then the @n of "
-     "@npx will be @v_n as ~ @n@tail.|^by @v_g @obj@tail, @whos @vpp.|^see also @n, @n, @n."},
+     "@npx will be @v_n as ~ @n@tail.|^by @v_g @obj@tail, @whos @vpp.|^see also @n, @n, @n.|^@whos @vpp@tail; @whos "
+     "@vpp@tail.|^@np @vp3@tail; in @region, @nps @vpp@tail.|^@who @vpd, and @who @vpd, and @who @vpd.|^@np, in @m, "
+     "@vp3@tail.|^@np @vp3 and, to @v @obj, @nps @vpp@tail.|^@whos, @v_n by @np and @nps, @vpp.|^to @v @nps, to @v "
+     "@nps, to @v @nps: that is what @whos @vx.|^@nps -- @n_s, @n_s, @n_s -- @vpp@tail.|^given @nm, it is no wonder "
+     "that @whos @vpp@tail.|^in @m, as in @m, @nps @vpp."},
     {"say",
      "said|says|told reporters|explained|argued|asked|replied|added|whispered|shouted|admitted|insisted|wrote|"
      "claimed|warned"},
@@ -153,7 +163,8 @@ const aq_corpus_list aq_corpus_phrases[] = {
      "@v_n@tail|in ~ @a manner; \"he @v_d @adv\"|~ @p who is @v_n to @v @nps for ~ @n|~ @isa consisting of @nps@tail|"
      "~ @n in which @nps are @v_n and @v_n|~ @a @n of @region having @a @n_s and @colour @n_s|make or become @a; "
      "\"the @n @i_d\"; \"@v the @n\"|the @m of being @v_n or @v_n|lacking @m or @m|tending to @v; \"~ @a @n\"|@nat "
-     "@p who @v_d the @n of @m (@year)|to ~ @a degree; \"she is @adv @a\""},
+     "@p who @v_d the @n of @m (@year)|to ~ @a degree; \"she is @adv @a\"|@v, as in @m|being or @v_g like ~ @n|@a "
+     "and @a; free from @m|@n-like; having @n_s"},
     {"Latin",
      "Rosa|Salix|Canis|Felis|Bufo|Aster|Acer|Pinus|Rana|Corvus|Vipera|Salmo|Lilium|Ursus"},
     {"field",
@@ -234,7 +245,9 @@ const aq_corpus_list aq_corpus_phrases[] = {
      "@obj, we will @v @obj@tail.|^when @whos are @a, they will not be @v_n@tail.|^such ~ @n would be based on @m, "
      "@m and @m, and on the @n of each @p.|^but what about @np?|^this -- and this is the point -- @vp3.|^here, too, "
      "@whos @vpp@tail.|^in other words, to @v @obj is to @v @obj.|^hence the need for @nm.|^the @a @n is, as such, "
-     "the @n of @m itself."},
+     "the @n of @m itself.|^@nm, in turn, @vp3@tail; to @v @obj is therefore to @v @obj.|^in the @n of @m, @np "
+     "@vp3@tail, as we have seen from @np.|^their @n is to @v the @n of @npx, into which @nps @vx, and from which "
+     "@nps come."},
     {"mail",
      "^thank you for your @n.|^I am writing about the @N that I @v_d @when.|^could you please @v @obj?|^we have @v_n "
      "your @n and will @v it @when.|^the @n is attached.|^unfortunately we cannot @v @obj @when.|^please let me know "
