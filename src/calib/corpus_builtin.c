@@ -59,7 +59,7 @@ static const kind kinds[] = {
     /* code, other languages */
     {4, "code", NULL, NULL, 0, 0},
     {3, "lang1", NULL, NULL, 0, 0},
-    {1, "euro", "euro", NULL, 0, 40},
+    {1, "euro", NULL, NULL, 0, 0},
 };
 static const kind fallback = {0, "s", "s", NULL, 0, 30};
 

@@ -19,7 +19,7 @@ const aq_corpus_list aq_corpus_phrases[] = {
      "the @p and @poss @fam|the people of @country|both @p_s and @p_s|@p_s, @p_s or @p_s|our @p_s|a few of them|the "
      "workers"},
     {"poss",
-     "my|your|his|her|its|our|their|his|their|its|the @p's|@first's|@city's|one's"},
+     "my|your|his|her|its|our|their|his|their|its|the @p's|@first's|@city's"},
     {"np",
      "the @n|the @a @n|the @n of @npx|~ @n|~ @a @n|~ @n of @npx|~ @n for @v_g @nps|the @n and @n of @npx|@poss @n|"
      "@poss @a @n|the @N|the @a @n of @npx|~ @n or ~ @n|the @m of @npx|this @n|that @n|~ @n that @vx3|the kind of @n "
@@ -27,7 +27,7 @@ const aq_corpus_list aq_corpus_phrases[] = {
      "@n|any @n|any @n of @npx|the same @n|~ @a @n with ~ @n|~ @n as well as ~ @n|the @ord @n|one of the @n_s in "
      "@region|~ @m @n|~ @deg @a @n|the whole @n|~ @n in which @nps are @v_n|some kind of @n|another @n|~ @n used for "
      "@m|~ @n by @name|the @n which @whos @v_d|the @nat @n of @m|~ @n like this|what @whos call ~ @n|the @n they "
-     "@v_d|@m or @m|the part of the @n that @vx3|~ @n for @p_s|~ @number2-@unit @n|~ @n-based @n|the @m-@v_n @n|~ "
+     "@v_d|@m or @m|the part of the @n that @vx3|~ @n for @p_s|~ @number2-year-old @n|~ @n-based @n|the @m-@v_n @n|~ "
      "@a-looking @n|~ @n-like @n|the so-called \"@n\"|the @p's @n|the @p's @a @n|what @name calls \"@m\"|the @n's @m|"
      "the @n-@n of @npx|~ non-@a @n|~ @numw-@n @n|the @n @v_n to @v @nps|the @n in the @n of @npx|its @n to the @n|"
      "the @n from which @nps are @v_n"},
@@ -54,7 +54,7 @@ const aq_corpus_list aq_corpus_phrases[] = {
      "what @whos @v|how to @v @nps|each other|all of this|something @a|nothing but @nps"},
     {"pp",
      "in the @n|on the @n|at the @n|with ~ @n|without ~ @n|near the @n|under the @n|behind the @n|from @city|in "
-     "@city|in @country|for @numw @unit|of the @n|with @m|without @m|by @m|through the @n|between the @n and the @n|"
+     "@city|in @country|for @numw @span|of the @n|with @m|without @m|by @m|through the @n|between the @n and the @n|"
      "after the @n|before the @n|during the @n|because of the @n|despite the @m|@when|@where|@when|@where|against "
      "the @n|about @m|into the @n|by the @p|for the @p|with @poss @p|in @number4|on @day|in @month|to the @n|to "
      "@city|as ~ @n|as part of the @n|of @m|of @m|of @nps|of the @a @n|for @m|for the @n of @npx|for @nps|to @nps|or "
@@ -116,7 +116,7 @@ const aq_corpus_list aq_corpus_phrases[] = {
      "@nps @vpp@tail.|^@nps @vpp@tail.|^@nps @vpp because @np @vp3.|^@nm @vp3@tail.|^@nm is @deg @a, and @nm is @a.|"
      "^@sent, @who @vpd@tail.|^@sent, @nps @vpp@tail.|^@sent, @np @vp3@tail.|^@when, @who @vpd.|^@when @who @vpd "
      "@because.|^there is ~ @n @pp@tail.|^there are @nps @pp@tail.|^there was @nm, and @who @vpd.|^it is @deg @a to "
-     "@v @obj@tail.|^it was @a that @who @vpd.|^it took @numw @unit to @v @obj.|^@who said that @whos @vpp@tail.|"
+     "@v @obj@tail.|^it was @a that @who @vpd.|^it took @numw @span to @v @obj.|^@who said that @whos @vpp@tail.|"
      "^@who thinks that @np @vp3.|^@v_g @obj is @deg @a@tail.|^to @v @obj, @who @vpd.|^if @np is @a, @nps @vpp.|"
      "^when @who @i_d, @np was @v_n@tail.|^not only @np but also @np @vp3.|^what @who @v_d was ~ @a @n@tail.|^the "
      "more @who @v_d, the more @a @np became.|^neither @np nor @np was @v_n@tail.|^nobody knows why @who @vpd.|^@who "
@@ -221,7 +221,7 @@ const aq_corpus_list aq_corpus_phrases[] = {
      "@nps.|^the main @n of @m is @m.|^this @n is known as ~ @a @n.|^@m is important for @m and @m."},
     {"story",
      "^@FIRST @vpd.|^@FIRST @v_d the @N @because.|^the @P @vpd.|^she @vpd.|^he @vpd.|^the @N @i_d @pp.|^it was @deg "
-     "@a, and the @n was @a.|\"^@np @vp3,\" said @FIRST.|^for @numw @unit nobody @v_d @obj.|^then @who @vpd.|^there "
+     "@a, and the @n was @a.|\"^@np @vp3,\" said @FIRST.|^for @numw @span nobody @v_d @obj.|^then @who @vpd.|^there "
      "was ~ @a @n @pp.|^they @vpd.|^@when @FIRST @v_d the @P.|^the @a @n reminded her of ~ @n.|^\"Who @v_d the @n?\" "
      "asked the @P.|^he had always wanted to @v @obj.|^but the @N was @a.|^at last the @P @i_d.|^I remember the @n "
      "@adv.|^her @fam had @v_n @obj @pp.|^outside, the @n @i_d @adv.|^what @FIRST @v_d next was @deg @a."},

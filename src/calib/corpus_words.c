@@ -90,6 +90,8 @@ const aq_corpus_list aq_corpus_words[] = {
     {"unit",
      "kilometres metres centimetres miles feet inches kilograms grams pounds tonnes litres minutes hours days weeks "
      "months years degrees euros dollars percent volts watts megabytes pages people points"},
+    {"span",
+     "minutes hours days weeks months years seconds nights"},
     {"lang",
      "English French German Spanish Italian Latin Greek Arabic Hebrew Russian Chinese Japanese Hindi Portuguese "
      "Dutch Swedish"},

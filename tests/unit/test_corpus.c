@@ -261,6 +261,32 @@ static void every_rule_can_be_expanded(void **state) {
   aq_grammar_free(grammar);
 }
 
+static void append_story(aq_grammar *grammar, uint64_t seed, aq_buffer *out) {
+  aq_error err = {0};
+  out->size = 0;
+  aq_grammar_begin(grammar, seed);
+  for (int i = 0; i < 30; i++) assert_ok(aq_grammar_append(grammar, "story", out, &err));
+  assert_ok(aq_buffer_append_byte(out, 0, &err));
+}
+
+static void a_text_depends_on_its_seed_alone(void **state) {
+  (void)state;
+  aq_error err = {0};
+  aq_grammar *grammar = NULL;
+  assert_ok(aq_grammar_create(&grammar, &err));
+  aq_buffer first = {0}, other = {0};
+  for (uint64_t seed = 1; seed < 10; seed++) {
+    append_story(grammar, seed, &first);
+    append_story(grammar, seed + 100, &other);
+    assert_string_not_equal((const char *)first.data, (const char *)other.data);
+    append_story(grammar, seed, &other);
+    assert_string_equal((const char *)first.data, (const char *)other.data);
+  }
+  aq_buffer_reset(&first);
+  aq_buffer_reset(&other);
+  aq_grammar_free(grammar);
+}
+
 static void words_take_the_form_asked_for(void **state) {
   (void)state;
   static const struct {
@@ -329,6 +355,7 @@ int main(void) {
       cmocka_unit_test(the_vocabulary_is_wide),
       cmocka_unit_test(running_out_of_memory_leaves_nothing_behind),
       cmocka_unit_test(every_rule_can_be_expanded),
+      cmocka_unit_test(a_text_depends_on_its_seed_alone),
       cmocka_unit_test(words_take_the_form_asked_for),
       cmocka_unit_test(articles_go_by_sound),
   };
