@@ -208,11 +208,11 @@ static void tune_by_time_ends_in_time(void **state) {
   aq_error err;
   aq_tune_result r;
   aq_tune_options o = quick(0);
-  o.seconds = 0.1;
+  o.seconds = 0.4; /* the first measurement may take a while on a busy machine */
   const double started = aq_clock();
   assert_ok(tune(f, &o, f->pool, NULL, &r, &err));
   assert_true(r.steps > 0);
-  assert_true(aq_clock() - started < 2); /* of a busy machine */
+  assert_true(aq_clock() - started < 4);
 }
 
 static bool stop_after(void *ctx, const aq_progress_event *event) {
