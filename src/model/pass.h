@@ -55,7 +55,9 @@ typedef struct aq_pass {
   void *room;           /* private */
 } aq_pass;
 
-/* Makes room, keeping what is large enough from the group before; about 100 bytes x hidden a token and layer. */
+/* Makes room, keeping what is large enough from the group before; about 110 bytes x hidden a token and layer. Zero-
+ * initialise the pass before the first one. AQ_ERR_ARGUMENT for a text without tokens, with more than there are
+ * positions for, or with an id that is no word's. */
 AQ_MUST_CHECK aq_status aq_pass_begin(aq_pass *pass, const aq_params *params, const int32_t *const *ids,
                                       const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err);
 AQ_MUST_CHECK aq_status aq_pass_forward(aq_pass *pass, const aq_params *params, aq_error *err);
@@ -68,13 +70,15 @@ void aq_pass_reset(aq_pass *pass);
 
 /* ---- gradients of parameters, from a pass that went backward; each is added to what is there when `add` ---- */
 
-/* dw (out x in) = sum over tokens of dy x^T; db (out) = sum of dy. db may be NULL. */
+/* dw (out x in) = sum over tokens of dy x^T; db (out) = sum of dy. db may be NULL. That of the query with `out` times
+ * three gives those of key and value too, behind its own. Not by two threads at once. */
 AQ_MUST_CHECK aq_status aq_pass_linear_gradient(const aq_pass *pass, const aq_pass_linear *linear, bool add, float *dw,
                                                 float *db, aq_error *err);
 /* d_gain = sum of dy * z, d_shift = sum of dy; hidden each. */
 void aq_pass_norm_gradient(const aq_pass *pass, const aq_pass_norm *norm, bool add, float *d_gain, float *d_shift);
 
-/* ---- single steps, for walking two networks side by side: rows of `tokens` tokens in, rows out ---- */
+/* ---- single steps, for walking two networks side by side: rows of `tokens` tokens in, rows out. Any thread may call
+ * them with scratch of its own. x and out do not overlap unless said so. ---- */
 
 /* out = what goes into the first norm: word + position + type rows. */
 void aq_step_embed(const aq_params *params, const int32_t *ids, size_t tokens, float *out);

@@ -1,0 +1,125 @@
+/* pass_fixture.h - a tiny encoder opened for passes, a loss, and the gradients of all its parameters. */
+#ifndef AQ_TESTS_PASS_FIXTURE_H
+#define AQ_TESTS_PASS_FIXTURE_H
+
+#include "core/compiler.h"
+#include "model/encoder.h"
+#include "model/pass.h"
+#include "tiny_encoder.h"
+
+/* Texts from one token to more than a block of queries of attention; together more than a block of rows. */
+#define TEXTS 9
+static const uint32_t lengths[TEXTS] = {1, 5, 40, 17, 2, 33, 40, 8, 29};
+
+typedef struct fixture {
+  tiny_encoder model;
+  char folder[512], weights[600];
+  int32_t ids[TEXTS][TINY_POSITIONS];
+  const int32_t *texts[TEXTS];
+  aq_source *source;
+  aq_encoder *encoder;
+  aq_pool *pool, *alone; /* of two threads, of one */
+  aq_params params;
+} fixture;
+
+static inline int set_up(void **state) {
+  fixture *f = calloc(1, sizeof *f);
+  aq_error err;
+  tiny_make(&f->model, "bert.");
+  (void)snprintf(f->folder, sizeof f->folder, "%s", make_folder());
+  write_text(f->folder, "config.json", tiny_config);
+  (void)snprintf(f->weights, sizeof f->weights, "%s/tiny.safetensors", f->folder);
+  tiny_write(&f->model, f->weights, NULL);
+  for (uint32_t i = 0; i < TEXTS; i++) {
+    for (uint32_t k = 0; k < TINY_POSITIONS; k++) f->ids[i][k] = (int32_t)((i * 31 + k * 7 + k * k / 3) % TINY_WORDS);
+    f->texts[i] = f->ids[i];
+  }
+  aq_encoder_options o;
+  aq_encoder_options_init(&o);
+  o.threads = 1;
+  assert_ok(aq_source_open(f->weights, NULL, &f->source, &err));
+  assert_ok(aq_encoder_open_source(f->source, &o, &f->encoder, &err));
+  assert_ok(aq_pool_create(2, &f->pool, &err));
+  assert_ok(aq_pool_create(1, &f->alone, &err));
+  assert_ok(aq_params_load(f->source, &f->encoder->config, f->pool, &f->params, &err));
+  *state = f;
+  return 0;
+}
+
+static inline int tear_down(void **state) {
+  fixture *f = *state;
+  aq_params_reset(&f->params);
+  aq_pool_free(f->pool);
+  aq_pool_free(f->alone);
+  aq_encoder_close(f->encoder);
+  aq_source_close(f->source);
+  drop_folder(f->folder);
+  tiny_free(&f->model);
+  free(f);
+  return 0;
+}
+
+/* ---- a loss and gradients ---- */
+
+static uint32_t noise_state = 1;
+static inline float noise(void) {
+  noise_state = noise_state * 1664525u + 1013904223u;
+  return (float)(noise_state >> 8) * 0x1p-23f - 1;
+}
+
+/* A loss: sum of given factors times embeddings and some hidden states. */
+typedef struct loss {
+  float embeddings[TEXTS * TINY_HIDDEN];
+  float hidden[TINY_LAYERS + 1][TEXTS * TINY_POSITIONS * TINY_HIDDEN];
+  const float *d_hidden[TINY_LAYERS + 1]; /* the middle one NULL */
+} loss;
+
+static inline loss *make_loss(void) {
+  loss *l = calloc(1, sizeof *l);
+  for (size_t i = 0; i < AQ_COUNT_OF(l->embeddings); i++) l->embeddings[i] = noise();
+  for (size_t layer = 0; layer <= TINY_LAYERS; layer++) {
+    for (size_t i = 0; i < AQ_COUNT_OF(l->hidden[0]); i++) l->hidden[layer][i] = noise() * 0.05f;
+    if (layer != 1) l->d_hidden[layer] = l->hidden[layer];
+  }
+  return l;
+}
+
+/* The gradients of all parameters, where those are in `g`. */
+static inline void gradients_of_embeddings(const aq_pass *pass, const aq_params *g) {
+  const size_t n = TINY_HIDDEN;
+  for (size_t text = 0; text < pass->texts; text++) {
+    for (size_t t = 0; t < pass->lengths[text]; t++) {
+      const float *d = pass->d_input + (pass->first[text] + t) * n;
+      for (size_t i = 0; i < n; i++) {
+        g->words[(size_t)pass->ids[text][t] * n + i] += d[i];
+        g->positions[t * n + i] += d[i];
+        g->type[i] += d[i];
+      }
+    }
+  }
+}
+
+static inline void gradients(const aq_pass *pass, bool add, aq_params *g) {
+  aq_error err;
+  aq_pass_norm_gradient(pass, &pass->first_norm, add, g->first_norm.gain, g->first_norm.shift);
+  for (size_t i = 0; i < TINY_LAYERS; i++) {
+    const aq_pass_layer *l = &pass->layers[i];
+    aq_param_layer *to = &g->layers[i];
+    for (size_t k = 0; k < AQ_LAYER_LINEARS; k++) {
+      assert_ok(aq_pass_linear_gradient(pass, &l->linear[k], add, to->linear[k].w, to->linear[k].b, &err));
+    }
+    aq_pass_norm_gradient(pass, &l->attention_norm, add, to->attention_norm.gain, to->attention_norm.shift);
+    aq_pass_norm_gradient(pass, &l->last_norm, add, to->last_norm.gain, to->last_norm.shift);
+  }
+  gradients_of_embeddings(pass, g);
+}
+
+static inline aq_params zeros_like(const aq_params *p) {
+  aq_error err;
+  aq_params g;
+  assert_ok(aq_params_copy(p, &g, &err));
+  memset(g.memory, 0, g.count * sizeof *g.memory);
+  return g;
+}
+
+#endif
