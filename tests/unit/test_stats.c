@@ -236,9 +236,9 @@ static void memory_limit_changes_rounding_only(void **state) {
   aq_stats all, few;
   aq_stats_options o = cut;
   gather(f, &cut, &all);
-  uint64_t limit = (uint64_t)1 << 30, least = 0;
-  int runs = 0;
-  for (; least == 0; limit -= limit / 4) {
+  uint64_t limit = 1 << 20, least = 0;
+  int smaller_groups = 0;
+  for (; least == 0; limit -= limit / 8) {
     o.max_memory = limit;
     if (aq_stats_gather(&f->params, f->texts, lengths, TEXTS, &o, f->pool, NULL, &few, &err) != AQ_OK) {
       assert_int_equal(err.code, AQ_ERR_MEMORY);
@@ -246,12 +246,13 @@ static void memory_limit_changes_rounding_only(void **state) {
       assert_null(few.linear);
       least = limit;
     } else {
-      assert_true(difference(f, &all, &few) < 1e-5);
+      const double off = difference(f, &all, &few);
+      assert_true(off < 1e-5);
+      smaller_groups += off > 0;
       aq_stats_reset(&few);
-      runs++;
     }
   }
-  assert_true(runs > 20 && least > aq_stats_bytes(&f->params, TINY_LAYERS));
+  assert_true(smaller_groups > 2 && least > aq_stats_bytes(&f->params, TINY_LAYERS));
   o.layer_count = 1; /* fits where two do not */
   o.max_memory = least;
   gather(f, &o, &few);
@@ -314,7 +315,7 @@ static void models_that_give_nan_are_refused(void **state) {
   float *w = f->params.layers[1].linear[AQ_DOWN].w, kept = w[7];
   w[7] = NAN;
   assert_int_equal(try_gather(f, lengths, TEXTS, &cut, &err), AQ_ERR_NONFINITE);
-  assert_non_null(strstr(err.message, "text 0"));
+  assert_non_null(strstr(err.message, "an embedding of text 0"));
   w[7] = kept;
 }
 

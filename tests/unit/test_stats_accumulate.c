@@ -191,6 +191,35 @@ static void same_input_again_gives_the_same(void **state) {
   aq_pool_free(pool);
 }
 
+/* The same rows as other texts: what was made of x belongs to the group. */
+static void new_group_forgets_the_input_before(void **state) {
+  (void)state;
+  static const size_t other[3] = {0, 20, 50};
+  static float both[IN * IN], one[IN * IN], two[IN * IN], g[OUT * OUT];
+  aq_error err;
+  aq_pool *pool;
+  assert_ok(aq_pool_create(1, &pool, &err));
+  for (int way = 0; way < 3; way++) {
+    float *const a = way == 0 ? both : way == 1 ? one : two;
+    aq_accumulator *acc;
+    assert_ok(aq_accumulator_create(pool, TOKENS, 33, IN, &acc, &err));
+    const aq_linear_stats to = {a, g, NULL, NULL};
+    if (way != 2) {
+      aq_accumulator_begin(acc, first, TEXTS);
+      assert_ok(aq_accumulator_linear(acc, &linear, &to, &err));
+    }
+    if (way != 1) {
+      aq_accumulator_begin(acc, other, 2);
+      assert_ok(aq_accumulator_linear(acc, &linear, &to, &err));
+    }
+    aq_accumulator_free(acc);
+  }
+  for (size_t i = 0; i < IN; i++) {
+    for (size_t j = 0; j <= i; j++) assert_true(both[i * IN + j] == one[i * IN + j] + two[i * IN + j]);
+  }
+  aq_pool_free(pool);
+}
+
 static void sums_without_end_are_refused(void **state) {
   (void)state;
   aq_error err;
@@ -245,6 +274,7 @@ int main(void) {
       cmocka_unit_test(threads_change_no_bit),
       cmocka_unit_test(groups_are_added),
       cmocka_unit_test(same_input_again_gives_the_same),
+      cmocka_unit_test(new_group_forgets_the_input_before),
       cmocka_unit_test(sums_without_end_are_refused),
       cmocka_unit_test(normal_numbers_have_the_distribution),
       cmocka_unit_test(normal_numbers_are_always_these),
