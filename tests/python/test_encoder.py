@@ -16,63 +16,11 @@ import threading
 
 import numpy as np
 import pytest
+from tiny_encoder import HIDDEN, MAX_TOKENS, POSITIONS, tiny_weights, write_tiny
 
 import arrowquant
 
-HIDDEN, INNER, POSITIONS, MAX_TOKENS = 32, 48, 40, 24
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz", "##s", "cat", "sat"]
 TEXTS = ["a cat sat", "cats", "", "b c d e f g h i j k l m n", "z"]
-
-
-def tiny_weights() -> dict[str, np.ndarray]:
-    """A BERT of two layers."""
-    rng = np.random.default_rng(11)
-    weights = {}
-
-    def linear(name, rows, columns):
-        weights[f"{name}.weight"] = (rng.standard_normal((rows, columns)) * 0.3).astype(np.float32)
-        weights[f"{name}.bias"] = (rng.standard_normal(rows) * 0.1).astype(np.float32)
-
-    def norm(name):
-        weights[f"{name}.weight"] = (1 + rng.standard_normal(HIDDEN) * 0.1).astype(np.float32)
-        weights[f"{name}.bias"] = (rng.standard_normal(HIDDEN) * 0.1).astype(np.float32)
-
-    for name, rows in (("word", len(WORDS)), ("position", POSITIONS), ("token_type", 2)):
-        weights[f"embeddings.{name}_embeddings.weight"] = rng.standard_normal((rows, HIDDEN)).astype(np.float32)
-    norm("embeddings.LayerNorm")
-    for i in range(2):
-        layer = f"encoder.layer.{i}"
-        for part in ("query", "key", "value"):
-            linear(f"{layer}.attention.self.{part}", HIDDEN, HIDDEN)
-        linear(f"{layer}.attention.output.dense", HIDDEN, HIDDEN)
-        norm(f"{layer}.attention.output.LayerNorm")
-        linear(f"{layer}.intermediate.dense", INNER, HIDDEN)
-        linear(f"{layer}.output.dense", HIDDEN, INNER)
-        norm(f"{layer}.output.LayerNorm")
-    return weights
-
-
-def write_tiny(folder) -> None:
-    config = {
-        "architectures": ["BertModel"],
-        "model_type": "bert",
-        "vocab_size": len(WORDS),
-        "hidden_size": HIDDEN,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "intermediate_size": INNER,
-        "hidden_act": "gelu",
-        "max_position_embeddings": POSITIONS,
-        "type_vocab_size": 2,
-        "layer_norm_eps": 1e-12,
-        "pad_token_id": 0,
-    }
-    folder.mkdir()
-    (folder / "config.json").write_text(json.dumps(config))
-    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": MAX_TOKENS}))
-    (folder / "tokenizer_config.json").write_text('{"do_lower_case": true}')
-    (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n")
-    arrowquant.export(tiny_weights(), folder / "model.safetensors")
 
 
 @pytest.fixture(scope="module")
