@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from . import _core
+from . import _calibration, _core
+from ._calibration import Activations
 from ._sources import SourceLike, open_core, path_only, path_or_core
 from .errors import ArgumentError
 from .report import Report
@@ -178,11 +179,19 @@ def quantize(
     src: SourceLike,
     dst: Path | None = None,
     *,
-    type: str = "int8",
+    type: str | None = None,
     per: Literal["tensor", "channel", "group"] | None = None,
     group_size: int = 0,
     symmetric: bool | None = None,
-    method: Literal["minmax", "mse"] | None = None,
+    method: Literal["minmax", "mse", "gptq"] | None = None,
+    target_size: Size = 0,
+    target_bpw: float | None = None,
+    min_similarity: float | None = None,
+    calib: Path | Iterable[str] | None = None,
+    stats: Path | None = None,
+    save_stats: Path | None = None,
+    tune: bool | float = False,
+    activations: Activations | None = None,
     tensor: str | Iterable[str] | Mapping[str, str] = (),
     keep: str | Iterable[str] = (),
     quantize_1d: bool = False,
@@ -205,11 +214,26 @@ def quantize(
     Args:
         src: what `open` takes.
         dst: the table to write; None with `dry_run`.
-        type: "int8", "int4", "int3", "int2"; or "fp16", "bf16", "fp32" to store floating-point values.
+        type: "int8", "int4", "int3", "int2"; or "fp16", "bf16", "fp32" to store floating-point values. "auto" with a
+            target: it chooses for every tensor. None: "auto" with a target, else "int8".
         per: one scale per tensor, channel or group. None: channel for int8, group for the others.
         group_size: values in a group; 0: 64.
         symmetric: None: symmetric for int8, asymmetric for the others.
-        method: how scales are found. None: minmax for int8, mse for the others.
+        method: how scales are found. None: minmax for int8, mse for the others. "gptq": as mse, and codes are rounded
+            so that the outputs of layers stay close, for what `activations` or `calib` say goes into them.
+        target_size: the best file of at most that many bytes (or "9MB"), all of it counted; 0: no such target. At most
+            one target can be set.
+        target_bpw: the best file with at most that many bits a quantized weight, scales and page headers counted.
+        min_similarity: the smallest file whose embeddings have at least that mean cosine to the original's, below 1.
+        calib: texts that show what matters in a sentence encoder: "builtin", "none" (go by the tensors alone), the path
+            of a file with a text a line, or the texts themselves, 40 at least and better thousands. None: "builtin" for
+            a model that can be run, else "none". Used with a target or "gptq".
+        stats: file with statistics that `save_stats` wrote, of the same model, instead of gathering them.
+        save_stats: where to write the statistics of the texts.
+        tune: after a target is met, improve codes and scales by gradient descent, for so many seconds; True: 300. The
+            result depends on what the machine gets done meanwhile.
+        activations: for "gptq", what goes into layers: a mapping from names of weights to arrays of floating-point
+            numbers, NumPy or torch, whose last axis has as many values as a row of the weight.
         tensor: rules "PATTERN=SPEC", or a mapping from patterns to specs; later ones win. A pattern is an exact name, a
             glob over the whole name, or "re:REGEX". A spec is a list such as "int4,per=group,group=32,asym,method=mse",
             or "keep".
@@ -224,18 +248,39 @@ def quantize(
         codec, row_group_size, part_size, force, threads, max_memory, progress: as in `convert`.
 
     Raises:
-        ArgumentError, NoMatchError, NonFiniteError, RequantizeError, DegradedError, ...: see `arrowquant.errors`.
+        ArgumentError, NoMatchError, NonFiniteError, RequantizeError, DegradedError, ...: see `arrowquant.errors`. A
+            target that cannot be met is an ArgumentError, which says what can.
 
     """
     if dst is None and not dry_run:
         raise ArgumentError("an output is expected, unless dry_run is set")
-    options = {
+    rules = _rules(tensor)
+    targets = {
+        "target_size": _size("target_size", target_size),
+        "target_bpw": _calibration.number("target_bpw", target_bpw, 32),
+        "min_similarity": _calibration.number("min_similarity", min_similarity, 1),
+    }
+    seconds = _calibration.tune_seconds(tune)
+    uses = {
+        "calib": calib,
+        "stats": stats,
+        "save_stats": save_stats,
+        "tune": seconds or None,
+        "activations": activations,
+    }
+    _calibration.check(type, [f"method={method}", *rules], targets, uses, is_planned=plan is not None)
+    options: dict[str, Any] = {
         "type": type,
         "granularity": per,
         "group_size": group_size,
         "symmetry": {None: 0, True: 1, False: 2}[symmetric if symmetric is None else bool(symmetric)],
         "method": method,
-        "tensor_rules": _rules(tensor),
+        **targets,
+        "stats_path": _optional_path(stats),
+        "save_stats_path": _optional_path(save_stats),
+        "tune_seconds": seconds,
+        "activations": _calibration.inputs("activations", activations),
+        "tensor_rules": rules,
         "keep_patterns": _texts("keep", keep),
         "quantize_1d": quantize_1d,
         "nonfinite": _choice("nonfinite", nonfinite, {"refuse": 0, "keep": 1}),
@@ -249,7 +294,10 @@ def quantize(
         "part_bytes": _size("part_size", part_size),
         "force": force,
     }
-    return _run("quantize", path_or_core(src), _optional_path(dst), options, threads, max_memory, progress)
+    first = path_or_core(src)
+    with _calibration.text_source(calib) as texts:
+        options["calib"] = texts
+        return _run("quantize", first, _optional_path(dst), options, threads, max_memory, progress)
 
 
 def export(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import errno
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -285,6 +286,11 @@ _ERRNO = {
 }
 
 
+def _in_python(hint: str) -> str:
+    """Arguments in place of the command's options: target_bpw for --target-bpw."""
+    return re.sub(r"--([a-z][a-z-]*[a-z])", lambda option: option[1].replace("-", "_"), hint)
+
+
 def _rebuild(cls: type[ArrowQuantError], message: str, details: dict[str, Any]) -> ArrowQuantError:
     return cls(message, **details)
 
@@ -309,6 +315,6 @@ def _from_core(
         tensor=tensor,
         offset=offset,
         row_group=row_group,
-        hint=hint,
+        hint=None if hint is None else _in_python(hint),
         report=None if report is None else Report(report),
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import api
+from ._calibration import Activations, by_weight
 from ._progress import ProgressLine
 from .errors import ConfigurationError
 from .report import Report
@@ -19,7 +20,7 @@ from .report import Report
 __all__ = ["ArrowQuantizer", "QuantizationConfig"]
 
 QUANT_TYPES = ("int8", "int4", "int3", "int2", "fp16")
-CALIBRATION_METHODS = ("ptq",)
+CALIBRATION_METHODS = ("ptq", "gptq")
 GROUP_SIZE_MAX = 16777216
 # Group size of a type below 8 bits when neither channels nor groups are asked for.
 GROUP_SIZE_DEFAULT = 128
@@ -37,7 +38,8 @@ class QuantizationConfig:
 
     Attributes:
         quant_type: "int8", "int4", "int3", "int2"; or "fp16", which converts.
-        calibration_method: "ptq", quantization after training, without data.
+        calibration_method: "ptq", quantization after training, without data. "gptq": codes are rounded so that the
+            outputs of layers stay close, for the `calibration_data` that goes into them.
         per_channel: a scale for every channel of axis 0; False: one for the tensor. 1-D tensors always have one scale.
         symmetric: zero points are 0.
         group_size: 0, or a scale for every `group_size` elements, whatever `per_channel` says. int2 (and int3, int4)
@@ -50,7 +52,7 @@ class QuantizationConfig:
     """
 
     quant_type: Literal["int8", "int4", "int3", "int2", "fp16"] = "int8"
-    calibration_method: Literal["ptq"] = "ptq"
+    calibration_method: Literal["ptq", "gptq"] = "ptq"
     per_channel: bool = True
     symmetric: bool = True
     group_size: int = 0
@@ -114,7 +116,7 @@ class ArrowQuantizer:
         self,
         input_parquet: str | os.PathLike[str],
         output_parquet: str | os.PathLike[str],
-        calibration_data: Any = None,
+        calibration_data: Activations | None = None,
         show_progress: bool = True,
     ) -> Report:
         """Reads a table of values (V1) and writes the quantized table (V2).
@@ -124,7 +126,10 @@ class ArrowQuantizer:
         Args:
             input_parquet: the V1 table; a model in another format that `arrowquant.open` takes is fine too.
             output_parquet: the V2 table. Replaced when it exists; appears when it is complete.
-            calibration_data: not used by "ptq"; a warning says so.
+            calibration_data: for "gptq": a mapping from layers to what went into them, arrays [samples, ..., inputs],
+                NumPy or torch, of floating-point numbers. A layer is named as its weight, with or without ".weight".
+                Layers that are not there, and tensors that are no matrices, are rounded to nearest. None: built-in
+                texts, for a table of a sentence encoder that can be run. Not used by "ptq"; a warning says so.
             show_progress: a line on standard error when that is a terminal, else messages of the logger "arrowquant".
 
         Returns:
@@ -134,13 +139,11 @@ class ArrowQuantizer:
             StorageError: the input cannot be read or the output not written (see its subclasses).
             NonFiniteError: a tensor holds NaN or infinities.
             RequantizeError: the input is quantized already.
+            NoMatchError: `calibration_data` names a layer that is not there.
+            ArgumentError: an array does not fit its layer; or "gptq" has no data.
 
         """
         config = self.config
-        if calibration_data is not None:
-            warnings.warn(
-                f"calibration_data is not used by calibration_method '{config.calibration_method}'", stacklevel=2
-            )
         options: dict[str, Any] = {}
         if config.quant_type != "fp16":
             options = {
@@ -148,6 +151,12 @@ class ArrowQuantizer:
                 "group_size": config.group_size,
                 "symmetric": config.symmetric,
             }
+        if config.calibration_method == "gptq" and config.quant_type != "fp16":
+            options["method"] = "gptq"
+            options["activations"] = self._activations(input_parquet, calibration_data)
+        elif calibration_data is not None:
+            key = "calibration_method" if config.calibration_method == "ptq" else "quant_type"
+            warnings.warn(f"calibration_data is not used by {key} '{getattr(config, key)}'", stacklevel=2)
         with ProgressLine(show_progress) as progress:
             return api.quantize(
                 input_parquet,
@@ -159,6 +168,14 @@ class ArrowQuantizer:
                 progress=progress,
                 **options,
             )
+
+    @staticmethod
+    def _activations(path: str | os.PathLike[str], data: Activations | None) -> Activations | None:
+        """Calibration data under the names of the weights."""
+        if data is None:
+            return None
+        with api.open(path) as source:
+            return by_weight("calibration_data", data, source)
 
     def _should_skip_quantization(self, layer_name: str) -> bool:
         return any(layer in layer_name for layer in self.config.mixed_precision_layers or ())

@@ -65,6 +65,15 @@ static const aqpy_option quantize_options[] = {
      offsetof(aq_quantize_options, keep_pattern_count)},
     FIELD(aq_quantize_options, AQPY_TEXT, plan_path),
     FIELD(aq_quantize_options, AQPY_TEXT, save_plan_path),
+    FIELD(aq_quantize_options, AQPY_UINT64, target_size),
+    FIELD(aq_quantize_options, AQPY_REAL, target_bpw),
+    FIELD(aq_quantize_options, AQPY_REAL, min_similarity),
+    FIELD(aq_quantize_options, AQPY_TEXT, calib),
+    FIELD(aq_quantize_options, AQPY_TEXT, stats_path),
+    FIELD(aq_quantize_options, AQPY_TEXT, save_stats_path),
+    FIELD(aq_quantize_options, AQPY_REAL, tune_seconds),
+    {"activations", AQPY_INPUTS, offsetof(aq_quantize_options, activations),
+     offsetof(aq_quantize_options, activation_count)},
     END,
 };
 static void quantize_init(aqpy_any_options *o) { aq_quantize_options_init(&o->quantize); }

@@ -64,22 +64,50 @@ static bool fill_enum(PyObject *value, void *field) {
   return true;
 }
 
-static bool fill_texts(const char *name, PyObject *value, void *field, void *count_field, aqpy_lists *lists) {
-  if (!PyList_Check(value)) {
-    PyErr_Format(PyExc_TypeError, "%s: a list is expected", name);
-    return false;
-  }
-  const size_t count = (size_t)PyList_Size(value);
-  const char **items = PyMem_Malloc((count > 0 ? count : 1) * sizeof *items);
-  if (items == NULL || lists->count == AQPY_LISTS_MAX) {
-    PyMem_Free(items);
-    PyErr_NoMemory();
-    return false;
-  }
+/* Room for what a list becomes, kept in `lists`; NULL with an exception. */
+static void *new_list(const char *name, PyObject *value, size_t item_size, size_t *count, aqpy_lists *lists) {
+  if (!PyList_Check(value)) return PyErr_Format(PyExc_TypeError, "%s: a list is expected", name);
+  *count = (size_t)PyList_Size(value);
+  void *items = lists->count < AQPY_LISTS_MAX ? PyMem_Calloc(*count > 0 ? *count : 1, item_size) : NULL;
+  if (items == NULL) return PyErr_NoMemory();
   lists->items[lists->count++] = items;
+  return items;
+}
+
+static bool fill_texts(const char *name, PyObject *value, void *field, void *count_field, aqpy_lists *lists) {
+  size_t count = 0;
+  const char **items = new_list(name, value, sizeof *items, &count, lists);
+  if (items == NULL) return false;
   for (size_t i = 0; i < count; i++) {
     items[i] = text_of(name, PyList_GetItem(value, (Py_ssize_t)i));
     if (items[i] == NULL) return false;
+  }
+  memcpy(field, &items, sizeof items);
+  memcpy(count_field, &count, sizeof count);
+  return true;
+}
+
+/* The address is one that the owner in the tuple keeps. */
+static bool parse_activations(const char *name, PyObject *item, aq_activations *input) {
+  PyObject *tensor, *address, *owner;
+  unsigned long long rows, cols;
+  if (!PyTuple_Check(item)) {
+    PyErr_Format(PyExc_TypeError, "%s: tuples are expected", name);
+    return false;
+  }
+  if (!PyArg_ParseTuple(item, "UKKO!O", &tensor, &rows, &cols, &PyLong_Type, &address, &owner)) return false;
+  *input = (aq_activations){NULL, PyLong_AsVoidPtr(address), rows, cols};
+  if (PyErr_Occurred()) return false;
+  input->tensor = text_of(name, tensor);
+  return input->tensor != NULL;
+}
+
+static bool fill_inputs(const char *name, PyObject *value, void *field, void *count_field, aqpy_lists *lists) {
+  size_t count = 0;
+  aq_activations *items = new_list(name, value, sizeof *items, &count, lists);
+  if (items == NULL) return false;
+  for (size_t i = 0; i < count; i++) {
+    if (!parse_activations(name, PyList_GetItem(value, (Py_ssize_t)i), &items[i])) return false;
   }
   memcpy(field, &items, sizeof items);
   memcpy(count_field, &count, sizeof count);
@@ -101,6 +129,8 @@ static bool fill(const aqpy_option *option, PyObject *value, char *options, aqpy
       return fill_real(value, field);
     case AQPY_ENUM:
       return fill_enum(value, field);
+    case AQPY_INPUTS:
+      return fill_inputs(option->name, value, field, options + option->extra, lists);
     default:
       return fill_texts(option->name, value, field, options + option->extra, lists);
   }

@@ -11,7 +11,8 @@ typedef enum aqpy_kind {
   AQPY_BOOL,   /* bool */
   AQPY_REAL,   /* double */
   AQPY_ENUM,   /* an enumeration: int */
-  AQPY_TEXTS   /* const char *const *, and its count at `extra`: list of str */
+  AQPY_TEXTS,  /* const char *const *, and its count at `extra`: list of str */
+  AQPY_INPUTS  /* const aq_activations *, and their count at `extra`: list of (name, rows, columns, address, owner) */
 } aqpy_kind;
 
 typedef struct aqpy_option {
@@ -24,12 +25,12 @@ typedef struct aqpy_option {
 /* Memory that filled-in lists take; free with aqpy_options_reset. */
 enum { AQPY_LISTS_MAX = 4 };
 typedef struct aqpy_lists {
-  const char **items[AQPY_LISTS_MAX];
+  void *items[AQPY_LISTS_MAX];
   size_t count;
 } aqpy_lists;
 
-/* Fills `options` from `dict`, whose strings must stay. False with an exception set when a key is not in the table or a
- * value does not fit. */
+/* Fills `options` from `dict`, whose strings and owners must stay. False with an exception set when a key is not in the
+ * table or a value does not fit. */
 bool aqpy_options_fill(PyObject *dict, const aqpy_option *table, void *options, aqpy_lists *lists);
 void aqpy_options_reset(aqpy_lists *lists);
 

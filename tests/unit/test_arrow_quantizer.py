@@ -167,6 +167,44 @@ class TestArrowQuantizer:
         with pytest.warns(UserWarning, match="calibration_data"):
             ArrowQuantizer().quantize_model(model[0], tmp_path / "q.parquet", calibration_data=[1])
 
+    @pytest.mark.parametrize("layer", ["layer.0", "layer.0.weight"])
+    def test_gptq_rounds_for_the_inputs_of_layers(self, model, tmp_path, layer):
+        path, arrays = model
+        rng = np.random.default_rng(4)
+        inputs = (rng.standard_normal((320, 16)) @ rng.standard_normal((16, 128))).reshape(8, 40, 128)
+        errors = []
+        for method, data in (("ptq", None), ("gptq", {layer: inputs})):
+            config = QuantizationConfig("int2", calibration_method=method, symmetric=False, group_size=32)
+            ArrowQuantizer(config).quantize_model(path, tmp_path / "q.parquet", calibration_data=data)
+            with arrowquant.open(tmp_path / "q.parquet") as source:
+                assert source["norm.weight"].is_quantized
+                difference = arrays["layer.0.weight"] - source["layer.0.weight"].dequantize()
+            errors.append(np.linalg.norm(inputs @ difference.T.astype(np.float64)))
+        assert errors[1] < 0.7 * errors[0]
+
+    @pytest.mark.parametrize(
+        ("data", "error", "words"),
+        [
+            ([1], TypeError, "calibration_data: a mapping from layers"),
+            (None, arrowquant.ArgumentError, "gptq needs to see"),
+            ({"layer.9": np.ones((4, 128))}, arrowquant.NoMatchError, "no weight 'layer.9', and no 'layer.9.weight'"),
+            ({"layer.0.bias": np.ones((4, 128))}, arrowquant.ArgumentError, "'layer.0.bias'.*only a matrix"),
+            ({"layer.0": np.ones((4, 64))}, arrowquant.ArgumentError, "'layer.0.weight'.*64 columns.*128"),
+            ({"layer.0": np.ones((4, 128), int)}, arrowquant.ArgumentError, r"calibration_data\['layer.0'\].*int64"),
+            (dict.fromkeys(["layer.0", "layer.0.weight"], np.ones((4, 128))), arrowquant.ArgumentError, "twice"),
+        ],
+    )
+    def test_calibration_data_that_does_not_fit(self, model, tmp_path, data, error, words):
+        quantizer = ArrowQuantizer(QuantizationConfig("int4", calibration_method="gptq"))
+        with pytest.raises(error, match=words):
+            quantizer.quantize_model(model[0], tmp_path / "q.parquet", calibration_data=data)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_fp16_has_no_codes_to_round(self, model, tmp_path):
+        quantizer = ArrowQuantizer(QuantizationConfig("fp16", calibration_method="gptq"))
+        with pytest.warns(UserWarning, match="not used by quant_type 'fp16'"):
+            quantizer.quantize_model(model[0], tmp_path / "q.parquet", calibration_data={"layer.0": np.ones((4, 128))})
+
     def test_missing_input(self, tmp_path):
         for config in (QuantizationConfig(), QuantizationConfig(mixed_precision_layers=["x"])):
             with pytest.raises(arrowquant.StorageError, match="does not exist"):

@@ -1,0 +1,196 @@
+"""What shows how a model is used: texts for an encoder, arrays that went into layers."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ._dtypes import is_floating, is_torch_tensor, name_of_numpy
+from .errors import ArgumentError, ArrowQuantError, NoMatchError
+
+if TYPE_CHECKING:
+    import torch
+
+    from .tensors import Source
+
+Activations: TypeAlias = "Mapping[str, npt.ArrayLike | torch.Tensor]"
+
+TUNE_SECONDS = 300.0
+
+# Tensor, rows, columns, address, and who owns the memory there.
+_Input = tuple[str, int, int, int, object]
+
+
+# ---- texts ----
+
+
+def _line(text: object) -> bytes:
+    """A text as a line of UTF-8: line breaks are spaces, lone surrogates U+FFFD."""
+    if not isinstance(text, str):
+        raise ArgumentError(f"calib: {text!r} is not a text")
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return re.sub(r"[\r\n\0]+", " ", whole).encode() + b"\n"
+
+
+@contextlib.contextmanager
+def text_source(calib: str | os.PathLike[str] | Iterable[str] | None) -> Iterator[bytes | None]:
+    """What the library takes: a word, a path, or the path of a file that is gone afterwards."""
+    if calib is None or isinstance(calib, (str, os.PathLike)):
+        yield None if calib is None else os.fsencode(calib)
+        return
+    with tempfile.TemporaryDirectory(prefix="arrowquant-") as folder:
+        path = os.path.join(folder, "texts")
+        with open(path, "wb") as file:
+            file.writelines(_line(text) for text in calib)
+        try:
+            yield os.fsencode(path)
+        except ArrowQuantError as error:
+            if error.file == path:
+                error.file = "calib"
+            raise
+
+
+# ---- numbers ----
+
+
+def number(name: str, value: float | None, most: float) -> float:
+    """A number above 0 and below `most`; None is 0, which asks for nothing.
+
+    Raises:
+        ArgumentError: it is out of range.
+        TypeError: it is no number.
+
+    """
+    if value is None:
+        return 0.0
+    try:
+        real = math.nan if isinstance(value, (bool, str)) else float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: a number is expected, not {type(value).__name__}") from None
+    if not 0 < real < most:
+        raise ArgumentError(f"{name}: {value!r} is out of range: expected a number above 0 and below {most:g}")
+    return real
+
+
+def tune_seconds(tune: bool | float) -> float:
+    """Seconds that tuning may take; 0 for False."""
+    if isinstance(tune, bool):
+        return TUNE_SECONDS if tune else 0.0
+    return number("tune", tune, 1e6) if tune else 0.0
+
+
+# ---- what goes together ----
+
+
+def check(
+    type: str | None,
+    specs: Iterable[str],
+    targets: Mapping[str, float],
+    uses: Mapping[str, object],
+    *,
+    is_planned: bool,
+) -> None:
+    """Refuses targets without a choice, and what would have no effect. A plan file may ask for anything.
+
+    Raises:
+        ArgumentError: names the arguments.
+
+    """
+    given = [name for name, value in targets.items() if value]
+    if len(given) > 1:
+        raise ArgumentError(f"{' and '.join(given)}: one target at most")
+    if is_planned:
+        return
+    if given and type not in (None, "auto"):
+        raise ArgumentError(f"type: {type!r} leaves {given[0]} nothing to choose: expected 'auto' or None")
+    if type == "auto" and not given:
+        raise ArgumentError(f"type: 'auto' needs a target: {', '.join(targets)}")
+    gptq = any("gptq" in spec.lower() for spec in specs)
+    for name, value in uses.items():
+        if value is None or (given and name != "activations") or (gptq and name != "tune"):
+            continue
+        users = {"activations": "method 'gptq'", "tune": "a target"}.get(name, "a target or method 'gptq'")
+        raise ArgumentError(f"{name}: of use with {users} only")
+
+
+# ---- inputs of layers ----
+
+
+def _is_floating(value: Any) -> bool:
+    if is_torch_tensor(value):
+        return bool(value.is_floating_point())
+    try:
+        return is_floating(name_of_numpy(value.dtype))
+    except TypeError:
+        return False
+
+
+def _matrix(where: str, value: Any) -> npt.NDArray[np.float32]:
+    """The values as FP32, a row for each sample; a copy only where they are something else."""
+    array: Any = value if is_torch_tensor(value) else np.asarray(value)
+    if not _is_floating(array) or not array.shape or 0 in array.shape:
+        kind = f"an array of type {array.dtype} and shape {tuple(array.shape)}"
+        raise ArgumentError(f"{where}: {kind}: expected floating-point values [..., inputs of the layer]")
+    if is_torch_tensor(array):
+        array = array.detach().cpu().float().numpy()
+    with np.errstate(over="ignore"):
+        matrix = np.ascontiguousarray(array.reshape(-1, array.shape[-1]), dtype="<f4")
+    if not np.isfinite(matrix).all():
+        raise ArgumentError(f"{where}: holds NaN or values that FP32 has no number for")
+    return matrix
+
+
+def inputs(name: str, activations: Activations | None) -> list[_Input]:
+    """What the library takes for inputs of layers.
+
+    Raises:
+        ArgumentError: an array does not hold inputs of a layer.
+        TypeError: it is no mapping.
+
+    """
+    if activations is None:
+        return []
+    if not isinstance(activations, Mapping):
+        raise TypeError(f"{name}: a mapping from names to arrays is expected, not {type(activations).__name__}")
+    if not activations:
+        raise ArgumentError(f"{name}: no arrays in it")
+    given: list[_Input] = []
+    for tensor, value in activations.items():
+        if not isinstance(tensor, str):
+            raise ArgumentError(f"{name}: names of tensors are str, not {type(tensor).__name__}")
+        matrix = _matrix(f"{name}[{tensor!r}]", value)
+        given.append((tensor, *matrix.shape, matrix.ctypes.data, matrix))
+    return given
+
+
+def by_weight(name: str, activations: Activations, source: Source) -> dict[str, npt.NDArray[np.float32]]:
+    """The same arrays under the names of the weights: a layer is called 'layer' or 'layer.weight'.
+
+    Raises:
+        ArgumentError: a layer is named twice, or is no matrix; an array does not hold inputs of a layer.
+        NoMatchError: there is no such layer.
+        TypeError: it is no mapping.
+
+    """
+    if not isinstance(activations, Mapping):
+        raise TypeError(f"{name}: a mapping from layers to arrays is expected, not {type(activations).__name__}")
+    named: dict[str, npt.NDArray[np.float32]] = {}
+    for layer, value in activations.items():
+        weight = layer if layer in source else f"{layer}.weight"
+        if weight not in source:
+            raise NoMatchError(f"{name}: there is no weight {layer!r}, and no {weight!r}")
+        if weight in named:
+            raise ArgumentError(f"{name}: the layer is there twice", tensor=weight)
+        shape = source[weight].shape
+        if len(shape) != 2:
+            raise ArgumentError(f"{name}: only a matrix has inputs; its shape is {list(shape)}", tensor=weight)
+        named[weight] = _matrix(f"{name}[{layer!r}]", value)
+    return named
