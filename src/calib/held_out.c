@@ -9,7 +9,7 @@ aq_status aq_held_out_init(aq_held_out *held, const aq_params *original, const i
                            aq_progress *progress, aq_error *err) {
   static const aq_taps no_taps;
   *held = (aq_held_out){.pool = pool, .progress = progress};
-  AQ_TRY(aq_text_batches_make(ids, lengths, texts, batch_tokens, &held->batches, err));
+  AQ_TRY(aq_text_batches_make(ids, lengths, texts, batch_tokens, 0, &held->batches, err));
   const aq_status status = aq_teacher_init(&held->teacher, original, &held->batches, &no_taps, SIZE_MAX, err);
   if (status != AQ_OK) aq_held_out_reset(held);
   return status;

@@ -1,5 +1,5 @@
-/* text_batches.h - texts in batches of about as many tokens, in an order that a seed says and that changes each time
- * round. */
+/* text_batches.h - texts in batches of about as many tokens, each a mixture of all of them, in an order that changes
+ * each time round. */
 #ifndef AQ_CALIB_TEXT_BATCHES_H
 #define AQ_CALIB_TEXT_BATCHES_H
 
@@ -15,15 +15,16 @@ typedef struct aq_text_batches {
   size_t *first; /* count + 1 */
   size_t *order; /* of the batches, this time round */
   size_t texts, count, most_tokens, most_texts;
+  uint64_t seed;
 } aq_text_batches;
 
-/* Texts of like length together, up to `tokens` in a batch, or a single text that is longer. The texts stay the
- * caller's. */
+/* Mixes the texts, as the seed says, and cuts: up to `tokens` in a batch, or a single text that is longer. The texts
+ * stay the caller's. */
 AQ_MUST_CHECK aq_status aq_text_batches_make(const int32_t *const *ids, const uint32_t *lengths, size_t texts,
-                                             size_t tokens, aq_text_batches *out, aq_error *err);
+                                             size_t tokens, uint64_t seed, aq_text_batches *out, aq_error *err);
 void aq_text_batches_reset(aq_text_batches *batches);
 
-/* A new order, which depends on the seed and the number of the round alone. */
-void aq_text_batches_shuffle(aq_text_batches *batches, uint64_t seed, uint64_t round);
+/* A new order of the batches, which depends on the seed and the number of the round alone. */
+void aq_text_batches_shuffle(aq_text_batches *batches, uint64_t round);
 
 #endif

@@ -88,7 +88,7 @@ static size_t next_batch(descent *d) {
     d->next = 0;
     d->round++;
   }
-  if (d->next == 0) aq_text_batches_shuffle(&d->batches, d->options->seed, d->round);
+  if (d->next == 0) aq_text_batches_shuffle(&d->batches, d->round);
   return d->batches.order[d->next++];
 }
 
@@ -174,7 +174,7 @@ aq_status aq_tune(const aq_params *original, aq_params *quantized, aq_tune_matri
   AQ_TRY(check_options(options, err));
   AQ_TRY(aq_token_check(c, ids, lengths, texts, "tuning", err));
   AQ_TRY(aq_token_check(c, held_ids, held_lengths, held_texts, "held-out", err));
-  aq_status status = aq_text_batches_make(ids, lengths, texts, options->batch_tokens, &d.batches, err);
+  aq_status status = aq_text_batches_make(ids, lengths, texts, options->batch_tokens, options->seed, &d.batches, err);
   if (status == AQ_OK) status = aq_teacher_init(&d.teacher, original, &d.batches, &taps, options->memory, err);
   if (status == AQ_OK) status = aq_distill_init(&d.distill, &taps, c->layers, c->hidden, &d.batches, err);
   if (status == AQ_OK) {

@@ -324,7 +324,7 @@ static void distill_gradients_are_slopes_of_the_loss(void **state) {
   aq_pass pass = {0};
   const aq_taps taps = aq_taps_of(TINY_LAYERS);
   assert_int_equal(taps.count, 2);
-  assert_ok(aq_text_batches_make(f->ids, f->lengths, 5, 1000, &b, &err));
+  assert_ok(aq_text_batches_make(f->ids, f->lengths, 5, 1000, 0, &b, &err));
   assert_ok(aq_teacher_init(&teacher, &f->original, &b, &taps, 0, &err));
   assert_ok(aq_distill_init(&distill, &taps, TINY_LAYERS, TINY_HIDDEN, &b, &err));
   assert_ok(aq_teacher_run(&teacher, 0, &pass, f->pool, &target, &err));
@@ -360,10 +360,11 @@ static void teacher_remembers_what_it_said(void **state) {
   aq_target first, second;
   aq_pass pass = {0};
   const aq_taps taps = aq_taps_of(TINY_LAYERS);
-  assert_ok(aq_text_batches_make(f->ids, f->lengths, 12, 100, &b, &err));
+  assert_ok(aq_text_batches_make(f->ids, f->lengths, 12, 100, 0, &b, &err));
   assert_true(b.count > 2);
   assert_ok(aq_teacher_init(&teacher, &f->original, &b, &taps, 1 << 20, &err));
-  const size_t n = b.lengths[0] * TINY_HIDDEN;
+  size_t n = 0; /* of the first batch's hidden states */
+  for (size_t i = 0; i < b.first[1]; i++) n += b.lengths[i] * TINY_HIDDEN;
   float *hidden = malloc(2 * n * sizeof *hidden), embedding[TINY_HIDDEN];
   assert_ok(aq_teacher_run(&teacher, 0, &pass, f->pool, &first, &err));
   memcpy(hidden, first.hidden[0], n * sizeof *hidden);
@@ -387,7 +388,7 @@ static void batches_hold_every_text_once(void **state) {
   calib_fixture *f = *state;
   aq_error err;
   aq_text_batches b;
-  assert_ok(aq_text_batches_make(f->ids, f->lengths, CALIB_TEXTS, 70, &b, &err));
+  assert_ok(aq_text_batches_make(f->ids, f->lengths, CALIB_TEXTS, 70, 1, &b, &err));
   unsigned seen[CALIB_TEXTS] = {0}, taken[CALIB_TEXTS] = {0};
   for (size_t i = 0; i < b.count; i++) {
     size_t tokens = 0;
@@ -399,13 +400,13 @@ static void batches_hold_every_text_once(void **state) {
   }
   for (size_t i = 0; i < CALIB_TEXTS; i++) assert_int_equal(seen[i], 1);
   size_t order[CALIB_TEXTS];
-  aq_text_batches_shuffle(&b, 1, 0);
+  aq_text_batches_shuffle(&b, 0);
   memcpy(order, b.order, b.count * sizeof *order);
   for (size_t i = 0; i < b.count; i++) taken[order[i]]++;
   for (size_t i = 0; i < b.count; i++) assert_int_equal(taken[i], 1);
-  aq_text_batches_shuffle(&b, 1, 1);
+  aq_text_batches_shuffle(&b, 1);
   assert_memory_not_equal(order, b.order, b.count * sizeof *order);
-  aq_text_batches_shuffle(&b, 1, 0);
+  aq_text_batches_shuffle(&b, 0);
   assert_memory_equal(order, b.order, b.count * sizeof *order);
   aq_text_batches_reset(&b);
 }
