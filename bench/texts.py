@@ -169,7 +169,7 @@ def manuals(debian: pathlib.Path, pattern: str) -> list[str]:
 
 
 def docstrings() -> list[str]:
-    found = set()
+    found: set[str] = set()
     for path in sorted(pathlib.Path(sysconfig.get_paths()["stdlib"]).glob("*.py")):
         for node in ast.walk(ast.parse(read(path))):
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
@@ -191,7 +191,7 @@ def questions(words: Sequence[str], count: int, rnd: random.Random) -> list[str]
 
 def judged_words() -> set[str]:
     """The texts that the program itself carries, to judge a model by and to choose by: strings in C."""
-    found = set()
+    found: set[str] = set()
     for name in ("builtin_texts.c", "tuning_texts.c"):
         source = (ROOT / "src/measure" / name).read_text(encoding="utf-8")
         found.update(match.casefold() for match in re.findall(r'"((?:[^"\\]|\\.)*)"', source))
@@ -254,7 +254,8 @@ def runs(text: str) -> Iterator[tuple[str, ...]]:
 
 def clash_with(texts: Iterable[str]) -> Callable[[str], bool]:
     """Whether a text is one of these, or shares a run of words with one."""
-    whole, seen = set(), set()
+    whole: set[str] = set()
+    seen: set[tuple[str, ...]] = set()
     for text in texts:
         whole.add(" ".join(tokens(text)))
         seen.update(runs(text))
@@ -306,8 +307,8 @@ def build(folder: pathlib.Path, cache: pathlib.Path, count: int) -> None:
              for name, kinds in (("calib", calib), ("choose", choose), ("report", report), ("labels", labels))}
     about = {"packages": versions, "python": platform.python_version(), "counts": sizes}
     write(folder, "sources.json", [json.dumps(about, indent=2)])
-    for name, kinds in sizes.items():
-        print(f"{name}: {sum(kinds.values())} texts: " + ", ".join(f"{n} {kind}" for kind, n in kinds.items()))
+    for name, counts in sizes.items():
+        print(f"{name}: {sum(counts.values())} texts: " + ", ".join(f"{n} {kind}" for kind, n in counts.items()))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
