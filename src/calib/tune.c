@@ -24,7 +24,7 @@ static const double pi = 3.14159265358979323846;
 
 void aq_tune_options_init(aq_tune_options *options) {
   *options = (aq_tune_options){.seconds = 120,
-                               .batch_tokens = 1600,
+                               .batch_tokens = 500,
                                .code_rate = 0.012,
                                .step_rate = 1e-3,
                                .vector_rate = 3e-4,
