@@ -9,16 +9,18 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 AQ_WERROR ?= OFF
 TYPES ?= int8,int4,int2
 RESULTS ?= validation_results
+QUALITY ?=
 export JOBS AQ_WERROR
 
 MODEL := .cache/models/all-MiniLM-L6-v2
+TEXTS := .cache/texts
 ARROWQUANT := build/release/arrowquant
 CMAKE_BUILD = cmake --build --preset $(1) -j $(JOBS) -- --no-print-directory -s
 
-.PHONY: help build demo model test check install bench bench-embed fmt lint asan tsan coverage fuzz clean distclean
+.PHONY: help build demo model test check install bench bench-embed bench-quality fmt lint asan tsan coverage fuzz clean distclean
 
 help: ## this list
-	@sed -n 's/^\([a-z -]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z -]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
 
 build: ## the library and the command, in build/release
 	@scripts/setup-system build
@@ -56,6 +58,13 @@ bench-embed: build model ## texts to vectors, beside sentence-transformers and O
 	@scripts/setup-system venv
 	@scripts/setup-python bench/requirements-embed.txt
 	@.venv/bin/python bench/bench_embed.py $(MODEL) --command $(ARROWQUANT)
+
+bench-quality: build model ## quality against size, beside other quantizers (QUALITY=--quick)
+	@scripts/setup-system venv
+	@scripts/setup-python bench/requirements-quality.txt
+	@test -s $(TEXTS)/labels-words.tsv || .venv/bin/python bench/texts.py $(TEXTS)
+	@.venv/bin/python bench/bench_quality.py $(MODEL) --texts $(TEXTS) --command $(ARROWQUANT) $(QUALITY)
+	@.venv/bin/python bench/quality_tensors.py --model all-MiniLM-L6-v2=$(MODEL) --command $(ARROWQUANT)
 
 fmt: ## lay out the C sources
 	@scripts/setup-system lint
