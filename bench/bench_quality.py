@@ -141,7 +141,7 @@ def measure(run: Run, job: Job, judge: Judge, version: str) -> dict:
     except Exception as error:  # a peer may fail in any way; the table says so
         lines = str(error).strip().splitlines() or [""]
         return row | {"note": f"not run: {type(error).__name__}: {lines[0]}"}
-    found = {k: f"{v:.5f}" for k, v in judge.figures(done.tensors).items()}
+    found = {k: f"{v:.6f}" for k, v in judge.figures(done.tensors).items()}
     return row | found | {"bpw": f"{done.bytes * 8 / done.weights:.3f}", "bytes": done.bytes,
                           "seconds": f"{done.seconds:.1f}", "note": done.note}
 
@@ -163,8 +163,8 @@ def save(path: pathlib.Path, rows: dict) -> None:
 
 
 def exact_row(judge: Judge) -> dict:
-    """The FP32 model judged as any other: what the judge itself adds."""
-    found = {k: f"{v:.5f}" for k, v in judge.figures(judge.matrices).items()}
+    """What the FP32 model is compared with: itself."""
+    found = {k: f"{v:.6f}" for k, v in judge.compared(judge.exact, judge.matrices).items()}
     size = sum(m.nbytes for m in judge.matrices.values())
     return {"family": "", "method": "FP32", "settings": "", "bpw": "32.000", "bytes": size, **found}
 

@@ -88,7 +88,9 @@ class Judge:
         unknown = tensors.keys() - self.weights.keys()
         if unknown:
             raise RuntimeError(f"the model has no {sorted(unknown)[0]}")
-        vectors = self.embed(self.weights | tensors)
+        return self.compared(self.embed(self.weights | tensors), tensors)
+
+    def compared(self, vectors: np.ndarray, tensors: dict[str, np.ndarray]) -> dict[str, float]:
         alike = {s: (self.of(self.exact, t) * self.of(vectors, t)).sum(1) for s, t in self.sets.items()}
         kept = np.concatenate([overlap(self.of(self.exact, t), self.of(vectors, t)) for t in self.sets.values()])
         every = np.concatenate(list(alike.values()))

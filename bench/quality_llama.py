@@ -4,6 +4,7 @@ llama.cpp is the build in the wheel llama-cpp-py-sync. That says manylinux2014 b
 strtol and three relatives that C23 changed (a prefix 0b is a binary number now). Where glibc is older, a copy of the
 libraries is used in which that want is marked weak, with a library beside it that has the four under their new names.
 """
+import atexit
 import ctypes
 import json
 import os
@@ -62,6 +63,7 @@ def mark_weak(path: pathlib.Path) -> None:
 
 def copy_for_old_glibc(place: pathlib.Path) -> pathlib.Path:
     folder = pathlib.Path(tempfile.mkdtemp(prefix="llama-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for path in place.glob("lib*.so*"):
         mark_weak(pathlib.Path(shutil.copy(path, folder)))
     relatives = folder / "librelatives.so"

@@ -8,8 +8,8 @@ import pathlib
 import re
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT, LEFT, TOP, PLOT_WIDTH, PLOT_HEIGHT = 960, 560, 78, 56, 590, 430
-BITS, LOSS = (1.0, 9.0), (1e-4, 1.0)
+WIDTH, HEIGHT, LEFT, TOP, PLOT_WIDTH, PLOT_HEIGHT = 980, 600, 96, 56, 590, 470
+BITS, LOSS = (1.0, 9.0), (2e-5, 1.0)
 LEGEND = LEFT + PLOT_WIDTH + 28
 INK, GRID = "#222222", "#dddddd"
 OURS = ("#b2182b", "#e08214", "#7b3294", "#d01c8b", "#8c510a")
@@ -55,12 +55,10 @@ def axes() -> list[str]:
     for bits in range(int(BITS[0]), int(BITS[1]) + 1):
         out.append(line(across(bits), TOP, across(bits), bottom, GRID))
         out.append(text(across(bits), bottom + 20, str(bits), "middle"))
-    for power in range(round(math.log10(LOSS[0])), round(math.log10(LOSS[1])) + 1):
-        for step in (1, 2, 5) if power < 0 else (1,):
-            y = down(step * 10.0**power)
-            out.append(line(LEFT, y, right, y, GRID))
-            label = f"{step * 10.0**power:.4f}".rstrip("0").rstrip(".")
-            out.append(text(LEFT - 8, y + 4, label, "end"))
+    for loss in (step * 10.0**power for power in range(-6, 1) for step in (1, 2, 5)):
+        if LOSS[0] <= loss * 1.001 and loss <= LOSS[1]:
+            out.append(line(LEFT, down(loss), right, down(loss), GRID))
+            out.append(text(LEFT - 8, down(loss) + 4, f"{loss:.6f}".rstrip("0").rstrip("."), "end"))
     out.append(f'<rect x="{LEFT}" y="{TOP}" width="{PLOT_WIDTH}" height="{PLOT_HEIGHT}" fill="none" stroke="{INK}"/>')
     out.append(text(LEFT + PLOT_WIDTH / 2, bottom + 44, "bits a weight as stored", "middle", 14))
     turn = f' transform="rotate(-90 20 {TOP + PLOT_HEIGHT / 2:.1f})"'
