@@ -186,7 +186,7 @@ def llama_cpp(job: Job, kind: str, table: str | None = None) -> Quantized:
             options.output_tensor_type = options.token_embedding_type = getattr(library, f"GGML_TYPE_{table}")
         start = time.perf_counter()
         if library.llama_model_quantize(str(plain).encode(), str(small).encode(), options) != 0:
-            raise RuntimeError(f"llama_model_quantize refuses {kind}")
+            raise RuntimeError(f"llama_model_quantize refuses {kind}; below 3 bits its IQ types need an importance matrix")
         seconds = time.perf_counter() - start
         tensors, stored, kinds = read_back(small, names, job, ggml)
     return Quantized(tensors, stored, sum(m.size for m in tensors.values()), seconds, f"stored as {kinds}")

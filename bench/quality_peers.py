@@ -43,8 +43,11 @@ def limit_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
+BUILDS = {"llama-cpp-py-sync": " (llama.cpp b11739)"}  # what a package is a build of
+
+
 def version_of(*packages: str) -> str:
-    return ", ".join(f"{p} {importlib.metadata.version(p)}" for p in packages)
+    return ", ".join(f"{p} {importlib.metadata.version(p)}{BUILDS.get(p, '')}" for p in packages)
 
 
 @contextlib.contextmanager

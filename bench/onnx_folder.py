@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""onnx_model - a BERT encoder that was exported to ONNX, as a Hugging Face folder again.
+"""onnx_folder - a BERT encoder that was exported to ONNX, as a Hugging Face folder again.
 
-    bench/onnx_model.py model.onnx --tokenizer FOLDER -o FOLDER [--heads 12] [--max-tokens 128] [--check]
+    bench/onnx_folder.py model.onnx --tokenizer FOLDER -o FOLDER [--heads 12] [--max-tokens 128] [--check]
 
 Torch exports embeddings, biases and norms under their names, and the weight of a linear layer transposed, under a
 number; the node that multiplies with it has the layer's place in its name (/a/encoder/layer.0/output/dense/MatMul).
