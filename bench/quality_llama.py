@@ -88,16 +88,17 @@ def open_libraries():
 
 
 class Llama:
-    """Opened at the first use and kept."""
-    opened = None
+    """Opened at the first use and kept, with what it says."""
+    opened, said = None, []
 
     @classmethod
     def get(cls):
         if cls.opened is None:
             library, ffi, ggml = open_libraries()
-            silent = ffi.callback("void(enum ggml_log_level, const char *, void *)", lambda level, text, data: None)
-            library.llama_log_set(silent, ffi.NULL)
-            cls.opened = library, ffi, ggml, silent
+            listen = ffi.callback("void(enum ggml_log_level, const char *, void *)",
+                                  lambda level, text, data: cls.said.append(ffi.string(text).decode().strip()))
+            library.llama_log_set(listen, ffi.NULL)
+            cls.opened = library, ffi, ggml, listen
         return cls.opened
 
 
@@ -186,7 +187,7 @@ def llama_cpp(job: Job, kind: str, table: str | None = None) -> Quantized:
             options.output_tensor_type = options.token_embedding_type = getattr(library, f"GGML_TYPE_{table}")
         start = time.perf_counter()
         if library.llama_model_quantize(str(plain).encode(), str(small).encode(), options) != 0:
-            raise RuntimeError(f"llama_model_quantize refuses {kind}; below 3 bits its IQ types need an importance matrix")
+            raise RuntimeError(f"llama_model_quantize refuses {kind}: {Llama.said[-1]}")
         seconds = time.perf_counter() - start
         tensors, stored, kinds = read_back(small, names, job, ggml)
     return Quantized(tensors, stored, sum(m.size for m in tensors.values()), seconds, f"stored as {kinds}")
