@@ -212,7 +212,7 @@ def report_set(data: pathlib.Path, rnd: random.Random) -> tuple[Texts, dict[str,
     documents = [one_line(line) for line in read(data / "lee.cor").splitlines() if line.strip()]
     alike = [line.split() for line in read(data / "similarities0-1.txt").splitlines() if line.strip()]
     labels = {"words": ["\t".join(pair) for pair in pairs],
-              "news": [f"{documents[i]}\t{documents[j]}\t{alike[i][j]}"
+              "news": [f"{documents[i]}\t{documents[j]}\t{alike[j][i]}"
                        for i in range(len(documents)) for j in range(i)]}
     return kinds, labels
 

@@ -411,14 +411,21 @@ AQ_API AQ_MUST_CHECK aq_status aq_export_source(aq_source *source, const char *o
 typedef enum aq_symmetry { AQ_SYMMETRY_DEFAULT = 0, AQ_SYMMETRIC, AQ_ASYMMETRIC } aq_symmetry;
 typedef enum aq_nonfinite { AQ_NONFINITE_REFUSE = 0, AQ_NONFINITE_KEEP } aq_nonfinite;
 
+/* What went into a layer: values of rows x cols, the caller's; cols is the last axis of the weight. */
+typedef struct aq_activations {
+  const char *tensor; /* name of the weight */
+  const float *values;
+  uint64_t rows, cols;
+} aq_activations;
+
 /* Patterns, everywhere: an exact tensor name, a glob (* ? [...]) over the whole name, or re:REGEX (POSIX extended,
  * unanchored). A SPEC is a comma-separated list of: a type, "per=tensor|channel|group", "group=N", "sym", "asym",
- * "method=minmax|mse"; or "keep". Later rules win. */
+ * "method=minmax|mse|gptq"; or "keep", or "auto". Later rules win. */
 typedef struct aq_quantize_options {
   size_t sizeof_options;
   aq_run_options run;
   aq_table_options table;
-  const char *type;        /* "int8" (NULL), "int4", "int3", "int2", "fp16", "bf16", "fp32" */
+  const char *type; /* "int8" (NULL), "int4", "int3", "int2", "fp16", "bf16", "fp32"; "auto" (NULL with a target) */
   const char *granularity; /* NULL: channel for int8, group for the others; "tensor", "channel", "group" */
   uint32_t group_size;     /* 0: 64, when the granularity is group */
   aq_symmetry symmetry;    /* default: symmetric for int8, asymmetric for the others */
@@ -434,6 +441,20 @@ typedef struct aq_quantize_options {
   size_t keep_pattern_count;
   const char *plan_path;      /* take the plan from this file instead of the options above, or NULL */
   const char *save_plan_path; /* write the plan there, or NULL */
+
+  /* At most one target. Tensors of type auto get type, granularity and scales such that the target is met: */
+  uint64_t target_size;  /* bytes of the whole file at most; 0: no such target */
+  double target_bpw;     /* bits a quantized weight on disk at most, scales and page headers counted; 0: none */
+  double min_similarity; /* mean cosine of embeddings to the original's at least, at the smallest size; 0: none */
+  /* What texts say about the model. NULL: "builtin" for an encoder that can be run, otherwise "none"; "builtin",
+   * "none", or a file, a text a line. "none": the plan sees the tensors alone. */
+  const char *calib;
+  const char *stats_path;      /* statistics of an earlier run of the same model instead of gathering them, or NULL */
+  const char *save_stats_path; /* write them there, or NULL */
+  double tune_seconds;         /* time for gradient descent on what is stored, 0: none */
+  /* For method gptq, beside or instead of texts: inputs of the layers, as they were seen. */
+  const aq_activations *activations;
+  size_t activation_count;
 } aq_quantize_options;
 AQ_API void aq_quantize_options_init(aq_quantize_options *options);
 

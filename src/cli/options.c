@@ -14,7 +14,7 @@
 #include "sizes.h"
 #include "suggest.h"
 
-#define MAX_OPTIONS 48
+#define MAX_OPTIONS 64
 
 typedef struct parser {
   const cli_command *command;
@@ -208,6 +208,10 @@ static bool was_seen(const parser *p, const char *name) {
 static aq_status take_value(parser *p, const cli_option *option, const spelling *as, const char *attached) {
   note_seen(p, option);
   if (attached != NULL) return set_value(p, option, as, attached);
+  if (option->alone > 0) {
+    *(double *)field_of(p, option) = option->alone;
+    return AQ_OK;
+  }
   const char *text = p->next < p->argc ? p->argv[p->next] : NULL;
   if (text == NULL) return cli_usage_error(p->err, "", "%s needs a value: %s %s", as->text, as->text, option->argument);
   const bool number = option->kind == CLI_UINT || option->kind == CLI_SIZE || option->kind == CLI_REAL;

@@ -3,12 +3,13 @@
 
 #include "commands.h"
 
-static const cli_word types[] = {{"int8", "int8"}, {"int4", "int4"}, {"int3", "int3"}, {"int2", "int2"},
-                                 {"fp16", "fp16"}, {"bf16", "bf16"}, {"fp32", "fp32"}, {NULL, NULL}};
+static const cli_word types[] = {{"int8", "int8"}, {"int4", "int4"}, {"int3", "int3"},
+                                 {"int2", "int2"}, {"fp16", "fp16"}, {"bf16", "bf16"},
+                                 {"fp32", "fp32"}, {"auto", "auto"}, {NULL, NULL}};
 static const cli_word bits[] = {{"8", "int8"}, {"4", "int4"}, {"3", "int3"}, {"2", "int2"}, {NULL, NULL}};
 static const cli_word granularities[] = {
     {"tensor", "tensor"}, {"channel", "channel"}, {"group", "group"}, {NULL, NULL}};
-static const cli_word methods[] = {{"minmax", "minmax"}, {"mse", "mse"}, {NULL, NULL}};
+static const cli_word methods[] = {{"minmax", "minmax"}, {"mse", "mse"}, {"gptq", "gptq"}, {NULL, NULL}};
 static const cli_word nonfinite[] = {{"refuse", "refuse"}, {"keep", "keep"}, {NULL, NULL}};
 
 static const cli_option output_options[] = {
@@ -32,7 +33,8 @@ static const cli_option scheme_options[] = {
      .field = CLI_FIELD(type),
      .argument = "TYPE",
      .words = types,
-     .help = "int8 (default), int4, int3, int2; or fp16, bf16, fp32 to store floating-point values"},
+     .help = "int8 (default), int4, int3, int2; fp16, bf16, fp32 to store floating-point values; auto: a target below "
+             "chooses for every tensor"},
     {.name = "bits",
      .kind = CLI_WORD,
      .field = CLI_FIELD(type),
@@ -65,10 +67,60 @@ static const cli_option scheme_options[] = {
      .field = CLI_FIELD(method),
      .argument = "NAME",
      .words = methods,
-     .help = "minmax: scales from the range of the values (default for int8); mse: scales that make the squared error "
-             "small (default for the others)"},
+     .help =
+         "minmax: scales from the range of the values (default for int8); mse: scales that make the squared error "
+         "small (default for the others); gptq: the same, and rounding that keeps the outputs of layers close (needs "
+         "--calib)"},
 };
 static const cli_group scheme_group = CLI_GROUP("What weights become", scheme_options);
+
+static const cli_option target_options[] = {
+    {.name = "target-size",
+     .kind = CLI_SIZE,
+     .field = CLI_FIELD(target_size),
+     .argument = "SIZE",
+     .help = "the best file of at most SIZE, all of it counted (9MB)"},
+    {.name = "target-bpw",
+     .kind = CLI_REAL,
+     .field = CLI_FIELD(target_bpw),
+     .argument = "BITS",
+     .least = 0.1,
+     .most = 32,
+     .help = "the best file with at most BITS bits a quantized weight on disk, scales and page headers counted"},
+    {.name = "min-similarity",
+     .kind = CLI_REAL,
+     .field = CLI_FIELD(min_similarity),
+     .argument = "X",
+     .least = 0,
+     .most = 0.999999,
+     .help = "the smallest file whose embeddings have a mean cosine of at least X to the original's (0.99)"},
+    {.name = "calib",
+     .kind = CLI_TEXT,
+     .field = CLI_FIELD(calib),
+     .argument = "WHAT",
+     .help =
+         "texts that show what matters: builtin (default for a model that can be run), a file with a text a line, or "
+         "none: go by the tensors alone"},
+    {.name = "stats",
+     .kind = CLI_TEXT,
+     .field = CLI_FIELD(stats),
+     .argument = "FILE",
+     .help = "statistics that --save-stats wrote, instead of gathering them"},
+    {.name = "save-stats",
+     .kind = CLI_TEXT,
+     .field = CLI_FIELD(save_stats),
+     .argument = "FILE",
+     .help = "write the statistics of the texts there"},
+    {.name = "tune",
+     .kind = CLI_REAL,
+     .field = CLI_FIELD(tune_seconds),
+     .argument = "SECONDS",
+     .least = 1,
+     .most = 1e6,
+     .alone = 300,
+     .help = "then improve codes and scales by gradient descent for so long (default: 300)"},
+};
+static const cli_group target_group = CLI_GROUP("Targets", target_options);
 
 static const cli_option tensor_options[] = {
     {.name = "tensor",
@@ -122,14 +174,31 @@ static const cli_option plan_options[] = {
 };
 static const cli_group plan_group = CLI_GROUP("Plans", plan_options);
 
-static const cli_group *const groups[] = {&output_group,    &scheme_group,     &tensor_group, &plan_group,
-                                          &cli_table_group, &cli_common_group, NULL};
+static const cli_group *const groups[] = {&output_group, &scheme_group,    &target_group,     &tensor_group,
+                                          &plan_group,   &cli_table_group, &cli_common_group, NULL};
 
 /* A plan is complete: next to it these would do nothing. */
-static const cli_conflict conflicts[] = {
-    {"sym", "asym"},        {"type", "bits"},   {"plan", "type"},        {"plan", "bits"},   {"plan", "per"},
-    {"plan", "group-size"}, {"plan", "sym"},    {"plan", "asym"},        {"plan", "method"}, {"plan", "tensor"},
-    {"plan", "keep"},       {"plan", "ignore"}, {"plan", "quantize-1d"}, {NULL, NULL}};
+static const cli_conflict conflicts[] = {{"sym", "asym"},
+                                         {"type", "bits"},
+                                         {"plan", "type"},
+                                         {"plan", "bits"},
+                                         {"plan", "per"},
+                                         {"plan", "group-size"},
+                                         {"plan", "sym"},
+                                         {"plan", "asym"},
+                                         {"plan", "method"},
+                                         {"plan", "tensor"},
+                                         {"plan", "keep"},
+                                         {"plan", "ignore"},
+                                         {"plan", "quantize-1d"},
+                                         {"target-size", "target-bpw"},
+                                         {"target-size", "min-similarity"},
+                                         {"target-bpw", "min-similarity"},
+                                         {"bits", "target-size"},
+                                         {"bits", "target-bpw"},
+                                         {"bits", "min-similarity"},
+                                         {"stats", "save-stats"},
+                                         {NULL, NULL}};
 
 static aq_status run(const cli_values *values, const aq_run_options *run_options, aq_report **report, aq_error *err) {
   aq_quantize_options o;
@@ -153,6 +222,13 @@ static aq_status run(const cli_values *values, const aq_run_options *run_options
   o.keep_pattern_count = values->keep_patterns.count;
   o.plan_path = values->plan;
   o.save_plan_path = values->save_plan;
+  o.target_size = values->target_size;
+  o.target_bpw = values->target_bpw;
+  o.min_similarity = values->min_similarity;
+  o.calib = values->calib;
+  o.stats_path = values->stats;
+  o.save_stats_path = values->save_stats;
+  o.tune_seconds = values->tune_seconds;
   return aq_quantize(values->operands[0], values->output, &o, report, err);
 }
 
@@ -169,7 +245,9 @@ const cli_command cli_quantize = {
     .examples =
         "  arrowquant quantize model.safetensors -o model.parquet --type int4\n"
         "  arrowquant quantize model.safetensors --dry-run --type int2 --tensor '*.query.weight=int8'\n"
-        "  arrowquant quantize ./my-model -o m.parquet --bits 4 --group-size 32 --keep 're:embeddings'\n",
+        "  arrowquant quantize ./my-model -o m.parquet --bits 4 --group-size 32 --keep 're:embeddings'\n"
+        "  arrowquant quantize ./my-model -o m.parquet --target-size 9MB\n"
+        "  arrowquant quantize ./my-model -o m.parquet --min-similarity 0.99 --calib my-texts.txt\n",
     .operands = {"SRC"},
     .operand_words = {"the model to read"},
     .groups = groups,

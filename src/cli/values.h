@@ -36,6 +36,10 @@ typedef struct cli_values {
   bool symmetric, asymmetric, quantize_1d, allow_requantize, strict, dry_run;
   cli_list tensor_rules, keep_patterns;
   const char *plan, *save_plan;
+  uint64_t target_size;
+  double target_bpw, min_similarity;
+  const char *calib, *stats, *save_stats;
+  double tune_seconds;
 
   /* verify, compare, validate, sensitivity */
   bool deep;

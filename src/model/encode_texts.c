@@ -11,7 +11,7 @@
 /* Texts that are held as tokens at a time. */
 #define CHUNK_TEXTS ((size_t)1024)
 
-static aq_status need_tokenizer(aq_encoder *e, aq_error *err) {
+aq_status aq_encoder_need_tokenizer(aq_encoder *e, aq_error *err) {
   if (e->tokenizer != NULL) return AQ_OK;
   aq_tokenizer_files files;
   aq_status status = aq_tokenizer_files_take(e->source, e->folder, &files, err);
@@ -33,7 +33,7 @@ static aq_status tokenize(const aq_encoder *e, const char *const *texts, const s
 
 aq_status aq_encoder_encode_texts(aq_encoder *encoder, const char *const *texts, const size_t *lengths, size_t count,
                                   float *out, aq_error *err) {
-  AQ_TRY(need_tokenizer(encoder, err));
+  AQ_TRY(aq_encoder_need_tokenizer(encoder, err));
   const size_t room = AQ_MIN(count, CHUNK_TEXTS);
   uint32_t *token_counts = aq_calloc(room, sizeof *token_counts);
   if (token_counts == NULL) return aq_fail_memory(err, room * sizeof *token_counts);

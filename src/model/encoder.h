@@ -27,4 +27,7 @@ struct aq_encoder {
  * through in the order of their lengths, longest first, always in the same groups. */
 void aq_encoder_observe(aq_encoder *encoder, aq_observe_fn observe, void *ctx);
 
+/* Makes encoder->tokenizer if it is not there yet. */
+AQ_MUST_CHECK aq_status aq_encoder_need_tokenizer(aq_encoder *encoder, aq_error *err);
+
 #endif

@@ -2,11 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/compiler.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
 #include "core/progress.h"
+#include "ops/auto_plan.h"
 #include "ops/common.h"
+#include "ops/gptq.h"
 #include "ops/ops.h"
 #include "ops/summary.h"
 #include "ops/table_job.h"
@@ -90,31 +93,29 @@ static json_t *string_list(const char *const *items, size_t count) {
 /* Only what shapes the output: threads and paths are left out, so that they do not change the bytes. */
 static json_t *options_json(const aq_quantize_options *o) {
   static const char *const symmetry[] = {"default", "symmetric", "asymmetric"};
-  return json_pack("{s:s, s:s*, s:i, s:s, s:s*, s:s, s:b, s:o, s:o, s:b}", "type", o->type != NULL ? o->type : "int8",
-                   "granularity", o->granularity, "group_size", (int)o->group_size, "symmetry", symmetry[o->symmetry],
-                   "method", o->method, "nonfinite", o->nonfinite == AQ_NONFINITE_KEEP ? "keep" : "refuse",
-                   "quantize_1d", o->quantize_1d ? 1 : 0, "tensor_rules",
-                   string_list(o->tensor_rules, o->tensor_rule_count), "keep",
-                   string_list(o->keep_patterns, o->keep_pattern_count), "from_plan", o->plan_path != NULL ? 1 : 0);
+  return json_pack("{s:s, s:s*, s:i, s:s, s:s*, s:s, s:b, s:o, s:o, s:b, s:I, s:f, s:f, s:f}", "type",
+                   o->type != NULL ? o->type : "int8", "granularity", o->granularity, "group_size", (int)o->group_size,
+                   "symmetry", symmetry[o->symmetry], "method", o->method, "nonfinite",
+                   o->nonfinite == AQ_NONFINITE_KEEP ? "keep" : "refuse", "quantize_1d", o->quantize_1d ? 1 : 0,
+                   "tensor_rules", string_list(o->tensor_rules, o->tensor_rule_count), "keep",
+                   string_list(o->keep_patterns, o->keep_pattern_count), "from_plan", o->plan_path != NULL ? 1 : 0,
+                   "target_size", (json_int_t)o->target_size, "target_bpw", o->target_bpw, "min_similarity",
+                   o->min_similarity, "tune_seconds", o->tune_seconds);
 }
 
 /* ---- the operation ---- */
 
+static bool has_target(const aq_quantize_options *o) {
+  return o->target_size > 0 || o->target_bpw > 0 || o->min_similarity > 0;
+}
+
 static aq_status check_options(const aq_quantize_options *o, aq_error *err) {
   AQ_FAIL_IF((unsigned)o->symmetry > AQ_ASYMMETRIC, AQ_ERR_ARGUMENT, "symmetry %d is not known", (int)o->symmetry);
+  AQ_FAIL_IF(has_target(o) && o->plan_path == NULL && strcmp(o->type, "auto") != 0, AQ_ERR_ARGUMENT,
+             "a target chooses the types; type '%.32s' says which", o->type);
   AQ_FAIL_IF((unsigned)o->nonfinite > AQ_NONFINITE_KEEP, AQ_ERR_ARGUMENT, "nonfinite %d is not known",
              (int)o->nonfinite);
   return AQ_OK;
-}
-
-static aq_status make_plan(aq_source *source, const aq_quantize_options *o, aq_plan *plan, aq_error *err) {
-  AQ_TRY(aq_source_find_aliases(source, err));
-  const aq_status status = o->plan_path != NULL ? load_plan(source, o->plan_path, plan, err)
-                                                : aq_plan_make(source->tensors, source->tensor_count, o, plan, err);
-  if (status != AQ_OK) return status;
-  AQ_TRY(check_requantize(source, plan, o, err));
-  if (o->strict) AQ_TRY(check_strict(source, plan, err));
-  return o->save_plan_path != NULL ? save_plan(source, plan, o, err) : AQ_OK;
 }
 
 typedef struct request {
@@ -125,7 +126,52 @@ typedef struct request {
   double started;
 } request;
 
-static aq_status carry_out(const request *r, aq_plan *plan, aq_report **report, aq_error *err) {
+/* An option that would do nothing is a mistake. */
+static aq_status check_used(const aq_quantize_options *o, bool search, bool gptq, aq_error *err) {
+  const struct {
+    bool given, used;
+    const char *what, *where;
+  } uses[] = {{o->calib != NULL, search || gptq, "texts to calibrate with", "a target or method gptq"},
+              {o->stats_path != NULL, search || gptq, "statistics", "a target or method gptq"},
+              {o->save_stats_path != NULL, search || gptq, "saving statistics", "a target or method gptq"},
+              {o->tune_seconds > 0, search, "tuning", "a target"},
+              {o->activation_count > 0, gptq, "inputs of layers", "method gptq"}};
+  for (size_t i = 0; i < AQ_COUNT_OF(uses); i++) {
+    AQ_FAIL_IF(uses[i].given && !uses[i].used, AQ_ERR_ARGUMENT, "%s: of use with %s only", uses[i].what, uses[i].where);
+  }
+  return AQ_OK;
+}
+
+/* Entries that need more than their tensor. */
+static aq_status settle_open(const request *r, aq_plan *plan, aq_auto_plan *found, aq_error *err) {
+  const aq_quantize_options *o = r->options;
+  const bool search = aq_auto_plan_wanted(o, plan), gptq = aq_gptq_wanted(plan);
+  AQ_TRY(check_used(o, search, gptq, err));
+  if (!search && !gptq) return AQ_OK;
+  AQ_TRY(aq_auto_plan_begin(r->source, o, search || o->activation_count == 0, found, err));
+  if (gptq) {
+    aq_pool *pool = found->calibration != NULL ? found->calibration->encoder->pool : found->pool;
+    AQ_TRY(aq_gptq_make(r->source, o, found->calibration, pool, plan, found->owned, err));
+    for (size_t i = 0; i < found->count; i++) found->values[i] = found->owned[i];
+  }
+  return search ? aq_auto_plan_make(r->source, o, plan, found, err) : AQ_OK;
+}
+
+static aq_status make_plan(const request *r, aq_plan *plan, aq_auto_plan *found, aq_error *err) {
+  const aq_quantize_options *o = r->options;
+  aq_source *source = r->source;
+  AQ_TRY(aq_source_find_aliases(source, err));
+  const aq_status status = o->plan_path != NULL ? load_plan(source, o->plan_path, plan, err)
+                                                : aq_plan_make(source->tensors, source->tensor_count, o, plan, err);
+  if (status != AQ_OK) return status;
+  AQ_TRY(check_requantize(source, plan, o, err));
+  if (o->strict) AQ_TRY(check_strict(source, plan, err));
+  AQ_TRY(settle_open(r, plan, found, err));
+  return o->save_plan_path != NULL ? save_plan(source, plan, o, err) : AQ_OK;
+}
+
+static aq_status carry_out(const request *r, aq_plan *plan, const aq_auto_plan *found, aq_report **report,
+                           aq_error *err) {
   const aq_quantize_options *o = r->options;
   const aq_table_job job = {.stage = "quantize",
                             .source = r->source,
@@ -135,6 +181,7 @@ static aq_status carry_out(const request *r, aq_plan *plan, aq_report **report, 
                             .table = &o->table,
                             .run = &o->run,
                             .nonfinite = o->nonfinite,
+                            .values = (const float *const *)found->values,
                             .config = r->config};
   aq_table_estimate estimate = {0, 0};
   if (o->dry_run) {
@@ -150,6 +197,7 @@ static aq_status carry_out(const request *r, aq_plan *plan, aq_report **report, 
                               .schema_version = 2,
                               .seconds = aq_clock() - r->started,
                               .options = r->config,
+                              .search = found->report,
                               .memory_bytes = estimate.memory_bytes};
   AQ_TRY(aq_summary_report(&summary, report, err));
   return o->strict ? check_strict(r->source, plan, err) : AQ_OK;
@@ -187,10 +235,12 @@ static aq_status quantize(aq_source *source, const char *output, const aq_quanti
   AQ_TRY(check_outputs(source, output, o, err));
   request r = {.source = source, .output = output, .options = o, .started = aq_clock()};
   aq_plan plan = {NULL, 0};
+  aq_auto_plan found = {0};
   r.config = options_json(o);
   aq_status status = r.config != NULL ? AQ_OK : aq_fail_memory(err, 1024);
-  if (status == AQ_OK) status = make_plan(source, o, &plan, err);
-  if (status == AQ_OK) status = carry_out(&r, &plan, report, err);
+  if (status == AQ_OK) status = make_plan(&r, &plan, &found, err);
+  if (status == AQ_OK) status = carry_out(&r, &plan, &found, report, err);
+  aq_auto_plan_reset(&found);
   aq_plan_reset(&plan);
   json_decref(r.config);
   return status;
@@ -203,6 +253,7 @@ static aq_status begin(const void *source, const char *output, const aq_quantize
   aq_error_clear(err);
   aq_quantize_options_init(o);
   AQ_TRY(aq_options_take(o, sizeof *o, options, err));
+  if (o->type == NULL && has_target(o)) o->type = "auto";
   AQ_TRY(check_options(o, err));
   AQ_FAIL_IF(source == NULL, AQ_ERR_ARGUMENT, "a source is needed");
   AQ_FAIL_IF(output == NULL && !o->dry_run, AQ_ERR_ARGUMENT, "an output path is needed");

@@ -17,6 +17,7 @@ typedef struct totals {
 
 static const char *action_name(const aq_summary *s, size_t i) {
   static const char *const names[] = {[AQ_KEEP] = "kept", [AQ_CONVERT] = "converted", [AQ_QUANTIZE] = "quantized"};
+  if (s->source->tensors[i].alias_of < 0 && s->plan->entries[i].adjusted) return "adjusted";
   return s->source->tensors[i].alias_of >= 0 ? "alias" : names[s->plan->entries[i].action];
 }
 
@@ -50,7 +51,8 @@ static aq_status add_tensor(json_t *tensors, totals *sum, const aq_summary *s, c
   const aq_tensor_info *t = &s->source->tensors[i];
   const aq_plan_entry *e = &s->plan->entries[i];
   const bool alias = t->alias_of >= 0;
-  uint64_t after = alias ? 0 : aq_planned_bytes(t, e);
+  const uint64_t expected = e->bits > 0 ? (uint64_t)(e->bits * (double)t->num_params / 8) : aq_planned_bytes(t, e);
+  uint64_t after = alias ? 0 : expected;
   if (output != NULL) {
     const int64_t j = aq_source_find(output, t->name);
     AQ_FAIL_IF(j < 0, AQ_ERR_INTERNAL, "tensor '%s' did not reach the output", t->name);
@@ -65,6 +67,7 @@ static aq_status add_tensor(json_t *tensors, totals *sum, const aq_summary *s, c
                           action_name(s, i), "type", alias ? "alias" : aq_plan_entry_text(e, type, sizeof type), "rule",
                           alias ? "same bytes as another tensor" : e->rule, "bytes_before",
                           (json_int_t)(alias ? 0 : t->data_bytes), "bytes_after", (json_int_t)after);
+  if (row != NULL && e->loss > 0 && !alias) AQ_TRY(aq_report_set(row, "expected_loss", aq_json_real(e->loss), err));
   if (row != NULL && alias) {
     AQ_TRY(aq_report_set(row, "alias_of", json_string(s->source->tensors[t->alias_of].name), err));
   }
@@ -139,6 +142,7 @@ static aq_status fill_in(json_t *root, const aq_summary *s, const aq_source *out
   if (status == AQ_OK) status = aq_report_set(root, "totals", totals_json(s, &sum, counted), err);
   if (status == AQ_OK) status = aq_report_set(root, "seconds", aq_json_real(s->seconds), err);
   if (status == AQ_OK && s->options != NULL) status = aq_report_set(root, "options", json_incref(s->options), err);
+  if (status == AQ_OK && s->search != NULL) status = aq_report_set(root, "search", json_incref(s->search), err);
   if (status != AQ_OK) return status;
   return output != NULL ? set_output(root, s, output, err) : set_estimate(root, s, &sum, err);
 }

@@ -16,6 +16,7 @@ typedef struct aq_summary {
   int schema_version;
   double seconds;
   json_t *options;       /* borrowed; may be NULL */
+  json_t *search;        /* borrowed; may be NULL: nothing was searched for */
   uint64_t memory_bytes; /* dry run: planned working memory */
 } aq_summary;
 

@@ -19,7 +19,6 @@ typedef struct aq_table_job {
   const aq_run_options *run;
   aq_nonfinite nonfinite;
   const float *const *values; /* of each tensor: in place of the source's own, or NULL; NULL: none has any */
-  json_t *adjusted;           /* names of kept tensors whose values these changed; borrowed, may be NULL */
   json_t *config;             /* goes into the metadata as arrowquant.config; borrowed, may be NULL */
 } aq_table_job;
 

@@ -35,6 +35,23 @@ static aq_status put_aliases(aq_table_writer *writer, const aq_source *s, aq_err
   return put_json(writer, "arrowquant.aliases", aliases, err);
 }
 
+/* Names of kept tensors whose values are not the source's. */
+static aq_status put_adjusted(aq_table_writer *writer, const aq_table_job *job, aq_error *err) {
+  json_t *names = json_array();
+  for (size_t i = 0; names != NULL && i < job->plan->count; i++) {
+    if (!job->plan->entries[i].adjusted) continue;
+    if (json_array_append_new(names, json_string(job->plan->entries[i].name)) != 0) {
+      json_decref(names);
+      return aq_fail_memory(err, 256);
+    }
+  }
+  if (names != NULL && json_array_size(names) == 0) {
+    json_decref(names);
+    return AQ_OK;
+  }
+  return put_json(writer, "arrowquant.adjusted", names, err);
+}
+
 static aq_status put_file(void *ctx, const char *key, const char *text, aq_error *err) {
   aq_table_writer *writer = ctx;
   return aq_table_writer_metadata(writer, key, text, err);
@@ -50,9 +67,7 @@ aq_status aq_table_put_metadata(aq_table_writer *writer, const aq_table_job *job
                   err));
   AQ_TRY(put_aliases(writer, s, err));
   if (job->config != NULL) AQ_TRY(put_json(writer, "arrowquant.config", json_incref(job->config), err));
-  if (job->adjusted != NULL && json_array_size(job->adjusted) > 0) {
-    AQ_TRY(put_json(writer, "arrowquant.adjusted", json_incref(job->adjusted), err));
-  }
+  AQ_TRY(put_adjusted(writer, job, err));
   AQ_TRY(aq_model_files_each(s, put_file, writer, err));
   if (job->schema_version < 2) return AQ_OK;
   json_t *plan;

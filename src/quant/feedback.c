@@ -4,7 +4,7 @@
  *   from_rows    = output_gain * sum of output_l[r][i] * error[r][j] over r = rows-1, ..., i+1
  *   from_columns = input_gain  * sum of passed[i][k] * input_l[k][j] over k = cols-1, ..., j+1
  *   u            = ((w + from_rows) + from_columns) / scale + zero_point
- *   code         = u rounded to nearest even, cut to [qmin, qmax]
+ *   code         = u rounded to nearest even, cut to [qmin, qmax]; or a cheaper one, when bits have a price
  *   error        = w - (code - zero_point) * scale, 0 where u was cut off
  *   passed       = error + from_rows, 0 where u was cut off
  * in float, every operation rounded once, the sums in the order given, starting from 0.
@@ -103,6 +103,7 @@ struct tile_row {
   int8_t *codes;
   const float *input_l;              /* at the tile's first row and column, NULL: none */
   const float *scales, *zero_points; /* of the row */
+  float loss;                        /* of a squared error, when bits have a price */
 };
 
 static int32_t code_of(float u, int32_t qmin, int32_t qmax, bool *cut) {
@@ -110,6 +111,25 @@ static int32_t code_of(float u, int32_t qmin, int32_t qmax, bool *cut) {
   const int32_t q = (int32_t)lrintf(u > lowest ? u < highest ? u : highest : lowest);
   *cut = q < qmin || q > qmax;
   return q < qmin ? qmin : q > qmax ? qmax : q;
+}
+
+/* The cheapest of q, up to two steps nearer to zero, and zero, for a weight at u. */
+static int32_t cheaper(const aq_feedback *f, float u, int32_t q, float loss) {
+  if (q == 0) return 0;
+  const int32_t sign = q > 0 ? 1 : -1;
+  const int32_t tries[] = {q, q - sign, q - 2 * sign, 0};
+  int32_t best = q;
+  float least = INFINITY;
+  for (size_t i = 0; i < AQ_COUNT_OF(tries); i++) {
+    if (tries[i] * sign < 0) continue;
+    const float off = u - (float)tries[i];
+    const float cost = loss * (off * off) + f->price * f->code_bits[tries[i] - f->qmin];
+    if (cost < least) {
+      least = cost;
+      best = tries[i];
+    }
+  }
+  return best;
 }
 
 static void push(float passed, const float *restrict l, float *restrict from_columns, size_t n) {
@@ -123,7 +143,9 @@ static void round_row(const aq_feedback *f, size_t column, size_t columns, const
     const float from_rows = f->output_gain * t->from_rows[j];
     const float x = t->w[j] + from_rows + f->input_gain * t->from_columns[j];
     bool cut;
-    const int32_t q = code_of(scale > 0 ? x / scale + zero : 0, f->qmin, f->qmax, &cut);
+    const float u = scale > 0 ? x / scale + zero : 0;
+    int32_t q = code_of(u, f->qmin, f->qmax, &cut);
+    if (f->price > 0 && !cut) q = cheaper(f, u, q, t->loss * f->column_loss[column + j] * scale * scale);
     const float error = cut ? 0 : t->w[j] - ((float)q - zero) * scale;
     const float passed = cut ? 0 : error + from_rows;
     t->codes[j] = (int8_t)q;
@@ -152,6 +174,7 @@ static void round_tile(const struct rounding *r, const struct tile *t, struct sc
         .input_l = f->input_l != NULL ? f->input_l + t->column * cols + t->column : NULL,
         .scales = f->scales + row * spans,
         .zero_points = f->zero_points != NULL ? f->zero_points + row * spans : NULL,
+        .loss = f->price > 0 ? f->row_loss[row] : 0,
     };
     round_row(f, t->column, t->columns, &one);
   }

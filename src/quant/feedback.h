@@ -24,6 +24,12 @@ typedef struct aq_feedback {
   const float *scales, *zero_points; /* a span each; zero_points NULL: zeros */
   size_t span;                       /* columns of a span, divides cols; = cols: a row each */
   int32_t qmin, qmax;
+  /* Codes that cost less: with a price, one of up to two steps nearer to zero, or zero, is taken instead where
+   * price * bits saved outweigh the loss added. */
+  float price;              /* of a bit, in loss; 0: none */
+  const float *code_bits;   /* of codes qmin..qmax */
+  const float *row_loss;    /* rows: loss a squared error of one weight, times */
+  const float *column_loss; /* cols: this */
 } aq_feedback;
 
 /* codes: rows x cols, out. Weights whose code is cut off by the range pass no error on. pool: for independent rows;

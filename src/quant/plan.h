@@ -22,6 +22,7 @@ typedef struct aq_plan_entry {
   uint64_t scale_count;
   double bits, loss;    /* of a planned tensor: expected bits a weight on disk, expected loss of similarity; or 0 */
   char *rule;           /* owned; why, in words: "default int8", "1-D tensor", "--keep 'lm_head*'", "plan" */
+  bool adjusted;        /* AQ_KEEP: its values were changed to suit the quantized ones */
   bool kept_by_default; /* AQ_KEEP although no rule of the caller says so */
   bool unexpected;      /* kept_by_default and a floating-point matrix of 1024 values or more: what `strict` refuses */
 } aq_plan_entry;

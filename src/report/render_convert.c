@@ -158,6 +158,15 @@ static aq_status append_kept(json_t *groups, aq_buffer *out, aq_error *err) {
   return AQ_OK;
 }
 
+static aq_status append_adjusted(json_t *groups, aq_buffer *out, aq_error *err) {
+  if (json_object_size(groups) == 0) return AQ_OK;
+  AQ_TRY(aq_buffer_printf(out, err, "kept, with values adjusted to the quantized weights:\n"));
+  const char *rule;
+  json_t *group;
+  json_object_foreach(groups, rule, group) AQ_TRY(append_kept_group(rule, group, out, err));
+  return AQ_OK;
+}
+
 /* Groups are a scratch JSON object; fn appends what it says about them. */
 static aq_status append_grouped(const json_t *root, const char *field, const char *action,
                                 aq_status (*fn)(json_t *groups, aq_buffer *out, aq_error *err), aq_buffer *out,
@@ -173,17 +182,21 @@ static aq_status append_grouped(const json_t *root, const char *field, const cha
 /* A dry run is asked for to see what becomes of each tensor, and why. */
 static aq_status append_plan(const json_t *root, aq_buffer *out, aq_error *err) {
   aq_text_table table;
-  aq_text_table_init(&table, "lllrrl");
-  aq_text_table_row(&table, (const char *const[]){"tensor", "shape", "becomes", "before", "after", "because of"});
+  aq_text_table_init(&table, "lllrrrl");
+  aq_text_table_row(&table,
+                    (const char *const[]){"tensor", "shape", "becomes", "before", "after", "loss", "because of"});
   size_t i;
   json_t *tensor;
   json_array_foreach(aq_json_get(root, "tensors"), i, tensor) {
-    char shape[256], before[AQ_WORD_SIZE], after[AQ_WORD_SIZE];
+    char shape[256], before[AQ_WORD_SIZE], after[AQ_WORD_SIZE], loss[AQ_WORD_SIZE];
+    const bool has_loss = aq_json_get_real(tensor, "expected_loss") > 0;
     aq_text_table_row(
         &table, (const char *const[]){aq_json_get_string(tensor, "name"),
                                       aq_shape_of_json(aq_json_get(tensor, "shape"), shape, sizeof shape),
                                       aq_json_get_string(tensor, "type"), aq_word_bytes(tensor, "bytes_before", before),
-                                      aq_word_bytes(tensor, "bytes_after", after), aq_json_get_string(tensor, "rule")});
+                                      aq_word_bytes(tensor, "bytes_after", after),
+                                      has_loss ? aq_word_fixed(tensor, "expected_loss", 6, loss) : "",
+                                      aq_json_get_string(tensor, "rule")});
   }
   return aq_text_table_text(&table, 0, out, err);
 }
@@ -202,8 +215,10 @@ aq_status aq_render_quantize_text(const json_t *root, aq_buffer *out, aq_error *
       aq_word_fixed(totals, "quantized_percent", 2, percent), aq_word_count(totals, "quantized_tensors", tensors)));
   AQ_TRY(append_grouped(root, "type", NULL, append_type_table, out, err));
   AQ_TRY(append_grouped(root, "rule", "kept", append_kept, out, err));
+  AQ_TRY(append_grouped(root, "rule", "adjusted", append_adjusted, out, err));
   AQ_TRY(append_files(root, out, err));
   AQ_TRY(append_ratios(totals, out, err));
+  AQ_TRY(aq_render_search_text(aq_json_get(root, "search"), out, err));
   AQ_TRY(append_time(root, out, err));
   return aq_render_warnings(root, out, err);
 }

@@ -11,33 +11,36 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvw
          *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]
 
 
-def encoder_tensors():
-    shapes = {"embeddings.word_embeddings.weight": (len(WORDS), HIDDEN),
-              "embeddings.position_embeddings.weight": (POSITIONS, HIDDEN),
-              "embeddings.token_type_embeddings.weight": (2, HIDDEN)}
+def encoder_tensors(hidden=HIDDEN, inner=INNER):
+    shapes = {"embeddings.word_embeddings.weight": (len(WORDS), hidden),
+              "embeddings.position_embeddings.weight": (POSITIONS, hidden),
+              "embeddings.token_type_embeddings.weight": (2, hidden)}
     norms, dense = ["embeddings.LayerNorm"], {}
     for layer in (f"encoder.layer.{i}." for i in range(LAYERS)):
         norms += [layer + "attention.output.LayerNorm", layer + "output.LayerNorm"]
         for part in ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"):
-            dense[layer + part] = (HIDDEN, HIDDEN)
-        dense |= {layer + "intermediate.dense": (INNER, HIDDEN), layer + "output.dense": (HIDDEN, INNER)}
-    for name, shape in {**dense, **{name: (HIDDEN,) for name in norms}}.items():
+            dense[layer + part] = (hidden, hidden)
+        dense |= {layer + "intermediate.dense": (inner, hidden), layer + "output.dense": (hidden, inner)}
+    for name, shape in {**dense, **{name: (hidden,) for name in norms}}.items():
         shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
     sizes = {name: shape[0] * (shape[1] if len(shape) > 1 else 1) for name, shape in shapes.items()}
     return {name: ("F32", shape, floats(sizes[name], seed, 0.5)) for seed, (name, shape) in enumerate(shapes.items())}
 
 
+def make_encoder(model, hidden=HIDDEN, inner=INNER):
+    model.mkdir()
+    (model / "model.safetensors").write_bytes(safetensors(encoder_tensors(hidden, inner)))
+    (model / "vocab.txt").write_text("\n".join(WORDS) + "\n")
+    (model / "config.json").write_text(json.dumps(
+        {"model_type": "bert", "hidden_size": hidden, "num_attention_heads": 2, "num_hidden_layers": LAYERS,
+         "intermediate_size": inner, "vocab_size": len(WORDS), "max_position_embeddings": POSITIONS,
+         "type_vocab_size": 2}))
+
+
 @pytest.fixture
 def encoder(tmp_path):
     """A folder with the model in encoder/, and texts and labels beside it."""
-    model = tmp_path / "encoder"
-    model.mkdir()
-    (model / "model.safetensors").write_bytes(safetensors(encoder_tensors()))
-    (model / "vocab.txt").write_text("\n".join(WORDS) + "\n")
-    (model / "config.json").write_text(json.dumps(
-        {"model_type": "bert", "hidden_size": HIDDEN, "num_attention_heads": 2, "num_hidden_layers": LAYERS,
-         "intermediate_size": INNER, "vocab_size": len(WORDS), "max_position_embeddings": POSITIONS,
-         "type_vocab_size": 2}))
+    make_encoder(tmp_path / "encoder")
     (tmp_path / "texts").write_text("one text\n\nanother one\nand a third\n")
     (tmp_path / "labels").write_text("# a comment\ncat\tdog\t0.5\ncat\tcat\t1\ncar\tmoon\t0\n")
     return tmp_path

@@ -83,7 +83,18 @@ static matrix make(size_t rows, size_t cols, size_t span, bool inputs, bool outp
               .scales = random_array(rows * (cols / span), 0.3f, 0.2f),
               .zeros = zeros ? random_array(rows * (cols / span), 0, 1) : NULL};
   m.scales[rows * (cols / span) / 2] = 0;
-  m.f = (aq_feedback){rows, cols, m.w, m.input_l, m.output_l, 0.9f, 0.8f, m.scales, m.zeros, span, -8, 7};
+  m.f = (aq_feedback){.rows = rows,
+                      .cols = cols,
+                      .w = m.w,
+                      .input_l = m.input_l,
+                      .output_l = m.output_l,
+                      .input_gain = 0.9f,
+                      .output_gain = 0.8f,
+                      .scales = m.scales,
+                      .zero_points = m.zeros,
+                      .span = span,
+                      .qmin = -8,
+                      .qmax = 7};
   return m;
 }
 
@@ -171,9 +182,28 @@ static void round_clipped_weight_passes_nothing_on(void **state) {
   const float l[4] = {1, 0, 0.5f, 1}, scale = 1;
   for (int side = 0; side < 2; side++) {
     float w[2] = {0.4f, 100}; /* the second is far out of range: its error would take the first along */
-    aq_feedback f = {1, 2, w, l, NULL, 1, 1, &scale, NULL, 2, -8, 7};
+    aq_feedback f = {.rows = 1,
+                     .cols = 2,
+                     .w = w,
+                     .input_l = l,
+                     .input_gain = 1,
+                     .output_gain = 1,
+                     .scales = &scale,
+                     .span = 2,
+                     .qmin = -8,
+                     .qmax = 7};
     const float scales[2] = {1, 1};
-    if (side == 1) f = (aq_feedback){2, 1, w, NULL, l, 1, 1, scales, NULL, 1, -8, 7};
+    if (side == 1)
+      f = (aq_feedback){.rows = 2,
+                        .cols = 1,
+                        .w = w,
+                        .output_l = l,
+                        .input_gain = 1,
+                        .output_gain = 1,
+                        .scales = scales,
+                        .span = 1,
+                        .qmin = -8,
+                        .qmax = 7};
     int8_t codes[2];
     assert_ok(aq_feedback_round(&f, NULL, codes, &err));
     assert_int_equal(codes[0], 0);
@@ -229,7 +259,15 @@ static void feedback_lowers_the_loss_that_it_is_for(void **state) {
   assert_ok(aq_ldl(a, COLS, 0.01, input_l, d, &err));
   assert_ok(aq_ldl(g, ROWS, 0.01, output_l, d, &err));
   for (size_t i = 0; i < ROWS; i++) scales[i] = 0.4f;
-  aq_feedback f = {ROWS, COLS, w, NULL, NULL, 1, 1, scales, NULL, COLS, -8, 7};
+  aq_feedback f = {.rows = ROWS,
+                   .cols = COLS,
+                   .w = w,
+                   .input_gain = 1,
+                   .output_gain = 1,
+                   .scales = scales,
+                   .span = COLS,
+                   .qmin = -8,
+                   .qmax = 7};
   const double nearest = loss_with(&f, a, g);
   f.input_l = input_l;
   const double one_sided = loss_with(&f, a, g);

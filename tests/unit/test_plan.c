@@ -277,11 +277,11 @@ static void wrong_options_name_what_is_allowed(void **state) {
     aq_quantize_options options;
     const char *words;
   } cases[] = {
-      {{.type = "int5"}, "type 'int5' is not known: int8, int4, int3, int2, fp16, bf16 or fp32"},
+      {{.type = "int5"}, "type 'int5' is not known: int8, int4, int3, int2, fp16, bf16, fp32 or auto"},
       {{.type = ""}, "type ''"},
       {{.type = "keep"}, "type 'keep'"},
       {{.granularity = "row"}, "granularity 'row' is not known: tensor, channel or group"},
-      {{.method = "gptq"}, "method 'gptq' is not known: minmax or mse"},
+      {{.method = "rd"}, "method 'rd' is not known: minmax, mse or gptq"},
       {{.group_size = 1}, "group size 1 is not between 2 and 16777216"},
       {{.group_size = 16777217}, "group size 16777217"},
       {{.group_size = 64, .granularity = "channel"}, "a group size goes with granularity group, not with channel"},
@@ -312,7 +312,7 @@ static void wrong_rules_say_what_is_wrong(void **state) {
       {"embed.weight=group=-8", "is not allowed"},
       {"embed.weight=group=0x10", "is not allowed"},
       {"embed.weight=per=row", "'per=row' is not allowed: expected tensor, channel or group"},
-      {"embed.weight=method=best", "'method=best' is not allowed: expected minmax or mse"},
+      {"embed.weight=method=best", "'method=best' is not allowed: expected minmax, mse or gptq"},
       {"embed.weight=colour=red", "'colour=red' is not known"},
       {"embed.weight=per=channel,group=32", "a group size goes with granularity group"},
       {"embed.weight=fp16,group=32", "go with an integer type"},

@@ -1,0 +1,399 @@
+/* auto_plan.c - searching for the price of a bit.
+ *
+ * Sizes are estimated first, from samples, which takes a fraction of a second for any lambda. A model that is run is
+ * then rounded at the lambda found; feedback makes codes somewhat longer than estimated, so what that comes to corrects
+ * the estimate, and the search goes on from there. Similarities are measured on held-out texts after every rounding. */
+#include "ops/auto_plan.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/compiler.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "io/model_files.h"
+#include "ops/table_job.h"
+#include "quant/search.h"
+#include "report/report.h"
+
+#define USE_LEAST 0.97  /* of a budget that must be used, where a finer plan exists */
+#define AIM 0.995       /* of a budget that the search goes for */
+#define AIM_TUNED 0.985 /* before tuning, which may change the size of codes a little */
+#define ROUNDINGS 5     /* at most, for a size */
+#define SIMILARITY_ROUNDINGS 8
+#define ROW_BYTES 300     /* of a tensor in the footer and in the plan that the metadata hold, at most about */
+#define FOOTER_BYTES 2048 /* beside that */
+
+typedef struct search_run {
+  aq_source *source;
+  const aq_quantize_options *options;
+  aq_plan *plan;
+  aq_auto_plan *out;
+  char target[64]; /* in words */
+  double lambda;
+  uint32_t roundings;
+  double other_bits; /* of quantized tensors that the search does not plan */
+  uint64_t quantized_params;
+} search_run;
+
+static size_t targets_set(const aq_quantize_options *o) {
+  return (size_t)(o->target_size > 0) + (size_t)(o->target_bpw > 0) + (size_t)(o->min_similarity > 0);
+}
+
+bool aq_auto_plan_wanted(const aq_quantize_options *options, const aq_plan *plan) {
+  if (targets_set(options) > 0) return true;
+  for (size_t i = 0; i < plan->count; i++) {
+    if (aq_plan_entry_is_open(&plan->entries[i], AQ_RD)) return true;
+  }
+  return false;
+}
+
+/* ---- the budget ---- */
+
+/* Bits of quantized tensors that rules settled, and bytes of all that is no quantized weight; both at most. */
+static aq_status count_others(search_run *s, uint64_t *fixed_bytes, aq_error *err) {
+  uint64_t files;
+  AQ_TRY(aq_model_files_measure(s->source, &files, err));
+  *fixed_bytes = files + FOOTER_BYTES;
+  for (size_t i = 0; i < s->plan->count; i++) {
+    const aq_tensor_info *t = &s->source->tensors[i];
+    const aq_plan_entry *e = &s->plan->entries[i];
+    *fixed_bytes += ROW_BYTES;
+    if (t->alias_of >= 0) continue;
+    if (e->action == AQ_QUANTIZE) s->quantized_params += t->num_params;
+    if (aq_plan_entry_is_open(e, AQ_RD)) continue;
+    const uint64_t bytes = aq_planned_bytes(t, e) + AQ_PLANNED_HEADER_BYTES;
+    if (e->action == AQ_QUANTIZE) {
+      s->other_bits += 8 * (double)bytes;
+    } else {
+      *fixed_bytes += bytes;
+    }
+  }
+  return AQ_OK;
+}
+
+/* Bits that the planned tensors may take. */
+static aq_status budget(search_run *s, double *bits, aq_error *err) {
+  uint64_t fixed;
+  AQ_TRY(count_others(s, &fixed, err));
+  if (s->options->target_bpw > 0) {
+    *bits = s->options->target_bpw * (double)s->quantized_params - s->other_bits;
+  } else {
+    *bits = 8 * ((double)s->options->target_size - (double)fixed) - s->other_bits;
+  }
+  return AQ_OK;
+}
+
+static aq_status too_small(const search_run *s, double budget_bits, double least, aq_error *err) {
+  const aq_quantize_options *o = s->options;
+  const double more = fmax(least - budget_bits, 0);
+  if (o->target_bpw > 0) {
+    const double bpw = o->target_bpw + more / (double)AQ_MAX(s->quantized_params, 1);
+    (void)aq_fail(err, AQ_ERR_ARGUMENT, "%.4g bits a weight cannot be reached; about %.3f can", o->target_bpw, bpw);
+    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Use --target-bpw %.2f or more", ceil(bpw * 100) / 100);
+  }
+  const double size = (double)o->target_size + more / 8;
+  (void)aq_fail(err, AQ_ERR_ARGUMENT, "a file of %llu bytes cannot be reached; about %.0f can",
+                (unsigned long long)o->target_size, size);
+  return aq_error_hint(err, AQ_ERR_ARGUMENT, "Use --target-size %.2fMB or more", ceil(size / 1e4) / 100);
+}
+
+/* ---- searches by estimates ---- */
+
+typedef struct estimate_run {
+  aq_planned_set *set;
+  double ratio; /* of what a rounding takes to what was estimated */
+} estimate_run;
+
+static aq_status estimated_bits(void *ctx, double lambda, double *value, aq_error *err) {
+  const estimate_run *e = ctx;
+  AQ_TRY(aq_planned_estimate(e->set, lambda, value, err));
+  *value *= e->ratio;
+  return AQ_OK;
+}
+
+static aq_status search_estimate(search_run *s, double bits, double ratio, aq_error *err) {
+  estimate_run e = {&s->out->set, ratio};
+  aq_search search;
+  aq_search_result found;
+  aq_search_init(&search);
+  search.target = fmax(bits, 1);
+  search.slack = 0.004;
+  search.start = s->lambda;
+  search.most = 24;
+  AQ_TRY(aq_search_size(&search, estimated_bits, &e, &found, err));
+  if (!found.reached || bits <= 0) return too_small(s, bits, found.value, err);
+  s->lambda = found.lambda;
+  return AQ_OK;
+}
+
+/* ---- a size, of a model that is run ---- */
+
+static aq_status round_at(search_run *s, aq_error *err) {
+  AQ_TRY(aq_rounded_make(&s->out->rounded, s->lambda, err));
+  s->roundings++;
+  return AQ_OK;
+}
+
+static aq_status round_to_size(search_run *s, double bits, aq_error *err) {
+  aq_rounded *r = &s->out->rounded;
+  const double aim = s->options->tune_seconds > 0 ? AIM_TUNED : AIM;
+  double ratio = 1, part = aim;
+  while (s->roundings < ROUNDINGS) {
+    AQ_TRY(search_estimate(s, bits * part, ratio, err));
+    AQ_TRY(round_at(s, err));
+    const bool first = s->roundings == 1;
+    if (first) AQ_TRY(aq_rounded_decide(r, err));
+    double estimate;
+    AQ_TRY(aq_planned_estimate(&s->out->set, s->lambda, &estimate, err));
+    if (!first && r->bits <= bits && r->bits >= bits * (aim - 0.01)) return AQ_OK;
+    ratio = r->bits / fmax(estimate, 1);
+    if (s->roundings >= 3) part -= 0.004;
+  }
+  if (r->bits <= bits) return AQ_OK;
+  return too_small(s, bits, r->bits, err);
+}
+
+/* ---- a similarity ---- */
+
+static aq_status rounded_similarity(void *ctx, double lambda, double *value, aq_error *err) {
+  search_run *s = ctx;
+  s->lambda = lambda;
+  AQ_TRY(round_at(s, err));
+  *value = s->out->rounded.similarity;
+  return AQ_OK;
+}
+
+static aq_status total_loss(void *ctx, double lambda, double *value, aq_error *err) {
+  aq_planned_set *set = ctx;
+  double bits;
+  AQ_TRY(aq_planned_estimate(set, lambda, &bits, err));
+  *value = 1;
+  for (size_t i = 0; i < set->count; i++) *value -= set->items[i].loss;
+  *value = fmax(*value, -1);
+  return AQ_OK;
+}
+
+static aq_status not_similar(const search_run *s, double reached, aq_error *err) {
+  (void)aq_fail(err, AQ_ERR_ARGUMENT, "a similarity of %.6g cannot be reached; %.6f can", s->options->min_similarity,
+                reached);
+  return aq_error_hint(err, AQ_ERR_ARGUMENT, "Ask for less, or keep tensors as they are (--keep)");
+}
+
+static aq_status search_similarity(search_run *s, double target, aq_error *err) {
+  aq_search search;
+  aq_search_result found;
+  aq_search_init(&search);
+  search.target = target;
+  search.slack = 0.04;
+  search.start = s->lambda;
+  search.most = SIMILARITY_ROUNDINGS;
+  AQ_TRY(aq_search_quality(&search, rounded_similarity, s, &found, err));
+  if (!found.reached) return not_similar(s, found.value, err);
+  if (s->lambda == found.lambda) return AQ_OK;
+  s->lambda = found.lambda;
+  return round_at(s, err);
+}
+
+/* The search goes by held-out texts; others must agree, or it goes on for more. */
+static aq_status round_to_similarity(search_run *s, aq_error *err) {
+  aq_search search;
+  aq_search_result guess;
+  aq_search_init(&search);
+  search.target = s->options->min_similarity;
+  search.slack = 0.05;
+  search.most = 20;
+  AQ_TRY(aq_search_quality(&search, total_loss, &s->out->set, &guess, err));
+  s->lambda = guess.lambda;
+  AQ_TRY(round_at(s, err));
+  AQ_TRY(aq_rounded_decide(&s->out->rounded, err));
+  double target = s->options->min_similarity, reached = 0;
+  for (int i = 0; i < 3; i++) {
+    AQ_TRY(search_similarity(s, target, err));
+    AQ_TRY(aq_calibration_similarity(s->out->calibration, &s->out->rounded.quantized, &s->out->calibration->choose,
+                                     &reached, err));
+    if (reached >= s->options->min_similarity) return AQ_OK;
+    target = fmin(target + s->options->min_similarity - reached, (1 + target) / 2);
+  }
+  return not_similar(s, reached, err);
+}
+
+/* ---- settling ---- */
+
+static aq_status choose_unrun(const search_run *s, const aq_planned *item, aq_rd_choice *choice, aq_error *err) {
+  const uint64_t count = s->source->tensors[item->tensor].num_params;
+  float *w = count <= SIZE_MAX ? aq_realloc_array(NULL, (size_t)count, sizeof *w) : NULL;
+  if (w == NULL) return aq_fail_memory(err, (size_t)count * sizeof *w);
+  aq_status status = aq_source_read_f32(s->source, item->tensor, 0, count, w, err);
+  if (status == AQ_OK) status = aq_planned_choose(&s->out->set, item, w, s->lambda, 0, choice, err);
+  aq_free(w);
+  return status;
+}
+
+static aq_status settle(search_run *s, aq_error *err) {
+  aq_auto_plan *out = s->out;
+  for (size_t i = 0; i < out->set.count; i++) {
+    aq_planned *item = &out->set.items[i];
+    aq_rd_choice own = {0}, *choice = out->calibration != NULL ? &out->rounded.items[i].choice : &own;
+    if (item->weighed == NULL) {
+      AQ_TRY(choose_unrun(s, item, choice, err));
+      item->bits = choice->bits + 8 * AQ_PLANNED_HEADER_BYTES;
+    }
+    const aq_status status = aq_planned_settle(item, &s->source->tensors[item->tensor], choice, s->target,
+                                               &s->plan->entries[item->tensor], err);
+    aq_rd_choice_reset(choice);
+    AQ_TRY(status);
+  }
+  return aq_plan_share_aliases(s->source->tensors, s->source->tensor_count, s->plan, err);
+}
+
+/* ---- values that differ from the source's ---- */
+
+static void take_values(search_run *s) {
+  aq_auto_plan *out = s->out;
+  for (size_t i = 0; i < s->source->tensor_count; i++) {
+    const aq_tensor_info *t = &s->source->tensors[i];
+    aq_plan_entry *e = &s->plan->entries[i];
+    const size_t owner = t->alias_of >= 0 ? (size_t)t->alias_of : i;
+    size_t count;
+    const float *now = aq_params_find(&out->rounded.quantized, i, &count);
+    const float *before = aq_params_find(&out->calibration->original, i, &count);
+    if (now == NULL || count != t->num_params) continue;
+    const bool planned = e->action == AQ_QUANTIZE && e->scheme.method == AQ_RD;
+    if (planned) out->values[owner] = now;
+    if (e->action != AQ_KEEP || memcmp(now, before, count * sizeof *now) == 0) continue;
+    out->values[owner] = now;
+    e->adjusted = true;
+  }
+}
+
+/* ---- the report ---- */
+
+static aq_status report_run(const search_run *s, json_t *report, aq_error *err) {
+  const aq_auto_plan *out = s->out;
+  const aq_rounded *r = &out->rounded;
+  size_t plain = 0;
+  for (size_t i = 0; i < out->set.count; i++) plain += r->plain[i] ? 1 : 0;
+  AQ_TRY(aq_report_set(report, "calibration", aq_calibration_json(out->calibration), err));
+  AQ_TRY(aq_report_set(report, "roundings", json_integer((json_int_t)s->roundings), err));
+  AQ_TRY(aq_report_set(report, "rounded_to_nearest", aq_json_count(plain), err));
+  AQ_TRY(aq_report_set(report, "similarity_before_repair", aq_json_real(r->before_repair), err));
+  AQ_TRY(aq_report_set(report, "similarity", aq_json_real(r->similarity), err));
+  double confirmed;
+  AQ_TRY(aq_calibration_similarity(out->calibration, &r->quantized, &out->calibration->choose, &confirmed, err));
+  AQ_TRY(aq_report_set(report, "similarity_on_other_texts", aq_json_real(confirmed), err));
+  if (r->tuned.steps == 0) return AQ_OK;
+  return aq_report_set(report, "tuning",
+                       json_pack("{s:i, s:f, s:f, s:b}", "steps", (int)r->tuned.steps, "loss_before", r->tuned.before,
+                                 "loss_after", r->tuned.after, "accepted", r->tuned.accepted ? 1 : 0),
+                       err);
+}
+
+static aq_status make_report(search_run *s, aq_error *err) {
+  json_t *report = s->out->report = json_object();
+  double bits = 0;
+  for (size_t i = 0; i < s->out->set.count; i++) bits += s->out->set.items[i].bits;
+  AQ_TRY(aq_report_set(report, "target", aq_json_string(s->target), err));
+  AQ_TRY(aq_report_set(report, "lambda", aq_json_real(s->lambda), err));
+  AQ_TRY(aq_report_set(report, "planned_tensors", aq_json_count(s->out->set.count), err));
+  AQ_TRY(aq_report_set(report, "expected_bytes", aq_json_count((uint64_t)(bits / 8)), err));
+  AQ_TRY(aq_report_set(report, "model_was_run", json_boolean(s->out->calibration != NULL), err));
+  return s->out->calibration != NULL ? report_run(s, report, err) : AQ_OK;
+}
+
+/* ---- the whole ---- */
+
+static aq_status check_target(search_run *s, aq_error *err) {
+  const aq_quantize_options *o = s->options;
+  AQ_FAIL_IF(targets_set(o) > 1, AQ_ERR_ARGUMENT, "one of target size, target bits a weight and similarity, not more");
+  if (targets_set(o) == 0) {
+    (void)aq_fail(err, AQ_ERR_ARGUMENT, "type auto needs a target");
+    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Add --target-size 6MB, --target-bpw 2.5 or --min-similarity 0.99");
+  }
+  AQ_FAIL_IF(!(o->target_bpw >= 0 && o->target_bpw <= 32), AQ_ERR_ARGUMENT, "%g bits a weight are not between 0 and 32",
+             o->target_bpw);
+  AQ_FAIL_IF(!(o->min_similarity >= 0 && o->min_similarity < 1), AQ_ERR_ARGUMENT,
+             "a similarity of %g is not between 0 and 1", o->min_similarity);
+  if (o->target_size > 0) {
+    (void)snprintf(s->target, sizeof s->target, "target %.4g MB", (double)o->target_size / 1e6);
+  } else if (o->target_bpw > 0) {
+    (void)snprintf(s->target, sizeof s->target, "target %.4g bits", o->target_bpw);
+  } else {
+    (void)snprintf(s->target, sizeof s->target, "target similarity %.6g", o->min_similarity);
+  }
+  return AQ_OK;
+}
+
+/* Row 0 of the token types is part of every token; there is nothing to win. */
+static aq_status keep_token_types(search_run *s, aq_error *err) {
+  const size_t types = s->out->calibration->original.types_tensor;
+  if (types == AQ_NO_TENSOR || !aq_plan_entry_is_open(&s->plan->entries[types], AQ_RD)) return AQ_OK;
+  aq_plan_entry *e = &s->plan->entries[types];
+  char *rule = aq_strdup("token types: part of every token");
+  if (rule == NULL) return aq_fail_memory(err, 64);
+  aq_free(e->rule);
+  e->rule = rule;
+  e->action = AQ_KEEP;
+  return AQ_OK;
+}
+
+aq_status aq_auto_plan_begin(aq_source *source, const aq_quantize_options *options, bool texts, aq_auto_plan *out,
+                             aq_error *err) {
+  const bool named = options->calib != NULL || options->stats_path != NULL;
+  if (texts || named) AQ_TRY(aq_calibration_open(source, options, &out->calibration, err));
+  if (out->calibration == NULL) AQ_TRY(aq_pool_create(options->run.threads, &out->pool, err));
+  out->count = source->tensor_count;
+  out->values = aq_calloc(AQ_MAX(out->count, 1), sizeof *out->values);
+  out->owned = aq_calloc(AQ_MAX(out->count, 1), sizeof *out->owned);
+  return out->values != NULL && out->owned != NULL ? AQ_OK : aq_fail_memory(err, out->count * sizeof *out->values);
+}
+
+static aq_status prepare(search_run *s, aq_error *err) {
+  aq_auto_plan *out = s->out;
+  if (out->calibration != NULL) AQ_TRY(keep_token_types(s, err));
+  AQ_TRY(aq_planned_create(s->source, s->plan, out->calibration != NULL ? out->calibration->weighed : NULL,
+                           out->calibration != NULL ? out->calibration->weighed_count : 0,
+                           out->calibration != NULL ? out->calibration->encoder->pool : out->pool, &out->set, err));
+  AQ_FAIL_IF(out->set.count == 0, AQ_ERR_ARGUMENT, "no tensor is left for the target to plan");
+  if (out->calibration == NULL) return AQ_OK;
+  return aq_rounded_create(out->calibration, s->plan, out->values, &out->set, &out->rounded, err);
+}
+
+static aq_status search(search_run *s, aq_error *err) {
+  const aq_quantize_options *o = s->options;
+  if (o->min_similarity > 0) {
+    if (s->out->calibration != NULL) return round_to_similarity(s, err);
+    (void)aq_fail(err, AQ_ERR_ARGUMENT, "a similarity is one of embeddings, and this model is not run");
+    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Name a size (--target-size, --target-bpw)");
+  }
+  double bits;
+  AQ_TRY(budget(s, &bits, err));
+  if (s->out->calibration != NULL) return round_to_size(s, bits, err);
+  return search_estimate(s, bits * AIM, 1, err);
+}
+
+aq_status aq_auto_plan_make(aq_source *source, const aq_quantize_options *options, aq_plan *plan, aq_auto_plan *out,
+                            aq_error *err) {
+  search_run s = {.source = source, .options = options, .plan = plan, .out = out};
+  AQ_TRY(check_target(&s, err));
+  AQ_TRY(prepare(&s, err));
+  AQ_TRY(search(&s, err));
+  if (out->calibration != NULL && options->tune_seconds > 0) AQ_TRY(aq_rounded_tune(&out->rounded, options, err));
+  AQ_TRY(make_report(&s, err));
+  AQ_TRY(settle(&s, err));
+  if (out->calibration != NULL) take_values(&s);
+  return AQ_OK;
+}
+
+void aq_auto_plan_reset(aq_auto_plan *a) {
+  for (size_t i = 0; a->owned != NULL && i < a->count; i++) aq_free(a->owned[i]);
+  aq_free(a->owned);
+  aq_free(a->values);
+  json_decref(a->report);
+  aq_rounded_reset(&a->rounded);
+  aq_planned_reset(&a->set);
+  aq_calibration_free(a->calibration);
+  aq_pool_free(a->pool);
+  *a = (aq_auto_plan){0};
+}

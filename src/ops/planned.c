@@ -1,0 +1,314 @@
+/* planned.c - what tensors cost at a lambda. Where all values are not at hand, evenly spaced rows stand for them: a row
+ * is what shares a step, so that a sample of rows has the entropy of the whole. */
+#include "ops/planned.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/compiler.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "kernels/kernels.h"
+#include "parquet/format.h"
+#include "quant/proxy.h"
+#include "tensor/dtype.h"
+
+#define SAMPLE_WEIGHTS ((size_t)1 << 18)
+#define SAVES_PERCENT 3 /* what compression must save to be used, as the table writer has it */
+
+/* ---- compressed sizes ---- */
+
+typedef struct sizer {
+  const aq_planned_set *set;
+  uint32_t worker;
+} sizer;
+
+/* Without memory to compress, bytes count as they are. */
+static size_t packed_size(void *ctx, const uint8_t *bytes, size_t size) {
+  const sizer *s = ctx;
+  aq_buffer out = {NULL, 0, 0};
+  const aq_status status =
+      aq_compress(&s->set->compressors[s->worker], AQ_PQ_ZSTD, AQ_ZSTD_OWN_SETTINGS, bytes, size, &out, NULL);
+  const size_t packed = status == AQ_OK && aq_saves_percent(size, out.size, SAVES_PERCENT) ? out.size : size;
+  aq_buffer_reset(&out);
+  return packed;
+}
+
+aq_status aq_planned_code_bytes(const aq_planned_set *set, const int8_t *codes, size_t count, aq_quant_type type,
+                                uint32_t worker, size_t *bytes, aq_error *err) {
+  const aq_kernels *k = aq_kernels_get();
+  sizer s = {set, worker};
+  if (type == AQ_INT8) {
+    *bytes = packed_size(&s, (const uint8_t *)codes, count);
+    return AQ_OK;
+  }
+  const size_t size = (count * aq_quant_type_bits(type) + 7) / 8;
+  uint8_t *packed = aq_malloc(AQ_MAX(size, 1));
+  if (packed == NULL) return aq_fail_memory(err, size);
+  (type == AQ_INT4 ? k->pack4 : type == AQ_INT3 ? k->pack3 : k->pack2)(codes, count, packed);
+  *bytes = packed_size(&s, packed, size);
+  aq_free(packed);
+  return AQ_OK;
+}
+
+#define ZERO_POINTS_BYTES 24 /* of any number of zeros, compressed */
+
+size_t aq_planned_scale_bytes(const aq_planned_set *set, const aq_rd_choice *choice, uint32_t worker) {
+  sizer s = {set, worker};
+  const uint8_t *bytes = (const uint8_t *)(const void *)choice->steps;
+  return packed_size(&s, bytes, choice->span_count * sizeof *choice->steps) + ZERO_POINTS_BYTES;
+}
+
+/* ---- choosing ---- */
+
+aq_status aq_planned_choose(const aq_planned_set *set, const aq_planned *item, const float *w, double lambda,
+                            uint32_t worker, aq_rd_choice *out, aq_error *err) {
+  const aq_rd_matrix m = {.w = w,
+                          .rows = item->rows,
+                          .cols = item->cols,
+                          .sensitivity = item->sensitivity,
+                          .narrow = item->narrow,
+                          .wide = item->wide};
+  sizer s = {set, worker};
+  return aq_rd_choose(&m, lambda, SAMPLE_WEIGHTS, packed_size, &s, out, err);
+}
+
+typedef struct estimate {
+  aq_planned_set *set;
+  double lambda;
+} estimate;
+
+static aq_status estimate_one(void *ctx, uint64_t i, uint32_t worker, aq_error *err) {
+  const estimate *e = ctx;
+  aq_planned *item = &e->set->items[i];
+  sizer s = {e->set, worker};
+  aq_rd_choice choice = {0};
+  double part = 1;
+  aq_status status;
+  if (item->sample == NULL) {
+    status = aq_planned_choose(e->set, item, item->weighed->w, e->lambda, worker, &choice, err);
+  } else {
+    const aq_rd_matrix m = {.w = item->sample,
+                            .rows = item->sample_rows,
+                            .cols = item->cols,
+                            .sensitivity = item->sample_sensitivity,
+                            .narrow = item->narrow,
+                            .wide = item->wide};
+    status = aq_rd_choose(&m, e->lambda, 0, packed_size, &s, &choice, err);
+    part = (double)item->rows / (double)item->sample_rows;
+  }
+  item->bits = choice.bits * part + 8 * AQ_PLANNED_HEADER_BYTES;
+  item->loss = choice.loss * part;
+  aq_rd_choice_reset(&choice);
+  return status;
+}
+
+aq_status aq_planned_estimate(aq_planned_set *set, double lambda, double *bits, aq_error *err) {
+  estimate e = {set, lambda};
+  *bits = 0;
+  AQ_TRY(aq_pool_run(set->pool, set->count, estimate_one, &e, err));
+  for (size_t i = 0; i < set->count; i++) *bits += set->items[i].bits;
+  return AQ_OK;
+}
+
+aq_status aq_planned_settle(const aq_planned *item, const aq_tensor_info *t, aq_rd_choice *choice, const char *target,
+                            aq_plan_entry *entry, aq_error *err) {
+  char *rule = aq_format("%s; %s", target, item->why);
+  if (rule == NULL) return aq_fail_memory(err, 256);
+  aq_free(entry->rule);
+  aq_plan_entry_drop_scales(entry);
+  const bool rows_of_axis_0 = t->rank >= 2 && (uint64_t)t->shape[0] == item->rows;
+  const int32_t group = choice->group_size > 0 ? choice->group_size : rows_of_axis_0 ? 0 : (int32_t)item->cols;
+  entry->rule = rule;
+  entry->scheme = (aq_scheme){choice->type, AQ_RD, true};
+  entry->quant_axis = 0;
+  entry->group_size = group;
+  entry->span_length = group > 0 ? (uint64_t)group : item->cols;
+  entry->scales = choice->steps;
+  entry->scale_count = choice->span_count;
+  entry->bits = item->bits / (double)t->num_params;
+  entry->loss = item->loss;
+  choice->steps = NULL;
+  return AQ_OK;
+}
+
+/* ---- the set ---- */
+
+/* Rows of a tensor: slices of axis 0, but of stacks of matrices rows of the last axis. */
+static void shape_of(const aq_tensor_info *t, size_t *rows, size_t *cols) {
+  enum { ROW_MIN = 32 };
+  const uint64_t last = t->rank > 0 ? (uint64_t)t->shape[t->rank - 1] : 1;
+  *rows = t->rank < 2 ? 1 : (size_t)t->shape[0];
+  if (t->rank > 2 && last >= ROW_MIN && last <= INT32_MAX) *rows = (size_t)(t->num_params / last);
+  *cols = (size_t)(t->num_params / *rows);
+}
+
+static aq_status take_sample(const aq_source *source, aq_planned *item, aq_error *err) {
+  const size_t most = AQ_MAX(SAMPLE_WEIGHTS / item->cols, 1);
+  item->sample_rows = AQ_MIN(item->rows, most);
+  item->sample = aq_realloc_array(NULL, item->sample_rows * item->cols, sizeof(float));
+  item->sample_sensitivity = aq_calloc(item->sample_rows, sizeof(float));
+  if (item->sample == NULL || item->sample_sensitivity == NULL) {
+    return aq_fail_memory(err, item->sample_rows * item->cols * sizeof(float));
+  }
+  for (size_t i = 0; i < item->sample_rows; i++) {
+    const size_t row = (size_t)((double)i * (double)item->rows / (double)item->sample_rows);
+    item->sample_sensitivity[i] = item->sensitivity[row];
+    AQ_TRY(aq_source_read_f32(source, item->tensor, (uint64_t)row * item->cols, item->cols,
+                              item->sample + i * item->cols, err));
+  }
+  return AQ_OK;
+}
+
+/* The matrix of the encoder that is this tensor, or is tied to it. */
+static const aq_weighed *find_weighed(const aq_source *source, size_t tensor, const aq_weighed *weighed, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    const int32_t owner = source->tensors[weighed[i].tensor].alias_of;
+    if (weighed[i].tensor == tensor || owner == (int32_t)tensor) return &weighed[i];
+  }
+  return NULL;
+}
+
+static double mean_square(const float *w, size_t n) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) sum += (double)w[i] * (double)w[i];
+  return n > 0 ? sum / (double)n : 0;
+}
+
+/* What the least sensitive matrix of the encoder loses by an error as large as the weights are. */
+static double least_relative(const aq_weighed *weighed, size_t count) {
+  double least = INFINITY;
+  for (size_t i = 0; i < count; i++) {
+    double sum = 0;
+    for (size_t r = 0; r < weighed[i].rows; r++) sum += log((double)weighed[i].sensitivity[r]);
+    const double scale = mean_square(weighed[i].w, weighed[i].rows * weighed[i].cols);
+    if (scale > 0) least = fmin(least, exp(sum / (double)weighed[i].rows) * scale);
+  }
+  return least;
+}
+
+/* A tensor that the encoder does not use, as it does not use a pooler: no text says anything about it. */
+static aq_status plan_unused(const aq_planned_set *set, double relative, aq_planned *item, aq_error *err) {
+  item->own_sensitivity = aq_calloc(item->rows, sizeof(float));
+  if (item->own_sensitivity == NULL) return aq_fail_memory(err, item->rows * sizeof(float));
+  item->sensitivity = item->own_sensitivity;
+  item->narrow = 0.25F;
+  item->wide = 4;
+  item->why = "not used for embeddings: as the least sensitive matrix";
+  for (size_t i = 0; i < item->rows; i++) item->own_sensitivity[i] = 1;
+  AQ_TRY(take_sample(set->source, item, err));
+  const double scale = fmax(mean_square(item->sample, item->sample_rows * item->cols), 1e-30);
+  for (size_t i = 0; i < item->rows; i++) item->own_sensitivity[i] = (float)fmin(relative / scale, 1e30);
+  for (size_t i = 0; i < item->sample_rows; i++) item->sample_sensitivity[i] = item->own_sensitivity[0];
+  return AQ_OK;
+}
+
+static aq_status plan_weighed(const aq_planned_set *set, const aq_weighed *weighed, size_t weighed_count,
+                              double relative, aq_planned *item, aq_error *err) {
+  const aq_weighed *w = find_weighed(set->source, item->tensor, weighed, weighed_count);
+  if (w == NULL) return plan_unused(set, relative, item, err);
+  item->weighed = w;
+  item->sensitivity = w->sensitivity;
+  item->narrow = w->narrow;
+  item->wide = w->wide;
+  item->why = w->why;
+  return AQ_OK;
+}
+
+/* ---- models that are not run ---- */
+
+#define LOOK_ROWS_BYTES ((uint64_t)4 << 20)
+
+typedef struct looking {
+  const aq_planned_set *set;
+  const aq_plan *plan;
+  aq_proxy_look *looks; /* of all tensors of the source */
+} looking;
+
+static aq_status look_at(void *ctx, uint64_t i, uint32_t worker, aq_error *err) {
+  const looking *l = ctx;
+  const aq_source *source = l->set->source;
+  const aq_tensor_info *t = &source->tensors[i];
+  aq_proxy_look *look = &l->looks[i];
+  (void)worker;
+  AQ_TRY(aq_proxy_begin(look, t, err));
+  if (t->alias_of >= 0 || !aq_plan_entry_is_open(&l->plan->entries[i], AQ_RD)) return AQ_OK;
+  const uint64_t chunk = AQ_MAX(LOOK_ROWS_BYTES / sizeof(float) / look->cols, 1);
+  float *values = aq_realloc_array(NULL, (size_t)(chunk * look->cols), sizeof *values);
+  if (values == NULL) return aq_fail_memory(err, (size_t)(chunk * look->cols) * sizeof *values);
+  aq_status status = AQ_OK;
+  for (uint64_t row = 0; status == AQ_OK && row < look->rows; row += chunk) {
+    const uint64_t n = AQ_MIN(chunk, look->rows - row);
+    status = aq_source_read_f32(source, (size_t)i, row * look->cols, n * look->cols, values, err);
+    if (status == AQ_OK) aq_proxy_rows(look, values, n);
+  }
+  aq_free(values);
+  return status == AQ_OK ? AQ_OK : aq_error_in_tensor(err, status, t->name);
+}
+
+static aq_status plan_looked(const aq_planned_set *set, const aq_proxy_look *look, aq_planned *item, aq_error *err) {
+  item->own_sensitivity = aq_calloc(item->rows, sizeof(float));
+  if (item->own_sensitivity == NULL) return aq_fail_memory(err, item->rows * sizeof(float));
+  aq_proxy_sensitivity(look, item->own_sensitivity);
+  item->sensitivity = item->own_sensitivity;
+  item->narrow = 0.25F;
+  item->wide = 4;
+  item->why = aq_proxy_reason(look);
+  return take_sample(set->source, item, err);
+}
+
+/* ---- all ---- */
+
+static aq_status add_items(aq_planned_set *set, const aq_plan *plan, const aq_weighed *weighed, size_t weighed_count,
+                           const aq_proxy_look *looks, aq_error *err) {
+  const double relative = weighed != NULL ? least_relative(weighed, weighed_count) : 1;
+  for (size_t i = 0; i < plan->count; i++) {
+    const aq_tensor_info *t = &set->source->tensors[i];
+    if (t->alias_of >= 0 || t->num_params == 0 || !aq_plan_entry_is_open(&plan->entries[i], AQ_RD)) continue;
+    aq_planned *item = &set->items[set->count++];
+    *item = (aq_planned){.tensor = i};
+    shape_of(t, &item->rows, &item->cols);
+    set->params += t->num_params;
+    const aq_status status = weighed != NULL ? plan_weighed(set, weighed, weighed_count, relative, item, err)
+                                             : plan_looked(set, &looks[i], item, err);
+    if (status != AQ_OK) return aq_error_in_tensor(err, status, t->name);
+  }
+  return AQ_OK;
+}
+
+static aq_status look_and_add(aq_planned_set *set, const aq_plan *plan, aq_error *err) {
+  aq_proxy_look *looks = aq_calloc(AQ_MAX(plan->count, 1), sizeof *looks);
+  if (looks == NULL) return aq_fail_memory(err, plan->count * sizeof *looks);
+  looking l = {set, plan, looks};
+  aq_status status = aq_pool_run(set->pool, plan->count, look_at, &l, err);
+  if (status == AQ_OK) {
+    aq_proxy_settle(looks, plan->count);
+    status = add_items(set, plan, NULL, 0, looks, err);
+  }
+  for (size_t i = 0; i < plan->count; i++) aq_proxy_reset(&looks[i]);
+  aq_free(looks);
+  return status;
+}
+
+aq_status aq_planned_create(const aq_source *source, const aq_plan *plan, const aq_weighed *weighed,
+                            size_t weighed_count, aq_pool *pool, aq_planned_set *out, aq_error *err) {
+  *out = (aq_planned_set){.source = source, .pool = pool};
+  out->items = aq_calloc(AQ_MAX(plan->count, 1), sizeof *out->items);
+  out->compressors = aq_calloc(aq_pool_threads(pool), sizeof *out->compressors);
+  if (out->items == NULL || out->compressors == NULL) return aq_fail_memory(err, plan->count * sizeof *out->items);
+  return weighed != NULL ? add_items(out, plan, weighed, weighed_count, NULL, err) : look_and_add(out, plan, err);
+}
+
+void aq_planned_reset(aq_planned_set *set) {
+  for (size_t i = 0; set->items != NULL && i < set->count; i++) {
+    aq_free(set->items[i].own_sensitivity);
+    aq_free(set->items[i].sample);
+    aq_free(set->items[i].sample_sensitivity);
+  }
+  for (uint32_t i = 0; set->compressors != NULL && i < aq_pool_threads(set->pool); i++) {
+    aq_compressor_reset(&set->compressors[i]);
+  }
+  aq_free(set->items);
+  aq_free(set->compressors);
+  *set = (aq_planned_set){0};
+}

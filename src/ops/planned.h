@@ -1,0 +1,64 @@
+/* planned.h - the tensors whose type and scales a search finds, and what they cost at a price of a bit. */
+#ifndef AQ_OPS_PLANNED_H
+#define AQ_OPS_PLANNED_H
+
+#include "arrowquant.h"
+#include "calib/weigh.h"
+#include "core/pool.h"
+#include "io/source.h"
+#include "parquet/compress.h"
+#include "quant/plan.h"
+#include "quant/rd.h"
+
+typedef struct aq_planned {
+  size_t tensor; /* index in the source, of the owner of the bytes */
+  size_t rows, cols;
+  const float *sensitivity; /* rows */
+  float narrow, wide;
+  const aq_weighed *weighed; /* of a matrix of an encoder that is run; NULL: the tensor alone is known */
+  const char *why;           /* what the sensitivity is made of */
+  float *own_sensitivity;    /* NULL when it is that of `weighed` */
+  float *sample;             /* NULL: all of it is at hand, in `weighed` */
+  float *sample_sensitivity;
+  size_t sample_rows;
+  /* at the lambda that was last tried */
+  double bits, loss; /* on disk, of the whole tensor; predicted loss of similarity */
+} aq_planned;
+
+typedef struct aq_planned_set {
+  const aq_source *source;
+  aq_pool *pool;
+  aq_planned *items;
+  size_t count;
+  uint64_t params;
+  aq_compressor *compressors; /* one a worker */
+} aq_planned_set;
+
+/* Of the open entries of a plan (method rd, no scales). weighed: of an encoder that is run; NULL: all tensors are
+ * looked at (quant/proxy.h). */
+AQ_MUST_CHECK aq_status aq_planned_create(const aq_source *source, const aq_plan *plan, const aq_weighed *weighed,
+                                          size_t weighed_count, aq_pool *pool, aq_planned_set *out, aq_error *err);
+void aq_planned_reset(aq_planned_set *set);
+
+/* Bits of all of them together, estimated from samples. */
+AQ_MUST_CHECK aq_status aq_planned_estimate(aq_planned_set *set, double lambda, double *bits, aq_error *err);
+
+/* Type, groups and steps of one at a lambda, from all its values w. Any thread, `worker` its number in the pool. */
+AQ_MUST_CHECK aq_status aq_planned_choose(const aq_planned_set *set, const aq_planned *item, const float *w,
+                                          double lambda, uint32_t worker, aq_rd_choice *out, aq_error *err);
+
+/* Bytes of codes as they will be in the file, packed, compressed when that pays. */
+AQ_MUST_CHECK aq_status aq_planned_code_bytes(const aq_planned_set *set, const int8_t *codes, size_t count,
+                                              aq_quant_type type, uint32_t worker, size_t *bytes, aq_error *err);
+
+/* And of its scales and zero points, which are zeros. */
+size_t aq_planned_scale_bytes(const aq_planned_set *set, const aq_rd_choice *choice, uint32_t worker);
+
+/* Bytes on disk that a tensor takes beside its codes and scales: page headers. */
+#define AQ_PLANNED_HEADER_BYTES 150
+
+/* Makes a choice the entry of a plan: takes the choice's steps. */
+AQ_MUST_CHECK aq_status aq_planned_settle(const aq_planned *item, const aq_tensor_info *tensor, aq_rd_choice *choice,
+                                          const char *target, aq_plan_entry *entry, aq_error *err);
+
+#endif

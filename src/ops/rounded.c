@@ -1,0 +1,306 @@
+/* rounded.c - an encoder's matrices at one lambda. */
+#include "ops/rounded.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "calib/repair.h"
+#include "core/compiler.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/progress.h"
+#include "ops/round_trip.h"
+#include "quant/feedback.h"
+#include "tensor/dtype.h"
+
+#define REPAIR_TEXTS ((size_t)400)
+#define DAMPED_GAIN 0.9F /* feedback is damped below */
+#define TABLE_PRICE 0.7  /* of lambda: what a bit of a lookup table's codes costs when they are rounded */
+#define FINE_BITS 6.0    /* so many bits a weight, as the statistics know the coarse errors less well */
+
+/* Tensors that are quantized or converted whatever the search does. */
+static aq_status take_ruled(const aq_rounded *r, const aq_plan *plan, const float *const *instead, aq_error *err) {
+  const aq_source *source = r->set->source;
+  aq_round_trip *trip = NULL;
+  AQ_TRY(aq_round_trip_create(r->set->pool, &trip, err));
+  aq_status status = AQ_OK;
+  for (size_t i = 0; status == AQ_OK && i < plan->count; i++) {
+    const aq_plan_entry *e = &plan->entries[i];
+    const aq_tensor_info *t = &source->tensors[i];
+    size_t count;
+    float *values = aq_params_find(&r->base, i, &count);
+    uint64_t bytes;
+    if (values == NULL || e->action != AQ_QUANTIZE || count != t->num_params) continue;
+    if (aq_plan_entry_is_open(e, AQ_RD)) continue;
+    if (instead[i] != NULL) {
+      memcpy(values, instead[i], count * sizeof *values);
+      continue;
+    }
+    status = aq_round_trip_run(trip, source, i, e, values, &bytes, err);
+  }
+  aq_round_trip_free(trip);
+  return status;
+}
+
+aq_status aq_rounded_create(const aq_calibration *calibration, const aq_plan *plan, const float *const *values,
+                            aq_planned_set *set, aq_rounded *out, aq_error *err) {
+  *out = (aq_rounded){.calibration = calibration, .set = set};
+  out->items = aq_calloc(AQ_MAX(set->count, 1), sizeof *out->items);
+  out->plain = aq_calloc(AQ_MAX(set->count, 1), sizeof *out->plain);
+  if (out->items == NULL || out->plain == NULL) return aq_fail_memory(err, set->count * sizeof *out->items);
+  for (size_t i = 0; i < set->count; i++) out->items[i].planned = &set->items[i];
+  AQ_TRY(aq_params_copy(&calibration->original, &out->base, err));
+  return take_ruled(out, plan, values, err);
+}
+
+static void reset_item(aq_rounded_item *item) {
+  aq_rd_choice_reset(&item->choice);
+  aq_free(item->codes);
+  item->codes = NULL;
+}
+
+void aq_rounded_reset(aq_rounded *r) {
+  for (size_t i = 0; r->items != NULL && i < r->set->count; i++) reset_item(&r->items[i]);
+  aq_free(r->items);
+  aq_free(r->plain);
+  aq_params_reset(&r->base);
+  aq_params_reset(&r->quantized);
+  *r = (aq_rounded){0};
+}
+
+/* ---- one matrix ---- */
+
+/* The place in the parameters of what the item's codes stand for. */
+static float *values_of(const aq_params *params, const aq_rounded_item *item) {
+  size_t count;
+  return aq_params_find(params, item->planned->weighed->tensor, &count);
+}
+
+static void dequantize(const aq_rounded_item *item, float *values) {
+  const aq_kernels *k = aq_kernels_get();
+  const size_t cols = item->planned->cols, total = item->planned->rows * cols;
+  const size_t span = item->choice.group_size > 0 ? (size_t)item->choice.group_size : cols;
+  for (size_t at = 0, i = 0; at < total; at += span, i++) {
+    k->dequantize_s8(item->codes + at, AQ_MIN(span, total - at), item->choice.steps[i], 0, values + at);
+  }
+}
+
+/* Ideal lengths of the codes that were used. */
+static void measure_bits(const int8_t *codes, size_t count, int32_t qmin, int32_t qmax, float *bits) {
+  size_t seen[256] = {0};
+  for (size_t i = 0; i < count; i++) seen[codes[i] - qmin]++;
+  const double total = (double)count + 0.5 * (double)(qmax - qmin + 1);
+  for (int32_t q = 0; q <= qmax - qmin; q++) bits[q] = (float)log2(total / ((double)seen[q] + 0.5));
+}
+
+static aq_status round_item(const aq_rounded_item *item, double lambda, bool plain, aq_pool *pool, int8_t *codes,
+                            aq_error *err) {
+  const aq_planned *p = item->planned;
+  const bool fine = item->choice.bits > FINE_BITS * (double)(p->rows * p->cols);
+  const float gain = fine ? 1 : DAMPED_GAIN;
+  aq_feedback f = {.rows = p->rows,
+                   .cols = p->cols,
+                   .w = p->weighed->w,
+                   .input_l = plain ? NULL : p->weighed->input_l,
+                   .output_l = plain ? NULL : p->weighed->output_l,
+                   .input_gain = gain,
+                   .output_gain = gain,
+                   .scales = item->choice.steps,
+                   .span = item->choice.group_size > 0 ? (size_t)item->choice.group_size : p->cols,
+                   .qmin = aq_quant_min(item->choice.type),
+                   .qmax = aq_quant_max(item->choice.type)};
+  AQ_TRY(aq_feedback_round(&f, pool, codes, err));
+  if (plain || fine || p->weighed->input_d == NULL) return AQ_OK;
+  float bits[256];
+  f.price = (float)(TABLE_PRICE * lambda);
+  f.code_bits = bits;
+  f.row_loss = p->weighed->sensitivity;
+  f.column_loss = p->weighed->input_d;
+  measure_bits(codes, p->rows * p->cols, f.qmin, f.qmax, bits);
+  return aq_feedback_round(&f, pool, codes, err);
+}
+
+typedef struct making {
+  aq_rounded *rounded;
+  double lambda;
+} making;
+
+static bool rows_are_independent(const aq_planned *p) { return p->weighed->output_l == NULL; }
+
+static aq_status choose_item(void *ctx, uint64_t i, uint32_t worker, aq_error *err) {
+  const making *m = ctx;
+  aq_rounded_item *item = &m->rounded->items[i];
+  reset_item(item);
+  if (item->planned->weighed == NULL) return AQ_OK;
+  return aq_planned_choose(m->rounded->set, item->planned, item->planned->weighed->w, m->lambda, worker, &item->choice,
+                           err);
+}
+
+static aq_status finish_item(const aq_rounded *r, size_t i, aq_pool *pool, uint32_t worker, aq_error *err) {
+  aq_rounded_item *item = &r->items[i];
+  const size_t count = item->planned->rows * item->planned->cols;
+  item->codes = aq_malloc(count);
+  if (item->codes == NULL) return aq_fail_memory(err, count);
+  item->plain = r->plain[i];
+  AQ_TRY(round_item(item, r->lambda, item->plain, pool, item->codes, err));
+  dequantize(item, values_of(&r->quantized, item));
+  AQ_TRY(aq_planned_code_bytes(r->set, item->codes, count, item->choice.type, worker, &item->bytes, err));
+  item->bytes += aq_planned_scale_bytes(r->set, &item->choice, worker);
+  return AQ_OK;
+}
+
+/* Matrices whose rows depend on each other go side by side; the others have all threads for themselves. */
+static aq_status round_dependent(void *ctx, uint64_t i, uint32_t worker, aq_error *err) {
+  const making *m = ctx;
+  const aq_planned *p = m->rounded->items[i].planned;
+  if (p->weighed == NULL || rows_are_independent(p)) return AQ_OK;
+  return finish_item(m->rounded, (size_t)i, NULL, worker, err);
+}
+
+static aq_status round_all(aq_rounded *r, double lambda, aq_error *err) {
+  making m = {r, lambda};
+  AQ_TRY(aq_pool_run(r->set->pool, r->set->count, choose_item, &m, err));
+  AQ_TRY(aq_pool_run(r->set->pool, r->set->count, round_dependent, &m, err));
+  for (size_t i = 0; i < r->set->count; i++) {
+    const aq_planned *p = r->items[i].planned;
+    if (p->weighed == NULL || !rows_are_independent(p)) continue;
+    AQ_TRY(finish_item(r, i, r->set->pool, 0, err));
+  }
+  return AQ_OK;
+}
+
+/* ---- sizes ---- */
+
+/* What the encoder does not use has no codes yet: its bits are estimated. */
+static aq_status count_bits(aq_rounded *r, aq_error *err) {
+  double ignored;
+  AQ_TRY(aq_planned_estimate(r->set, r->lambda, &ignored, err));
+  r->bits = 0;
+  for (size_t i = 0; i < r->set->count; i++) {
+    aq_planned *p = &r->set->items[i];
+    const aq_rounded_item *item = &r->items[i];
+    if (item->codes != NULL) {
+      p->bits = 8 * (double)item->bytes + 8 * AQ_PLANNED_HEADER_BYTES;
+      p->loss = item->choice.loss;
+    }
+    r->bits += p->bits;
+  }
+  return AQ_OK;
+}
+
+/* ---- the whole ---- */
+
+static aq_status repair(aq_rounded *r, aq_error *err) {
+  const aq_calibration *c = r->calibration;
+  const size_t texts = AQ_MIN(c->fit.count, REPAIR_TEXTS);
+  return aq_repair_shifts(&c->original, &r->quantized, c->fit.ids, c->fit.lengths, texts, c->encoder->pool, err);
+}
+
+aq_status aq_rounded_make(aq_rounded *r, double lambda, aq_error *err) {
+  const aq_calibration *c = r->calibration;
+  r->lambda = lambda;
+  aq_params_reset(&r->quantized);
+  AQ_TRY(aq_params_copy(&r->base, &r->quantized, err));
+  AQ_TRY(round_all(r, lambda, err));
+  AQ_TRY(aq_calibration_similarity(c, &r->quantized, &c->held, &r->before_repair, err));
+  AQ_TRY(repair(r, err));
+  AQ_TRY(aq_calibration_similarity(c, &r->quantized, &c->held, &r->similarity, err));
+  return count_bits(r, err);
+}
+
+/* ---- feedback or not ---- */
+
+static aq_status similarity_of(const aq_rounded *r, const aq_params *params, double *out, aq_error *err) {
+  return aq_calibration_similarity(r->calibration, params, &r->calibration->choose, out, err);
+}
+
+/* Only this matrix differs from the original's. */
+static aq_status try_item(aq_rounded *r, size_t i, aq_params *single, int8_t *nearest, aq_error *err) {
+  aq_rounded_item *item = &r->items[i];
+  const size_t count = item->planned->rows * item->planned->cols;
+  float *place = values_of(single, item);
+  double with_feedback, without;
+  dequantize(item, place);
+  AQ_TRY(similarity_of(r, single, &with_feedback, err));
+  AQ_TRY(round_item(item, r->lambda, true, NULL, nearest, err));
+  int8_t *const codes = item->codes;
+  item->codes = nearest;
+  dequantize(item, place);
+  item->codes = codes;
+  AQ_TRY(similarity_of(r, single, &without, err));
+  memcpy(place, item->planned->weighed->w, count * sizeof *place);
+  r->plain[i] = without > with_feedback;
+  return AQ_OK;
+}
+
+aq_status aq_rounded_decide(aq_rounded *r, aq_error *err) {
+  aq_params single = {0};
+  size_t most = 1;
+  for (size_t i = 0; i < r->set->count; i++) most = AQ_MAX(most, r->items[i].planned->rows * r->items[i].planned->cols);
+  int8_t *nearest = aq_malloc(most);
+  aq_status status =
+      nearest != NULL ? aq_params_copy(&r->calibration->original, &single, err) : aq_fail_memory(err, most);
+  for (size_t i = 0; status == AQ_OK && i < r->set->count; i++) {
+    const aq_planned *p = r->items[i].planned;
+    if (p->weighed != NULL && p->weighed->input_l != NULL) status = try_item(r, i, &single, nearest, err);
+  }
+  aq_params_reset(&single);
+  aq_free(nearest);
+  return status;
+}
+
+/* ---- tuning ---- */
+
+static aq_tune_matrix matrix_of(const aq_rounded_item *item) {
+  const aq_planned *p = item->planned;
+  return (aq_tune_matrix){.tensor = p->weighed->tensor,
+                          .rows = p->rows,
+                          .cols = p->cols,
+                          .span = item->choice.group_size > 0 ? (size_t)item->choice.group_size : p->cols,
+                          .qmin = aq_quant_min(item->choice.type),
+                          .qmax = aq_quant_max(item->choice.type),
+                          .steps = item->choice.steps,
+                          .codes = item->codes,
+                          .w = p->weighed->w,
+                          .tune_codes = true,
+                          .tune_steps = true};
+}
+
+static aq_status run_tune(aq_rounded *r, const aq_quantize_options *o, aq_tune_matrix *matrices, size_t count,
+                          aq_error *err) {
+  const aq_calibration *c = r->calibration;
+  aq_tune_options options;
+  aq_tune_options_init(&options);
+  options.seconds = o->tune_seconds;
+  aq_progress progress;
+  aq_progress_begin(&progress, &o->run, "tune", 0, 0);
+  return aq_tune(&c->original, &r->quantized, matrices, count, c->fit.ids, c->fit.lengths, c->fit.count,
+                 c->held.texts.ids, c->held.texts.lengths, c->held.texts.count, &options, c->encoder->pool, &progress,
+                 &r->tuned, err);
+}
+
+static aq_status measure_again(aq_rounded *r, aq_error *err) {
+  for (size_t i = 0; i < r->set->count; i++) {
+    aq_rounded_item *item = &r->items[i];
+    if (item->codes == NULL) continue;
+    const size_t count = item->planned->rows * item->planned->cols;
+    AQ_TRY(aq_planned_code_bytes(r->set, item->codes, count, item->choice.type, 0, &item->bytes, err));
+    item->bytes += aq_planned_scale_bytes(r->set, &item->choice, 0);
+  }
+  AQ_TRY(aq_calibration_similarity(r->calibration, &r->quantized, &r->calibration->held, &r->similarity, err));
+  return count_bits(r, err);
+}
+
+aq_status aq_rounded_tune(aq_rounded *r, const aq_quantize_options *options, aq_error *err) {
+  aq_tune_matrix *matrices = aq_calloc(AQ_MAX(r->set->count, 1), sizeof *matrices);
+  if (matrices == NULL) return aq_fail_memory(err, r->set->count * sizeof *matrices);
+  size_t count = 0;
+  for (size_t i = 0; i < r->set->count; i++) {
+    const aq_planned *p = r->items[i].planned;
+    if (p->weighed != NULL && p->weighed->output_l != NULL) matrices[count++] = matrix_of(&r->items[i]);
+  }
+  const aq_status status = run_tune(r, options, matrices, count, err);
+  aq_free(matrices);
+  AQ_TRY(status);
+  return measure_again(r, err);
+}

@@ -1,0 +1,49 @@
+/* rounded.h - the planned tensors of an encoder at one lambda: rounded with feedback, the norms repaired, measured. */
+#ifndef AQ_OPS_ROUNDED_H
+#define AQ_OPS_ROUNDED_H
+
+#include <jansson.h>
+
+#include "arrowquant.h"
+#include "calib/tune.h"
+#include "ops/calibration.h"
+#include "ops/planned.h"
+
+typedef struct aq_rounded_item {
+  const aq_planned *planned;
+  aq_rd_choice choice; /* codes below belong to its steps */
+  int8_t *codes;       /* rows x cols; NULL: the encoder does not use it, the table is written from its values */
+  size_t bytes;        /* of codes and scales, as they will be in the file */
+  bool plain;          /* rounded to nearest: feedback did worse on held-out texts */
+} aq_rounded_item;
+
+typedef struct aq_rounded {
+  const aq_calibration *calibration;
+  aq_planned_set *set;
+  aq_rounded_item *items;           /* one a planned tensor */
+  bool *plain;                      /* one a planned tensor: decided once, see aq_rounded_decide */
+  aq_params base;                   /* the original, but for tensors that a rule of the caller quantizes */
+  aq_params quantized;              /* what the table will hold, repaired */
+  double lambda;                    /* of the last make */
+  double bits;                      /* on disk, of all planned tensors */
+  double before_repair, similarity; /* mean cosine on held-out texts */
+  aq_tune_result tuned;             /* steps 0: not tuned */
+} aq_rounded;
+
+/* plan, values: what becomes of tensors that the search does not plan, and values that take the place of theirs. */
+AQ_MUST_CHECK aq_status aq_rounded_create(const aq_calibration *calibration, const aq_plan *plan,
+                                          const float *const *values, aq_planned_set *set, aq_rounded *out,
+                                          aq_error *err);
+void aq_rounded_reset(aq_rounded *rounded);
+
+/* Everything at a lambda: choices, codes, quantized, bits, similarity. What was there is replaced. */
+AQ_MUST_CHECK aq_status aq_rounded_make(aq_rounded *rounded, double lambda, aq_error *err);
+
+/* Decides for each matrix, by itself, whether feedback is better than rounding to nearest on held-out texts. Follows a
+ * make; makes that follow keep to it. */
+AQ_MUST_CHECK aq_status aq_rounded_decide(aq_rounded *rounded, aq_error *err);
+
+/* Gradient descent for so many seconds; bits and similarity are measured again. */
+AQ_MUST_CHECK aq_status aq_rounded_tune(aq_rounded *rounded, const aq_quantize_options *options, aq_error *err);
+
+#endif

@@ -1,0 +1,152 @@
+"""Quantizing to a size, to bits a weight or to a similarity: a small encoder made here, and one that is not run."""
+import json
+
+import pytest
+from cli_helpers import done, refused
+from test_judge import make_encoder
+
+WORDS = ["alpha", "beta", "gamma", "delta", "one", "two", "three", "red", "green", "blue", "cat", "dog", "tree"]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A model in encoder/, texts to calibrate with, and their statistics."""
+    folder = tmp_path_factory.mktemp("targets")
+    make_encoder(folder / "encoder", hidden=64, inner=128)
+    lines = [" ".join(WORDS[(i * k + k) % len(WORDS)] for k in range(1, 3 + i % 9)) for i in range(300)]
+    (folder / "calib.txt").write_text("\n".join(lines) + "\n")
+    done("quantize", "encoder", "-o", "first.parquet", "--target-bpw", 4, "--calib", "calib.txt", "--save-stats",
+         "stats", cwd=folder)
+    return folder
+
+
+def report(*args, cwd):
+    return json.loads(done("quantize", "encoder", *args, "--json", cwd=cwd).stdout)
+
+
+def known(folder, name, *args):
+    return report("-o", name, "--calib", "calib.txt", "--stats", "stats", "--force", *args, cwd=folder)
+
+
+@pytest.mark.parametrize("bits", [3.5, 5])
+def test_bits_a_weight_are_kept_and_used(shared, bits):
+    made = known(shared, "bits.parquet", "--target-bpw", bits)
+    assert 0.97 * bits <= made["totals"]["bits_per_weight"] <= bits
+    assert made["search"]["model_was_run"] and made["search"]["similarity"] > 0.8
+    assert made["search"]["target"] == f"target {bits:g} bits"
+
+
+def test_a_size_is_kept_and_used(shared):
+    made = known(shared, "size.parquet", "--target-size", "120kB")
+    assert made["output"]["file_bytes"] == (shared / "size.parquet").stat().st_size
+    assert 0.9 * 120_000 <= made["output"]["file_bytes"] <= 120_000  # the footer is budgeted at its largest
+
+
+def test_a_similarity_is_reached_at_fewer_bits_than_a_higher_one(shared):
+    low, high = (known(shared, f"{s}.parquet", "--min-similarity", s) for s in (0.95, 0.995))
+    for made, asked in ((low, 0.95), (high, 0.995)):
+        assert made["search"]["similarity"] >= asked and made["search"]["similarity_on_other_texts"] >= asked
+    assert low["totals"]["bits_per_weight"] < high["totals"]["bits_per_weight"]
+    judged = json.loads(done("compare", "encoder", "0.995.parquet", "--outputs", "--json", cwd=shared).stdout)
+    assert judged["outputs"]["mean_cosine"] > 0.98  # texts that nothing was decided by
+
+
+def test_threads_and_instruction_sets_change_no_byte(shared):
+    made = []
+    for threads, env in ((1, {}), (3, {})):
+        done("quantize", "encoder", "-o", "same.parquet", "--force", "--target-bpw", 4, "--calib", "calib.txt", "-t",
+             threads, cwd=shared, env=env)
+        made.append((shared / "same.parquet").read_bytes())
+    assert made[0] == made[1]
+
+
+def test_a_plan_gives_the_same_bytes_everywhere(shared):
+    known(shared, "planned.parquet", "--target-bpw", 3, "--save-plan", "plan.json")
+    made = []
+    for threads, cpu in ((1, "ref"), (3, None)):
+        done("quantize", "encoder", "-o", "replayed.parquet", "--force", "--plan", "plan.json", "-t", threads, cwd=shared,
+             env={"AQ_CPU": cpu} if cpu else {})
+        made.append((shared / "replayed.parquet").read_bytes())
+    assert made[0] == made[1]
+    plan = json.loads((shared / "plan.json").read_text())
+    planned = [t for t in plan["tensors"] if t.get("method") == "rd"]
+    assert planned and all(t["scales"] and t["bits"] > 0 and "target 3 bits" in t["rule"] for t in planned)
+    compared = json.loads(done("compare", "planned.parquet", "replayed.parquet", "--json", cwd=shared).stdout)
+    assert compared["totals"]["mean_cosine"] > 0.9
+
+
+def test_a_damaged_plan_is_refused(shared):
+    known(shared, "planned.parquet", "--target-bpw", 3, "--save-plan", "bad.json", "--dry-run")
+    plan = json.loads((shared / "bad.json").read_text())
+    entry = next(t for t in plan["tensors"] if t.get("method") == "rd")
+    for scales in (entry["scales"][:-1], "0000" + entry["scales"][4:], "zz" + entry["scales"][2:], 7):
+        entry["scales"] = scales
+        (shared / "bad.json").write_text(json.dumps(plan))
+        refused("quantize", "encoder", "-o", "x.parquet", "--plan", "bad.json", cwd=shared, status=3,
+                says=[entry["name"], "scale"])
+
+
+def test_adjusted_tensors_are_named(shared):
+    known(shared, "adjusted.parquet", "--target-bpw", 3)
+    info = json.loads(done("info", "adjusted.parquet", "--json", cwd=shared).stdout)
+    names = json.loads(next(m["value"] for m in info["metadata"] if m["key"] == "arrowquant.adjusted"))
+    assert names and all("LayerNorm.bias" in name for name in names)
+    done("verify", "adjusted.parquet", "--deep", cwd=shared)
+
+
+def test_tuning_is_bounded_and_never_worse(shared):
+    plain = known(shared, "plain.parquet", "--target-bpw", 3)
+    tuned = known(shared, "tuned.parquet", "--target-bpw", 3, "--tune=2")
+    assert tuned["totals"]["bits_per_weight"] <= 3
+    assert tuned["search"]["tuning"]["steps"] > 0
+    assert tuned["search"]["similarity"] >= plain["search"]["similarity"] - 0.02  # a little less room was used
+    assert tuned["search"]["tuning"]["loss_after"] <= tuned["search"]["tuning"]["loss_before"]
+
+
+def test_rules_stand_beside_a_target(shared):
+    made = known(shared, "rules.parquet", "--target-bpw", 5, "--tensor", "*.query.weight=int8", "--keep", "*.key.weight")
+    types = {t["name"]: t["type"] for t in made["tensors"]}
+    assert types["encoder.layer.0.attention.self.query.weight"] == "int8 per channel sym minmax"
+    assert types["encoder.layer.1.attention.self.key.weight"] == "kept"
+    assert made["totals"]["bits_per_weight"] <= 5
+
+
+def test_a_dry_run_explains_and_writes_nothing(shared):
+    before = sorted(p.name for p in shared.iterdir())
+    text = done("quantize", "encoder", "--dry-run", "--target-bpw", 3, "--calib", "calib.txt", "--stats", "stats",
+                cwd=shared).stdout
+    assert "target 3 bits; calibrated" in text and "loss" in text.splitlines()[0]
+    assert sorted(p.name for p in shared.iterdir()) == before
+
+
+def test_a_model_that_is_not_run_is_planned_by_its_tensors(shared):
+    made = report("-o", "unrun.parquet", "--target-bpw", 4, "--calib", "none", cwd=shared)
+    assert 0.97 * 4 <= made["totals"]["bits_per_weight"] <= 4
+    assert not made["search"]["model_was_run"]
+    refused("quantize", "encoder", "-o", "x.parquet", "--min-similarity", 0.9, "--calib", "none", cwd=shared, status=2,
+            says=["not run", "--target-size"])
+
+
+def test_gptq_beats_rounding_to_nearest(shared):
+    figures = {}
+    for method in ("mse", "gptq"):
+        done("quantize", "encoder", "-o", "g.parquet", "--force", "--type", "int3", "--method", method,
+             *(["--calib", "calib.txt", "--stats", "stats"] if method == "gptq" else []), cwd=shared)
+        figures[method] = json.loads(done("compare", "encoder", "g.parquet", "--texts", "calib.txt", "--json",
+                                          cwd=shared).stdout)["outputs"]["mean_cosine"]
+    assert figures["gptq"] > figures["mse"]
+
+
+def test_what_cannot_be_met_or_meant_is_refused(shared):
+    stats = ["--calib", "calib.txt", "--stats", "stats"]
+    line = ["quantize", "encoder", "-o", "x.parquet"]
+    refused(*line, "--target-bpw", 0.2, *stats, cwd=shared, status=2, says=["0.2 bits", "--target-bpw"])
+    refused(*line, "--target-size", "10kB", *stats, cwd=shared, status=2, says=["10000 bytes", "--target-size"])
+    refused(*line, "--type", "int4", *stats, cwd=shared, status=2, says="texts to calibrate with")
+    refused(*line, "--type", "int4", "--tune", cwd=shared, status=2, says="tuning")
+    refused(*line, "--type", "auto", cwd=shared, status=2, says="target")
+    refused(*line, "--type", "int4", "--target-bpw", 3, cwd=shared, status=2, says="int4")
+    refused(*line, "--target-bpw", 3, "--calib", "absent.txt", cwd=shared, status=3, says="absent.txt")
+    refused(*line, "--type", "int4", "--method", "gptq", "--calib", "none", cwd=shared, status=2, says="--calib")
+    (shared / "few.txt").write_text("one\ntwo\n")
+    refused(*line, "--target-bpw", 3, "--calib", "few.txt", cwd=shared, status=2, says=["few.txt", "2 texts"])
