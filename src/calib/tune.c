@@ -25,7 +25,7 @@ static const double pi = 3.14159265358979323846;
 void aq_tune_options_init(aq_tune_options *options) {
   *options = (aq_tune_options){.seconds = 120,
                                .batch_tokens = 500,
-                               .code_rate = 0.012,
+                               .code_rate = 0.005,
                                .step_rate = 1e-3,
                                .vector_rate = 3e-4,
                                .hidden_weight = 0.2,

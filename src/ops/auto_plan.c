@@ -18,8 +18,8 @@
 #include "report/report.h"
 
 #define USE_LEAST 0.97  /* of a budget that must be used, where a finer plan exists */
-#define AIM 0.995       /* of a budget that the search goes for */
-#define AIM_TUNED 0.985 /* before tuning, which may change the size of codes a little */
+#define AIM 0.998       /* of a budget that the search goes for */
+#define AIM_TUNED 0.994 /* before tuning, which may change the size of codes a little */
 #define ROUNDINGS 5     /* at most, for a size */
 #define SIMILARITY_ROUNDINGS 8
 #define ROW_BYTES 300     /* of a tensor in the footer and in the plan that the metadata hold, at most about */
@@ -147,9 +147,9 @@ static aq_status round_to_size(search_run *s, double bits, aq_error *err) {
     if (first) AQ_TRY(aq_rounded_decide(r, err));
     double estimate;
     AQ_TRY(aq_planned_estimate(&s->out->set, s->lambda, &estimate, err));
-    if (!first && r->bits <= bits && r->bits >= bits * (aim - 0.01)) return AQ_OK;
+    if (!first && r->bits <= bits && r->bits >= bits * (aim - 0.008)) return AQ_OK;
     ratio = r->bits / fmax(estimate, 1);
-    if (s->roundings >= 3) part -= 0.004;
+    if (s->roundings >= 3) part -= 0.003;
   }
   if (r->bits <= bits) return AQ_OK;
   return too_small(s, bits, r->bits, err);

@@ -37,9 +37,9 @@ def test_bits_a_weight_are_kept_and_used(shared, bits):
 
 
 def test_a_size_is_kept_and_used(shared):
-    made = known(shared, "size.parquet", "--target-size", "120kB")
+    made = known(shared, "size.parquet", "--target-size", "60kB")
     assert made["output"]["file_bytes"] == (shared / "size.parquet").stat().st_size
-    assert 0.9 * 120_000 <= made["output"]["file_bytes"] <= 120_000  # the footer is budgeted at its largest
+    assert 0.85 * 60_000 <= made["output"]["file_bytes"] <= 60_000  # of a file this small, much is footer
 
 
 def test_a_similarity_is_reached_at_fewer_bits_than_a_higher_one(shared):
@@ -72,7 +72,7 @@ def test_a_plan_gives_the_same_bytes_everywhere(shared):
     planned = [t for t in plan["tensors"] if t.get("method") == "rd"]
     assert planned and all(t["scales"] and t["bits"] > 0 and "target 3 bits" in t["rule"] for t in planned)
     compared = json.loads(done("compare", "planned.parquet", "replayed.parquet", "--json", cwd=shared).stdout)
-    assert compared["totals"]["mean_cosine"] > 0.9
+    assert compared["mean_cosine"] > 0.9
 
 
 def test_a_damaged_plan_is_refused(shared):
