@@ -71,7 +71,7 @@ def test_a_plan_gives_the_same_bytes_everywhere(shared):
     plan = json.loads((shared / "plan.json").read_text())
     planned = [t for t in plan["tensors"] if t.get("method") == "rd"]
     assert planned and all(t["scales"] and t["bits"] > 0 and "target 3 bits" in t["rule"] for t in planned)
-    compared = json.loads(done("compare", "planned.parquet", "replayed.parquet", "--json", cwd=shared).stdout)
+    compared = json.loads(done("compare", "encoder", "replayed.parquet", "--json", cwd=shared).stdout)
     assert compared["mean_cosine"] > 0.9
 
 

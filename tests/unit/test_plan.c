@@ -433,7 +433,7 @@ static void edited_plan_is_checked(void **state) {
   edited_plan_fails("group_size", "0", AQ_ERR_FORMAT, "group_size is not between");
   edited_plan_fails("group_size", "4294967328", AQ_ERR_FORMAT, "group_size is not between");
   edited_plan_fails("symmetric", "1", AQ_ERR_FORMAT, "symmetric is not");
-  edited_plan_fails("method", "\"gptq\"", AQ_ERR_FORMAT, "method 'gptq'");
+  edited_plan_fails("method", "\"best\"", AQ_ERR_FORMAT, "method 'best'");
   edited_plan_fails("groupsize", "32", AQ_ERR_FORMAT, "unknown key 'groupsize'");
 }
 
