@@ -44,7 +44,8 @@ typedef struct aq_params {
   size_t count;           /* floats there */
 } aq_params;
 
-/* Reads all of them. The names and shapes were checked when an encoder of that source was opened; they are here too. */
+/* Reads all of them. The names and shapes were checked when an encoder of that source was opened; they are here too.
+ * Encoders with relative position biases (mpnet) are AQ_ERR_UNSUPPORTED: a pass does not know them. */
 AQ_MUST_CHECK aq_status aq_params_load(const aq_source *source, const aq_model_config *config, aq_pool *pool,
                                        aq_params *out, aq_error *err);
 /* A copy with memory of its own. */

@@ -12,12 +12,13 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/progress.h"
 #include "io/model_files.h"
+#include "ops/spare.h"
 #include "ops/table_job.h"
 #include "quant/search.h"
 #include "report/report.h"
 
-#define USE_LEAST 0.97  /* of a budget that must be used, where a finer plan exists */
 #define AIM 0.998       /* of a budget that the search goes for */
 #define AIM_TUNED 0.994 /* before tuning, which may change the size of codes a little */
 #define ROUNDINGS 5     /* at most, for a size */
@@ -30,6 +31,7 @@ typedef struct search_run {
   const aq_quantize_options *options;
   aq_plan *plan;
   aq_auto_plan *out;
+  aq_progress progress;
   char target[64]; /* in words */
   double lambda;
   uint32_t roundings;
@@ -131,6 +133,7 @@ static aq_status search_estimate(search_run *s, double bits, double ratio, aq_er
 /* ---- a size, of a model that is run ---- */
 
 static aq_status round_at(search_run *s, aq_error *err) {
+  AQ_TRY(aq_progress_add(&s->progress, NULL, 0, 0, err));
   AQ_TRY(aq_rounded_make(&s->out->rounded, s->lambda, err));
   s->roundings++;
   return AQ_OK;
@@ -258,13 +261,12 @@ static void take_values(search_run *s) {
     const size_t owner = t->alias_of >= 0 ? (size_t)t->alias_of : i;
     size_t count;
     const float *now = aq_params_find(&out->rounded.quantized, i, &count);
-    const float *before = aq_params_find(&out->calibration->original, i, &count);
-    if (now == NULL || count != t->num_params) continue;
+    const float *before = aq_params_find(&out->rounded.base, i, &count);
+    if (now == NULL || count != t->num_params || out->owned[owner] != NULL) continue;
     const bool planned = e->action == AQ_QUANTIZE && e->scheme.method == AQ_RD;
-    if (planned) out->values[owner] = now;
-    if (e->action != AQ_KEEP || memcmp(now, before, count * sizeof *now) == 0) continue;
-    out->values[owner] = now;
-    e->adjusted = true;
+    const bool changed = memcmp(now, before, count * sizeof *now) != 0;
+    if (planned || changed) out->values[owner] = now;
+    if (changed && e->action == AQ_KEEP) e->adjusted = true;
   }
 }
 
@@ -299,7 +301,8 @@ static aq_status make_report(search_run *s, aq_error *err) {
   AQ_TRY(aq_report_set(report, "planned_tensors", aq_json_count(s->out->set.count), err));
   AQ_TRY(aq_report_set(report, "expected_bytes", aq_json_count((uint64_t)(bits / 8)), err));
   AQ_TRY(aq_report_set(report, "model_was_run", json_boolean(s->out->calibration != NULL), err));
-  return s->out->calibration != NULL ? report_run(s, report, err) : AQ_OK;
+  if (s->out->calibration != NULL) return report_run(s, report, err);
+  return aq_report_set(report, "reason", aq_json_string(s->out->why_not), err);
 }
 
 /* ---- the whole ---- */
@@ -311,10 +314,6 @@ static aq_status check_target(search_run *s, aq_error *err) {
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "type auto needs a target");
     return aq_error_hint(err, AQ_ERR_ARGUMENT, "Add --target-size 6MB, --target-bpw 2.5 or --min-similarity 0.99");
   }
-  AQ_FAIL_IF(!(o->target_bpw >= 0 && o->target_bpw <= 32), AQ_ERR_ARGUMENT, "%g bits a weight are not between 0 and 32",
-             o->target_bpw);
-  AQ_FAIL_IF(!(o->min_similarity >= 0 && o->min_similarity < 1), AQ_ERR_ARGUMENT,
-             "a similarity of %g is not between 0 and 1", o->min_similarity);
   if (o->target_size > 0) {
     (void)snprintf(s->target, sizeof s->target, "target %.4g MB", (double)o->target_size / 1e6);
   } else if (o->target_bpw > 0) {
@@ -325,23 +324,12 @@ static aq_status check_target(search_run *s, aq_error *err) {
   return AQ_OK;
 }
 
-/* Row 0 of the token types is part of every token; there is nothing to win. */
-static aq_status keep_token_types(search_run *s, aq_error *err) {
-  const size_t types = s->out->calibration->original.types_tensor;
-  if (types == AQ_NO_TENSOR || !aq_plan_entry_is_open(&s->plan->entries[types], AQ_RD)) return AQ_OK;
-  aq_plan_entry *e = &s->plan->entries[types];
-  char *rule = aq_strdup("token types: part of every token");
-  if (rule == NULL) return aq_fail_memory(err, 64);
-  aq_free(e->rule);
-  e->rule = rule;
-  e->action = AQ_KEEP;
-  return AQ_OK;
-}
-
 aq_status aq_auto_plan_begin(aq_source *source, const aq_quantize_options *options, bool texts, aq_auto_plan *out,
                              aq_error *err) {
   const bool named = options->calib != NULL || options->stats_path != NULL;
-  if (texts || named) AQ_TRY(aq_calibration_open(source, options, &out->calibration, err));
+  if (texts || named) {
+    AQ_TRY(aq_calibration_open(source, options, &out->calibration, &out->why_not, err));
+  }
   if (out->calibration == NULL) AQ_TRY(aq_pool_create(options->run.threads, &out->pool, err));
   out->count = source->tensor_count;
   out->values = aq_calloc(AQ_MAX(out->count, 1), sizeof *out->values);
@@ -351,7 +339,7 @@ aq_status aq_auto_plan_begin(aq_source *source, const aq_quantize_options *optio
 
 static aq_status prepare(search_run *s, aq_error *err) {
   aq_auto_plan *out = s->out;
-  if (out->calibration != NULL) AQ_TRY(keep_token_types(s, err));
+  if (out->calibration != NULL) AQ_TRY(aq_spare_vectors(s->source, &out->calibration->original, s->plan, err));
   AQ_TRY(aq_planned_create(s->source, s->plan, out->calibration != NULL ? out->calibration->weighed : NULL,
                            out->calibration != NULL ? out->calibration->weighed_count : 0,
                            out->calibration != NULL ? out->calibration->encoder->pool : out->pool, &out->set, err));
@@ -377,6 +365,7 @@ aq_status aq_auto_plan_make(aq_source *source, const aq_quantize_options *option
                             aq_error *err) {
   search_run s = {.source = source, .options = options, .plan = plan, .out = out};
   AQ_TRY(check_target(&s, err));
+  aq_progress_begin(&s.progress, &options->run, "plan", 0, 0);
   AQ_TRY(prepare(&s, err));
   AQ_TRY(search(&s, err));
   if (out->calibration != NULL && options->tune_seconds > 0) AQ_TRY(aq_rounded_tune(&out->rounded, options, err));
@@ -390,6 +379,7 @@ void aq_auto_plan_reset(aq_auto_plan *a) {
   for (size_t i = 0; a->owned != NULL && i < a->count; i++) aq_free(a->owned[i]);
   aq_free(a->owned);
   aq_free(a->values);
+  aq_free(a->why_not);
   json_decref(a->report);
   aq_rounded_reset(&a->rounded);
   aq_planned_reset(&a->set);

@@ -13,6 +13,7 @@
 /* What a search leaves: the plan's entries are settled; values point into it. */
 typedef struct aq_auto_plan {
   aq_calibration *calibration; /* NULL: the model was not run */
+  char *why_not;               /* why it cannot be; NULL also when it was not to be */
   aq_pool *pool;               /* of its own without a calibration */
   aq_planned_set set;
   aq_rounded rounded;

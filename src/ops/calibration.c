@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/progress.h"
+#include "io/source.h"
 #include "measure/outputs.h"
 #include "measure/tuning_texts.h"
 #include "ops/common.h"
@@ -106,29 +107,54 @@ static aq_status take_statistics(aq_calibration *c, const aq_source *source, con
 
 /* ---- the whole ---- */
 
-static aq_status fill(aq_calibration *c, aq_source *source, const aq_quantize_options *o, aq_error *err) {
-  AQ_TRY(aq_params_load(source, &c->encoder->config, c->encoder->pool, &c->original, err));
+static aq_status open_model(aq_calibration *c, aq_source *source, const aq_quantize_options *o, aq_error *err) {
+  aq_encoder_options options;
+  aq_encoder_options_init(&options);
+  options.threads = o->run.threads;
+  AQ_TRY(aq_encoder_open_source(source, &options, &c->encoder, err));
+  AQ_TRY(aq_encoder_need_tokenizer(c->encoder, err));
+  return aq_params_load(source, &c->encoder->config, c->encoder->pool, &c->original, err);
+}
+
+static aq_status fill(aq_calibration *c, const aq_source *source, const aq_quantize_options *o, aq_error *err) {
   AQ_TRY(take_texts(c, o, err));
   AQ_TRY(embed_reference(c, &c->held, err));
   AQ_TRY(embed_reference(c, &c->choose, err));
   return take_statistics(c, source, o, err);
 }
 
-aq_status aq_calibration_open(aq_source *source, const aq_quantize_options *o, aq_calibration **out, aq_error *err) {
+/* Whether the options say nothing that needs the model to be run. */
+static bool is_optional(const aq_quantize_options *o) {
+  return o->calib == NULL && o->stats_path == NULL && o->save_stats_path == NULL && !(o->min_similarity > 0) &&
+         !(o->tune_seconds > 0);
+}
+
+/* The reason of a model that cannot be run, without what to do about it and where the caller knows it to be. */
+static aq_status say_why(const aq_source *source, const aq_error *cause, char **why_not, aq_error *err) {
+  aq_error shown = *cause;
+  char reason[sizeof shown.file + sizeof shown.tensor + sizeof shown.message];
+  shown.hint[0] = '\0';
+  if (source->path != NULL && strcmp(shown.file, source->path) == 0) shown.file[0] = '\0';
+  (void)aq_error_format(&shown, reason, sizeof reason);
+  *why_not = aq_strdup(reason);
+  return *why_not != NULL ? AQ_OK : aq_fail_memory(err, sizeof reason);
+}
+
+aq_status aq_calibration_open(aq_source *source, const aq_quantize_options *o, aq_calibration **out, char **why_not,
+                              aq_error *err) {
   *out = NULL;
+  *why_not = NULL;
   if (has_word(o->calib, "none")) return AQ_OK;
-  aq_encoder_options options;
-  aq_encoder_options_init(&options);
-  options.threads = o->run.threads;
   aq_calibration *c = aq_calloc(1, sizeof *c);
   if (c == NULL) return aq_fail_memory(err, sizeof *c);
-  aq_status status = aq_encoder_open_source(source, &options, &c->encoder, err);
-  const bool optional = o->calib == NULL && o->stats_path == NULL && o->save_stats_path == NULL;
-  if (status != AQ_OK && optional && aq_judge_cannot_run(status)) {
-    aq_error_clear(err);
-    aq_free(c);
-    return AQ_OK;
+  aq_error cause;
+  aq_error_clear(&cause);
+  aq_status status = open_model(c, source, o, &cause);
+  if (status != AQ_OK && is_optional(o) && aq_judge_cannot_run(status)) {
+    aq_calibration_free(c);
+    return say_why(source, &cause, why_not, err);
   }
+  if (status != AQ_OK && err != NULL) *err = cause;
   if (status == AQ_OK) status = fill(c, source, o, err);
   if (status != AQ_OK) {
     aq_calibration_free(c);

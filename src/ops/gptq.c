@@ -60,20 +60,27 @@ static aq_status add_activations(const aq_activations *a, gptq_tensor *t, const 
   return AQ_OK;
 }
 
-/* Second moments of the inputs into t->second; false in *known when nobody knows them. */
+/* Whether a tensor is t, or is tied to it. */
+static bool is_same(const gptq_job *job, const gptq_tensor *t, size_t tensor) {
+  return tensor == t->index || job->source->tensors[tensor].alias_of == (int32_t)t->index;
+}
+
+/* Second moments of the inputs into t->second, of all layers that are this tensor; false in *known when nobody knows
+ * them. */
 static aq_status find_inputs(const gptq_job *job, gptq_tensor *t, bool *known, aq_error *err) {
-  const char *name = job->source->tensors[t->index].name;
   *known = false;
   for (size_t i = 0; i < job->options->activation_count; i++) {
-    if (strcmp(job->options->activations[i].tensor, name) != 0) continue;
+    const char *name = job->options->activations[i].tensor;
+    if (!is_same(job, t, (size_t)aq_source_find(job->source, name))) continue;
     *known = true;
     AQ_TRY(add_activations(&job->options->activations[i], t, name, err));
   }
   if (*known || job->calibration == NULL) return AQ_OK;
   const aq_params *p = &job->calibration->original;
   for (size_t i = 0; i < (size_t)p->config->layers * AQ_LAYER_LINEARS; i++) {
-    if (p->layers[i / AQ_LAYER_LINEARS].linear[i % AQ_LAYER_LINEARS].w_tensor != t->index) continue;
-    memcpy(t->second, job->calibration->stats.linear[i].moments, t->cols * t->cols * sizeof *t->second);
+    if (!is_same(job, t, p->layers[i / AQ_LAYER_LINEARS].linear[i % AQ_LAYER_LINEARS].w_tensor)) continue;
+    const float *moments = job->calibration->stats.linear[i].moments;
+    for (size_t k = 0; k < t->cols * t->cols; k++) t->second[k] += moments[k];
     *known = true;
   }
   return AQ_OK;

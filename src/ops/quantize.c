@@ -11,6 +11,8 @@
 #include "ops/common.h"
 #include "ops/gptq.h"
 #include "ops/ops.h"
+#include "ops/places.h"
+#include "ops/spare.h"
 #include "ops/summary.h"
 #include "ops/table_job.h"
 #include "report/report.h"
@@ -110,6 +112,12 @@ static bool has_target(const aq_quantize_options *o) {
 }
 
 static aq_status check_options(const aq_quantize_options *o, aq_error *err) {
+  AQ_FAIL_IF(!(o->target_bpw >= 0 && o->target_bpw <= 32), AQ_ERR_ARGUMENT, "%g bits a weight are not between 0 and 32",
+             o->target_bpw);
+  AQ_FAIL_IF(!(o->min_similarity >= 0 && o->min_similarity < 1), AQ_ERR_ARGUMENT,
+             "a similarity of %g is not between 0 and 1", o->min_similarity);
+  AQ_FAIL_IF(!(o->tune_seconds >= 0 && o->tune_seconds <= 1e9), AQ_ERR_ARGUMENT, "%g seconds are no time to tune for",
+             o->tune_seconds);
   AQ_FAIL_IF((unsigned)o->symmetry > AQ_ASYMMETRIC, AQ_ERR_ARGUMENT, "symmetry %d is not known", (int)o->symmetry);
   AQ_FAIL_IF(has_target(o) && o->plan_path == NULL && strcmp(o->type, "auto") != 0, AQ_ERR_ARGUMENT,
              "a target chooses the types; type '%.32s' says which", o->type);
@@ -139,6 +147,9 @@ static aq_status check_used(const aq_quantize_options *o, bool search, bool gptq
   for (size_t i = 0; i < AQ_COUNT_OF(uses); i++) {
     AQ_FAIL_IF(uses[i].given && !uses[i].used, AQ_ERR_ARGUMENT, "%s: of use with %s only", uses[i].what, uses[i].where);
   }
+  const bool run = o->stats_path != NULL || o->save_stats_path != NULL || o->tune_seconds > 0;
+  AQ_FAIL_IF(run && o->calib != NULL && strcmp(o->calib, "none") == 0, AQ_ERR_ARGUMENT,
+             "statistics and tuning need the model to be run; texts 'none' say that it is not");
   return AQ_OK;
 }
 
@@ -148,7 +159,10 @@ static aq_status settle_open(const request *r, aq_plan *plan, aq_auto_plan *foun
   const bool search = aq_auto_plan_wanted(o, plan), gptq = aq_gptq_wanted(plan);
   AQ_TRY(check_used(o, search, gptq, err));
   if (!search && !gptq) return AQ_OK;
+  AQ_TRY(aq_spare_nonfinite(r->source, o->nonfinite, o->run.threads, plan, err));
   AQ_TRY(aq_auto_plan_begin(r->source, o, search || o->activation_count == 0, found, err));
+  AQ_FAIL_IF(gptq && o->activation_count == 0 && found->why_not != NULL, AQ_ERR_ARGUMENT,
+             "method gptq needs to see what goes into the layers, but the model cannot be run: %s", found->why_not);
   if (gptq) {
     aq_pool *pool = found->calibration != NULL ? found->calibration->encoder->pool : found->pool;
     AQ_TRY(aq_gptq_make(r->source, o, found->calibration, pool, plan, found->owned, err));
@@ -203,36 +217,9 @@ static aq_status carry_out(const request *r, aq_plan *plan, const aq_auto_plan *
   return o->strict ? check_strict(r->source, plan, err) : AQ_OK;
 }
 
-/* One place is the same name in the same folder; neither file need exist. */
-static aq_status check_places(const char *output, const char *plan, aq_error *err) {
-  const char *slashes[] = {strrchr(output, '/'), strrchr(plan, '/')};
-  const char *names[] = {slashes[0] != NULL ? slashes[0] + 1 : output, slashes[1] != NULL ? slashes[1] + 1 : plan};
-  if (strcmp(names[0], names[1]) != 0) return AQ_OK;
-  char *folders[] = {aq_path_parent(output), aq_path_parent(plan)};
-  aq_file_id ids[2];
-  const bool had = folders[0] != NULL && folders[1] != NULL;
-  const bool same = had && aq_path_id(folders[0], &ids[0]) && aq_path_id(folders[1], &ids[1]) &&
-                    ids[0].device == ids[1].device && ids[0].inode == ids[1].inode;
-  aq_free(folders[0]);
-  aq_free(folders[1]);
-  if (!had) return aq_fail_memory(err, strlen(output) + strlen(plan));
-  if (!same) return AQ_OK;
-  (void)aq_fail(err, AQ_ERR_ARGUMENT, "the plan and the table cannot have one name");
-  (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "Choose another name for the plan");
-  return aq_error_in_file(err, AQ_ERR_ARGUMENT, plan);
-}
-
-static aq_status check_outputs(const aq_source *source, const char *output, const aq_quantize_options *o,
-                               aq_error *err) {
-  if (output != NULL) AQ_TRY(aq_check_output(source, output, err));
-  if (o->save_plan_path == NULL) return AQ_OK;
-  if (output != NULL) AQ_TRY(check_places(output, o->save_plan_path, err));
-  return aq_check_output(source, o->save_plan_path, err);
-}
-
 static aq_status quantize(aq_source *source, const char *output, const aq_quantize_options *o, aq_report **report,
                           aq_error *err) {
-  AQ_TRY(check_outputs(source, output, o, err));
+  AQ_TRY(aq_places_check(source, output, o, err));
   request r = {.source = source, .output = output, .options = o, .started = aq_clock()};
   aq_plan plan = {NULL, 0};
   aq_auto_plan found = {0};

@@ -25,18 +25,19 @@ static aq_status take_ruled(const aq_rounded *r, const aq_plan *plan, const floa
   AQ_TRY(aq_round_trip_create(r->set->pool, &trip, err));
   aq_status status = AQ_OK;
   for (size_t i = 0; status == AQ_OK && i < plan->count; i++) {
-    const aq_plan_entry *e = &plan->entries[i];
     const aq_tensor_info *t = &source->tensors[i];
+    const size_t owner = t->alias_of >= 0 ? (size_t)t->alias_of : i;
+    const aq_plan_entry *e = &plan->entries[owner];
     size_t count;
     float *values = aq_params_find(&r->base, i, &count);
     uint64_t bytes;
     if (values == NULL || e->action != AQ_QUANTIZE || count != t->num_params) continue;
     if (aq_plan_entry_is_open(e, AQ_RD)) continue;
-    if (instead[i] != NULL) {
-      memcpy(values, instead[i], count * sizeof *values);
+    if (instead[owner] != NULL) {
+      memcpy(values, instead[owner], count * sizeof *values);
       continue;
     }
-    status = aq_round_trip_run(trip, source, i, e, values, &bytes, err);
+    status = aq_round_trip_run(trip, source, owner, e, values, &bytes, err);
   }
   aq_round_trip_free(trip);
   return status;
@@ -44,7 +45,7 @@ static aq_status take_ruled(const aq_rounded *r, const aq_plan *plan, const floa
 
 aq_status aq_rounded_create(const aq_calibration *calibration, const aq_plan *plan, const float *const *values,
                             aq_planned_set *set, aq_rounded *out, aq_error *err) {
-  *out = (aq_rounded){.calibration = calibration, .set = set};
+  *out = (aq_rounded){.calibration = calibration, .plan = plan, .set = set};
   out->items = aq_calloc(AQ_MAX(set->count, 1), sizeof *out->items);
   out->plain = aq_calloc(AQ_MAX(set->count, 1), sizeof *out->plain);
   if (out->items == NULL || out->plain == NULL) return aq_fail_memory(err, set->count * sizeof *out->items);
@@ -74,6 +75,19 @@ void aq_rounded_reset(aq_rounded *r) {
 static float *values_of(const aq_params *params, const aq_rounded_item *item) {
   size_t count;
   return aq_params_find(params, item->planned->weighed->tensor, &count);
+}
+
+/* Other matrices of the encoder that are the same bytes are stored once. */
+static void share_values(const aq_rounded *r, const aq_rounded_item *item) {
+  const aq_source *source = r->set->source;
+  const size_t owner = item->planned->tensor, from = item->planned->weighed->tensor;
+  const float *values = values_of(&r->quantized, item);
+  for (size_t i = owner; i < source->tensor_count; i++) {
+    size_t count;
+    float *other =
+        i == owner || source->tensors[i].alias_of == (int32_t)owner ? aq_params_find(&r->quantized, i, &count) : NULL;
+    if (other != NULL && i != from) memcpy(other, values, count * sizeof *other);
+  }
 }
 
 static void dequantize(const aq_rounded_item *item, float *values) {
@@ -144,6 +158,7 @@ static aq_status finish_item(const aq_rounded *r, size_t i, aq_pool *pool, uint3
   item->plain = r->plain[i];
   AQ_TRY(round_item(item, r->lambda, item->plain, pool, item->codes, err));
   dequantize(item, values_of(&r->quantized, item));
+  share_values(r, item);
   AQ_TRY(aq_planned_code_bytes(r->set, item->codes, count, item->choice.type, worker, &item->bytes, err));
   item->bytes += aq_planned_scale_bytes(r->set, &item->choice, worker);
   return AQ_OK;
@@ -190,6 +205,17 @@ static aq_status count_bits(aq_rounded *r, aq_error *err) {
 
 /* ---- the whole ---- */
 
+/* Vectors that a rule of the caller keeps stay as they are. */
+static void restore_kept(aq_rounded *r) {
+  for (size_t i = 0; i < r->plan->count; i++) {
+    const aq_plan_entry *e = &r->plan->entries[i];
+    size_t count;
+    float *values = aq_params_find(&r->quantized, i, &count);
+    if (values == NULL || e->action != AQ_KEEP || e->kept_by_default) continue;
+    memcpy(values, aq_params_find(&r->base, i, &count), count * sizeof *values);
+  }
+}
+
 static aq_status repair(aq_rounded *r, aq_error *err) {
   const aq_calibration *c = r->calibration;
   const size_t texts = AQ_MIN(c->fit.count, REPAIR_TEXTS);
@@ -204,6 +230,7 @@ aq_status aq_rounded_make(aq_rounded *r, double lambda, aq_error *err) {
   AQ_TRY(round_all(r, lambda, err));
   AQ_TRY(aq_calibration_similarity(c, &r->quantized, &c->held, &r->before_repair, err));
   AQ_TRY(repair(r, err));
+  restore_kept(r);
   AQ_TRY(aq_calibration_similarity(c, &r->quantized, &c->held, &r->similarity, err));
   return count_bits(r, err);
 }
@@ -280,10 +307,12 @@ static aq_status run_tune(aq_rounded *r, const aq_quantize_options *o, aq_tune_m
 }
 
 static aq_status measure_again(aq_rounded *r, aq_error *err) {
+  restore_kept(r);
   for (size_t i = 0; i < r->set->count; i++) {
     aq_rounded_item *item = &r->items[i];
     if (item->codes == NULL) continue;
     const size_t count = item->planned->rows * item->planned->cols;
+    share_values(r, item);
     AQ_TRY(aq_planned_code_bytes(r->set, item->codes, count, item->choice.type, 0, &item->bytes, err));
     item->bytes += aq_planned_scale_bytes(r->set, &item->choice, 0);
   }

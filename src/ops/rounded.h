@@ -19,6 +19,7 @@ typedef struct aq_rounded_item {
 
 typedef struct aq_rounded {
   const aq_calibration *calibration;
+  const aq_plan *plan;
   aq_planned_set *set;
   aq_rounded_item *items;           /* one a planned tensor */
   bool *plain;                      /* one a planned tensor: decided once, see aq_rounded_decide */
@@ -30,7 +31,8 @@ typedef struct aq_rounded {
   aq_tune_result tuned;             /* steps 0: not tuned */
 } aq_rounded;
 
-/* plan, values: what becomes of tensors that the search does not plan, and values that take the place of theirs. */
+/* plan, values: what becomes of tensors that the search does not plan, and values that take the place of theirs. The
+ * plan outlives it. */
 AQ_MUST_CHECK aq_status aq_rounded_create(const aq_calibration *calibration, const aq_plan *plan,
                                           const float *const *values, aq_planned_set *set, aq_rounded *out,
                                           aq_error *err);

@@ -158,14 +158,7 @@ static aq_status hand_over(writer_state *w, aq_row_job *r, aq_error *err) {
 /* Changes the plan to keep the tensor of a row, when the caller said so. */
 static aq_status plan_to_keep(const writer_state *w, const aq_row_job *r, aq_error *err) {
   if (w->job->nonfinite != AQ_NONFINITE_KEEP) return aq_row_job_fail_bad(r, err);
-  aq_plan_entry *e = &w->job->plan->entries[r->tensor];
-  char *rule = aq_strdup("a value is not finite, or does not fit the type (--nonfinite keep)");
-  if (rule == NULL) return aq_fail_memory(err, 80);
-  aq_free(e->rule);
-  e->rule = rule;
-  e->action = AQ_KEEP;
-  e->unexpected = true;
-  return AQ_OK;
+  return aq_plan_entry_keep_nonfinite(&w->job->plan->entries[r->tensor], err);
 }
 
 /* Makes a row again, of the values as they are. */

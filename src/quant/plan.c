@@ -106,9 +106,12 @@ aq_status aq_plan_share_aliases(const aq_tensor_info *tensors, size_t count, aq_
     aq_plan_entry shared = plan->entries[owner];
     shared.name = plan->entries[i].name;
     shared.scales = shared.zero_points = NULL; /* the owner's */
+    shared.scale_count = 0;
+    shared.tied = true;
     shared.rule = aq_strdup(plan->entries[owner].rule);
     if (shared.rule == NULL) return aq_fail_memory(err, strlen(plan->entries[owner].rule) + 1);
     aq_free(plan->entries[i].rule);
+    aq_plan_entry_drop_scales(&plan->entries[i]);
     plan->entries[i] = shared;
   }
   return AQ_OK;

@@ -22,6 +22,7 @@ typedef struct aq_plan_entry {
   uint64_t scale_count;
   double bits, loss;    /* of a planned tensor: expected bits a weight on disk, expected loss of similarity; or 0 */
   char *rule;           /* owned; why, in words: "default int8", "1-D tensor", "--keep 'lm_head*'", "plan" */
+  bool tied;            /* the entry of an alias: settled with that of its owner, which has the scales */
   bool adjusted;        /* AQ_KEEP: its values were changed to suit the quantized ones */
   bool kept_by_default; /* AQ_KEEP although no rule of the caller says so */
   bool unexpected;      /* kept_by_default and a floating-point matrix of 1024 values or more: what `strict` refuses */
@@ -51,10 +52,13 @@ AQ_MUST_CHECK aq_status aq_plan_share_aliases(const aq_tensor_info *tensors, siz
 bool aq_plan_is_quantizable(const aq_tensor_info *tensor);
 
 /* Whether an entry's scales are still to be found from more than its tensor: by a search (rd), with calibration (gptq).
- */
+ * Those of an alias are its owner's. */
 static inline bool aq_plan_entry_is_open(const aq_plan_entry *entry, aq_method method) {
-  return entry->action == AQ_QUANTIZE && entry->scheme.method == method && entry->scales == NULL;
+  return entry->action == AQ_QUANTIZE && entry->scheme.method == method && entry->scales == NULL && !entry->tied;
 }
+
+/* Has an entry keep its tensor, which holds a value that cannot be quantized or converted. */
+AQ_MUST_CHECK aq_status aq_plan_entry_keep_nonfinite(aq_plan_entry *entry, aq_error *err);
 
 /* Forgets the scales of an entry. */
 void aq_plan_entry_drop_scales(aq_plan_entry *entry);

@@ -1,6 +1,7 @@
 /* plan_entry.c - a plan's entries: releasing them, and saying in words what they are. */
 #include <stdio.h>
 
+#include "core/error.h"
 #include "core/memory.h"
 #include "quant/plan.h"
 #include "quant/spec.h"
@@ -20,6 +21,16 @@ void aq_plan_entry_drop_scales(aq_plan_entry *entry) {
   aq_free(entry->zero_points);
   entry->scales = entry->zero_points = NULL;
   entry->scale_count = 0;
+}
+
+aq_status aq_plan_entry_keep_nonfinite(aq_plan_entry *entry, aq_error *err) {
+  char *rule = aq_strdup("a value is not finite, or does not fit the type (--nonfinite keep)");
+  if (rule == NULL) return aq_fail_memory(err, 80);
+  aq_free(entry->rule);
+  entry->rule = rule;
+  entry->action = AQ_KEEP;
+  entry->unexpected = true;
+  return AQ_OK;
 }
 
 static const char *converted_name(aq_dtype dtype) {

@@ -140,7 +140,7 @@ static aq_status read_action(const json_t *object, aq_spec *spec, aq_error *err)
   while (a < AQ_COUNT_OF(action_words) && strcmp(action, action_words[a]) != 0) a++;
   AQ_FAIL_IF(a == AQ_COUNT_OF(action_words), AQ_ERR_FORMAT, "action '%.80s' is not keep, convert or quantize", action);
   const char *type = word(object, "type");
-  if (a != AQ_KEEP && (!aq_spec_set_type(spec, type) || spec->action != (aq_action)a)) {
+  if (a != AQ_KEEP && (!aq_spec_set_type(spec, type) || spec->action != (aq_action)a || spec->automatic)) {
     return aq_fail(err, AQ_ERR_FORMAT, "type '%.80s' is not one to %s to; expected %s", type, action,
                    a == AQ_CONVERT ? "fp16, bf16 or fp32" : "int8, int4, int3 or int2");
   }

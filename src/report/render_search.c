@@ -8,15 +8,18 @@
 /* "300 held-out texts", with thousands separated. */
 static aq_status append_calibration(const json_t *calibration, aq_buffer *out, aq_error *err) {
   char texts[AQ_WORD_SIZE], tokens[AQ_WORD_SIZE], seconds[AQ_WORD_SIZE];
-  if (!json_is_object(calibration)) {
-    return aq_buffer_printf(out, err, "the model was not run: shapes, norms and tails of the tensors decided\n");
-  }
   AQ_TRY(aq_buffer_printf(out, err, "calibrated on %s texts, %s tokens (", aq_word_count(calibration, "texts", texts),
                           aq_word_count(calibration, "tokens", tokens)));
   AQ_TRY(aq_text_append_clean(out, aq_json_get_string(calibration, "texts_from"), err));
   const bool gathered = aq_json_get_real(calibration, "seconds") > 0;
   return aq_buffer_printf(out, err, gathered ? ", %s)\n" : "; statistics read)\n",
                           aq_word_seconds(calibration, "seconds", seconds));
+}
+
+static aq_status append_not_run(const char *why, aq_buffer *out, aq_error *err) {
+  AQ_TRY(aq_buffer_printf(out, err, "the model was not run%s", why != NULL ? " (" : ""));
+  if (why != NULL) AQ_TRY(aq_text_append_clean(out, why, err));
+  return aq_buffer_printf(out, err, "%s: shapes, norms and tails of the tensors decided\n", why != NULL ? ")" : "");
 }
 
 static aq_status append_similarity(const json_t *search, aq_buffer *out, aq_error *err) {
@@ -43,7 +46,9 @@ static aq_status append_tuning(const json_t *tuning, aq_buffer *out, aq_error *e
 
 aq_status aq_render_search_text(const json_t *search, aq_buffer *out, aq_error *err) {
   if (!json_is_object(search)) return AQ_OK;
-  AQ_TRY(append_calibration(aq_json_get(search, "calibration"), out, err));
+  const json_t *calibration = aq_json_get(search, "calibration");
+  if (!json_is_object(calibration)) return append_not_run(json_string_value(aq_json_get(search, "reason")), out, err);
+  AQ_TRY(append_calibration(calibration, out, err));
   AQ_TRY(append_similarity(search, out, err));
   return append_tuning(aq_json_get(search, "tuning"), out, err);
 }

@@ -1,9 +1,11 @@
 """Quantizing to a size, to bits a weight or to a similarity: a small encoder made here, and one that is not run."""
 import json
 
+import struct
+
 import pytest
-from cli_helpers import done, refused
-from test_judge import make_encoder
+from cli_helpers import done, floats, refused, safetensors
+from test_judge import encoder_tensors, make_encoder
 
 WORDS = ["alpha", "beta", "gamma", "delta", "one", "two", "three", "red", "green", "blue", "cat", "dog", "tree"]
 
@@ -150,3 +152,105 @@ def test_what_cannot_be_met_or_meant_is_refused(shared):
     refused(*line, "--type", "int4", "--method", "gptq", "--calib", "none", cwd=shared, status=2, says="--calib")
     (shared / "few.txt").write_text("one\ntwo\n")
     refused(*line, "--target-bpw", 3, "--calib", "few.txt", cwd=shared, status=2, says=["few.txt", "2 texts"])
+
+
+def changed(folder, name, change, hidden=64, **config):
+    """The model with its tensors changed by a function of name, shape and values; None leaves one as it is."""
+    make_encoder(folder / name, hidden=hidden, inner=128)
+    tensors = encoder_tensors(hidden, 128)
+    tensors = {key: ("F32", shape, change(key, shape, data) or data) for key, (_, shape, data) in tensors.items()}
+    (folder / name / "model.safetensors").write_bytes(safetensors(tensors))
+    settings = folder / name / "config.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | config))
+    return tensors
+
+
+def test_a_plan_of_tied_tensors_can_be_replayed(tmp_path):
+    tensors = changed(tmp_path, "encoder", lambda *_: None)
+    tensors["tied.decoder.weight"] = tensors["embeddings.word_embeddings.weight"]
+    (tmp_path / "encoder" / "model.safetensors").write_bytes(safetensors(tensors))
+    done("quantize", "encoder", "-o", "a.parquet", "--target-bpw", 4, "--calib", "none", "--save-plan", "plan", cwd=tmp_path)
+    done("quantize", "encoder", "-o", "b.parquet", "--plan", "plan", cwd=tmp_path)
+    plan = json.loads((tmp_path / "plan").read_text())
+    entries = {t["name"]: t for t in plan["tensors"]}
+    entries["tied.decoder.weight"]["scales"] = entries["embeddings.word_embeddings.weight"]["scales"]
+    (tmp_path / "plan").write_text(json.dumps(plan))
+    done("quantize", "encoder", "-o", "c.parquet", "--plan", "plan", cwd=tmp_path)
+    assert (tmp_path / "b.parquet").read_bytes() == (tmp_path / "c.parquet").read_bytes()
+
+
+def test_vectors_that_began_alike_are_adjusted_apart(shared, tmp_path):
+    def untrained(name, shape, _):
+        if len(shape) == 1:
+            return struct.pack(f"<{shape[0]}f", *[float(name.endswith("LayerNorm.weight"))] * shape[0])
+
+    changed(tmp_path, "encoder", untrained, hidden=256)
+    made = report("-o", "q.parquet", "--target-bpw", 4, "--calib", shared / "calib.txt", "-t1", cwd=tmp_path)
+    adjusted = [t["name"] for t in made["tensors"] if t["action"] == "adjusted"]
+    assert len(adjusted) == 5 and all("LayerNorm.bias" in name for name in adjusted)
+    compared = json.loads(done("compare", "encoder", "q.parquet", "--json", cwd=tmp_path).stdout)
+    changes = [t["max_abs_error"] for t in compared["tensors"] if t["name"] in adjusted]
+    assert len(set(changes)) == len(changes)
+
+
+def test_what_rules_keep_is_not_adjusted(shared):
+    made = known(shared, "kept.parquet", "--target-bpw", 3, "--keep", "*output.LayerNorm.bias")
+    actions = {t["name"]: t["action"] for t in made["tensors"]}
+    assert actions["encoder.layer.0.output.LayerNorm.bias"] == "kept"
+    assert actions["embeddings.LayerNorm.bias"] == "adjusted"
+
+
+def test_vectors_of_the_encoder_are_not_planned(shared):
+    made = known(shared, "vectors.parquet", "--target-bpw", 4, "--quantize-1d")
+    actions = {t["name"]: t["action"] for t in made["tensors"]}
+    assert actions["encoder.layer.0.output.LayerNorm.weight"] == "kept"
+    assert actions["encoder.layer.0.output.LayerNorm.bias"] == "adjusted"
+
+
+@pytest.mark.parametrize("calib", ["none", "calib.txt"])
+def test_a_value_that_is_not_finite_is_named_or_its_tensor_kept(shared, tmp_path, calib):
+    bad = "embeddings.word_embeddings.weight"
+    changed(tmp_path, "encoder",
+            lambda name, _, data: struct.pack("<f", float("nan")) + data[4:] if name == bad else None)
+    line = ["-o", "q.parquet", "--target-bpw", 4, "--calib", calib if calib == "none" else shared / calib]
+    refused("quantize", "encoder", *line, cwd=tmp_path, status=3, says=[bad, "[0, 0] is NaN", "--nonfinite keep"])
+    made = report(*line, "--nonfinite", "keep", cwd=tmp_path)
+    assert {t["name"]: t["action"] for t in made["tensors"]}[bad] == "kept"
+    assert made["totals"]["bits_per_weight"] <= 4
+
+
+def test_an_encoder_that_is_not_calibrated_says_why(tmp_path):
+    parts = {"self.query": "attn.q", "self.key": "attn.k", "self.value": "attn.v", "output.dense": "attn.o",
+             "output.LayerNorm": "LayerNorm"}
+    tensors = changed(tmp_path, "encoder", lambda *_: None, model_type="mpnet", pad_token_id=1)
+    del tensors["embeddings.token_type_embeddings.weight"]
+    for old, new in parts.items():
+        tensors = {key.replace(f"attention.{old}", f"attention.{new}"): value for key, value in tensors.items()}
+    tensors["encoder.relative_attention_bias.weight"] = ("F32", (32, 2), floats(64, 7, 0.5))
+    (tmp_path / "encoder" / "model.safetensors").write_bytes(safetensors(tensors))
+    done("embed", "encoder", "--text", "a text", cwd=tmp_path)
+    line = ["quantize", "encoder", "-o", "q.parquet"]
+    for options in (["--target-bpw", 4, "--calib", "builtin"], ["--min-similarity", 0.9], ["--target-bpw", 4, "--tune=1"],
+                    ["--type", "int4", "--method", "gptq"]):
+        refused(*line, *options, cwd=tmp_path, status=3 if "gptq" not in options else 2, says=["mpnet", "biases by distance"])
+    told = done(*line, "--target-bpw", 4, cwd=tmp_path).stdout
+    assert "the model was not run (an encoder of type mpnet can be run, but not calibrated" in told
+
+
+def test_places_are_checked_before_the_work(shared):
+    """Texts that cannot be read stand for the work: an error of a place must come first."""
+    line = ["quantize", "encoder", "--target-bpw", 3, "--calib", "absent.txt"]
+    refused(*line, "-o", "first.parquet", cwd=shared, status=2, says=["first.parquet", "exists", "--force"])
+    refused(*line, "-o", "x.parquet", "--save-stats", "stats", cwd=shared, status=2, says=["stats", "exists"])
+    refused(*line, "-o", "none/x.parquet", cwd=shared, status=1, says=["none/x.parquet", "folder"])
+    refused(*line, "-o", "x.parquet", "--save-stats", "none/s", cwd=shared, status=1, says=["none/s", "folder"])
+    force = ["quantize", "encoder", "--target-bpw", 3, "--calib", "calib.txt", "--force"]
+    for places in (["-o", "stats", "--stats", "stats"], ["-o", "calib.txt"], ["-o", "x.parquet", "--save-stats", "calib.txt"],
+                   ["-o", "x.parquet", "--save-stats", "x.parquet"], ["-o", "x.parquet", "--save-stats", "p", "--save-plan", "p"]):
+        refused(*force, *places, cwd=shared, status=2, says="cannot have one name")
+
+
+def test_what_needs_a_run_is_refused_without_one(shared):
+    line = ["quantize", "encoder", "-o", "x.parquet", "--target-bpw", 3, "--calib", "none"]
+    for options in (["--stats", "stats"], ["--save-stats", "new"], ["--tune=1"]):
+        refused(*line, *options, cwd=shared, status=2, says="need the model to be run")

@@ -427,6 +427,7 @@ static void edited_plan_is_checked(void **state) {
   edited_plan_fails("action", "\"convert\"", AQ_ERR_FORMAT, "expected fp16, bf16 or fp32");
   edited_plan_fails("type", "\"fp16\"", AQ_ERR_FORMAT, "expected int8, int4, int3 or int2");
   edited_plan_fails("type", NULL, AQ_ERR_FORMAT, "type '(missing)'");
+  edited_plan_fails("type", "\"auto\"", AQ_ERR_FORMAT, "type 'auto'");
   edited_plan_fails("per", "\"row\"", AQ_ERR_FORMAT, "per 'row'");
   edited_plan_fails("per", "\"channel\"", AQ_ERR_FORMAT, "group_size goes with");
   edited_plan_fails("group_size", NULL, AQ_ERR_FORMAT, "group_size goes with");
