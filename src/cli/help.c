@@ -48,8 +48,12 @@ static void print_option(FILE *out, const cli_option *option) {
   char left[64], letter[8] = "    ";
   if (option->letter != 0) (void)snprintf(letter, sizeof letter, "-%c, ", option->letter);
   const char *argument = option->argument;
-  int n = snprintf(left, sizeof left, "  %s--%s%s%s", letter, option->name, argument != NULL ? " " : "",
-                   argument != NULL ? argument : "");
+  const bool alone = option->alone > 0; /* its value can be left out */
+  int n = snprintf(left, sizeof left, "  %s--%s%s%s%s", letter, option->name,
+                   argument == NULL ? ""
+                   : alone          ? "[="
+                                    : " ",
+                   argument != NULL ? argument : "", alone ? "]" : "");
   (void)fputs(left, out);
   if (n + 2 > OPTION_COLUMN) {
     (void)fputc('\n', out);

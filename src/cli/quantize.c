@@ -33,8 +33,8 @@ static const cli_option scheme_options[] = {
      .field = CLI_FIELD(type),
      .argument = "TYPE",
      .words = types,
-     .help = "int8 (default), int4, int3, int2; fp16, bf16, fp32 to store floating-point values; auto: a target below "
-             "chooses for every tensor"},
+     .help = "int8 (default), int4, int3, int2; fp16, bf16, fp32 to store floating-point values; auto (default with a "
+             "target): the target chooses"},
     {.name = "bits",
      .kind = CLI_WORD,
      .field = CLI_FIELD(type),
@@ -69,8 +69,8 @@ static const cli_option scheme_options[] = {
      .words = methods,
      .help =
          "minmax: scales from the range of the values (default for int8); mse: scales that make the squared error "
-         "small (default for the others); gptq: the same, and rounding that keeps the outputs of layers close (needs "
-         "--calib)"},
+         "small (default for the others); gptq: the same, and rounding that keeps the outputs of layers close on texts "
+         "(--calib)"},
 };
 static const cli_group scheme_group = CLI_GROUP("What weights become", scheme_options);
 
@@ -79,7 +79,7 @@ static const cli_option target_options[] = {
      .kind = CLI_SIZE,
      .field = CLI_FIELD(target_size),
      .argument = "SIZE",
-     .help = "the best file of at most SIZE, all of it counted (9MB)"},
+     .help = "the best file of at most SIZE, all of it counted (9MB); chooses type, groups and scales of every tensor"},
     {.name = "target-bpw",
      .kind = CLI_REAL,
      .field = CLI_FIELD(target_bpw),
@@ -91,7 +91,7 @@ static const cli_option target_options[] = {
      .kind = CLI_REAL,
      .field = CLI_FIELD(min_similarity),
      .argument = "X",
-     .least = 0,
+     .least = 0.01,
      .most = 0.999999,
      .help = "the smallest file whose embeddings have a mean cosine of at least X to the original's (0.99)"},
     {.name = "calib",
@@ -110,7 +110,7 @@ static const cli_option target_options[] = {
      .kind = CLI_TEXT,
      .field = CLI_FIELD(save_stats),
      .argument = "FILE",
-     .help = "write the statistics of the texts there"},
+     .help = "write the statistics of the texts there, for another run of this model"},
     {.name = "tune",
      .kind = CLI_REAL,
      .field = CLI_FIELD(tune_seconds),
@@ -118,7 +118,7 @@ static const cli_option target_options[] = {
      .least = 1,
      .most = 1e6,
      .alone = 300,
-     .help = "then improve codes and scales by gradient descent for so long (default: 300)"},
+     .help = "after that, improve codes and scales by gradient descent for so long (--tune alone: 300)"},
 };
 static const cli_group target_group = CLI_GROUP("Targets", target_options);
 

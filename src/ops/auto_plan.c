@@ -39,12 +39,7 @@ typedef struct search_run {
   uint64_t quantized_params;
 } search_run;
 
-static size_t targets_set(const aq_quantize_options *o) {
-  return (size_t)(o->target_size > 0) + (size_t)(o->target_bpw > 0) + (size_t)(o->min_similarity > 0);
-}
-
-bool aq_auto_plan_wanted(const aq_quantize_options *options, const aq_plan *plan) {
-  if (targets_set(options) > 0) return true;
+bool aq_auto_plan_wanted(const aq_plan *plan) {
   for (size_t i = 0; i < plan->count; i++) {
     if (aq_plan_entry_is_open(&plan->entries[i], AQ_RD)) return true;
   }
@@ -307,13 +302,8 @@ static aq_status make_report(search_run *s, aq_error *err) {
 
 /* ---- the whole ---- */
 
-static aq_status check_target(search_run *s, aq_error *err) {
+static void name_target(search_run *s) {
   const aq_quantize_options *o = s->options;
-  AQ_FAIL_IF(targets_set(o) > 1, AQ_ERR_ARGUMENT, "one of target size, target bits a weight and similarity, not more");
-  if (targets_set(o) == 0) {
-    (void)aq_fail(err, AQ_ERR_ARGUMENT, "type auto needs a target");
-    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Add --target-size 6MB, --target-bpw 2.5 or --min-similarity 0.99");
-  }
   if (o->target_size > 0) {
     (void)snprintf(s->target, sizeof s->target, "target %.4g MB", (double)o->target_size / 1e6);
   } else if (o->target_bpw > 0) {
@@ -321,7 +311,6 @@ static aq_status check_target(search_run *s, aq_error *err) {
   } else {
     (void)snprintf(s->target, sizeof s->target, "target similarity %.6g", o->min_similarity);
   }
-  return AQ_OK;
 }
 
 aq_status aq_auto_plan_begin(aq_source *source, const aq_quantize_options *options, bool texts, aq_auto_plan *out,
@@ -364,7 +353,7 @@ static aq_status search(search_run *s, aq_error *err) {
 aq_status aq_auto_plan_make(aq_source *source, const aq_quantize_options *options, aq_plan *plan, aq_auto_plan *out,
                             aq_error *err) {
   search_run s = {.source = source, .options = options, .plan = plan, .out = out};
-  AQ_TRY(check_target(&s, err));
+  name_target(&s);
   aq_progress_begin(&s.progress, &options->run, "plan", 0, 0);
   AQ_TRY(prepare(&s, err));
   AQ_TRY(search(&s, err));

@@ -23,15 +23,15 @@ typedef struct aq_auto_plan {
   json_t *report; /* what was searched for and found, for the operation's report */
 } aq_auto_plan;
 
-/* Whether options or plan call for it. */
-bool aq_auto_plan_wanted(const aq_quantize_options *options, const aq_plan *plan);
+/* Whether an entry of the plan asks for it. */
+bool aq_auto_plan_wanted(const aq_plan *plan);
 
 /* Opens what a search and gptq need: calibration (texts: false: none unless the options name one), threads, room for
  * values. Zero-initialised out; reset it also after a failure. */
 AQ_MUST_CHECK aq_status aq_auto_plan_begin(aq_source *source, const aq_quantize_options *options, bool texts,
                                            aq_auto_plan *out, aq_error *err);
 
-/* Settles the open entries of a plan. */
+/* Settles the open entries of a plan; the options have one target. */
 AQ_MUST_CHECK aq_status aq_auto_plan_make(aq_source *source, const aq_quantize_options *options, aq_plan *plan,
                                           aq_auto_plan *out, aq_error *err);
 void aq_auto_plan_reset(aq_auto_plan *auto_plan);

@@ -107,11 +107,12 @@ static json_t *options_json(const aq_quantize_options *o) {
 
 /* ---- the operation ---- */
 
-static bool has_target(const aq_quantize_options *o) {
-  return o->target_size > 0 || o->target_bpw > 0 || o->min_similarity > 0;
+static size_t targets_set(const aq_quantize_options *o) {
+  return (size_t)(o->target_size > 0) + (size_t)(o->target_bpw > 0) + (size_t)(o->min_similarity > 0);
 }
 
 static aq_status check_options(const aq_quantize_options *o, aq_error *err) {
+  AQ_FAIL_IF(targets_set(o) > 1, AQ_ERR_ARGUMENT, "one of target size, target bits a weight and similarity, not more");
   AQ_FAIL_IF(!(o->target_bpw >= 0 && o->target_bpw <= 32), AQ_ERR_ARGUMENT, "%g bits a weight are not between 0 and 32",
              o->target_bpw);
   AQ_FAIL_IF(!(o->min_similarity >= 0 && o->min_similarity < 1), AQ_ERR_ARGUMENT,
@@ -119,8 +120,6 @@ static aq_status check_options(const aq_quantize_options *o, aq_error *err) {
   AQ_FAIL_IF(!(o->tune_seconds >= 0 && o->tune_seconds <= 1e9), AQ_ERR_ARGUMENT, "%g seconds are no time to tune for",
              o->tune_seconds);
   AQ_FAIL_IF((unsigned)o->symmetry > AQ_ASYMMETRIC, AQ_ERR_ARGUMENT, "symmetry %d is not known", (int)o->symmetry);
-  AQ_FAIL_IF(has_target(o) && o->plan_path == NULL && strcmp(o->type, "auto") != 0, AQ_ERR_ARGUMENT,
-             "a target chooses the types; type '%.32s' says which", o->type);
   AQ_FAIL_IF((unsigned)o->nonfinite > AQ_NONFINITE_KEEP, AQ_ERR_ARGUMENT, "nonfinite %d is not known",
              (int)o->nonfinite);
   return AQ_OK;
@@ -153,10 +152,25 @@ static aq_status check_used(const aq_quantize_options *o, bool search, bool gptq
   return AQ_OK;
 }
 
+/* A target needs tensors of type auto, and they a target. */
+static aq_status check_target(const aq_quantize_options *o, bool search, aq_error *err) {
+  if ((targets_set(o) > 0) == search) return AQ_OK;
+  if (search) {
+    (void)aq_fail(err, AQ_ERR_ARGUMENT, "type auto needs a target");
+    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Add --target-size 6MB, --target-bpw 2.5 or --min-similarity 0.99");
+  }
+  if (o->plan_path != NULL) {
+    return aq_fail(err, AQ_ERR_ARGUMENT, "a target chooses types and scales; the plan has them for every tensor");
+  }
+  return aq_fail(err, AQ_ERR_ARGUMENT, "a target chooses for tensors of type auto, and there are none (type '%.32s')",
+                 o->type);
+}
+
 /* Entries that need more than their tensor. */
 static aq_status settle_open(const request *r, aq_plan *plan, aq_auto_plan *found, aq_error *err) {
   const aq_quantize_options *o = r->options;
-  const bool search = aq_auto_plan_wanted(o, plan), gptq = aq_gptq_wanted(plan);
+  const bool search = aq_auto_plan_wanted(plan), gptq = aq_gptq_wanted(plan);
+  AQ_TRY(check_target(o, search, err));
   AQ_TRY(check_used(o, search, gptq, err));
   if (!search && !gptq) return AQ_OK;
   AQ_TRY(aq_spare_nonfinite(r->source, o->nonfinite, o->run.threads, plan, err));
@@ -240,7 +254,7 @@ static aq_status begin(const void *source, const char *output, const aq_quantize
   aq_error_clear(err);
   aq_quantize_options_init(o);
   AQ_TRY(aq_options_take(o, sizeof *o, options, err));
-  if (o->type == NULL && has_target(o)) o->type = "auto";
+  if (o->type == NULL && targets_set(o) > 0) o->type = "auto";
   AQ_TRY(check_options(o, err));
   AQ_FAIL_IF(source == NULL, AQ_ERR_ARGUMENT, "a source is needed");
   AQ_FAIL_IF(output == NULL && !o->dry_run, AQ_ERR_ARGUMENT, "an output path is needed");

@@ -250,6 +250,15 @@ def test_places_are_checked_before_the_work(shared):
         refused(*force, *places, cwd=shared, status=2, says="cannot have one name")
 
 
+def test_a_target_may_be_for_some_tensors(shared):
+    made = known(shared, "some.parquet", "--type", "int8", "--tensor", "*.query.weight=auto", "--target-bpw", 8.4)
+    methods = {t["name"]: t["type"].split()[-1] for t in made["tensors"]}
+    assert methods["encoder.layer.0.attention.self.query.weight"] == "rd"
+    assert methods["encoder.layer.0.attention.self.key.weight"] == "minmax"
+    refused("quantize", "encoder", "-o", "x.parquet", "--target-bpw", 3, "--tensor", "*=int8", "--calib", "absent.txt",
+            cwd=shared, status=2, says="type auto, and there are none")
+
+
 def test_what_needs_a_run_is_refused_without_one(shared):
     line = ["quantize", "encoder", "-o", "x.parquet", "--target-bpw", 3, "--calib", "none"]
     for options in (["--stats", "stats"], ["--save-stats", "new"], ["--tune=1"]):
