@@ -30,7 +30,7 @@ void aq_tune_options_init(aq_tune_options *options) {
                                .vector_rate = 3e-4,
                                .hidden_weight = 0.2,
                                .latent_slack = 0.3,
-                               .step_mantissa = 7,
+                               .step_mantissa = 5,
                                .memory = (size_t)256 << 20};
 }
 

@@ -28,7 +28,7 @@ typedef struct aq_tune_options {
   double code_rate, step_rate, vector_rate; /* learning rates: .005 (in units of a step), 1e-3, 3e-4 */
   double hidden_weight;                     /* of the relative hidden error beside 1 - cosine: .2 */
   double latent_slack;                      /* latents start at code + clamp(w / step - code, +-slack): .3 */
-  uint32_t step_mantissa;                   /* bits after the leading one that a tuned step keeps: 7, as bf16 */
+  uint32_t step_mantissa;                   /* bits after the leading one that a tuned step keeps: 5 */
   size_t memory;                            /* bytes for remembering what the original says of texts: 256 MiB */
   uint64_t seed;
 } aq_tune_options;

@@ -35,6 +35,7 @@ typedef struct search_run {
   char target[64]; /* in words */
   double lambda;
   uint32_t roundings;
+  double budget;     /* bits that the planned tensors may take; 0: no limit */
   double other_bits; /* of quantized tensors that the search does not plan */
   uint64_t quantized_params;
 } search_run;
@@ -281,10 +282,11 @@ static aq_status report_run(const search_run *s, json_t *report, aq_error *err) 
   AQ_TRY(aq_calibration_similarity(out->calibration, &r->quantized, &out->calibration->choose, &confirmed, err));
   AQ_TRY(aq_report_set(report, "similarity_on_other_texts", aq_json_real(confirmed), err));
   if (r->tuned.steps == 0) return AQ_OK;
-  return aq_report_set(report, "tuning",
-                       json_pack("{s:i, s:f, s:f, s:b}", "steps", (int)r->tuned.steps, "loss_before", r->tuned.before,
-                                 "loss_after", r->tuned.after, "accepted", r->tuned.accepted ? 1 : 0),
-                       err);
+  return aq_report_set(
+      report, "tuning",
+      json_pack("{s:i, s:f, s:f, s:b, s:b}", "steps", (int)r->tuned.steps, "loss_before", r->tuned.before, "loss_after",
+                r->tuned.after, "accepted", r->tuned.accepted ? 1 : 0, "too_large", r->tuned_too_large ? 1 : 0),
+      err);
 }
 
 static aq_status make_report(search_run *s, aq_error *err) {
@@ -346,8 +348,20 @@ static aq_status search(search_run *s, aq_error *err) {
   }
   double bits;
   AQ_TRY(budget(s, &bits, err));
+  s->budget = bits;
   if (s->out->calibration != NULL) return round_to_size(s, bits, err);
   return search_estimate(s, bits * AIM, 1, err);
+}
+
+/* Codes that grew past the budget are not taken: what was there before is made again. */
+static aq_status tune(search_run *s, aq_error *err) {
+  aq_rounded *r = &s->out->rounded;
+  AQ_TRY(aq_rounded_tune(r, s->options, err));
+  if (s->budget <= 0 || r->bits <= s->budget) return AQ_OK;
+  AQ_TRY(round_at(s, err));
+  r->tuned.accepted = false;
+  r->tuned_too_large = true;
+  return AQ_OK;
 }
 
 aq_status aq_auto_plan_make(aq_source *source, const aq_quantize_options *options, aq_plan *plan, aq_auto_plan *out,
@@ -357,7 +371,7 @@ aq_status aq_auto_plan_make(aq_source *source, const aq_quantize_options *option
   aq_progress_begin(&s.progress, &options->run, "plan", 0, 0);
   AQ_TRY(prepare(&s, err));
   AQ_TRY(search(&s, err));
-  if (out->calibration != NULL && options->tune_seconds > 0) AQ_TRY(aq_rounded_tune(&out->rounded, options, err));
+  if (out->calibration != NULL && options->tune_seconds > 0) AQ_TRY(tune(&s, err));
   AQ_TRY(make_report(&s, err));
   AQ_TRY(settle(&s, err));
   if (out->calibration != NULL) take_values(&s);

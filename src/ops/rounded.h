@@ -29,6 +29,7 @@ typedef struct aq_rounded {
   double bits;                      /* on disk, of all planned tensors */
   double before_repair, similarity; /* mean cosine on held-out texts */
   aq_tune_result tuned;             /* steps 0: not tuned */
+  bool tuned_too_large;             /* the result passed a budget, and was given up */
 } aq_rounded;
 
 /* plan, values: what becomes of tensors that the search does not plan, and values that take the place of theirs. The

@@ -38,10 +38,12 @@ static aq_status append_similarity(const json_t *search, aq_buffer *out, aq_erro
 static aq_status append_tuning(const json_t *tuning, aq_buffer *out, aq_error *err) {
   char steps[AQ_WORD_SIZE], before[AQ_WORD_SIZE], after[AQ_WORD_SIZE];
   if (!json_is_object(tuning)) return AQ_OK;
-  return aq_buffer_printf(out, err, "tuned for %s steps: loss on held-out texts %s -> %s%s\n",
-                          aq_word_count(tuning, "steps", steps), aq_word_fixed(tuning, "loss_before", 6, before),
-                          aq_word_fixed(tuning, "loss_after", 6, after),
-                          json_is_true(aq_json_get(tuning, "accepted")) ? "" : "; not better, so not taken");
+  return aq_buffer_printf(
+      out, err, "tuned for %s steps: loss on held-out texts %s -> %s%s\n", aq_word_count(tuning, "steps", steps),
+      aq_word_fixed(tuning, "loss_before", 6, before), aq_word_fixed(tuning, "loss_after", 6, after),
+      json_is_true(aq_json_get(tuning, "accepted"))    ? ""
+      : json_is_true(aq_json_get(tuning, "too_large")) ? "; codes grew past the target, so not taken"
+                                                       : "; not better, so not taken");
 }
 
 aq_status aq_render_search_text(const json_t *search, aq_buffer *out, aq_error *err) {

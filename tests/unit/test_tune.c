@@ -102,7 +102,7 @@ static void expect_consistent(const calib_fixture *f, const snapshot *before) {
       const float step = m->steps[k / m->span];
       assert_true(m->codes[k] >= m->qmin && m->codes[k] <= m->qmax);
       assert_true(w[k] == (float)m->codes[k] * step);
-      assert_true(step == aq_round_mantissa(step, 7));
+      assert_true(step == aq_round_mantissa(step, 5));
     }
   }
   const size_t tables = (size_t)(f->quantized.first_norm.gain - f->quantized.memory);
