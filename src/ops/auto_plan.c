@@ -129,7 +129,6 @@ static aq_status search_estimate(search_run *s, double bits, double ratio, aq_er
 /* ---- a size, of a model that is run ---- */
 
 static aq_status round_at(search_run *s, aq_error *err) {
-  AQ_TRY(aq_progress_add(&s->progress, NULL, 0, 0, err));
   AQ_TRY(aq_rounded_make(&s->out->rounded, s->lambda, err));
   s->roundings++;
   return AQ_OK;
@@ -336,7 +335,9 @@ static aq_status prepare(search_run *s, aq_error *err) {
                            out->calibration != NULL ? out->calibration->encoder->pool : out->pool, &out->set, err));
   AQ_FAIL_IF(out->set.count == 0, AQ_ERR_ARGUMENT, "no tensor is left for the target to plan");
   if (out->calibration == NULL) return AQ_OK;
-  return aq_rounded_create(out->calibration, s->plan, out->values, &out->set, &out->rounded, err);
+  AQ_TRY(aq_rounded_create(out->calibration, s->plan, out->values, &out->set, &out->rounded, err));
+  out->rounded.progress = &s->progress;
+  return AQ_OK;
 }
 
 static aq_status search(search_run *s, aq_error *err) {
@@ -375,6 +376,7 @@ aq_status aq_auto_plan_make(aq_source *source, const aq_quantize_options *option
   AQ_TRY(make_report(&s, err));
   AQ_TRY(settle(&s, err));
   if (out->calibration != NULL) take_values(&s);
+  out->rounded.progress = NULL;
   return AQ_OK;
 }
 

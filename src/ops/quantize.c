@@ -95,14 +95,26 @@ static json_t *string_list(const char *const *items, size_t count) {
 /* Only what shapes the output: threads and paths are left out, so that they do not change the bytes. */
 static json_t *options_json(const aq_quantize_options *o) {
   static const char *const symmetry[] = {"default", "symmetric", "asymmetric"};
-  return json_pack("{s:s, s:s*, s:i, s:s, s:s*, s:s, s:b, s:o, s:o, s:b, s:I, s:f, s:f, s:f}", "type",
-                   o->type != NULL ? o->type : "int8", "granularity", o->granularity, "group_size", (int)o->group_size,
-                   "symmetry", symmetry[o->symmetry], "method", o->method, "nonfinite",
-                   o->nonfinite == AQ_NONFINITE_KEEP ? "keep" : "refuse", "quantize_1d", o->quantize_1d ? 1 : 0,
-                   "tensor_rules", string_list(o->tensor_rules, o->tensor_rule_count), "keep",
-                   string_list(o->keep_patterns, o->keep_pattern_count), "from_plan", o->plan_path != NULL ? 1 : 0,
-                   "target_size", (json_int_t)o->target_size, "target_bpw", o->target_bpw, "min_similarity",
-                   o->min_similarity, "tune_seconds", o->tune_seconds);
+  const struct {
+    const char *key;
+    json_t *value; /* NULL: not asked for */
+  } targets[] = {{"target_size", o->target_size > 0 ? json_integer((json_int_t)o->target_size) : NULL},
+                 {"target_bpw", o->target_bpw > 0 ? json_real(o->target_bpw) : NULL},
+                 {"min_similarity", o->min_similarity > 0 ? json_real(o->min_similarity) : NULL},
+                 {"tune_seconds", o->tune_seconds > 0 ? json_real(o->tune_seconds) : NULL}};
+  json_t *json =
+      json_pack("{s:s, s:s*, s:i, s:s, s:s*, s:s, s:b, s:o, s:o, s:b}", "type", o->type != NULL ? o->type : "int8",
+                "granularity", o->granularity, "group_size", (int)o->group_size, "symmetry", symmetry[o->symmetry],
+                "method", o->method, "nonfinite", o->nonfinite == AQ_NONFINITE_KEEP ? "keep" : "refuse", "quantize_1d",
+                o->quantize_1d ? 1 : 0, "tensor_rules", string_list(o->tensor_rules, o->tensor_rule_count), "keep",
+                string_list(o->keep_patterns, o->keep_pattern_count), "from_plan", o->plan_path != NULL ? 1 : 0);
+  int failed = json == NULL ? 1 : 0;
+  for (size_t i = 0; i < AQ_COUNT_OF(targets); i++) {
+    if (targets[i].value != NULL) failed |= json_object_set_new(json, targets[i].key, targets[i].value);
+  }
+  if (failed == 0) return json;
+  json_decref(json);
+  return NULL;
 }
 
 /* ---- the operation ---- */

@@ -69,6 +69,10 @@ void aq_rounded_reset(aq_rounded *r) {
   *r = (aq_rounded){0};
 }
 
+static aq_status tell(const aq_rounded *r, aq_error *err) {
+  return r->progress != NULL ? aq_progress_add(r->progress, NULL, 0, 0, err) : AQ_OK;
+}
+
 /* ---- one matrix ---- */
 
 /* The place in the parameters of what the item's codes stand for. */
@@ -227,8 +231,11 @@ aq_status aq_rounded_make(aq_rounded *r, double lambda, aq_error *err) {
   r->lambda = lambda;
   aq_params_reset(&r->quantized);
   AQ_TRY(aq_params_copy(&r->base, &r->quantized, err));
+  AQ_TRY(tell(r, err));
   AQ_TRY(round_all(r, lambda, err));
+  AQ_TRY(tell(r, err));
   AQ_TRY(aq_calibration_similarity(c, &r->quantized, &c->held, &r->before_repair, err));
+  AQ_TRY(tell(r, err));
   AQ_TRY(repair(r, err));
   restore_kept(r);
   AQ_TRY(aq_calibration_similarity(c, &r->quantized, &c->held, &r->similarity, err));
@@ -269,7 +276,10 @@ aq_status aq_rounded_decide(aq_rounded *r, aq_error *err) {
       nearest != NULL ? aq_params_copy(&r->calibration->original, &single, err) : aq_fail_memory(err, most);
   for (size_t i = 0; status == AQ_OK && i < r->set->count; i++) {
     const aq_planned *p = r->items[i].planned;
-    if (p->weighed != NULL && p->weighed->input_l != NULL) status = try_item(r, i, &single, nearest, err);
+    status = tell(r, err);
+    if (status == AQ_OK && p->weighed != NULL && p->weighed->input_l != NULL) {
+      status = try_item(r, i, &single, nearest, err);
+    }
   }
   aq_params_reset(&single);
   aq_free(nearest);

@@ -6,6 +6,7 @@
 
 #include "arrowquant.h"
 #include "calib/tune.h"
+#include "core/progress.h"
 #include "ops/calibration.h"
 #include "ops/planned.h"
 
@@ -21,6 +22,7 @@ typedef struct aq_rounded {
   const aq_calibration *calibration;
   const aq_plan *plan;
   aq_planned_set *set;
+  aq_progress *progress;            /* told between matrices, so that work can be stopped; NULL: nobody */
   aq_rounded_item *items;           /* one a planned tensor */
   bool *plain;                      /* one a planned tensor: decided once, see aq_rounded_decide */
   aq_params base;                   /* the original, but for tensors that a rule of the caller quantizes */
