@@ -7,7 +7,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "core/compiler.h"
 #include "core/error.h"
@@ -19,9 +18,10 @@
 #include "quant/search.h"
 #include "report/report.h"
 
-#define AIM 0.998       /* of a budget that the search goes for */
-#define AIM_TUNED 0.994 /* before tuning, which may change the size of codes a little */
-#define ROUNDINGS 5     /* at most, for a size */
+#define AIM 0.998        /* of a budget that the search goes for */
+#define AIM_TUNED 0.994  /* before tuning, which may change the size of codes a little */
+#define MOST_TUNED 0.998 /* and may come to before it */
+#define ROUNDINGS 5      /* at most, for a size */
 #define SIMILARITY_ROUNDINGS 8
 #define ROW_BYTES 300     /* of a tensor in the footer and in the plan that the metadata hold, at most about */
 #define FOOTER_BYTES 2048 /* beside that */
@@ -134,23 +134,41 @@ static aq_status round_at(search_run *s, aq_error *err) {
   return AQ_OK;
 }
 
-static aq_status round_to_size(search_run *s, double bits, aq_error *err) {
+/* One step of the search: what it is to take, by how much more a rounding took than estimated, what it took. */
+static aq_status try_size(search_run *s, double bits, double *ratio, aq_error *err) {
+  double estimate;
   aq_rounded *r = &s->out->rounded;
-  const double aim = s->options->tune_seconds > 0 ? AIM_TUNED : AIM;
-  double ratio = 1, part = aim;
+  AQ_TRY(search_estimate(s, bits, *ratio, err));
+  AQ_TRY(round_at(s, err));
+  if (s->roundings == 1) AQ_TRY(aq_rounded_decide(r, err));
+  AQ_TRY(aq_planned_estimate(&s->out->set, s->lambda, &estimate, err));
+  *ratio = r->bits / fmax(estimate, 1);
+  return AQ_OK;
+}
+
+static aq_status round_to_size(search_run *s, double bits, aq_error *err) {
+  const aq_rounded *r = &s->out->rounded;
+  const bool tuned = s->options->tune_seconds > 0;
+  const double aim = tuned ? AIM_TUNED : AIM, most = tuned ? bits * MOST_TUNED : bits;
+  double ratio = 1, part = aim, best = 0, best_bits = 0; /* lambda of the largest that fits, and what that takes */
   while (s->roundings < ROUNDINGS) {
-    AQ_TRY(search_estimate(s, bits * part, ratio, err));
-    AQ_TRY(round_at(s, err));
-    const bool first = s->roundings == 1;
-    if (first) AQ_TRY(aq_rounded_decide(r, err));
-    double estimate;
-    AQ_TRY(aq_planned_estimate(&s->out->set, s->lambda, &estimate, err));
-    if (!first && r->bits <= bits && r->bits >= bits * (aim - 0.008)) return AQ_OK;
-    ratio = r->bits / fmax(estimate, 1);
+    const double before = s->lambda;
+    const aq_status status = try_size(s, bits * part, &ratio, err);
+    if (status == AQ_ERR_ARGUMENT && best > 0) break; /* by this ratio none fits; one did */
+    AQ_TRY(status);
+    const bool fits = r->bits <= most, first = s->roundings == 1, same = s->lambda == before;
+    if (fits && !first && (same || r->bits >= bits * (aim - 0.008))) return AQ_OK;
+    if (fits && !first && r->bits > best_bits) {
+      best = s->lambda;
+      best_bits = r->bits;
+    }
     if (s->roundings >= 3) part -= 0.003;
   }
-  if (r->bits <= bits) return AQ_OK;
-  return too_small(s, bits, r->bits, err);
+  if (best == 0) return r->bits <= bits ? AQ_OK : too_small(s, bits, r->bits, err);
+  aq_error_clear(err);
+  if (s->lambda == best) return AQ_OK;
+  s->lambda = best;
+  return round_at(s, err);
 }
 
 /* ---- a similarity ---- */
@@ -244,25 +262,6 @@ static aq_status settle(search_run *s, aq_error *err) {
     AQ_TRY(status);
   }
   return aq_plan_share_aliases(s->source->tensors, s->source->tensor_count, s->plan, err);
-}
-
-/* ---- values that differ from the source's ---- */
-
-static void take_values(search_run *s) {
-  aq_auto_plan *out = s->out;
-  for (size_t i = 0; i < s->source->tensor_count; i++) {
-    const aq_tensor_info *t = &s->source->tensors[i];
-    aq_plan_entry *e = &s->plan->entries[i];
-    const size_t owner = t->alias_of >= 0 ? (size_t)t->alias_of : i;
-    size_t count;
-    const float *now = aq_params_find(&out->rounded.quantized, i, &count);
-    const float *before = aq_params_find(&out->rounded.base, i, &count);
-    if (now == NULL || count != t->num_params || out->owned[owner] != NULL) continue;
-    const bool planned = e->action == AQ_QUANTIZE && e->scheme.method == AQ_RD;
-    const bool changed = memcmp(now, before, count * sizeof *now) != 0;
-    if (planned || changed) out->values[owner] = now;
-    if (changed && e->action == AQ_KEEP) e->adjusted = true;
-  }
 }
 
 /* ---- the report ---- */
@@ -375,7 +374,8 @@ aq_status aq_auto_plan_make(aq_source *source, const aq_quantize_options *option
   if (out->calibration != NULL && options->tune_seconds > 0) AQ_TRY(tune(&s, err));
   AQ_TRY(make_report(&s, err));
   AQ_TRY(settle(&s, err));
-  if (out->calibration != NULL) take_values(&s);
+  if (out->calibration != NULL)
+    aq_rounded_take_values(&out->rounded, plan, (const float *const *)out->owned, out->values);
   out->rounded.progress = NULL;
   return AQ_OK;
 }

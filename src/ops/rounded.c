@@ -343,3 +343,20 @@ aq_status aq_rounded_tune(aq_rounded *r, const aq_quantize_options *options, aq_
   AQ_TRY(status);
   return measure_again(r, err);
 }
+
+/* ---- values that differ from the source's ---- */
+
+void aq_rounded_take_values(const aq_rounded *r, aq_plan *plan, const float *const *owned, const float **values) {
+  for (size_t i = 0; i < plan->count; i++) {
+    const aq_tensor_info *t = &r->set->source->tensors[i];
+    aq_plan_entry *e = &plan->entries[i];
+    const size_t owner = t->alias_of >= 0 ? (size_t)t->alias_of : i;
+    size_t count;
+    const float *now = aq_params_find(&r->quantized, i, &count), *before = aq_params_find(&r->base, i, &count);
+    if (now == NULL || count != t->num_params || owned[owner] != NULL) continue;
+    const bool planned = e->action == AQ_QUANTIZE && e->scheme.method == AQ_RD;
+    const bool changed = memcmp(now, before, count * sizeof *now) != 0;
+    if (planned || changed) values[owner] = now;
+    if (changed && e->action == AQ_KEEP) e->adjusted = true;
+  }
+}

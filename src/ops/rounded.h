@@ -51,4 +51,8 @@ AQ_MUST_CHECK aq_status aq_rounded_decide(aq_rounded *rounded, aq_error *err);
 /* Gradient descent for so many seconds; bits and similarity are measured again. */
 AQ_MUST_CHECK aq_status aq_rounded_tune(aq_rounded *rounded, const aq_quantize_options *options, aq_error *err);
 
+/* Puts into values[tensor] what takes the place of a tensor's own values: of planned tensors, and of vectors that were
+ * adjusted, which the plan then says of those that it keeps. Tensors in `owned` have such values already. */
+void aq_rounded_take_values(const aq_rounded *rounded, aq_plan *plan, const float *const *owned, const float **values);
+
 #endif
