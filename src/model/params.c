@@ -137,7 +137,7 @@ aq_status aq_params_load(const aq_source *source, const aq_model_config *config,
                          aq_error *err) {
   *out = (aq_params){.config = config, .types_tensor = AQ_NO_TENSOR};
   AQ_FAIL_IF(config->relative_buckets > 0, AQ_ERR_UNSUPPORTED,
-             "an encoder of type %s can be run, but not calibrated: its attention has biases by distance",
+             "calibration does not know encoders of type %s: their attention has biases by distance",
              config->architecture->model_type);
   out->layers = aq_calloc(config->layers, sizeof *out->layers);
   aq_status status = out->layers != NULL ? AQ_OK : aq_fail_memory(err, config->layers * sizeof *out->layers);

@@ -154,6 +154,10 @@ aq_status aq_calibration_open(aq_source *source, const aq_quantize_options *o, a
     aq_calibration_free(c);
     return say_why(source, &cause, why_not, err);
   }
+  if (status == AQ_ERR_UNSUPPORTED) {
+    (void)aq_error_hint(&cause, status,
+                        "Name a size (--target-size, --target-bpw) and go by the tensors (--calib none)");
+  }
   if (status != AQ_OK && err != NULL) *err = cause;
   if (status == AQ_OK) status = fill(c, source, o, err);
   if (status != AQ_OK) {

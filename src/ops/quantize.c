@@ -188,7 +188,7 @@ static aq_status settle_open(const request *r, aq_plan *plan, aq_auto_plan *foun
   AQ_TRY(aq_spare_nonfinite(r->source, o->nonfinite, o->run.threads, plan, err));
   AQ_TRY(aq_auto_plan_begin(r->source, o, search || o->activation_count == 0, found, err));
   AQ_FAIL_IF(gptq && o->activation_count == 0 && found->why_not != NULL, AQ_ERR_ARGUMENT,
-             "method gptq needs to see what goes into the layers, but the model cannot be run: %s", found->why_not);
+             "method gptq needs to see what goes into the layers, and cannot: %s", found->why_not);
   if (gptq) {
     aq_pool *pool = found->calibration != NULL ? found->calibration->encoder->pool : found->pool;
     AQ_TRY(aq_gptq_make(r->source, o, found->calibration, pool, plan, found->owned, err));

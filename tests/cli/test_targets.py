@@ -234,7 +234,7 @@ def test_an_encoder_that_is_not_calibrated_says_why(tmp_path):
                     ["--type", "int4", "--method", "gptq"]):
         refused(*line, *options, cwd=tmp_path, status=3 if "gptq" not in options else 2, says=["mpnet", "biases by distance"])
     told = done(*line, "--target-bpw", 4, cwd=tmp_path).stdout
-    assert "the model was not run (an encoder of type mpnet can be run, but not calibrated" in told
+    assert "the model was not run (calibration does not know encoders of type mpnet" in told
 
 
 def test_places_are_checked_before_the_work(shared):
