@@ -62,10 +62,10 @@ extern "C" {
 /* Version of the library in use, "MAJOR.MINOR.PATCH". Static storage. */
 AQ_API const char *aq_version(void);
 
-/* Instruction sets: the name of the set in use ("ref", "avx2", "avx512", "avx512vnni", "neon"), and the names AQ_CPU
- * accepts on this machine, separated by spaces. The environment variable AQ_CPU=NAME limits the choice to NAME and what
- * is below it; a name that is not known, or is of another architecture, means "ref". It is read once, at first use.
- * Static storage. */
+/* Instruction sets: the name of the set in use ("ref", "avx2", "avxvnni", "avx512", "avx512vnni", "neon", "neondot"),
+ * and the names AQ_CPU accepts on this machine, separated by spaces, lowest first. The environment variable AQ_CPU=NAME
+ * limits the choice to NAME and what is below it; a name that is not known, or is of another architecture, means "ref".
+ * It is read once, at first use. Static storage. */
 AQ_API const char *aq_cpu_in_use(void);
 AQ_API const char *aq_cpu_available(void);
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds the kernels and their checks for AArch64 and runs them on an emulated CPU, NEON against ref.
+# Builds the kernels and their checks for AArch64 and runs them on emulated CPUs, NEON against ref: one that has
+# everything (dot products too: set neondot) and one that has only what is old.
 #
 #   scripts/check-neon.sh [COMPILER]       default: aarch64-linux-gnu-gcc
 #
@@ -23,6 +24,7 @@ for level in -O0 -O3; do
     -ffp-contract=off -fno-math-errno -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -D_FILE_OFFSET_BITS=64 \
     -Iinclude -Isrc -Itests/unit -static \
     src/kernels/*.c src/kernels/arm/*.c tests/unit/kernel_*.c -lm -pthread -o "$build/check"
-  "$emulator" "$build/check"
+  "$emulator" -cpu max "$build/check"
   AQ_CPU=ref "$emulator" "$build/check" >/dev/null
 done
+"$emulator" -cpu cortex-a53 "$build/check"

@@ -63,5 +63,8 @@ __all__ = [
 
 
 def cpu_in_use() -> str:
-    """The instruction set in use: "ref", "avx2", "avx512", "neon". The environment variable AQ_CPU limits it."""
+    """The instruction set in use: "ref", "avx2", "avxvnni", "avx512", "avx512vnni", "neon" or "neondot".
+
+    The environment variable AQ_CPU limits it.
+    """
     return _core.cpu()[0]

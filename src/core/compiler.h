@@ -18,6 +18,21 @@
 #define AQ_CPU_HAS(feature) 0
 #endif
 
+/* Whether the compiler has the intrinsics of a set: AVX-VNNI in GCC 11, Clang 12; DotProd, for a function alone, in GCC
+ * 8, in others when all code may use it. */
+#define AQ_HAS_AVXVNNI 0
+#if defined(__GNUC__) && defined(__has_include)
+#if __has_include(<avxvnniintrin.h>)
+#undef AQ_HAS_AVXVNNI
+#define AQ_HAS_AVXVNNI 1
+#endif
+#endif
+#if defined(__ARM_FEATURE_DOTPROD) || (defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 8)
+#define AQ_HAS_DOTPROD 1
+#else
+#define AQ_HAS_DOTPROD 0
+#endif
+
 /* Tells the CPU that a loop is waiting for another thread. */
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
 #define AQ_RELAX() __builtin_ia32_pause()

@@ -5,7 +5,6 @@
 #include "kernels/dispatch.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +26,7 @@ enum { EAX, EBX, ECX, EDX };
 #define LEAF7_EBX_AVX2 (1u << 5)
 #define LEAF7_EBX_AVX512_SET (1u << 16 | 1u << 17 | 1u << 30 | 1u << 31) /* F, DQ, BW, VL */
 #define LEAF7_ECX_AVX512_VNNI (1u << 11)
+#define LEAF7_1_EAX_AVX_VNNI (1u << 4)
 #define XCR0_AVX 0x6u     /* SSE and AVX state */
 #define XCR0_AVX512 0xe6u /* and opmask, upper halves, zmm16-31 */
 
@@ -50,71 +50,99 @@ static bool aq_cpu_has_avx2(void) {
          (r[ECX] & LEAF1_ECX_AVX2_SET) == LEAF1_ECX_AVX2_SET && leaf7_has(LEAF7_EBX_AVX2, 0) && system_saves(XCR0_AVX);
 }
 
-static bool aq_cpu_has_avx512(void) { return leaf7_has(LEAF7_EBX_AVX512_SET, 0) && system_saves(XCR0_AVX512); }
+#if AQ_HAS_AVXVNNI
+static bool aq_cpu_has_avxvnni(void) {
+  uint32_t r[4]; /* EAX of subleaf 0 is the highest subleaf */
+  return aq_cpu_has_avx2() && __get_cpuid_count(7, 0, &r[EAX], &r[EBX], &r[ECX], &r[EDX]) != 0 && r[EAX] >= 1 &&
+         __get_cpuid_count(7, 1, &r[EAX], &r[EBX], &r[ECX], &r[EDX]) != 0 && (r[EAX] & LEAF7_1_EAX_AVX_VNNI) != 0;
+}
+#endif
 
-static bool aq_cpu_has_avx512vnni(void) { return leaf7_has(0, LEAF7_ECX_AVX512_VNNI); }
+static bool aq_cpu_has_avx512(void) {
+  return aq_cpu_has_avx2() && leaf7_has(LEAF7_EBX_AVX512_SET, 0) && system_saves(XCR0_AVX512);
+}
+
+static bool aq_cpu_has_avx512vnni(void) { return aq_cpu_has_avx512() && leaf7_has(0, LEAF7_ECX_AVX512_VNNI); }
 
 #elif defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
 
 static bool aq_cpu_has_neon(void) { return (getauxval(AT_HWCAP) & HWCAP_ASIMD) != 0; }
-#elif defined(__aarch64__)
-static bool aq_cpu_has_neon(void) { return true; } /* part of the architecture; Linux alone can leave it out */
+#if AQ_HAS_DOTPROD
+static bool aq_cpu_has_neondot(void) { return aq_cpu_has_neon() && (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
 #endif
 
-enum {
-  SET_ref,
-#define AQ_SET(set) SET_##set,
-#include "kernels/kernels.inc"
-  SET_COUNT
-};
+#elif defined(__aarch64__)
+static bool aq_cpu_has_neon(void) { return true; } /* part of the architecture; Linux alone can leave it out */
+#if AQ_HAS_DOTPROD
+static bool aq_cpu_has_neondot(void) {
+#if defined(__ARM_FEATURE_DOTPROD)
+  return true;
+#else
+  return false;
+#endif
+}
+#endif
+#endif
 
 static const struct {
   const char *name;
   bool (*runs)(void);
-} ladder[SET_COUNT] = {
+} ladder[AQ_SET_COUNT] = {
     {"ref", aq_cpu_has_ref},
 #define AQ_SET(set) {#set, aq_cpu_has_##set},
 #include "kernels/kernels.inc"
 };
 
 static pthread_once_t filled = PTHREAD_ONCE_INIT;
-static aq_kernels tables[SET_COUNT];
-static size_t usable; /* tables[0..usable) run here */
+static aq_kernel_sets machine;
 static const aq_kernels *in_use;
-static char available[SET_COUNT * 16];
+static char available[AQ_SET_COUNT * 16];
 
-static void fill_functions(void) {
-#define AQ_KERNEL(kernel, family, in_bits, out_bits) tables[SET_ref].kernel = aq_##kernel##_ref;
-#define AQ_MODEL_KERNEL(kernel, family, bound) tables[SET_ref].kernel = aq_##kernel##_ref;
-#define AQ_KERNEL_IN(set, kernel) tables[SET_##set].kernel = aq_##kernel##_##set;
+/* What each set has itself. */
+static void fill_own(aq_kernels *tables) {
+#define AQ_KERNEL(kernel, family, in_bits, out_bits) tables[AQ_SET_ref].kernel = aq_##kernel##_ref;
+#define AQ_MODEL_KERNEL(kernel, family, bound) tables[AQ_SET_ref].kernel = aq_##kernel##_ref;
+#define AQ_KERNEL_IN(set, kernel) tables[AQ_SET_##set].kernel = aq_##kernel##_##set;
 #include "kernels/kernels.inc"
-  for (size_t s = 1; s < SET_COUNT; s++) {
+}
+
+static void take_missing(aq_kernels *table, const aq_kernels *below) {
 #define AQ_KERNEL(kernel, family, in_bits, out_bits) \
-  if (tables[s].kernel == NULL) tables[s].kernel = tables[s - 1].kernel;
+  if (table->kernel == NULL) table->kernel = below->kernel;
 #define AQ_MODEL_KERNEL(kernel, family, bound) \
-  if (tables[s].kernel == NULL) tables[s].kernel = tables[s - 1].kernel;
+  if (table->kernel == NULL) table->kernel = below->kernel;
 #include "kernels/kernels.inc"
+}
+
+void aq_kernel_sets_fill(aq_kernel_sets *sets, const bool runs[AQ_SET_COUNT]) {
+  *sets = (aq_kernel_sets){.at = {&sets->tables[AQ_SET_ref]}};
+  fill_own(sets->tables);
+  for (size_t s = 0; s < AQ_SET_COUNT; s++) sets->tables[s].name = ladder[s].name;
+  for (size_t s = 1; s < AQ_SET_COUNT; s++) {
+    if (runs[s]) take_missing(&sets->tables[s], sets->at[s - 1]);
+    sets->at[s] = runs[s] ? &sets->tables[s] : sets->at[s - 1];
   }
 }
 
 static const aq_kernels *pick(const char *limit) {
-  if (limit == NULL || limit[0] == '\0') return &tables[usable - 1];
-  for (size_t s = 0; s < SET_COUNT; s++) {
-    if (strcmp(ladder[s].name, limit) == 0) return &tables[AQ_MIN(s, usable - 1)];
+  if (limit == NULL || limit[0] == '\0') return machine.at[AQ_SET_COUNT - 1];
+  for (size_t s = 0; s < AQ_SET_COUNT; s++) {
+    if (strcmp(ladder[s].name, limit) == 0) return machine.at[s];
   }
-  return &tables[SET_ref];
+  return machine.at[AQ_SET_ref];
 }
 
 static void fill(void) {
-  fill_functions();
-  for (size_t s = 0; s < SET_COUNT; s++) tables[s].name = ladder[s].name;
-  while (usable < SET_COUNT && ladder[usable].runs()) {
-    if (usable > 0) strcat(available, " ");
-    strcat(available, ladder[usable].name);
-    usable++;
+  bool runs[AQ_SET_COUNT];
+  for (size_t s = 0; s < AQ_SET_COUNT; s++) {
+    runs[s] = ladder[s].runs();
+    if (!runs[s]) continue;
+    if (s > 0) strcat(available, " ");
+    strcat(available, ladder[s].name);
   }
+  aq_kernel_sets_fill(&machine, runs);
   in_use = pick(getenv("AQ_CPU"));
 }
 
@@ -130,8 +158,13 @@ const aq_kernels *aq_kernels_limited(const char *limit) {
 
 size_t aq_kernels_all(const aq_kernels **out, size_t capacity) {
   pthread_once(&filled, fill);
-  for (size_t s = 0; s < usable && s < capacity; s++) out[s] = &tables[s];
-  return usable;
+  size_t count = 0;
+  for (size_t s = 0; s < AQ_SET_COUNT; s++) {
+    if (machine.at[s] != &machine.tables[s]) continue;
+    if (count < capacity) out[count] = machine.at[s];
+    count++;
+  }
+  return count;
 }
 
 const char *aq_cpu_in_use(void) { return aq_kernels_get()->name; }

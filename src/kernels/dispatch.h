@@ -3,6 +3,8 @@
 #ifndef AQ_KERNELS_DISPATCH_H
 #define AQ_KERNELS_DISPATCH_H
 
+#include <stdbool.h>
+
 #include "kernels/kernels.h"
 
 /* Signatures, by the family that kernels.inc names; kernels.h says what they mean. */
@@ -35,6 +37,23 @@
   aq_##kernel##_fn aq_##kernel##_ref;
 #define AQ_KERNEL_IN(set, kernel) aq_##kernel##_fn aq_##kernel##_##set;
 #include "kernels/kernels.inc"
+
+enum {
+  AQ_SET_ref,
+#define AQ_SET(set) AQ_SET_##set,
+#include "kernels/kernels.inc"
+  AQ_SET_COUNT
+};
+
+/* at[s]: what a machine uses when s is the highest set allowed, tables[s] where it can run s, else at[s - 1]. */
+typedef struct aq_kernel_sets {
+  aq_kernels tables[AQ_SET_COUNT];
+  const aq_kernels *at[AQ_SET_COUNT];
+} aq_kernel_sets;
+
+/* The tables of a machine that can run the sets with runs[s], and ref. A set may be missing between two others: CPUs
+ * have AVX-512 with and without AVX-VNNI. */
+void aq_kernel_sets_fill(aq_kernel_sets *sets, const bool runs[AQ_SET_COUNT]);
 
 /* The highest set that this machine can run and that AQ_CPU=limit allows. NULL or "": no limit. A name that this
  * architecture does not have, a misspelt one too, means "ref": somebody who limits the choice suspects the fast code,

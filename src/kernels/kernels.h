@@ -91,7 +91,7 @@ typedef struct aq_rank_update {
 } aq_rank_update;
 
 typedef struct aq_kernels {
-  const char *name; /* "ref", "avx2", "avx512", "avx512vnni", "neon" */
+  const char *name; /* "ref", or as kernels.inc names the set */
 
   void (*range_f32)(const float *x, size_t n, aq_range *range);
 

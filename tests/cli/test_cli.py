@@ -54,7 +54,7 @@ def test_no_command_gives_short_help_on_stderr(tmp_path):
 
 def test_version_is_as_stored(tmp_path):
     text = done("--version", cwd=tmp_path).stdout
-    names = "ref|avx2|avx512|avx512vnni|neon"
+    names = "ref|avx2|avxvnni|avx512|avx512vnni|neon|neondot"
     expect("version", re.sub(rf"^instruction set: ({names}) \(AQ_CPU accepts: (({names}) ?)+\)$",
                              "instruction set: NAME (AQ_CPU accepts: NAMES)", text, flags=re.M))
     assert done("-V", cwd=tmp_path).stdout == text

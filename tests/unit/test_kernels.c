@@ -60,6 +60,36 @@ static void limit_unknown_gives_ref(void **state) {
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) assert_ptr_equal(aq_kernels_limited(names[i]), sets[0]);
 }
 
+/* Functions of `part` from set `from` on that are set `other`'s own in `whole`. */
+static size_t taken_from(const aq_kernel_sets *part, const aq_kernel_sets *whole, size_t other, size_t from) {
+  size_t taken = 0;
+  for (size_t s = from; s < AQ_SET_COUNT; s++) {
+#define AQ_KERNEL(kernel, family, in_bits, out_bits)                         \
+  taken += whole->tables[other].kernel != whole->tables[other - 1].kernel && \
+           part->at[s]->kernel == whole->tables[other].kernel;
+#define AQ_MODEL_KERNEL(kernel, family, bound) AQ_KERNEL(kernel, family, 0, 0)
+#include "kernels/kernels.inc"
+  }
+  return taken;
+}
+
+static void set_that_does_not_run_is_passed_over(void **state) {
+  (void)state;
+  bool runs[AQ_SET_COUNT];
+  aq_kernel_sets whole, part;
+  for (size_t s = 0; s < AQ_SET_COUNT; s++) runs[s] = true;
+  aq_kernel_sets_fill(&whole, runs);
+  for (size_t s = 1; s < AQ_SET_COUNT; s++) {
+    runs[s] = false;
+    aq_kernel_sets_fill(&part, runs);
+    runs[s] = true;
+    assert_true(taken_from(&whole, &whole, s, s) > 0);
+    assert_int_equal(taken_from(&part, &whole, s, 0), 0);
+    assert_string_equal(part.at[s]->name, whole.tables[s - 1].name);
+    for (size_t t = s + 1; t < AQ_SET_COUNT; t++) assert_ptr_equal(part.at[t], &part.tables[t]);
+  }
+}
+
 /* Runs this program again with AQ_CPU set; it prints the set in use. */
 static void in_use_with(const char *aq_cpu, char name[32]) {
   int ends[2];
@@ -120,12 +150,14 @@ static size_t add_kernel_cases(struct CMUnitTest *tests, kernel_case *cases) {
 
 int main(int argc, char **argv) {
   if (argc == 2 && strcmp(argv[1], "--cpu-in-use") == 0) return fputs(aq_cpu_in_use(), stdout) < 0;
-  static struct CMUnitTest tests[MAX_TESTS] = {
-      cmocka_unit_test(sets_of_machine_begin_with_ref), cmocka_unit_test(limit_unset_or_empty_gives_best),
-      cmocka_unit_test(limit_name_gives_that_set), cmocka_unit_test(limit_unknown_gives_ref),
-      cmocka_unit_test(environment_limits_set_in_use)};
+  static struct CMUnitTest tests[MAX_TESTS] = {cmocka_unit_test(sets_of_machine_begin_with_ref),
+                                               cmocka_unit_test(limit_unset_or_empty_gives_best),
+                                               cmocka_unit_test(limit_name_gives_that_set),
+                                               cmocka_unit_test(limit_unknown_gives_ref),
+                                               cmocka_unit_test(set_that_does_not_run_is_passed_over),
+                                               cmocka_unit_test(environment_limits_set_in_use)};
   static kernel_case cases[MAX_TESTS];
-  const size_t fixed = 5;
+  const size_t fixed = 6;
   self = argv[0];
   set_count = aq_kernels_all(sets, KERNEL_MAX_SETS);
   const size_t count = fixed + add_kernel_cases(tests + fixed, cases);

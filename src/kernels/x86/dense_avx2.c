@@ -6,22 +6,7 @@
 
 #include "kernels/dispatch.h"
 #include "kernels/rows.inc"
-#include "kernels/x86/isa.h"
-
-#define HALF 16
-
-/* Columns [0, count) of 16. */
-static inline AQ_AVX2 void store_row(float *c, size_t count, __m256 low, __m256 high) {
-  float row[HALF];
-  if (count == HALF) {
-    _mm256_storeu_ps(c, low);
-    _mm256_storeu_ps(c + 8, high);
-    return;
-  }
-  _mm256_storeu_ps(row, low);
-  _mm256_storeu_ps(row + 8, high);
-  memcpy(c, row, count * sizeof *c);
-}
+#include "kernels/x86/half_tile.h"
 
 /* ---- FP32 ---- */
 
@@ -88,18 +73,6 @@ AQ_AVX2 void aq_dense_f32_avx2(const aq_dense_f32 *d) {
 
 #define CODE_ROWS 3
 
-typedef struct code_tile {
-  const uint8_t *a;
-  size_t lda, k;
-  const float *a_scales;
-  const int32_t *a_zeros;
-  const int8_t *panel;        /* from the half's first column */
-  const float *scales, *bias; /* of the half */
-  const int32_t *sums;
-  float *c;
-  size_t ldc, columns;
-} code_tile;
-
 /* Four codes as 16 bits, four times. */
 static inline AQ_AVX2 __m256i four_of(const uint8_t *a) {
   int32_t bytes;
@@ -110,14 +83,6 @@ static inline AQ_AVX2 __m256i four_of(const uint8_t *a) {
 /* Two neighbours make one sum; a and b hold columns 0..3 and 4..7 of eight. */
 static inline AQ_AVX2 __m256i join(__m256i a, __m256i b) {
   return _mm256_permute4x64_epi64(_mm256_hadd_epi32(a, b), 0xd8);
-}
-
-static inline AQ_AVX2 __m256 finish(const code_tile *t, size_t row, size_t at, __m256i sum) {
-  const __m256i sums = _mm256_loadu_si256((const __m256i *)(t->sums + at));
-  const __m256i zero = _mm256_mullo_epi32(_mm256_set1_epi32(t->a_zeros[row]), sums);
-  const __m256 exact = _mm256_cvtepi32_ps(_mm256_sub_epi32(sum, zero));
-  const __m256 scale = _mm256_mul_ps(_mm256_set1_ps(t->a_scales[row]), _mm256_loadu_ps(t->scales + at));
-  return _mm256_add_ps(_mm256_mul_ps(exact, scale), _mm256_loadu_ps(t->bias + at));
 }
 
 static inline AQ_AVX2 __m256i four_columns(const int8_t *w) {
@@ -157,23 +122,4 @@ AQ_TILE_HEIGHTS_3(CODE_TILE)
 #define CODE_ENTRY(R) code_tile_##R,
 static void (*const code_tiles[CODE_ROWS + 1])(const code_tile *) = {NULL, AQ_TILE_HEIGHTS_3(CODE_ENTRY)};
 
-AQ_AVX2 void aq_dense_s8_avx2(const aq_dense_s8 *d) {
-  const size_t k = (d->k + 3) / 4 * 4;
-  for (size_t j = 0; j < d->n; j += HALF) {
-    code_tile t = {.lda = d->lda,
-                   .k = k,
-                   .panel = d->panels + j / AQ_PANEL * AQ_PANEL * k + j % AQ_PANEL * 4,
-                   .scales = d->scales + j,
-                   .bias = d->bias + j,
-                   .sums = d->sums + j,
-                   .ldc = d->ldc,
-                   .columns = AQ_MIN(d->n - j, (size_t)HALF)};
-    for (size_t i = 0; i < d->m; i += CODE_ROWS) {
-      t.a = d->a + i * d->lda;
-      t.a_scales = d->a_scales + i;
-      t.a_zeros = d->a_zeros + i;
-      t.c = d->c + i * d->ldc + j;
-      code_tiles[AQ_MIN(d->m - i, (size_t)CODE_ROWS)](&t);
-    }
-  }
-}
+void aq_dense_s8_avx2(const aq_dense_s8 *d) { run_code_tiles(d, code_tiles, CODE_ROWS); }

@@ -7,6 +7,7 @@
 #include "core/compiler.h"
 
 #define AQ_AVX2 AQ_TARGET("avx2,fma,f16c")
+#define AQ_AVXVNNI AQ_TARGET("avxvnni,avx2,fma,f16c")
 #define AQ_AVX512 AQ_TARGET("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")
 #define AQ_AVX512VNNI AQ_TARGET("avx512vnni,avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")
 
