@@ -106,7 +106,7 @@ RUNS = [
     ours(TARGET, "target", "--target-bpw 2.15 --calib builtin"),
     ours(TARGET, "target", "--target-size 9MB --calib {calib}"),
     ours(TARGET, "target", "--min-similarity 0.98 --calib {calib}"),
-    *(ours(TUNED, "target, tuned", f"--target-bpw {bits} --calib {{calib}} --tune=300") for bits in (2.15, 3, 4, 6.4)),
+    *(ours(TUNED, "target, tuned", f"--target-bpw {bits} --calib {{calib}} --tune=200") for bits in (2.15, 3, 4, 6.4)),
     *(ours(NOT_RUN, "target, model not run", f"--target-bpw {bits} --calib none", bits == 3) for bits in (2.15, 3, 4)),
     ours(MINMAX, "min-max", "--type int8 --method minmax", True),
     ours(MINMAX, "min-max", "--type int4 --method minmax --group-size 32"),
