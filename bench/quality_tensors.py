@@ -30,7 +30,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results" / "tensors.csv"
 COLUMNS = ("tensor", "settings", "bpw", "bytes", "cosine", "bound", "needed")
 SIDE, SEED = 1024, 7
-RUNS = [f"--type int{bits} --method {method}" for bits in (4, 3, 2) for method in ("minmax", "mse")]
+RUNS = [*(f"--type int{bits} --method {method}" for bits in (4, 3, 2) for method in ("minmax", "mse")),
+        *(f"--target-bpw {bits} --calib none" for bits in (4, 3, 2))]
 
 # ---- Distributions ---------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@
 #define AIM 0.998        /* of a budget that the search goes for */
 #define AIM_TUNED 0.994  /* before tuning, which may change the size of codes a little */
 #define MOST_TUNED 0.998 /* and may come to before it */
+#define UNRUN_COUNTS 3   /* looks at all values of a model that is not run, at most */
 #define ROUNDINGS 5      /* at most, for a size */
 #define SIMILARITY_ROUNDINGS 8
 #define ROW_BYTES 300     /* of a tensor in the footer and in the plan that the metadata hold, at most about */
@@ -171,6 +172,45 @@ static aq_status round_to_size(search_run *s, double bits, aq_error *err) {
   return round_at(s, err);
 }
 
+static aq_status choose_unrun(const search_run *s, const aq_planned *item, aq_rd_choice *choice, aq_error *err) {
+  const uint64_t count = s->source->tensors[item->tensor].num_params;
+  float *w = count <= SIZE_MAX ? aq_realloc_array(NULL, (size_t)count, sizeof *w) : NULL;
+  if (w == NULL) return aq_fail_memory(err, (size_t)count * sizeof *w);
+  aq_status status = aq_source_read_f32(s->source, item->tensor, 0, count, w, err);
+  if (status == AQ_OK) status = aq_planned_choose(&s->out->set, item, w, s->lambda, 0, choice, err);
+  if (status == AQ_OK) status = aq_planned_count(&s->out->set, item, w, choice, 0, err);
+  aq_free(w);
+  return status;
+}
+
+/* ---- a size, of a model that is not run ---- */
+
+/* Bits of all planned tensors from all their values. A sample says too much of tables: neighbouring rows are alike, and
+ * so are their steps, and compression makes use of it. */
+static aq_status count_unrun(search_run *s, double *bits, aq_error *err) {
+  *bits = 0;
+  for (size_t i = 0; i < s->out->set.count; i++) {
+    aq_rd_choice choice = {0};
+    AQ_TRY(choose_unrun(s, &s->out->set.items[i], &choice, err));
+    *bits += choice.bits + 8 * AQ_PLANNED_HEADER_BYTES;
+    aq_rd_choice_reset(&choice);
+  }
+  return AQ_OK;
+}
+
+static aq_status search_unrun(search_run *s, double bits, aq_error *err) {
+  double ratio = 1, part = AIM;
+  for (int i = 0; i < UNRUN_COUNTS; i++, part -= 0.004) {
+    double exact, estimate;
+    AQ_TRY(search_estimate(s, bits * part, ratio, err));
+    AQ_TRY(count_unrun(s, &exact, err));
+    if (exact <= bits && exact >= bits * (AIM - 0.012)) return AQ_OK;
+    AQ_TRY(aq_planned_estimate(&s->out->set, s->lambda, &estimate, err));
+    ratio = exact / fmax(estimate, 1);
+  }
+  return search_estimate(s, bits * part, fmax(ratio, 1), err);
+}
+
 /* ---- a similarity ---- */
 
 static aq_status rounded_similarity(void *ctx, double lambda, double *value, aq_error *err) {
@@ -236,16 +276,6 @@ static aq_status round_to_similarity(search_run *s, aq_error *err) {
 }
 
 /* ---- settling ---- */
-
-static aq_status choose_unrun(const search_run *s, const aq_planned *item, aq_rd_choice *choice, aq_error *err) {
-  const uint64_t count = s->source->tensors[item->tensor].num_params;
-  float *w = count <= SIZE_MAX ? aq_realloc_array(NULL, (size_t)count, sizeof *w) : NULL;
-  if (w == NULL) return aq_fail_memory(err, (size_t)count * sizeof *w);
-  aq_status status = aq_source_read_f32(s->source, item->tensor, 0, count, w, err);
-  if (status == AQ_OK) status = aq_planned_choose(&s->out->set, item, w, s->lambda, 0, choice, err);
-  aq_free(w);
-  return status;
-}
 
 static aq_status settle(search_run *s, aq_error *err) {
   aq_auto_plan *out = s->out;
@@ -350,7 +380,7 @@ static aq_status search(search_run *s, aq_error *err) {
   AQ_TRY(budget(s, &bits, err));
   s->budget = bits;
   if (s->out->calibration != NULL) return round_to_size(s, bits, err);
-  return search_estimate(s, bits * AIM, 1, err);
+  return search_unrun(s, bits, err);
 }
 
 /* Codes that grew past the budget are not taken: what was there before is made again. */

@@ -73,6 +73,24 @@ aq_status aq_planned_choose(const aq_planned_set *set, const aq_planned *item, c
   return aq_rd_choose(&m, lambda, SAMPLE_WEIGHTS, packed_size, &s, out, err);
 }
 
+aq_status aq_planned_count(const aq_planned_set *set, const aq_planned *item, const float *w, aq_rd_choice *choice,
+                           uint32_t worker, aq_error *err) {
+  const aq_kernels *k = aq_kernels_get();
+  const size_t count = item->rows * item->cols;
+  const size_t span = choice->group_size > 0 ? (size_t)choice->group_size : item->cols;
+  int8_t *codes = aq_malloc(AQ_MAX(count, 1));
+  if (codes == NULL) return aq_fail_memory(err, count);
+  for (size_t at = 0, i = 0; at < count; at += span, i++) {
+    k->quantize_f32(w + at, AQ_MIN(span, count - at), choice->steps[i], 0, aq_quant_min(choice->type),
+                    aq_quant_max(choice->type), codes + at);
+  }
+  size_t bytes = 0;
+  const aq_status status = aq_planned_code_bytes(set, codes, count, choice->type, worker, &bytes, err);
+  choice->bits = 8 * (double)(bytes + aq_planned_scale_bytes(set, choice, worker));
+  aq_free(codes);
+  return status;
+}
+
 typedef struct estimate {
   aq_planned_set *set;
   double lambda;

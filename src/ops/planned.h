@@ -54,6 +54,10 @@ AQ_MUST_CHECK aq_status aq_planned_code_bytes(const aq_planned_set *set, const i
 /* And of its scales and zero points, which are zeros. */
 size_t aq_planned_scale_bytes(const aq_planned_set *set, const aq_rd_choice *choice, uint32_t worker);
 
+/* The bits that a choice really takes, rounding w to nearest: of all its codes, and of its scales. */
+AQ_MUST_CHECK aq_status aq_planned_count(const aq_planned_set *set, const aq_planned *item, const float *w,
+                                         aq_rd_choice *choice, uint32_t worker, aq_error *err);
+
 /* Bytes on disk that a tensor takes beside its codes and scales: page headers. */
 #define AQ_PLANNED_HEADER_BYTES 150
 
