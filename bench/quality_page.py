@@ -130,7 +130,7 @@ def table(rows: list[dict]) -> str:
         out += ["", "Did not run here:", ""]
         out += [f"- {r['method']} {r['settings']}: {r['note'].removeprefix('not run: ')}" for r in failed]
     notes = [f"{r['settings']}: {r['note'].removeprefix('stored as ')}" for r in rows
-             if r.get("emb_mean") and r["note"].startswith("stored as")]
+             if r.get("emb_mean") and (r.get("note") or "").startswith("stored as")]
     if notes:
         out += ["", "What llama.cpp made of the matrices: " + "; ".join(notes) + "."]
     versions = dict.fromkeys(r["version"] for r in rows if r["version"])
