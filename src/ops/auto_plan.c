@@ -24,6 +24,7 @@
 #define UNRUN_COUNTS 4   /* looks at all values of a model that is not run, at most */
 #define ROUNDINGS 5      /* at most, for a size */
 #define SIMILARITY_ROUNDINGS 8
+#define CONFIRMATIONS 5   /* of a similarity on other texts, at most */
 #define ROW_BYTES 300     /* of a tensor in the footer and in the plan that the metadata hold, at most about */
 #define FOOTER_BYTES 2048 /* beside that */
 
@@ -266,12 +267,13 @@ static aq_status round_to_similarity(search_run *s, aq_error *err) {
   AQ_TRY(round_at(s, err));
   AQ_TRY(aq_rounded_decide(&s->out->rounded, err));
   double target = s->options->min_similarity, reached = 0;
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < CONFIRMATIONS; i++) {
     AQ_TRY(search_similarity(s, target, err));
     AQ_TRY(aq_calibration_similarity(s->out->calibration, &s->out->rounded.quantized, &s->out->calibration->choose,
                                      &reached, err));
     if (reached >= s->options->min_similarity) return AQ_OK;
-    target = fmin(target + s->options->min_similarity - reached, (1 + target) / 2);
+    /* Losses on both sets of texts fall together. */
+    target = 1 - 0.95 * (1 - target) * (1 - s->options->min_similarity) / (1 - reached);
   }
   return not_similar(s, reached, err);
 }

@@ -279,12 +279,17 @@ def test_what_are_no_inputs_is_refused(tmp_path, activations, error, words):
         ({"activations": {"0.weight": np.ones((4, 512))}}, "activations: of use with method 'gptq' only"),
         ({"activations": {"0.weight": np.ones((4, 512))}, "target_bpw": 3}, "activations: of use with method 'gptq'"),
         ({"target_bpw": 3, "per": "channel"}, "type auto chooses granularity"),
-        ({"min_similarity": 0.9}, "this model is not run"),
     ],
 )
 def test_arguments_that_do_not_go_together(tmp_path, options, words):
     with pytest.raises(arrowquant.ArgumentError, match=words):
         arrowquant.quantize(matrices(1), tmp_path / "q.parquet", **options)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_similarity_needs_a_model_that_can_be_run(tmp_path):
+    with pytest.raises(arrowquant.NotFoundError, match=r"config\.json"):
+        arrowquant.quantize(matrices(1), tmp_path / "q.parquet", min_similarity=0.9)
     assert os.listdir(tmp_path) == []
 
 
