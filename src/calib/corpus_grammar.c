@@ -15,6 +15,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/random.h"
 
 #define SLOTS 1024U
 #define DEPTH 10U
@@ -139,20 +140,13 @@ void aq_grammar_free(aq_grammar *grammar) {
 
 /* ---- drawing ---- */
 
-static uint64_t next_random(aq_grammar *g) {
-  uint64_t z = g->state += UINT64_C(0x9E3779B97F4A7C15);
-  z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-  z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-  return z ^ (z >> 31);
-}
-
 uint32_t aq_grammar_draw(aq_grammar *grammar, uint32_t n) {
-  return (uint32_t)(((next_random(grammar) >> 32) * n) >> 32);
+  return (uint32_t)(((aq_splitmix_next(&grammar->state) >> 32) * n) >> 32);
 }
 
 void aq_grammar_begin(aq_grammar *grammar, uint64_t seed) {
   grammar->state = seed;
-  (void)next_random(grammar);
+  (void)aq_splitmix_next(&grammar->state);
   grammar->domain = aq_grammar_draw(grammar, (uint32_t)aq_corpus_domain_count);
   memset(grammar->marks, 0xFF, grammar->symbol_count * sizeof *grammar->marks);
   memset(grammar->kept, 0, grammar->symbol_count * sizeof *grammar->kept);

@@ -12,22 +12,13 @@
 
 #include <stdbool.h>
 
-static uint64_t mix(uint64_t z) {
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-  return z ^ (z >> 31);
-}
-
-static uint64_t bits(aq_normal *normal) {
-  normal->state += 0x9e3779b97f4a7c15U;
-  return mix(normal->state);
-}
+#include "core/random.h"
 
 /* In [0, 1). */
-static double uniform(aq_normal *normal) { return (double)(bits(normal) >> 11) * 0x1p-53; }
+static double uniform(aq_normal *normal) { return (double)(aq_splitmix_next(&normal->state) >> 11) * 0x1p-53; }
 
 void aq_normal_begin(aq_normal *normal, uint64_t seed, uint64_t stream) {
-  normal->state = mix(mix(seed + 0x9e3779b97f4a7c15U) + stream);
+  normal->state = aq_splitmix_mix(aq_splitmix_mix(seed + AQ_SPLITMIX_GAMMA) + stream);
 }
 
 /* True with probability e^(-1/2). */
@@ -76,6 +67,6 @@ float aq_normal_next(aq_normal *normal) {
     const double x = uniform(normal);
     if (!fraction_fits(normal, k, x)) continue;
     const double size = (double)k + x;
-    return (float)(bits(normal) >> 63 != 0 ? -size : size);
+    return (float)(aq_splitmix_next(&normal->state) >> 63 != 0 ? -size : size);
   }
 }

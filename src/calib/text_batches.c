@@ -7,22 +7,15 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
-
-/* SplitMix64 (Steele, Lea and Flood, 2014). */
-static uint64_t next_random(uint64_t *state) {
-  uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
-  z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-  z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-  return z ^ (z >> 31);
-}
+#include "core/random.h"
 
 /* 0..n-1 in an order for each seed and round (Fisher and Yates). The remainder's bias is below n / 2^64. */
 static void permute(size_t *order, size_t n, uint64_t seed, uint64_t round) {
   uint64_t state = round;
-  state = seed ^ next_random(&state);
+  state = seed ^ aq_splitmix_next(&state);
   for (size_t i = 0; i < n; i++) order[i] = i;
   for (size_t i = n; i > 1; i--) {
-    const size_t j = (size_t)(next_random(&state) % i), kept = order[i - 1];
+    const size_t j = (size_t)(aq_splitmix_next(&state) % i), kept = order[i - 1];
     order[i - 1] = order[j];
     order[j] = kept;
   }

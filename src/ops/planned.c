@@ -11,6 +11,7 @@
 #include "kernels/kernels.h"
 #include "parquet/format.h"
 #include "quant/proxy.h"
+#include "quant/scheme.h"
 #include "tensor/dtype.h"
 
 #define SAMPLE_WEIGHTS ((size_t)1 << 18)
@@ -36,7 +37,6 @@ static size_t packed_size(void *ctx, const uint8_t *bytes, size_t size) {
 
 aq_status aq_planned_code_bytes(const aq_planned_set *set, const int8_t *codes, size_t count, aq_quant_type type,
                                 uint32_t worker, size_t *bytes, aq_error *err) {
-  const aq_kernels *k = aq_kernels_get();
   sizer s = {set, worker};
   if (type == AQ_INT8) {
     *bytes = packed_size(&s, (const uint8_t *)codes, count);
@@ -45,7 +45,7 @@ aq_status aq_planned_code_bytes(const aq_planned_set *set, const int8_t *codes, 
   const size_t size = (count * aq_quant_type_bits(type) + 7) / 8;
   uint8_t *packed = aq_malloc(AQ_MAX(size, 1));
   if (packed == NULL) return aq_fail_memory(err, size);
-  (type == AQ_INT4 ? k->pack4 : type == AQ_INT3 ? k->pack3 : k->pack2)(codes, count, packed);
+  aq_pack_codes(type, codes, count, packed);
   *bytes = packed_size(&s, packed, size);
   aq_free(packed);
   return AQ_OK;
@@ -77,7 +77,7 @@ aq_status aq_planned_count(const aq_planned_set *set, const aq_planned *item, co
                            uint32_t worker, aq_error *err) {
   const aq_kernels *k = aq_kernels_get();
   const size_t count = item->rows * item->cols;
-  const size_t span = choice->group_size > 0 ? (size_t)choice->group_size : item->cols;
+  const size_t span = aq_planned_span(item, choice);
   int8_t *codes = aq_malloc(AQ_MAX(count, 1));
   if (codes == NULL) return aq_fail_memory(err, count);
   for (size_t at = 0, i = 0; at < count; at += span, i++) {

@@ -47,6 +47,11 @@ AQ_MUST_CHECK aq_status aq_planned_estimate(aq_planned_set *set, double lambda, 
 AQ_MUST_CHECK aq_status aq_planned_choose(const aq_planned_set *set, const aq_planned *item, const float *w,
                                           double lambda, uint32_t worker, aq_rd_choice *out, aq_error *err);
 
+/* Columns that share a step. */
+static inline size_t aq_planned_span(const aq_planned *item, const aq_rd_choice *choice) {
+  return choice->group_size > 0 ? (size_t)choice->group_size : item->cols;
+}
+
 /* Bytes of codes as they will be in the file, packed, compressed when that pays. */
 AQ_MUST_CHECK aq_status aq_planned_code_bytes(const aq_planned_set *set, const int8_t *codes, size_t count,
                                               aq_quant_type type, uint32_t worker, size_t *bytes, aq_error *err);

@@ -97,7 +97,7 @@ static void share_values(const aq_rounded *r, const aq_rounded_item *item) {
 static void dequantize(const aq_rounded_item *item, float *values) {
   const aq_kernels *k = aq_kernels_get();
   const size_t cols = item->planned->cols, total = item->planned->rows * cols;
-  const size_t span = item->choice.group_size > 0 ? (size_t)item->choice.group_size : cols;
+  const size_t span = aq_planned_span(item->planned, &item->choice);
   for (size_t at = 0, i = 0; at < total; at += span, i++) {
     k->dequantize_s8(item->codes + at, AQ_MIN(span, total - at), item->choice.steps[i], 0, values + at);
   }
@@ -124,7 +124,7 @@ static aq_status round_item(const aq_rounded_item *item, double lambda, bool pla
                    .input_gain = gain,
                    .output_gain = gain,
                    .scales = item->choice.steps,
-                   .span = item->choice.group_size > 0 ? (size_t)item->choice.group_size : p->cols,
+                   .span = aq_planned_span(p, &item->choice),
                    .qmin = aq_quant_min(item->choice.type),
                    .qmax = aq_quant_max(item->choice.type)};
   AQ_TRY(aq_feedback_round(&f, pool, codes, err));
@@ -154,6 +154,15 @@ static aq_status choose_item(void *ctx, uint64_t i, uint32_t worker, aq_error *e
                            err);
 }
 
+/* New codes and values of an item: to the tensors tied to it, and to its size. */
+static aq_status publish(const aq_rounded *r, aq_rounded_item *item, uint32_t worker, aq_error *err) {
+  const size_t count = item->planned->rows * item->planned->cols;
+  share_values(r, item);
+  AQ_TRY(aq_planned_code_bytes(r->set, item->codes, count, item->choice.type, worker, &item->bytes, err));
+  item->bytes += aq_planned_scale_bytes(r->set, &item->choice, worker);
+  return AQ_OK;
+}
+
 static aq_status finish_item(const aq_rounded *r, size_t i, aq_pool *pool, uint32_t worker, aq_error *err) {
   aq_rounded_item *item = &r->items[i];
   const size_t count = item->planned->rows * item->planned->cols;
@@ -162,10 +171,7 @@ static aq_status finish_item(const aq_rounded *r, size_t i, aq_pool *pool, uint3
   item->plain = r->plain[i];
   AQ_TRY(round_item(item, r->lambda, item->plain, pool, item->codes, err));
   dequantize(item, values_of(&r->quantized, item));
-  share_values(r, item);
-  AQ_TRY(aq_planned_code_bytes(r->set, item->codes, count, item->choice.type, worker, &item->bytes, err));
-  item->bytes += aq_planned_scale_bytes(r->set, &item->choice, worker);
-  return AQ_OK;
+  return publish(r, item, worker, err);
 }
 
 /* Matrices whose rows depend on each other go side by side; the others have all threads for themselves. */
@@ -293,7 +299,7 @@ static aq_tune_matrix matrix_of(const aq_rounded_item *item) {
   return (aq_tune_matrix){.tensor = p->weighed->tensor,
                           .rows = p->rows,
                           .cols = p->cols,
-                          .span = item->choice.group_size > 0 ? (size_t)item->choice.group_size : p->cols,
+                          .span = aq_planned_span(p, &item->choice),
                           .qmin = aq_quant_min(item->choice.type),
                           .qmax = aq_quant_max(item->choice.type),
                           .steps = item->choice.steps,
@@ -321,10 +327,7 @@ static aq_status measure_again(aq_rounded *r, aq_error *err) {
   for (size_t i = 0; i < r->set->count; i++) {
     aq_rounded_item *item = &r->items[i];
     if (item->codes == NULL) continue;
-    const size_t count = item->planned->rows * item->planned->cols;
-    share_values(r, item);
-    AQ_TRY(aq_planned_code_bytes(r->set, item->codes, count, item->choice.type, 0, &item->bytes, err));
-    item->bytes += aq_planned_scale_bytes(r->set, &item->choice, 0);
+    AQ_TRY(publish(r, item, 0, err));
   }
   AQ_TRY(aq_calibration_similarity(r->calibration, &r->quantized, &r->calibration->held, &r->similarity, err));
   return count_bits(r, err);

@@ -18,6 +18,14 @@ static unpack_fn unpacker(const aq_kernels *kernels, aq_quant_type type) {
   return type == AQ_INT4 ? kernels->unpack4 : type == AQ_INT3 ? kernels->unpack3 : kernels->unpack2;
 }
 
+void aq_pack_codes(aq_quant_type type, const int8_t *codes, size_t n, uint8_t *out) {
+  if (type == AQ_INT8) {
+    memcpy(out, codes, n);
+  } else {
+    packer(aq_kernels_get(), type)(codes, n, out);
+  }
+}
+
 /* Blocks first: finding the place is left to the few blocks that have one. */
 size_t aq_first_nonfinite(const float *x, size_t n) {
   enum { BLOCK = 4096 };

@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "quant/rd_steps.h"
+#include "quant/scheme.h"
 #include "tensor/dtype.h"
 
 /* Spans of one length stand together, so that their maxima are found once. */
@@ -63,20 +64,6 @@ static size_t first_row(const struct trial *t, size_t run) {
 }
 
 static size_t packed_bytes(size_t count, aq_quant_type type) { return (count * aq_quant_type_bits(type) + 7) / 8; }
-
-static void pack(aq_quant_type type, const int8_t *codes, size_t n, uint8_t *out) {
-  const aq_kernels *kernels = aq_kernels_get();
-  switch (type) {
-    case AQ_INT4:
-      kernels->pack4(codes, n, out);
-      break;
-    case AQ_INT2:
-      kernels->pack2(codes, n, out);
-      break;
-    default:
-      memcpy(out, codes, n);
-  }
-}
 
 /* Bits of bytes that stand for `scale` times as many. */
 static double bits_of(const struct trial *t, const uint8_t *bytes, size_t size, double scale) {
@@ -136,7 +123,7 @@ static double bits_of_codes(const struct trial *t, const aq_rd_layout *layout, c
   const aq_rd_matrix *m = t->matrix;
   const size_t count = t->sample.runs * t->sample.run_rows * m->cols;
   const double scale = (double)m->rows / (double)(t->sample.runs * t->sample.run_rows);
-  pack(layout->type, t->codes, count, t->packed);
+  aq_pack_codes(layout->type, t->codes, count, t->packed);
   const double sampled = bits_of(t, t->packed, packed_bytes(count, layout->type), scale);
   if (t->sample.run_rows == m->rows) return sampled;
   double normal = 0;

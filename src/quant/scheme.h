@@ -60,6 +60,9 @@ size_t aq_first_nonfinite(const float *x, size_t n);
 void aq_encode(const aq_scheme *scheme, const float *x, size_t n, uint64_t span_length, uint64_t phase,
                const float *scales, const float *zero_points, int8_t *codes, uint8_t *out);
 
+/* Codes of a type as they are stored, packed; out: ceil(n*bits/8) bytes. */
+void aq_pack_codes(aq_quant_type type, const int8_t *codes, size_t n, uint8_t *out);
+
 /* And back: elements of a range that begins `phase` elements into its first span. in: packed codes, the first one at
  * bit 0. codes: scratch of n bytes. scales and zero_points need no alignment. */
 void aq_decode(aq_quant_type type, const uint8_t *in, size_t n, uint64_t span_length, uint64_t phase,
