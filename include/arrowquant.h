@@ -365,7 +365,7 @@ AQ_API void aq_report_free(aq_report *report);
  * ------------------------------------------------------------------------------------------------------ */
 
 /* How tables are written. Codec: "auto" (zstd where it saves at least 3 %), "none", "zstd", "zstd:LEVEL", "lz4",
- * "snappy". */
+ * "snappy", "brotli" (literals of Brotli, or zstd where that is smaller: the smallest codes, slower to read). */
 typedef struct aq_table_options {
   const char *codec;        /* NULL: "auto" */
   uint64_t row_group_bytes; /* 0: 64 MiB */

@@ -4,6 +4,8 @@
  * v is a stream of its own for each text, so that the sums do not depend on how texts are grouped but for rounding. */
 #include "calib/stats.h"
 
+#include <string.h>
+
 #include "calib/normal.h"
 #include "calib/stats_accumulate.h"
 #include "calib/stats_arrays.h"
@@ -75,14 +77,16 @@ static aq_status choose_group(gathering *g, uint64_t max_memory, aq_error *err) 
                        g->layer_count > 1 ? ", or take fewer layers at a time" : "");
 }
 
-static aq_status count_words(gathering *g, const uint32_t *lengths, aq_error *err) {
-  const uint32_t words = g->out->vocabulary;
-  for (size_t t = 0; t < g->texts; t++) {
+aq_status aq_stats_count_words(aq_stats *stats, const int32_t *const *ids, const uint32_t *lengths, size_t texts,
+                               aq_error *err) {
+  const uint32_t words = stats->vocabulary;
+  memset(stats->word_counts, 0, words * sizeof *stats->word_counts);
+  for (size_t t = 0; t < texts; t++) {
     for (size_t i = 0; i < lengths[t]; i++) {
-      const int32_t id = g->ids[t][i];
+      const int32_t id = ids[t][i];
       AQ_FAIL_IF(id < 0 || (uint32_t)id >= words, AQ_ERR_ARGUMENT,
                  "token %zu of text %zu is %d; the model has ids 0 to %u", i, t, id, words - 1);
-      g->out->word_counts[id]++;
+      stats->word_counts[id]++;
     }
   }
   return AQ_OK;
@@ -197,7 +201,7 @@ static aq_status gather_all(gathering *g, const uint32_t *lengths, const aq_stat
   g->out->texts = g->texts;
   g->out->tokens = g->tokens;
   g->out->longest = g->longest;
-  AQ_TRY(count_words(g, lengths, err));
+  AQ_TRY(aq_stats_count_words(g->out, g->ids, lengths, g->texts, err));
   AQ_TRY(make_room(g, err));
   AQ_TRY(gather(g, err));
   return finish(g, err);

@@ -13,6 +13,7 @@
  * calibration text have no gradient: they get a tenth of the median. */
 #include "calib/weigh.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,7 @@
 /* What the table weighs beside the linears: their errors are rounded away by feedback more than its own. Chosen on
  * held-out texts at 2 to 4 bits. */
 #define WORDS_WEIGHT 1.7
-#define COUNT_FLOOR 0.5
+#define COUNT_FLOOR 5e-6    /* of all tokens: a word that was not seen */
 #define UNSEEN_POSITION 0.1 /* of the median over the positions that were seen */
 
 static double geometric_mean(const float *x, size_t n) {
@@ -112,9 +113,12 @@ static aq_status make_words(const aq_params *p, const aq_stats *stats, aq_weighe
     const double inputs = geometric_mean(d, cols);
     for (size_t i = 0; i < cols; i++) d[i] = (float)((double)d[i] / inputs);
     double sum = 0;
-    for (size_t i = 0; i < rows; i++) sum += pow((double)stats->word_counts[i] + COUNT_FLOOR, COUNT_EXPONENT);
+    double tokens = 0;
+    for (size_t i = 0; i < rows; i++) tokens += (double)stats->word_counts[i];
+    const double floor = fmax(COUNT_FLOOR * tokens, DBL_MIN);
+    for (size_t i = 0; i < rows; i++) sum += pow((double)stats->word_counts[i] + floor, COUNT_EXPONENT);
     for (size_t i = 0; i < rows; i++) {
-      const double share = pow((double)stats->word_counts[i] + COUNT_FLOOR, COUNT_EXPONENT) / sum;
+      const double share = pow((double)stats->word_counts[i] + floor, COUNT_EXPONENT) / sum;
       to->sensitivity[i] = (float)fmax(0.5 * WORDS_WEIGHT * share * inputs, 1e-30);
     }
   }

@@ -38,7 +38,8 @@ static const cli_option table_options[] = {
      .kind = CLI_TEXT,
      .field = CLI_FIELD(codec),
      .argument = "CODEC",
-     .help = "auto (zstd where it saves at least 3 %, default), none, zstd, zstd:LEVEL, lz4 or snappy"},
+     .help =
+         "auto (zstd where it saves at least 3 %, default), none, zstd, zstd:LEVEL, brotli (smallest), lz4 or snappy"},
     {.name = "row-group-size",
      .kind = CLI_SIZE,
      .field = CLI_FIELD(row_group_bytes),

@@ -1,8 +1,8 @@
 /* auto_plan.c - searching for the price of a bit.
  *
- * Sizes are estimated first, from samples, which takes a fraction of a second for any lambda. A model that is run is
- * then rounded at the lambda found; feedback makes codes somewhat longer than estimated, so what that comes to corrects
- * the estimate, and the search goes on from there. Similarities are measured on held-out texts after every rounding. */
+ * Sizes are estimated first, from samples, which takes a fraction of a second for any lambda. From the lambda found the
+ * search goes on with real sizes: a model that is run is rounded at each, of another all values are looked at.
+ * Similarities are measured on held-out texts after every rounding. */
 #include "ops/auto_plan.h"
 
 #include <math.h>
@@ -18,11 +18,11 @@
 #include "quant/search.h"
 #include "report/report.h"
 
-#define AIM 0.998        /* of a budget that the search goes for */
-#define AIM_TUNED 0.994  /* before tuning, which may change the size of codes a little */
-#define MOST_TUNED 0.998 /* and may come to before it */
-#define UNRUN_COUNTS 4   /* looks at all values of a model that is not run, at most */
-#define ROUNDINGS 5      /* at most, for a size */
+#define SLACK 0.006      /* of a budget that may stay unused */
+#define MOST_TUNED 0.998 /* of it before tuning, which may change the size of codes a little */
+#define ROUNDINGS 6      /* at most, for a size */
+#define UNRUN_SLACK 0.01 /* of a model that is not run */
+#define UNRUN_COUNTS 6   /* looks at all its values, at most */
 #define SIMILARITY_ROUNDINGS 8
 #define CONFIRMATIONS 5   /* of a similarity on other texts, at most */
 #define ROW_BYTES 300     /* of a tensor in the footer and in the plan that the metadata hold, at most about */
@@ -99,78 +99,65 @@ static aq_status too_small(const search_run *s, double budget_bits, double least
   return aq_error_hint(err, AQ_ERR_ARGUMENT, "Use --target-size %.2fMB or more", ceil(size / 1e4) / 100);
 }
 
-/* ---- searches by estimates ---- */
-
-typedef struct estimate_run {
-  aq_planned_set *set;
-  double ratio; /* of what a rounding takes to what was estimated */
-} estimate_run;
+/* ---- a size ---- */
 
 static aq_status estimated_bits(void *ctx, double lambda, double *value, aq_error *err) {
-  const estimate_run *e = ctx;
-  AQ_TRY(aq_planned_estimate(e->set, lambda, value, err));
-  *value *= e->ratio;
-  return AQ_OK;
+  return aq_planned_estimate(ctx, lambda, value, err);
 }
 
-static aq_status search_estimate(search_run *s, double bits, double ratio, aq_error *err) {
-  estimate_run e = {&s->out->set, ratio};
+/* A lambda to begin with. */
+static aq_status search_estimate(search_run *s, double bits, aq_error *err) {
   aq_search search;
   aq_search_result found;
   aq_search_init(&search);
-  search.target = fmax(bits, 1);
-  search.slack = 0.004;
-  search.start = s->lambda;
+  search.target = bits;
+  search.slack = 0.02;
   search.most = 24;
-  AQ_TRY(aq_search_size(&search, estimated_bits, &e, &found, err));
-  if (!found.reached || bits <= 0) return too_small(s, bits, found.value, err);
+  AQ_TRY(aq_search_size(&search, estimated_bits, &s->out->set, &found, err));
   s->lambda = found.lambda;
   return AQ_OK;
 }
 
-/* ---- a size, of a model that is run ---- */
-
-static aq_status round_at(search_run *s, aq_error *err) {
-  AQ_TRY(aq_rounded_make(&s->out->rounded, s->lambda, err));
-  s->roundings++;
+/* Goes on from there with real sizes; leaves the lambda of the largest that fits. */
+static aq_status search_size(search_run *s, double bits, double slack, uint32_t most, aq_search_fn size,
+                             aq_error *err) {
+  aq_search search;
+  aq_search_result found;
+  if (bits <= 0) return too_small(s, bits, 0, err);
+  AQ_TRY(search_estimate(s, bits, err));
+  aq_search_init(&search);
+  search.target = bits;
+  search.slack = slack;
+  search.start = s->lambda;
+  search.most = most;
+  AQ_TRY(aq_search_size(&search, size, s, &found, err));
+  if (!found.reached) return too_small(s, bits, found.value, err);
+  s->lambda = found.lambda;
   return AQ_OK;
 }
 
-/* One step of the search: what it is to take, by how much more a rounding took than estimated, what it took. */
-static aq_status try_size(search_run *s, double bits, double *ratio, aq_error *err) {
-  double estimate;
+/* The first rounding shows which matrices are better off without feedback. */
+static aq_status round_at(search_run *s, aq_error *err) {
   aq_rounded *r = &s->out->rounded;
-  AQ_TRY(search_estimate(s, bits, *ratio, err));
+  AQ_TRY(aq_rounded_make(r, s->lambda, err));
+  if (++s->roundings > 1) return AQ_OK;
+  bool changed;
+  AQ_TRY(aq_rounded_decide(r, &changed, err));
+  return changed ? aq_rounded_make(r, s->lambda, err) : AQ_OK;
+}
+
+static aq_status rounded_bits(void *ctx, double lambda, double *value, aq_error *err) {
+  search_run *s = ctx;
+  s->lambda = lambda;
   AQ_TRY(round_at(s, err));
-  if (s->roundings == 1) AQ_TRY(aq_rounded_decide(r, err));
-  AQ_TRY(aq_planned_estimate(&s->out->set, s->lambda, &estimate, err));
-  *ratio = r->bits / fmax(estimate, 1);
+  *value = s->out->rounded.bits;
   return AQ_OK;
 }
 
 static aq_status round_to_size(search_run *s, double bits, aq_error *err) {
-  const aq_rounded *r = &s->out->rounded;
   const bool tuned = s->options->tune_seconds > 0;
-  const double aim = tuned ? AIM_TUNED : AIM, most = tuned ? bits * MOST_TUNED : bits;
-  double ratio = 1, part = aim, best = 0, best_bits = 0; /* lambda of the largest that fits, and what that takes */
-  while (s->roundings < ROUNDINGS) {
-    const double before = s->lambda;
-    const aq_status status = try_size(s, bits * part, &ratio, err);
-    if (status == AQ_ERR_ARGUMENT && best > 0) break; /* by this ratio none fits; one did */
-    AQ_TRY(status);
-    const bool fits = r->bits <= most, first = s->roundings == 1, same = s->lambda == before;
-    if (fits && !first && (same || r->bits >= bits * (aim - 0.008))) return AQ_OK;
-    if (fits && !first && r->bits > best_bits) {
-      best = s->lambda;
-      best_bits = r->bits;
-    }
-    if (s->roundings >= 3) part -= 0.003;
-  }
-  if (best == 0) return r->bits <= bits ? AQ_OK : too_small(s, bits, r->bits, err);
-  aq_error_clear(err);
-  if (s->lambda == best) return AQ_OK;
-  s->lambda = best;
-  return round_at(s, err);
+  AQ_TRY(search_size(s, tuned ? bits * MOST_TUNED : bits, SLACK, ROUNDINGS, rounded_bits, err));
+  return s->out->rounded.lambda == s->lambda ? AQ_OK : round_at(s, err);
 }
 
 static aq_status choose_unrun(const search_run *s, const aq_planned *item, aq_rd_choice *choice, aq_error *err) {
@@ -184,33 +171,19 @@ static aq_status choose_unrun(const search_run *s, const aq_planned *item, aq_rd
   return status;
 }
 
-/* ---- a size, of a model that is not run ---- */
-
-/* Bits of all planned tensors from all their values. A sample says too much of tables: neighbouring rows are alike, and
- * so are their steps, and compression makes use of it. */
-static aq_status count_unrun(search_run *s, double *bits, aq_error *err) {
-  *bits = 0;
+/* Of a model that is not run, from all values. A sample says too much of tables: neighbouring rows are alike, and so
+ * are their steps, and compression makes use of it. */
+static aq_status unrun_bits(void *ctx, double lambda, double *value, aq_error *err) {
+  search_run *s = ctx;
+  s->lambda = lambda;
+  *value = 0;
   for (size_t i = 0; i < s->out->set.count; i++) {
     aq_rd_choice choice = {0};
     AQ_TRY(choose_unrun(s, &s->out->set.items[i], &choice, err));
-    *bits += choice.bits + 8 * AQ_PLANNED_HEADER_BYTES;
+    *value += choice.bits + 8 * AQ_PLANNED_HEADER_BYTES;
     aq_rd_choice_reset(&choice);
   }
   return AQ_OK;
-}
-
-static aq_status search_unrun(search_run *s, double bits, aq_error *err) {
-  double ratio = 1, part = AIM;
-  for (int i = 0; i < UNRUN_COUNTS; i++) {
-    double exact, estimate;
-    AQ_TRY(search_estimate(s, bits * part, ratio, err));
-    AQ_TRY(count_unrun(s, &exact, err));
-    if (exact <= bits && exact >= bits * (AIM - 0.008)) return AQ_OK;
-    if (exact > bits) part -= 0.004;
-    AQ_TRY(aq_planned_estimate(&s->out->set, s->lambda, &estimate, err));
-    ratio = exact / fmax(estimate, 1);
-  }
-  return search_estimate(s, bits * part, fmax(ratio, 1), err);
 }
 
 /* ---- a similarity ---- */
@@ -265,7 +238,6 @@ static aq_status round_to_similarity(search_run *s, aq_error *err) {
   AQ_TRY(aq_search_quality(&search, total_loss, &s->out->set, &guess, err));
   s->lambda = guess.lambda;
   AQ_TRY(round_at(s, err));
-  AQ_TRY(aq_rounded_decide(&s->out->rounded, err));
   double target = s->options->min_similarity, reached = 0;
   for (int i = 0; i < CONFIRMATIONS; i++) {
     AQ_TRY(search_similarity(s, target, err));
@@ -363,7 +335,7 @@ static aq_status prepare(search_run *s, aq_error *err) {
   aq_auto_plan *out = s->out;
   if (out->calibration != NULL) AQ_TRY(aq_spare_vectors(s->source, &out->calibration->original, s->plan, err));
   AQ_TRY(aq_planned_create(s->source, s->plan, out->calibration != NULL ? out->calibration->weighed : NULL,
-                           out->calibration != NULL ? out->calibration->weighed_count : 0,
+                           out->calibration != NULL ? out->calibration->weighed_count : 0, s->options->table.codec,
                            out->calibration != NULL ? out->calibration->encoder->pool : out->pool, &out->set, err));
   AQ_FAIL_IF(out->set.count == 0, AQ_ERR_ARGUMENT, "no tensor is left for the target to plan");
   if (out->calibration == NULL) return AQ_OK;
@@ -383,7 +355,7 @@ static aq_status search(search_run *s, aq_error *err) {
   AQ_TRY(budget(s, &bits, err));
   s->budget = bits;
   if (s->out->calibration != NULL) return round_to_size(s, bits, err);
-  return search_unrun(s, bits, err);
+  return search_size(s, bits, UNRUN_SLACK, UNRUN_COUNTS, unrun_bits, err);
 }
 
 /* Codes that grew past the budget are not taken: what was there before is made again. */

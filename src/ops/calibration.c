@@ -88,6 +88,7 @@ static aq_status gather(aq_calibration *c, const aq_quantize_options *o, aq_erro
   aq_progress_begin(&progress, &o->run, "calibrate", 0, 0);
   AQ_TRY(aq_stats_gather(&c->original, c->fit.ids, c->fit.lengths, texts, &stats, c->encoder->pool, &progress,
                          &c->stats, err));
+  AQ_TRY(aq_stats_count_words(&c->stats, c->fit.ids, c->fit.lengths, c->fit.count, err));
   c->seconds = aq_clock() - started;
   return AQ_OK;
 }

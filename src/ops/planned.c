@@ -15,7 +15,6 @@
 #include "tensor/dtype.h"
 
 #define SAMPLE_WEIGHTS ((size_t)1 << 18)
-#define SAVES_PERCENT 3 /* what compression must save to be used, as the table writer has it */
 
 /* ---- compressed sizes ---- */
 
@@ -24,15 +23,33 @@ typedef struct sizer {
   uint32_t worker;
 } sizer;
 
-/* Without memory to compress, bytes count as they are. */
-static size_t packed_size(void *ctx, const uint8_t *bytes, size_t size) {
-  const sizer *s = ctx;
+/* In blocks, as the writer compresses them. Without memory for it, bytes count as they are. */
+static size_t size_in(const sizer *s, int codec, int level, const uint8_t *bytes, size_t size) {
   aq_buffer out = {NULL, 0, 0};
-  const aq_status status =
-      aq_compress(&s->set->compressors[s->worker], AQ_PQ_ZSTD, AQ_ZSTD_OWN_SETTINGS, bytes, size, &out, NULL);
-  const size_t packed = status == AQ_OK && aq_saves_percent(size, out.size, SAVES_PERCENT) ? out.size : size;
+  aq_status status = codec == AQ_PQ_UNCOMPRESSED ? AQ_ERR_UNSUPPORTED : AQ_OK;
+  size_t packed = 0;
+  const size_t block = aq_codec_joins(codec) ? AQ_PQ_BLOCK : size;
+  for (size_t at = 0; at < size && status == AQ_OK; at += block) {
+    status = aq_compress(&s->set->compressors[s->worker], codec, level, AQ_PAGE_INSIDE, bytes + at,
+                         AQ_MIN(block, size - at), &out, NULL);
+    packed += out.size;
+  }
   aq_buffer_reset(&out);
-  return packed;
+  const bool saves = !s->set->codec.decide || aq_saves_percent(size, packed, AQ_WORTH_PERCENT);
+  return status == AQ_OK && saves ? packed : size;
+}
+
+/* Layouts are compared by quick zstd instead of brotli, which is ten times slower and prefers the same ones. */
+static size_t compared_size(void *ctx, const uint8_t *bytes, size_t size) {
+  const sizer *s = ctx;
+  const aq_codec_setting *file = &s->set->codec;
+  const bool quick = file->codec == AQ_PQ_BROTLI || file->level == AQ_ZSTD_OWN_SETTINGS;
+  return quick ? size_in(s, AQ_PQ_ZSTD, AQ_ZSTD_QUICK_SETTINGS, bytes, size)
+               : size_in(s, file->codec, file->level, bytes, size);
+}
+
+static size_t packed_size(const sizer *s, const uint8_t *bytes, size_t size) {
+  return size_in(s, s->set->codec.codec, s->set->codec.level, bytes, size);
 }
 
 aq_status aq_planned_code_bytes(const aq_planned_set *set, const int8_t *codes, size_t count, aq_quant_type type,
@@ -56,7 +73,7 @@ aq_status aq_planned_code_bytes(const aq_planned_set *set, const int8_t *codes, 
 size_t aq_planned_scale_bytes(const aq_planned_set *set, const aq_rd_choice *choice, uint32_t worker) {
   sizer s = {set, worker};
   const uint8_t *bytes = (const uint8_t *)(const void *)choice->steps;
-  return packed_size(&s, bytes, choice->span_count * sizeof *choice->steps) + ZERO_POINTS_BYTES;
+  return compared_size(&s, bytes, choice->span_count * sizeof *choice->steps) + ZERO_POINTS_BYTES;
 }
 
 /* ---- choosing ---- */
@@ -70,7 +87,7 @@ aq_status aq_planned_choose(const aq_planned_set *set, const aq_planned *item, c
                           .narrow = item->narrow,
                           .wide = item->wide};
   sizer s = {set, worker};
-  return aq_rd_choose(&m, lambda, SAMPLE_WEIGHTS, packed_size, &s, out, err);
+  return aq_rd_choose(&m, lambda, SAMPLE_WEIGHTS, compared_size, &s, out, err);
 }
 
 aq_status aq_planned_count(const aq_planned_set *set, const aq_planned *item, const float *w, aq_rd_choice *choice,
@@ -112,7 +129,7 @@ static aq_status estimate_one(void *ctx, uint64_t i, uint32_t worker, aq_error *
                             .sensitivity = item->sample_sensitivity,
                             .narrow = item->narrow,
                             .wide = item->wide};
-    status = aq_rd_choose(&m, e->lambda, 0, packed_size, &s, &choice, err);
+    status = aq_rd_choose(&m, e->lambda, 0, compared_size, &s, &choice, err);
     part = (double)item->rows / (double)item->sample_rows;
   }
   item->bits = choice.bits * part + 8 * AQ_PLANNED_HEADER_BYTES;
@@ -309,8 +326,13 @@ static aq_status look_and_add(aq_planned_set *set, const aq_plan *plan, aq_error
 }
 
 aq_status aq_planned_create(const aq_source *source, const aq_plan *plan, const aq_weighed *weighed,
-                            size_t weighed_count, aq_pool *pool, aq_planned_set *out, aq_error *err) {
+                            size_t weighed_count, const char *codec, aq_pool *pool, aq_planned_set *out,
+                            aq_error *err) {
+  aq_pq_codec_choice choice;
+  int level;
   *out = (aq_planned_set){.source = source, .pool = pool};
+  AQ_TRY(aq_pq_codec_parse(codec != NULL ? codec : "auto", &choice, &level, err));
+  out->codec = aq_codec_setting_of(choice, level);
   out->items = aq_calloc(AQ_MAX(plan->count, 1), sizeof *out->items);
   out->compressors = aq_calloc(aq_pool_threads(pool), sizeof *out->compressors);
   if (out->items == NULL || out->compressors == NULL) return aq_fail_memory(err, plan->count * sizeof *out->items);

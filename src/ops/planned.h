@@ -32,12 +32,14 @@ typedef struct aq_planned_set {
   size_t count;
   uint64_t params;
   aq_compressor *compressors; /* one a worker */
+  aq_codec_setting codec;     /* of the file */
 } aq_planned_set;
 
 /* Of the open entries of a plan (method rd, no scales). weighed: of an encoder that is run; NULL: all tensors are
- * looked at (quant/proxy.h). */
+ * looked at (quant/proxy.h). codec: of the file that will be written, as its options name it. */
 AQ_MUST_CHECK aq_status aq_planned_create(const aq_source *source, const aq_plan *plan, const aq_weighed *weighed,
-                                          size_t weighed_count, aq_pool *pool, aq_planned_set *out, aq_error *err);
+                                          size_t weighed_count, const char *codec, aq_pool *pool, aq_planned_set *out,
+                                          aq_error *err);
 void aq_planned_reset(aq_planned_set *set);
 
 /* Bits of all of them together, estimated from samples. */

@@ -273,7 +273,8 @@ static aq_status try_item(aq_rounded *r, size_t i, aq_params *single, int8_t *ne
   return AQ_OK;
 }
 
-aq_status aq_rounded_decide(aq_rounded *r, aq_error *err) {
+aq_status aq_rounded_decide(aq_rounded *r, bool *changed, aq_error *err) {
+  *changed = false;
   aq_params single = {0};
   size_t most = 1;
   for (size_t i = 0; i < r->set->count; i++) most = AQ_MAX(most, r->items[i].planned->rows * r->items[i].planned->cols);
@@ -285,6 +286,7 @@ aq_status aq_rounded_decide(aq_rounded *r, aq_error *err) {
     status = tell(r, err);
     if (status == AQ_OK && p->weighed != NULL && p->weighed->input_l != NULL) {
       status = try_item(r, i, &single, nearest, err);
+      *changed = *changed || r->plain[i];
     }
   }
   aq_params_reset(&single);

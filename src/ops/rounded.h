@@ -45,8 +45,8 @@ void aq_rounded_reset(aq_rounded *rounded);
 AQ_MUST_CHECK aq_status aq_rounded_make(aq_rounded *rounded, double lambda, aq_error *err);
 
 /* Decides for each matrix, by itself, whether feedback is better than rounding to nearest on held-out texts. Follows a
- * make; makes that follow keep to it. */
-AQ_MUST_CHECK aq_status aq_rounded_decide(aq_rounded *rounded, aq_error *err);
+ * make; makes that follow keep to it. *changed: some matrix is. */
+AQ_MUST_CHECK aq_status aq_rounded_decide(aq_rounded *rounded, bool *changed, aq_error *err);
 
 /* Gradient descent for so many seconds; bits and similarity are measured again. */
 AQ_MUST_CHECK aq_status aq_rounded_tune(aq_rounded *rounded, const aq_quantize_options *options, aq_error *err);

@@ -5,7 +5,8 @@
  * chunk is sampled first, at places that depend on its sizes alone, so that data which cannot be compressed costs a
  * sixteenth of the work or less. A value longer than HEAD_APART becomes several zstd frames, the head (levels and
  * length) one and then each AQ_PQ_BLOCK bytes one: concatenated frames are a legal zstd stream (RFC 8878, section 3),
- * all threads work on one value, a reader can decode any range of it, and it learns the length at once. */
+ * all threads work on one value, a reader can decode any range of it, and it learns the length at once. With brotli
+ * these are blocks of one stream. */
 #include <string.h>
 
 #include "core/checked.h"
@@ -32,16 +33,17 @@ aq_status aq_run_items(aq_pool *pool, uint64_t count, aq_pool_fn fn, void *ctx, 
   return AQ_OK;
 }
 
-/* Only zstd joins blocks; lz4 and snappy pages are one block each. */
+/* lz4 and snappy pages are one block each. */
 static size_t page_block_count(const aq_chunk *chunk, const aq_page *page) {
-  const bool joins = chunk->codec == AQ_PQ_ZSTD || chunk->codec == AQ_PQ_UNCOMPRESSED;
-  if (!joins || page->value_size <= HEAD_APART) return 1;
+  if (!aq_codec_joins(chunk->codec) || page->value_size <= HEAD_APART) return 1;
   return 1 + (size_t)aq_div_up(page->value_size, AQ_PQ_BLOCK);
 }
 
 static void cut_page(const aq_page *page, aq_block *blocks) {
   blocks[0].head = page->head.data;
   blocks[0].head_size = page->head.size;
+  blocks[0].part = AQ_PAGE_BEGIN;
+  blocks[page->block_count - 1].part |= AQ_PAGE_END;
   if (page->block_count == 1) {
     blocks[0].bytes = page->value;
     blocks[0].size = page->value_size;
@@ -98,8 +100,8 @@ static aq_status sample_item(void *ctx, uint64_t index, uint32_t worker, aq_erro
   const uint8_t *bytes = in_head ? block->head : block->bytes;
   item->raw = AQ_MIN(in_head ? block->head_size : block->size, SAMPLE_BYTES);
   aq_buffer packed = {NULL, 0, 0};
-  const aq_status status =
-      aq_compress(&work->compressors[worker], item->chunk->codec, item->chunk->level, bytes, item->raw, &packed, err);
+  const aq_status status = aq_compress(&work->compressors[worker], item->chunk->codec, item->chunk->level,
+                                       AQ_PAGE_WHOLE, bytes, item->raw, &packed, err);
   item->packed = packed.size;
   aq_buffer_reset(&packed);
   return status;
@@ -165,8 +167,8 @@ static aq_status compress_item(void *ctx, uint64_t index, uint32_t worker, aq_er
   const uint8_t *bytes;
   aq_status status = block_bytes(block, &joined, &bytes, err);
   if (status == AQ_OK) {
-    status = aq_compress(&work->compressors[worker], chunk->codec, chunk->level, bytes, block->head_size + block->size,
-                         &block->packed, err);
+    status = aq_compress(&work->compressors[worker], chunk->codec, chunk->level, block->part, bytes,
+                         block->head_size + block->size, &block->packed, err);
   }
   if (status == AQ_OK) block->crc = aq_crc32(0, block->packed.data, block->packed.size);
   aq_buffer_reset(&joined);
@@ -190,21 +192,56 @@ static aq_status run_blocks(const aq_chunk *chunks, size_t count, const bool *ag
   return status;
 }
 
+static uint64_t packed_bytes(const aq_chunk *chunk) {
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < chunk->block_count; i++) bytes += chunk->blocks[i].packed.size;
+  return bytes;
+}
+
 /* Drops the compressed form of a chunk in which it saves too little; true when it did. A chunk without blocks is one
  * that will be streamed, and settles its codec then. */
 static bool drop_if_not_worth(aq_chunk *chunk) {
   if (!chunk->decide || chunk->block_count == 0 || chunk->codec == AQ_PQ_UNCOMPRESSED) return false;
-  uint64_t packed = 0;
-  for (size_t i = 0; i < chunk->block_count; i++) packed += chunk->blocks[i].packed.size;
-  if (aq_saves_percent(chunk->raw_bytes, packed, AQ_WORTH_PERCENT)) return false;
+  if (aq_saves_percent(chunk->raw_bytes, packed_bytes(chunk), AQ_WORTH_PERCENT)) return false;
   for (size_t i = 0; i < chunk->block_count; i++) aq_buffer_reset(&chunk->blocks[i].packed);
   chunk->codec = AQ_PQ_UNCOMPRESSED;
   return true;
 }
 
+/* The same pages in zstd. Brotli's literals are better on codes, zstd's matches on scales, which repeat. */
+static aq_status in_zstd(const aq_chunk *chunk, aq_pool *pool, aq_compressor *compressors, aq_chunk *out,
+                         aq_error *err) {
+  *out = *chunk;
+  out->codec = AQ_PQ_ZSTD;
+  out->level = AQ_ZSTD_OWN_SETTINGS;
+  out->blocks = aq_calloc(chunk->block_count, sizeof *out->blocks);
+  if (out->blocks == NULL) return aq_fail_memory(err, chunk->block_count * sizeof *out->blocks);
+  for (size_t i = 0; i < chunk->block_count; i++) {
+    out->blocks[i] = chunk->blocks[i];
+    out->blocks[i].packed = (aq_buffer){NULL, 0, 0};
+  }
+  return run_blocks(out, 1, NULL, pool, compressors, err);
+}
+
+static void drop_blocks(aq_chunk *chunk) {
+  for (size_t i = 0; chunk->blocks != NULL && i < chunk->block_count; i++) aq_buffer_reset(&chunk->blocks[i].packed);
+  aq_free(chunk->blocks);
+}
+
+static aq_status keep_smaller(aq_chunk *chunk, aq_pool *pool, aq_compressor *compressors, aq_error *err) {
+  if (chunk->codec != AQ_PQ_BROTLI || chunk->block_count == 0) return AQ_OK;
+  aq_chunk other;
+  const aq_status status = in_zstd(chunk, pool, compressors, &other, err);
+  const bool better = status == AQ_OK && packed_bytes(&other) < packed_bytes(chunk);
+  drop_blocks(better ? chunk : &other);
+  if (better) *chunk = other;
+  return status;
+}
+
 aq_status aq_chunks_compress(aq_chunk *chunks, size_t count, aq_pool *pool, aq_compressor *compressors, aq_error *err) {
   AQ_TRY(settle_by_samples(chunks, count, pool, compressors, err));
   AQ_TRY(run_blocks(chunks, count, NULL, pool, compressors, err));
+  for (size_t i = 0; i < count; i++) AQ_TRY(keep_smaller(&chunks[i], pool, compressors, err));
   bool *again = aq_calloc(count, sizeof *again);
   if (again == NULL) return aq_fail_memory(err, count * sizeof *again);
   for (size_t i = 0; i < count; i++) again[i] = drop_if_not_worth(&chunks[i]);

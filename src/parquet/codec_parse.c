@@ -1,4 +1,4 @@
-/* codec_parse.c - the codec option's text: "auto", "none", "zstd", "zstd:LEVEL", "lz4", "snappy". */
+/* codec_parse.c - the codec option's text: "auto", "none", "zstd", "zstd:LEVEL", "lz4", "snappy", "brotli". */
 #include <zstd.h>
 
 #include "core/compiler.h"
@@ -32,11 +32,8 @@ aq_status aq_pq_codec_parse(const char *text, aq_pq_codec_choice *codec, int *le
   static const struct {
     const char *name;
     aq_pq_codec_choice codec;
-  } names[] = {{"auto", AQ_PQ_CODEC_AUTO},
-               {"none", AQ_PQ_CODEC_NONE},
-               {"zstd", AQ_PQ_CODEC_ZSTD},
-               {"lz4", AQ_PQ_CODEC_LZ4_RAW},
-               {"snappy", AQ_PQ_CODEC_SNAPPY}};
+  } names[] = {{"auto", AQ_PQ_CODEC_AUTO},   {"none", AQ_PQ_CODEC_NONE},     {"zstd", AQ_PQ_CODEC_ZSTD},
+               {"lz4", AQ_PQ_CODEC_LZ4_RAW}, {"snappy", AQ_PQ_CODEC_SNAPPY}, {"brotli", AQ_PQ_CODEC_BROTLI}};
   for (size_t i = 0; i < AQ_COUNT_OF(names); i++) {
     const char *rest;
     if (!starts_with(text, names[i].name, &rest)) continue;
@@ -46,6 +43,6 @@ aq_status aq_pq_codec_parse(const char *text, aq_pq_codec_choice *codec, int *le
     if (*rest == ':' && names[i].codec == AQ_PQ_CODEC_ZSTD && parse_level(rest + 1, level)) return AQ_OK;
   }
   (void)aq_fail(err, AQ_ERR_ARGUMENT, "codec '%s' is not known", text);
-  return aq_error_hint(err, AQ_ERR_ARGUMENT, "Use auto, none, zstd, zstd:1 .. zstd:%d, lz4 or snappy",
+  return aq_error_hint(err, AQ_ERR_ARGUMENT, "Use auto, none, zstd, zstd:1 .. zstd:%d, brotli, lz4 or snappy",
                        ZSTD_maxCLevel());
 }

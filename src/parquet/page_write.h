@@ -35,6 +35,7 @@ typedef struct aq_page {
 
 /* What is compressed at one go, and is one zstd frame: a whole page, or its head, or AQ_PQ_BLOCK bytes of its value. */
 typedef struct aq_block {
+  unsigned part; /* aq_page_part */
   const uint8_t *head, *bytes;
   size_t head_size, size;
   aq_buffer packed; /* empty when not compressed */
@@ -52,8 +53,6 @@ typedef struct aq_chunk {
   bool align;         /* keep AQ_VALUE_ALIGNMENT */
   uint64_t raw_bytes; /* of all pages, without headers */
 } aq_chunk;
-
-#define AQ_WORTH_PERCENT 3
 
 /* Takes page_count pages (an array of the chunk's own) apart into blocks and leaves the codec as set. */
 AQ_MUST_CHECK aq_status aq_chunk_cut(aq_chunk *chunk, aq_error *err);

@@ -126,7 +126,8 @@ typedef enum aq_pq_codec_choice {
   AQ_PQ_CODEC_NONE,
   AQ_PQ_CODEC_ZSTD,
   AQ_PQ_CODEC_LZ4_RAW,
-  AQ_PQ_CODEC_SNAPPY
+  AQ_PQ_CODEC_SNAPPY,
+  AQ_PQ_CODEC_BROTLI /* or zstd, for each chunk: whichever is smaller */
 } aq_pq_codec_choice;
 
 typedef struct aq_pq_writer_options {

@@ -52,7 +52,8 @@ static aq_status fill_item(void *ctx, uint64_t index, uint32_t worker, aq_error 
   slot->raw.size = size;
   const aq_buffer *stored = &slot->raw;
   if (s->codec != AQ_PQ_UNCOMPRESSED) {
-    AQ_TRY(aq_compress(&s->compressors[worker], s->codec, s->level, slot->raw.data, AQ_MIN(size, s->pack_limit),
+    const aq_page_part part = offset + size == s->blob->size ? AQ_PAGE_END : AQ_PAGE_INSIDE;
+    AQ_TRY(aq_compress(&s->compressors[worker], s->codec, s->level, part, slot->raw.data, AQ_MIN(size, s->pack_limit),
                        &slot->packed, err));
     stored = &slot->packed;
   }
@@ -60,7 +61,7 @@ static aq_status fill_item(void *ctx, uint64_t index, uint32_t worker, aq_error 
   return AQ_OK;
 }
 
-/* Tries evenly spaced blocks; sets the codec to none when zstd would save too little. The whole value cannot be undone
+/* Tries evenly spaced blocks; sets the codec to none when it would save too little. The whole value cannot be undone
  * once it is in the file, so the sample decides alone. */
 static aq_status settle_codec(struct stream *s, aq_error *err) {
   const uint64_t blocks = block_count(s->blob);
@@ -94,7 +95,8 @@ static aq_status append(struct stream *s, const aq_buffer *bytes, uint32_t crc, 
 static aq_status write_head(struct stream *s, const aq_buffer *head, aq_error *err) {
   if (s->codec == AQ_PQ_UNCOMPRESSED) return append(s, head, aq_crc32(0, head->data, head->size), err);
   aq_buffer packed = {NULL, 0, 0};
-  aq_status status = aq_compress(&s->compressors[0], s->codec, s->level, head->data, head->size, &packed, err);
+  const aq_page_part part = s->blob->size > 0 ? AQ_PAGE_BEGIN : AQ_PAGE_WHOLE;
+  aq_status status = aq_compress(&s->compressors[0], s->codec, s->level, part, head->data, head->size, &packed, err);
   if (status == AQ_OK) status = append(s, &packed, aq_crc32(0, packed.data, packed.size), err);
   aq_buffer_reset(&packed);
   return status;

@@ -5,7 +5,7 @@
 #include "parquet/column_buffer.h"
 #include "parquet/page_write.h"
 
-/* chunk: codec (AQ_PQ_ZSTD or AQ_PQ_UNCOMPRESSED), level and decide are used. */
+/* chunk: codec (one that joins blocks, `aq_codec_joins`), level and decide are used. */
 AQ_MUST_CHECK aq_status aq_stream_write(const aq_blob *blob, const aq_chunk *chunk, aq_pool *pool,
                                         aq_compressor *compressors, aq_outfile *file, aq_chunk_place *place,
                                         aq_error *err);

@@ -25,8 +25,7 @@ struct aq_pq_writer {
   size_t column_count;
   uint64_t rows, group_bytes, small_bytes; /* buffered */
   uint64_t group_limit;
-  int codec, level;
-  bool decide;
+  aq_codec_setting codec;
   aq_pool *pool;
   aq_compressor *compressors;
   size_t compressor_count;
@@ -59,22 +58,11 @@ static aq_status check_columns(const aq_pq_column_def *columns, size_t count, aq
   return AQ_OK;
 }
 
-static void set_codec(aq_pq_writer *writer, const aq_pq_writer_options *options) {
-  static const int codecs[] = {[AQ_PQ_CODEC_AUTO] = AQ_PQ_ZSTD,
-                               [AQ_PQ_CODEC_NONE] = AQ_PQ_UNCOMPRESSED,
-                               [AQ_PQ_CODEC_ZSTD] = AQ_PQ_ZSTD,
-                               [AQ_PQ_CODEC_LZ4_RAW] = AQ_PQ_LZ4_RAW,
-                               [AQ_PQ_CODEC_SNAPPY] = AQ_PQ_SNAPPY};
-  writer->codec = codecs[options->codec];
-  writer->decide = options->codec == AQ_PQ_CODEC_AUTO;
-  writer->level = options->codec == AQ_PQ_CODEC_ZSTD ? options->codec_level : AQ_ZSTD_OWN_SETTINGS;
-}
-
 static aq_status writer_prepare(aq_pq_writer *writer, const aq_pq_column_def *columns, size_t column_count,
                                 const aq_pq_writer_options *options, aq_error *err) {
   writer->pool = options->pool;
   writer->group_limit = options->row_group_bytes > 0 ? options->row_group_bytes : DEFAULT_GROUP_BYTES;
-  set_codec(writer, options);
+  writer->codec = aq_codec_setting_of(options->codec, options->codec_level);
   writer->compressor_count = writer->pool != NULL ? aq_pool_threads(writer->pool) : 1;
   writer->compressors = aq_calloc(writer->compressor_count, sizeof *writer->compressors);
   writer->columns = aq_calloc(column_count, sizeof *writer->columns);
@@ -100,7 +88,7 @@ aq_status aq_pq_writer_create(const char *path, const aq_pq_column_def *columns,
                               const aq_pq_writer_options *options, aq_pq_writer **out, aq_error *err) {
   *out = NULL;
   AQ_TRY(check_columns(columns, column_count, err));
-  AQ_FAIL_IF((size_t)options->codec > AQ_PQ_CODEC_SNAPPY, AQ_ERR_ARGUMENT, "codec choice %d is not known",
+  AQ_FAIL_IF((size_t)options->codec > AQ_PQ_CODEC_BROTLI, AQ_ERR_ARGUMENT, "codec choice %d is not known",
              (int)options->codec);
   aq_pq_writer *writer = aq_calloc(1, sizeof *writer);
   if (writer == NULL) return aq_fail_memory(err, sizeof *writer);
@@ -139,9 +127,9 @@ static aq_status flush_group(aq_pq_writer *writer, aq_error *err) {
   if (chunks == NULL) return aq_fail_memory(err, count * sizeof *chunks);
   aq_status status = AQ_OK;
   for (size_t i = 0; i < count && status == AQ_OK; i++) {
-    chunks[i].codec = writer->codec;
-    chunks[i].level = writer->level;
-    chunks[i].decide = writer->decide;
+    chunks[i].codec = writer->codec.codec;
+    chunks[i].level = writer->codec.level;
+    chunks[i].decide = writer->codec.decide;
     status = aq_column_pages(&writer->columns[i], &chunks[i], err);
   }
   if (status == AQ_OK) status = aq_chunks_compress(chunks, count, writer->pool, writer->compressors, err);
@@ -171,9 +159,9 @@ static aq_status whole_fill_item(void *ctx, uint64_t index, uint32_t worker, aq_
 }
 
 static aq_status add_filled(aq_pq_writer *writer, aq_column_buffer *column, const aq_pq_cell *cell, aq_error *err) {
-  if (cell->size > aq_compress_limit(writer->codec) - 16) {
+  if (cell->size > aq_compress_limit(writer->codec.codec) - 16) {
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "column '%s': %s cannot compress a value of %llu bytes", column->name,
-                  aq_codec_label(writer->codec), (unsigned long long)cell->size);
+                  aq_codec_label(writer->codec.codec), (unsigned long long)cell->size);
     return aq_error_hint(err, AQ_ERR_ARGUMENT, "Use codec zstd or none, or cut large tensors into smaller parts");
   }
   struct whole_fill whole = {cell, {NULL, 0, 0}};
@@ -192,7 +180,7 @@ static bool is_filled(const aq_column_buffer *column, const aq_pq_cell *cell) {
 }
 
 static aq_status add_cells(aq_pq_writer *writer, const aq_pq_cell *cells, aq_error *err) {
-  const bool streams = writer->codec == AQ_PQ_ZSTD || writer->codec == AQ_PQ_UNCOMPRESSED;
+  const bool streams = aq_codec_joins(writer->codec.codec);
   for (size_t i = 0; i < writer->column_count; i++) {
     aq_column_buffer *column = &writer->columns[i];
     AQ_TRY(is_filled(column, &cells[i]) && !streams ? add_filled(writer, column, &cells[i], err)

@@ -18,8 +18,8 @@
 
 /* Spans of one length stand together, so that their maxima are found once. */
 static const aq_rd_layout layouts[] = {
-    {AQ_INT4, 0, 4},   {AQ_INT8, 0, 4},  {AQ_INT2, 0, 4},  {AQ_INT4, 128, 4},
-    {AQ_INT8, 128, 4}, {AQ_INT4, 64, 4}, {AQ_INT8, 64, 4}, {AQ_INT8, 32, 4},
+    {AQ_INT4, 0, 4},  {AQ_INT8, 0, 4},  {AQ_INT4, 128, 4}, {AQ_INT8, 128, 4},
+    {AQ_INT4, 64, 4}, {AQ_INT8, 64, 4}, {AQ_INT8, 32, 4},
 };
 
 /* Weights of a run of the sample, at least, and the most steps that are packed to estimate their bytes. */

@@ -23,7 +23,7 @@ typedef struct aq_rd_matrix {
 
 /* How a matrix is stored: aq_plan_entry's type, axis and group size, and a step for each span. */
 typedef struct aq_rd_choice {
-  aq_quant_type type; /* int4 or int8 (int2, int3 where they win) */
+  aq_quant_type type; /* int4 or int8 */
   int32_t group_size; /* 0: a span is a row; n: n columns, which divides cols */
   float *steps;       /* spans of them; FP32 with few mantissa bits; > 0 */
   size_t span_count;

@@ -137,10 +137,10 @@ static void codec_text_unknown_is_refused_with_the_choices(void **state) {
 }
 
 static size_t zstd_size(int level, const uint8_t *bytes, size_t size) {
-  aq_compressor compressor = {NULL, NULL, NULL};
+  aq_compressor compressor = {0};
   aq_buffer out = {NULL, 0, 0};
   aq_error err;
-  assert_ok(aq_compress(&compressor, AQ_PQ_ZSTD, level, bytes, size, &out, &err));
+  assert_ok(aq_compress(&compressor, AQ_PQ_ZSTD, level, AQ_PAGE_WHOLE, bytes, size, &out, &err));
   assert_int_equal(ZSTD_getFrameContentSize(out.data, out.size), size);
   const size_t packed = out.size;
   aq_buffer_reset(&out);

@@ -118,7 +118,7 @@ static void rates_choose_the_type(void **state) {
   static const struct {
     double step;
     aq_quant_type type;
-  } cases[] = {{2.6, AQ_INT2}, {1, AQ_INT4}, {0.2, AQ_INT8}, {0.05, AQ_INT8}};
+  } cases[] = {{2.6, AQ_INT4}, {1, AQ_INT4}, {0.2, AQ_INT8}, {0.05, AQ_INT8}};
   const aq_rd_matrix matrix = usual_matrix();
   double before = HUGE_VAL;
   for (size_t i = 0; i < AQ_COUNT_OF(cases); i++) {
