@@ -23,7 +23,7 @@
 #include "core/memory.h"
 #include "quant/feedback.h"
 
-#define DAMPING 0.1      /* of the mean of the diagonal */
+#define DAMPING 0.2      /* of the mean of the diagonal */
 #define MIX_MOMENTS 0.3F /* of moments, beside a / tr a */
 #define MIX_FIRST 0.1F   /* of those of first tokens, as the embedding may be made from them */
 #define COUNT_EXPONENT 0.6
@@ -77,7 +77,8 @@ static aq_status make_linear(const aq_params *p, const aq_stats *stats, size_t i
                      .w = l->w,
                      .narrow = 0.25F,
                      .wide = 4,
-                     .why = "calibrated: gradients at its outputs, inputs"};
+                     .why = "calibrated: gradients at its outputs, inputs",
+                     .linear = &stats->linear[item]};
   to->input_l = square(l->in);
   to->output_l = square(l->out);
   to->sensitivity = aq_calloc(l->out, sizeof *to->sensitivity);
@@ -102,11 +103,13 @@ static aq_status make_words(const aq_params *p, const aq_stats *stats, aq_weighe
                      .w = p->words,
                      .narrow = 0.2F,
                      .wide = 2.2F,
-                     .why = "calibrated: how often a row is read, gradients at the input"};
+                     .why = "calibrated: how often a row is read, gradients at the input",
+                     .word_g = stats->word_g};
   to->input_l = square(cols);
   to->sensitivity = aq_calloc(rows, sizeof *to->sensitivity);
+  to->row_weight = aq_calloc(rows, sizeof *to->row_weight);
   float *d = aq_calloc(cols, sizeof *d);
-  aq_status status = to->input_l != NULL && to->sensitivity != NULL && d != NULL
+  aq_status status = to->input_l != NULL && to->sensitivity != NULL && to->row_weight != NULL && d != NULL
                          ? aq_ldl(stats->word_g, cols, DAMPING, to->input_l, d, err)
                          : aq_fail_memory(err, rows * sizeof(float));
   if (status == AQ_OK) {
@@ -119,11 +122,35 @@ static aq_status make_words(const aq_params *p, const aq_stats *stats, aq_weighe
     for (size_t i = 0; i < rows; i++) sum += pow((double)stats->word_counts[i] + floor, COUNT_EXPONENT);
     for (size_t i = 0; i < rows; i++) {
       const double share = pow((double)stats->word_counts[i] + floor, COUNT_EXPONENT) / sum;
+      to->row_weight[i] = (float)fmax(0.5 * WORDS_WEIGHT * share, 1e-30);
       to->sensitivity[i] = (float)fmax(0.5 * WORDS_WEIGHT * share * inputs, 1e-30);
     }
   }
   to->input_d = d;
   return status;
+}
+
+/* ---- the loss of an error ---- */
+
+bool aq_weighed_has_metric(const aq_weighed *weighed) { return weighed->linear != NULL || weighed->word_g != NULL; }
+
+/* As aq_ldl adds it. */
+static void damp(float *a, size_t n) {
+  const double more = DAMPING * trace(a, n) / (double)n;
+  for (size_t i = 0; i < n; i++) a[i * n + i] = (float)((double)a[i * n + i] + more);
+}
+
+void aq_weighed_metric(const aq_weighed *weighed, float *inputs, float *outputs) {
+  const size_t rows = weighed->rows, cols = weighed->cols;
+  if (weighed->word_g != NULL) {
+    memcpy(inputs, weighed->word_g, cols * cols * sizeof *inputs);
+  } else {
+    const double total = fmax(trace(weighed->linear->a, cols), 1e-30);
+    mix(weighed->linear, cols, total, inputs);
+    for (size_t i = 0; i < rows * rows; i++) outputs[i] = (float)((double)weighed->linear->g[i] / (2 * total));
+    damp(outputs, rows);
+  }
+  damp(inputs, cols);
 }
 
 static int by_value(const void *a, const void *b) {
@@ -195,6 +222,7 @@ void aq_weighed_free(aq_weighed *weighed, size_t count) {
     aq_free(weighed[i].input_l);
     aq_free(weighed[i].output_l);
     aq_free(weighed[i].input_d);
+    aq_free(weighed[i].row_weight);
   }
   aq_free(weighed);
 }

@@ -3,6 +3,8 @@
 #ifndef AQ_CALIB_WEIGH_H
 #define AQ_CALIB_WEIGH_H
 
+#include <stdbool.h>
+
 #include "arrowquant.h"
 #include "calib/stats.h"
 #include "core/pool.h"
@@ -19,11 +21,21 @@ typedef struct aq_weighed {
   float *output_l;    /* rows x rows; NULL: rows are independent */
   float *input_d;     /* cols: what a column's errors weigh, 1 on (geometric) average; NULL: bits have no price */
   const char *why;    /* what the sensitivity is made of, in words; static storage */
+  const aq_linear_stats *linear; /* of a linear; the statistics' own */
+  const float *word_g;           /* of the word table; the statistics' own */
+  float *row_weight;             /* rows, of the word table: loss of a row's error, measured by word_g */
 } aq_weighed;
 
 /* All linear layers in order, then words and positions. The array and what its items own belong to the caller. */
 AQ_MUST_CHECK aq_status aq_weigh(const aq_params *params, const aq_stats *stats, aq_pool *pool, aq_weighed **out,
                                  size_t *count, aq_error *err);
+/* Whether the loss of an error E of the matrix is known as tr(G E A E^T). */
+bool aq_weighed_has_metric(const aq_weighed *weighed);
+
+/* A (cols x cols), damped, and for a linear G (rows x rows); else G is the diagonal of row_weight. Reads the statistics
+ * that were given to aq_weigh. */
+void aq_weighed_metric(const aq_weighed *weighed, float *inputs, float *outputs);
+
 void aq_weighed_free(aq_weighed *weighed, size_t count);
 
 #endif

@@ -10,13 +10,15 @@
 #include "core/memory.h"
 #include "core/progress.h"
 #include "ops/round_trip.h"
+#include "quant/descent.h"
 #include "quant/feedback.h"
 #include "tensor/dtype.h"
 
 #define REPAIR_TEXTS ((size_t)400)
 #define DAMPED_GAIN 0.9F /* feedback is damped below */
-#define TABLE_PRICE 0.7  /* of lambda: what a bit of a lookup table's codes costs when they are rounded */
 #define FINE_BITS 6.0    /* so many bits a weight, as the statistics know the coarse errors less well */
+#define PRICE 0.7        /* of lambda: what a bit costs when single codes are chosen by it */
+#define SWEEPS 3         /* of the descent on codes: a fourth gains a thousandth */
 
 /* Tensors that are quantized or converted whatever the search does. */
 static aq_status take_ruled(const aq_rounded *r, const aq_plan *plan, const float *const *instead, aq_error *err) {
@@ -111,6 +113,39 @@ static void measure_bits(const int8_t *codes, size_t count, int32_t qmin, int32_
   for (int32_t q = 0; q <= qmax - qmin; q++) bits[q] = (float)log2(total / ((double)seen[q] + 0.5));
 }
 
+/* Feedback decides each code once; then those are changed that are better otherwise. */
+static aq_status descend_item(const aq_rounded_item *item, double lambda, aq_pool *pool, int8_t *codes, aq_error *err) {
+  const aq_planned *p = item->planned;
+  const aq_weighed *weighed = p->weighed;
+  if (!aq_weighed_has_metric(weighed)) return AQ_OK;
+  float bits[256];
+  float *inputs = aq_realloc_array(NULL, p->cols * p->cols, sizeof *inputs);
+  float *outputs = weighed->linear != NULL ? aq_realloc_array(NULL, p->rows * p->rows, sizeof *outputs) : NULL;
+  const bool room = inputs != NULL && (outputs != NULL || weighed->linear == NULL);
+  aq_status status = room ? AQ_OK : aq_fail_memory(err, p->cols * p->cols * sizeof *inputs);
+  if (status == AQ_OK) {
+    const aq_descent d = {.rows = p->rows,
+                          .cols = p->cols,
+                          .w = weighed->w,
+                          .inputs = inputs,
+                          .outputs = outputs,
+                          .row_weight = weighed->row_weight,
+                          .scales = item->choice.steps,
+                          .span = aq_planned_span(p, &item->choice),
+                          .qmin = aq_quant_min(item->choice.type),
+                          .qmax = aq_quant_max(item->choice.type),
+                          .price = (float)(PRICE * lambda),
+                          .code_bits = bits,
+                          .sweeps = SWEEPS};
+    aq_weighed_metric(weighed, inputs, outputs);
+    measure_bits(codes, p->rows * p->cols, d.qmin, d.qmax, bits);
+    status = aq_descent_run(&d, pool, codes, err);
+  }
+  aq_free(inputs);
+  aq_free(outputs);
+  return status;
+}
+
 static aq_status round_item(const aq_rounded_item *item, double lambda, bool plain, aq_pool *pool, int8_t *codes,
                             aq_error *err) {
   const aq_planned *p = item->planned;
@@ -128,14 +163,16 @@ static aq_status round_item(const aq_rounded_item *item, double lambda, bool pla
                    .qmin = aq_quant_min(item->choice.type),
                    .qmax = aq_quant_max(item->choice.type)};
   AQ_TRY(aq_feedback_round(&f, pool, codes, err));
-  if (plain || fine || p->weighed->input_d == NULL) return AQ_OK;
+  if (plain) return AQ_OK;
   float bits[256];
-  f.price = (float)(TABLE_PRICE * lambda);
+  if (fine || p->weighed->input_d == NULL) return descend_item(item, lambda, pool, codes, err);
+  f.price = (float)(PRICE * lambda);
   f.code_bits = bits;
   f.row_loss = p->weighed->sensitivity;
   f.column_loss = p->weighed->input_d;
   measure_bits(codes, p->rows * p->cols, f.qmin, f.qmax, bits);
-  return aq_feedback_round(&f, pool, codes, err);
+  AQ_TRY(aq_feedback_round(&f, pool, codes, err));
+  return descend_item(item, lambda, pool, codes, err);
 }
 
 typedef struct making {
