@@ -146,6 +146,11 @@ static aq_status round_at(search_run *s, aq_error *err) {
   return changed ? aq_rounded_make(r, s->lambda, err) : AQ_OK;
 }
 
+static aq_status round_and_repair(search_run *s, aq_error *err) {
+  AQ_TRY(round_at(s, err));
+  return aq_rounded_repair(&s->out->rounded, err);
+}
+
 static aq_status rounded_bits(void *ctx, double lambda, double *value, aq_error *err) {
   search_run *s = ctx;
   s->lambda = lambda;
@@ -157,7 +162,8 @@ static aq_status rounded_bits(void *ctx, double lambda, double *value, aq_error 
 static aq_status round_to_size(search_run *s, double bits, aq_error *err) {
   const bool tuned = s->options->tune_seconds > 0;
   AQ_TRY(search_size(s, tuned ? bits * MOST_TUNED : bits, SLACK, ROUNDINGS, rounded_bits, err));
-  return s->out->rounded.lambda == s->lambda ? AQ_OK : round_at(s, err);
+  if (s->out->rounded.lambda != s->lambda) AQ_TRY(round_at(s, err));
+  return aq_rounded_repair(&s->out->rounded, err);
 }
 
 static aq_status choose_unrun(const search_run *s, const aq_planned *item, aq_rd_choice *choice, aq_error *err) {
@@ -191,7 +197,7 @@ static aq_status unrun_bits(void *ctx, double lambda, double *value, aq_error *e
 static aq_status rounded_similarity(void *ctx, double lambda, double *value, aq_error *err) {
   search_run *s = ctx;
   s->lambda = lambda;
-  AQ_TRY(round_at(s, err));
+  AQ_TRY(round_and_repair(s, err));
   *value = s->out->rounded.similarity;
   return AQ_OK;
 }
@@ -224,7 +230,7 @@ static aq_status search_similarity(search_run *s, double target, aq_error *err) 
   if (!found.reached) return not_similar(s, found.value, err);
   if (s->lambda == found.lambda) return AQ_OK;
   s->lambda = found.lambda;
-  return round_at(s, err);
+  return round_and_repair(s, err);
 }
 
 /* The search goes by held-out texts; others must agree, or it goes on for more. */
@@ -237,7 +243,6 @@ static aq_status round_to_similarity(search_run *s, aq_error *err) {
   search.most = 20;
   AQ_TRY(aq_search_quality(&search, total_loss, &s->out->set, &guess, err));
   s->lambda = guess.lambda;
-  AQ_TRY(round_at(s, err));
   double target = s->options->min_similarity, reached = 0;
   for (int i = 0; i < CONFIRMATIONS; i++) {
     AQ_TRY(search_similarity(s, target, err));
@@ -363,7 +368,7 @@ static aq_status tune(search_run *s, aq_error *err) {
   aq_rounded *r = &s->out->rounded;
   AQ_TRY(aq_rounded_tune(r, s->options, err));
   if (s->budget <= 0 || r->bits <= s->budget) return AQ_OK;
-  AQ_TRY(round_at(s, err));
+  AQ_TRY(round_and_repair(s, err));
   r->tuned.accepted = false;
   r->tuned_too_large = true;
   return AQ_OK;

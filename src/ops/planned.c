@@ -113,15 +113,14 @@ typedef struct estimate {
   double lambda;
 } estimate;
 
-static aq_status estimate_one(void *ctx, uint64_t i, uint32_t worker, aq_error *err) {
-  const estimate *e = ctx;
-  aq_planned *item = &e->set->items[i];
-  sizer s = {e->set, worker};
+aq_status aq_planned_estimate_one(const aq_planned_set *set, aq_planned *item, double lambda, uint32_t worker,
+                                  aq_error *err) {
+  sizer s = {set, worker};
   aq_rd_choice choice = {0};
   double part = 1;
   aq_status status;
   if (item->sample == NULL) {
-    status = aq_planned_choose(e->set, item, item->weighed->w, e->lambda, worker, &choice, err);
+    status = aq_planned_choose(set, item, item->weighed->w, lambda, worker, &choice, err);
   } else {
     const aq_rd_matrix m = {.w = item->sample,
                             .rows = item->sample_rows,
@@ -129,7 +128,7 @@ static aq_status estimate_one(void *ctx, uint64_t i, uint32_t worker, aq_error *
                             .sensitivity = item->sample_sensitivity,
                             .narrow = item->narrow,
                             .wide = item->wide};
-    status = aq_rd_choose(&m, e->lambda, 0, compared_size, &s, &choice, err);
+    status = aq_rd_choose(&m, lambda, 0, compared_size, &s, &choice, err);
     part = (double)item->rows / (double)item->sample_rows;
   }
   item->bits = choice.bits * part + 8 * AQ_PLANNED_HEADER_BYTES;
@@ -138,10 +137,15 @@ static aq_status estimate_one(void *ctx, uint64_t i, uint32_t worker, aq_error *
   return status;
 }
 
+static aq_status estimate_item(void *ctx, uint64_t i, uint32_t worker, aq_error *err) {
+  const estimate *e = ctx;
+  return aq_planned_estimate_one(e->set, &e->set->items[i], e->lambda, worker, err);
+}
+
 aq_status aq_planned_estimate(aq_planned_set *set, double lambda, double *bits, aq_error *err) {
   estimate e = {set, lambda};
   *bits = 0;
-  AQ_TRY(aq_pool_run(set->pool, set->count, estimate_one, &e, err));
+  AQ_TRY(aq_pool_run(set->pool, set->count, estimate_item, &e, err));
   for (size_t i = 0; i < set->count; i++) *bits += set->items[i].bits;
   return AQ_OK;
 }

@@ -42,7 +42,11 @@ AQ_MUST_CHECK aq_status aq_planned_create(const aq_source *source, const aq_plan
                                           aq_error *err);
 void aq_planned_reset(aq_planned_set *set);
 
-/* Bits of all of them together, estimated from samples. */
+/* Bits and loss of one, estimated from its sample. Any thread. */
+AQ_MUST_CHECK aq_status aq_planned_estimate_one(const aq_planned_set *set, aq_planned *item, double lambda,
+                                                uint32_t worker, aq_error *err);
+
+/* Bits of all of them together. */
 AQ_MUST_CHECK aq_status aq_planned_estimate(aq_planned_set *set, double lambda, double *bits, aq_error *err);
 
 /* Type, groups and steps of one at a lambda, from all its values w. Any thread, `worker` its number in the pool. */

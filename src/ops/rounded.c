@@ -235,13 +235,13 @@ static aq_status round_all(aq_rounded *r, double lambda, aq_error *err) {
 
 /* What the encoder does not use has no codes yet: its bits are estimated. */
 static aq_status count_bits(aq_rounded *r, aq_error *err) {
-  double ignored;
-  AQ_TRY(aq_planned_estimate(r->set, r->lambda, &ignored, err));
   r->bits = 0;
   for (size_t i = 0; i < r->set->count; i++) {
     aq_planned *p = &r->set->items[i];
     const aq_rounded_item *item = &r->items[i];
-    if (item->codes != NULL) {
+    if (item->codes == NULL) {
+      AQ_TRY(aq_planned_estimate_one(r->set, p, r->lambda, 0, err));
+    } else {
       p->bits = 8 * (double)item->bytes + 8 * AQ_PLANNED_HEADER_BYTES;
       p->loss = item->choice.loss;
     }
@@ -263,26 +263,24 @@ static void restore_kept(aq_rounded *r) {
   }
 }
 
-static aq_status repair(aq_rounded *r, aq_error *err) {
-  const aq_calibration *c = r->calibration;
-  const size_t texts = AQ_MIN(c->fit.count, REPAIR_TEXTS);
-  return aq_repair_shifts(&c->original, &r->quantized, c->fit.ids, c->fit.lengths, texts, c->encoder->pool, err);
-}
-
 aq_status aq_rounded_make(aq_rounded *r, double lambda, aq_error *err) {
-  const aq_calibration *c = r->calibration;
   r->lambda = lambda;
   aq_params_reset(&r->quantized);
   AQ_TRY(aq_params_copy(&r->base, &r->quantized, err));
   AQ_TRY(tell(r, err));
   AQ_TRY(round_all(r, lambda, err));
+  return count_bits(r, err);
+}
+
+aq_status aq_rounded_repair(aq_rounded *r, aq_error *err) {
+  const aq_calibration *c = r->calibration;
+  const size_t texts = AQ_MIN(c->fit.count, REPAIR_TEXTS);
   AQ_TRY(tell(r, err));
   AQ_TRY(aq_calibration_similarity(c, &r->quantized, &c->held, &r->before_repair, err));
   AQ_TRY(tell(r, err));
-  AQ_TRY(repair(r, err));
+  AQ_TRY(aq_repair_shifts(&c->original, &r->quantized, c->fit.ids, c->fit.lengths, texts, c->encoder->pool, err));
   restore_kept(r);
-  AQ_TRY(aq_calibration_similarity(c, &r->quantized, &c->held, &r->similarity, err));
-  return count_bits(r, err);
+  return aq_calibration_similarity(c, &r->quantized, &c->held, &r->similarity, err);
 }
 
 /* ---- feedback or not ---- */

@@ -41,11 +41,14 @@ AQ_MUST_CHECK aq_status aq_rounded_create(const aq_calibration *calibration, con
                                           aq_error *err);
 void aq_rounded_reset(aq_rounded *rounded);
 
-/* Everything at a lambda: choices, codes, quantized, bits, similarity. What was there is replaced. */
+/* Choices, codes, quantized and bits at a lambda. What was there is replaced. */
 AQ_MUST_CHECK aq_status aq_rounded_make(aq_rounded *rounded, double lambda, aq_error *err);
 
+/* Once after each make that is to be used: adjusts norms, and measures the similarity before and after. */
+AQ_MUST_CHECK aq_status aq_rounded_repair(aq_rounded *rounded, aq_error *err);
+
 /* Decides for each matrix, by itself, whether feedback is better than rounding to nearest on held-out texts. Follows a
- * make; makes that follow keep to it. *changed: some matrix is. */
+ * make; makes that follow keep to it. *changed: some matrix is rounded to nearest. */
 AQ_MUST_CHECK aq_status aq_rounded_decide(aq_rounded *rounded, bool *changed, aq_error *err);
 
 /* Gradient descent for so many seconds; bits and similarity are measured again. */
