@@ -13,7 +13,7 @@ from conftest import (BITS, READERS, ST_DTYPES, V1_COLUMNS, V2_COLUMNS, as_f32, 
 
 TIED = "head.weight"  # the same bytes as encoder.attention.weight
 TYPES = ["int8", "int4", "int3", "int2"]
-CODECS = ["auto", "none", "zstd", "zstd:19", "lz4", "snappy"]
+CODECS = ["auto", "none", "zstd", "zstd:19", "brotli", "lz4", "snappy"]
 GRANULARITIES = [["--per", "tensor"], ["--per", "channel"], ["--per", "group", "--group-size", "32"],
                  ["--per", "group", "--group-size", "40"]]
 V1_VARIANTS = [[f"--codec={codec}"] for codec in CODECS] + [["--row-group-size", "10kB"]]
