@@ -68,12 +68,21 @@ aq_status aq_planned_code_bytes(const aq_planned_set *set, const int8_t *codes, 
   return AQ_OK;
 }
 
-#define ZERO_POINTS_BYTES 24 /* of any number of zeros, compressed */
+#define ZERO_POINTS_BYTES 24 /* of any number of zeros in zstd, at most */
+
+static size_t zero_points_bytes(sizer *s, size_t count) {
+  const size_t size = count * sizeof(float);
+  uint8_t *zeros = aq_calloc(size, 1);
+  const size_t packed = zeros != NULL ? compared_size(s, zeros, size) : size;
+  aq_free(zeros);
+  return AQ_MAX(packed, ZERO_POINTS_BYTES);
+}
 
 size_t aq_planned_scale_bytes(const aq_planned_set *set, const aq_rd_choice *choice, uint32_t worker) {
   sizer s = {set, worker};
   const uint8_t *bytes = (const uint8_t *)(const void *)choice->steps;
-  return compared_size(&s, bytes, choice->span_count * sizeof *choice->steps) + ZERO_POINTS_BYTES;
+  return compared_size(&s, bytes, choice->span_count * sizeof *choice->steps) +
+         zero_points_bytes(&s, choice->span_count);
 }
 
 /* ---- choosing ---- */

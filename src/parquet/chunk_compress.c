@@ -1,12 +1,12 @@
 /* chunk_compress.c - cutting the pages of a row group into blocks, compressing the blocks on all threads, and settling
  * the codec of each column chunk.
  *
- * A chunk has one codec. Where it is ours to choose, zstd is kept when it saves AQ_WORTH_PERCENT of the chunk. A large
- * chunk is sampled first, at places that depend on its sizes alone, so that data which cannot be compressed costs a
- * sixteenth of the work or less. A value longer than HEAD_APART becomes several zstd frames, the head (levels and
- * length) one and then each AQ_PQ_BLOCK bytes one: concatenated frames are a legal zstd stream (RFC 8878, section 3),
- * all threads work on one value, a reader can decode any range of it, and it learns the length at once. With brotli
- * these are blocks of one stream. */
+ * A chunk has one codec. Where it is ours to choose, zstd is kept when it saves AQ_WORTH_PERCENT of the chunk; so is
+ * brotli, or zstd where that is smaller. A large chunk is sampled first, at places that depend on its sizes alone, so
+ * that data which cannot be compressed costs a sixteenth of the work or less. A value longer than HEAD_APART becomes
+ * several zstd frames, the head (levels and length) one and then each AQ_PQ_BLOCK bytes one: concatenated frames are a
+ * legal zstd stream (RFC 8878, section 3), all threads work on one value, a reader can decode any range of it, and it
+ * learns the length at once. With brotli these are blocks of one stream. */
 #include <string.h>
 
 #include "core/checked.h"
@@ -92,19 +92,25 @@ static aq_status work_create(struct work *work, size_t capacity, aq_compressor *
   return work->items != NULL ? AQ_OK : aq_fail_memory(err, capacity * sizeof *work->items);
 }
 
+static aq_status pack_sample(const struct work *work, uint32_t worker, int codec, struct work_item *item,
+                             aq_error *err) {
+  const aq_block *block = item->block;
+  aq_buffer packed = {NULL, 0, 0};
+  const aq_status status = aq_compress(&work->compressors[worker], codec, item->chunk->level, AQ_PAGE_WHOLE,
+                                       block->size == 0 ? block->head : block->bytes, item->raw, &packed, err);
+  item->packed = AQ_MIN(item->packed, packed.size);
+  aq_buffer_reset(&packed);
+  return status;
+}
+
 static aq_status sample_item(void *ctx, uint64_t index, uint32_t worker, aq_error *err) {
   const struct work *work = ctx;
   struct work_item *item = &work->items[index];
-  const aq_block *block = item->block;
-  const bool in_head = block->size == 0;
-  const uint8_t *bytes = in_head ? block->head : block->bytes;
-  item->raw = AQ_MIN(in_head ? block->head_size : block->size, SAMPLE_BYTES);
-  aq_buffer packed = {NULL, 0, 0};
-  const aq_status status = aq_compress(&work->compressors[worker], item->chunk->codec, item->chunk->level,
-                                       AQ_PAGE_WHOLE, bytes, item->raw, &packed, err);
-  item->packed = packed.size;
-  aq_buffer_reset(&packed);
-  return status;
+  const int codec = item->chunk->codec;
+  item->raw = AQ_MIN(item->block->size == 0 ? item->block->head_size : item->block->size, SAMPLE_BYTES);
+  item->packed = SIZE_MAX;
+  AQ_TRY(pack_sample(work, worker, codec, item, err));
+  return codec == AQ_PQ_BROTLI ? pack_sample(work, worker, AQ_PQ_ZSTD, item, err) : AQ_OK;
 }
 
 /* Adds the blocks in which SAMPLES evenly spaced bytes of the chunk lie, each once. */

@@ -139,7 +139,7 @@ typedef struct aq_pq_writer_options {
   aq_pool *pool;          /* pages are compressed on it; borrowed */
 } aq_pq_writer_options;
 
-/* "auto", "none", "zstd", "zstd:3", "lz4", "snappy" (any case). */
+/* "auto", "none", "zstd", "zstd:3", "brotli", "lz4", "snappy" (any case). */
 AQ_MUST_CHECK aq_status aq_pq_codec_parse(const char *text, aq_pq_codec_choice *codec, int *level, aq_error *err);
 
 /* Gives bytes [offset, offset + size) of a large value. Called from the pool's workers, in no fixed order, possibly

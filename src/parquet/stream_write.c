@@ -61,13 +61,12 @@ static aq_status fill_item(void *ctx, uint64_t index, uint32_t worker, aq_error 
   return AQ_OK;
 }
 
-/* Tries evenly spaced blocks; sets the codec to none when it would save too little. The whole value cannot be undone
- * once it is in the file, so the sample decides alone. */
-static aq_status settle_codec(struct stream *s, aq_error *err) {
+/* Bytes of evenly spaced blocks, and what they take in the codec. */
+static aq_status pack_samples(struct stream *s, uint64_t *raw, uint64_t *packed, aq_error *err) {
   const uint64_t blocks = block_count(s->blob);
   const uint64_t wanted = AQ_MIN(AQ_MAX(blocks / 16, MIN_SAMPLES), MAX_SAMPLES);
   const uint64_t samples = AQ_MIN(wanted, blocks);
-  uint64_t raw = 0, packed = 0;
+  *raw = *packed = 0;
   s->block_stride = blocks / samples;
   s->pack_limit = SAMPLE_BYTES;
   for (uint64_t done = 0; done < samples;) {
@@ -75,10 +74,24 @@ static aq_status settle_codec(struct stream *s, aq_error *err) {
     s->first_block = s->block_stride * done;
     AQ_TRY(aq_run_items(s->pool, n, fill_item, s, err));
     for (uint64_t i = 0; i < n; i++) {
-      raw += AQ_MIN(s->slots[i].raw.size, SAMPLE_BYTES);
-      packed += s->slots[i].packed.size;
+      *raw += AQ_MIN(s->slots[i].raw.size, SAMPLE_BYTES);
+      *packed += s->slots[i].packed.size;
     }
     done += n;
+  }
+  return AQ_OK;
+}
+
+/* By samples, as the whole value cannot be undone once it is in the file: zstd instead of brotli where it is smaller,
+ * none where the codec would save too little. */
+static aq_status settle_codec(struct stream *s, aq_error *err) {
+  uint64_t raw, packed, in_zstd;
+  AQ_TRY(pack_samples(s, &raw, &packed, err));
+  if (s->codec == AQ_PQ_BROTLI) {
+    s->codec = AQ_PQ_ZSTD;
+    AQ_TRY(pack_samples(s, &raw, &in_zstd, err));
+    if (in_zstd >= packed) s->codec = AQ_PQ_BROTLI;
+    packed = AQ_MIN(packed, in_zstd);
   }
   if (!aq_saves_percent(raw, packed, AQ_WORTH_PERCENT)) s->codec = AQ_PQ_UNCOMPRESSED;
   return AQ_OK;

@@ -12,7 +12,7 @@ import subprocess
 import pytest
 
 from cli_helpers import (COMMAND, COMMANDS, ROOT, TIMEOUT, big_model, done, environment, floats, folder,  # noqa: F401
-                         refused, run, safetensors)
+                         refused, run, safetensors, snapshot)
 
 EXPECTED = pathlib.Path(__file__).parent / "expected"
 
@@ -156,6 +156,19 @@ def test_convert_dtype_changes_the_values_stored(folder):
     done("convert", "model.safetensors", "-o", "a.parquet", "--codec=none", cwd=folder)
     done("convert", "model.safetensors", "-o", "b.parquet", "--codec=none", "--dtype=fp16", cwd=folder)
     assert (folder / "b.parquet").stat().st_size < (folder / "a.parquet").stat().st_size
+
+
+def test_codecs_change_the_file_and_no_value(folder):
+    digests, sizes = set(), {}
+    for codec in ("none", "zstd", "brotli", "lz4", "snappy"):
+        table = f"{codec}.parquet"
+        done("quantize", "model.safetensors", "-o", table, "--bits=4", f"--codec={codec}", cwd=folder)
+        done("verify", table, "--deep", cwd=folder)
+        done("export", table, "-o", "again.safetensors", "--force", cwd=folder)
+        digests.add(snapshot(folder)["again.safetensors"])
+        sizes[codec] = (folder / table).stat().st_size
+    assert len(digests) == 1
+    assert sizes["brotli"] <= sizes["zstd"] < sizes["none"]
 
 
 def test_saved_plan_gives_the_same_rows(folder):

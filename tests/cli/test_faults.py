@@ -183,7 +183,7 @@ def test_tensor_rule_that_cannot_be_read_is_refused(folder, rule):
 
 
 def test_unknown_codec_is_refused(folder):
-    for codec in ("gzip9", "zstd:99", "zstd:", "lz4:3"):
+    for codec in ("gzip9", "zstd:99", "zstd:", "lz4:3", "brotli:5"):
         quantize_refused(folder, 2, "codec", "model.safetensors", "--codec", codec)
 
 

@@ -38,6 +38,23 @@ def test_bits_a_weight_are_kept_and_used(shared, bits):
     assert made["search"]["target"] == f"target {bits:g} bits"
 
 
+@pytest.mark.parametrize("calib", ["none", "calib.txt"])
+@pytest.mark.parametrize("codec", ["brotli", "none", "zstd", "lz4"])
+def test_bits_a_weight_are_kept_in_every_codec(shared, codec, calib):
+    stats = ["--stats", "stats"] if calib != "none" else []
+    bits = 5.5 if codec == "none" else 4  # codes of few bits do not shrink by being alike
+    made = report("-o", "codec.parquet", "--force", "--target-bpw", bits, "--codec", codec, "--calib", calib, *stats,
+                  cwd=shared)
+    assert 0.9 * bits <= made["totals"]["bits_per_weight"] <= bits
+    done("verify", "codec.parquet", "--deep", cwd=shared)
+
+
+@pytest.mark.parametrize("codec", ["brotli", "none"])
+def test_a_size_is_kept_in_every_codec(shared, codec):
+    made = known(shared, "size.parquet", "--target-size", "75kB", "--codec", codec)
+    assert 0.85 * 75_000 <= (shared / "size.parquet").stat().st_size == made["output"]["file_bytes"] <= 75_000
+
+
 def test_a_size_is_kept_and_used(shared):
     made = known(shared, "size.parquet", "--target-size", "60kB")
     assert made["output"]["file_bytes"] == (shared / "size.parquet").stat().st_size

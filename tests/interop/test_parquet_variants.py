@@ -368,7 +368,7 @@ PQMAKE = os.environ.get("AQ_PQMAKE")
 
 
 @pytest.mark.skipif(not PQMAKE, reason="AQ_PQMAKE is not set")
-@pytest.mark.parametrize("codec", ["auto", "none", "zstd", "zstd:9", "lz4", "snappy"])
+@pytest.mark.parametrize("codec", ["auto", "none", "zstd", "zstd:9", "brotli", "lz4", "snappy"])
 def test_our_own_files(tmp_path, codec):
     """Streamed and copied values; a piece needs memory for some frames, not for the value."""
     rows = make_rows(12, largest=5_000_000)

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from conftest import (BITS, READERS, ST_DTYPES, V1_COLUMNS, V2_COLUMNS, as_f32, cpu_sets, dequantize, read_pyarrow,
-                      read_safetensors, run, spread, unpack)
+from conftest import (BITS, READERS, ST_DTYPES, V1_COLUMNS, V2_COLUMNS, as_f32, cpu_sets, dequantize, noise,
+                      read_pyarrow, read_safetensors, run, spread, unpack, write_safetensors)
 
 TIED = "head.weight"  # the same bytes as encoder.attention.weight
 TYPES = ["int8", "int4", "int3", "int2"]
-CODECS = ["auto", "none", "zstd", "zstd:19", "lz4", "snappy"]
+CODECS = ["auto", "none", "zstd", "zstd:19", "brotli", "lz4", "snappy"]
 GRANULARITIES = [["--per", "tensor"], ["--per", "channel"], ["--per", "group", "--group-size", "32"],
                  ["--per", "group", "--group-size", "40"]]
 V1_VARIANTS = [[f"--codec={codec}"] for codec in CODECS] + [["--row-group-size", "10kB"]]
@@ -137,6 +137,27 @@ def test_v2_table_is_read_alike_and_decodes_as_the_export(model, model_file, tmp
     assert exported[TIED] == exported["encoder.attention.weight"]
     if variant[1] in BITS:
         assert quantized >= (12 if ALL in variant else 3)
+
+
+def test_brotli_and_zstd_hold_the_same_rows_for_every_reader(tmp_path):
+    """A tensor of several blocks is one brotli stream; scales, which repeat, stay in zstd."""
+    weights = noise(1, 1500, 1600) * noise(2, 1500, 1600)
+    weights[::3] *= np.float32(0.25)  # rows of another distribution, as one scale serves all
+    write_safetensors(tmp_path / "m.safetensors", {"a.weight": ("F32", weights), "b.weight": ("F32", noise(3, 300, 384))})
+    rows, codecs, sizes = {}, {}, {}
+    for codec in ("zstd", "brotli"):
+        path = tmp_path / f"{codec}.parquet"
+        run("quantize", tmp_path / "m.safetensors", "-o", path, "--type", "int8", "--per", "tensor", f"--codec={codec}",
+            "--tensor", "b.weight=int4,group=64,sym")
+        run("verify", path, "--deep")
+        rows[codec] = {name: reader(path) for name, reader in READERS.items()}
+        group = pq.read_metadata(path).row_group(0)
+        codecs[codec] = {c.path_in_schema: c.compression for c in (group.column(i) for i in range(group.num_columns))}
+        sizes[codec] = path.stat().st_size
+    assert codecs["brotli"]["data"] == "BROTLI" and codecs["brotli"]["zero_points"] == "ZSTD"
+    assert sizes["brotli"] < 0.97 * sizes["zstd"]
+    for name in READERS:
+        assert rows["brotli"][name] == rows["zstd"][name] == rows["zstd"]["pyarrow"], name
 
 
 def test_v2_schema_is_what_pyarrow_writes_by_default(model_file, tmp_path):

@@ -21,7 +21,7 @@ pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 
 BLOCK = 3 << 18  # AQ_PQ_BLOCK
-CODECS = ["auto", "none", "zstd", "zstd:9", "lz4", "snappy"]
+CODECS = ["auto", "none", "zstd", "zstd:9", "brotli", "lz4", "snappy"]
 
 V2 = [
     ("layer_name", "string", False),
@@ -171,7 +171,7 @@ def test_streamed_rows_read_the_same(maker, codec, make):
     check(path, maker.rows)
 
 
-@pytest.mark.parametrize("codec", ["auto", "none", "zstd", "lz4"])
+@pytest.mark.parametrize("codec", ["auto", "none", "zstd", "brotli", "lz4"])
 def test_nulls_everywhere_read_the_same(maker, codec):
     maker.add(*[None] * len(V2))
     maker.add(*v2_row("x", [], b""))

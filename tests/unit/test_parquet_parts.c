@@ -110,6 +110,8 @@ static void codec_text_in_any_case_parses(void **state) {
                {"ZSTD", AQ_PQ_CODEC_ZSTD, AQ_ZSTD_OWN_SETTINGS},
                {"zstd:1", AQ_PQ_CODEC_ZSTD, 1},
                {"Zstd:22", AQ_PQ_CODEC_ZSTD, 22},
+               {"brotli", AQ_PQ_CODEC_BROTLI, AQ_ZSTD_OWN_SETTINGS},
+               {"Brotli", AQ_PQ_CODEC_BROTLI, AQ_ZSTD_OWN_SETTINGS},
                {"lz4", AQ_PQ_CODEC_LZ4_RAW, AQ_ZSTD_OWN_SETTINGS},
                {"snappy", AQ_PQ_CODEC_SNAPPY, AQ_ZSTD_OWN_SETTINGS}};
   (void)state;
@@ -124,8 +126,8 @@ static void codec_text_in_any_case_parses(void **state) {
 }
 
 static void codec_text_unknown_is_refused_with_the_choices(void **state) {
-  static const char *const texts[] = {"",        "gzip",  "zstd:", "zstd:0", "zstd:23",         "zstd:-1",
-                                      "zstd:3x", "zstd3", "lz4:1", "autos",  "zstd:99999999999"};
+  static const char *const texts[] = {"",      "gzip",  "zstd:",    "zstd:0",  "zstd:23", "zstd:-1",         "zstd:3x",
+                                      "zstd3", "lz4:1", "brotli:5", "brotlis", "autos",   "zstd:99999999999"};
   (void)state;
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     aq_pq_codec_choice codec;
@@ -133,6 +135,7 @@ static void codec_text_unknown_is_refused_with_the_choices(void **state) {
     aq_error err;
     if (aq_pq_codec_parse(texts[i], &codec, &level, &err) != AQ_ERR_ARGUMENT) fail_msg("'%s' was taken", texts[i]);
     assert_non_null(strstr(err.hint, "snappy"));
+    assert_non_null(strstr(err.hint, "brotli"));
   }
 }
 

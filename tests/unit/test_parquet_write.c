@@ -151,6 +151,98 @@ static void large_values_have_a_frame_a_block(void **state) {
   }
 }
 
+/* Noise that comes again every 12000 bytes: a match for zstd, nothing for a code of single bytes. */
+static uint8_t repeating_at(uint64_t i) { return noise_at(i % 12000); }
+
+static aq_pq_reader *open_reader(void) {
+  aq_pq_reader *reader;
+  aq_error err;
+  assert_ok(aq_pq_reader_open(path, NULL, &reader, &err));
+  return reader;
+}
+
+/* Row 0 of a column, whole and from its middle. */
+static void assert_read(aq_pq_reader *reader, size_t group, size_t column, uint64_t size, uint8_t (*at)(uint64_t i)) {
+  aq_error err;
+  aq_pq_value value;
+  aq_pq_check check;
+  uint8_t piece[100];
+  assert_ok(aq_pq_read_value(reader, group, column, 0, &value, &err));
+  assert_int_equal(value.size, size);
+  for (uint64_t i = 0; i < size; i++) {
+    if (value.data[i] != at(i)) fail_msg("column %zu, byte %llu", column, (unsigned long long)i);
+  }
+  assert_ok(aq_pq_read_value_range(reader, group, column, 0, size / 2, sizeof piece, piece, &err));
+  assert_memory_equal(piece, value.data + size / 2, sizeof piece);
+  aq_pq_value_reset(&value);
+  assert_ok(aq_pq_verify_chunk(reader, group, column, true, &check, &err));
+  assert_int_equal(check.pages, check.pages_with_crc);
+}
+
+/* Codes have no repeats and scales have: each column chunk is in what is smaller for it, or in none. */
+static void brotli_is_chosen_for_each_chunk(void **state) {
+  (void)state;
+  static const aq_pq_column_def blobs[] = {
+      {"data", AQ_PQ_BINARY, true}, {"scales", AQ_PQ_BINARY, true}, {"noise", AQ_PQ_BINARY, true}};
+  static const uint64_t sizes[] = {100000, 2 * AQ_PQ_BLOCK + 5,
+                                   6 * AQ_PQ_BLOCK}; /* one block; several; sampled first */
+  static uint8_t (*const at[])(uint64_t) = {code_at, repeating_at, noise_at};
+  for (size_t s = 0; s < 3; s++) {
+    aq_error err;
+    const aq_pq_writer_options options = {.codec = AQ_PQ_CODEC_BROTLI, .force = true};
+    aq_pq_writer *writer;
+    aq_pq_cell cells[3] = {{.size = sizes[s]}, {.size = sizes[s]}, {.size = sizes[s]}};
+    uint8_t *bytes = malloc(3 * (size_t)sizes[s]);
+    for (size_t c = 0; c < 3; c++) {
+      for (size_t i = 0; i < sizes[s]; i++) bytes[c * sizes[s] + i] = at[c](i);
+      cells[c].bytes = bytes + c * sizes[s];
+    }
+    assert_ok(aq_pq_writer_create(path, blobs, 3, &options, &writer, &err));
+    assert_ok(aq_pq_writer_add(writer, cells, &err));
+    assert_ok(aq_pq_writer_commit(writer, NULL, &err));
+    free(bytes);
+    aq_pq_reader *reader = open_reader();
+    assert_string_equal(aq_pq_chunk_codec(reader, 0, 0), "brotli");
+    assert_string_equal(aq_pq_chunk_codec(reader, 0, 1), "zstd");
+    assert_string_equal(aq_pq_chunk_codec(reader, 0, 2), "none");
+    assert_true(aq_pq_chunk_bytes(reader, 0, 0) < sizes[s] * 85 / 100); /* 6.6 bits of entropy */
+    assert_true(aq_pq_chunk_bytes(reader, 0, 1) < sizes[s] / 2);
+    for (size_t c = 0; c < 3; c++) assert_read(reader, 0, c, sizes[s], at[c]);
+    aq_pq_reader_close(reader);
+  }
+}
+
+static void streamed_values_in_brotli_or_zstd_are_read_back(void **state) {
+  (void)state;
+  static const uint64_t sizes[] = {1000, AQ_PQ_BLOCK, AQ_PQ_BLOCK + 1000, 7 * AQ_PQ_BLOCK + 12345};
+  for (uint32_t threads = 0; threads < 4; threads += 3) {
+    aq_error err;
+    aq_pool *pool = NULL;
+    if (threads > 0) assert_ok(aq_pool_create(threads, &pool, &err));
+    aq_pq_writer *writer = open_writer(pool, "brotli");
+    for (size_t s = 0; s < 4; s++) {
+      struct value codes = {sizes[s], code_at, UINT64_MAX}, noise = {sizes[s], noise_at, UINT64_MAX},
+                   repeats = {sizes[s], repeating_at, UINT64_MAX};
+      assert_ok(add_streamed(writer, &codes, &err)); /* a row group each */
+      assert_ok(add_streamed(writer, &noise, &err));
+      assert_ok(add_streamed(writer, &repeats, &err));
+    }
+    assert_ok(aq_pq_writer_commit(writer, NULL, &err));
+    aq_pool_free(pool);
+    aq_pq_reader *reader = open_reader();
+    assert_int_equal(aq_pq_row_group_count(reader), 12);
+    for (size_t s = 0; s < 4; s++) {
+      assert_string_equal(aq_pq_chunk_codec(reader, 3 * s, 2), "brotli");
+      assert_string_equal(aq_pq_chunk_codec(reader, 3 * s + 1, 2), "none");
+      if (sizes[s] > 12000) assert_string_equal(aq_pq_chunk_codec(reader, 3 * s + 2, 2), "zstd");
+      assert_read(reader, 3 * s, 2, sizes[s], code_at);
+      assert_read(reader, 3 * s + 1, 2, sizes[s], noise_at);
+      assert_read(reader, 3 * s + 2, 2, sizes[s], repeating_at);
+    }
+    aq_pq_reader_close(reader);
+  }
+}
+
 static void uncompressed_values_lie_aligned(void **state) {
   (void)state;
   for (int streamed = 0; streamed < 2; streamed++) {
@@ -171,8 +263,7 @@ static void uncompressed_values_lie_aligned(void **state) {
   }
 }
 
-static void file_is_the_same_at_any_thread_count(void **state) {
-  (void)state;
+static void check_thread_counts(const char *codec) {
   uint8_t *first = NULL;
   size_t first_size = 0;
   for (uint32_t threads = 0; threads <= 5; threads++) {
@@ -180,7 +271,7 @@ static void file_is_the_same_at_any_thread_count(void **state) {
     aq_pool *pool = NULL; /* none at all the first time */
     if (threads > 0) assert_ok(aq_pool_create(threads, &pool, &err));
     struct value value = {6 * AQ_PQ_BLOCK + 7, code_at, UINT64_MAX}, small = {5000, code_at, UINT64_MAX};
-    aq_pq_writer *writer = open_writer(pool, "auto");
+    aq_pq_writer *writer = open_writer(pool, codec);
     for (int i = 0; i < 20; i++) assert_ok(add_taken(writer, &small, &err));
     assert_ok(add_taken(writer, &value, &err));
     assert_ok(add_streamed(writer, &value, &err));
@@ -200,10 +291,16 @@ static void file_is_the_same_at_any_thread_count(void **state) {
   aq_free(first);
 }
 
+static void file_is_the_same_at_any_thread_count(void **state) {
+  (void)state;
+  check_thread_counts("auto");
+  check_thread_counts("brotli");
+}
+
 static void fill_that_fails_leaves_no_file(void **state) {
   (void)state;
-  static const char *const codecs[] = {"auto", "none", "lz4"};
-  for (size_t i = 0; i < 3; i++) {
+  static const char *const codecs[] = {"auto", "none", "lz4", "brotli"};
+  for (size_t i = 0; i < 4; i++) {
     aq_error err;
     aq_pool *pool;
     assert_ok(aq_pool_create(2, &pool, &err));
@@ -326,10 +423,10 @@ static aq_status write_some(const char *codec, aq_error *err) {
 }
 
 static void every_allocation_that_fails_leaves_nothing(void **state) {
-  static const char *const codecs[] = {"auto", "lz4"};
+  static const char *const codecs[] = {"auto", "lz4", "brotli"};
   static const aq_allocator faulty = {faulty_reallocate, faulty_release, NULL};
   (void)state;
-  for (size_t c = 0; c < 2; c++) {
+  for (size_t c = 0; c < 3; c++) {
     aq_set_allocator(&faulty);
     aq_status status = AQ_ERR_MEMORY;
     long n = 1;
@@ -352,6 +449,8 @@ static void every_allocation_that_fails_leaves_nothing(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(large_values_have_a_frame_a_block),
+      cmocka_unit_test(brotli_is_chosen_for_each_chunk),
+      cmocka_unit_test(streamed_values_in_brotli_or_zstd_are_read_back),
       cmocka_unit_test(uncompressed_values_lie_aligned),
       cmocka_unit_test(file_is_the_same_at_any_thread_count),
       cmocka_unit_test(fill_that_fails_leaves_no_file),
