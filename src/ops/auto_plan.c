@@ -23,6 +23,8 @@
 #define ROUNDINGS 6      /* at most, for a size */
 #define UNRUN_SLACK 0.01 /* of a model that is not run */
 #define UNRUN_COUNTS 6   /* looks at all its values, at most */
+/* Tensors of fewer values are counted side by side, one a thread. */
+#define SIDE_BY_SIDE_PARAMS ((uint64_t)16 << 20)
 #define SIMILARITY_ROUNDINGS 8
 #define CONFIRMATIONS 5   /* of a similarity on other texts, at most */
 #define ROW_BYTES 300     /* of a tensor in the footer and in the plan that the metadata hold, at most about */
@@ -36,6 +38,7 @@ typedef struct search_run {
   aq_progress progress;
   char target[64]; /* in words */
   double lambda;
+  double counted; /* lambda of the bits of the planned tensors, where the model is not run */
   uint32_t roundings;
   double budget;     /* bits that the planned tensors may take; 0: no limit */
   double other_bits; /* of quantized tensors that the search does not plan */
@@ -166,29 +169,35 @@ static aq_status round_to_size(search_run *s, double bits, aq_error *err) {
   return aq_rounded_repair(&s->out->rounded, err);
 }
 
-static aq_status choose_unrun(const search_run *s, const aq_planned *item, aq_rd_choice *choice, aq_error *err) {
-  const uint64_t count = s->source->tensors[item->tensor].num_params;
-  float *w = count <= SIZE_MAX ? aq_realloc_array(NULL, (size_t)count, sizeof *w) : NULL;
-  if (w == NULL) return aq_fail_memory(err, (size_t)count * sizeof *w);
-  aq_status status = aq_source_read_f32(s->source, item->tensor, 0, count, w, err);
-  if (status == AQ_OK) status = aq_planned_choose(&s->out->set, item, w, s->lambda, 0, choice, err);
-  if (status == AQ_OK) status = aq_planned_count(&s->out->set, item, w, choice, 0, err);
-  aq_free(w);
+static bool is_large(const search_run *s, const aq_planned *item) {
+  return s->source->tensors[item->tensor].num_params > SIDE_BY_SIDE_PARAMS;
+}
+
+static aq_status count_unrun(const search_run *s, aq_planned *item, uint32_t worker, aq_error *err) {
+  aq_rd_choice choice = {0};
+  const aq_status status = aq_planned_take(&s->out->set, item, s->lambda, true, worker, &choice, err);
+  aq_rd_choice_reset(&choice);
   return status;
 }
 
+static aq_status count_item(void *ctx, uint64_t i, uint32_t worker, aq_error *err) {
+  const search_run *s = ctx;
+  aq_planned *item = &s->out->set.items[i];
+  return is_large(s, item) ? AQ_OK : count_unrun(s, item, worker, err);
+}
+
 /* Of a model that is not run, from all values. A sample says too much of tables: neighbouring rows are alike, and so
- * are their steps, and compression makes use of it. */
+ * are their steps, and compression makes use of it. Large tensors are held one at a time. */
 static aq_status unrun_bits(void *ctx, double lambda, double *value, aq_error *err) {
   search_run *s = ctx;
-  s->lambda = lambda;
-  *value = 0;
-  for (size_t i = 0; i < s->out->set.count; i++) {
-    aq_rd_choice choice = {0};
-    AQ_TRY(choose_unrun(s, &s->out->set.items[i], &choice, err));
-    *value += choice.bits + 8 * AQ_PLANNED_HEADER_BYTES;
-    aq_rd_choice_reset(&choice);
+  aq_planned_set *set = &s->out->set;
+  s->lambda = s->counted = lambda;
+  AQ_TRY(aq_pool_run(set->pool, set->count, count_item, s, err));
+  for (size_t i = 0; i < set->count; i++) {
+    if (is_large(s, &set->items[i])) AQ_TRY(count_unrun(s, &set->items[i], 0, err));
   }
+  *value = 0;
+  for (size_t i = 0; i < set->count; i++) *value += set->items[i].bits;
   return AQ_OK;
 }
 
@@ -262,10 +271,7 @@ static aq_status settle(search_run *s, aq_error *err) {
   for (size_t i = 0; i < out->set.count; i++) {
     aq_planned *item = &out->set.items[i];
     aq_rd_choice own = {0}, *choice = out->calibration != NULL ? &out->rounded.items[i].choice : &own;
-    if (item->weighed == NULL) {
-      AQ_TRY(choose_unrun(s, item, choice, err));
-      item->bits = choice->bits + 8 * AQ_PLANNED_HEADER_BYTES;
-    }
+    if (item->weighed == NULL) AQ_TRY(aq_planned_take(&out->set, item, s->lambda, false, 0, choice, err));
     const aq_status status = aq_planned_settle(item, &s->source->tensors[item->tensor], choice, s->target,
                                                &s->plan->entries[item->tensor], err);
     aq_rd_choice_reset(choice);
@@ -360,7 +366,8 @@ static aq_status search(search_run *s, aq_error *err) {
   AQ_TRY(budget(s, &bits, err));
   s->budget = bits;
   if (s->out->calibration != NULL) return round_to_size(s, bits, err);
-  return search_size(s, bits, UNRUN_SLACK, UNRUN_COUNTS, unrun_bits, err);
+  AQ_TRY(search_size(s, bits, UNRUN_SLACK, UNRUN_COUNTS, unrun_bits, err));
+  return s->counted == s->lambda ? AQ_OK : unrun_bits(s, s->lambda, &bits, err);
 }
 
 /* Codes that grew past the budget are not taken: what was there before is made again. */

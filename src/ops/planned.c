@@ -99,8 +99,8 @@ aq_status aq_planned_choose(const aq_planned_set *set, const aq_planned *item, c
   return aq_rd_choose(&m, lambda, SAMPLE_WEIGHTS, compared_size, &s, out, err);
 }
 
-aq_status aq_planned_count(const aq_planned_set *set, const aq_planned *item, const float *w, aq_rd_choice *choice,
-                           uint32_t worker, aq_error *err) {
+static aq_status count_nearest(const aq_planned_set *set, const aq_planned *item, const float *w, aq_rd_choice *choice,
+                               uint32_t worker, aq_error *err) {
   const aq_kernels *k = aq_kernels_get();
   const size_t count = item->rows * item->cols;
   const size_t span = aq_planned_span(item, choice);
@@ -117,13 +117,30 @@ aq_status aq_planned_count(const aq_planned_set *set, const aq_planned *item, co
   return status;
 }
 
+aq_status aq_planned_take(const aq_planned_set *set, aq_planned *item, double lambda, bool count, uint32_t worker,
+                          aq_rd_choice *out, aq_error *err) {
+  const size_t values = item->rows * item->cols;
+  float *w = aq_realloc_array(NULL, values, sizeof *w);
+  if (w == NULL) return aq_fail_memory(err, values * sizeof *w);
+  aq_status status = aq_source_read_f32(set->source, item->tensor, 0, values, w, err);
+  if (status == AQ_OK) status = aq_planned_choose(set, item, w, lambda, worker, out, err);
+  if (status == AQ_OK && count) status = count_nearest(set, item, w, out, worker, err);
+  if (status == AQ_OK && count) item->bits = out->bits + 8 * AQ_PLANNED_HEADER_BYTES;
+  if (status == AQ_OK) item->loss = out->loss;
+  aq_free(w);
+  return status;
+}
+
 typedef struct estimate {
   aq_planned_set *set;
   double lambda;
 } estimate;
 
-aq_status aq_planned_estimate_one(const aq_planned_set *set, aq_planned *item, double lambda, uint32_t worker,
-                                  aq_error *err) {
+static aq_status estimate_item(void *ctx, uint64_t i, uint32_t worker, aq_error *err) {
+  const estimate *e = ctx;
+  const aq_planned_set *set = e->set;
+  aq_planned *item = &e->set->items[i];
+  const double lambda = e->lambda;
   sizer s = {set, worker};
   aq_rd_choice choice = {0};
   double part = 1;
@@ -144,11 +161,6 @@ aq_status aq_planned_estimate_one(const aq_planned_set *set, aq_planned *item, d
   item->loss = choice.loss * part;
   aq_rd_choice_reset(&choice);
   return status;
-}
-
-static aq_status estimate_item(void *ctx, uint64_t i, uint32_t worker, aq_error *err) {
-  const estimate *e = ctx;
-  return aq_planned_estimate_one(e->set, &e->set->items[i], e->lambda, worker, err);
 }
 
 aq_status aq_planned_estimate(aq_planned_set *set, double lambda, double *bits, aq_error *err) {

@@ -42,11 +42,7 @@ AQ_MUST_CHECK aq_status aq_planned_create(const aq_source *source, const aq_plan
                                           aq_error *err);
 void aq_planned_reset(aq_planned_set *set);
 
-/* Bits and loss of one, estimated from its sample. Any thread. */
-AQ_MUST_CHECK aq_status aq_planned_estimate_one(const aq_planned_set *set, aq_planned *item, double lambda,
-                                                uint32_t worker, aq_error *err);
-
-/* Bits of all of them together. */
+/* Bits of all of them together, estimated from samples. */
 AQ_MUST_CHECK aq_status aq_planned_estimate(aq_planned_set *set, double lambda, double *bits, aq_error *err);
 
 /* Type, groups and steps of one at a lambda, from all its values w. Any thread, `worker` its number in the pool. */
@@ -65,9 +61,10 @@ AQ_MUST_CHECK aq_status aq_planned_code_bytes(const aq_planned_set *set, const i
 /* And of its scales and zero points, which are zeros. */
 size_t aq_planned_scale_bytes(const aq_planned_set *set, const aq_rd_choice *choice, uint32_t worker);
 
-/* The bits that a choice really takes, rounding w to nearest: of all its codes, and of its scales. */
-AQ_MUST_CHECK aq_status aq_planned_count(const aq_planned_set *set, const aq_planned *item, const float *w,
-                                         aq_rd_choice *choice, uint32_t worker, aq_error *err);
+/* Reads the tensor and chooses for it; with `count` its bits are those that rounding to nearest really gives, codes and
+ * scales, else they stay what they are. Loss is set. For tensors that are not `weighed`. */
+AQ_MUST_CHECK aq_status aq_planned_take(const aq_planned_set *set, aq_planned *item, double lambda, bool count,
+                                        uint32_t worker, aq_rd_choice *out, aq_error *err);
 
 /* Bytes on disk that a tensor takes beside its codes and scales: page headers. */
 #define AQ_PLANNED_HEADER_BYTES 150

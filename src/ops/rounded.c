@@ -233,14 +233,17 @@ static aq_status round_all(aq_rounded *r, double lambda, aq_error *err) {
 
 /* ---- sizes ---- */
 
-/* What the encoder does not use has no codes yet: its bits are estimated. */
+/* What the encoder does not use has no codes yet. */
 static aq_status count_bits(aq_rounded *r, aq_error *err) {
   r->bits = 0;
   for (size_t i = 0; i < r->set->count; i++) {
     aq_planned *p = &r->set->items[i];
     const aq_rounded_item *item = &r->items[i];
     if (item->codes == NULL) {
-      AQ_TRY(aq_planned_estimate_one(r->set, p, r->lambda, 0, err));
+      aq_rd_choice choice = {0};
+      const aq_status status = aq_planned_take(r->set, p, r->lambda, true, 0, &choice, err);
+      aq_rd_choice_reset(&choice);
+      AQ_TRY(status);
     } else {
       p->bits = 8 * (double)item->bytes + 8 * AQ_PLANNED_HEADER_BYTES;
       p->loss = item->choice.loss;
