@@ -66,7 +66,7 @@ static aq_status count_others(search_run *s, uint64_t *fixed_bytes, aq_error *er
     if (t->alias_of >= 0) continue;
     if (e->action == AQ_QUANTIZE) s->quantized_params += t->num_params;
     if (aq_plan_entry_is_open(e, AQ_RD)) continue;
-    const uint64_t bytes = aq_planned_bytes(t, e) + AQ_PLANNED_HEADER_BYTES;
+    const uint64_t bytes = aq_planned_bytes(t, e) + aq_planned_header_bytes(t->num_params);
     if (e->action == AQ_QUANTIZE) {
       s->other_bits += 8 * (double)bytes;
     } else {

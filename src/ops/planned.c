@@ -125,7 +125,7 @@ aq_status aq_planned_take(const aq_planned_set *set, aq_planned *item, double la
   aq_status status = aq_source_read_f32(set->source, item->tensor, 0, values, w, err);
   if (status == AQ_OK) status = aq_planned_choose(set, item, w, lambda, worker, out, err);
   if (status == AQ_OK && count) status = count_nearest(set, item, w, out, worker, err);
-  if (status == AQ_OK && count) item->bits = out->bits + 8 * AQ_PLANNED_HEADER_BYTES;
+  if (status == AQ_OK && count) item->bits = out->bits + 8 * (double)aq_planned_header_bytes(item->rows * item->cols);
   if (status == AQ_OK) item->loss = out->loss;
   aq_free(w);
   return status;
@@ -157,7 +157,7 @@ static aq_status estimate_item(void *ctx, uint64_t i, uint32_t worker, aq_error 
     status = aq_rd_choose(&m, lambda, 0, compared_size, &s, &choice, err);
     part = (double)item->rows / (double)item->sample_rows;
   }
-  item->bits = choice.bits * part + 8 * AQ_PLANNED_HEADER_BYTES;
+  item->bits = choice.bits * part + 8 * (double)aq_planned_header_bytes(item->rows * item->cols);
   item->loss = choice.loss * part;
   aq_rd_choice_reset(&choice);
   return status;

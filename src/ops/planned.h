@@ -66,8 +66,9 @@ size_t aq_planned_scale_bytes(const aq_planned_set *set, const aq_rd_choice *cho
 AQ_MUST_CHECK aq_status aq_planned_take(const aq_planned_set *set, aq_planned *item, double lambda, bool count,
                                         uint32_t worker, aq_rd_choice *out, aq_error *err);
 
-/* Bytes on disk that a tensor takes beside its codes and scales: page headers. */
-#define AQ_PLANNED_HEADER_BYTES 150
+/* Bytes on disk that a tensor of so many values takes beside its codes and scales, at most: page headers, levels and
+ * lengths. Those of a long value are a block of their own. */
+static inline uint64_t aq_planned_header_bytes(uint64_t values) { return values > ((uint64_t)1 << 16) ? 130 : 90; }
 
 /* Makes a choice the entry of a plan: takes the choice's steps. */
 AQ_MUST_CHECK aq_status aq_planned_settle(const aq_planned *item, const aq_tensor_info *tensor, aq_rd_choice *choice,

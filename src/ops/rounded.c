@@ -245,7 +245,7 @@ static aq_status count_bits(aq_rounded *r, aq_error *err) {
       aq_rd_choice_reset(&choice);
       AQ_TRY(status);
     } else {
-      p->bits = 8 * (double)item->bytes + 8 * AQ_PLANNED_HEADER_BYTES;
+      p->bits = 8 * (double)(item->bytes + aq_planned_header_bytes(p->rows * p->cols));
       p->loss = item->choice.loss;
     }
     r->bits += p->bits;
