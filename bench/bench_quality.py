@@ -100,13 +100,16 @@ def onnx_4bit(group: int, algorithm: str) -> Run:
 
 
 MINMAX, MSE = "arrowquant min-max", "arrowquant mse"
-TARGET, TUNED, NOT_RUN = "arrowquant target", "arrowquant target, tuned", "arrowquant target, model not run"
+TARGET, BROTLI, TUNED = "arrowquant target", "arrowquant target, brotli", "arrowquant target, brotli, tuned"
+NOT_RUN = "arrowquant target, model not run"
 RUNS = [
     *(ours(TARGET, "target", f"--target-bpw {bits} --calib {{calib}}", bits == 4) for bits in (2.15, 3, 4, 6.4, 8.2)),
     ours(TARGET, "target", "--target-bpw 2.15 --calib builtin"),
     ours(TARGET, "target", "--target-size 9MB --calib {calib}"),
     ours(TARGET, "target", "--min-similarity 0.98 --calib {calib}"),
-    *(ours(TUNED, "target, tuned", f"--target-bpw {bits} --calib {{calib}} --tune=200") for bits in (2.15, 3, 4, 6.4)),
+    *(ours(BROTLI, "target", f"--target-bpw {bits} --calib {{calib}} --codec brotli") for bits in (2.15, 3, 4, 6.4)),
+    *(ours(TUNED, "target, tuned", f"--target-bpw {bits} --calib {{calib}} --codec brotli --tune=200")
+      for bits in (2.15, 3, 4)),
     *(ours(NOT_RUN, "target, model not run", f"--target-bpw {bits} --calib none", bits == 3) for bits in (2.15, 3, 4)),
     ours(MINMAX, "min-max", "--type int8 --method minmax", True),
     ours(MINMAX, "min-max", "--type int4 --method minmax --group-size 32"),

@@ -475,7 +475,9 @@ AQ_API AQ_MUST_CHECK aq_status aq_info(const char *source, const aq_run_options 
 typedef struct aq_verify_options {
   size_t sizeof_options;
   aq_run_options run;
-  bool deep; /* decode every value as well */
+  bool deep;           /* decode every value as well */
+  const char *against; /* NULL, or the model that a table must be of: its tensors, their shapes, and the bytes of those
+                          that are kept but for those that arrowquant.adjusted names */
 } aq_verify_options;
 AQ_API void aq_verify_options_init(aq_verify_options *options);
 

@@ -386,6 +386,7 @@ def verify(
     src: Path,
     *,
     deep: bool = False,
+    against: Path | None = None,
     threads: int = 0,
     max_memory: Size = 0,
     progress: ProgressCallback | None = None,
@@ -395,13 +396,15 @@ def verify(
     Args:
         src: path of a model or weight table.
         deep: decode every value as well.
+        against: the model that the table must be of: the same tensors and shapes, and the bytes of those that are
+            kept, but for those that were adjusted.
         threads, max_memory, progress: as in `convert`.
 
     Raises:
         CorruptError, FormatError: something is wrong; its `report` lists all of it.
 
     """
-    return _run("verify", path_only(src, "verify"), None, {"deep": deep}, threads, max_memory, progress)
+    return _run("verify", path_only(src, "verify"), None, {"deep": deep, "against": against}, threads, max_memory, progress)
 
 
 def validate(

@@ -123,6 +123,7 @@ static aq_status compare_call(const aqpy_input *first, const aqpy_input *second,
 static const aqpy_option verify_options[] = {
     RUN(aq_verify_options),
     FIELD(aq_verify_options, AQPY_BOOL, deep),
+    FIELD(aq_verify_options, AQPY_TEXT, against),
     END,
 };
 static void verify_init(aqpy_any_options *o) { aq_verify_options_init(&o->verify); }

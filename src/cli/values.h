@@ -43,6 +43,7 @@ typedef struct cli_values {
 
   /* verify, compare, validate, sensitivity */
   bool deep;
+  const char *against;
   double min_cosine;
   const char *types, *output_dir;
   bool keep_tables;

@@ -18,7 +18,7 @@
 #define DAMPED_GAIN 0.9F /* feedback is damped below */
 #define FINE_BITS 6.0    /* so many bits a weight, as the statistics know the coarse errors less well */
 #define PRICE 0.7        /* of lambda: what a bit costs when single codes are chosen by it */
-#define SWEEPS 3         /* of the descent on codes; 8 would lose 2 % less */
+#define SWEEPS 3         /* of the descent on codes; more gain next to nothing */
 
 /* Tensors that are quantized or converted whatever the search does. */
 static aq_status take_ruled(const aq_rounded *r, const aq_plan *plan, const float *const *instead, aq_error *err) {

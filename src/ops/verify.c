@@ -16,6 +16,7 @@
 #include "kernels/kernels.h"
 #include "ops/common.h"
 #include "ops/ops.h"
+#include "ops/verify_against.h"
 #include "parquet/parquet.h"
 #include "report/report.h"
 
@@ -207,6 +208,16 @@ static aq_status check_values(verification *v, const aq_source *source, aq_pool 
   return status;
 }
 
+/* ---- the model that it was made from ---- */
+
+static aq_status note_difference(void *ctx, aq_status status, const aq_error *found, aq_error *err) {
+  return note_problem(ctx, status, found, err);
+}
+
+static aq_status check_against(verification *v, const aq_source *source, aq_error *err) {
+  return aq_verify_against(source, v->options->against, &v->options->run, v->root, note_difference, v, err);
+}
+
 /* ---- all of it ---- */
 
 static aq_status check_source(verification *v, const char *path, aq_pool *pool, aq_error *err) {
@@ -228,6 +239,7 @@ static aq_status check_source(verification *v, const char *path, aq_pool *pool, 
   status = aq_report_set(v->root, "source", aq_source_json(source), err);
   if (status == AQ_OK && source->schema_version > 0) status = check_pages(v, source->path, pool, err);
   if (status == AQ_OK && v->options->deep) status = check_values(v, source, pool, err);
+  if (status == AQ_OK && v->options->against != NULL && v->first.code == AQ_OK) status = check_against(v, source, err);
   aq_source_close(source);
   return status;
 }

@@ -50,6 +50,19 @@ static aq_status append_values(const json_t *root, aq_buffer *out, aq_error *err
   return aq_buffer_printf(out, err, "  and %zu more tensors\n", json_array_size(nonfinite) - NONFINITE_SHOWN);
 }
 
+static aq_status append_against(const json_t *root, aq_buffer *out, aq_error *err) {
+  const json_t *against = aq_json_get(root, "against");
+  if (against == NULL) return AQ_OK;
+  char all[AQ_WORD_SIZE], kept[AQ_WORD_SIZE], adjusted[AQ_WORD_SIZE], converted[AQ_WORD_SIZE], quantized[AQ_WORD_SIZE];
+  AQ_TRY(aq_buffer_printf(out, err, "against "));
+  AQ_TRY(aq_text_append_clean(out, aq_json_get_string(against, "path"), err));
+  return aq_buffer_printf(out, err,
+                          ": %s tensors, of them %s quantized, %s kept as they are, %s adjusted, %s of another type\n",
+                          aq_word_count(against, "tensors", all), aq_word_count(against, "quantized", quantized),
+                          aq_word_count(against, "kept", kept), aq_word_count(against, "adjusted", adjusted),
+                          aq_word_count(against, "converted", converted));
+}
+
 /* "  damaged: tensor 'x', row group 3, byte 4711: MESSAGE". */
 static aq_status append_problem(const json_t *problem, aq_buffer *out, aq_error *err) {
   AQ_TRY(aq_buffer_printf(out, err, "  %s: ", aq_json_get_string(problem, "status")));
@@ -90,6 +103,7 @@ aq_status aq_render_verify_text(const json_t *root, aq_buffer *out, aq_error *er
   AQ_TRY(append_pages(root, out, err));
   AQ_TRY(append_rows(root, out, err));
   AQ_TRY(append_values(root, out, err));
+  AQ_TRY(append_against(root, out, err));
   AQ_TRY(aq_buffer_printf(out, err, "time    %s\n", aq_word_seconds(root, "seconds", seconds)));
   if (!aq_json_get_flag(root, "ok")) return append_problems(root, out, err);
   return aq_buffer_printf(out, err, "OK\n");

@@ -111,6 +111,30 @@ def test_adjusted_tensors_are_named(shared):
     names = json.loads(next(m["value"] for m in info["metadata"] if m["key"] == "arrowquant.adjusted"))
     assert names and all("LayerNorm.bias" in name for name in names)
     done("verify", "adjusted.parquet", "--deep", cwd=shared)
+    against = json.loads(done("verify", "adjusted.parquet", "--against", "encoder", "--json", cwd=shared).stdout)["against"]
+    assert against["adjusted"] == len(names) and against["converted"] == 0
+    assert against["quantized"] + against["kept"] + against["adjusted"] == against["tensors"] == len(info["tensors"])
+
+
+def test_a_table_of_another_model_is_told(shared, tmp_path):
+    known(shared, "adjusted.parquet", "--target-bpw", 3)
+    tensors = encoder_tensors(hidden=64, inner=128)
+    name = "encoder.layer.1.output.dense.bias"
+    dtype, shape, values = tensors[name]
+    cases = {
+        "value": {name: (dtype, shape, values[:-4] + struct.pack("<f", 77))},
+        "shape": {name: (dtype, [1, *shape], values)},
+        "more": {"another.weight": ("F32", [2], bytes(8))},
+    }
+    for case, changed in cases.items():
+        (tmp_path / f"{case}.safetensors").write_bytes(safetensors({**tensors, **changed}))
+    del tensors[name]
+    (tmp_path / "fewer.safetensors").write_bytes(safetensors(tensors))
+    words = {"value": "value 63 is not the model's", "shape": "has another shape in the model",
+             "more": "is in the model and not in the table", "fewer": "is in the table and not in the model"}
+    for case, said in words.items():
+        result = done("verify", shared / "adjusted.parquet", "--against", f"{case}.safetensors", cwd=tmp_path, status=3)
+        assert said in result.stderr and said in result.stdout and "NOT OK: 1 problem\n" in result.stdout
 
 
 def test_tuning_is_bounded_and_never_worse(shared):

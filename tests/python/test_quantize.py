@@ -118,6 +118,7 @@ def test_compare_below_its_threshold_raises_with_the_numbers(model, tmp_path):
 def test_info_verify_and_validate(model, tmp_path):
     assert arrowquant.info(model)["schema_version"] == 1
     assert arrowquant.verify(model, deep=True)["kind"] == "verify"
+    assert arrowquant.verify(model, against=model)["against"]["kept"] > 0
     report = arrowquant.validate(model, types=["int8"], output_dir=tmp_path / "results", keep_tables=True)
     assert report["kind"] == "validate"
     assert (tmp_path / "results" / "validation.json").exists()

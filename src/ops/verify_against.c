@@ -1,0 +1,156 @@
+/* verify_against.c - the tensors of a table beside those of the model that it should have been made from.
+ *
+ * Quantized values are rounded one by one, by what the others lost, so a single one says nothing of where it came from;
+ * how near they are is what `compare` tells. What can be checked exactly is: which tensors there are, their shapes, and
+ * the bytes of those that were kept. */
+#include "ops/verify_against.h"
+
+#include <string.h>
+
+#include "core/compiler.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "ops/common.h"
+#include "ops/ops.h"
+#include "report/report.h"
+#include "tensor/dtype.h"
+
+#define CHUNK ((size_t)1 << 20)
+
+typedef struct against {
+  const aq_source *table, *model;
+  json_t *adjusted; /* names */
+  aq_note_fn note;
+  void *ctx;
+  uint8_t *ours, *theirs; /* CHUNK each */
+  uint64_t quantized, kept, converted, changed;
+} against;
+
+/* ---- what is wrong ---- */
+
+static aq_status note(const against *a, const char *tensor, aq_error *found, aq_error *err) {
+  return a->note(a->ctx, aq_error_in_tensor(found, AQ_ERR_FORMAT, tensor), found, err);
+}
+
+static aq_status note_text(const against *a, const char *tensor, const char *text, aq_error *err) {
+  aq_error found;
+  aq_error_clear(&found);
+  (void)aq_fail(&found, AQ_ERR_FORMAT, "%s", text);
+  return note(a, tensor, &found, err);
+}
+
+/* ---- one tensor ---- */
+
+static bool same_shape(const aq_tensor_info *x, const aq_tensor_info *y) {
+  return x->rank == y->rank && memcmp(x->shape, y->shape, (size_t)x->rank * sizeof *x->shape) == 0;
+}
+
+static size_t owner_of(const aq_source *source, size_t i) {
+  return source->tensors[i].alias_of >= 0 ? (size_t)source->tensors[i].alias_of : i;
+}
+
+static bool is_adjusted(const against *a, const char *name) {
+  for (size_t i = 0; i < json_array_size(a->adjusted); i++) {
+    const char *one = json_string_value(json_array_get(a->adjusted, i));
+    if (one != NULL && strcmp(one, name) == 0) return true;
+  }
+  return false;
+}
+
+/* *differs: the first byte that does, or UINT64_MAX. */
+static aq_status find_difference(const against *a, size_t i, size_t j, uint64_t size, uint64_t *differs,
+                                 aq_error *err) {
+  *differs = UINT64_MAX;
+  for (uint64_t at = 0; at < size; at += CHUNK) {
+    const size_t n = (size_t)AQ_MIN(size - at, (uint64_t)CHUNK);
+    AQ_TRY(aq_source_read_bytes(a->table, i, at, n, a->ours, err));
+    AQ_TRY(aq_source_read_bytes(a->model, j, at, n, a->theirs, err));
+    if (memcmp(a->ours, a->theirs, n) == 0) continue;
+    size_t first = 0;
+    while (a->ours[first] == a->theirs[first]) first++;
+    *differs = at + first;
+    return AQ_OK;
+  }
+  return AQ_OK;
+}
+
+static aq_status check_kept(against *a, size_t i, size_t j, aq_error *err) {
+  const aq_tensor_info *t = &a->table->tensors[i];
+  const uint32_t width = (uint32_t)aq_dtype_size(t->dtype);
+  uint64_t differs;
+  AQ_TRY(find_difference(a, owner_of(a->table, i), owner_of(a->model, j), t->num_params * width, &differs, err));
+  if (differs == UINT64_MAX) {
+    a->kept++;
+    return AQ_OK;
+  }
+  if (is_adjusted(a, t->name)) {
+    a->changed++;
+    return AQ_OK;
+  }
+  aq_error found;
+  aq_error_clear(&found);
+  (void)aq_fail(&found, AQ_ERR_FORMAT, "is kept, but its value %llu is not the model's",
+                (unsigned long long)(differs / width));
+  return note(a, t->name, &found, err);
+}
+
+static aq_status check_tensor(against *a, size_t j, aq_error *err) {
+  const aq_tensor_info *theirs = &a->model->tensors[j];
+  const int64_t i = aq_source_find(a->table, theirs->name);
+  if (i < 0) return note_text(a, theirs->name, "is in the model and not in the table", err);
+  const aq_tensor_info *ours = &a->table->tensors[i];
+  if (!same_shape(ours, theirs)) return note_text(a, theirs->name, "has another shape in the model", err);
+  if (ours->quant_type != AQ_KEPT) {
+    a->quantized++;
+  } else if (ours->dtype != theirs->dtype) {
+    a->converted++;
+  } else {
+    return check_kept(a, (size_t)i, j, err);
+  }
+  return AQ_OK;
+}
+
+/* ---- all ---- */
+
+static aq_status check_all(against *a, aq_error *err) {
+  for (size_t j = 0; j < a->model->tensor_count; j++) AQ_TRY(check_tensor(a, j, err));
+  for (size_t i = 0; i < a->table->tensor_count; i++) {
+    const char *name = a->table->names[i];
+    if (aq_source_find(a->model, name) < 0) AQ_TRY(note_text(a, name, "is in the table and not in the model", err));
+  }
+  return AQ_OK;
+}
+
+static json_t *adjusted_names(const aq_source *table) {
+  for (size_t i = 0; i < table->metadata_count; i++) {
+    if (strcmp(table->metadata[2 * i], "arrowquant.adjusted") == 0)
+      return json_loads(table->metadata[2 * i + 1], 0, NULL);
+  }
+  return NULL;
+}
+
+static aq_status report(const against *a, json_t *root, aq_error *err) {
+  return aq_report_set(
+      root, "against",
+      json_pack("{s:o, s:I, s:I, s:I, s:I, s:I}", "path", aq_json_string(a->model->path), "tensors",
+                (json_int_t)a->model->tensor_count, "kept", (json_int_t)a->kept, "adjusted", (json_int_t)a->changed,
+                "converted", (json_int_t)a->converted, "quantized", (json_int_t)a->quantized),
+      err);
+}
+
+aq_status aq_verify_against(const aq_source *table, const char *model, const aq_run_options *run, json_t *root,
+                            aq_note_fn note_fn, void *ctx, aq_error *err) {
+  aq_source *opened = NULL;
+  AQ_TRY(aq_open_for_run(model, run, &opened, err));
+  against a = {.table = table, .model = opened, .note = note_fn, .ctx = ctx};
+  a.adjusted = adjusted_names(table);
+  a.ours = aq_malloc(CHUNK);
+  a.theirs = aq_malloc(CHUNK);
+  aq_status status = a.ours != NULL && a.theirs != NULL ? check_all(&a, err) : aq_fail_memory(err, 2 * CHUNK);
+  if (status == AQ_OK) status = report(&a, root, err);
+  aq_free(a.ours);
+  aq_free(a.theirs);
+  json_decref(a.adjusted);
+  aq_source_close(opened);
+  return status;
+}
