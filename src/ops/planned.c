@@ -10,6 +10,7 @@
 #include "core/memory.h"
 #include "kernels/kernels.h"
 #include "parquet/format.h"
+#include "parquet/page_write.h"
 #include "quant/proxy.h"
 #include "quant/scheme.h"
 #include "tensor/dtype.h"
@@ -23,20 +24,15 @@ typedef struct sizer {
   uint32_t worker;
 } sizer;
 
-/* In blocks, as the writer compresses them. Without memory for it, bytes count as they are. */
+/* Of a sample, without what a page has beside. Without memory to compress, bytes count as they are. */
 static size_t size_in(const sizer *s, int codec, int level, const uint8_t *bytes, size_t size) {
+  if (codec == AQ_PQ_UNCOMPRESSED) return size;
   aq_buffer out = {NULL, 0, 0};
-  aq_status status = codec == AQ_PQ_UNCOMPRESSED ? AQ_ERR_UNSUPPORTED : AQ_OK;
-  size_t packed = 0;
-  const size_t block = aq_codec_joins(codec) ? AQ_PQ_BLOCK : size;
-  for (size_t at = 0; at < size && status == AQ_OK; at += block) {
-    status = aq_compress(&s->set->compressors[s->worker], codec, level, AQ_PAGE_INSIDE, bytes + at,
-                         AQ_MIN(block, size - at), &out, NULL);
-    packed += out.size;
-  }
+  const aq_status status =
+      aq_compress(&s->set->compressors[s->worker], codec, level, AQ_PAGE_INSIDE, bytes, size, &out, NULL);
+  const size_t packed = status == AQ_OK ? out.size : size;
   aq_buffer_reset(&out);
-  const bool saves = !s->set->codec.decide || aq_saves_percent(size, packed, AQ_WORTH_PERCENT);
-  return status == AQ_OK && saves ? packed : size;
+  return !s->set->codec.decide || aq_saves_percent(size, packed, AQ_WORTH_PERCENT) ? packed : size;
 }
 
 /* Layouts are compared by quick zstd instead of brotli, which is ten times slower and prefers the same ones. */
@@ -48,41 +44,52 @@ static size_t compared_size(void *ctx, const uint8_t *bytes, size_t size) {
                : size_in(s, file->codec, file->level, bytes, size);
 }
 
-static size_t packed_size(const sizer *s, const uint8_t *bytes, size_t size) {
-  return size_in(s, s->set->codec.codec, s->set->codec.level, bytes, size);
+/* Of the page that the writer will make of a value. */
+static aq_status add_page(const sizer *s, int codec, const uint8_t *value, size_t size, uint64_t *bytes,
+                          aq_error *err) {
+  const aq_codec_setting *file = &s->set->codec;
+  aq_compressor *compressor = &s->set->compressors[s->worker];
+  uint64_t page, plain;
+  AQ_TRY(aq_blob_page_bytes(compressor, codec, file->level, value, size, &page, err));
+  if (file->decide && !aq_saves_percent(size, page, AQ_WORTH_PERCENT)) {
+    AQ_TRY(aq_blob_page_bytes(compressor, AQ_PQ_UNCOMPRESSED, 0, value, size, &plain, err));
+    page = AQ_MAX(page, plain);
+  }
+  *bytes += page;
+  return AQ_OK;
 }
 
-aq_status aq_planned_code_bytes(const aq_planned_set *set, const int8_t *codes, size_t count, aq_quant_type type,
-                                uint32_t worker, size_t *bytes, aq_error *err) {
-  sizer s = {set, worker};
-  if (type == AQ_INT8) {
-    *bytes = packed_size(&s, (const uint8_t *)codes, count);
-    return AQ_OK;
-  }
+static aq_status add_codes(const sizer *s, const int8_t *codes, size_t count, aq_quant_type type, uint64_t *bytes,
+                           aq_error *err) {
+  const int codec = s->set->codec.codec;
+  if (type == AQ_INT8) return add_page(s, codec, (const uint8_t *)codes, count, bytes, err);
   const size_t size = (count * aq_quant_type_bits(type) + 7) / 8;
   uint8_t *packed = aq_malloc(AQ_MAX(size, 1));
   if (packed == NULL) return aq_fail_memory(err, size);
   aq_pack_codes(type, codes, count, packed);
-  *bytes = packed_size(&s, packed, size);
+  const aq_status status = add_page(s, codec, packed, size, bytes, err);
   aq_free(packed);
-  return AQ_OK;
+  return status;
 }
 
-#define ZERO_POINTS_BYTES 24 /* of any number of zeros in zstd, at most */
-
-static size_t zero_points_bytes(sizer *s, size_t count) {
-  const size_t size = count * sizeof(float);
-  uint8_t *zeros = aq_calloc(size, 1);
-  const size_t packed = zeros != NULL ? compared_size(s, zeros, size) : size;
+/* Scales repeat, so that the writer takes zstd for them where it has the choice. */
+static aq_status add_scales(const sizer *s, const aq_rd_choice *choice, uint64_t *bytes, aq_error *err) {
+  const int codec = s->set->codec.codec == AQ_PQ_BROTLI ? AQ_PQ_ZSTD : s->set->codec.codec;
+  const size_t size = choice->span_count * sizeof *choice->steps;
+  uint8_t *zeros = aq_calloc(AQ_MAX(size, 1), 1);
+  if (zeros == NULL) return aq_fail_memory(err, size);
+  aq_status status = add_page(s, codec, (const uint8_t *)(const void *)choice->steps, size, bytes, err);
+  if (status == AQ_OK) status = add_page(s, codec, zeros, size, bytes, err);
   aq_free(zeros);
-  return AQ_MAX(packed, ZERO_POINTS_BYTES);
+  return status;
 }
 
-size_t aq_planned_scale_bytes(const aq_planned_set *set, const aq_rd_choice *choice, uint32_t worker) {
-  sizer s = {set, worker};
-  const uint8_t *bytes = (const uint8_t *)(const void *)choice->steps;
-  return compared_size(&s, bytes, choice->span_count * sizeof *choice->steps) +
-         zero_points_bytes(&s, choice->span_count);
+aq_status aq_planned_bytes_of(const aq_planned_set *set, const int8_t *codes, size_t count, const aq_rd_choice *choice,
+                              uint32_t worker, uint64_t *bytes, aq_error *err) {
+  const sizer s = {set, worker};
+  *bytes = 0;
+  AQ_TRY(add_codes(&s, codes, count, choice->type, bytes, err));
+  return add_scales(&s, choice, bytes, err);
 }
 
 /* ---- choosing ---- */
@@ -110,9 +117,9 @@ static aq_status count_nearest(const aq_planned_set *set, const aq_planned *item
     k->quantize_f32(w + at, AQ_MIN(span, count - at), choice->steps[i], 0, aq_quant_min(choice->type),
                     aq_quant_max(choice->type), codes + at);
   }
-  size_t bytes = 0;
-  const aq_status status = aq_planned_code_bytes(set, codes, count, choice->type, worker, &bytes, err);
-  choice->bits = 8 * (double)(bytes + aq_planned_scale_bytes(set, choice, worker));
+  uint64_t bytes = 0;
+  const aq_status status = aq_planned_bytes_of(set, codes, count, choice, worker, &bytes, err);
+  choice->bits = 8 * (double)bytes;
   aq_free(codes);
   return status;
 }
@@ -125,7 +132,7 @@ aq_status aq_planned_take(const aq_planned_set *set, aq_planned *item, double la
   aq_status status = aq_source_read_f32(set->source, item->tensor, 0, values, w, err);
   if (status == AQ_OK) status = aq_planned_choose(set, item, w, lambda, worker, out, err);
   if (status == AQ_OK && count) status = count_nearest(set, item, w, out, worker, err);
-  if (status == AQ_OK && count) item->bits = out->bits + 8 * (double)aq_planned_header_bytes(item->rows * item->cols);
+  if (status == AQ_OK && count) item->bits = out->bits;
   if (status == AQ_OK) item->loss = out->loss;
   aq_free(w);
   return status;

@@ -54,20 +54,18 @@ static inline size_t aq_planned_span(const aq_planned *item, const aq_rd_choice 
   return choice->group_size > 0 ? (size_t)choice->group_size : item->cols;
 }
 
-/* Bytes of codes as they will be in the file, packed, compressed when that pays. */
-AQ_MUST_CHECK aq_status aq_planned_code_bytes(const aq_planned_set *set, const int8_t *codes, size_t count,
-                                              aq_quant_type type, uint32_t worker, size_t *bytes, aq_error *err);
-
-/* And of its scales and zero points, which are zeros. */
-size_t aq_planned_scale_bytes(const aq_planned_set *set, const aq_rd_choice *choice, uint32_t worker);
+/* Bytes in the file of codes, scales and zero points, which are zeros: those of their pages, headers included. */
+AQ_MUST_CHECK aq_status aq_planned_bytes_of(const aq_planned_set *set, const int8_t *codes, size_t count,
+                                            const aq_rd_choice *choice, uint32_t worker, uint64_t *bytes,
+                                            aq_error *err);
 
 /* Reads the tensor and chooses for it; with `count` its bits are those that rounding to nearest really gives, codes and
  * scales, else they stay what they are. Loss is set. For tensors that are not `weighed`. */
 AQ_MUST_CHECK aq_status aq_planned_take(const aq_planned_set *set, aq_planned *item, double lambda, bool count,
                                         uint32_t worker, aq_rd_choice *out, aq_error *err);
 
-/* Bytes on disk that a tensor of so many values takes beside its codes and scales, at most: page headers, levels and
- * lengths. Those of a long value are a block of their own. */
+/* Bytes that a tensor of so many values takes beside its codes and scales, about: page headers, levels and lengths.
+ * Those of a long value are a block of their own. */
 static inline uint64_t aq_planned_header_bytes(uint64_t values) { return values > ((uint64_t)1 << 16) ? 130 : 90; }
 
 /* Makes a choice the entry of a plan: takes the choice's steps. */

@@ -195,9 +195,7 @@ static aq_status choose_item(void *ctx, uint64_t i, uint32_t worker, aq_error *e
 static aq_status publish(const aq_rounded *r, aq_rounded_item *item, uint32_t worker, aq_error *err) {
   const size_t count = item->planned->rows * item->planned->cols;
   share_values(r, item);
-  AQ_TRY(aq_planned_code_bytes(r->set, item->codes, count, item->choice.type, worker, &item->bytes, err));
-  item->bytes += aq_planned_scale_bytes(r->set, &item->choice, worker);
-  return AQ_OK;
+  return aq_planned_bytes_of(r->set, item->codes, count, &item->choice, worker, &item->bytes, err);
 }
 
 static aq_status finish_item(const aq_rounded *r, size_t i, aq_pool *pool, uint32_t worker, aq_error *err) {
@@ -245,7 +243,7 @@ static aq_status count_bits(aq_rounded *r, aq_error *err) {
       aq_rd_choice_reset(&choice);
       AQ_TRY(status);
     } else {
-      p->bits = 8 * (double)(item->bytes + aq_planned_header_bytes(p->rows * p->cols));
+      p->bits = 8 * (double)item->bytes;
       p->loss = item->choice.loss;
     }
     r->bits += p->bits;

@@ -14,7 +14,7 @@ typedef struct aq_rounded_item {
   const aq_planned *planned;
   aq_rd_choice choice; /* codes below belong to its steps */
   int8_t *codes;       /* rows x cols; NULL: the encoder does not use it, the table is written from its values */
-  size_t bytes;        /* of codes and scales, as they will be in the file */
+  uint64_t bytes;      /* of codes and scales, as they will be in the file */
   bool plain;          /* rounded to nearest: feedback did worse on held-out texts */
 } aq_rounded_item;
 

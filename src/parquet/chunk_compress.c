@@ -235,7 +235,7 @@ static void drop_blocks(aq_chunk *chunk) {
 }
 
 static aq_status keep_smaller(aq_chunk *chunk, aq_pool *pool, aq_compressor *compressors, aq_error *err) {
-  if (chunk->codec != AQ_PQ_BROTLI || chunk->block_count == 0) return AQ_OK;
+  if (!chunk->decide || chunk->codec != AQ_PQ_BROTLI || chunk->block_count == 0) return AQ_OK;
   aq_chunk other;
   const aq_status status = in_zstd(chunk, pool, compressors, &other, err);
   const bool better = status == AQ_OK && packed_bytes(&other) < packed_bytes(chunk);

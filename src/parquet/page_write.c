@@ -9,6 +9,7 @@
 #include "core/compiler.h"
 #include "core/crc32.h"
 #include "core/error.h"
+#include "core/memory.h"
 #include "parquet/format.h"
 #include "parquet/level_write.h"
 #include "parquet/thrift_write.h"
@@ -119,4 +120,28 @@ void aq_chunk_reset(aq_chunk *chunk) {
   aq_free(chunk->pages);
   aq_free(chunk->blocks);
   *chunk = (aq_chunk){.pages = NULL};
+}
+
+/* A checksum that takes as many bytes as any. */
+#define LONGEST_CRC 0x80000000U
+
+aq_status aq_blob_page_bytes(aq_compressor *compressor, int codec, int level, const uint8_t *value, size_t size,
+                             uint64_t *bytes, aq_error *err) {
+  aq_page page = {.value_count = 1, .value = value, .value_size = size};
+  aq_chunk chunk = {.pages = &page, .page_count = 1, .codec = codec, .level = level};
+  aq_buffer header = {NULL, 0, 0};
+  aq_status status = aq_blob_head(false, size, &page.head, err);
+  if (status == AQ_OK) status = aq_chunk_cut(&chunk, err);
+  if (status == AQ_OK) status = aq_chunks_compress(&chunk, 1, NULL, compressor, err);
+  uint64_t packed = codec == AQ_PQ_UNCOMPRESSED ? chunk.raw_bytes : 0;
+  for (size_t i = 0; chunk.blocks != NULL && i < chunk.block_count; i++) {
+    packed += chunk.blocks[i].packed.size;
+    aq_buffer_reset(&chunk.blocks[i].packed);
+  }
+  if (status == AQ_OK) status = aq_page_header(1, chunk.raw_bytes, packed, LONGEST_CRC, &header, err);
+  *bytes = packed + header.size;
+  aq_buffer_reset(&header);
+  aq_buffer_reset(&page.head);
+  aq_free(chunk.blocks);
+  return status;
 }
