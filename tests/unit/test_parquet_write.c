@@ -7,6 +7,7 @@
 #include "core/bytes.h"
 #include "core/memory.h"
 #include "core/pool.h"
+#include "parquet/page_write.h"
 #include "parquet/parquet.h"
 
 static char *folder, path[600], partial[620];
@@ -243,6 +244,41 @@ static void streamed_values_in_brotli_or_zstd_are_read_back(void **state) {
   }
 }
 
+/* What aq_blob_page_bytes says is what the file has, but for a checksum of fewer bytes. */
+static void page_bytes_are_those_of_the_file(void **state) {
+  (void)state;
+  static const char *const codecs[] = {"none", "zstd", "zstd:9", "brotli", "lz4", "snappy"};
+  static const size_t sizes[] = {1, 300, 65536, 65537, 2 * AQ_PQ_BLOCK + 17};
+  for (size_t c = 0; c < sizeof codecs / sizeof *codecs; c++) {
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+      aq_error err;
+      aq_pq_codec_choice choice;
+      int level;
+      uint64_t said;
+      struct value value = {sizes[i], code_at, UINT64_MAX};
+      aq_compressor compressor = {0};
+      uint8_t *bytes = malloc(sizes[i]);
+      for (size_t at = 0; at < sizes[i]; at++) bytes[at] = code_at(at);
+      assert_ok(aq_pq_codec_parse(codecs[c], &choice, &level, &err));
+      const aq_codec_setting setting = aq_codec_setting_of(choice, level);
+      assert_ok(aq_blob_page_bytes(&compressor, setting.codec, setting.level, bytes, sizes[i], &said, &err));
+      aq_pq_writer *writer = open_writer(NULL, codecs[c]);
+      assert_ok(add_taken(writer, &value, &err));
+      assert_ok(aq_pq_writer_commit(writer, NULL, &err));
+      aq_pq_reader *reader = open_reader();
+      const uint64_t is = aq_pq_chunk_bytes(reader, 0, 2);
+      const bool same_codec =
+          strcmp(aq_pq_chunk_codec(reader, 0, 2), choice == AQ_PQ_CODEC_BROTLI ? "brotli" : "") == 0;
+      /* A value of a few bytes is not worth brotli, and is in zstd or none. */
+      if (choice != AQ_PQ_CODEC_BROTLI || same_codec) assert_in_range(said - is, 0, 4);
+      assert_true(sizes[i] < 1000 || choice != AQ_PQ_CODEC_BROTLI || same_codec);
+      aq_pq_reader_close(reader);
+      aq_compressor_reset(&compressor);
+      free(bytes);
+    }
+  }
+}
+
 static void uncompressed_values_lie_aligned(void **state) {
   (void)state;
   for (int streamed = 0; streamed < 2; streamed++) {
@@ -451,6 +487,7 @@ int main(void) {
       cmocka_unit_test(large_values_have_a_frame_a_block),
       cmocka_unit_test(brotli_is_chosen_for_each_chunk),
       cmocka_unit_test(streamed_values_in_brotli_or_zstd_are_read_back),
+      cmocka_unit_test(page_bytes_are_those_of_the_file),
       cmocka_unit_test(uncompressed_values_lie_aligned),
       cmocka_unit_test(file_is_the_same_at_any_thread_count),
       cmocka_unit_test(fill_that_fails_leaves_no_file),
