@@ -452,6 +452,8 @@ typedef struct aq_quantize_options {
   const char *stats_path;      /* statistics of an earlier run of the same model instead of gathering them, or NULL */
   const char *save_stats_path; /* write them there, or NULL */
   double tune_seconds;         /* time for gradient descent on what is stored, 0: none */
+  const char *tune_from; /* a table of this model that was made with a target: tuning goes on from its codes, scales
+                            and adjusted vectors, and nothing is searched for; a target of size is kept to. Or NULL */
   /* For method gptq, beside or instead of texts: inputs of the layers, as they were seen. */
   const aq_activations *activations;
   size_t activation_count;

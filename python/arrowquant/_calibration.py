@@ -105,10 +105,14 @@ def check(
 
     """
     given = [name for name, value in targets.items() if value]
+    if uses.get("tune_from") is not None and not uses.get("tune"):
+        raise ArgumentError("tune_from: of use with tune only")
     if len(given) > 1:
         raise ArgumentError(f"{' and '.join(given)}: one target at most")
     if is_planned:
         return
+    if not given and uses.get("tune_from") is not None:
+        given = ["tune_from"]
     if given and type not in (None, "auto"):
         raise ArgumentError(f"type: {type!r} leaves {given[0]} nothing to choose: expected 'auto' or None")
     if type == "auto" and not given:

@@ -192,6 +192,7 @@ def quantize(
     stats: Path | None = None,
     save_stats: Path | None = None,
     tune: bool | float = False,
+    tune_from: Path | None = None,
     activations: Activations | None = None,
     tensor: str | Iterable[str] | Mapping[str, str] = (),
     keep: str | Iterable[str] = (),
@@ -233,6 +234,8 @@ def quantize(
         save_stats: where to write the statistics of the texts.
         tune: after a target is met, improve codes and scales by gradient descent, for so many seconds; True: 300. The
             result depends on what the machine gets done meanwhile.
+        tune_from: a table of this model that was made with a target: `tune` goes on from there, and nothing is searched
+            for. A target of size is kept to.
         activations: for "gptq", what goes into layers: a mapping from names of weights to arrays of floating-point
             numbers, NumPy or torch, whose last axis has as many values as a row of the weight.
         tensor: rules "PATTERN=SPEC", or a mapping from patterns to specs; later ones win. A pattern is an exact name, a
@@ -267,6 +270,7 @@ def quantize(
         "stats": stats,
         "save_stats": save_stats,
         "tune": seconds or None,
+        "tune_from": tune_from,
         "activations": activations,
     }
     _calibration.check(type, [f"method={method}", *rules], targets, uses, is_planned=plan is not None)
@@ -280,6 +284,7 @@ def quantize(
         "stats_path": _optional_path(stats),
         "save_stats_path": _optional_path(save_stats),
         "tune_seconds": seconds,
+        "tune_from": _optional_path(tune_from),
         "activations": _calibration.inputs("activations", activations),
         "tensor_rules": rules,
         "keep_patterns": _texts("keep", keep),

@@ -72,6 +72,7 @@ static const aqpy_option quantize_options[] = {
     FIELD(aq_quantize_options, AQPY_TEXT, stats_path),
     FIELD(aq_quantize_options, AQPY_TEXT, save_stats_path),
     FIELD(aq_quantize_options, AQPY_REAL, tune_seconds),
+    FIELD(aq_quantize_options, AQPY_TEXT, tune_from),
     {"activations", AQPY_INPUTS, offsetof(aq_quantize_options, activations),
      offsetof(aq_quantize_options, activation_count)},
     END,

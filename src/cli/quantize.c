@@ -119,6 +119,11 @@ static const cli_option target_options[] = {
      .most = 1e6,
      .alone = 300,
      .help = "after that, improve codes and scales by gradient descent for so long (--tune alone: 300)"},
+    {.name = "tune-from",
+     .kind = CLI_TEXT,
+     .field = CLI_FIELD(tune_from),
+     .argument = "TABLE",
+     .help = "tune this table of the model further instead of searching"},
 };
 static const cli_group target_group = CLI_GROUP("Targets", target_options);
 
@@ -229,6 +234,7 @@ static aq_status run(const cli_values *values, const aq_run_options *run_options
   o.stats_path = values->stats;
   o.save_stats_path = values->save_stats;
   o.tune_seconds = values->tune_seconds;
+  o.tune_from = values->tune_from;
   return aq_quantize(values->operands[0], values->output, &o, report, err);
 }
 

@@ -38,7 +38,7 @@ typedef struct cli_values {
   const char *plan, *save_plan;
   uint64_t target_size;
   double target_bpw, min_similarity;
-  const char *calib, *stats, *save_stats;
+  const char *calib, *stats, *save_stats, *tune_from;
   double tune_seconds;
 
   /* verify, compare, validate, sensitivity */

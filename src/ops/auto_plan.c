@@ -14,6 +14,7 @@
 #include "core/progress.h"
 #include "io/model_files.h"
 #include "ops/spare.h"
+#include "ops/start.h"
 #include "ops/table_job.h"
 #include "quant/search.h"
 #include "report/report.h"
@@ -29,6 +30,7 @@
 #define CONFIRMATIONS 5   /* of a similarity on other texts, at most */
 #define ROW_BYTES 300     /* of a tensor in the footer and in the plan that the metadata hold, at most about */
 #define FOOTER_BYTES 2048 /* beside that */
+#define EXPANDED 255      /* a codec may add a byte to so many that it cannot compress, at most */
 
 typedef struct search_run {
   aq_source *source;
@@ -57,20 +59,21 @@ bool aq_auto_plan_wanted(const aq_plan *plan) {
 /* Bits of quantized tensors that rules settled, and bytes of all that is no quantized weight; both at most. */
 static aq_status count_others(search_run *s, uint64_t *fixed_bytes, aq_error *err) {
   uint64_t files;
+  const uint64_t part_params = AQ_MAX(s->out->set.part_params, 1);
   AQ_TRY(aq_model_files_measure(s->source, &files, err));
   *fixed_bytes = files + FOOTER_BYTES;
   for (size_t i = 0; i < s->plan->count; i++) {
     const aq_tensor_info *t = &s->source->tensors[i];
     const aq_plan_entry *e = &s->plan->entries[i];
-    *fixed_bytes += ROW_BYTES;
+    *fixed_bytes += ROW_BYTES * (1 + t->num_params / part_params);
     if (t->alias_of >= 0) continue;
     if (e->action == AQ_QUANTIZE) s->quantized_params += t->num_params;
     if (aq_plan_entry_is_open(e, AQ_RD)) continue;
-    const uint64_t bytes = aq_planned_bytes(t, e) + aq_planned_header_bytes(t->num_params);
+    const uint64_t bytes = aq_planned_bytes(t, e), more = bytes / EXPANDED + aq_planned_header_bytes(t->num_params);
     if (e->action == AQ_QUANTIZE) {
-      s->other_bits += 8 * (double)bytes;
+      s->other_bits += 8 * (double)(bytes + more);
     } else {
-      *fixed_bytes += bytes;
+      *fixed_bytes += bytes + more;
     }
   }
   return AQ_OK;
@@ -126,7 +129,6 @@ static aq_status search_size(search_run *s, double bits, double slack, uint32_t 
                              aq_error *err) {
   aq_search search;
   aq_search_result found;
-  if (bits <= 0) return too_small(s, bits, 0, err);
   AQ_TRY(search_estimate(s, bits, err));
   aq_search_init(&search);
   search.target = bits;
@@ -271,7 +273,8 @@ static aq_status settle(search_run *s, aq_error *err) {
   for (size_t i = 0; i < out->set.count; i++) {
     aq_planned *item = &out->set.items[i];
     aq_rd_choice own = {0}, *choice = out->calibration != NULL ? &out->rounded.items[i].choice : &own;
-    if (item->weighed == NULL) AQ_TRY(aq_planned_take(&out->set, item, s->lambda, false, 0, choice, err));
+    if (item->weighed == NULL && choice->steps == NULL)
+      AQ_TRY(aq_planned_take(&out->set, item, s->lambda, false, 0, choice, err));
     const aq_status status = aq_planned_settle(item, &s->source->tensors[item->tensor], choice, s->target,
                                                &s->plan->entries[item->tensor], err);
     aq_rd_choice_reset(choice);
@@ -324,8 +327,10 @@ static void name_target(search_run *s) {
     (void)snprintf(s->target, sizeof s->target, "target %.4g MB", (double)o->target_size / 1e6);
   } else if (o->target_bpw > 0) {
     (void)snprintf(s->target, sizeof s->target, "target %.4g bits", o->target_bpw);
-  } else {
+  } else if (o->min_similarity > 0) {
     (void)snprintf(s->target, sizeof s->target, "target similarity %.6g", o->min_similarity);
+  } else {
+    (void)snprintf(s->target, sizeof s->target, "as in the table it was tuned from");
   }
 }
 
@@ -346,13 +351,22 @@ static aq_status prepare(search_run *s, aq_error *err) {
   aq_auto_plan *out = s->out;
   if (out->calibration != NULL) AQ_TRY(aq_spare_vectors(s->source, &out->calibration->original, s->plan, err));
   AQ_TRY(aq_planned_create(s->source, s->plan, out->calibration != NULL ? out->calibration->weighed : NULL,
-                           out->calibration != NULL ? out->calibration->weighed_count : 0, s->options->table.codec,
+                           out->calibration != NULL ? out->calibration->weighed_count : 0, &s->options->table,
                            out->calibration != NULL ? out->calibration->encoder->pool : out->pool, &out->set, err));
   AQ_FAIL_IF(out->set.count == 0, AQ_ERR_ARGUMENT, "no tensor is left for the target to plan");
   if (out->calibration == NULL) return AQ_OK;
   AQ_TRY(aq_rounded_create(out->calibration, s->plan, out->values, &out->set, &out->rounded, err));
   out->rounded.progress = &s->progress;
   return AQ_OK;
+}
+
+/* No search: what an earlier run found. */
+static aq_status start(search_run *s, aq_error *err) {
+  const aq_quantize_options *o = s->options;
+  AQ_TRY(aq_start_take(o->tune_from, &o->run, &s->out->rounded, err));
+  if (s->budget <= 0 || s->out->rounded.bits <= s->budget) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_ARGUMENT, "the table to go on with is larger than the target");
+  return aq_error_hint(err, AQ_ERR_ARGUMENT, "Make one with this target first, or leave the target out");
 }
 
 static aq_status search(search_run *s, aq_error *err) {
@@ -362,9 +376,13 @@ static aq_status search(search_run *s, aq_error *err) {
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "a similarity is one of embeddings, and this model is not run");
     return aq_error_hint(err, AQ_ERR_ARGUMENT, "Name a size (--target-size, --target-bpw)");
   }
-  double bits;
-  AQ_TRY(budget(s, &bits, err));
+  double bits = 0;
+  if (o->target_size > 0 || o->target_bpw > 0) {
+    AQ_TRY(budget(s, &bits, err));
+    if (bits <= 0) return too_small(s, bits, 0, err);
+  }
   s->budget = bits;
+  if (o->tune_from != NULL) return start(s, err);
   if (s->out->calibration != NULL) return round_to_size(s, bits, err);
   AQ_TRY(search_size(s, bits, UNRUN_SLACK, UNRUN_COUNTS, unrun_bits, err));
   return s->counted == s->lambda ? AQ_OK : unrun_bits(s, s->lambda, &bits, err);
@@ -375,7 +393,7 @@ static aq_status tune(search_run *s, aq_error *err) {
   aq_rounded *r = &s->out->rounded;
   AQ_TRY(aq_rounded_tune(r, s->options, err));
   if (s->budget <= 0 || r->bits <= s->budget) return AQ_OK;
-  AQ_TRY(round_and_repair(s, err));
+  AQ_TRY(s->options->tune_from != NULL ? start(s, err) : round_and_repair(s, err));
   r->tuned.accepted = false;
   r->tuned_too_large = true;
   return AQ_OK;

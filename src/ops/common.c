@@ -85,3 +85,12 @@ json_t *aq_source_json(const aq_source *source) {
                    (json_int_t)aq_model_files_bytes(source), "tensors", (json_int_t)source->tensor_count, "params",
                    (json_int_t)params);
 }
+
+json_t *aq_metadata_json(const aq_source *source, const char *key) {
+  for (size_t i = 0; i < aq_source_metadata_count(source); i++) {
+    if (strcmp(aq_source_metadata_key(source, i), key) == 0) {
+      return json_loads(aq_source_metadata_value(source, i), 0, NULL);
+    }
+  }
+  return NULL;
+}

@@ -55,7 +55,8 @@ aq_status aq_places_check(const aq_source *source, const char *output, const aq_
       {output, "the table"}, {o->save_plan_path, "the plan"}, {o->save_stats_path, "the statistics"}};
   const place read[] = {{file ? o->calib : NULL, "the texts"},
                         {o->stats_path, "the statistics that are read"},
-                        {o->plan_path, "the plan that is read"}};
+                        {o->plan_path, "the plan that is read"},
+                        {o->tune_from, "the table to go on with"}};
   for (size_t i = 0; i < AQ_COUNT_OF(written); i++) {
     if (written[i].path == NULL) continue;
     AQ_TRY(aq_check_output(source, written[i].path, err));

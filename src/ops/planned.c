@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "kernels/kernels.h"
+#include "ops/table_job.h"
 #include "parquet/format.h"
 #include "parquet/page_write.h"
 #include "quant/proxy.h"
@@ -44,15 +45,22 @@ static size_t compared_size(void *ctx, const uint8_t *bytes, size_t size) {
                : size_in(s, file->codec, file->level, bytes, size);
 }
 
-/* Of the page that the writer will make of a value. */
+static aq_status page_bytes(const sizer *s, int codec, const uint8_t *value, size_t size, uint64_t *bytes,
+                            aq_error *err) {
+  const bool all = s->worker == AQ_ALL_WORKERS;
+  aq_compressor *compressors = s->set->compressors + (all ? 0 : s->worker);
+  return aq_blob_page_bytes(all ? s->set->pool : NULL, compressors, codec, s->set->codec.level, value, size, bytes,
+                            err);
+}
+
+/* Of the page that the writer will make of a value. Where compression saves little, the writer may leave it, as it goes
+ * by all tensors of a row group together: what is more counts. */
 static aq_status add_page(const sizer *s, int codec, const uint8_t *value, size_t size, uint64_t *bytes,
                           aq_error *err) {
-  const aq_codec_setting *file = &s->set->codec;
-  aq_compressor *compressor = &s->set->compressors[s->worker];
   uint64_t page, plain;
-  AQ_TRY(aq_blob_page_bytes(compressor, codec, file->level, value, size, &page, err));
-  if (file->decide && !aq_saves_percent(size, page, AQ_WORTH_PERCENT)) {
-    AQ_TRY(aq_blob_page_bytes(compressor, AQ_PQ_UNCOMPRESSED, 0, value, size, &plain, err));
+  AQ_TRY(page_bytes(s, codec, value, size, &page, err));
+  if (s->set->codec.decide && !aq_saves_percent(size, page, 2 * AQ_WORTH_PERCENT)) {
+    AQ_TRY(page_bytes(s, AQ_PQ_UNCOMPRESSED, value, size, &plain, err));
     page = AQ_MAX(page, plain);
   }
   *bytes += page;
@@ -73,23 +81,30 @@ static aq_status add_codes(const sizer *s, const int8_t *codes, size_t count, aq
 }
 
 /* Scales repeat, so that the writer takes zstd for them where it has the choice. */
-static aq_status add_scales(const sizer *s, const aq_rd_choice *choice, uint64_t *bytes, aq_error *err) {
+static aq_status add_scales(const sizer *s, const float *steps, size_t count, uint64_t *bytes, aq_error *err) {
   const int codec = s->set->codec.codec == AQ_PQ_BROTLI ? AQ_PQ_ZSTD : s->set->codec.codec;
-  const size_t size = choice->span_count * sizeof *choice->steps;
+  const size_t size = count * sizeof *steps;
   uint8_t *zeros = aq_calloc(AQ_MAX(size, 1), 1);
   if (zeros == NULL) return aq_fail_memory(err, size);
-  aq_status status = add_page(s, codec, (const uint8_t *)(const void *)choice->steps, size, bytes, err);
+  aq_status status = add_page(s, codec, (const uint8_t *)(const void *)steps, size, bytes, err);
   if (status == AQ_OK) status = add_page(s, codec, zeros, size, bytes, err);
   aq_free(zeros);
   return status;
 }
 
-aq_status aq_planned_bytes_of(const aq_planned_set *set, const int8_t *codes, size_t count, const aq_rd_choice *choice,
-                              uint32_t worker, uint64_t *bytes, aq_error *err) {
+/* A tensor in parts is so many pages more. */
+aq_status aq_planned_bytes_of(const aq_planned_set *set, const aq_planned *item, const int8_t *codes,
+                              const aq_rd_choice *choice, uint32_t worker, uint64_t *bytes, aq_error *err) {
   const sizer s = {set, worker};
+  const size_t span = aq_planned_span(item, choice), a_row = item->cols / span;
+  const size_t part = (size_t)AQ_MAX(set->part_params / item->cols, 8) / 8 * 8; /* rows, in whole bytes */
   *bytes = 0;
-  AQ_TRY(add_codes(&s, codes, count, choice->type, bytes, err));
-  return add_scales(&s, choice, bytes, err);
+  for (size_t row = 0; row < item->rows; row += part) {
+    const size_t rows = AQ_MIN(part, item->rows - row);
+    AQ_TRY(add_codes(&s, codes + row * item->cols, rows * item->cols, choice->type, bytes, err));
+    AQ_TRY(add_scales(&s, choice->steps + row * a_row, rows * a_row, bytes, err));
+  }
+  return AQ_OK;
 }
 
 /* ---- choosing ---- */
@@ -118,7 +133,7 @@ static aq_status count_nearest(const aq_planned_set *set, const aq_planned *item
                     aq_quant_max(choice->type), codes + at);
   }
   uint64_t bytes = 0;
-  const aq_status status = aq_planned_bytes_of(set, codes, count, choice, worker, &bytes, err);
+  const aq_status status = aq_planned_bytes_of(set, item, codes, choice, worker, &bytes, err);
   choice->bits = 8 * (double)bytes;
   aq_free(codes);
   return status;
@@ -358,13 +373,14 @@ static aq_status look_and_add(aq_planned_set *set, const aq_plan *plan, aq_error
 }
 
 aq_status aq_planned_create(const aq_source *source, const aq_plan *plan, const aq_weighed *weighed,
-                            size_t weighed_count, const char *codec, aq_pool *pool, aq_planned_set *out,
+                            size_t weighed_count, const aq_table_options *table, aq_pool *pool, aq_planned_set *out,
                             aq_error *err) {
   aq_pq_codec_choice choice;
   int level;
   *out = (aq_planned_set){.source = source, .pool = pool};
-  AQ_TRY(aq_pq_codec_parse(codec != NULL ? codec : "auto", &choice, &level, err));
+  AQ_TRY(aq_pq_codec_parse(table->codec != NULL ? table->codec : "auto", &choice, &level, err));
   out->codec = aq_codec_setting_of(choice, level);
+  out->part_params = (table->part_bytes > 0 ? table->part_bytes : AQ_DEFAULT_PART_BYTES) / sizeof(float);
   out->items = aq_calloc(AQ_MAX(plan->count, 1), sizeof *out->items);
   out->compressors = aq_calloc(aq_pool_threads(pool), sizeof *out->compressors);
   if (out->items == NULL || out->compressors == NULL) return aq_fail_memory(err, plan->count * sizeof *out->items);

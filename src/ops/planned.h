@@ -33,13 +33,14 @@ typedef struct aq_planned_set {
   uint64_t params;
   aq_compressor *compressors; /* one a worker */
   aq_codec_setting codec;     /* of the file */
+  uint64_t part_params;       /* more of them are written in parts */
 } aq_planned_set;
 
 /* Of the open entries of a plan (method rd, no scales). weighed: of an encoder that is run; NULL: all tensors are
- * looked at (quant/proxy.h). codec: of the file that will be written, as its options name it. */
+ * looked at (quant/proxy.h). table: how the file will be written. */
 AQ_MUST_CHECK aq_status aq_planned_create(const aq_source *source, const aq_plan *plan, const aq_weighed *weighed,
-                                          size_t weighed_count, const char *codec, aq_pool *pool, aq_planned_set *out,
-                                          aq_error *err);
+                                          size_t weighed_count, const aq_table_options *table, aq_pool *pool,
+                                          aq_planned_set *out, aq_error *err);
 void aq_planned_reset(aq_planned_set *set);
 
 /* Bits of all of them together, estimated from samples. */
@@ -54,8 +55,12 @@ static inline size_t aq_planned_span(const aq_planned *item, const aq_rd_choice 
   return choice->group_size > 0 ? (size_t)choice->group_size : item->cols;
 }
 
-/* Bytes in the file of codes, scales and zero points, which are zeros: those of their pages, headers included. */
-AQ_MUST_CHECK aq_status aq_planned_bytes_of(const aq_planned_set *set, const int8_t *codes, size_t count,
+/* On all threads of the set's pool, from outside it. */
+#define AQ_ALL_WORKERS UINT32_MAX
+
+/* Bytes in the file of codes, scales and zero points, which are zeros: those of their pages, headers included. worker:
+ * its number in the pool, or AQ_ALL_WORKERS. */
+AQ_MUST_CHECK aq_status aq_planned_bytes_of(const aq_planned_set *set, const aq_planned *item, const int8_t *codes,
                                             const aq_rd_choice *choice, uint32_t worker, uint64_t *bytes,
                                             aq_error *err);
 
@@ -66,7 +71,7 @@ AQ_MUST_CHECK aq_status aq_planned_take(const aq_planned_set *set, aq_planned *i
 
 /* Bytes that a tensor of so many values takes beside its codes and scales, about: page headers, levels and lengths.
  * Those of a long value are a block of their own. */
-static inline uint64_t aq_planned_header_bytes(uint64_t values) { return values > ((uint64_t)1 << 16) ? 130 : 90; }
+static inline uint64_t aq_planned_header_bytes(uint64_t values) { return values > ((uint64_t)1 << 16) ? 150 : 110; }
 
 /* Makes a choice the entry of a plan: takes the choice's steps. */
 AQ_MUST_CHECK aq_status aq_planned_settle(const aq_planned *item, const aq_tensor_info *tensor, aq_rd_choice *choice,

@@ -101,7 +101,8 @@ static json_t *options_json(const aq_quantize_options *o) {
   } targets[] = {{"target_size", o->target_size > 0 ? json_integer((json_int_t)o->target_size) : NULL},
                  {"target_bpw", o->target_bpw > 0 ? json_real(o->target_bpw) : NULL},
                  {"min_similarity", o->min_similarity > 0 ? json_real(o->min_similarity) : NULL},
-                 {"tune_seconds", o->tune_seconds > 0 ? json_real(o->tune_seconds) : NULL}};
+                 {"tune_seconds", o->tune_seconds > 0 ? json_real(o->tune_seconds) : NULL},
+                 {"from_table", o->tune_from != NULL ? json_true() : NULL}};
   json_t *json =
       json_pack("{s:s, s:s*, s:i, s:s, s:s*, s:s, s:b, s:o, s:o, s:b}", "type", o->type != NULL ? o->type : "int8",
                 "granularity", o->granularity, "group_size", (int)o->group_size, "symmetry", symmetry[o->symmetry],
@@ -129,6 +130,8 @@ static aq_status check_options(const aq_quantize_options *o, aq_error *err) {
              o->target_bpw);
   AQ_FAIL_IF(!(o->min_similarity >= 0 && o->min_similarity < 1), AQ_ERR_ARGUMENT,
              "a similarity of %g is not between 0 and 1", o->min_similarity);
+  AQ_FAIL_IF(o->tune_from != NULL && o->min_similarity > 0, AQ_ERR_ARGUMENT,
+             "a similarity is searched for, and a table to go on with leaves nothing to search");
   AQ_FAIL_IF(!(o->tune_seconds >= 0 && o->tune_seconds <= 1e9), AQ_ERR_ARGUMENT, "%g seconds are no time to tune for",
              o->tune_seconds);
   AQ_FAIL_IF((unsigned)o->symmetry > AQ_ASYMMETRIC, AQ_ERR_ARGUMENT, "symmetry %d is not known", (int)o->symmetry);
@@ -154,6 +157,7 @@ static aq_status check_used(const aq_quantize_options *o, bool search, bool gptq
               {o->stats_path != NULL, search || gptq, "statistics", "a target or method gptq"},
               {o->save_stats_path != NULL, search || gptq, "saving statistics", "a target or method gptq"},
               {o->tune_seconds > 0, search, "tuning", "a target"},
+              {o->tune_from != NULL, o->tune_seconds > 0, "a table to go on with", "tuning"},
               {o->activation_count > 0, gptq, "inputs of layers", "method gptq"}};
   for (size_t i = 0; i < AQ_COUNT_OF(uses); i++) {
     AQ_FAIL_IF(uses[i].given && !uses[i].used, AQ_ERR_ARGUMENT, "%s: of use with %s only", uses[i].what, uses[i].where);
@@ -166,7 +170,7 @@ static aq_status check_used(const aq_quantize_options *o, bool search, bool gptq
 
 /* A target needs tensors of type auto, and they a target. */
 static aq_status check_target(const aq_quantize_options *o, bool search, aq_error *err) {
-  if ((targets_set(o) > 0) == search) return AQ_OK;
+  if ((targets_set(o) > 0 || o->tune_from != NULL) == search) return AQ_OK;
   if (search) {
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "type auto needs a target");
     return aq_error_hint(err, AQ_ERR_ARGUMENT, "Add --target-size 6MB, --target-bpw 2.5 or --min-similarity 0.99");
@@ -266,7 +270,7 @@ static aq_status begin(const void *source, const char *output, const aq_quantize
   aq_error_clear(err);
   aq_quantize_options_init(o);
   AQ_TRY(aq_options_take(o, sizeof *o, options, err));
-  if (o->type == NULL && targets_set(o) > 0) o->type = "auto";
+  if (o->type == NULL && (targets_set(o) > 0 || o->tune_from != NULL)) o->type = "auto";
   AQ_TRY(check_options(o, err));
   AQ_FAIL_IF(source == NULL, AQ_ERR_ARGUMENT, "a source is needed");
   AQ_FAIL_IF(output == NULL && !o->dry_run, AQ_ERR_ARGUMENT, "an output path is needed");

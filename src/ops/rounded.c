@@ -193,9 +193,8 @@ static aq_status choose_item(void *ctx, uint64_t i, uint32_t worker, aq_error *e
 
 /* New codes and values of an item: to the tensors tied to it, and to its size. */
 static aq_status publish(const aq_rounded *r, aq_rounded_item *item, uint32_t worker, aq_error *err) {
-  const size_t count = item->planned->rows * item->planned->cols;
   share_values(r, item);
-  return aq_planned_bytes_of(r->set, item->codes, count, &item->choice, worker, &item->bytes, err);
+  return aq_planned_bytes_of(r->set, item->planned, item->codes, &item->choice, worker, &item->bytes, err);
 }
 
 static aq_status finish_item(const aq_rounded *r, size_t i, aq_pool *pool, uint32_t worker, aq_error *err) {
@@ -224,7 +223,7 @@ static aq_status round_all(aq_rounded *r, double lambda, aq_error *err) {
   for (size_t i = 0; i < r->set->count; i++) {
     const aq_planned *p = r->items[i].planned;
     if (p->weighed == NULL || !rows_are_independent(p)) continue;
-    AQ_TRY(finish_item(r, i, r->set->pool, 0, err));
+    AQ_TRY(finish_item(r, i, r->set->pool, AQ_ALL_WORKERS, err));
   }
   return AQ_OK;
 }
@@ -237,12 +236,12 @@ static aq_status count_bits(aq_rounded *r, aq_error *err) {
   for (size_t i = 0; i < r->set->count; i++) {
     aq_planned *p = &r->set->items[i];
     const aq_rounded_item *item = &r->items[i];
-    if (item->codes == NULL) {
+    if (item->codes == NULL && item->choice.steps == NULL) {
       aq_rd_choice choice = {0};
       const aq_status status = aq_planned_take(r->set, p, r->lambda, true, 0, &choice, err);
       aq_rd_choice_reset(&choice);
       AQ_TRY(status);
-    } else {
+    } else if (item->codes != NULL) {
       p->bits = 8 * (double)item->bytes;
       p->loss = item->choice.loss;
     }
@@ -264,10 +263,15 @@ static void restore_kept(aq_rounded *r) {
   }
 }
 
+aq_status aq_rounded_clear(aq_rounded *r, aq_error *err) {
+  for (size_t i = 0; i < r->set->count; i++) reset_item(&r->items[i]);
+  aq_params_reset(&r->quantized);
+  return aq_params_copy(&r->base, &r->quantized, err);
+}
+
 aq_status aq_rounded_make(aq_rounded *r, double lambda, aq_error *err) {
   r->lambda = lambda;
-  aq_params_reset(&r->quantized);
-  AQ_TRY(aq_params_copy(&r->base, &r->quantized, err));
+  AQ_TRY(aq_rounded_clear(r, err));
   AQ_TRY(tell(r, err));
   AQ_TRY(round_all(r, lambda, err));
   return count_bits(r, err);
@@ -282,6 +286,45 @@ aq_status aq_rounded_repair(aq_rounded *r, aq_error *err) {
   AQ_TRY(aq_repair_shifts(&c->original, &r->quantized, c->fit.ids, c->fit.lengths, texts, c->encoder->pool, err));
   restore_kept(r);
   return aq_calibration_similarity(c, &r->quantized, &c->held, &r->similarity, err);
+}
+
+/* ---- what was rounded before ---- */
+
+static double squared_errors(const aq_rounded_item *item, const float *values) {
+  const aq_planned *p = item->planned;
+  double loss = 0;
+  for (size_t i = 0; i < p->rows * p->cols; i++) {
+    const double error = (double)p->weighed->w[i] - (double)values[i];
+    loss += (double)p->sensitivity[i / p->cols] * error * error;
+  }
+  return loss;
+}
+
+aq_status aq_rounded_put(aq_rounded *r, size_t i, aq_rd_choice *choice, int8_t *codes, aq_error *err) {
+  aq_rounded_item *item = &r->items[i];
+  aq_planned *p = &r->set->items[i];
+  item->choice = *choice;
+  item->codes = codes;
+  *choice = (aq_rd_choice){0};
+  if (p->weighed != NULL) {
+    float *values = values_of(&r->quantized, item);
+    dequantize(item, values);
+    item->choice.loss = squared_errors(item, values);
+    return publish(r, item, AQ_ALL_WORKERS, err);
+  }
+  AQ_TRY(aq_planned_bytes_of(r->set, p, codes, &item->choice, AQ_ALL_WORKERS, &item->bytes, err));
+  p->bits = 8 * (double)item->bytes;
+  p->loss = 0; /* nobody measured it */
+  item->codes = NULL;
+  aq_free(codes);
+  return AQ_OK;
+}
+
+aq_status aq_rounded_measure(aq_rounded *r, aq_error *err) {
+  restore_kept(r);
+  AQ_TRY(aq_calibration_similarity(r->calibration, &r->quantized, &r->calibration->held, &r->similarity, err));
+  r->before_repair = r->similarity;
+  return count_bits(r, err);
 }
 
 /* ---- feedback or not ---- */
@@ -365,7 +408,7 @@ static aq_status measure_again(aq_rounded *r, aq_error *err) {
   for (size_t i = 0; i < r->set->count; i++) {
     aq_rounded_item *item = &r->items[i];
     if (item->codes == NULL) continue;
-    AQ_TRY(publish(r, item, 0, err));
+    AQ_TRY(publish(r, item, AQ_ALL_WORKERS, err));
   }
   AQ_TRY(aq_calibration_similarity(r->calibration, &r->quantized, &r->calibration->held, &r->similarity, err));
   return count_bits(r, err);

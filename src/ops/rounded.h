@@ -51,6 +51,13 @@ AQ_MUST_CHECK aq_status aq_rounded_repair(aq_rounded *rounded, aq_error *err);
  * make; makes that follow keep to it. *changed: some matrix is rounded to nearest. */
 AQ_MUST_CHECK aq_status aq_rounded_decide(aq_rounded *rounded, bool *changed, aq_error *err);
 
+/* The same without a lambda: nothing is rounded yet; then for each planned tensor a choice and codes, which are taken
+ * over whatever happens (of one that the encoder does not use the choice alone is of use); then `measure`. */
+AQ_MUST_CHECK aq_status aq_rounded_clear(aq_rounded *rounded, aq_error *err);
+AQ_MUST_CHECK aq_status aq_rounded_put(aq_rounded *rounded, size_t item, aq_rd_choice *choice, int8_t *codes,
+                                       aq_error *err);
+AQ_MUST_CHECK aq_status aq_rounded_measure(aq_rounded *rounded, aq_error *err);
+
 /* Gradient descent for so many seconds; bits and similarity are measured again. */
 AQ_MUST_CHECK aq_status aq_rounded_tune(aq_rounded *rounded, const aq_quantize_options *options, aq_error *err);
 

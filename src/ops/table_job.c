@@ -19,7 +19,6 @@
 #include "tensor/shape.h"
 
 #define MIB ((uint64_t)1 << 20)
-#define DEFAULT_PART_BYTES ((uint64_t)1 << 30)
 #define DEFAULT_BATCH_BYTES (64 * MIB) /* of the source as FP32 */
 #define DEFAULT_LARGE_BYTES (32 * MIB) /* of a row's data */
 #define BATCH_ROWS 4096                /* small tensors: bounds the bookkeeping */
@@ -246,7 +245,7 @@ static aq_status add_tensor(writer_state *w, size_t tensor, aq_error *err) {
 static aq_status settle_memory(writer_state *w, uint32_t *threads, aq_error *err) {
   const uint64_t limit = w->job->run->max_memory;
   *threads = w->job->run->threads != 0 ? w->job->run->threads : aq_cpu_count();
-  w->part_bytes = w->job->table->part_bytes != 0 ? w->job->table->part_bytes : DEFAULT_PART_BYTES;
+  w->part_bytes = w->job->table->part_bytes != 0 ? w->job->table->part_bytes : AQ_DEFAULT_PART_BYTES;
   w->batch_bytes = DEFAULT_BATCH_BYTES;
   w->large_bytes = DEFAULT_LARGE_BYTES;
   if (limit == 0) return AQ_OK;

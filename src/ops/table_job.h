@@ -9,6 +9,9 @@
 #include "io/source.h"
 #include "quant/plan.h"
 
+/* FP32 bytes of a tensor from which on it is written in parts. */
+#define AQ_DEFAULT_PART_BYTES ((uint64_t)1 << 30)
+
 typedef struct aq_table_job {
   const char *stage; /* "convert", "quantize" */
   const aq_source *source;

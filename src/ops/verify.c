@@ -210,8 +210,8 @@ static aq_status check_values(verification *v, const aq_source *source, aq_pool 
 
 /* ---- the model that it was made from ---- */
 
-static aq_status note_difference(void *ctx, aq_status status, const aq_error *found, aq_error *err) {
-  return note_problem(ctx, status, found, err);
+static aq_status note_difference(void *v, aq_status status, const aq_error *found, aq_error *err) {
+  return note_problem(v, status, found, err);
 }
 
 static aq_status check_against(verification *v, const aq_source *source, aq_error *err) {

@@ -10,15 +10,16 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/progress.h"
 #include "ops/common.h"
 #include "ops/ops.h"
 #include "report/report.h"
-#include "tensor/dtype.h"
 
 #define CHUNK ((size_t)1 << 20)
 
 typedef struct against {
   const aq_source *table, *model;
+  const aq_run_options *run;
   json_t *adjusted; /* names */
   aq_note_fn note;
   void *ctx;
@@ -74,11 +75,21 @@ static aq_status find_difference(const against *a, size_t i, size_t j, uint64_t 
   return AQ_OK;
 }
 
+/* Damage is a difference, too. */
+static bool is_damage(aq_status status) { return status == AQ_ERR_CORRUPT || status == AQ_ERR_FORMAT; }
+
 static aq_status check_kept(against *a, size_t i, size_t j, aq_error *err) {
   const aq_tensor_info *t = &a->table->tensors[i];
-  const uint32_t width = (uint32_t)aq_dtype_size(t->dtype);
+  const uint64_t width = AQ_MAX(t->data_bytes / AQ_MAX(t->num_params, 1), 1);
+  aq_error read;
   uint64_t differs;
-  AQ_TRY(find_difference(a, owner_of(a->table, i), owner_of(a->model, j), t->num_params * width, &differs, err));
+  const aq_status status =
+      find_difference(a, owner_of(a->table, i), owner_of(a->model, j), t->data_bytes, &differs, &read);
+  if (is_damage(status)) return a->note(a->ctx, aq_error_in_tensor(&read, status, t->name), &read, err);
+  if (status != AQ_OK) {
+    if (err != NULL) *err = read;
+    return status;
+  }
   if (differs == UINT64_MAX) {
     a->kept++;
     return AQ_OK;
@@ -102,7 +113,7 @@ static aq_status check_tensor(against *a, size_t j, aq_error *err) {
   if (!same_shape(ours, theirs)) return note_text(a, theirs->name, "has another shape in the model", err);
   if (ours->quant_type != AQ_KEPT) {
     a->quantized++;
-  } else if (ours->dtype != theirs->dtype) {
+  } else if (theirs->quant_type != AQ_KEPT || ours->dtype != theirs->dtype || ours->data_bytes != theirs->data_bytes) {
     a->converted++;
   } else {
     return check_kept(a, (size_t)i, j, err);
@@ -113,20 +124,17 @@ static aq_status check_tensor(against *a, size_t j, aq_error *err) {
 /* ---- all ---- */
 
 static aq_status check_all(against *a, aq_error *err) {
-  for (size_t j = 0; j < a->model->tensor_count; j++) AQ_TRY(check_tensor(a, j, err));
+  aq_progress progress;
+  aq_progress_begin(&progress, a->run, "verify against the model", a->model->tensor_count, 0);
+  for (size_t j = 0; j < a->model->tensor_count; j++) {
+    AQ_TRY(check_tensor(a, j, err));
+    AQ_TRY(aq_progress_add(&progress, a->model->names[j], 1, 0, err));
+  }
   for (size_t i = 0; i < a->table->tensor_count; i++) {
     const char *name = a->table->names[i];
     if (aq_source_find(a->model, name) < 0) AQ_TRY(note_text(a, name, "is in the table and not in the model", err));
   }
   return AQ_OK;
-}
-
-static json_t *adjusted_names(const aq_source *table) {
-  for (size_t i = 0; i < table->metadata_count; i++) {
-    if (strcmp(table->metadata[2 * i], "arrowquant.adjusted") == 0)
-      return json_loads(table->metadata[2 * i + 1], 0, NULL);
-  }
-  return NULL;
 }
 
 static aq_status report(const against *a, json_t *root, aq_error *err) {
@@ -142,8 +150,8 @@ aq_status aq_verify_against(const aq_source *table, const char *model, const aq_
                             aq_note_fn note_fn, void *ctx, aq_error *err) {
   aq_source *opened = NULL;
   AQ_TRY(aq_open_for_run(model, run, &opened, err));
-  against a = {.table = table, .model = opened, .note = note_fn, .ctx = ctx};
-  a.adjusted = adjusted_names(table);
+  against a = {.table = table, .model = opened, .run = run, .note = note_fn, .ctx = ctx};
+  a.adjusted = aq_metadata_json(table, "arrowquant.adjusted");
   a.ours = aq_malloc(CHUNK);
   a.theirs = aq_malloc(CHUNK);
   aq_status status = a.ours != NULL && a.theirs != NULL ? check_all(&a, err) : aq_fail_memory(err, 2 * CHUNK);

@@ -217,7 +217,7 @@ static uint64_t joint_bits(const uint32_t *a, const uint32_t *b) {
 /* Puts the last class in the place of class k. */
 static void drop_class(aq_literal_classes *c, size_t k) {
   const size_t last = --c->count;
-  memcpy(c->counts[k], c->counts[last], sizeof c->counts[k]);
+  if (k != last) memcpy(c->counts[k], c->counts[last], sizeof c->counts[k]);
   memset(c->counts[last], 0, sizeof c->counts[last]);
   for (size_t i = 0; i < c->segments; i++) {
     if (c->of[i] == last) c->of[i] = (uint8_t)k;

@@ -125,14 +125,14 @@ void aq_chunk_reset(aq_chunk *chunk) {
 /* A checksum that takes as many bytes as any. */
 #define LONGEST_CRC 0x80000000U
 
-aq_status aq_blob_page_bytes(aq_compressor *compressor, int codec, int level, const uint8_t *value, size_t size,
-                             uint64_t *bytes, aq_error *err) {
+aq_status aq_blob_page_bytes(aq_pool *pool, aq_compressor *compressors, int codec, int level, const uint8_t *value,
+                             size_t size, uint64_t *bytes, aq_error *err) {
   aq_page page = {.value_count = 1, .value = value, .value_size = size};
   aq_chunk chunk = {.pages = &page, .page_count = 1, .codec = codec, .level = level};
   aq_buffer header = {NULL, 0, 0};
   aq_status status = aq_blob_head(false, size, &page.head, err);
   if (status == AQ_OK) status = aq_chunk_cut(&chunk, err);
-  if (status == AQ_OK) status = aq_chunks_compress(&chunk, 1, NULL, compressor, err);
+  if (status == AQ_OK) status = aq_chunks_compress(&chunk, 1, pool, compressors, err);
   uint64_t packed = codec == AQ_PQ_UNCOMPRESSED ? chunk.raw_bytes : 0;
   for (size_t i = 0; chunk.blocks != NULL && i < chunk.block_count; i++) {
     packed += chunk.blocks[i].packed.size;

@@ -79,9 +79,9 @@ AQ_MUST_CHECK aq_status aq_gap_write(aq_outfile *file, size_t size, aq_error *er
 AQ_MUST_CHECK aq_status aq_blob_head(bool is_null, size_t size, aq_buffer *out, aq_error *err);
 
 /* Bytes in the file of a page of one value in this codec, header, levels and length included, as the writer makes it;
- * the checksum may take fewer. compressor: one. */
-AQ_MUST_CHECK aq_status aq_blob_page_bytes(aq_compressor *compressor, int codec, int level, const uint8_t *value,
-                                           size_t size, uint64_t *bytes, aq_error *err);
+ * the checksum may take fewer. compressors: one, or with a pool one a worker. */
+AQ_MUST_CHECK aq_status aq_blob_page_bytes(aq_pool *pool, aq_compressor *compressors, int codec, int level,
+                                           const uint8_t *value, size_t size, uint64_t *bytes, aq_error *err);
 
 /* aq_pool_run, or the same without a pool. */
 AQ_MUST_CHECK aq_status aq_run_items(aq_pool *pool, uint64_t count, aq_pool_fn fn, void *ctx, aq_error *err);

@@ -17,7 +17,7 @@ def shared(tmp_path_factory):
     make_encoder(folder / "encoder", hidden=64, inner=128)
     lines = [" ".join(WORDS[(i * k + k) % len(WORDS)] for k in range(1, 3 + i % 9)) for i in range(300)]
     (folder / "calib.txt").write_text("\n".join(lines) + "\n")
-    done("quantize", "encoder", "-o", "first.parquet", "--target-bpw", 4, "--calib", "calib.txt", "--save-stats",
+    done("quantize", "encoder", "-o", "begun.parquet", "--target-bpw", 4, "--calib", "calib.txt", "--save-stats",
          "stats", cwd=folder)
     return folder
 
@@ -144,6 +144,37 @@ def test_tuning_is_bounded_and_never_worse(shared):
     assert tuned["search"]["tuning"]["steps"] > 0
     assert tuned["search"]["similarity"] >= plain["search"]["similarity"] - 0.02  # a little less room was used
     assert tuned["search"]["tuning"]["loss_after"] <= tuned["search"]["tuning"]["loss_before"]
+
+
+def test_tuning_goes_on_from_a_table(shared):
+    known(shared, "begun.parquet", "--target-bpw", 3)
+    first = json.loads(done("compare", "encoder", "begun.parquet", "--json", cwd=shared).stdout)
+    more = known(shared, "more.parquet", "--tune-from", "begun.parquet", "--tune=1")
+    assert more["search"]["target"] == "as in the table it was tuned from" and more["search"]["tuning"]["steps"] > 0
+    second = json.loads(done("compare", "begun.parquet", "more.parquet", "--json", cwd=shared).stdout)
+    changed = [t["name"] for t in second["tensors"] if t["max_abs_error"] > 0]
+    assert bool(changed) == more["search"]["tuning"]["accepted"]
+    # Where nothing was accepted the table is the same; where something was, it is near.
+    far, near = (min(t["cosine"] for t in both["tensors"]) for both in (first, second))
+    assert near > far
+    done("verify", "more.parquet", "--deep", "--against", "encoder", cwd=shared)
+    within = known(shared, "within.parquet", "--tune-from", "begun.parquet", "--tune=1", "--target-bpw", 3)
+    assert within["totals"]["bits_per_weight"] <= 3
+
+
+def test_tables_that_tuning_cannot_go_on_from_are_refused(shared, tmp_path):
+    line = ["quantize", "encoder", "-o", "no.parquet", "--calib", "calib.txt", "--stats", "stats"]
+    known(shared, "begun.parquet", "--target-bpw", 3)
+    done("quantize", "encoder", "-o", "zeros.parquet", "--type", "int4", "--force", cwd=shared)
+    make_encoder(tmp_path / "other", hidden=32, inner=64)
+    done("quantize", "other", "-o", shared / "other.parquet", "--type", "int8", "--force", cwd=tmp_path)
+    tune = ["--tune-from", "begun.parquet", "--tune=1"]
+    refused(*line, "--tune-from", "begun.parquet", cwd=shared, status=2, says="of use with tuning only")
+    refused(*line, *tune, "--target-bpw", 2, cwd=shared, status=2, says="larger than the target")
+    refused(*line, *tune, "--min-similarity", 0.9, cwd=shared, status=2, says="nothing to search")
+    refused(*line, "--tune-from", "zeros.parquet", "--tune=1", cwd=shared, status=2, says="has zero points")
+    refused(*line, "--tune-from", "other.parquet", "--tune=1", cwd=shared, status=2, says="no table of this model")
+    refused(*line, "--tune-from", "missing.parquet", "--tune=1", cwd=shared, status=3, says="does not exist")
 
 
 def test_rules_stand_beside_a_target(shared):
@@ -281,7 +312,7 @@ def test_an_encoder_that_is_not_calibrated_says_why(tmp_path):
 def test_places_are_checked_before_the_work(shared):
     """Texts that cannot be read stand for the work: an error of a place must come first."""
     line = ["quantize", "encoder", "--target-bpw", 3, "--calib", "absent.txt"]
-    refused(*line, "-o", "first.parquet", cwd=shared, status=2, says=["first.parquet", "exists", "--force"])
+    refused(*line, "-o", "begun.parquet", cwd=shared, status=2, says=["begun.parquet", "exists", "--force"])
     refused(*line, "-o", "x.parquet", "--save-stats", "stats", cwd=shared, status=2, says=["stats", "exists"])
     refused(*line, "-o", "none/x.parquet", cwd=shared, status=1, says=["none/x.parquet", "folder"])
     refused(*line, "-o", "x.parquet", "--save-stats", "none/s", cwd=shared, status=1, says=["none/s", "folder"])

@@ -272,6 +272,7 @@ def test_what_are_no_inputs_is_refused(tmp_path, activations, error, words):
         ({"target_size": "big"}, "target_size: 'big' is no size"),
         ({"target_bpw": 3, "tune": -1}, "tune: -1 is out of range"),
         ({"tune": True}, "tune: of use with a target only"),
+        ({"target_bpw": 3, "tune_from": "q.parquet"}, "tune_from: of use with tune only"),
         ({"tune": 5, "method": "gptq"}, "tune: of use with a target only"),
         ({"calib": ["a"]}, "calib: of use with a target or method 'gptq' only"),
         ({"save_stats": "x"}, "save_stats: of use with a target or method 'gptq' only"),

@@ -261,7 +261,7 @@ static void page_bytes_are_those_of_the_file(void **state) {
       for (size_t at = 0; at < sizes[i]; at++) bytes[at] = code_at(at);
       assert_ok(aq_pq_codec_parse(codecs[c], &choice, &level, &err));
       const aq_codec_setting setting = aq_codec_setting_of(choice, level);
-      assert_ok(aq_blob_page_bytes(&compressor, setting.codec, setting.level, bytes, sizes[i], &said, &err));
+      assert_ok(aq_blob_page_bytes(NULL, &compressor, setting.codec, setting.level, bytes, sizes[i], &said, &err));
       aq_pq_writer *writer = open_writer(NULL, codecs[c]);
       assert_ok(add_taken(writer, &value, &err));
       assert_ok(aq_pq_writer_commit(writer, NULL, &err));
