@@ -12,7 +12,7 @@ WIDTH, HEIGHT, LEFT, TOP, PLOT_WIDTH, PLOT_HEIGHT = 980, 600, 96, 56, 590, 470
 BITS, LOSS = (1.0, 9.0), (2e-5, 1.0)
 LEGEND = LEFT + PLOT_WIDTH + 28
 INK, GRID = "#222222", "#dddddd"
-OURS = ("#b2182b", "#e08214", "#7b3294", "#d01c8b", "#8c510a")
+OURS = ("#b2182b", "#e08214", "#7b3294", "#d01c8b", "#8c510a", "#000000")
 PEERS = ("#2166ac", "#1b7837", "#4d4d4d", "#35978f", "#6a51a3", "#80961f", "#3288bd", "#878787", "#01665e")
 SHAPES = ("circle", "square", "diamond", "up", "down", "plus", "cross")
 

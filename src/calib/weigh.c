@@ -134,7 +134,7 @@ static aq_status make_words(const aq_params *p, const aq_stats *stats, aq_weighe
 
 bool aq_weighed_has_metric(const aq_weighed *weighed) { return weighed->linear != NULL || weighed->word_g != NULL; }
 
-/* As aq_ldl adds it. */
+/* As aq_ldl does, but for an input or output that never occurs: its errors cost next to nothing either way. */
 static void damp(float *a, size_t n) {
   const double more = DAMPING * trace(a, n) / (double)n;
   for (size_t i = 0; i < n; i++) a[i * n + i] = (float)((double)a[i * n + i] + more);

@@ -19,8 +19,9 @@ typedef struct aq_weighed {
   float narrow, wide; /* bounds of a row's step, as aq_rd_matrix has them */
   float *input_l;     /* cols x cols, unit lower triangular, for aq_feedback; NULL: none */
   float *output_l;    /* rows x rows; NULL: rows are independent */
-  float *input_d;     /* cols: what a column's errors weigh, 1 on (geometric) average; NULL: bits have no price */
-  const char *why;    /* what the sensitivity is made of, in words; static storage */
+  float *input_d;  /* cols: what a column's errors weigh, 1 on (geometric) average; NULL: bits have no price while it is
+                      rounded */
+  const char *why; /* what the sensitivity is made of, in words; static storage */
   const aq_linear_stats *linear; /* of a linear; the statistics' own */
   const float *word_g;           /* of the word table; the statistics' own */
   float *row_weight;             /* rows, of the word table: loss of a row's error, measured by word_g */

@@ -33,7 +33,8 @@ typedef struct aq_page {
   size_t first_block, block_count; /* in the chunk */
 } aq_page;
 
-/* What is compressed at one go, and is one zstd frame: a whole page, or its head, or AQ_PQ_BLOCK bytes of its value. */
+/* What is compressed at one go, and is one zstd frame or some meta-blocks of brotli: a whole page, or its head, or
+ * AQ_PQ_BLOCK bytes of its value. */
 typedef struct aq_block {
   unsigned part; /* aq_page_part */
   const uint8_t *head, *bytes;

@@ -104,7 +104,7 @@ static aq_status append(struct stream *s, const aq_buffer *bytes, uint32_t crc, 
   return AQ_OK;
 }
 
-/* Levels and length: as they are, or as a frame of their own. */
+/* Levels and length: as they are, or as a block of their own. */
 static aq_status write_head(struct stream *s, const aq_buffer *head, aq_error *err) {
   if (s->codec == AQ_PQ_UNCOMPRESSED) return append(s, head, aq_crc32(0, head->data, head->size), err);
   aq_buffer packed = {NULL, 0, 0};

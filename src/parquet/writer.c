@@ -162,7 +162,8 @@ static aq_status add_filled(aq_pq_writer *writer, aq_column_buffer *column, cons
   if (cell->size > aq_compress_limit(writer->codec.codec) - 16) {
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "column '%s': %s cannot compress a value of %llu bytes", column->name,
                   aq_codec_label(writer->codec.codec), (unsigned long long)cell->size);
-    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Use codec zstd or none, or cut large tensors into smaller parts");
+    return aq_error_hint(err, AQ_ERR_ARGUMENT,
+                         "Use codec zstd, brotli or none, or cut large tensors into smaller parts");
   }
   struct whole_fill whole = {cell, {NULL, 0, 0}};
   aq_status status = aq_buffer_reserve(&whole.bytes, (size_t)cell->size, err);
