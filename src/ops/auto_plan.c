@@ -19,6 +19,7 @@
 #include "quant/search.h"
 #include "report/report.h"
 
+#define HIGHEST_LAMBDA 1 /* at which codes take next to nothing */
 #define SLACK 0.006      /* of a budget that may stay unused */
 #define MOST_TUNED 0.998 /* of it before tuning, which may change the size of codes a little */
 #define ROUNDINGS 6      /* at most, for a size */
@@ -360,6 +361,13 @@ static aq_status prepare(search_run *s, aq_error *err) {
   return AQ_OK;
 }
 
+/* What the search does not plan takes the whole budget. */
+static aq_status nothing_left(const search_run *s, double bits, aq_error *err) {
+  double least;
+  AQ_TRY(aq_planned_estimate(&s->out->set, HIGHEST_LAMBDA, &least, err));
+  return too_small(s, bits, least, err);
+}
+
 /* No search: what an earlier run found. */
 static aq_status start(search_run *s, aq_error *err) {
   const aq_quantize_options *o = s->options;
@@ -379,7 +387,7 @@ static aq_status search(search_run *s, aq_error *err) {
   double bits = 0;
   if (o->target_size > 0 || o->target_bpw > 0) {
     AQ_TRY(budget(s, &bits, err));
-    if (bits <= 0) return too_small(s, bits, 0, err);
+    if (bits <= 0) return nothing_left(s, bits, err);
   }
   s->budget = bits;
   if (o->tune_from != NULL) return start(s, err);

@@ -22,6 +22,8 @@ static const aq_rd_layout layouts[] = {
     {AQ_INT4, 64, 4}, {AQ_INT8, 64, 4}, {AQ_INT8, 32, 4},
 };
 
+/* Bits of the steps of a matrix whose rows all have the same; those of bf16. */
+#define UNIFORM_SIGNIFICANT 8
 /* Weights of a run of the sample, at least, and the most steps that are packed to estimate their bytes. */
 #define RUN_WEIGHTS ((size_t)256)
 #define STEPS_SAMPLE ((size_t)65536)
@@ -169,22 +171,33 @@ static bool fits(const aq_rd_matrix *matrix, const aq_rd_layout *layout) {
   return layout->group == 0 || (layout->group < matrix->cols && matrix->cols % layout->group == 0);
 }
 
+/* Equal steps repeat whatever they are, so that more bits of them cost nothing; and with few bits the size of a matrix
+ * whose rows are all alike would go in jumps of a sixth of a bit a weight. */
+static bool is_uniform(const struct trial *t) {
+  for (size_t i = 1; i < t->matrix->rows; i++) {
+    if (t->row_steps[i] != t->row_steps[0]) return false;
+  }
+  return true;
+}
+
 static aq_status choose(struct trial *t, aq_rd_choice *best, aq_rd_choice *other, aq_error *err) {
   const aq_rd_matrix *m = t->matrix;
   double least = HUGE_VAL;
+  const bool uniform = is_uniform(t);
   aq_rd_mean_squares(m, t->mean_squares);
   for (size_t i = 0; i < AQ_COUNT_OF(layouts); i++) {
-    const aq_rd_layout *layout = &layouts[i];
-    if (!fits(m, layout) || hopeless(t, layout)) continue;
-    if (t->span != aq_rd_span(m, layout)) {
-      t->span = aq_rd_span(m, layout);
+    aq_rd_layout layout = layouts[i];
+    if (uniform) layout.significant = UNIFORM_SIGNIFICANT;
+    if (!fits(m, &layout) || hopeless(t, &layout)) continue;
+    if (t->span != aq_rd_span(m, &layout)) {
+      t->span = aq_rd_span(m, &layout);
       AQ_FAIL_IF(!aq_rd_maxima(m, t->span, t->maxima), AQ_ERR_NONFINITE, "a weight is not finite");
     }
-    try_layout(t, layout, other);
+    try_layout(t, &layout, other);
     const double cost = other->loss + t->lambda * other->bits;
     if (!(cost < least)) continue;
     least = cost;
-    other->clipped = aq_rd_clipped(m, layout, t->maxima, other->steps);
+    other->clipped = aq_rd_clipped(m, &layout, t->maxima, other->steps);
     const aq_rd_choice taken = *other;
     *other = *best;
     *best = taken;

@@ -132,6 +132,26 @@ static void rates_choose_the_type(void **state) {
   }
 }
 
+/* With few significant bits there are 8 steps an octave; rows that are all alike must not jump from one to the next. */
+static void rows_alike_have_fine_steps(void **state) {
+  (void)state;
+  const aq_rd_matrix matrix = usual_matrix();
+  for (int alike = 0; alike < 2; alike++) {
+    int different = 0;
+    float before = 0;
+    for (size_t r = 0; r < ROWS; r++) sensitivity[r] = alike || r > 0 ? 1 : 1.001f;
+    for (int i = 0; i < 16; i++) {
+      aq_error err;
+      aq_rd_choice c;
+      assert_ok(aq_rd_choose(&matrix, lambda_of(0.5 * (1 + i / 128.0)), 0, by_entropy, NULL, &c, &err));
+      different += c.steps[c.span_count - 1] != before;
+      before = c.steps[c.span_count - 1];
+      aq_rd_choice_reset(&c);
+    }
+    assert_int_equal(different, alike ? 16 : 2);
+  }
+}
+
 /* A weight of 150 standard deviations: its group alone has another step, and every other is its row's. */
 static void far_weight_is_left_to_its_group(void **state) {
   (void)state;
@@ -278,6 +298,7 @@ int main(void) {
       cmocka_unit_test(cut_keeps_the_bits_asked_for),
       cmocka_unit_test(log2_is_that_of_the_library),
       cmocka_unit_test(row_steps_follow_sensitivity_within_limits),
+      cmocka_unit_test(rows_alike_have_fine_steps),
       cmocka_unit_test(rates_choose_the_type),
       cmocka_unit_test(far_weight_is_left_to_its_group),
       cmocka_unit_test(finest_steps_cover_their_group),
