@@ -153,8 +153,8 @@ def convert(
         src: what `open` takes.
         dst: the table to write. It appears under its name when it is complete.
         dtype: what floating-point tensors become.
-        codec: "auto" (None: zstd where it saves at least 3 %), "none", "zstd", "zstd:LEVEL", "brotli" (the smallest codes,
-            slower to read), "lz4", "snappy".
+        codec: "auto" (None: zstd where it saves at least 3 %), "none", "zstd", "zstd:LEVEL", "brotli" (the smallest
+            codes, slower to read), "lz4", "snappy".
         row_group_size: bytes after which a row group is closed; 0: 64 MiB.
         part_size: a tensor of more FP32 bytes becomes several rows; 0: 1 GiB.
         force: replace `dst` when it exists.
@@ -409,7 +409,8 @@ def verify(
         CorruptError, FormatError: something is wrong; its `report` lists all of it.
 
     """
-    return _run("verify", path_only(src, "verify"), None, {"deep": deep, "against": against}, threads, max_memory, progress)
+    options = {"deep": deep, "against": _optional_path(against)}
+    return _run("verify", path_only(src, "verify"), None, options, threads, max_memory, progress)
 
 
 def validate(
