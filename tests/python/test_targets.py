@@ -89,7 +89,7 @@ def test_the_similarity_asked_for_is_reached(tiny, tmp_path):
 
 def test_a_target_that_cannot_be_met_says_what_can(tmp_path):
     with pytest.raises(arrowquant.ArgumentError, match=r"cannot be reached.*Use target_bpw \d") as caught:
-        arrowquant.quantize(matrices(), tmp_path / "q.parquet", target_bpw=0.01)
+        arrowquant.quantize(matrices(), tmp_path / "q.parquet", target_bpw=1e-4)
     assert "--" not in str(caught.value)
     assert os.listdir(tmp_path) == []
 
