@@ -52,7 +52,7 @@ static unsigned tree_depths(const leaf *leaves, size_t n, uint32_t least, uint8_
 
 static uint16_t reversed(uint16_t word, unsigned length) {
   uint16_t out = 0;
-  for (unsigned i = 0; i < length; i++) out |= (uint16_t)(((word >> i) & 1U) << (length - 1 - i));
+  for (unsigned i = 0; i < length; i++) out |= (uint16_t)((((unsigned)word >> i) & 1U) << (length - 1 - i));
   return out;
 }
 
