@@ -7,25 +7,13 @@
 #include <string.h>
 
 #include "kernels/arm/isa.h"
-#include "kernels/dispatch.h"
+#include "kernels/code_tile.h"
 #include "kernels/rows.inc"
 
 #if AQ_HAS_DOTPROD
 
 #define HALF 16
 #define ROWS 6
-
-typedef struct tile {
-  const uint8_t *a;
-  size_t lda, k;
-  const float *a_scales;
-  const int32_t *a_zeros;
-  const int8_t *panel;        /* from the half's first column */
-  const float *scales, *bias; /* of the half */
-  const int32_t *sums;
-  float *c;
-  size_t ldc, columns; /* 1..HALF */
-} tile;
 
 /* Four codes less 128, four times. */
 static inline AQ_NEONDOT int8x16_t four_of(const uint8_t *a) {
@@ -35,13 +23,13 @@ static inline AQ_NEONDOT int8x16_t four_of(const uint8_t *a) {
 }
 
 /* Four results of one row, from column `at` of the half. */
-static inline AQ_NEONDOT float32x4_t finish(const tile *t, size_t row, size_t at, int32x4_t sum) {
+static inline AQ_NEONDOT float32x4_t finish(const aq_code_tile *t, size_t row, size_t at, int32x4_t sum) {
   const int32x4_t zero = vmulq_n_s32(vld1q_s32(t->sums + at), t->a_zeros[row] - 128);
   const float32x4_t scale = vmulq_n_f32(vld1q_f32(t->scales + at), t->a_scales[row]);
   return vaddq_f32(vmulq_f32(vcvtq_f32_s32(vsubq_s32(sum, zero)), scale), vld1q_f32(t->bias + at));
 }
 
-static AQ_NEONDOT void finish_tile(const tile *t, size_t rows, const int32_t *sums) {
+static AQ_NEONDOT void finish_tile(const aq_code_tile *t, size_t rows, const int32_t *sums) {
   for (size_t row = 0; row < rows; row++, sums += HALF) {
     float results[HALF];
     for (size_t at = 0; at < HALF; at += 4) vst1q_f32(results + at, finish(t, row, at, vld1q_s32(sums + at)));
@@ -69,7 +57,7 @@ static AQ_NEONDOT void finish_tile(const tile *t, size_t rows, const int32_t *su
   vst1q_s32(sums + (row)*HALF + 12, s##row##_3);
 
 #define TILE(R)                                                                         \
-  static AQ_NEONDOT void tile_##R(const tile *t) {                                      \
+  static AQ_NEONDOT void tile_##R(const aq_code_tile *t) {                              \
     const size_t lda = t->lda;                                                          \
     const int8_t *w = t->panel, *const end = w + t->k * AQ_PANEL;                       \
     AQ_BASES_##R(POINT) AQ_ROWS_##R(BEGIN) for (; w < end; w += (size_t)4 * AQ_PANEL) { \
@@ -83,29 +71,8 @@ static AQ_NEONDOT void finish_tile(const tile *t, size_t rows, const int32_t *su
 AQ_TILE_HEIGHTS_6(TILE)
 
 #define ENTRY(R) tile_##R,
-static void (*const tiles[ROWS + 1])(const tile *) = {NULL, AQ_TILE_HEIGHTS_6(ENTRY)};
+static aq_code_tile_fn *const tiles[ROWS + 1] = {NULL, AQ_TILE_HEIGHTS_6(ENTRY)};
 
-void aq_dense_s8_neondot(const aq_dense_s8 *d) {
-  const size_t k = (d->k + 3) / 4 * 4;
-  for (size_t j = 0; j < d->n; j += HALF) {
-    tile t = {.lda = d->lda,
-              .k = k,
-              .panel = d->panels + j / AQ_PANEL * AQ_PANEL * k + j % AQ_PANEL * 4,
-              .scales = d->scales + j,
-              .bias = d->bias + j,
-              .sums = d->sums + j,
-              .ldc = d->ldc,
-              .columns = AQ_MIN(d->n - j, (size_t)HALF)};
-    for (size_t i = 0; i < d->m;) {
-      const size_t left = d->m - i, count = (left + ROWS - 1) / ROWS, rows = (left + count - 1) / count;
-      t.a = d->a + i * d->lda;
-      t.a_scales = d->a_scales + i;
-      t.a_zeros = d->a_zeros + i;
-      t.c = d->c + i * d->ldc + j;
-      tiles[rows](&t);
-      i += rows;
-    }
-  }
-}
+void aq_dense_s8_neondot(const aq_dense_s8 *d) { aq_run_code_tiles(d, tiles, HALF, ROWS); }
 
 #endif

@@ -105,7 +105,7 @@ static inline AQ_AVX2 __m256i four_columns(const int8_t *w) {
             finish(t, row, 8, join(s##row##_2, s##row##_3)));
 
 #define CODE_TILE(R)                                                                                    \
-  static AQ_AVX2 void code_tile_##R(const code_tile *t) {                                               \
+  static AQ_AVX2 void code_tile_##R(const aq_code_tile *t) {                                            \
     const size_t lda = t->lda;                                                                          \
     const int8_t *from = t->panel, *const end = from + t->k * AQ_PANEL;                                 \
     AQ_BASES_##R(CODE_POINT) AQ_ROWS_##R(CODE_BEGIN) for (; from < end; from += (size_t)4 * AQ_PANEL) { \
@@ -120,6 +120,6 @@ static inline AQ_AVX2 __m256i four_columns(const int8_t *w) {
 AQ_TILE_HEIGHTS_3(CODE_TILE)
 
 #define CODE_ENTRY(R) code_tile_##R,
-static void (*const code_tiles[CODE_ROWS + 1])(const code_tile *) = {NULL, AQ_TILE_HEIGHTS_3(CODE_ENTRY)};
+static aq_code_tile_fn *const code_tiles[CODE_ROWS + 1] = {NULL, AQ_TILE_HEIGHTS_3(CODE_ENTRY)};
 
-void aq_dense_s8_avx2(const aq_dense_s8 *d) { run_code_tiles(d, code_tiles, CODE_ROWS); }
+void aq_dense_s8_avx2(const aq_dense_s8 *d) { aq_run_code_tiles(d, code_tiles, HALF, CODE_ROWS); }

@@ -3,23 +3,11 @@
  * the weights' rows. */
 #include <string.h>
 
-#include "kernels/dispatch.h"
+#include "kernels/code_tile.h"
 #include "kernels/rows.inc"
 #include "kernels/x86/isa.h"
 
 #define ROWS 14
-
-typedef struct tile {
-  const uint8_t *a;
-  size_t lda, k;
-  const float *a_scales;
-  const int32_t *a_zeros;
-  const int8_t *panel;
-  const float *scales, *bias; /* of the panel */
-  const int32_t *sums;
-  float *c;
-  size_t ldc, columns; /* 1..AQ_PANEL */
-} tile;
 
 static inline AQ_AVX512VNNI __m512i four_of(const uint8_t *a) {
   int32_t bytes;
@@ -28,14 +16,14 @@ static inline AQ_AVX512VNNI __m512i four_of(const uint8_t *a) {
 }
 
 /* 16 results of one row, from column `at` of the panel. */
-static inline AQ_AVX512VNNI __m512 finish(const tile *t, size_t row, size_t at, const int32_t *sum) {
+static inline AQ_AVX512VNNI __m512 finish(const aq_code_tile *t, size_t row, size_t at, const int32_t *sum) {
   const __m512i zero = _mm512_mullo_epi32(_mm512_set1_epi32(t->a_zeros[row]), _mm512_loadu_si512(t->sums + at));
   const __m512 exact = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_loadu_si512(sum + at), zero));
   const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(t->a_scales[row]), _mm512_loadu_ps(t->scales + at));
   return _mm512_add_ps(_mm512_mul_ps(exact, scale), _mm512_loadu_ps(t->bias + at));
 }
 
-static AQ_AVX512VNNI void finish_tile(const tile *t, size_t rows, const int32_t *sums) {
+static AQ_AVX512VNNI void finish_tile(const aq_code_tile *t, size_t rows, const int32_t *sums) {
   const uint32_t mask = t->columns == AQ_PANEL ? UINT32_MAX : (1u << t->columns) - 1;
   for (size_t row = 0; row < rows; row++, sums += AQ_PANEL) {
     float *const c = t->c + row * t->ldc;
@@ -59,7 +47,7 @@ static AQ_AVX512VNNI void finish_tile(const tile *t, size_t rows, const int32_t 
   _mm512_storeu_si512(sums + (row)*AQ_PANEL + 16, high##row);
 
 #define TILE(R)                                                                         \
-  static AQ_AVX512VNNI void tile_##R(const tile *t) {                                   \
+  static AQ_AVX512VNNI void tile_##R(const aq_code_tile *t) {                           \
     const size_t lda = t->lda;                                                          \
     const int8_t *w = t->panel, *const end = w + t->k * AQ_PANEL;                       \
     AQ_BASES_##R(POINT) AQ_ROWS_##R(BEGIN) for (; w < end; w += (size_t)4 * AQ_PANEL) { \
@@ -72,27 +60,6 @@ static AQ_AVX512VNNI void finish_tile(const tile *t, size_t rows, const int32_t 
 AQ_TILE_HEIGHTS_14(TILE)
 
 #define ENTRY(R) tile_##R,
-static void (*const tiles[ROWS + 1])(const tile *) = {NULL, AQ_TILE_HEIGHTS_14(ENTRY)};
+static aq_code_tile_fn *const tiles[ROWS + 1] = {NULL, AQ_TILE_HEIGHTS_14(ENTRY)};
 
-AQ_AVX512VNNI void aq_dense_s8_avx512vnni(const aq_dense_s8 *d) {
-  const size_t k = (d->k + 3) / 4 * 4;
-  for (size_t j = 0; j < d->n; j += AQ_PANEL) {
-    tile t = {.lda = d->lda,
-              .k = k,
-              .panel = d->panels + j * k,
-              .scales = d->scales + j,
-              .bias = d->bias + j,
-              .sums = d->sums + j,
-              .ldc = d->ldc,
-              .columns = AQ_MIN(d->n - j, (size_t)AQ_PANEL)};
-    for (size_t i = 0; i < d->m;) {
-      const size_t left = d->m - i, count = (left + ROWS - 1) / ROWS, rows = (left + count - 1) / count;
-      t.a = d->a + i * d->lda;
-      t.a_scales = d->a_scales + i;
-      t.a_zeros = d->a_zeros + i;
-      t.c = d->c + i * d->ldc + j;
-      tiles[rows](&t);
-      i += rows;
-    }
-  }
-}
+void aq_dense_s8_avx512vnni(const aq_dense_s8 *d) { aq_run_code_tiles(d, tiles, AQ_PANEL, ROWS); }

@@ -14,7 +14,7 @@ static inline AQ_AVXVNNI __m256i four_of(const uint8_t *a) {
   return _mm256_set1_epi32(bytes);
 }
 
-static AQ_AVXVNNI void finish_tile(const code_tile *t, size_t rows, const int32_t *sums) {
+static AQ_AVXVNNI void finish_tile(const aq_code_tile *t, size_t rows, const int32_t *sums) {
   for (size_t row = 0; row < rows; row++, sums += HALF) {
     const __m256i low = _mm256_loadu_si256((const __m256i *)sums);
     const __m256i high = _mm256_loadu_si256((const __m256i *)(sums + 8));
@@ -37,7 +37,7 @@ static AQ_AVXVNNI void finish_tile(const code_tile *t, size_t rows, const int32_
   _mm256_storeu_si256((__m256i *)(sums + (row)*HALF + 8), high##row);
 
 #define TILE(R)                                                                         \
-  static AQ_AVXVNNI void tile_##R(const code_tile *t) {                                 \
+  static AQ_AVXVNNI void tile_##R(const aq_code_tile *t) {                              \
     const size_t lda = t->lda;                                                          \
     const int8_t *w = t->panel, *const end = w + t->k * AQ_PANEL;                       \
     AQ_BASES_##R(POINT) AQ_ROWS_##R(BEGIN) for (; w < end; w += (size_t)4 * AQ_PANEL) { \
@@ -51,8 +51,8 @@ static AQ_AVXVNNI void finish_tile(const code_tile *t, size_t rows, const int32_
 AQ_TILE_HEIGHTS_6(TILE)
 
 #define ENTRY(R) tile_##R,
-static void (*const tiles[ROWS + 1])(const code_tile *) = {NULL, AQ_TILE_HEIGHTS_6(ENTRY)};
+static aq_code_tile_fn *const tiles[ROWS + 1] = {NULL, AQ_TILE_HEIGHTS_6(ENTRY)};
 
-void aq_dense_s8_avxvnni(const aq_dense_s8 *d) { run_code_tiles(d, tiles, ROWS); }
+void aq_dense_s8_avxvnni(const aq_dense_s8 *d) { aq_run_code_tiles(d, tiles, HALF, ROWS); }
 
 #endif
