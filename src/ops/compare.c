@@ -16,6 +16,7 @@
 #include "ops/ops.h"
 #include "report/report.h"
 #include "tensor/dtype.h"
+#include "tensor/shape.h"
 
 enum { WORST = 5, BATCH_BLOCKS = 256 };
 
@@ -32,10 +33,6 @@ typedef struct comparison {
 } comparison;
 
 /* ---- pairing ---- */
-
-static bool same_shape(const aq_tensor_info *a, const aq_tensor_info *b) {
-  return a->rank == b->rank && memcmp(a->shape, b->shape, (size_t)a->rank * sizeof a->shape[0]) == 0;
-}
 
 static aq_status note_mismatch(json_t *list, const aq_tensor_info *a, const aq_tensor_info *b, aq_error *err) {
   AQ_TRY(aq_report_append(list, json_object(), err));
@@ -56,7 +53,7 @@ static aq_status pair_up(comparison *c, aq_error *err) {
   for (size_t i = 0; i < c->a->tensor_count; i++) {
     const aq_tensor_info *t = &c->a->tensors[i];
     const int64_t j = aq_source_find(c->b, t->name);
-    if (j >= 0 && same_shape(t, &c->b->tensors[j])) {
+    if (j >= 0 && aq_same_shape(t, &c->b->tensors[j])) {
       c->pairs[c->count++] = (aq_metric_pair){i, (size_t)j};
       continue;
     }

@@ -13,6 +13,7 @@
 #include "quant/descent.h"
 #include "quant/feedback.h"
 #include "tensor/dtype.h"
+#include "tensor/shape.h"
 
 #define REPAIR_TEXTS ((size_t)400)
 #define DAMPED_GAIN 0.9F /* feedback is damped below */
@@ -28,7 +29,7 @@ static aq_status take_ruled(const aq_rounded *r, const aq_plan *plan, const floa
   aq_status status = AQ_OK;
   for (size_t i = 0; status == AQ_OK && i < plan->count; i++) {
     const aq_tensor_info *t = &source->tensors[i];
-    const size_t owner = t->alias_of >= 0 ? (size_t)t->alias_of : i;
+    const size_t owner = aq_owner_of(source->tensors, i);
     const aq_plan_entry *e = &plan->entries[owner];
     size_t count;
     float *values = aq_params_find(&r->base, i, &count);
@@ -434,7 +435,7 @@ void aq_rounded_take_values(const aq_rounded *r, aq_plan *plan, const float *con
   for (size_t i = 0; i < plan->count; i++) {
     const aq_tensor_info *t = &r->set->source->tensors[i];
     aq_plan_entry *e = &plan->entries[i];
-    const size_t owner = t->alias_of >= 0 ? (size_t)t->alias_of : i;
+    const size_t owner = aq_owner_of(r->set->source->tensors, i);
     size_t count;
     const float *now = aq_params_find(&r->quantized, i, &count), *before = aq_params_find(&r->base, i, &count);
     if (now == NULL || count != t->num_params || owned[owner] != NULL) continue;

@@ -7,6 +7,7 @@
 #include "core/pool.h"
 #include "ops/row_job.h"
 #include "quant/scheme.h"
+#include "tensor/shape.h"
 
 /* ---- values that are not finite ---- */
 
@@ -84,8 +85,7 @@ static aq_status keep(aq_plan_entry *e, bool types, aq_error *err) {
 
 aq_status aq_spare_vectors(aq_source *source, const aq_params *params, aq_plan *plan, aq_error *err) {
   for (size_t i = 0; i < plan->count; i++) {
-    const int32_t alias_of = source->tensors[i].alias_of;
-    const size_t owner = alias_of >= 0 ? (size_t)alias_of : i;
+    const size_t owner = aq_owner_of(source->tensors, i);
     const bool own = is_spared(source, params, i);
     if (own && aq_plan_entry_is_open(&plan->entries[owner], AQ_RD)) {
       AQ_TRY(keep(&plan->entries[owner], i == params->types_tensor, err));

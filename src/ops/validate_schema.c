@@ -71,17 +71,13 @@ static aq_status check_version(const aq_source *table, int version, json_t *chec
                       table->schema_version == version, table->format, err);
 }
 
-static bool same_shape(const aq_tensor_info *a, const aq_tensor_info *b) {
-  return a->rank == b->rank && memcmp(a->shape, b->shape, (size_t)a->rank * sizeof a->shape[0]) == 0;
-}
-
 static aq_status check_tensors(const aq_source *table, const aq_source *source, json_t *checks, aq_error *err) {
   size_t good = 0;
   char detail[DETAIL] = "";
   for (size_t i = 0; i < source->tensor_count; i++) {
     const aq_tensor_info *t = &source->tensors[i];
     const int64_t j = aq_source_find(table, t->name);
-    const bool ok = j >= 0 && same_shape(t, &table->tensors[j]);
+    const bool ok = j >= 0 && aq_same_shape(t, &table->tensors[j]);
     if (ok) good++;
     if (!ok && detail[0] == '\0')
       (void)snprintf(detail, sizeof detail, "'%s' %s", t->name, j < 0 ? "is missing" : "has another shape");

@@ -14,6 +14,7 @@
 #include "ops/common.h"
 #include "ops/ops.h"
 #include "report/report.h"
+#include "tensor/shape.h"
 
 #define CHUNK ((size_t)1 << 20)
 
@@ -42,14 +43,6 @@ static aq_status note_text(const against *a, const char *tensor, const char *tex
 
 /* ---- one tensor ---- */
 
-static bool same_shape(const aq_tensor_info *x, const aq_tensor_info *y) {
-  return x->rank == y->rank && memcmp(x->shape, y->shape, (size_t)x->rank * sizeof *x->shape) == 0;
-}
-
-static size_t owner_of(const aq_source *source, size_t i) {
-  return source->tensors[i].alias_of >= 0 ? (size_t)source->tensors[i].alias_of : i;
-}
-
 static bool is_adjusted(const against *a, const char *name) {
   for (size_t i = 0; i < json_array_size(a->adjusted); i++) {
     const char *one = json_string_value(json_array_get(a->adjusted, i));
@@ -75,21 +68,14 @@ static aq_status find_difference(const against *a, size_t i, size_t j, uint64_t 
   return AQ_OK;
 }
 
-/* Damage is a difference, too. */
-static bool is_damage(aq_status status) { return status == AQ_ERR_CORRUPT || status == AQ_ERR_FORMAT; }
-
 static aq_status check_kept(against *a, size_t i, size_t j, aq_error *err) {
   const aq_tensor_info *t = &a->table->tensors[i];
   const uint64_t width = AQ_MAX(t->data_bytes / AQ_MAX(t->num_params, 1), 1);
   aq_error read;
   uint64_t differs;
-  const aq_status status =
-      find_difference(a, owner_of(a->table, i), owner_of(a->model, j), t->data_bytes, &differs, &read);
-  if (is_damage(status)) return a->note(a->ctx, aq_error_in_tensor(&read, status, t->name), &read, err);
-  if (status != AQ_OK) {
-    if (err != NULL) *err = read;
-    return status;
-  }
+  const aq_status status = find_difference(a, aq_owner_of(a->table->tensors, i), aq_owner_of(a->model->tensors, j),
+                                           t->data_bytes, &differs, &read);
+  if (status != AQ_OK) return a->note(a->ctx, aq_error_in_tensor(&read, status, t->name), &read, err);
   if (differs == UINT64_MAX) {
     a->kept++;
     return AQ_OK;
@@ -110,7 +96,7 @@ static aq_status check_tensor(against *a, size_t j, aq_error *err) {
   const int64_t i = aq_source_find(a->table, theirs->name);
   if (i < 0) return note_text(a, theirs->name, "is in the model and not in the table", err);
   const aq_tensor_info *ours = &a->table->tensors[i];
-  if (!same_shape(ours, theirs)) return note_text(a, theirs->name, "has another shape in the model", err);
+  if (!aq_same_shape(ours, theirs)) return note_text(a, theirs->name, "has another shape in the model", err);
   if (ours->quant_type != AQ_KEPT) {
     a->quantized++;
   } else if (theirs->quant_type != AQ_KEPT || ours->dtype != theirs->dtype || ours->data_bytes != theirs->data_bytes) {

@@ -7,7 +7,8 @@
 #include "arrowquant.h"
 #include "io/source.h"
 
-/* Takes a difference: AQ_ERR_FORMAT and what it is. */
+/* Takes a difference (AQ_ERR_FORMAT and what it is), or what failed while it was looked for: notes damage, and returns
+ * what is none. */
 typedef aq_status (*aq_note_fn)(void *ctx, aq_status status, const aq_error *found, aq_error *err);
 
 /* Every tensor of the model is in the table, with its shape, and the table has no others; what is kept there has the

@@ -23,6 +23,10 @@ bool aq_shape_count_ok(const int64_t *shape, int32_t rank, uint64_t *out) {
   return true;
 }
 
+bool aq_same_shape(const aq_tensor_info *a, const aq_tensor_info *b) {
+  return a->rank == b->rank && memcmp(a->shape, b->shape, (size_t)a->rank * sizeof a->shape[0]) == 0;
+}
+
 const char *aq_shape_text(const int64_t *shape, int32_t rank, char *out, size_t size) {
   size_t used = (size_t)snprintf(out, size, "[");
   for (int32_t i = 0; i < rank && used < size; i++) {

@@ -14,6 +14,13 @@ bool aq_shape_count_ok(const int64_t *shape, int32_t rank, uint64_t *out);
 /* "[30522, 384]" into out; returns out. */
 const char *aq_shape_text(const int64_t *shape, int32_t rank, char *out, size_t size);
 
+bool aq_same_shape(const aq_tensor_info *a, const aq_tensor_info *b);
+
+/* The tensor that holds the bytes of tensor i, which is i where it is no alias. */
+static inline size_t aq_owner_of(const aq_tensor_info *tensors, size_t i) {
+  return tensors[i].alias_of >= 0 ? (size_t)tensors[i].alias_of : i;
+}
+
 /* A part is named NAME[lo:hi] (FORMAT.md, large tensors). True when the name ends like that with lo < hi; *base_length
  * is the length of NAME. */
 bool aq_part_name_parse(const char *name, size_t *base_length, int64_t *lo, int64_t *hi);
