@@ -115,8 +115,7 @@ static aq_status make_words(const aq_params *p, const aq_stats *stats, aq_weighe
   if (status == AQ_OK) {
     const double inputs = geometric_mean(d, cols);
     for (size_t i = 0; i < cols; i++) d[i] = (float)((double)d[i] / inputs);
-    double sum = 0;
-    double tokens = 0;
+    double sum = 0, tokens = 0;
     for (size_t i = 0; i < rows; i++) tokens += (double)stats->word_counts[i];
     const double floor = fmax(COUNT_FLOOR * tokens, DBL_MIN);
     for (size_t i = 0; i < rows; i++) sum += pow((double)stats->word_counts[i] + floor, COUNT_EXPONENT);

@@ -19,7 +19,6 @@
 #include "quant/search.h"
 #include "report/report.h"
 
-#define HIGHEST_LAMBDA 1 /* at which codes take next to nothing */
 #define SLACK 0.006      /* of a budget that may stay unused */
 #define MOST_TUNED 0.998 /* of it before tuning, which may change the size of codes a little */
 #define ROUNDINGS 6      /* at most, for a size */
@@ -41,7 +40,8 @@ typedef struct search_run {
   aq_progress progress;
   char target[64]; /* in words */
   double lambda;
-  double counted; /* lambda of the bits of the planned tensors, where the model is not run */
+  aq_rd_choice *unrun; /* of each planned tensor, where the model is not run */
+  double counted;      /* lambda of these, and of the tensors' bits */
   uint32_t roundings;
   double budget;     /* bits that the planned tensors may take; 0: no limit */
   double other_bits; /* of quantized tensors that the search does not plan */
@@ -177,10 +177,9 @@ static bool is_large(const search_run *s, const aq_planned *item) {
 }
 
 static aq_status count_unrun(const search_run *s, aq_planned *item, uint32_t worker, aq_error *err) {
-  aq_rd_choice choice = {0};
-  const aq_status status = aq_planned_take(&s->out->set, item, s->lambda, true, worker, &choice, err);
-  aq_rd_choice_reset(&choice);
-  return status;
+  aq_rd_choice *choice = &s->unrun[item - s->out->set.items];
+  aq_rd_choice_reset(choice);
+  return aq_planned_take(&s->out->set, item, s->lambda, worker, choice, err);
 }
 
 static aq_status count_item(void *ctx, uint64_t i, uint32_t worker, aq_error *err) {
@@ -272,14 +271,10 @@ static aq_status round_to_similarity(search_run *s, aq_error *err) {
 static aq_status settle(search_run *s, aq_error *err) {
   aq_auto_plan *out = s->out;
   for (size_t i = 0; i < out->set.count; i++) {
-    aq_planned *item = &out->set.items[i];
-    aq_rd_choice own = {0}, *choice = out->calibration != NULL ? &out->rounded.items[i].choice : &own;
-    if (item->weighed == NULL && choice->steps == NULL)
-      AQ_TRY(aq_planned_take(&out->set, item, s->lambda, false, 0, choice, err));
-    const aq_status status = aq_planned_settle(item, &s->source->tensors[item->tensor], choice, s->target,
-                                               &s->plan->entries[item->tensor], err);
-    aq_rd_choice_reset(choice);
-    AQ_TRY(status);
+    const aq_planned *item = &out->set.items[i];
+    aq_rd_choice *choice = out->calibration != NULL ? &out->rounded.items[i].choice : &s->unrun[i];
+    AQ_TRY(aq_planned_settle(item, &s->source->tensors[item->tensor], choice, s->target,
+                             &s->plan->entries[item->tensor], err));
   }
   return aq_plan_share_aliases(s->source->tensors, s->source->tensor_count, s->plan, err);
 }
@@ -355,7 +350,10 @@ static aq_status prepare(search_run *s, aq_error *err) {
                            out->calibration != NULL ? out->calibration->weighed_count : 0, &s->options->table,
                            out->calibration != NULL ? out->calibration->encoder->pool : out->pool, &out->set, err));
   AQ_FAIL_IF(out->set.count == 0, AQ_ERR_ARGUMENT, "no tensor is left for the target to plan");
-  if (out->calibration == NULL) return AQ_OK;
+  if (out->calibration == NULL) {
+    s->unrun = aq_calloc(out->set.count, sizeof *s->unrun);
+    return s->unrun != NULL ? AQ_OK : aq_fail_memory(err, out->set.count * sizeof *s->unrun);
+  }
   AQ_TRY(aq_rounded_create(out->calibration, s->plan, out->values, &out->set, &out->rounded, err));
   out->rounded.progress = &s->progress;
   return AQ_OK;
@@ -363,8 +361,10 @@ static aq_status prepare(search_run *s, aq_error *err) {
 
 /* What the search does not plan takes the whole budget. */
 static aq_status nothing_left(const search_run *s, double bits, aq_error *err) {
+  aq_search widest;
   double least;
-  AQ_TRY(aq_planned_estimate(&s->out->set, HIGHEST_LAMBDA, &least, err));
+  aq_search_init(&widest);
+  AQ_TRY(aq_planned_estimate(&s->out->set, widest.highest, &least, err));
   return too_small(s, bits, least, err);
 }
 
@@ -407,20 +407,29 @@ static aq_status tune(search_run *s, aq_error *err) {
   return AQ_OK;
 }
 
+static aq_status make(search_run *s, aq_error *err) {
+  aq_auto_plan *out = s->out;
+  AQ_TRY(prepare(s, err));
+  AQ_TRY(search(s, err));
+  if (out->calibration != NULL && s->options->tune_seconds > 0) AQ_TRY(tune(s, err));
+  AQ_TRY(make_report(s, err));
+  AQ_TRY(settle(s, err));
+  if (out->calibration != NULL) {
+    aq_rounded_take_values(&out->rounded, s->plan, (const float *const *)out->owned, out->values);
+  }
+  return AQ_OK;
+}
+
 aq_status aq_auto_plan_make(aq_source *source, const aq_quantize_options *options, aq_plan *plan, aq_auto_plan *out,
                             aq_error *err) {
   search_run s = {.source = source, .options = options, .plan = plan, .out = out};
   name_target(&s);
   aq_progress_begin(&s.progress, &options->run, "plan", 0, 0);
-  AQ_TRY(prepare(&s, err));
-  AQ_TRY(search(&s, err));
-  if (out->calibration != NULL && options->tune_seconds > 0) AQ_TRY(tune(&s, err));
-  AQ_TRY(make_report(&s, err));
-  AQ_TRY(settle(&s, err));
-  if (out->calibration != NULL)
-    aq_rounded_take_values(&out->rounded, plan, (const float *const *)out->owned, out->values);
+  const aq_status status = make(&s, err);
+  for (size_t i = 0; s.unrun != NULL && i < out->set.count; i++) aq_rd_choice_reset(&s.unrun[i]);
+  aq_free(s.unrun);
   out->rounded.progress = NULL;
-  return AQ_OK;
+  return status;
 }
 
 void aq_auto_plan_reset(aq_auto_plan *a) {

@@ -139,16 +139,16 @@ static aq_status count_nearest(const aq_planned_set *set, const aq_planned *item
   return status;
 }
 
-aq_status aq_planned_take(const aq_planned_set *set, aq_planned *item, double lambda, bool count, uint32_t worker,
+aq_status aq_planned_take(const aq_planned_set *set, aq_planned *item, double lambda, uint32_t worker,
                           aq_rd_choice *out, aq_error *err) {
   const size_t values = item->rows * item->cols;
   float *w = aq_realloc_array(NULL, values, sizeof *w);
   if (w == NULL) return aq_fail_memory(err, values * sizeof *w);
   aq_status status = aq_source_read_f32(set->source, item->tensor, 0, values, w, err);
   if (status == AQ_OK) status = aq_planned_choose(set, item, w, lambda, worker, out, err);
-  if (status == AQ_OK && count) status = count_nearest(set, item, w, out, worker, err);
-  if (status == AQ_OK && count) item->bits = out->bits;
-  if (status == AQ_OK) item->loss = out->loss;
+  if (status == AQ_OK) status = count_nearest(set, item, w, out, worker, err);
+  item->bits = out->bits;
+  item->loss = out->loss;
   aq_free(w);
   return status;
 }
@@ -350,7 +350,6 @@ static aq_status add_items(aq_planned_set *set, const aq_plan *plan, const aq_we
     aq_planned *item = &set->items[set->count++];
     *item = (aq_planned){.tensor = i};
     shape_of(t, &item->rows, &item->cols);
-    set->params += t->num_params;
     const aq_status status = weighed != NULL ? plan_weighed(set, weighed, weighed_count, relative, item, err)
                                              : plan_looked(set, &looks[i], item, err);
     if (status != AQ_OK) return aq_error_in_tensor(err, status, t->name);

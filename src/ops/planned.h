@@ -30,7 +30,6 @@ typedef struct aq_planned_set {
   aq_pool *pool;
   aq_planned *items;
   size_t count;
-  uint64_t params;
   aq_compressor *compressors; /* one a worker */
   aq_codec_setting codec;     /* of the file */
   uint64_t part_params;       /* more of them are written in parts */
@@ -64,10 +63,10 @@ AQ_MUST_CHECK aq_status aq_planned_bytes_of(const aq_planned_set *set, const aq_
                                             const aq_rd_choice *choice, uint32_t worker, uint64_t *bytes,
                                             aq_error *err);
 
-/* Reads the tensor and chooses for it; with `count` its bits are those that rounding to nearest really gives, codes and
- * scales, else they stay what they are. Loss is set. For tensors that are not `weighed`. */
-AQ_MUST_CHECK aq_status aq_planned_take(const aq_planned_set *set, aq_planned *item, double lambda, bool count,
-                                        uint32_t worker, aq_rd_choice *out, aq_error *err);
+/* Reads the tensor and chooses for it; its bits are those that rounding to nearest really gives, codes and scales. Loss
+ * is set. For tensors that are not `weighed`. */
+AQ_MUST_CHECK aq_status aq_planned_take(const aq_planned_set *set, aq_planned *item, double lambda, uint32_t worker,
+                                        aq_rd_choice *out, aq_error *err);
 
 /* Bytes that a tensor of so many values takes beside its codes and scales, about: page headers, levels and lengths.
  * Those of a long value are a block of their own. */

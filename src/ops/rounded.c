@@ -165,31 +165,26 @@ static aq_status round_item(const aq_rounded_item *item, double lambda, bool pla
                    .qmax = aq_quant_max(item->choice.type)};
   AQ_TRY(aq_feedback_round(&f, pool, codes, err));
   if (plain) return AQ_OK;
-  float bits[256];
-  if (fine || p->weighed->input_d == NULL) return descend_item(item, lambda, pool, codes, err);
-  f.price = (float)(PRICE * lambda);
-  f.code_bits = bits;
-  f.row_loss = p->weighed->sensitivity;
-  f.column_loss = p->weighed->input_d;
-  measure_bits(codes, p->rows * p->cols, f.qmin, f.qmax, bits);
-  AQ_TRY(aq_feedback_round(&f, pool, codes, err));
+  if (!fine && p->weighed->input_d != NULL) {
+    float bits[256];
+    f.price = (float)(PRICE * lambda);
+    f.code_bits = bits;
+    f.row_loss = p->weighed->sensitivity;
+    f.column_loss = p->weighed->input_d;
+    measure_bits(codes, p->rows * p->cols, f.qmin, f.qmax, bits);
+    AQ_TRY(aq_feedback_round(&f, pool, codes, err));
+  }
   return descend_item(item, lambda, pool, codes, err);
 }
-
-typedef struct making {
-  aq_rounded *rounded;
-  double lambda;
-} making;
 
 static bool rows_are_independent(const aq_planned *p) { return p->weighed->output_l == NULL; }
 
 static aq_status choose_item(void *ctx, uint64_t i, uint32_t worker, aq_error *err) {
-  const making *m = ctx;
-  aq_rounded_item *item = &m->rounded->items[i];
-  reset_item(item);
-  if (item->planned->weighed == NULL) return AQ_OK;
-  return aq_planned_choose(m->rounded->set, item->planned, item->planned->weighed->w, m->lambda, worker, &item->choice,
-                           err);
+  const aq_rounded *r = ctx;
+  aq_rounded_item *item = &r->items[i];
+  const aq_planned *p = item->planned;
+  if (p->weighed == NULL) return AQ_OK;
+  return aq_planned_choose(r->set, p, p->weighed->w, r->lambda, worker, &item->choice, err);
 }
 
 /* New codes and values of an item: to the tensors tied to it, and to its size. */
@@ -211,16 +206,15 @@ static aq_status finish_item(const aq_rounded *r, size_t i, aq_pool *pool, uint3
 
 /* Matrices whose rows depend on each other go side by side; the others have all threads for themselves. */
 static aq_status round_dependent(void *ctx, uint64_t i, uint32_t worker, aq_error *err) {
-  const making *m = ctx;
-  const aq_planned *p = m->rounded->items[i].planned;
+  const aq_rounded *r = ctx;
+  const aq_planned *p = r->items[i].planned;
   if (p->weighed == NULL || rows_are_independent(p)) return AQ_OK;
-  return finish_item(m->rounded, (size_t)i, NULL, worker, err);
+  return finish_item(r, (size_t)i, NULL, worker, err);
 }
 
-static aq_status round_all(aq_rounded *r, double lambda, aq_error *err) {
-  making m = {r, lambda};
-  AQ_TRY(aq_pool_run(r->set->pool, r->set->count, choose_item, &m, err));
-  AQ_TRY(aq_pool_run(r->set->pool, r->set->count, round_dependent, &m, err));
+static aq_status round_all(aq_rounded *r, aq_error *err) {
+  AQ_TRY(aq_pool_run(r->set->pool, r->set->count, choose_item, r, err));
+  AQ_TRY(aq_pool_run(r->set->pool, r->set->count, round_dependent, r, err));
   for (size_t i = 0; i < r->set->count; i++) {
     const aq_planned *p = r->items[i].planned;
     if (p->weighed == NULL || !rows_are_independent(p)) continue;
@@ -231,17 +225,14 @@ static aq_status round_all(aq_rounded *r, double lambda, aq_error *err) {
 
 /* ---- sizes ---- */
 
-/* What the encoder does not use has no codes yet. */
+/* What the encoder does not use has no codes, and no choice before it is counted. */
 static aq_status count_bits(aq_rounded *r, aq_error *err) {
   r->bits = 0;
   for (size_t i = 0; i < r->set->count; i++) {
     aq_planned *p = &r->set->items[i];
-    const aq_rounded_item *item = &r->items[i];
-    if (item->codes == NULL && item->choice.steps == NULL) {
-      aq_rd_choice choice = {0};
-      const aq_status status = aq_planned_take(r->set, p, r->lambda, true, 0, &choice, err);
-      aq_rd_choice_reset(&choice);
-      AQ_TRY(status);
+    aq_rounded_item *item = &r->items[i];
+    if (item->choice.steps == NULL) {
+      AQ_TRY(aq_planned_take(r->set, p, r->lambda, 0, &item->choice, err));
     } else if (item->codes != NULL) {
       p->bits = 8 * (double)item->bytes;
       p->loss = item->choice.loss;
@@ -274,7 +265,7 @@ aq_status aq_rounded_make(aq_rounded *r, double lambda, aq_error *err) {
   r->lambda = lambda;
   AQ_TRY(aq_rounded_clear(r, err));
   AQ_TRY(tell(r, err));
-  AQ_TRY(round_all(r, lambda, err));
+  AQ_TRY(round_all(r, err));
   return count_bits(r, err);
 }
 
@@ -321,11 +312,16 @@ aq_status aq_rounded_put(aq_rounded *r, size_t i, aq_rd_choice *choice, int8_t *
   return AQ_OK;
 }
 
-aq_status aq_rounded_measure(aq_rounded *r, aq_error *err) {
+static aq_status measure(aq_rounded *r, aq_error *err) {
   restore_kept(r);
   AQ_TRY(aq_calibration_similarity(r->calibration, &r->quantized, &r->calibration->held, &r->similarity, err));
-  r->before_repair = r->similarity;
   return count_bits(r, err);
+}
+
+aq_status aq_rounded_measure(aq_rounded *r, aq_error *err) {
+  AQ_TRY(measure(r, err));
+  r->before_repair = r->similarity;
+  return AQ_OK;
 }
 
 /* ---- feedback or not ---- */
@@ -404,29 +400,22 @@ static aq_status run_tune(aq_rounded *r, const aq_quantize_options *o, aq_tune_m
                  &r->tuned, err);
 }
 
-static aq_status measure_again(aq_rounded *r, aq_error *err) {
-  restore_kept(r);
-  for (size_t i = 0; i < r->set->count; i++) {
-    aq_rounded_item *item = &r->items[i];
-    if (item->codes == NULL) continue;
-    AQ_TRY(publish(r, item, AQ_ALL_WORKERS, err));
-  }
-  AQ_TRY(aq_calibration_similarity(r->calibration, &r->quantized, &r->calibration->held, &r->similarity, err));
-  return count_bits(r, err);
-}
+static bool is_tuned(const aq_planned *p) { return p->weighed != NULL && !rows_are_independent(p); }
 
 aq_status aq_rounded_tune(aq_rounded *r, const aq_quantize_options *options, aq_error *err) {
   aq_tune_matrix *matrices = aq_calloc(AQ_MAX(r->set->count, 1), sizeof *matrices);
   if (matrices == NULL) return aq_fail_memory(err, r->set->count * sizeof *matrices);
   size_t count = 0;
   for (size_t i = 0; i < r->set->count; i++) {
-    const aq_planned *p = r->items[i].planned;
-    if (p->weighed != NULL && p->weighed->output_l != NULL) matrices[count++] = matrix_of(&r->items[i]);
+    if (is_tuned(r->items[i].planned)) matrices[count++] = matrix_of(&r->items[i]);
   }
   const aq_status status = run_tune(r, options, matrices, count, err);
   aq_free(matrices);
   AQ_TRY(status);
-  return measure_again(r, err);
+  for (size_t i = 0; i < r->set->count; i++) {
+    if (is_tuned(r->items[i].planned)) AQ_TRY(publish(r, &r->items[i], AQ_ALL_WORKERS, err));
+  }
+  return measure(r, err);
 }
 
 /* ---- values that differ from the source's ---- */
