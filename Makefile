@@ -90,4 +90,4 @@ clean: ## remove what was built
 	rm -rf build validation_results
 
 distclean: clean ## remove what was fetched as well
-	rm -rf .venv .cache
+	rm -rf .venv .venv-reference .cache
