@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "kernels/kernels.h"
+#include "model/facts.h"
 #include "ops/table_job.h"
 #include "parquet/format.h"
 #include "parquet/page_write.h"
@@ -307,6 +308,52 @@ typedef struct looking {
   aq_proxy_look *looks; /* of all tensors of the source */
 } looking;
 
+/* What is done with the rows of a tensor, from `first` on. */
+typedef void (*take_rows_fn)(aq_proxy_look *look, uint64_t first, const float *values, uint64_t rows);
+
+static void take_moments(aq_proxy_look *look, uint64_t first, const float *values, uint64_t rows) {
+  (void)first;
+  aq_proxy_rows(look, values, rows);
+}
+
+static aq_status read_rows(const aq_source *source, size_t tensor, aq_proxy_look *look, take_rows_fn take,
+                           aq_error *err) {
+  const uint64_t chunk = AQ_MAX(LOOK_ROWS_BYTES / sizeof(float) / look->cols, 1);
+  float *values = aq_realloc_array(NULL, (size_t)(chunk * look->cols), sizeof *values);
+  if (values == NULL) return aq_fail_memory(err, (size_t)(chunk * look->cols) * sizeof *values);
+  aq_status status = AQ_OK;
+  for (uint64_t row = 0; status == AQ_OK && row < look->rows; row += chunk) {
+    const uint64_t n = AQ_MIN(chunk, look->rows - row);
+    status = aq_source_read_f32(source, tensor, row * look->cols, n * look->cols, values, err);
+    if (status == AQ_OK) take(look, row, values, n);
+  }
+  aq_free(values);
+  return status;
+}
+
+/* A bias has the name of its weights but for the end. */
+static int64_t find_bias(const aq_source *source, const char *name) {
+  static const char weight[] = "weight", bias[] = "bias";
+  const size_t length = strlen(name), kept = length - (sizeof weight - 1);
+  char *other;
+  if (length < sizeof weight || strcmp(name + kept, weight) != 0) return -1;
+  other = aq_format("%.*s%s", (int)kept, name, bias);
+  const int64_t found = other != NULL ? aq_source_find(source, other) : -1;
+  aq_free(other);
+  return found;
+}
+
+static aq_status read_bias(const aq_source *source, aq_proxy_look *look, aq_error *err) {
+  const int64_t tensor = find_bias(source, look->name);
+  if (tensor < 0 || source->tensors[tensor].num_params != look->rows) return AQ_OK;
+  float *bias = aq_realloc_array(NULL, (size_t)look->rows, sizeof *bias);
+  if (bias == NULL) return aq_fail_memory(err, (size_t)look->rows * sizeof *bias);
+  const aq_status status = aq_source_read_f32(source, (size_t)tensor, 0, look->rows, bias, err);
+  if (status == AQ_OK) aq_proxy_bias(look, bias);
+  aq_free(bias);
+  return status;
+}
+
 static aq_status look_at(void *ctx, uint64_t i, uint32_t worker, aq_error *err) {
   const looking *l = ctx;
   const aq_source *source = l->set->source;
@@ -315,23 +362,18 @@ static aq_status look_at(void *ctx, uint64_t i, uint32_t worker, aq_error *err) 
   (void)worker;
   AQ_TRY(aq_proxy_begin(look, t, err));
   if (t->alias_of >= 0 || !aq_plan_entry_is_open(&l->plan->entries[i], AQ_RD)) return AQ_OK;
-  const uint64_t chunk = AQ_MAX(LOOK_ROWS_BYTES / sizeof(float) / look->cols, 1);
-  float *values = aq_realloc_array(NULL, (size_t)(chunk * look->cols), sizeof *values);
-  if (values == NULL) return aq_fail_memory(err, (size_t)(chunk * look->cols) * sizeof *values);
-  aq_status status = AQ_OK;
-  for (uint64_t row = 0; status == AQ_OK && row < look->rows; row += chunk) {
-    const uint64_t n = AQ_MIN(chunk, look->rows - row);
-    status = aq_source_read_f32(source, (size_t)i, row * look->cols, n * look->cols, values, err);
-    if (status == AQ_OK) aq_proxy_rows(look, values, n);
+  aq_status status = read_rows(source, (size_t)i, look, take_moments, err);
+  if (status == AQ_OK && aq_proxy_wants_shares(look)) status = read_rows(source, (size_t)i, look, aq_proxy_shares, err);
+  if (status == AQ_OK && (look->role == AQ_ROLE_QUERY || look->role == AQ_ROLE_KEY)) {
+    status = read_bias(source, look, err);
   }
-  aq_free(values);
   return status == AQ_OK ? AQ_OK : aq_error_in_tensor(err, status, t->name);
 }
 
 static aq_status plan_looked(const aq_planned_set *set, const aq_proxy_look *look, aq_planned *item, aq_error *err) {
   item->own_sensitivity = aq_calloc(item->rows, sizeof(float));
   if (item->own_sensitivity == NULL) return aq_fail_memory(err, item->rows * sizeof(float));
-  aq_proxy_sensitivity(look, item->own_sensitivity);
+  aq_proxy_sensitivity(look, &set->facts, item->own_sensitivity);
   item->sensitivity = item->own_sensitivity;
   item->narrow = 0.25F;
   item->wide = 4;
@@ -358,12 +400,13 @@ static aq_status add_items(aq_planned_set *set, const aq_plan *plan, const aq_we
 }
 
 static aq_status look_and_add(aq_planned_set *set, const aq_plan *plan, aq_error *err) {
+  AQ_TRY(aq_model_facts_read(set->source, &set->facts, err));
   aq_proxy_look *looks = aq_calloc(AQ_MAX(plan->count, 1), sizeof *looks);
   if (looks == NULL) return aq_fail_memory(err, plan->count * sizeof *looks);
   looking l = {set, plan, looks};
   aq_status status = aq_pool_run(set->pool, plan->count, look_at, &l, err);
   if (status == AQ_OK) {
-    aq_proxy_settle(looks, plan->count);
+    aq_proxy_settle(looks, plan->count, &set->facts);
     status = add_items(set, plan, NULL, 0, looks, err);
   }
   for (size_t i = 0; i < plan->count; i++) aq_proxy_reset(&looks[i]);

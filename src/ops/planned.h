@@ -7,6 +7,7 @@
 #include "core/pool.h"
 #include "io/source.h"
 #include "parquet/compress.h"
+#include "quant/model_facts.h"
 #include "quant/plan.h"
 #include "quant/rd.h"
 
@@ -33,6 +34,7 @@ typedef struct aq_planned_set {
   aq_compressor *compressors; /* one a worker */
   aq_codec_setting codec;     /* of the file */
   uint64_t part_params;       /* more of them are written in parts */
+  aq_model_facts facts;       /* of a model that is not run */
 } aq_planned_set;
 
 /* Of the open entries of a plan (method rd, no scales). weighed: of an encoder that is run; NULL: all tensors are

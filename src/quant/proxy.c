@@ -1,14 +1,16 @@
 /* proxy.c - sensitivities from moments of the tensors.
  *
- * A dense matrix with mean square v: inputs that are alike in size and not correlated make the relative error of its
- * output |E|^2 / |W|^2; each weight's share of it is 1 / v a squared error, and that is its sensitivity. All matrices'
- * outputs count the same, but for the queries and keys, and the values, of attentions.
+ * A matrix's relative error |E|^2 / |W|^2 is that of its output, where inputs are alike in size and not correlated. What
+ * passes through one matrix after the other, as in a layer, suffers the same from the same relative error of each: so
+ * each matrix counts the same whatever its size, and a weight of one with n weights of mean square v has the sensitivity
+ * 1 / (n v), times a factor of the matrix's role. The factors were fitted to Fisher information of real models
+ * (docs/schemes/proxy.md), and are different where the tokens' vectors are pooled to one.
  *
- * A lookup table has R rows of C columns, of which an input reads one. With C rows it would weigh as much as a dense
- * matrix of C x C does at twice the rate; with more rows each is read more rarely: min(1, 2 C / R). Its mean square is
- * taken without what all rows have in common (their mean row), which tells no row from another. Rows that are short in
- * that sense are those that training hardly moved; rows of a vocabulary go from frequent to rare, as its makers write
- * them: Zipf's law (Zipf, 1949) for the frequency, to a power below 1 since short texts make rare tokens matter. */
+ * A layer is one of many that add to the stream of the residuals; the output layer and the table of tokens work on the
+ * whole of it, and count as so many layers.
+ *
+ * What a table of tokens is: an output layer as well, unless it is known to be none, because that is the side on which
+ * an error does less harm. Rows of a lookup table (proxy_rows.c) are read as often as their tokens occur. */
 #include "quant/proxy.h"
 
 #include <math.h>
@@ -16,32 +18,52 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "kernels/kernels.h"
+#include "quant/proxy_rows.h"
 
 enum {
   LAST_AXIS = 32,     /* plan.h: shorter ones belong to convolutions */
   TALL = 16,          /* rows a column from which a matrix must be a table; layers widen to 8 at most */
   TALL_IF_NAMED = 2,  /* the same for one whose name says so */
   FEWEST_ROWS = 1024, /* of a table */
-  ALIKE = 2,          /* tables of one shape: for what goes in and what comes out */
-  BLOCKS = 32         /* of rows, whose means say whether rows are in an order */
+  ALIKE = 2           /* tables of one shape: for what goes in and what comes out */
 };
 
-static const double least_own = .05;             /* of a row's mean square, whatever the mean row is */
-static const double shortest = .25, longest = 4; /* row against mean row square: bounds of what its length counts */
-static const double ordered = .1; /* part of the variance of rows' squares between blocks; by chance: BLOCKS / rows */
-static const double zipf_power = .65, zipf_start = 1. / 16; /* rank = row + that part of the rows */
+/* What a relative error of a matrix costs, in units of what one of a feed-forward block costs. */
+typedef struct role_factor {
+  double pooled, tokens; /* a text encoder; every other model, whose outputs count token by token */
+  bool each_layer;       /* times the number of layers, where the outputs count token by token */
+} role_factor;
 
-static const struct {
-  double factor;
-  const char *reason;
-} kinds[] = {
-    [AQ_PROXY_DENSE] = {1, "dense matrix: every weight works on every input"},
-    [AQ_PROXY_POSITIONS] = {1, "table of positions: every row is read about equally often"},
-    [AQ_PROXY_SCORES] = {.25, "query or key: errors of its scores pass a softmax"},
-    [AQ_PROXY_VALUES] = {4, "value: an attention averages what differs between tokens, but not its errors"},
-    [AQ_PROXY_OUTPUT] = {1, "output layer: every row works on every input"},
-    [AQ_PROXY_TABLE] = {1, "lookup table: an input reads one row"},
-    [AQ_PROXY_RANKED] = {1, "lookup table: an input reads one row, and the first rows most often"},
+static const role_factor role_factors[AQ_ROLE_COUNT] = {
+    [AQ_ROLE_UNKNOWN] = {1, 1, false},       [AQ_ROLE_QUERY] = {.0625, .4, false},
+    [AQ_ROLE_KEY] = {.0625, .5, false},      [AQ_ROLE_VALUE] = {1, 2, false},
+    [AQ_ROLE_ATTENTION_OUT] = {.25, .6, false}, [AQ_ROLE_GATE] = {1, 1, false},
+    [AQ_ROLE_UP] = {1, 1.5, false},          [AQ_ROLE_DOWN] = {1, 1.5, false},
+    [AQ_ROLE_EMBEDDING] = {.5, .35, true},   [AQ_ROLE_POSITION] = {.33, .33, false},
+    [AQ_ROLE_OUTPUT] = {3.5, 3.5, true},
+};
+
+/* What stands at the ends of a decoder counts more, and its attention there less: times these, by role, for the first
+ * layer, the second, the last but one and the last. */
+typedef struct edge_factor {
+  aq_role role;
+  double first, second, last_but_one, last;
+} edge_factor;
+
+static const edge_factor edge_factors[] = {
+    {AQ_ROLE_QUERY, .3, 1, .5, .3},        {AQ_ROLE_KEY, .3, 1, .5, .3}, {AQ_ROLE_ATTENTION_OUT, 2.5, 3, 1, 1.5},
+    {AQ_ROLE_GATE, 2, 1.4, 1.3, 3.5},      {AQ_ROLE_UP, 2.5, 1.2, 2.5, 16}, {AQ_ROLE_DOWN, 4, 1.5, 2.5, 6},
+};
+enum { EDGES_LEAST_LAYERS = 8 }; /* of a decoder: less of them have no middle */
+
+static const char *const reasons[] = {
+    [AQ_PROXY_DENSE] = "dense matrix: every weight works on every input",
+    [AQ_PROXY_POSITIONS] = "table of positions: every row is read about equally often",
+    [AQ_PROXY_SCORES] = "query or key: errors of its scores pass a softmax",
+    [AQ_PROXY_VALUES] = "value: an attention averages what differs between tokens, but not its errors",
+    [AQ_PROXY_OUTPUT] = "output layer: every row works on every token",
+    [AQ_PROXY_TABLE] = "lookup table: an input reads one row",
+    [AQ_PROXY_RANKED] = "lookup table: an input reads one row, and the first rows most often",
 };
 
 static void find_rows(aq_proxy_look *look, const aq_tensor_info *t) {
@@ -56,17 +78,27 @@ static void find_rows(aq_proxy_look *look, const aq_tensor_info *t) {
 
 static bool may_be_table(const aq_proxy_look *look) {
   const uint64_t tall = look->role == AQ_ROLE_EMBEDDING ? TALL_IF_NAMED : TALL;
-  const bool fits = look->role == AQ_ROLE_EMBEDDING || look->role == AQ_ROLE_UNKNOWN;
+  const bool fits = look->role == AQ_ROLE_EMBEDDING || look->role == AQ_ROLE_UNKNOWN || look->role == AQ_ROLE_OUTPUT;
   return fits && look->rank == 2 && look->rows >= FEWEST_ROWS && look->rows / tall >= look->cols;
 }
 
+static bool makes_scores(const aq_proxy_look *look) {
+  return look->rank == 2 && (look->role == AQ_ROLE_QUERY || look->role == AQ_ROLE_KEY);
+}
+
 aq_status aq_proxy_begin(aq_proxy_look *look, const aq_tensor_info *tensor, aq_error *err) {
-  *look = (aq_proxy_look){.role = aq_role_of(tensor->name), .rank = tensor->rank, .alias_of = tensor->alias_of};
+  *look = (aq_proxy_look){.name = tensor->name,
+                          .role = aq_role_of(tensor->name),
+                          .layer = aq_layer_of(tensor->name),
+                          .rank = tensor->rank,
+                          .alias_of = tensor->alias_of};
   find_rows(look, tensor);
-  if (!may_be_table(look)) return AQ_OK;
+  const bool table = may_be_table(look);
+  if (!table && !makes_scores(look)) return AQ_OK;
   look->row_squares = aq_calloc(look->rows, sizeof *look->row_squares);
-  look->column_sums = aq_calloc(look->cols, sizeof *look->column_sums);
-  if (look->row_squares != NULL && look->column_sums != NULL) return AQ_OK;
+  if (table) look->column_sums = aq_calloc(look->cols, sizeof *look->column_sums);
+  if (table) look->shares = aq_calloc(look->rows, sizeof *look->shares);
+  if (look->row_squares != NULL && (!table || (look->column_sums != NULL && look->shares != NULL))) return AQ_OK;
   aq_proxy_reset(look);
   return aq_error_in_tensor(err, aq_fail_memory(err, look->rows * sizeof(float)), tensor->name);
 }
@@ -74,7 +106,9 @@ aq_status aq_proxy_begin(aq_proxy_look *look, const aq_tensor_info *tensor, aq_e
 void aq_proxy_reset(aq_proxy_look *look) {
   aq_free(look->row_squares);
   aq_free(look->column_sums);
+  aq_free(look->shares);
   look->row_squares = NULL;
+  look->shares = NULL;
   look->column_sums = NULL;
 }
 
@@ -98,48 +132,32 @@ void aq_proxy_rows(aq_proxy_look *look, const float *values, uint64_t rows) {
     look->squares += squares;
     if (look->row_squares == NULL) continue;
     look->row_squares[look->seen] = (float)(squares / (double)cols);
-    for (uint64_t j = 0; j < cols; ++j) look->column_sums[j] += (double)row[j];
+    for (uint64_t j = 0; look->column_sums != NULL && j < cols; ++j) look->column_sums[j] += (double)row[j];
+  }
+}
+
+bool aq_proxy_wants_shares(const aq_proxy_look *look) { return look->shares != NULL; }
+
+/* Eight partial sums in the order of squares_of. */
+static double product_with_sums(const aq_proxy_look *look, const float *row) {
+  double lane[8] = {0};
+  for (uint64_t j = 0; j < look->cols; ++j) lane[j % 8] += (double)row[j] * look->column_sums[j];
+  return aq_lanes_total(lane) / (double)look->seen;
+}
+
+void aq_proxy_shares(aq_proxy_look *look, uint64_t first, const float *values, uint64_t rows) {
+  for (uint64_t i = 0; i < rows && first + i < look->seen; ++i) {
+    look->shares[first + i] = (float)product_with_sums(look, values + i * look->cols);
+  }
+}
+
+void aq_proxy_bias(aq_proxy_look *look, const float *bias) {
+  for (uint64_t i = 0; look->row_squares != NULL && i < look->rows; ++i) {
+    look->row_squares[i] += bias[i] * bias[i] / (float)look->cols;
   }
 }
 
 /* ---- what it means ---- */
-
-/* A row's mean square without what it shares with the others. */
-static double own_square(const aq_proxy_look *look, uint64_t row) {
-  const double square = (double)look->row_squares[row];
-  return fmax(square - look->mean_squares, least_own * square);
-}
-
-static double mean_row_square(const aq_proxy_look *look) {
-  double sum = 0;
-  for (uint64_t j = 0; j < look->cols; ++j) {
-    const double mean = look->column_sums[j] / (double)look->seen;
-    sum += mean * mean;
-  }
-  return sum / (double)look->cols;
-}
-
-static double mean_own_square(const aq_proxy_look *look) {
-  double sum = 0;
-  for (uint64_t i = 0; i < look->seen; ++i) sum += own_square(look, i);
-  return sum / (double)look->seen;
-}
-
-/* Whether rows' squares differ between blocks of rows much more than chance has it. */
-static bool rows_are_ordered(const aq_proxy_look *look, double mean) {
-  double between = 0, all = 0;
-  for (uint64_t b = 0; b < BLOCKS; ++b) {
-    const uint64_t from = look->seen * b / BLOCKS, to = look->seen * (b + 1) / BLOCKS;
-    double sum = 0;
-    for (uint64_t i = from; i < to; ++i) {
-      const double off = own_square(look, i) - mean;
-      sum += off;
-      all += off * off;
-    }
-    if (to > from) between += sum * sum / (double)(to - from);
-  }
-  return between > ordered * all;
-}
 
 static bool is_finished(const aq_proxy_look *look) { return look->rows > 0 && look->seen == look->rows; }
 
@@ -160,12 +178,38 @@ static bool is_output_too(const aq_proxy_look *looks, size_t count, size_t index
   return false;
 }
 
-static aq_proxy_kind kind_of(const aq_proxy_look *looks, size_t count, size_t index) {
+/* An output layer with a matrix of its own, as large as the table, so that the table need not be one. */
+static bool has_own_output(const aq_proxy_look *looks, size_t count, const aq_proxy_look *table) {
+  for (size_t i = 0; i < count; ++i) {
+    const aq_proxy_look *l = &looks[i];
+    if (l->role == AQ_ROLE_OUTPUT && l->alias_of < 0 && l->rank == 2 && l->rows == table->rows && l->cols == table->cols) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* Of an encoder, the layer that guesses masked tokens: its table of tokens is the output layer too. */
+static bool has_output(const aq_proxy_look *looks, size_t count, const aq_proxy_look *table) {
+  for (size_t i = 0; i < count; ++i) {
+    if (looks[i].role == AQ_ROLE_OUTPUT && looks[i].rank <= 2 && looks[i].rows * looks[i].cols >= table->rows) return true;
+  }
+  return false;
+}
+
+static bool is_only_looked_up(const aq_proxy_look *looks, size_t count, size_t index, const aq_model_facts *facts) {
+  const aq_proxy_look *look = &looks[index];
+  if (is_output_too(looks, count, index)) return false;
+  if (has_own_output(looks, count, look)) return !facts->tied;
+  return facts->pooled && !has_output(looks, count, look);
+}
+
+static aq_proxy_kind kind_of(const aq_proxy_look *looks, size_t count, size_t index, const aq_model_facts *facts) {
   const aq_proxy_look *look = &looks[index];
   if (look->rank != 2) return AQ_PROXY_DENSE;
-  if (is_output_too(looks, count, index)) return AQ_PROXY_OUTPUT;
   switch (look->role) {
-    case AQ_ROLE_QUERY_KEY:
+    case AQ_ROLE_QUERY:
+    case AQ_ROLE_KEY:
       return AQ_PROXY_SCORES;
     case AQ_ROLE_VALUE:
       return AQ_PROXY_VALUES;
@@ -178,7 +222,9 @@ static aq_proxy_kind kind_of(const aq_proxy_look *looks, size_t count, size_t in
   }
   const bool table =
       look->row_squares != NULL && (look->role == AQ_ROLE_EMBEDDING || has_own_shape(looks, count, look));
-  return table ? AQ_PROXY_TABLE : AQ_PROXY_DENSE;
+  if (!table) return AQ_PROXY_DENSE;
+  if (!is_only_looked_up(looks, count, index, facts)) return AQ_PROXY_OUTPUT;
+  return facts->sorted_vocabulary && aq_proxy_rows_are_ordered(look) ? AQ_PROXY_RANKED : AQ_PROXY_TABLE;
 }
 
 /* Zeros, and tensors that cannot be quantized, get a level that is good for nothing but harmless. */
@@ -187,60 +233,66 @@ static double level_of(double factor, double mean_square, double weights) {
   return isfinite(level) && level > 0 ? level : 1;
 }
 
-static void settle(aq_proxy_look *look, double weights) {
-  double factor = kinds[look->kind].factor, mean = look->squares / (double)(look->rows * look->cols);
-  if (look->kind == AQ_PROXY_TABLE) {
-    look->mean_squares = mean_row_square(look);
-    mean = mean_own_square(look);
-    factor *= fmin(1, 2 * (double)look->cols / (double)look->rows);
-    if (rows_are_ordered(look, mean)) look->kind = AQ_PROXY_RANKED;
-  }
-  look->level = level_of(factor, mean, weights);
+/* What a matrix works as: a table of tokens may be the output layer. */
+static aq_role used_role(const aq_proxy_look *look) {
+  if (look->kind == AQ_PROXY_OUTPUT) return AQ_ROLE_OUTPUT;
+  if (look->kind == AQ_PROXY_TABLE || look->kind == AQ_PROXY_RANKED) return AQ_ROLE_EMBEDDING;
+  return look->role == AQ_ROLE_EMBEDDING ? AQ_ROLE_UNKNOWN : look->role;
 }
 
-void aq_proxy_settle(aq_proxy_look *looks, size_t count) {
-  double weights = 0;
+static double edge_of(const aq_proxy_look *look, aq_role role, int32_t layers) {
+  if (look->layer < 0 || layers < EDGES_LEAST_LAYERS) return 1;
+  for (size_t i = 0; i < sizeof edge_factors / sizeof edge_factors[0]; ++i) {
+    const edge_factor *e = &edge_factors[i];
+    if (e->role != role) continue;
+    if (look->layer == 0) return e->first;
+    if (look->layer == 1) return e->second;
+    if (look->layer == layers - 2) return e->last_but_one;
+    if (look->layer == layers - 1) return e->last;
+  }
+  return 1;
+}
+
+static double factor_of(const aq_proxy_look *look, int32_t layers, const aq_model_facts *facts) {
+  const aq_role role = used_role(look);
+  const role_factor *f = &role_factors[role];
+  if (facts->pooled) return f->pooled;
+  return f->tokens * (f->each_layer ? (double)layers : edge_of(look, role, layers));
+}
+
+static const aq_proxy_look *find_partner(const aq_proxy_look *looks, size_t count, size_t index) {
+  const aq_proxy_look *look = &looks[index];
+  const aq_role other = look->role == AQ_ROLE_QUERY ? AQ_ROLE_KEY : AQ_ROLE_QUERY;
   for (size_t i = 0; i < count; ++i) {
-    if (is_finished(&looks[i])) weights += (double)(looks[i].rows * looks[i].cols);
+    const aq_proxy_look *l = &looks[i];
+    if (l->role == other && l->row_squares != NULL && is_finished(l) && aq_names_are_siblings(l->name, look->name)) return l;
   }
+  return NULL;
+}
+
+static int32_t count_layers(const aq_proxy_look *looks, size_t count) {
+  int32_t layers = 1;
   for (size_t i = 0; i < count; ++i) {
-    if (!is_finished(&looks[i])) continue;
-    looks[i].kind = kind_of(looks, count, i);
-    settle(&looks[i], weights);
+    if (looks[i].layer >= layers) layers = looks[i].layer + 1;
+  }
+  return layers;
+}
+
+void aq_proxy_settle(aq_proxy_look *looks, size_t count, const aq_model_facts *facts) {
+  const int32_t layers = count_layers(looks, count);
+  for (size_t i = 0; i < count; ++i) {
+    aq_proxy_look *look = &looks[i];
+    if (!is_finished(look)) continue;
+    const double weights = (double)look->rows * (double)look->cols;
+    double mean = look->squares / weights;
+    look->kind = kind_of(looks, count, i, facts);
+    if (look->kind == AQ_PROXY_SCORES) look->partner = find_partner(looks, count, i);
+    if (look->kind == AQ_PROXY_TABLE || look->kind == AQ_PROXY_RANKED) {
+      look->mean_squares = aq_proxy_mean_row_square(look);
+      mean = aq_proxy_mean_own_square(look);
+    }
+    look->level = level_of(factor_of(look, layers, facts), mean, weights);
   }
 }
 
-/* ---- rows ---- */
-
-/* Bits that may differ between mathematical libraries must not decide a step. */
-static float rounded(double x) {
-  int exponent;
-  const double fraction = frexp(fmin(fmax(x, 1e-30), 1e30), &exponent);
-  return (float)ldexp(rint(ldexp(fraction, 10)), exponent - 10);
-}
-
-static double zipf(const aq_proxy_look *look, uint64_t row) {
-  if (look->kind != AQ_PROXY_RANKED) return 1;
-  return pow(((double)row + 1) / (double)look->rows + zipf_start, -zipf_power);
-}
-
-static void table_rows(const aq_proxy_look *look, float *sensitivity) {
-  double sum = 0;
-  for (uint64_t i = 0; i < look->rows; ++i) sum += zipf(look, i);
-  const double mean = mean_own_square(look), level = look->level / (sum / (double)look->rows);
-  for (uint64_t i = 0; i < look->rows; ++i) {
-    const double length = mean > 0 ? fmin(fmax(own_square(look, i) / mean, shortest), longest) : 1;
-    sensitivity[i] = rounded(level * length * zipf(look, i));
-  }
-}
-
-void aq_proxy_sensitivity(const aq_proxy_look *look, float *sensitivity) {
-  if (look->kind == AQ_PROXY_TABLE || look->kind == AQ_PROXY_RANKED) {
-    table_rows(look, sensitivity);
-    return;
-  }
-  const float level = rounded(look->level);
-  for (uint64_t i = 0; i < look->rows; ++i) sensitivity[i] = level;
-}
-
-const char *aq_proxy_reason(const aq_proxy_look *look) { return kinds[look->kind].reason; }
+const char *aq_proxy_reason(const aq_proxy_look *look) { return reasons[look->kind]; }
