@@ -86,6 +86,17 @@ json_t *aq_source_json(const aq_source *source) {
                    (json_int_t)params);
 }
 
+json_t *aq_encoder_notes_json(const aq_encoder *encoder) {
+  json_t *notes = json_array();
+  for (size_t i = 0; notes != NULL && i < aq_encoder_note_count(encoder); i++) {
+    if (json_array_append_new(notes, aq_json_string(aq_encoder_note(encoder, i))) != 0) {
+      json_decref(notes);
+      return NULL;
+    }
+  }
+  return notes;
+}
+
 json_t *aq_metadata_json(const aq_source *source, const char *key) {
   for (size_t i = 0; i < aq_source_metadata_count(source); i++) {
     if (strcmp(aq_source_metadata_key(source, i), key) == 0) {

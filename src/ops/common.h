@@ -28,6 +28,9 @@ json_t *aq_shape_json(const aq_tensor_info *tensor);
  * Aliases are counted as tensors, not as parameters. */
 json_t *aq_source_json(const aq_source *source);
 
+/* The notes of an encoder as a JSON array; NULL when out of memory. */
+json_t *aq_encoder_notes_json(const aq_encoder *encoder);
+
 /* A value of the source's metadata that is JSON: the first of this key; NULL when there is none or it is no JSON. */
 json_t *aq_metadata_json(const aq_source *source, const char *key);
 
