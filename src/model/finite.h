@@ -1,4 +1,4 @@
-/* finite.h - no embedding is NaN or infinite: such a model is an error, and said where it happens. */
+/* finite.h - no embedding is made of NaN or infinities: such a model is an error that says where they are. */
 #ifndef AQ_MODEL_FINITE_H
 #define AQ_MODEL_FINITE_H
 
@@ -9,7 +9,7 @@
 AQ_MUST_CHECK aq_status aq_encoder_check_finite(const aq_encoder *encoder, const float *embeddings, size_t texts,
                                                 aq_error *err);
 
-/* The same for values of a tensor that are about to be rounded, after which nobody would see it. */
+/* The same for weights of a layer: rounding to codes, and some activations, would turn them into numbers. */
 AQ_MUST_CHECK aq_status aq_weights_check_finite(const aq_source *source, size_t tensor, const float *values,
                                                 size_t count, aq_error *err);
 
