@@ -168,11 +168,7 @@ static PyObject *notes(PyObject *self, PyObject *unused) {
   for (size_t i = 0; list != NULL && i < count; i++) {
     const char *text = aq_encoder_note(object->encoder, i);
     PyObject *note = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
-    if (note == NULL) {
-      Py_CLEAR(list);
-    } else {
-      PyList_SET_ITEM(list, (Py_ssize_t)i, note);
-    }
+    if (note == NULL || PyList_SetItem(list, (Py_ssize_t)i, note) != 0) Py_CLEAR(list);
   }
   leave(object);
   return list;

@@ -262,7 +262,7 @@ static aq_status note_unread(const aq_config_texts *texts, aq_error *err) {
 aq_status aq_model_config_parse(const aq_config_texts *texts, aq_model_config *out, aq_error *err) {
   json_t *root;
   *out = (aq_model_config){.pooling = AQ_POOL_MEAN};
-  aq_status status = aq_json_parse_object(texts->config, texts->config_size, 0, &root, err);
+  aq_status status = aq_json_parse_python(texts->config, texts->config_size, &root, err);
   AQ_TRY(parse_file(root, config_json, parse_encoder, texts, out, status, err));
   out->has_modules = texts->modules != NULL;
   if (texts->modules == NULL) return note_unread(texts, err);

@@ -456,7 +456,8 @@ def test_adapter_is_applied_by_the_reference_and_refused_here(tmp_path, plain):
 def test_adapter_is_said_to_be_left_out(tmp_path, command):
     process = run(command, make_with_adapter(tmp_path / "model"), "-o", tmp_path / "x.parquet")
     assert process.returncode == 0
-    assert "a PEFT adapter" in process.stdout and "is left out" in process.stdout
+    assert "a PEFT adapter" in process.stdout
+    assert "is left out" in process.stdout
 
 
 @pytest.mark.parametrize("command", ["quantize", "convert", "embed", "info", "export"])
@@ -467,7 +468,8 @@ def test_adapter_alone_is_no_model(tmp_path, command):
     output = () if command in ("embed", "info") else ("-o", tmp_path / "x")
     process = run(command, folder, *(("--text", "a") if command == "embed" else ()), *output)
     assert process.returncode == 3
-    assert "the folder holds a PEFT adapter of" in process.stderr and "merge_and_unload" in process.stderr
+    assert "the folder holds a PEFT adapter of" in process.stderr
+    assert "merge_and_unload" in process.stderr
 
 
 # ---- the table of keys itself ----

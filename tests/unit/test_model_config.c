@@ -244,6 +244,48 @@ static void parse_wrong_json_is_refused(void **state) {
   }
 }
 
+/* ---- notes ---- */
+
+static void expect_note(const char *config, bool sentence_model, const char *wanted) {
+  aq_error err;
+  aq_model_config c;
+  aq_notes notes = {.count = 0};
+  aq_config_texts t = texts_of(config, sentence_model ? modules : NULL, mean, NULL);
+  t.notes = &notes;
+  assert_ok(aq_model_config_parse(&t, &c, &err));
+  if (wanted == NULL) {
+    assert_int_equal(notes.count, 0);
+  } else {
+    assert_int_equal(notes.count, 1);
+    if (strstr(notes.items[0], wanted) == NULL) fail_msg("'%s' is not in '%s'", wanted, notes.items[0]);
+  }
+  aq_notes_reset(&notes);
+}
+
+#define WITH(members)                                                                              \
+  "{\"model_type\":\"bert\",\"hidden_size\":64,\"num_attention_heads\":4,\"num_hidden_layers\":1," \
+  "\"intermediate_size\":128,\"vocab_size\":100,\"max_position_embeddings\":40," members "}"
+
+/* What Python's json writes and reads, and JSON has not: an error only where the number is wanted. */
+static void parse_numbers_of_python(void **state) {
+  (void)state;
+  expect_note(WITH("\"layer_norm_eps\":1e-5,\"max_length\":1000000000000000019884624838656,\"min_length\":-Infinity"),
+              true, NULL);
+  expect_note(WITH("\"top_p\":[NaN,Infinity],\"prefix\":\"a \\\"NaN, \\\\\""), true, NULL);
+  static const struct {
+    const char *config, *message;
+  } wrong[] = {{WITH("\"layer_norm_eps\":NaN"), "'layer_norm_eps' is not a number"},
+               {WITH("\"pad_token_id\":12345678901234567890"), "'pad_token_id' is not an integer"},
+               {WITH("\"x\":-NaN"), "the JSON text is wrong"},
+               {WITH("\"x\":\"NaN"), "the JSON text is wrong"},
+               {WITH("\"x\":\"\\"), "the JSON text is wrong"},
+               {WITH("\"x\":Infinity5"), "the JSON text is wrong"}};
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    const aq_config_texts t = texts_of(wrong[i].config, NULL, NULL, NULL);
+    expect(&t, AQ_ERR_FORMAT, "config.json", wrong[i].message);
+  }
+}
+
 static void parse_wrong_modules_is_refused(void **state) {
   (void)state;
   static const struct {
@@ -385,28 +427,6 @@ static void parse_settings_of_the_model_are_checked(void **state) {
   }
 }
 
-/* ---- notes ---- */
-
-static void expect_note(const char *config, bool sentence_model, const char *wanted) {
-  aq_error err;
-  aq_model_config c;
-  aq_notes notes = {.count = 0};
-  aq_config_texts t = texts_of(config, sentence_model ? modules : NULL, mean, NULL);
-  t.notes = &notes;
-  assert_ok(aq_model_config_parse(&t, &c, &err));
-  if (wanted == NULL) {
-    assert_int_equal(notes.count, 0);
-  } else {
-    assert_int_equal(notes.count, 1);
-    if (strstr(notes.items[0], wanted) == NULL) fail_msg("'%s' is not in '%s'", wanted, notes.items[0]);
-  }
-  aq_notes_reset(&notes);
-}
-
-#define WITH(members)                                                                              \
-  "{\"model_type\":\"bert\",\"hidden_size\":64,\"num_attention_heads\":4,\"num_hidden_layers\":1," \
-  "\"intermediate_size\":128,\"vocab_size\":100,\"max_position_embeddings\":40," members "}"
-
 static void parse_notes_what_should_be_known(void **state) {
   (void)state;
   expect_note(minilm, true, NULL);
@@ -451,6 +471,7 @@ int main(void) {
       cmocka_unit_test(parse_changed_config_is_refused),
       cmocka_unit_test(parse_lacking_a_number_names_it),
       cmocka_unit_test(parse_wrong_json_is_refused),
+      cmocka_unit_test(parse_numbers_of_python),
       cmocka_unit_test(parse_wrong_modules_is_refused),
       cmocka_unit_test(parse_too_many_modules_is_refused),
       cmocka_unit_test(parse_dropout_and_two_normalizes_are_run),
