@@ -55,7 +55,7 @@ def test_what_is_passed_over_is_warned_of(tiny, tmp_path, encoder):
     shutil.copytree(tiny, folder)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"future_switch": 1, "dtype": "float16"}))
-    with pytest.warns(UserWarning) as told, arrowquant.Encoder(folder) as opened:
+    with pytest.warns(UserWarning, match="config.json") as told, arrowquant.Encoder(folder) as opened:
         assert np.array_equal(opened.encode(TEXTS), encoder.encode(TEXTS))
     assert [str(w.message) for w in told] == [
         "config.json: not known, and passed over: 'future_switch'",
