@@ -67,7 +67,7 @@ HONOURED = [
 @pytest.mark.parametrize(("key", "config"), HONOURED)
 def test_config_key_is_honoured(tmp_path, key, config):
     files = {"1_Pooling/config.json": POOLING | {"word_embedding_dimension": config.get("dim", config.get("hidden_size"))}}
-    texts = [*TEXTS, "the [PAD] cat [MASK] near a a"]
+    texts = [*TEXTS, "the [PAD] cat [MASK] zebra near [UNK] a a"]
     check_same(make(tmp_path / "model", config, files=files), tmp_path, texts)
 
 
@@ -181,6 +181,7 @@ NO_EFFECT = {
     "directionality": "uni",
     "bos_token_id": 5,
     "eos_token_id": 6,
+    "eos_token_ids": [6],
     "sep_token_id": 7,
     "cls_token_id": 8,
     "mask_token_id": 9,
