@@ -1,7 +1,7 @@
 /* config_notes.c - types of numbers and heads.
  *
- * Heads are told by the class ("BertForSequenceClassification") and by the names that the classes of transformers give
- * their tensors. */
+ * Heads are told by the class ("BertForSequenceClassification"; encoders without one are called "BertModel") and by the
+ * names that the classes of transformers, and ColBERT ("linear"), give their tensors. */
 #include "model/config_notes.h"
 
 #include <string.h>
@@ -41,10 +41,10 @@ static const char *class_words(const char *head) {
 
 static aq_status note_class(const json_t *config, aq_notes *notes, aq_error *err) {
   const char *name = json_string_value(json_array_get(json_object_get(config, "architectures"), 0));
-  const char *head = name != NULL ? strstr(name, "For") : NULL;
-  if (head == NULL) return AQ_OK;
-  return aq_notes_add(notes, err, "config.json: the model is a %.64s%s, whose head %s", name, class_words(head),
-                      head_words);
+  if (name == NULL || aq_ends_with(name, "Model")) return AQ_OK;
+  const char *head = strstr(name, "For");
+  return aq_notes_add(notes, err, "config.json: the model is a %.64s%s, whose head %s", name,
+                      class_words(head != NULL ? head : ""), head_words);
 }
 
 aq_status aq_config_note(const json_t *config, bool has_modules, aq_notes *notes, aq_error *err) {
@@ -61,7 +61,7 @@ static bool names_head(const aq_notes *notes) {
 
 aq_status aq_head_note(const aq_source *source, aq_notes *notes, aq_error *err) {
   static const char *const heads[] = {"classifier.weight", "classifier.dense.weight", "classifier.out_proj.weight",
-                                      "score.weight", "qa_outputs.weight"};
+                                      "score.weight",      "qa_outputs.weight",       "linear.weight"};
   for (size_t t = 0; t < aq_source_tensor_count(source) && !names_head(notes); t++) {
     const char *name = aq_source_tensor(source, t)->name;
     for (size_t i = 0; i < AQ_COUNT_OF(heads); i++) {

@@ -3,11 +3,12 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import numpy as np
 from sentence_transformers import SentenceTransformer
 
-COMMAND = os.environ.get("AQ_COMMAND", "arrowquant")
+COMMAND = os.environ.get("AQ_COMMAND", str(Path(__file__).resolve().parents[2] / "build/release/arrowquant"))
 TEXTS = ["the cat sat on a mat.", "dog", "a small house near the river, the dog"]
 SAME = 1e-5
 

@@ -152,6 +152,7 @@ static void parse_notes_what_should_be_known(void **state) {
   expect_note(WITH("\"torch_dtype\":\"float32\""), true, NULL);
   expect_note(WITH("\"architectures\":[\"BertForSequenceClassification\"]"), false, "classifier or cross-encoder");
   expect_note(WITH("\"architectures\":[\"BertForSequenceClassification\"]"), true, NULL);
+  expect_note(WITH("\"architectures\":[\"HF_ColBERT\"]"), false, "the model is a HF_ColBERT, whose head is not run");
   expect_note(WITH("\"architectures\":[\"BertModel\"]"), false, NULL);
 }
 
