@@ -131,12 +131,31 @@ static aq_status note_modules(aq_source *source, const char *folder, aq_error *e
   return status;
 }
 
+/* Weights that were named inside a model whose modules.json is a folder above: its other modules are not seen. */
+static aq_status note_model_above(aq_source *source, const char *folder, aq_error *err) {
+  const char *slash = strrchr(folder, '/'), *name = slash != NULL ? slash + 1 : folder;
+  char *above = aq_path_parent(folder);
+  aq_module_list list;
+  if (above == NULL) return aq_fail_memory(err, strlen(folder));
+  aq_status status = read_modules(above, &list, err);
+  if (status == AQ_OK && list.count > 1 && strcmp(list.modules[0].path, name) == 0) {
+    status = aq_source_add_note(source, err,
+                                "'%.150s' is the first module of the model in the folder above it; name that folder to "
+                                "have its other modules too",
+                                name);
+  }
+  aq_module_list_reset(&list);
+  aq_free(above);
+  return status;
+}
+
 aq_status aq_companions_note(aq_source *source, aq_error *err) {
   char *folder;
   AQ_TRY(note_adapter(source, err));
   AQ_TRY(aq_model_folder(source, &folder, err));
   const bool is_table = strcmp(source->format, "safetensors") != 0;
-  const aq_status status = folder != NULL && !is_table ? note_modules(source, folder, err) : AQ_OK;
+  aq_status status = folder != NULL && !is_table ? note_modules(source, folder, err) : AQ_OK;
+  if (status == AQ_OK && folder != NULL && source->folder == NULL) status = note_model_above(source, folder, err);
   aq_free(folder);
   return status;
 }

@@ -43,6 +43,10 @@ static void open_follows_the_first_module_into_its_folder(void **state) {
     aq_free(text);
   }
   aq_source_close(source);
+  assert_ok(aq_source_open(temp_path("0_Transformer"), NULL, &source, &err));
+  assert_int_equal(source->note_count, 1);
+  assert_non_null(strstr(source->notes[0], "'0_Transformer' is the first module of the model in the folder above"));
+  aq_source_close(source);
   drop("0_Transformer/model.safetensors");
   drop("0_Transformer/config.json");
   drop("0_Transformer");
