@@ -591,9 +591,15 @@ AQ_API void aq_encoder_close(aq_encoder *encoder);
 AQ_API uint32_t aq_encoder_dimension(const aq_encoder *encoder);  /* numbers of a vector */
 AQ_API uint32_t aq_encoder_max_tokens(const aq_encoder *encoder); /* of a text, special tokens included */
 
+/* What whoever uses the vectors should know, one line each: a head that is not run, keys of the configuration that are
+ * not known, numbers of another type. Text i belongs to the encoder; NULL past the last. */
+AQ_API size_t aq_encoder_note_count(const aq_encoder *encoder);
+AQ_API const char *aq_encoder_note(const aq_encoder *encoder, size_t i);
+
 /* The vectors of texts that are token ids already: text i has lengths[i] of them, special tokens included, and all
  * follow each other in `ids`. out: texts x dimension. AQ_ERR_ARGUMENT when a text is empty or longer than max_tokens,
- * or an id is not in the vocabulary. */
+ * or an id is not in the vocabulary; AQ_ERR_NONFINITE when a vector would be NaN or infinite, naming text and tensor.
+ */
 AQ_API AQ_MUST_CHECK aq_status aq_encoder_encode_ids(aq_encoder *encoder, const int32_t *ids, const uint32_t *lengths,
                                                      size_t texts, float *out, aq_error *err);
 
@@ -625,6 +631,9 @@ typedef struct aq_embed_options {
   aq_status (*write)(void *ctx, const void *bytes, size_t size, aq_error *err);
   void *write_ctx;
   const char *prompt_name, *prompt; /* words before every text, see aq_encoder_prompt; the output has texts without */
+  void (*note)(void *ctx, const char *text); /* called with what whoever uses the vectors should know, before there are
+                                                any; NULL: only the report has it */
+  void *note_ctx;
 } aq_embed_options;
 AQ_API void aq_embed_options_init(aq_embed_options *options);
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import warnings
 from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
@@ -69,6 +70,9 @@ class Encoder:
             FormatError: a tensor is missing or has the wrong shape, or a file breaks the rules of its format.
             ArgumentError: an option is wrong.
 
+        What does not keep a model from running, but should be known (a head that is not run, keys of its configuration
+        that are not known), is a `UserWarning`.
+
         """
         self._lock = threading.Lock()
         self._core = _core.open_encoder(
@@ -79,6 +83,8 @@ class Encoder:
             0 if max_tokens is None else count("max_tokens", max_tokens, 1),
         )
         self._dimension, self._max_tokens = self._core.summary()
+        for note in self._core.notes():
+            warnings.warn(note, UserWarning, stacklevel=2)
 
     @overload
     def encode(

@@ -1,5 +1,7 @@
 /* encoder.c - the type Encoder: an aq_encoder, which one thread at a time may use. Closing lets it go when the call in
  * progress is done. All fields change under the GIL only. */
+#include <string.h>
+
 #include "texts.h"
 
 typedef struct aqpy_encoder {
@@ -157,6 +159,21 @@ static PyObject *summary(PyObject *self, PyObject *unused) {
   return tuple;
 }
 
+static PyObject *notes(PyObject *self, PyObject *unused) {
+  (void)unused;
+  aqpy_encoder *object = (aqpy_encoder *)self;
+  if (!enter(object)) return NULL;
+  const size_t count = aq_encoder_note_count(object->encoder);
+  PyObject *list = PyList_New((Py_ssize_t)count);
+  for (size_t i = 0; list != NULL && i < count; i++) {
+    const char *text = aq_encoder_note(object->encoder, i);
+    PyObject *note = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+    if (note == NULL || PyList_SetItem(list, (Py_ssize_t)i, note) != 0) Py_CLEAR(list);
+  }
+  leave(object);
+  return list;
+}
+
 static PyObject *close_encoder(PyObject *self, PyObject *unused) {
   (void)unused;
   aqpy_encoder *object = (aqpy_encoder *)self;
@@ -174,6 +191,7 @@ static PyMethodDef methods[] = {
     {"encode", encode, METH_VARARGS, PyDoc_STR("encode(texts: list[str], address: int)")},
     {"prompt", prompt, METH_VARARGS, PyDoc_STR("prompt(name: str | None, words: str | None)")},
     {"summary", summary, METH_NOARGS, PyDoc_STR("(numbers of a vector, most tokens of a text)")},
+    {"notes", notes, METH_NOARGS, PyDoc_STR("What whoever uses the vectors should know.")},
     {"close", close_encoder, METH_NOARGS, PyDoc_STR("Ends the use of the encoder.")},
     {NULL, NULL, 0, NULL},
 };

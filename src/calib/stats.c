@@ -15,6 +15,7 @@
 #include "core/memory.h"
 #include "kernels/kernels.h"
 #include "model/pass.h"
+#include "model/position.h"
 
 #define DEFAULT_MAX_TOKENS 96
 
@@ -139,11 +140,13 @@ static void add_positions(gathering *g) {
   const aq_pass *pass = &g->pass;
   const size_t hidden = g->out->hidden;
   for (size_t t = 0; t < pass->texts; t++) {
+    size_t counted = 0;
     for (size_t s = pass->first[t]; s < pass->first[t + 1]; s++) {
+      const int32_t id = pass->ids[t][s - pass->first[t]];
       const float *row = pass->d_input + s * hidden;
       double sum = 0;
       for (size_t i = 0; i < hidden; i++) sum += (double)row[i] * (double)row[i];
-      g->out->position_g[g->params->config->first_position + s - pass->first[t]] += (float)sum;
+      g->out->position_g[aq_position_next(g->params->config, id, &counted)] += (float)sum;
     }
   }
 }

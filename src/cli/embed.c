@@ -77,6 +77,11 @@ static aq_status write_line(void *ctx, const void *bytes, size_t size, aq_error 
   return err->code;
 }
 
+static void print_note(void *ctx, const char *text) {
+  const cli_values *values = ctx;
+  if (!values->quiet) (void)fprintf(stderr, "arrowquant: note: %s\n", text);
+}
+
 static aq_status run(const cli_values *values, const aq_run_options *run_options, aq_report **report, aq_error *err) {
   const bool to_stdout = values->output == NULL || strcmp(values->output, "-") == 0;
   if (to_stdout && values->json) {
@@ -102,6 +107,8 @@ static aq_status run(const cli_values *values, const aq_run_options *run_options
   o.output = to_stdout ? NULL : values->output;
   o.force = values->force;
   o.write = write_line;
+  o.note = print_note;
+  o.note_ctx = (void *)values;
   const aq_status status = aq_embed(values->operands[0], &o, to_stdout ? NULL : report, err);
   return status != AQ_OK || cli_flush_output(err) ? status : err->code;
 }

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "io/companions.h"
 #include "io/foreign.h"
 #include "io/hub_cache.h"
 #include "io/listing.h"
@@ -20,7 +21,9 @@ static const char index_suffix[] = ".safetensors.index.json";
 static bool is_index(const char *name) { return aq_ends_with(name, index_suffix); }
 static bool is_model(const char *name) { return aq_ends_with(name, ".safetensors") || aq_ends_with(name, ".parquet"); }
 static bool is_foreign(const char *name) { return aq_foreign_by_name(name) != NULL; }
-static bool is_known(const char *name) { return is_index(name) || is_model(name) || is_foreign(name); }
+static bool is_known(const char *name) {
+  return !aq_is_adapter_weights(name) && (is_index(name) || is_model(name) || is_foreign(name));
+}
 
 static bool any(const aq_listing *names, bool (*is)(const char *name)) {
   for (size_t i = 0; i < names->count; i++) {
@@ -58,7 +61,8 @@ static aq_status fail_both(aq_error *err) {
 }
 
 /* Chooses among the names of a folder; they are narrowed on the way. */
-static aq_status choose(aq_listing *names, const char **chosen, aq_error *err) {
+static aq_status choose(aq_listing *names, const char *folder, const char **chosen, aq_error *err) {
+  const bool has_adapter = any(names, aq_is_adapter_weights) || aq_listing_has(names, AQ_ADAPTER_CONFIG_NAME);
   const bool has_index = aq_listing_has(names, index_name), has_single = aq_listing_has(names, single_name);
   if (has_index && has_single) return fail_both(err);
   if (has_index || has_single) {
@@ -72,18 +76,18 @@ static aq_status choose(aq_listing *names, const char **chosen, aq_error *err) {
   } else if (any(names, is_model)) {
     aq_listing_filter(names, is_model);
   } else {
-    return fail_none(names, err);
+    return names->count == 0 && has_adapter ? aq_adapter_fail(folder, err) : fail_none(names, err);
   }
   if (names->count > 1) return fail_ambiguous(names, err);
   *chosen = names->names[0];
   return AQ_OK;
 }
 
-static aq_status resolve_plain_folder(const char *folder, char **file, aq_error *err) {
+static aq_status resolve_listed(const char *folder, char **file, aq_error *err) {
   aq_listing names;
   AQ_TRY(aq_listing_read(folder, &names, err));
   const char *chosen = NULL;
-  aq_status status = choose(&names, &chosen, err);
+  aq_status status = choose(&names, folder, &chosen, err);
   if (status == AQ_OK) {
     *file = aq_path_join(folder, chosen);
     if (*file == NULL) status = aq_fail_memory(err, strlen(folder) + strlen(chosen));
@@ -92,11 +96,29 @@ static aq_status resolve_plain_folder(const char *folder, char **file, aq_error 
   return status == AQ_OK ? AQ_OK : aq_error_in_file(err, status, folder);
 }
 
-static aq_status resolve_folder(const char *folder, char **file, aq_error *err) {
-  if (!aq_hub_is_repository(folder)) return resolve_plain_folder(folder, file, err);
+/* The file, and the folder of the model when the file is in a folder inside it. */
+typedef struct resolved {
+  char *file, *folder;
+} resolved;
+
+static aq_status resolve_plain_folder(const char *folder, resolved *out, aq_error *err) {
+  char *inner;
+  aq_status status = aq_first_module_folder(folder, &inner, err);
+  if (status != AQ_OK) return aq_error_in_file(err, status, folder);
+  status = resolve_listed(inner != NULL ? inner : folder, &out->file, err);
+  if (status == AQ_OK && inner != NULL) {
+    out->folder = aq_strdup(folder);
+    if (out->folder == NULL) status = aq_fail_memory(err, strlen(folder));
+  }
+  aq_free(inner);
+  return status;
+}
+
+static aq_status resolve_folder(const char *folder, resolved *out, aq_error *err) {
+  if (!aq_hub_is_repository(folder)) return resolve_plain_folder(folder, out, err);
   char *snapshot = NULL;
   AQ_TRY(aq_hub_snapshot(folder, &snapshot, err));
-  const aq_status status = resolve_plain_folder(snapshot, file, err);
+  const aq_status status = resolve_plain_folder(snapshot, out, err);
   aq_free(snapshot);
   return status;
 }
@@ -116,20 +138,39 @@ static aq_status fail_missing(const char *path, const char *tried, aq_error *err
   return aq_error_in_file(err, status, path);
 }
 
-static aq_status resolve_missing(const char *path, char **file, aq_error *err) {
+static aq_status resolve_missing(const char *path, resolved *out, aq_error *err) {
   if (!aq_hub_name_ok(path) || is_known(path)) return fail_missing(path, NULL, err);
   char *repository = NULL;
   AQ_TRY(aq_hub_repository(path, &repository, err));
   const bool there = repository != NULL && aq_path_is_folder(repository);
-  const aq_status status = there ? resolve_folder(repository, file, err) : fail_missing(path, repository, err);
+  const aq_status status = there ? resolve_folder(repository, out, err) : fail_missing(path, repository, err);
   aq_free(repository);
   return status;
 }
 
+static aq_status resolve(const char *path, resolved *out, aq_error *err) {
+  if (aq_path_is_folder(path)) return resolve_folder(path, out, err);
+  if (!aq_path_exists(path)) return resolve_missing(path, out, err);
+  out->file = aq_strdup(path);
+  return out->file != NULL ? AQ_OK : aq_fail_memory(err, strlen(path));
+}
+
+aq_status aq_folder_resolve_model(const char *path, char **file, char **folder, aq_error *err) {
+  resolved found = {NULL, NULL};
+  const aq_status status = resolve(path, &found, err);
+  if (status != AQ_OK) {
+    aq_free(found.file);
+    aq_free(found.folder);
+    found = (resolved){NULL, NULL};
+  }
+  *file = found.file;
+  *folder = found.folder;
+  return status;
+}
+
 aq_status aq_folder_resolve(const char *path, char **file, aq_error *err) {
-  *file = NULL;
-  if (aq_path_is_folder(path)) return resolve_folder(path, file, err);
-  if (!aq_path_exists(path)) return resolve_missing(path, file, err);
-  *file = aq_strdup(path);
-  return *file != NULL ? AQ_OK : aq_fail_memory(err, strlen(path));
+  char *folder;
+  const aq_status status = aq_folder_resolve_model(path, file, &folder, err);
+  aq_free(folder);
+  return status;
 }

@@ -1,30 +1,41 @@
 /* model_files.c - the small files of a model, from its folder or from a table's metadata. */
 #include "io/model_files.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "io/module_list.h"
 #include "io/source.h"
 #include "io/utf8.h"
 
 static const char tokenizer_json[] = "tokenizer.json";
 static const char vocab_txt[] = "vocab.txt";
 
-/* In the order in which they get room; what an encoder cannot do without comes first. */
+/* Files of the model as a whole; all others without a folder in front are the first module's. */
+static const char *const of_the_model[] = {AQ_MODULE_LIST_NAME, "config_sentence_transformers.json"};
+
+/* In the order in which they get room; what an encoder cannot do without comes first. The configurations of modules
+ * come after the list of modules. */
 static const char *const names[] = {
-    "config.json",  "modules.json", "1_Pooling/config.json", "sentence_bert_config.json",
-    tokenizer_json, vocab_txt,      "tokenizer_config.json", "config_sentence_transformers.json"};
+    "config.json",  AQ_MODULE_LIST_NAME, "adapter_config.json",   "sentence_bert_config.json",
+    tokenizer_json, vocab_txt,           "tokenizer_config.json", "config_sentence_transformers.json"};
+
+static bool is_file_key(const char *key) { return strncmp(key, AQ_MODEL_FILE_KEY, sizeof AQ_MODEL_FILE_KEY - 1) == 0; }
+
+static bool carries_files(const aq_source *source) {
+  for (size_t i = 0; source != NULL && i < source->metadata_count; i++) {
+    if (is_file_key(source->metadata[2 * i])) return true;
+  }
+  return false;
+}
 
 static const char *find_metadata(const aq_source *source, const char *name) {
   const size_t prefix = sizeof AQ_MODEL_FILE_KEY - 1;
   for (size_t i = 0; i < source->metadata_count; i++) {
     const char *key = source->metadata[2 * i];
-    if (strncmp(key, AQ_MODEL_FILE_KEY, prefix) == 0 && strcmp(key + prefix, name) == 0) {
-      return source->metadata[2 * i + 1];
-    }
+    if (is_file_key(key) && strcmp(key + prefix, name) == 0) return source->metadata[2 * i + 1];
   }
   return NULL;
 }
@@ -37,56 +48,131 @@ static aq_status read_from(const char *folder, const char *name, char **text, si
   return status;
 }
 
-/* A name that could lead out of the folder is not one of a file of the model. */
-static bool name_is_inside(const char *name) {
-  if (name[0] == '\0' || name[0] == '/') return false;
-  for (const char *part = name; part != NULL; part = strchr(part, '/')) {
-    part += part[0] == '/';
-    if (strncmp(part, "..", 2) == 0 && (part[2] == '/' || part[2] == '\0')) return false;
+aq_status aq_model_folder(const aq_source *source, char **folder, aq_error *err) {
+  *folder = NULL;
+  if (source->path == NULL) return AQ_OK;
+  *folder = source->folder != NULL ? aq_strdup(source->folder) : aq_path_parent(source->path);
+  return *folder != NULL ? AQ_OK : aq_fail_memory(err, strlen(source->path));
+}
+
+/* A file by its name in the model's folder. */
+static aq_status read_file(const aq_source *source, const char *folder, const char *name, char **text, size_t *size,
+                           aq_error *err) {
+  *text = NULL;
+  *size = 0;
+  if (folder != NULL) return read_from(folder, name, text, size, err);
+  if (carries_files(source)) {
+    const char *value = find_metadata(source, name);
+    if (value == NULL) return AQ_OK;
+    *size = strlen(value);
+    *text = aq_strndup(value, *size);
+    return *text != NULL ? AQ_OK : aq_fail_memory(err, *size);
   }
-  return true;
+  char *own;
+  AQ_TRY(aq_model_folder(source, &own, err));
+  const aq_status status = own != NULL ? read_from(own, name, text, size, err) : AQ_OK;
+  aq_free(own);
+  return status;
+}
+
+/* The modules of the model; none when modules.json is not there or wrong, which is for others to say. */
+static aq_status read_modules(const aq_source *source, const char *folder, aq_module_list *out, aq_error *err) {
+  char *text;
+  size_t size;
+  *out = (aq_module_list){.root = NULL};
+  AQ_TRY(read_file(source, folder, AQ_MODULE_LIST_NAME, &text, &size, err));
+  const aq_status status = text != NULL ? aq_module_list_parse(text, size, out, NULL) : AQ_OK;
+  aq_free(text);
+  return status == AQ_ERR_MEMORY ? aq_fail_memory(err, size) : AQ_OK;
+}
+
+/* Where a file is in the model's folder; aq_free it. */
+static char *place_of(const aq_module_list *list, const char *name) {
+  bool whole = strchr(name, '/') != NULL || list->count == 0 || list->modules[0].path[0] == '\0';
+  for (size_t i = 0; i < AQ_COUNT_OF(of_the_model); i++) whole = whole || strcmp(name, of_the_model[i]) == 0;
+  return whole ? aq_strdup(name) : aq_path_join(list->modules[0].path, name);
 }
 
 aq_status aq_model_file_read(const aq_source *source, const char *folder, const char *name, char **text, size_t *size,
                              aq_error *err) {
   *text = NULL;
   *size = 0;
-  AQ_FAIL_IF(!name_is_inside(name), AQ_ERR_FORMAT, "'%.100s' is no name of a file in the model's folder", name);
-  if (folder != NULL) return read_from(folder, name, text, size, err);
-  const char *value = find_metadata(source, name);
-  if (value != NULL) {
-    *size = strlen(value);
-    *text = aq_strndup(value, *size);
-    return *text != NULL ? AQ_OK : aq_fail_memory(err, *size);
-  }
-  if (source->path == NULL) return AQ_OK;
-  char *beside = aq_path_parent(source->path);
-  if (beside == NULL) return aq_fail_memory(err, strlen(source->path));
-  const aq_status status = read_from(beside, name, text, size, err);
-  aq_free(beside);
+  AQ_FAIL_IF(!aq_name_is_inside(name), AQ_ERR_FORMAT, "'%.100s' is no name of a file in the model's folder", name);
+  aq_module_list list;
+  AQ_TRY(read_modules(source, folder, &list, err));
+  char *place = place_of(&list, name);
+  aq_module_list_reset(&list);
+  if (place == NULL) return aq_fail_memory(err, strlen(name));
+  const aq_status status = read_file(source, folder, place, text, size, err);
+  aq_free(place);
   return status;
 }
 
-aq_status aq_model_files_each(const aq_source *source, aq_model_file_fn put, void *ctx, aq_error *err) {
-  size_t room = AQ_MODEL_FILES_MAX;
-  bool has_json = false;
-  for (size_t i = 0; i < AQ_COUNT_OF(names); i++) {
-    char *text = NULL;
-    size_t size = 0;
-    if (names[i] == vocab_txt && has_json) continue;
-    AQ_TRY(aq_model_file_read(source, NULL, names[i], &text, &size, err));
-    aq_status status = AQ_OK;
-    if (text != NULL && size <= room && strlen(text) == size && aq_utf8_ok(text)) {
-      char key[64];
-      (void)snprintf(key, sizeof key, "%s%s", AQ_MODEL_FILE_KEY, names[i]);
-      status = put(ctx, key, text, err);
-      room -= size;
-      has_json = has_json || names[i] == tokenizer_json;
-    }
-    aq_free(text);
+/* ---- files that travel ---- */
+
+typedef struct travel {
+  const aq_source *source;
+  aq_model_file_fn put;
+  void *ctx;
+  size_t room;
+  bool has_json;
+} travel;
+
+/* A file by its place, when it is there, is text and fits. */
+static aq_status put_file(travel *t, const char *place, bool *done, aq_error *err) {
+  char *text;
+  size_t size;
+  *done = false;
+  AQ_TRY(read_file(t->source, NULL, place, &text, &size, err));
+  aq_status status = AQ_OK;
+  if (text != NULL && size <= t->room && strlen(text) == size && aq_utf8_ok(text)) {
+    char *key = aq_format("%s%s", AQ_MODEL_FILE_KEY, place);
+    status = key != NULL ? t->put(t->ctx, key, text, err) : aq_fail_memory(err, strlen(place));
+    aq_free(key);
+    t->room -= size;
+    *done = true;
+  }
+  aq_free(text);
+  return status;
+}
+
+static aq_status put_module_configs(travel *t, const aq_module_list *list, aq_error *err) {
+  for (size_t i = 1; i < list->count; i++) {
+    const char *path = list->modules[i].path;
+    bool done = path[0] == '\0'; /* the first module's folder */
+    for (size_t k = 0; k < i; k++) done = done || strcmp(list->modules[k].path, path) == 0;
+    if (done) continue;
+    char *place = aq_path_join(path, "config.json");
+    if (place == NULL) return aq_fail_memory(err, strlen(path));
+    const aq_status status = put_file(t, place, &done, err);
+    aq_free(place);
     AQ_TRY(status);
   }
   return AQ_OK;
+}
+
+static aq_status put_all(travel *t, const aq_module_list *list, aq_error *err) {
+  for (size_t i = 0; i < AQ_COUNT_OF(names); i++) {
+    bool done;
+    if (names[i] == vocab_txt && t->has_json) continue;
+    char *place = place_of(list, names[i]);
+    if (place == NULL) return aq_fail_memory(err, strlen(names[i]));
+    const aq_status status = put_file(t, place, &done, err);
+    aq_free(place);
+    AQ_TRY(status);
+    t->has_json = t->has_json || (done && names[i] == tokenizer_json);
+    if (strcmp(names[i], AQ_MODULE_LIST_NAME) == 0) AQ_TRY(put_module_configs(t, list, err));
+  }
+  return AQ_OK;
+}
+
+aq_status aq_model_files_each(const aq_source *source, aq_model_file_fn put, void *ctx, aq_error *err) {
+  aq_module_list list;
+  AQ_TRY(read_modules(source, NULL, &list, err));
+  travel t = {.source = source, .put = put, .ctx = ctx, .room = AQ_MODEL_FILES_MAX};
+  const aq_status status = put_all(&t, &list, err);
+  aq_module_list_reset(&list);
+  return status;
 }
 
 static aq_status count_file(void *ctx, const char *key, const char *text, aq_error *err) {
@@ -104,8 +190,8 @@ aq_status aq_model_files_measure(const aq_source *source, uint64_t *bytes, aq_er
 uint64_t aq_model_files_bytes(const aq_source *source) {
   uint64_t bytes = 0;
   for (size_t i = 0; i < source->metadata_count && source->path != NULL; i++) {
-    const bool is_file = strncmp(source->metadata[2 * i], AQ_MODEL_FILE_KEY, sizeof AQ_MODEL_FILE_KEY - 1) == 0;
-    if (is_file) bytes += strlen(source->metadata[2 * i]) + strlen(source->metadata[2 * i + 1]);
+    if (is_file_key(source->metadata[2 * i]))
+      bytes += strlen(source->metadata[2 * i]) + strlen(source->metadata[2 * i + 1]);
   }
   return AQ_MIN(bytes, source->file_bytes);
 }

@@ -1,5 +1,6 @@
 /* model_files.h - the small files of a model: its configuration and its tokenizer. A folder has them beside the
- * weights; a table carries them in its metadata, under AQ_MODEL_FILE_KEY and the file's name. */
+ * weights, or, when modules.json says so, in the folder of its first module; a table carries them in its metadata,
+ * under AQ_MODEL_FILE_KEY and the file's name. */
 #ifndef AQ_IO_MODEL_FILES_H
 #define AQ_IO_MODEL_FILES_H
 
@@ -12,14 +13,21 @@
 #define AQ_MODEL_FILES_MAX ((size_t)16 << 20) /* of all files that travel with a table */
 
 /* The text of a file of the model, with a zero after its end; *text is NULL with AQ_OK when there is no such file. It
- * is looked for in `folder`, when one is given; else in the metadata, then beside the file of the source. `name` may
- * have a folder in front ("1_Pooling/config.json") and leaves the model's folder in no way. Free *text with aq_free. */
+ * is looked for in `folder`, when one is given; else in the metadata, when they hold any file of a model, else in the
+ * folder of the source: files of two models are never mixed.
+ *
+ * modules.json, config_sentence_transformers.json and names with a folder in front ("1_Pooling/config.json") are looked
+ * for there; every other name is a file of the first module, in whose folder it is looked for ("0_Transformer"). A name
+ * leaves the model's folder in no way. Free *text with aq_free. */
 AQ_MUST_CHECK aq_status aq_model_file_read(const aq_source *source, const char *folder, const char *name, char **text,
                                            size_t *size, aq_error *err);
 
-/* Calls put(ctx, key, text) for every file that travels with a table made from the source: those of a fixed list that
- * exist, are text (UTF-8 without zeros) and fit, with the ones before them, in AQ_MODEL_FILES_MAX. A vocab.txt travels
- * when there is no tokenizer.json. */
+/* The folder that holds the model's small files; NULL with AQ_OK for a source that is no file. Free it with aq_free. */
+AQ_MUST_CHECK aq_status aq_model_folder(const aq_source *source, char **folder, aq_error *err);
+
+/* Calls put(ctx, key, text) for every file that travels with a table made from the source: those of a fixed list and
+ * the configurations of the modules that modules.json names, as far as they exist, are text (UTF-8 without zeros) and
+ * fit, with the ones before them, in AQ_MODEL_FILES_MAX. A vocab.txt travels when there is no tokenizer.json. */
 typedef aq_status (*aq_model_file_fn)(void *ctx, const char *key, const char *text, aq_error *err);
 AQ_MUST_CHECK aq_status aq_model_files_each(const aq_source *source, aq_model_file_fn put, void *ctx, aq_error *err);
 

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "io/companions.h"
 #include "io/folder.h"
 #include "io/formats.h"
 
@@ -33,19 +34,15 @@ aq_status aq_source_open(const char *path, const aq_source_options *options, aq_
   AQ_FAIL_IF(path == NULL || path[0] == '\0', AQ_ERR_ARGUMENT, "no path was given");
   aq_source_options own;
   AQ_TRY(take_options(options, &own, err));
-  char *file = NULL;
-  AQ_TRY(aq_folder_resolve(path, &file, err));
   aq_source *source = aq_calloc(1, sizeof *source);
-  if (source == NULL) {
-    aq_free(file);
-    return aq_fail_memory(err, sizeof *source);
-  }
-  source->path = file;
+  if (source == NULL) return aq_fail_memory(err, sizeof *source);
   source->max_memory = own.max_memory;
-  aq_status status = aq_formats_open(source, file, &own, err);
-  if (status == AQ_OK) status = aq_source_note_file(source, file, err);
+  aq_status status = aq_folder_resolve_model(path, &source->path, &source->folder, err);
+  if (status == AQ_OK) status = aq_formats_open(source, source->path, &own, err);
+  if (status == AQ_OK) status = aq_source_note_file(source, source->path, err);
+  if (status == AQ_OK) status = aq_companions_note(source, err);
   if (status != AQ_OK) {
-    (void)aq_error_in_file(err, status, file);
+    (void)aq_error_in_file(err, status, source->path);
     aq_source_close(source);
     return status;
   }
@@ -77,6 +74,7 @@ void aq_source_close(aq_source *source) {
   aq_free(source->segment_first);
   aq_free(source->files);
   aq_free(source->path);
+  aq_free(source->folder);
   if (source->on_release != NULL) source->on_release(source->on_release_ctx);
   aq_free(source);
 }

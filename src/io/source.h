@@ -37,6 +37,7 @@ struct aq_source {
   const aq_source_ops *ops;
   void *impl;
   char *path;
+  char *folder;       /* of the model's small files, where it is not the one that holds `path`; else NULL */
   const char *format; /* see aq_source_format */
   int schema_version;
   uint64_t file_bytes;

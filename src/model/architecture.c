@@ -55,12 +55,13 @@ static const aq_tensor_names mpnet_names = {
   .inner = "intermediate_size", .activation = "hidden_act", .epsilon = "layer_norm_eps"
 
 static const aq_architecture architectures[] = {
-    {.model_type = "bert", BERT_KEYS, .names = &bert_names},
+    {.model_type = "bert", .padding = -1, BERT_KEYS, .names = &bert_names},
     {.model_type = "roberta", .after_padding = true, BERT_KEYS, .names = &bert_names},
     {.model_type = "xlm-roberta", .after_padding = true, BERT_KEYS, .names = &bert_names},
     {.model_type = "camembert", .after_padding = true, BERT_KEYS, .names = &bert_names},
-    {.model_type = "mpnet", .first_position = 2, BERT_KEYS, .names = &mpnet_names},
+    {.model_type = "mpnet", .first_position = 2, .padding = 1, BERT_KEYS, .names = &mpnet_names},
     {.model_type = "distilbert",
+     .padding = -1,
      .hidden = "dim",
      .heads = "n_heads",
      .layers = "n_layers",

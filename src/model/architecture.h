@@ -23,6 +23,7 @@ typedef struct aq_architecture {
   const char *hidden, *heads, *layers, *inner, *activation, *epsilon; /* keys in config.json; epsilon NULL: 1e-12 */
   bool after_padding;                                                 /* positions begin after pad_token_id */
   uint32_t first_position;                                            /* else here */
+  int32_t padding; /* without after_padding: the token without a position of its own; -1: there is none */
   const aq_tensor_names *names;
 } aq_architecture;
 

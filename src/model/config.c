@@ -12,43 +12,83 @@
 
 #include "core/compiler.h"
 #include "core/error.h"
+#include "core/file.h"
 #include "core/memory.h"
+#include "io/companions.h"
 #include "io/json_text.h"
 #include "io/model_files.h"
 #include "kernels/kernels.h"
+#include "model/config_keys.h"
+#include "model/config_notes.h"
+#include "model/modules.h"
 #include "model/relative.h"
 
 static const char config_json[] = "config.json";
-static const char modules_json[] = "modules.json";
-static const char pooling_json[] = "1_Pooling/config.json";
 static const char sentence_json[] = "sentence_bert_config.json";
+static const char model_json[] = "config_sentence_transformers.json";
 
 void aq_config_texts_reset(aq_config_texts *texts) {
   aq_free(texts->config);
   aq_free(texts->modules);
-  aq_free(texts->pooling);
   aq_free(texts->sentence);
+  aq_free(texts->model);
+  for (size_t i = 0; i < AQ_MODULES_MAX; i++) aq_free(texts->module[i]);
   *texts = (aq_config_texts){0};
 }
 
-aq_status aq_config_texts_read(const aq_source *source, const char *folder, aq_config_texts *texts, aq_error *err) {
-  *texts = (aq_config_texts){0};
+/* config.json of every module that has a folder of its own. */
+static aq_status read_modules(const aq_source *source, const char *folder, aq_config_texts *texts, aq_error *err) {
+  aq_module_list list;
+  if (texts->modules == NULL) return AQ_OK;
+  AQ_TRY(aq_module_list_parse(texts->modules, texts->modules_size, &list, err));
+  aq_status status = AQ_OK;
+  for (size_t i = 1; i < list.count && status == AQ_OK; i++) {
+    if (list.modules[i].path[0] == '\0') continue;
+    char *name = aq_path_join(list.modules[i].path, config_json);
+    status = name != NULL ? aq_model_file_read(source, folder, name, &texts->module[i], &texts->module_size[i], err)
+                          : aq_fail_memory(err, sizeof config_json);
+    aq_free(name);
+  }
+  aq_module_list_reset(&list);
+  return status;
+}
+
+static aq_status refuse_adapter(const aq_source *source, const char *folder, aq_error *err) {
+  char *text;
+  size_t size;
+  AQ_TRY(aq_model_file_read(source, folder, AQ_ADAPTER_CONFIG_NAME, &text, &size, err));
+  const bool there = text != NULL;
+  aq_free(text);
+  if (!there) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "a PEFT adapter belongs to the model, and the weights are without it");
+  (void)aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Merge it into the weights first (PEFT's merge_and_unload)");
+  return aq_error_in_file(err, AQ_ERR_UNSUPPORTED, AQ_ADAPTER_CONFIG_NAME);
+}
+
+static aq_status read_texts(const aq_source *source, const char *folder, aq_config_texts *texts, aq_error *err) {
   const struct {
     const char *name;
     char **text;
     size_t *size;
   } files[] = {{config_json, &texts->config, &texts->config_size},
-               {modules_json, &texts->modules, &texts->modules_size},
-               {pooling_json, &texts->pooling, &texts->pooling_size},
-               {sentence_json, &texts->sentence, &texts->sentence_size}};
-  aq_status status = AQ_OK;
-  for (size_t i = 0; i < AQ_COUNT_OF(files) && status == AQ_OK; i++) {
-    status = aq_model_file_read(source, folder, files[i].name, files[i].text, files[i].size, err);
+               {AQ_MODULE_LIST_NAME, &texts->modules, &texts->modules_size},
+               {sentence_json, &texts->sentence, &texts->sentence_size},
+               {model_json, &texts->model, &texts->model_size}};
+  AQ_TRY(refuse_adapter(source, folder, err));
+  for (size_t i = 0; i < AQ_COUNT_OF(files); i++) {
+    AQ_TRY(aq_model_file_read(source, folder, files[i].name, files[i].text, files[i].size, err));
   }
-  if (status == AQ_OK && texts->config == NULL) {
-    status = aq_fail(err, AQ_ERR_NOT_FOUND, "the model has no config.json, which says how it is run");
-    (void)aq_error_hint(err, status, "Put the files of the model's folder beside the weights, or name the folder");
+  if (texts->config == NULL) {
+    (void)aq_fail(err, AQ_ERR_NOT_FOUND, "the model has no config.json, which says how it is run");
+    return aq_error_hint(err, AQ_ERR_NOT_FOUND,
+                         "Put the files of the model's folder beside the weights, or name the folder");
   }
+  return read_modules(source, folder, texts, err);
+}
+
+aq_status aq_config_texts_read(const aq_source *source, const char *folder, aq_config_texts *texts, aq_error *err) {
+  *texts = (aq_config_texts){0};
+  const aq_status status = read_texts(source, folder, texts, err);
   if (status != AQ_OK) aq_config_texts_reset(texts);
   return status;
 }
@@ -83,35 +123,29 @@ static aq_status read_text(const json_t *object, const char *key, const char *ot
   return AQ_OK;
 }
 
-static aq_status read_flag(const json_t *object, const char *key, bool *out, aq_error *err) {
-  const json_t *value = json_object_get(object, key);
-  AQ_FAIL_IF(value != NULL && !json_is_null(value) && !json_is_boolean(value), AQ_ERR_FORMAT,
-             "'%s' is not true or false", key);
-  *out = json_is_true(value);
-  return AQ_OK;
-}
-
 /* ---- config.json ---- */
 
 static aq_status find_architecture(const json_t *root, aq_model_config *out, aq_error *err) {
   const char *type;
+  AQ_FAIL_IF(json_object_get(root, "model_type") == NULL, AQ_ERR_UNSUPPORTED,
+             "'model_type' is missing; what can be run is %s", aq_architecture_names);
   AQ_TRY(read_text(root, "model_type", NULL, &type, err));
   out->architecture = aq_architecture_find(type);
-  AQ_FAIL_IF(out->architecture == NULL, AQ_ERR_UNSUPPORTED, "the model is of type '%.64s'; what can be run is %s", type,
+  AQ_FAIL_IF(out->architecture == NULL, AQ_ERR_UNSUPPORTED, "'model_type' is '%.64s'; what can be run is %s", type,
              aq_architecture_names);
   return AQ_OK;
 }
 
-/* Variants of these encoders that compute something else. */
-static aq_status check_variants(const json_t *root, aq_error *err) {
-  const char *positions;
-  bool decoder = false, cross = false;
-  AQ_TRY(read_text(root, "position_embedding_type", "absolute", &positions, err));
-  AQ_FAIL_IF(strcmp(positions, "absolute") != 0, AQ_ERR_UNSUPPORTED,
-             "'position_embedding_type' is '%.64s'; what can be run is absolute", positions);
-  AQ_TRY(read_flag(root, "is_decoder", &decoder, err));
-  AQ_TRY(read_flag(root, "add_cross_attention", &cross, err));
-  AQ_FAIL_IF(decoder || cross, AQ_ERR_UNSUPPORTED, "the model is a decoder; encoders can be run");
+/* transformers lets distilbert's sizes go by their usual names as well, and the one that is read later wins. */
+static aq_status check_twice(const json_t *root, const aq_architecture *a, aq_error *err) {
+  const struct {
+    const char *own, *usual;
+  } pairs[] = {{a->hidden, "hidden_size"}, {a->heads, "num_attention_heads"}, {a->layers, "num_hidden_layers"}};
+  for (size_t i = 0; i < AQ_COUNT_OF(pairs); i++) {
+    const json_t *own = json_object_get(root, pairs[i].own), *usual = json_object_get(root, pairs[i].usual);
+    AQ_FAIL_IF(usual != NULL && !json_equal(own, usual), AQ_ERR_UNSUPPORTED,
+               "'%s' is not what '%s' is, and both mean the same", pairs[i].usual, pairs[i].own);
+  }
   return AQ_OK;
 }
 
@@ -149,6 +183,7 @@ static aq_status read_sizes(const json_t *root, aq_model_config *out, aq_error *
   AQ_FAIL_IF(out->hidden % out->heads != 0, AQ_ERR_FORMAT, "'%s' is %u, which is no multiple of '%s' (%u)", a->hidden,
              out->hidden, a->heads, out->heads);
   out->first_position = a->after_padding ? padding + 1 : a->first_position;
+  out->padding = a->after_padding ? (int32_t)padding : a->padding;
   AQ_FAIL_IF(out->first_position >= out->positions, AQ_ERR_FORMAT,
              "positions begin at %u, but 'max_position_embeddings' is %u", out->first_position, out->positions);
   out->position_limit = out->max_tokens = out->positions - out->first_position;
@@ -157,8 +192,7 @@ static aq_status read_sizes(const json_t *root, aq_model_config *out, aq_error *
 
 static aq_status parse_config(const json_t *root, aq_model_config *out, aq_error *err) {
   const char *activation;
-  AQ_TRY(find_architecture(root, out, err));
-  AQ_TRY(check_variants(root, err));
+  AQ_TRY(check_twice(root, out->architecture, err));
   AQ_TRY(read_sizes(root, out, err));
   AQ_TRY(read_relative(root, out, err));
   AQ_TRY(read_epsilon(root, out->architecture->epsilon, &out->epsilon, err));
@@ -171,63 +205,14 @@ static aq_status parse_config(const json_t *root, aq_model_config *out, aq_error
 
 /* ---- what sentence-transformers adds ---- */
 
-/* Modules by the last part of their type ("sentence_transformers.models.Pooling"). */
-static aq_status take_module(const json_t *module, size_t at, aq_model_config *out, aq_error *err) {
-  const char *type;
-  AQ_FAIL_IF(!json_is_object(module), AQ_ERR_FORMAT, "module %zu is not an object", at);
-  AQ_TRY(read_text(module, "type", NULL, &type, err));
-  const char *dot = strrchr(type, '.');
-  const char *name = dot != NULL ? dot + 1 : type;
-  static const char *const expected[] = {"Transformer", "Pooling", "Normalize"};
-  AQ_FAIL_IF(at >= AQ_COUNT_OF(expected) || strcmp(name, expected[at]) != 0, AQ_ERR_UNSUPPORTED,
-             "module %zu is '%.64s'; what can be run is Transformer, Pooling and, if need be, Normalize", at, name);
-  out->normalize = out->normalize || at == 2;
-  return AQ_OK;
-}
-
-static aq_status parse_modules(const aq_config_texts *texts, aq_model_config *out, aq_error *err) {
-  json_error_t at;
-  json_t *root = json_loadb(texts->modules, texts->modules_size, JSON_REJECT_DUPLICATES, &at);
-  if (root == NULL) return aq_fail(err, AQ_ERR_FORMAT, "the JSON text is wrong: %s", at.text);
-  aq_status status = AQ_OK;
-  if (!json_is_array(root)) status = aq_fail(err, AQ_ERR_FORMAT, "the JSON text is not an array of modules");
-  for (size_t i = 0; i < json_array_size(root) && status == AQ_OK; i++) {
-    status = take_module(json_array_get(root, i), i, out, err);
-  }
-  json_decref(root);
-  return status;
-}
-
-/* One flag a mode, or (since sentence-transformers 5.2) the mode by its name. */
-static aq_status parse_pooling(const json_t *root, aq_model_config *out, aq_error *err) {
-  static const struct {
-    const char *flag, *name;
-    int pooling; /* -1: cannot be run */
-  } modes[] = {{"pooling_mode_mean_tokens", "mean", AQ_POOL_MEAN},
-               {"pooling_mode_cls_token", "cls", AQ_POOL_CLS},
-               {"pooling_mode_max_tokens", "max", -1},
-               {"pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens", -1},
-               {"pooling_mode_weightedmean_tokens", "weightedmean", -1},
-               {"pooling_mode_lasttoken", "lasttoken", -1}};
-  const char *named;
-  size_t chosen = AQ_COUNT_OF(modes);
-  AQ_TRY(read_text(root, "pooling_mode", "", &named, err));
-  for (size_t i = 0; i < AQ_COUNT_OF(modes); i++) {
-    bool on = false;
-    AQ_TRY(read_flag(root, modes[i].flag, &on, err));
-    if (!on && strcmp(named, modes[i].name) != 0) continue;
-    AQ_FAIL_IF(chosen < AQ_COUNT_OF(modes), AQ_ERR_UNSUPPORTED,
-               "pooling joins %s and %s; what can be run is mean or cls alone", modes[chosen].name, modes[i].name);
-    chosen = i;
-  }
-  AQ_FAIL_IF(chosen == AQ_COUNT_OF(modes), AQ_ERR_UNSUPPORTED,
-             "no pooling mode that is known is set; what can be run is mean or cls");
-  AQ_FAIL_IF(modes[chosen].pooling < 0, AQ_ERR_UNSUPPORTED, "pooling is '%s'; what can be run is mean or cls",
-             modes[chosen].name);
-  out->pooling = (aq_pooling)modes[chosen].pooling;
-  const json_t *include = json_object_get(root, "include_prompt");
-  AQ_TRY(read_flag(root, "include_prompt", &out->skips_prompt, err));
-  out->skips_prompt = json_is_false(include);
+static aq_status parse_model(const json_t *root, aq_model_config *out, aq_error *err) {
+  const json_t *dimension = json_object_get(root, "truncate_dim");
+  if (dimension == NULL || json_is_null(dimension)) return AQ_OK;
+  const double value = json_number_value(dimension);
+  AQ_FAIL_IF(!json_is_number(dimension) || !(value >= 1), AQ_ERR_FORMAT,
+             "'truncate_dim' is not a whole number above 0");
+  AQ_FAIL_IF(value < out->hidden, AQ_ERR_UNSUPPORTED,
+             "'truncate_dim' is %.9g; what can be run are embeddings of the full width, %u", value, out->hidden);
   return AQ_OK;
 }
 
@@ -238,23 +223,55 @@ static aq_status parse_sentence(const json_t *root, aq_model_config *out, aq_err
   return AQ_OK;
 }
 
-static aq_status parse_object(const char *text, size_t size, const char *name,
-                              aq_status (*parse)(const json_t *root, aq_model_config *out, aq_error *err),
-                              aq_model_config *out, aq_error *err) {
-  if (text == NULL) return AQ_OK;
-  json_t *root;
-  aq_status status = aq_json_parse_object(text, size, 0, &root, err);
-  if (status == AQ_OK) status = parse(root, out, err);
+/* ---- the whole ---- */
+
+static aq_status parse_encoder(const json_t *root, const aq_config_texts *texts, aq_model_config *out, aq_error *err) {
+  AQ_TRY(find_architecture(root, out, err));
+  AQ_TRY(aq_config_keys_check(root, AQ_KEYS_CONFIG, config_json, AQ_UNKNOWN_NOTED, texts->notes, err));
+  AQ_TRY(parse_config(root, out, err));
+  return aq_config_note(root, texts->modules != NULL, texts->notes, err);
+}
+
+static aq_status parse_limits(const json_t *root, const aq_config_texts *texts, aq_model_config *out, aq_error *err) {
+  (void)texts;
+  return parse_sentence(root, out, err);
+}
+
+static aq_status parse_settings(const json_t *root, const aq_config_texts *texts, aq_model_config *out, aq_error *err) {
+  AQ_TRY(aq_config_keys_check(root, AQ_KEYS_MODEL, model_json, AQ_UNKNOWN_NOTED, texts->notes, err));
+  return parse_model(root, out, err);
+}
+
+typedef aq_status (*parser)(const json_t *root, const aq_config_texts *texts, aq_model_config *out, aq_error *err);
+
+static aq_status parse_file(json_t *root, const char *name, parser parse, const aq_config_texts *texts,
+                            aq_model_config *out, aq_status status, aq_error *err) {
+  if (status == AQ_OK) status = parse(root, texts, out, err);
   json_decref(root);
   return status == AQ_OK ? AQ_OK : aq_error_in_file(err, status, name);
 }
 
+/* sentence-transformers takes a folder without modules.json for a plain encoder. */
+static aq_status note_unread(const aq_config_texts *texts, aq_error *err) {
+  const char *file = texts->sentence != NULL ? sentence_json : model_json;
+  if (texts->sentence == NULL && texts->model == NULL) return AQ_OK;
+  return aq_notes_add(texts->notes, err, "%s is not read, as sentence-transformers does not without a modules.json",
+                      file);
+}
+
 aq_status aq_model_config_parse(const aq_config_texts *texts, aq_model_config *out, aq_error *err) {
+  json_t *root;
   *out = (aq_model_config){.pooling = AQ_POOL_MEAN};
-  AQ_TRY(parse_object(texts->config, texts->config_size, config_json, parse_config, out, err));
-  AQ_TRY(parse_object(texts->sentence, texts->sentence_size, sentence_json, parse_sentence, out, err));
-  if (texts->modules == NULL) return AQ_OK;
-  const aq_status status = parse_modules(texts, out, err);
-  if (status != AQ_OK) return aq_error_in_file(err, status, modules_json);
-  return parse_object(texts->pooling, texts->pooling_size, pooling_json, parse_pooling, out, err);
+  aq_status status = aq_json_parse_python(texts->config, texts->config_size, &root, err);
+  AQ_TRY(parse_file(root, config_json, parse_encoder, texts, out, status, err));
+  out->has_modules = texts->modules != NULL;
+  if (texts->modules == NULL) return note_unread(texts, err);
+  AQ_TRY(aq_modules_parse(texts, out, err));
+  if (texts->sentence != NULL) {
+    status = aq_json_parse_object(texts->sentence, texts->sentence_size, 0, &root, err);
+    AQ_TRY(parse_file(root, sentence_json, parse_limits, texts, out, status, err));
+  }
+  if (texts->model == NULL) return AQ_OK;
+  status = aq_json_parse_reals(texts->model, texts->model_size, &root, err);
+  return parse_file(root, model_json, parse_settings, texts, out, status, err);
 }

@@ -1,6 +1,7 @@
-/* config.h - what the configuration of a sentence encoder says: config.json (the encoder), modules.json,
- * 1_Pooling/config.json and sentence_bert_config.json (what sentence-transformers makes of it). Every number is within
- * bounds afterwards. */
+/* config.h - what the configuration of a sentence encoder says: config.json (the encoder), modules.json, the
+ * configurations of the modules, sentence_bert_config.json and config_sentence_transformers.json (what
+ * sentence-transformers makes of it). Every number is within bounds afterwards, and every key that could change an
+ * embedding was honoured or refused (config_keys.h). */
 #ifndef AQ_MODEL_CONFIG_H
 #define AQ_MODEL_CONFIG_H
 
@@ -8,8 +9,10 @@
 #include <stdint.h>
 
 #include "arrowquant.h"
+#include "io/module_list.h"
 #include "model/activation.h"
 #include "model/architecture.h"
+#include "model/notes.h"
 
 typedef enum aq_pooling { AQ_POOL_MEAN = 0, AQ_POOL_CLS } aq_pooling;
 
@@ -19,6 +22,7 @@ typedef struct aq_model_config {
   uint32_t hidden, heads, layers, inner; /* heads divides hidden */
   uint32_t vocabulary, positions, types; /* rows of the tables; types 0: no table */
   uint32_t first_position;               /* row of the first token's position */
+  int32_t padding;                       /* token without a position of its own, see position.h; -1: there is none */
   uint32_t relative_buckets;             /* rows of the table of biases by distance; 0: no table */
   float epsilon;                         /* of the norms */
   uint32_t position_limit;               /* tokens of the longest text that has positions */
@@ -26,21 +30,27 @@ typedef struct aq_model_config {
   aq_pooling pooling;
   bool normalize;    /* embeddings have length 1 */
   bool skips_prompt; /* tokens of a prompt are no part of the pooling */
+  bool has_modules;  /* there is a modules.json, and what sentence-transformers saved beside it counts */
 } aq_model_config;
 
 /* Texts of the files, NULL for one that is not there; only config.json must be. */
 typedef struct aq_config_texts {
-  char *config, *modules, *pooling, *sentence;
-  size_t config_size, modules_size, pooling_size, sentence_size;
+  char *config, *modules, *sentence, *model; /* model: config_sentence_transformers.json */
+  size_t config_size, modules_size, sentence_size, model_size;
+  char *module[AQ_MODULES_MAX]; /* config.json of each module of modules.json but the first */
+  size_t module_size[AQ_MODULES_MAX];
+  aq_notes *notes; /* where remarks go, or NULL; it belongs to the caller */
 } aq_config_texts;
 void aq_config_texts_reset(aq_config_texts *texts);
 
-/* Reads the files of a source (see aq_model_file_read). */
+/* Reads the files of a source (see aq_model_file_read). AQ_ERR_UNSUPPORTED when there is a PEFT adapter among them: the
+ * weights are not those that make the embeddings. */
 AQ_MUST_CHECK aq_status aq_config_texts_read(const aq_source *source, const char *folder, aq_config_texts *texts,
                                              aq_error *err);
 
 /* AQ_ERR_UNSUPPORTED names what is not handled and what is; AQ_ERR_FORMAT what is missing, of the wrong kind or out of
- * bounds. Errors name the file. Without a modules.json the pooling is the mean, not normalized. */
+ * bounds. Errors name the file. Without a modules.json the pooling is the mean, not normalized, and what
+ * sentence-transformers has saved beside it is not read, as it does not read it either. */
 AQ_MUST_CHECK aq_status aq_model_config_parse(const aq_config_texts *texts, aq_model_config *out, aq_error *err);
 
 #endif

@@ -39,13 +39,16 @@ aq_status aq_encoder_encode_texts(aq_encoder *encoder, const char *const *texts,
   if (token_counts == NULL) return aq_fail_memory(err, room * sizeof *token_counts);
   aq_token_ids ids = {0};
   aq_status status = AQ_OK;
+  const size_t first = encoder->first_text;
   for (size_t at = 0; at < count && status == AQ_OK; at += CHUNK_TEXTS) {
+    encoder->first_text = first + at;
     const size_t n = AQ_MIN(count - at, CHUNK_TEXTS);
     ids.count = 0;
     status = tokenize(encoder, texts + at, lengths != NULL ? lengths + at : NULL, n, &ids, token_counts, err);
     if (status != AQ_OK) break;
     status = aq_encoder_encode_ids(encoder, ids.ids, token_counts, n, out + at * encoder->config.hidden, err);
   }
+  encoder->first_text = first;
   aq_free(ids.ids);
   aq_free(token_counts);
   return status;
@@ -56,7 +59,8 @@ aq_status aq_encoder_prompt(aq_encoder *encoder, const char *name, const char *p
   aq_error_clear(err);
   *out = prompt;
   if (prompt == NULL) {
-    if (!encoder->prompts_read) AQ_TRY(aq_prompts_read(encoder->source, encoder->folder, &encoder->prompts, err));
+    const bool unread = encoder->config.has_modules && !encoder->prompts_read;
+    if (unread) AQ_TRY(aq_prompts_read(encoder->source, encoder->folder, &encoder->prompts, err));
     encoder->prompts_read = true;
     AQ_TRY(aq_prompts_find(&encoder->prompts, name, out, err));
   }

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "model/finite.h"
 
 /* Tokens of a group. Fewer read the weights too often, more leave nothing to share out at the end. */
 #define GROUP_LEAST ((size_t)168)
@@ -80,7 +81,7 @@ static aq_status check_text(const aq_encoder *e, const int32_t *ids, uint32_t le
 static aq_status take_texts(batch *b, const int32_t *ids, const uint32_t *lengths, float *out, aq_error *err) {
   const size_t dimension = b->encoder->config.hidden;
   for (size_t i = 0; i < b->count; i++) {
-    AQ_TRY(check_text(b->encoder, ids, lengths[i], i, err));
+    AQ_TRY(check_text(b->encoder, ids, lengths[i], b->encoder->first_text + i, err));
     b->texts[i] = (text){ids, lengths[i], i};
     ids += lengths[i];
     b->tokens += lengths[i];
@@ -196,6 +197,7 @@ aq_status aq_encoder_encode_ids(aq_encoder *encoder, const int32_t *ids, const u
     const bool few = b.tokens <= threads * TEAM_TOKENS || b.group_count < threads || encoder->observe != NULL;
     status = few ? run_together(&b, err) : aq_pool_run(encoder->pool, b.group_count, run_group, &b, err);
   }
+  if (status == AQ_OK) status = aq_encoder_check_finite(encoder, out, texts, err);
   reset(&b);
   return status;
 }

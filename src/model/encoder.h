@@ -11,6 +11,7 @@ struct aq_encoder {
   aq_source *source; /* a hold */
   char *folder;      /* option, or NULL */
   aq_model_config config;
+  aq_notes notes; /* see aq_encoder_note */
   aq_weights weights;
   bool codes;
   aq_pool *pool;
@@ -19,6 +20,7 @@ struct aq_encoder {
   aq_tokenizer *tokenizer; /* NULL until it is needed */
   aq_prompts prompts;      /* empty until they are needed */
   bool prompts_read;
+  size_t first_text; /* number of the first text of a call, in messages */
   aq_observe_fn observe;
   void *observe_ctx;
 };

@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "io/source.h"
+#include "model/config_notes.h"
 #include "model/encoder.h"
 
 void aq_encoder_options_init(aq_encoder_options *options) {
@@ -32,9 +33,11 @@ static aq_status configure(aq_encoder *e, const aq_encoder_options *options, aq_
   aq_config_texts texts;
   AQ_TRY(take_compute(options->compute, &e->codes, err));
   AQ_TRY(aq_config_texts_read(e->source, options->folder, &texts, err));
+  texts.notes = &e->notes;
   const aq_status status = aq_model_config_parse(&texts, &e->config, err);
   aq_config_texts_reset(&texts);
   AQ_TRY(status);
+  AQ_TRY(aq_head_note(e->source, &e->notes, err));
   AQ_FAIL_IF(options->max_tokens > e->config.position_limit, AQ_ERR_ARGUMENT,
              "texts of %u tokens were asked for; the model has positions for %u", options->max_tokens,
              e->config.position_limit);
@@ -95,6 +98,7 @@ void aq_encoder_close(aq_encoder *encoder) {
   aq_weights_reset(&encoder->weights);
   aq_tokenizer_close(encoder->tokenizer);
   aq_prompts_reset(&encoder->prompts);
+  aq_notes_reset(&encoder->notes);
   aq_free(encoder->folder);
   aq_source_close(encoder->source);
   aq_free(encoder);
@@ -102,3 +106,8 @@ void aq_encoder_close(aq_encoder *encoder) {
 
 uint32_t aq_encoder_dimension(const aq_encoder *encoder) { return encoder->config.hidden; }
 uint32_t aq_encoder_max_tokens(const aq_encoder *encoder) { return encoder->config.max_tokens; }
+size_t aq_encoder_note_count(const aq_encoder *encoder) { return encoder->notes.count; }
+
+const char *aq_encoder_note(const aq_encoder *encoder, size_t i) {
+  return i < encoder->notes.count ? encoder->notes.items[i] : NULL;
+}

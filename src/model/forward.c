@@ -9,6 +9,7 @@
 #include "model/attention.h"
 #include "model/panels.h"
 #include "model/pooling.h"
+#include "model/position.h"
 
 typedef struct member {
   const aq_forward *f;
@@ -24,13 +25,13 @@ static void share(const member *m, size_t count, size_t *begin, size_t *end) {
 
 /* ---- steps ---- */
 
-/* Token t of a text: norm(word + (position + type)). */
-static void embed_token(const member *m, int32_t id, size_t t, float *out) {
+/* A token and its row of the position table: norm(word + (position + type)). */
+static void embed_token(const member *m, int32_t id, size_t row, float *out) {
   const aq_weights *w = m->f->weights;
   const size_t n = m->f->config->hidden;
   float *place = m->own->row + n;
   const float *word = aq_rows_get(&w->words, (uint64_t)id, m->own->row_codes, m->own->row);
-  const float *position = aq_rows_get(&w->positions, t + m->f->config->first_position, m->own->row_codes, place);
+  const float *position = aq_rows_get(&w->positions, row, m->own->row_codes, place);
   for (size_t i = 0; i < n; i++) place[i] = position[i] + w->type[i];
   m->f->kernels->norm_f32(word, place, n, w->first_norm.gain, w->first_norm.shift, m->f->config->epsilon, out);
 }
@@ -40,9 +41,11 @@ static void embed(const member *m) {
   size_t begin, end, at = 0;
   share(m, g->tokens, &begin, &end);
   for (size_t text = 0; text < g->texts; text++) {
+    size_t counted = 0;
     for (size_t t = 0; t < g->lengths[text]; t++, at++) {
+      const size_t row = aq_position_next(m->f->config, g->ids[text][t], &counted);
       if (at < begin || at >= end) continue;
-      embed_token(m, g->ids[text][t], t, m->f->space->hidden + at * m->f->config->hidden);
+      embed_token(m, g->ids[text][t], row, m->f->space->hidden + at * m->f->config->hidden);
     }
   }
 }

@@ -11,6 +11,7 @@
 #include "model/layer_norm.h"
 #include "model/pass_room.h"
 #include "model/pooling.h"
+#include "model/position.h"
 
 /* A round. */
 typedef struct forward {
@@ -57,11 +58,12 @@ static void embed_rows(const forward *f, size_t first, size_t rows) {
   const aq_pass *pass = f->pass;
   const size_t n = pass->config->hidden;
   size_t text = text_of(pass, first);
+  size_t counted = aq_position_count(pass->config, pass->ids[text], first - pass->first[text]);
   for (size_t t = first; t < first + rows; t++) {
-    while (t >= pass->first[text + 1]) text++;
-    const size_t at = t - pass->first[text];
-    const float *position = f->params->positions + (at + pass->config->first_position) * n;
-    const float *word = f->params->words + (size_t)pass->ids[text][at] * n;
+    for (; t >= pass->first[text + 1]; text++) counted = 0;
+    const int32_t id = pass->ids[text][t - pass->first[text]];
+    const float *position = f->params->positions + aq_position_next(pass->config, id, &counted) * n;
+    const float *word = f->params->words + (size_t)id * n;
     float *z = f->room->first_norm.z + t * n;
     for (size_t i = 0; i < n; i++) z[i] = position[i] + f->params->type[i];
     f->room->first_norm.scale[t] =

@@ -2,6 +2,7 @@
 #include "model/prompts.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "core/error.h"
 #include "core/memory.h"
@@ -60,5 +61,9 @@ aq_status aq_prompts_find(const aq_prompts *prompts, const char *name, const cha
   const char *key = name != NULL ? name : json_string_value(json_object_get(prompts->root, "default_prompt_name"));
   json_t *words = key != NULL ? json_object_get(all, key) : NULL;
   *out = json_is_string(words) ? json_string_value(words) : "";
-  return name == NULL || words != NULL ? AQ_OK : fail_unknown(all, name, err);
+  if (key == NULL || words != NULL) return AQ_OK;
+  if (name != NULL) return fail_unknown(all, name, err);
+  if (strcmp(key, "query") == 0 || strcmp(key, "document") == 0) return AQ_OK; /* every model has these, empty */
+  (void)aq_fail(err, AQ_ERR_FORMAT, "'default_prompt_name' is '%.60s', which is none of the 'prompts'", key);
+  return aq_error_in_file(err, AQ_ERR_FORMAT, file_name);
 }

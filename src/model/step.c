@@ -6,6 +6,7 @@
 #include "model/attention.h"
 #include "model/panels.h"
 #include "model/pass.h"
+#include "model/position.h"
 #include "model/transpose.h"
 
 /* y = w x + b for `count` linears that stand next to each other. panels: aq_panel_rows(tokens) x in, and turned:
@@ -51,9 +52,10 @@ size_t aq_step_scratch(const aq_model_config *config, size_t tokens) {
 
 void aq_step_embed(const aq_params *params, const int32_t *ids, size_t tokens, float *out) {
   const size_t n = params->config->hidden;
+  size_t counted = 0;
   for (size_t t = 0; t < tokens; t++, out += n) {
     const float *word = params->words + (size_t)ids[t] * n;
-    const float *position = params->positions + (t + params->config->first_position) * n;
+    const float *position = params->positions + aq_position_next(params->config, ids[t], &counted) * n;
     for (size_t i = 0; i < n; i++) out[i] = word[i] + (position[i] + params->type[i]);
   }
 }

@@ -9,6 +9,7 @@
 #include "core/bytes.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "model/finite.h"
 #include "model/panels.h"
 #include "model/tensor_find.h"
 
@@ -161,6 +162,7 @@ static aq_status read_values(const loader *l, const load_job *job, aq_error *err
   for (size_t row = 0; row < rows && status == AQ_OK; row += CHUNK_ROWS) {
     const size_t n = AQ_MIN(rows - row, (size_t)CHUNK_ROWS);
     status = aq_source_read_f32(l->finder.source, job->tensor, row * width, n * width, values, err);
+    if (status == AQ_OK) status = aq_weights_check_finite(l->finder.source, job->tensor, values, n * width, err);
     if (status == AQ_OK) aq_linear_put(job->linear, job->first_row + row, n, values, codes);
   }
   aq_free(values);
@@ -175,7 +177,8 @@ static aq_status run_job(void *ctx, uint64_t item, uint32_t worker, aq_error *er
   if (job->table != NULL) return aq_rows_open(job->table, l->finder.source, job->tensor, err);
   if (job->vector != NULL) {
     const uint64_t count = aq_source_tensor(l->finder.source, job->tensor)->num_params;
-    return aq_source_read_f32(l->finder.source, job->tensor, 0, count, job->vector, err);
+    AQ_TRY(aq_source_read_f32(l->finder.source, job->tensor, 0, count, job->vector, err));
+    return aq_weights_check_finite(l->finder.source, job->tensor, job->vector, (size_t)count, err);
   }
   bool done;
   AQ_TRY(read_codes(l, job, &done, err));

@@ -13,6 +13,7 @@
 #include "core/memory.h"
 #include "core/progress.h"
 #include "io/model_files.h"
+#include "ops/common.h"
 #include "ops/spare.h"
 #include "ops/start.h"
 #include "ops/table_job.h"
@@ -287,6 +288,7 @@ static aq_status report_run(const search_run *s, json_t *report, aq_error *err) 
   size_t plain = 0;
   for (size_t i = 0; i < out->set.count; i++) plain += r->plain[i] ? 1 : 0;
   AQ_TRY(aq_report_set(report, "calibration", aq_calibration_json(out->calibration), err));
+  AQ_TRY(aq_report_set(report, "notes", aq_encoder_notes_json(out->calibration->encoder), err));
   AQ_TRY(aq_report_set(report, "roundings", json_integer((json_int_t)s->roundings), err));
   AQ_TRY(aq_report_set(report, "rounded_to_nearest", aq_json_count(plain), err));
   AQ_TRY(aq_report_set(report, "similarity_before_repair", aq_json_real(r->before_repair), err));

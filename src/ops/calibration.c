@@ -151,7 +151,7 @@ aq_status aq_calibration_open(aq_source *source, const aq_quantize_options *o, a
   aq_error cause;
   aq_error_clear(&cause);
   aq_status status = open_model(c, source, o, &cause);
-  if (status != AQ_OK && is_optional(o) && aq_judge_cannot_run(status)) {
+  if (is_optional(o) && (status == AQ_ERR_NOT_FOUND || status == AQ_ERR_UNSUPPORTED)) {
     aq_calibration_free(c);
     return say_why(source, &cause, why_not, err);
   }

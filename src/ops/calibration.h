@@ -33,7 +33,8 @@ typedef struct aq_calibration {
 } aq_calibration;
 
 /* NULL in *out and AQ_OK when the options say "none", or say nothing and the model is none that can be run; *why_not
- * then says why not, in words to be freed with aq_free. The source and the options outlive it. */
+ * then says why not, in words to be freed with aq_free. A model whose files are damaged is an error: what it is cannot
+ * be known. The source and the options outlive it. */
 AQ_MUST_CHECK aq_status aq_calibration_open(aq_source *source, const aq_quantize_options *options, aq_calibration **out,
                                             char **why_not, aq_error *err);
 void aq_calibration_free(aq_calibration *calibration);

@@ -75,15 +75,37 @@ json_t *aq_shape_json(const aq_tensor_info *tensor) {
   return shape;
 }
 
+static json_t *notes_json(const aq_source *source) {
+  json_t *notes = json_array();
+  for (size_t i = 0; notes != NULL && i < source->note_count; i++) {
+    if (json_array_append_new(notes, aq_json_string(source->notes[i])) != 0) {
+      json_decref(notes);
+      return NULL;
+    }
+  }
+  return notes;
+}
+
 json_t *aq_source_json(const aq_source *source) {
   uint64_t params = 0;
   for (size_t i = 0; i < source->tensor_count; i++) {
     if (source->tensors[i].alias_of < 0) params += source->tensors[i].num_params;
   }
-  return json_pack("{s:o, s:s, s:I, s:I, s:I, s:I}", "path", aq_json_string(source->path), "format", source->format,
-                   "file_bytes", (json_int_t)source->file_bytes, "model_files_bytes",
+  return json_pack("{s:o, s:s, s:I, s:I, s:I, s:I, s:o}", "path", aq_json_string(source->path), "format",
+                   source->format, "file_bytes", (json_int_t)source->file_bytes, "model_files_bytes",
                    (json_int_t)aq_model_files_bytes(source), "tensors", (json_int_t)source->tensor_count, "params",
-                   (json_int_t)params);
+                   (json_int_t)params, "notes", notes_json(source));
+}
+
+json_t *aq_encoder_notes_json(const aq_encoder *encoder) {
+  json_t *notes = json_array();
+  for (size_t i = 0; notes != NULL && i < aq_encoder_note_count(encoder); i++) {
+    if (json_array_append_new(notes, aq_json_string(aq_encoder_note(encoder, i))) != 0) {
+      json_decref(notes);
+      return NULL;
+    }
+  }
+  return notes;
 }
 
 json_t *aq_metadata_json(const aq_source *source, const char *key) {

@@ -24,9 +24,12 @@ AQ_MUST_CHECK aq_status aq_float_dtype_parse(const char *text, const char *same,
 /* A JSON array of the dimensions; NULL when out of memory. */
 json_t *aq_shape_json(const aq_tensor_info *tensor);
 
-/* {"path", "format", "file_bytes", "model_files_bytes", "tensors", "params"} of a source; NULL when out of memory.
- * Aliases are counted as tensors, not as parameters. */
+/* {"path", "format", "file_bytes", "model_files_bytes", "tensors", "params", "notes"} of a source; NULL when out of
+ * memory. Aliases are counted as tensors, not as parameters. */
 json_t *aq_source_json(const aq_source *source);
+
+/* The notes of an encoder as a JSON array; NULL when out of memory. */
+json_t *aq_encoder_notes_json(const aq_encoder *encoder);
 
 /* A value of the source's metadata that is JSON: the first of this key; NULL when there is none or it is no JSON. */
 json_t *aq_metadata_json(const aq_source *source, const char *key);

@@ -4,6 +4,8 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/progress.h"
+#include "io/source.h"
+#include "model/encoder.h"
 #include "ops/common.h"
 #include "ops/ops.h"
 #include "ops/text_input.h"
@@ -61,6 +63,7 @@ static aq_status take_chunk(embedding *e, aq_error *err) {
 }
 
 static aq_status do_chunk(embedding *e, aq_error *err) {
+  e->encoder->first_text = e->output.count;
   AQ_TRY(aq_encoder_encode_texts(e->encoder, e->texts, e->lengths, e->count, e->vectors, err));
   for (size_t i = 0; i < e->count; i++) {
     const float *vector = e->vectors + i * e->output.dimension;
@@ -91,8 +94,17 @@ static aq_status open_all(embedding *e, aq_source *source, aq_error *err) {
   return aq_vector_output_open(&e->output, o->output, o->force, dimension, err);
 }
 
+/* What the source and the encoder have to say. */
+static void tell_notes(const embedding *e, const aq_source *source) {
+  const aq_embed_options *o = e->options;
+  if (o->note == NULL) return;
+  for (size_t i = 0; i < source->note_count; i++) o->note(o->note_ctx, source->notes[i]);
+  for (size_t i = 0; i < aq_encoder_note_count(e->encoder); i++) o->note(o->note_ctx, aq_encoder_note(e->encoder, i));
+}
+
 static aq_status run_all(embedding *e, aq_source *source, aq_error *err) {
   AQ_TRY(open_all(e, source, err));
+  tell_notes(e, source);
   aq_progress_begin(&e->progress, &e->options->run, "embed", 0, 0);
   do {
     AQ_TRY(take_chunk(e, err));
@@ -113,6 +125,7 @@ static aq_status make_report(const embedding *e, const aq_source *source, double
   AQ_TRY(aq_report_set(root, "output", aq_json_string(e->options->output), err));
   AQ_TRY(aq_report_set(root, "seconds", aq_json_real(seconds), err));
   AQ_TRY(aq_report_set(root, "prompt", aq_json_string(e->prompt), err));
+  AQ_TRY(aq_report_set(root, "notes", aq_encoder_notes_json(e->encoder), err));
   return aq_report_set(root, "texts_per_second", aq_json_real(rate), err);
 }
 

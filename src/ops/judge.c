@@ -21,6 +21,7 @@
 #include "measure/metrics.h"
 #include "measure/outputs.h"
 #include "measure/rank.h"
+#include "ops/common.h"
 #include "ops/judge_texts.h"
 #include "report/outputs_words.h"
 #include "report/report.h"
@@ -39,6 +40,7 @@ struct aq_judge {
   double *cosines; /* of each plain text */
   double *before;  /* similarity of each pair, by the reference */
   uint32_t dimension;
+  json_t *notes;  /* of the reference's encoder */
   double seconds; /* that the reference took */
 };
 
@@ -48,6 +50,7 @@ void aq_judge_free(aq_judge *judge) {
   if (judge == NULL) return;
   aq_judge_texts_reset(&judge->texts);
   aq_pool_free(judge->pool);
+  json_decref(judge->notes);
   aq_free(judge->reference_folder);
   aq_free(judge->reference);
   aq_free(judge->other);
@@ -116,9 +119,9 @@ static aq_status make_room(const aq_judge *j, float **out, aq_error *err) {
 /* The folder of the reference, when its files are there. */
 static aq_status find_files(aq_judge *j, const aq_source *reference, aq_error *err) {
   if (j->options->folder != NULL || reference->path == NULL) return AQ_OK;
-  char *text = NULL, *folder = aq_path_parent(reference->path);
+  char *text = NULL, *folder;
   size_t size;
-  if (folder == NULL) return aq_fail_memory(err, strlen(reference->path));
+  AQ_TRY(aq_model_folder(reference, &folder, err));
   const aq_status status = aq_model_file_read(reference, folder, "config.json", &text, &size, err);
   if (text != NULL) {
     j->reference_folder = folder;
@@ -135,6 +138,7 @@ aq_status aq_judge_reference(aq_judge *judge, aq_source *reference, aq_error *er
   aq_encoder *encoder = NULL;
   AQ_TRY(open_encoder(judge, reference, judge->options->folder, &encoder, err));
   judge->dimension = aq_encoder_dimension(encoder);
+  judge->notes = aq_encoder_notes_json(encoder);
   aq_status status = make_room(judge, &judge->reference, err);
   if (status == AQ_OK) status = make_room(judge, &judge->other, err);
   if (status == AQ_OK) status = encode(judge, encoder, judge->reference, err);
@@ -156,6 +160,7 @@ aq_status aq_judge_describe(const aq_judge *judge, json_t *object, aq_error *err
   AQ_TRY(aq_report_set(object, "label_pairs", aq_json_count(judge->texts.pairs), err));
   AQ_TRY(aq_report_set(object, "labels_from", aq_json_string(o->labels_file), err));
   AQ_TRY(aq_report_set(object, "dimension", aq_json_count(judge->dimension), err));
+  AQ_TRY(aq_report_set(object, "notes", json_incref(judge->notes), err));
   return aq_report_set(object, "reference_seconds", aq_json_real(judge->seconds), err);
 }
 

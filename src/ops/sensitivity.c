@@ -211,6 +211,7 @@ static aq_status try_tensor(study *s, size_t tensor, aq_error *err) {
 static aq_status describe(study *s, aq_error *err) {
   const char *file = s->options->texts_file;
   AQ_TRY(aq_report_set(s->root, "model", aq_source_json(s->source), err));
+  AQ_TRY(aq_report_set(s->root, "notes", aq_encoder_notes_json(s->encoder), err));
   AQ_TRY(aq_report_set(s->root, "texts", json_object(), err));
   json_t *texts = json_object_get(s->root, "texts");
   AQ_TRY(aq_report_set(texts, "count", aq_json_count(s->text_count), err));

@@ -124,12 +124,19 @@ static aq_status check_all(against *a, aq_error *err) {
 }
 
 static aq_status report(const against *a, json_t *root, aq_error *err) {
-  return aq_report_set(
+  AQ_TRY(aq_report_set(
       root, "against",
       json_pack("{s:o, s:I, s:I, s:I, s:I, s:I}", "path", aq_json_string(a->model->path), "tensors",
                 (json_int_t)a->model->tensor_count, "kept", (json_int_t)a->kept, "adjusted", (json_int_t)a->changed,
                 "converted", (json_int_t)a->converted, "quantized", (json_int_t)a->quantized),
-      err);
+      err));
+  json_t *object = json_object_get(root, "against");
+  AQ_TRY(aq_report_set(object, "notes", json_array(), err));
+  json_t *notes = json_object_get(object, "notes");
+  for (size_t i = 0; i < a->model->note_count; i++) {
+    AQ_TRY(aq_report_append(notes, aq_json_string(a->model->notes[i]), err));
+  }
+  return AQ_OK;
 }
 
 aq_status aq_verify_against(const aq_source *table, const char *model, const aq_run_options *run, json_t *root,

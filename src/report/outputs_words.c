@@ -74,7 +74,8 @@ aq_status aq_append_compared_outputs(const json_t *root, aq_buffer *out, aq_erro
                           (unsigned long long)aq_json_get_count(outputs, "neighbours"),
                           aq_word_fixed(outputs, "neighbour_overlap", 3, kept),
                           aq_word_fixed(outputs, "similarity_spearman", 4, order)));
-  return append_label_line(outputs, out, err);
+  AQ_TRY(append_label_line(outputs, out, err));
+  return aq_render_notes(aq_json_get(outputs, "notes"), "  ", out, err);
 }
 
 /* ---- a validation ---- */
@@ -119,6 +120,7 @@ aq_status aq_append_outputs_text(const json_t *root, aq_buffer *out, aq_error *e
   aq_text_table table;
   fill_table(&table, root, heading);
   AQ_TRY(aq_text_table_text(&table, 0, out, err));
+  AQ_TRY(aq_render_notes(aq_json_get(outputs, "notes"), "", out, err));
   return aq_buffer_append_byte(out, '\n', err);
 }
 
@@ -189,5 +191,8 @@ aq_status aq_append_outputs_markdown(const json_t *root, aq_buffer *out, aq_erro
   fill_table(&table, root, heading);
   AQ_TRY(aq_text_table_markdown(&table, out, err));
   AQ_TRY(append_legend(root, out, err));
+  const json_t *notes = aq_json_get(aq_json_get(root, "outputs"), "notes");
+  AQ_TRY(aq_render_notes(notes, "- ", out, err));
+  if (json_array_size(notes) > 0) AQ_TRY(aq_buffer_append_byte(out, '\n', err));
   return append_kinds(root, out, err);
 }

@@ -38,6 +38,17 @@ const char *aq_word_cosine(const json_t *object, const char *key, char *out) {
   return aq_text_cosine(aq_json_get_real(object, key), out, AQ_WORD_SIZE);
 }
 
+aq_status aq_render_notes(const json_t *notes, const char *before, aq_buffer *out, aq_error *err) {
+  size_t i;
+  json_t *note;
+  json_array_foreach(notes, i, note) {
+    AQ_TRY(aq_buffer_printf(out, err, "%snote: ", before));
+    AQ_TRY(aq_text_append_clean(out, json_string_value(note) != NULL ? json_string_value(note) : "", err));
+    AQ_TRY(aq_buffer_append_byte(out, '\n', err));
+  }
+  return AQ_OK;
+}
+
 aq_status aq_render_warnings(const json_t *root, aq_buffer *out, aq_error *err) {
   size_t i;
   json_t *warning;

@@ -28,6 +28,9 @@ const char *aq_word_cosine(const json_t *object, const char *key, char *out);
 /* Lines "warning: ..." of root["warnings"]. */
 aq_status aq_render_warnings(const json_t *root, aq_buffer *out, aq_error *err);
 
+/* "note: ..." for every text of the list, a line each, with `before` in front. */
+aq_status aq_render_notes(const json_t *notes, const char *before, aq_buffer *out, aq_error *err);
+
 /* What a search for a target did (REPORTS.md, "search"); nothing when there was none. */
 AQ_MUST_CHECK aq_status aq_render_search_text(const json_t *search, aq_buffer *out, aq_error *err);
 

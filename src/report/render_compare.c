@@ -110,5 +110,7 @@ aq_status aq_render_compare_text(const json_t *root, aq_buffer *out, aq_error *e
   AQ_TRY(append_distribution("quantized", aq_json_get(cosine, "quantized"), out, err));
   AQ_TRY(append_worst(root, out, err));
   AQ_TRY(aq_append_compared_outputs(root, out, err));
+  AQ_TRY(aq_render_notes(aq_json_get(aq_json_get(root, "reference"), "notes"), "reference: ", out, err));
+  AQ_TRY(aq_render_notes(aq_json_get(aq_json_get(root, "other"), "notes"), "other: ", out, err));
   return append_verdict(root, out, err);
 }

@@ -240,5 +240,6 @@ aq_status aq_render_convert_text(const json_t *root, aq_buffer *out, aq_error *e
 }
 
 aq_status aq_render_export_text(const json_t *root, aq_buffer *out, aq_error *err) {
-  return render_copied(root, "exported", out, err);
+  AQ_TRY(render_copied(root, "exported", out, err));
+  return aq_render_notes(aq_json_get(aq_json_get(root, "source"), "notes"), "", out, err);
 }

@@ -52,5 +52,6 @@ aq_status aq_render_search_text(const json_t *search, aq_buffer *out, aq_error *
   if (!json_is_object(calibration)) return append_not_run(json_string_value(aq_json_get(search, "reason")), out, err);
   AQ_TRY(append_calibration(calibration, out, err));
   AQ_TRY(append_similarity(search, out, err));
+  AQ_TRY(aq_render_notes(aq_json_get(search, "notes"), "", out, err));
   return append_tuning(aq_json_get(search, "tuning"), out, err);
 }

@@ -99,5 +99,7 @@ aq_status aq_render_sensitivity_text(const json_t *root, aq_buffer *out, aq_erro
   const aq_status status = append_lines(lines, count, types, out, err);
   aq_free(lines);
   AQ_TRY(status);
-  return append_end(root, sorted_by, out, err);
+  AQ_TRY(append_end(root, sorted_by, out, err));
+  AQ_TRY(aq_render_notes(aq_json_get(aq_json_get(root, "model"), "notes"), "", out, err));
+  return aq_render_notes(aq_json_get(root, "notes"), "", out, err);
 }

@@ -79,6 +79,7 @@ static aq_status append_criteria(const json_t *root, aq_buffer *out, aq_error *e
 
 aq_status aq_render_validate_text(const json_t *root, aq_buffer *out, aq_error *err) {
   AQ_TRY(append_heading(root, out, err));
+  AQ_TRY(aq_render_notes(aq_json_get(aq_json_get(root, "model"), "notes"), "", out, err));
   AQ_TRY(append_types(root, out, err));
   AQ_TRY(aq_append_outputs_text(root, out, err));
   AQ_TRY(append_criteria(root, out, err));

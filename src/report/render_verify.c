@@ -56,11 +56,12 @@ static aq_status append_against(const json_t *root, aq_buffer *out, aq_error *er
   char all[AQ_WORD_SIZE], kept[AQ_WORD_SIZE], adjusted[AQ_WORD_SIZE], converted[AQ_WORD_SIZE], quantized[AQ_WORD_SIZE];
   AQ_TRY(aq_buffer_printf(out, err, "against "));
   AQ_TRY(aq_text_append_clean(out, aq_json_get_string(against, "path"), err));
-  return aq_buffer_printf(out, err,
+  AQ_TRY(aq_buffer_printf(out, err,
                           ": %s tensors, of them %s quantized, %s kept as they are, %s adjusted, %s of another type\n",
                           aq_word_count(against, "tensors", all), aq_word_count(against, "quantized", quantized),
                           aq_word_count(against, "kept", kept), aq_word_count(against, "adjusted", adjusted),
-                          aq_word_count(against, "converted", converted));
+                          aq_word_count(against, "converted", converted)));
+  return aq_render_notes(aq_json_get(against, "notes"), "  ", out, err);
 }
 
 /* "  damaged: tensor 'x', row group 3, byte 4711: MESSAGE". */

@@ -59,9 +59,12 @@ static aq_status append_subject(const json_t *root, aq_buffer *out, aq_error *er
   AQ_TRY(aq_buffer_printf(out, err,
                           ") was written as a Parquet weight table (schema V1), quantized from its own values to "));
   AQ_TRY(append_type_list(aq_json_get(root, "types"), out, err));
-  return aq_buffer_printf(out, err,
+  AQ_TRY(aq_buffer_printf(out, err,
                           " with the default settings of each type (schema V2), and every file was read back, checked "
-                          "and compared with the model.\n\n");
+                          "and compared with the model.\n\n"));
+  const json_t *notes = aq_json_get(model, "notes");
+  AQ_TRY(aq_render_notes(notes, "- ", out, err));
+  return json_array_size(notes) > 0 ? aq_buffer_append_byte(out, '\n', err) : AQ_OK;
 }
 
 /* ---- tables ---- */

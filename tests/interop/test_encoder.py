@@ -134,8 +134,10 @@ def save_tiny(folder, model, pooling, normalize):
     model.save_pretrained(folder)
     (folder / "vocab.txt").write_text("\n".join(vocab) + "\n")
     (folder / "1_Pooling").mkdir()
-    types = ["Transformer", "Pooling"] + ["Normalize"] * normalize
-    (folder / "modules.json").write_text(json.dumps([{"type": f"sentence_transformers.models.{t}"} for t in types]))
+    modules = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")][:2 + normalize]
+    (folder / "modules.json").write_text(json.dumps([
+        {"name": str(i), "path": path, "type": f"sentence_transformers.models.{t}"}
+        for i, (path, t) in enumerate(modules)]))
     flags = {"pooling_mode_cls_token": pooling == "cls", "pooling_mode_mean_tokens": pooling == "mean"}
     (folder / "1_Pooling" / "config.json").write_text(json.dumps(flags))
 

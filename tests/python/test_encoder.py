@@ -47,6 +47,37 @@ def cosines(a, b):
     return (a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
 
 
+# ---- what should be known of a model ----
+
+
+def test_what_is_passed_over_is_warned_of(tiny, tmp_path, encoder):
+    folder = tmp_path / "unknown"
+    shutil.copytree(tiny, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"future_switch": 1, "dtype": "float16"}))
+    with pytest.warns(UserWarning, match="config.json") as told, arrowquant.Encoder(folder) as opened:
+        assert np.array_equal(opened.encode(TEXTS), encoder.encode(TEXTS))
+    assert [str(w.message) for w in told] == [
+        "config.json: not known, and passed over: 'future_switch'",
+        "config.json: 'dtype' is float16, in which sentence-transformers computes; this computes in float32",
+    ]
+    assert {w.filename for w in told} == {__file__}
+
+
+def test_nothing_to_say_of_a_plain_model(tiny, recwarn):
+    arrowquant.Encoder(tiny).close()
+    assert not recwarn.list
+
+
+def test_weights_that_are_not_finite_are_an_error(tiny, tmp_path):
+    folder, weights = tmp_path / "nan", tiny_weights()
+    shutil.copytree(tiny, folder)
+    weights["embeddings.word_embeddings.weight"][7] = np.nan
+    arrowquant.export(weights, folder / "model.safetensors", force=True)
+    with arrowquant.Encoder(folder) as opened, pytest.raises(arrowquant.NonFiniteError, match="word_embeddings"):
+        opened.encode(["a", "c"])
+
+
 # ---- what encode takes and gives ----
 
 
@@ -146,9 +177,6 @@ def test_prompts_that_cannot_be_had(tiny, encoder, vectors, tmp_path):
     with pytest.raises(TypeError):
         encoder.encode(TEXTS, prompt_name=3)
     folder = with_prompts(tiny, tmp_path / "skips")
-    modules = [{"type": f"sentence_transformers.models.{name}"} for name in ("Transformer", "Pooling")]
-    (folder / "modules.json").write_text(json.dumps(modules))
-    (folder / "1_Pooling").mkdir()
     pooling = {"pooling_mode_mean_tokens": True, "include_prompt": False}
     (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
     with arrowquant.Encoder(folder) as skips:

@@ -58,6 +58,18 @@ def write_tiny(folder, *, words=WORDS, hidden=HIDDEN, inner=INNER) -> None:
     }
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(config))
+    modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
+    (folder / "modules.json").write_text(
+        json.dumps(
+            [
+                {"name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+                for i, (path, kind) in enumerate(modules)
+            ]
+        )
+    )
+    (folder / "1_Pooling").mkdir()
+    pooling = {"word_embedding_dimension": hidden, "pooling_mode_mean_tokens": True}
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
     (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": MAX_TOKENS}))
     (folder / "tokenizer_config.json").write_text('{"do_lower_case": true}')
     (folder / "vocab.txt").write_text("\n".join(words) + "\n")

@@ -58,6 +58,32 @@ static void encode(const fixture *f, float *out) {
   }
 }
 
+/* Positions that go by the ids, as RoBERTa's do: a padding token inside a text, at its ends and twice in a row. */
+static void forward_with_padding_tokens_equals_encoder(void **state) {
+  fixture *f = *state;
+  enum { LENGTH = 20, PADDING = 7 };
+  int32_t ids[LENGTH];
+  for (int i = 0; i < LENGTH; i++) ids[i] = i % 5 == 0 || i == 6 || i == LENGTH - 1 ? PADDING : 10 + i;
+  const int32_t *text = ids;
+  const uint32_t length = LENGTH;
+  aq_error err;
+  aq_pass pass = {0};
+  float padded[TINY_HIDDEN], counted[TINY_HIDDEN];
+  assert_ok(aq_encoder_encode_ids(f->encoder, ids, &length, 1, counted, &err));
+  f->encoder->config.padding = PADDING;
+  f->encoder->config.first_position = PADDING + 1;
+  assert_ok(aq_encoder_encode_ids(f->encoder, ids, &length, 1, padded, &err));
+  assert_ok(aq_pass_begin(&pass, &f->params, &text, &length, 1, f->pool, &err));
+  assert_ok(aq_pass_forward(&pass, &f->params, &err));
+  for (size_t i = 0; i < TINY_HIDDEN; i++) assert_true(fabsf(pass.embeddings[i] - padded[i]) < 1e-5f);
+  float x[LENGTH * TINY_HIDDEN];
+  aq_step_embed(&f->params, ids, LENGTH, x);
+  aq_step_norm(&f->params, &f->params.first_norm, x, LENGTH, x);
+  for (size_t i = 0; i < AQ_COUNT_OF(x); i++) assert_true(fabsf(pass.hidden[0][i] - x[i]) < 1e-5f);
+  assert_true(memcmp(padded, counted, sizeof padded) != 0);
+  aq_pass_reset(&pass);
+}
+
 static void forward_equals_encoder(void **state) {
   fixture *f = *state;
   aq_error err;
@@ -215,6 +241,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(params_are_the_tensors_of_the_source, set_up, tear_down),
       cmocka_unit_test_setup_teardown(params_copy_has_memory_of_its_own, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(forward_with_padding_tokens_equals_encoder, set_up, tear_down),
       cmocka_unit_test_setup_teardown(forward_equals_encoder, set_up, tear_down),
       cmocka_unit_test_setup_teardown(steps_walk_the_hidden_states_of_forward, set_up, tear_down),
       cmocka_unit_test_setup_teardown(begin_refuses_wrong_ids, set_up, tear_down),

@@ -39,7 +39,7 @@ static void find_takes_the_name_or_else_the_default(void **state) {
 static void find_without_prompts_has_nothing(void **state) {
   (void)state;
   static const char *const texts[] = {NULL, "{}", "{\"prompts\":null,\"default_prompt_name\":null}",
-                                      "{\"prompts\":{},\"default_prompt_name\":\"q\"}"};
+                                      "{\"prompts\":{},\"default_prompt_name\":\"query\"}"};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     aq_error err;
     aq_prompts p;
@@ -54,6 +54,18 @@ static void find_without_prompts_has_nothing(void **state) {
     assert_string_equal(err.message, "the model has no prompt named 'q'; it has none");
     aq_prompts_reset(&p);
   }
+}
+
+static void find_default_that_is_no_prompt_is_refused(void **state) {
+  (void)state;
+  aq_error err;
+  aq_prompts p;
+  const char *words;
+  assert_ok(read_text("{\"prompts\":{\"d\":\"passage: \"},\"default_prompt_name\":\"q\"}", &p, &err));
+  assert_int_equal(aq_prompts_find(&p, NULL, &words, &err), AQ_ERR_FORMAT);
+  assert_non_null(strstr(err.message, "'default_prompt_name' is 'q'"));
+  assert_string_equal(find(&p, "d"), "passage: "); /* it is not needed then */
+  aq_prompts_reset(&p);
 }
 
 static void find_unknown_among_many_keeps_its_message_short(void **state) {
@@ -90,6 +102,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(find_takes_the_name_or_else_the_default, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(find_without_prompts_has_nothing, temp_setup, temp_teardown),
+      cmocka_unit_test_setup_teardown(find_default_that_is_no_prompt_is_refused, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(find_unknown_among_many_keeps_its_message_short, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(read_wrong_file_is_refused_and_named, temp_setup, temp_teardown),
   };

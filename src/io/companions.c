@@ -1,0 +1,161 @@
+/* companions.c - what lies around a model's weights: read as far as it takes to say that it is left out. */
+#include "io/companions.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/memory.h"
+#include "io/model_files.h"
+#include "io/module_list.h"
+#include "io/source.h"
+
+/* As peft saves them. */
+static const char *const adapter_weights[] = {"adapter_model.safetensors", "adapter_model.bin"};
+/* As sentence-transformers saves those of a module. */
+static const char *const module_weights[] = {"model.safetensors", "pytorch_model.bin"};
+
+/* Modules of a folder; none when modules.json is not there or wrong, which is for those to say who run the model. */
+static aq_status read_modules(const char *folder, aq_module_list *out, aq_error *err) {
+  char *text = NULL, *path = aq_path_join(folder, AQ_MODULE_LIST_NAME);
+  size_t size = 0;
+  *out = (aq_module_list){.root = NULL};
+  if (path == NULL) return aq_fail_memory(err, strlen(folder));
+  aq_status status = aq_path_exists(path) ? aq_file_slurp(path, AQ_MODEL_FILE_MAX, &text, &size, err) : AQ_OK;
+  aq_free(path);
+  const aq_status parsed = status == AQ_OK && text != NULL ? aq_module_list_parse(text, size, out, NULL) : AQ_OK;
+  aq_free(text);
+  return parsed == AQ_ERR_MEMORY ? aq_fail_memory(err, size) : status;
+}
+
+aq_status aq_first_module_folder(const char *folder, char **inner, aq_error *err) {
+  aq_module_list list;
+  *inner = NULL;
+  AQ_TRY(read_modules(folder, &list, err));
+  aq_status status = AQ_OK;
+  if (list.count > 0 && list.modules[0].path[0] != '\0') {
+    *inner = aq_path_join(folder, list.modules[0].path);
+    if (*inner == NULL) {
+      status = aq_fail_memory(err, strlen(folder));
+    } else if (!aq_path_is_folder(*inner)) {
+      status = aq_fail(err, AQ_ERR_NOT_FOUND, "modules.json puts the model into '%.100s', which is no folder here",
+                       list.modules[0].path);
+      (void)aq_error_hint(err, status, "Download that folder too, or name the file of the weights");
+      aq_free(*inner);
+      *inner = NULL;
+    }
+  }
+  aq_module_list_reset(&list);
+  return status;
+}
+
+/* ---- adapters ---- */
+
+bool aq_is_adapter_weights(const char *name) {
+  const char *slash = strrchr(name, '/');
+  for (size_t i = 0; i < AQ_COUNT_OF(adapter_weights); i++) {
+    if (strcmp(slash != NULL ? slash + 1 : name, adapter_weights[i]) == 0) return true;
+  }
+  return false;
+}
+
+/* "org/base" of adapter_config.json, in words; "" when it cannot be read. */
+static void describe_base(const char *text, size_t size, char *out, size_t room) {
+  json_t *root = text != NULL ? json_loadb(text, size, 0, NULL) : NULL;
+  const char *base = json_string_value(json_object_get(root, "base_model_name_or_path"));
+  out[0] = '\0';
+  if (base != NULL) (void)snprintf(out, room, " of '%.100s'", base);
+  json_decref(root);
+}
+
+aq_status aq_adapter_fail(const char *folder, aq_error *err) {
+  char base[128], *text = NULL, *path = aq_path_join(folder, AQ_ADAPTER_CONFIG_NAME);
+  size_t size = 0;
+  if (path == NULL) return aq_fail_memory(err, strlen(folder));
+  aq_status status = aq_path_exists(path) ? aq_file_slurp(path, AQ_MODEL_FILE_MAX, &text, &size, err) : AQ_OK;
+  aq_free(path);
+  AQ_TRY(status);
+  describe_base(text, size, base, sizeof base);
+  aq_free(text);
+  status = aq_fail(err, AQ_ERR_UNSUPPORTED, "the folder holds a PEFT adapter%s, and no model", base);
+  return aq_error_hint(err, status, "Merge the adapter into its model first (PEFT's merge_and_unload), and save that");
+}
+
+static aq_status note_adapter(aq_source *source, aq_error *err) {
+  char base[128], *text;
+  size_t size;
+  if (source->path != NULL && aq_is_adapter_weights(source->path)) {
+    return aq_source_add_note(source, err,
+                              "this is a PEFT adapter, and no model: its tensors are differences to those "
+                              "of another model");
+  }
+  AQ_TRY(aq_model_file_read(source, NULL, AQ_ADAPTER_CONFIG_NAME, &text, &size, err));
+  if (text == NULL) return AQ_OK;
+  describe_base(text, size, base, sizeof base);
+  aq_free(text);
+  return aq_source_add_note(source, err,
+                            "%s: a PEFT adapter%s belongs to this model and is left out; merge it into the weights "
+                            "first (merge_and_unload)",
+                            AQ_ADAPTER_CONFIG_NAME, base);
+}
+
+/* ---- weights of other modules ---- */
+
+static aq_status note_module(aq_source *source, const char *folder, const aq_module *module, aq_error *err) {
+  const char *dot = strrchr(module->type, '.');
+  for (size_t i = 0; i < AQ_COUNT_OF(module_weights); i++) {
+    char *path = aq_format("%s/%s/%s", folder, module->path, module_weights[i]);
+    if (path == NULL) return aq_fail_memory(err, strlen(folder) + strlen(module->path));
+    const bool there = aq_path_exists(path);
+    aq_free(path);
+    if (!there) continue;
+    return aq_source_add_note(source, err,
+                              "the weights of module %.60s (%.100s/%s) belong to the model and are left out",
+                              dot != NULL ? dot + 1 : module->type, module->path, module_weights[i]);
+  }
+  return AQ_OK;
+}
+
+static aq_status note_modules(aq_source *source, const char *folder, aq_error *err) {
+  aq_module_list list;
+  AQ_TRY(read_modules(folder, &list, err));
+  aq_status status = AQ_OK;
+  for (size_t i = 1; i < list.count && status == AQ_OK; i++) {
+    const char *path = list.modules[i].path;
+    const bool own = path[0] != '\0' && strcmp(path, list.modules[0].path) != 0;
+    if (own) status = note_module(source, folder, &list.modules[i], err);
+  }
+  aq_module_list_reset(&list);
+  return status;
+}
+
+/* Weights that were named inside a model whose modules.json is a folder above: its other modules are not seen. */
+static aq_status note_model_above(aq_source *source, const char *folder, aq_error *err) {
+  const char *slash = strrchr(folder, '/'), *name = slash != NULL ? slash + 1 : folder;
+  char *above = aq_path_parent(folder);
+  aq_module_list list;
+  if (above == NULL) return aq_fail_memory(err, strlen(folder));
+  aq_status status = read_modules(above, &list, err);
+  if (status == AQ_OK && list.count > 1 && strcmp(list.modules[0].path, name) == 0) {
+    status = aq_source_add_note(source, err,
+                                "'%.150s' is the first module of the model in the folder above it; name that folder to "
+                                "have its other modules too",
+                                name);
+  }
+  aq_module_list_reset(&list);
+  aq_free(above);
+  return status;
+}
+
+aq_status aq_companions_note(aq_source *source, aq_error *err) {
+  char *folder;
+  AQ_TRY(note_adapter(source, err));
+  AQ_TRY(aq_model_folder(source, &folder, err));
+  const bool is_table = strcmp(source->format, "safetensors") != 0;
+  aq_status status = folder != NULL && !is_table ? note_modules(source, folder, err) : AQ_OK;
+  if (status == AQ_OK && folder != NULL && source->folder == NULL) status = note_model_above(source, folder, err);
+  aq_free(folder);
+  return status;
+}

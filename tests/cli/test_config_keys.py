@@ -1,0 +1,55 @@
+"""docs/EMBEDDING.md has every key of src/model/config_keys.inc, and says of it what the code does."""
+import json
+import re
+
+from cli_helpers import ROOT
+
+TEXT = r'"(?:[^"\\]|\\.)*"'
+LINE = re.compile(rf"^KEY\((\w+), ({TEXT}), (\w+), (NULL|{TEXT}),\s+({TEXT}(?:\s+{TEXT})*)\)$", re.M)
+HEADINGS = {
+    "CONFIG": "config.json",
+    "MODULES": "modules.json",
+    "POOLING": "config.json of Pooling",
+    "NORMALIZE": "config.json of Normalize",
+    "DROPOUT": "config.json of Dropout",
+    "MODEL": "config_sentence_transformers.json",
+}
+
+
+def keys():
+    """(file, key, treatment, neutral value or None, why)."""
+    source = (ROOT / "src/model/config_keys.inc").read_text(encoding="utf-8")
+    rows = []
+    for file, key, treatment, neutral, why in LINE.findall(source):
+        value = None if neutral == "NULL" else json.loads(neutral)
+        rows.append((file, json.loads(key), treatment, value, "".join(json.loads(t) for t in re.findall(TEXT, why))))
+    assert len(rows) == source.count("\nKEY("), "a line of the table has another form"
+    return rows
+
+
+def words(treatment, neutral):
+    if treatment == "REFUSED":
+        return "refused" if neutral is None else f"refused unless `{neutral}`"
+    return {"HONOURED": "honoured", "NO_EFFECT": "no effect"}[treatment]
+
+
+def section(file):
+    """The table of a file as the page has it: keys that are treated alike for one reason share a row."""
+    groups = {}
+    for of, key, treatment, neutral, why in keys():
+        if of == file:
+            groups.setdefault((words(treatment, neutral), why), []).append(f"`{key}`")
+    rows = [f"| {', '.join(names)} | {what} | {why} |" for (what, why), names in groups.items()]
+    return "\n".join([f"### {HEADINGS[file]}", "", "| key | | |", "|---|---|---|", *rows, ""])
+
+
+def test_every_key_is_listed_once():
+    names = [(file, key) for file, key, *_ in keys()]
+    assert len(names) == len(set(names))
+    assert {file for file, _ in names} == set(HEADINGS)
+
+
+def test_the_page_says_what_the_code_does():
+    page = (ROOT / "docs/EMBEDDING.md").read_text(encoding="utf-8")
+    for file in HEADINGS:
+        assert section(file) in page, f"docs/EMBEDDING.md should have:\n{section(file)}"

@@ -1,0 +1,482 @@
+"""Key by key: what sentence-transformers makes of a configuration, the command makes of it too, or it names the key.
+
+The keys are those of src/model/config_keys.inc; every one of them has a test here, and docs/EMBEDDING.md has them all.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from embedding import TEXTS, check_refused, check_same, embed, reference, run
+from safetensors.numpy import save_file
+from tiny_encoders import HIDDEN, MODULES, NORMALIZE, POOLING, TYPES, config_of, dump, make, weights_of
+
+ROOT = Path(__file__).resolve().parents[2]
+LINE = re.compile(r'^\s*KEY\((\w+),\s*"([^"]+)",\s*(\w+),\s*(NULL|"(?:[^"\\]|\\.)*"),\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)', re.M)
+
+
+def table():
+    """(file, key, treatment) of every line."""
+    text = (ROOT / "src/model/config_keys.inc").read_text(encoding="utf-8")
+    rows = [(match[1], match[2], match[3]) for match in LINE.finditer(text)]
+    assert len(rows) == len(re.findall(r"^\s*KEY\(", text, re.M))
+    return rows
+
+
+def keys(file, treatment):
+    return {key for of, key, how in table() if of == file and how == treatment}
+
+
+# ---- config.json ----
+
+# Each is another model; the vectors of the reference and of the command must be the same, and not the first one's.
+HONOURED = [
+    ("model_type", config_of("roberta")),
+    ("model_type", config_of("xlm-roberta")),
+    ("model_type", config_of("camembert")),
+    ("model_type", config_of("mpnet")),
+    ("model_type", config_of("distilbert")),
+    ("hidden_size", config_of("bert", hidden_size=16)),
+    ("num_hidden_layers", config_of("bert", num_hidden_layers=1)),
+    ("num_attention_heads", config_of("bert", num_attention_heads=4)),
+    ("intermediate_size", config_of("bert", intermediate_size=20)),
+    *[("hidden_act", config_of("bert", hidden_act=act)) for act in ("relu", "gelu_new", "silu", "swish", "tanh")],
+    ("hidden_act", config_of("mpnet", hidden_act="gelu_pytorch_tanh")),
+    ("vocab_size", config_of("bert", vocab_size=25)),
+    ("max_position_embeddings", config_of("bert", max_position_embeddings=12)),
+    ("type_vocab_size", config_of("bert", type_vocab_size=1)),
+    ("type_vocab_size", config_of("roberta", type_vocab_size=1)),
+    ("layer_norm_eps", config_of("bert", layer_norm_eps=0.5)),
+    ("layer_norm_eps", config_of("mpnet", layer_norm_eps=0.5)),
+    ("layer_norm_eps", config_of("distilbert", layer_norm_eps=0.5)),  # which does not read it
+    ("pad_token_id", config_of("bert", pad_token_id=5)),
+    ("pad_token_id", config_of("roberta", pad_token_id=1)),
+    ("pad_token_id", config_of("xlm-roberta", pad_token_id=7)),
+    ("pad_token_id", config_of("camembert", pad_token_id=9)),
+    ("pad_token_id", config_of("mpnet", pad_token_id=7)),  # which has 1 always
+    ("relative_attention_num_buckets", config_of("mpnet", relative_attention_num_buckets=32)),
+    ("dim", config_of("distilbert", dim=16)),
+    ("n_layers", config_of("distilbert", n_layers=1)),
+    ("n_heads", config_of("distilbert", n_heads=4)),
+    ("hidden_dim", config_of("distilbert", hidden_dim=20)),
+    ("activation", config_of("distilbert", activation="relu")),
+]
+
+
+@pytest.mark.parametrize(("key", "config"), HONOURED)
+def test_config_key_is_honoured(tmp_path, key, config):
+    files = {"1_Pooling/config.json": POOLING | {"word_embedding_dimension": config.get("dim", config.get("hidden_size"))}}
+    texts = [*TEXTS, "the [PAD] cat [MASK] zebra near [UNK] a a"]
+    check_same(make(tmp_path / "model", config, files=files), tmp_path, texts)
+
+
+# The same weights with another value of the key: the vector changes, or the key would be no test of anything.
+CHANGES = [
+    (config_of("bert"), {"num_hidden_layers": 1}),
+    (config_of("bert"), {"num_attention_heads": 4}),
+    (config_of("bert"), {"hidden_act": "relu"}),
+    (config_of("bert"), {"layer_norm_eps": 0.5}),
+    (config_of("roberta"), {"pad_token_id": 3}),
+    (config_of("distilbert"), {"n_heads": 4}),
+    (config_of("distilbert"), {"activation": "relu"}),
+    (config_of("bert", type_vocab_size=2), {"model_type": "roberta"}),
+]
+
+
+@pytest.mark.parametrize(("config", "change"), CHANGES)
+def test_config_key_changes_the_vector(tmp_path, config, change):
+    weights = weights_of(config)
+    before = check_same(make(tmp_path / "before", config, weights=weights), tmp_path)
+    after = check_same(make(tmp_path / "after", config | change, weights=weights), tmp_path)
+    assert np.abs(before - after).max() > 1e-2
+
+
+REFUSED = {
+    "position_embedding_type": "relative_key",
+    "is_decoder": True,
+    "is_causal": True,
+    "add_cross_attention": True,
+    "is_encoder_decoder": True,
+    "pruned_heads": {"0": [1]},
+    "quantization_config": {"quant_method": "gptq", "bits": 4},
+    "compression_config": {"format": "pack-quantized"},
+    "quantization": {"group_size": 64, "bits": 4},
+    "auto_map": {"AutoModel": "modeling_own.OwnModel"},
+    "transformers_weights": "other.safetensors",
+    "fusion_config": {"qkv": True},
+}
+
+
+@pytest.mark.parametrize("key", sorted(keys("CONFIG", "REFUSED")))
+def test_config_key_is_refused_by_name(tmp_path, key):
+    folder = make(tmp_path / "model", config_of("bert") | {key: REFUSED[key]})
+    check_refused(folder, tmp_path, f"'{key}'", "config.json")
+
+
+@pytest.mark.parametrize("key", ["relative_attention_num_buckets", "hidden_act", "model_type"])
+def test_config_value_that_is_not_known_is_refused_by_name(tmp_path, key):
+    value = {"relative_attention_num_buckets": 64, "hidden_act": "mish", "model_type": "electra"}[key]
+    folder = make(tmp_path / "model", config_of("mpnet") | {key: value}, weights=weights_of(config_of("mpnet")))
+    check_refused(folder, tmp_path, f"'{key}'")
+
+
+def test_neutral_values_of_refused_keys_are_run(tmp_path):
+    neutral = {"position_embedding_type": "absolute", "is_decoder": False, "pruned_heads": {}, "add_cross_attention": False}
+    check_same(make(tmp_path / "model", config_of("bert") | neutral), tmp_path)
+
+
+def test_distilbert_sizes_under_two_names_are_refused(tmp_path):
+    folder = make(tmp_path / "model", config_of("distilbert") | {"num_attention_heads": 4})
+    check_refused(folder, tmp_path, "'num_attention_heads'", "'n_heads'")
+
+
+# What the reference takes without another result; numbers and flags that are not the defaults.
+NO_EFFECT = {
+    "architectures": ["BertForMaskedLM"],
+    "dtype": "float32",
+    "torch_dtype": "float32",
+    "_attn_implementation": "eager",
+    "_attn_implementation_autoset": True,
+    "attn_implementation": "eager",
+    "chunk_size_feed_forward": 1,
+    "attention_probs_dropout_prob": 0.9,
+    "hidden_dropout_prob": 0.9,
+    "classifier_dropout": 0.9,
+    "dropout": 0.9,
+    "attention_dropout": 0.9,
+    "qa_dropout": 0.9,
+    "seq_classif_dropout": 0.9,
+    "initializer_range": 7.0,
+    "initializer_factor": 7.0,
+    "gradient_checkpointing": True,
+    "sinusoidal_pos_embds": True,
+    "tie_word_embeddings": False,
+    "tie_weights_": False,
+    "tie_encoder_decoder": True,
+    "cross_attention_hidden_size": 16,
+    "decoder_start_token_id": 3,
+    "use_cache": False,
+    "output_attentions": True,
+    "output_hidden_states": True,
+    "output_past": False,
+    "return_dict": False,
+    "torchscript": False,
+    "use_bfloat16": True,
+    "tf_legacy_loss": True,
+    "xla_device": True,
+    "num_labels": 3,
+    "_num_labels": 3,
+    "id2label": {"0": "a", "1": "b"},
+    "label2id": {"a": 0, "b": 1},
+    "problem_type": "regression",
+    "finetuning_task": "mnli",
+    "task_specific_params": {"x": {"max_length": 5}},
+    "sentence_transformers": {"version": "5.0.0", "activation_fn": "torch.nn.modules.activation.Sigmoid"},
+    "pooler_fc_size": 7,
+    "pooler_num_attention_heads": 7,
+    "pooler_num_fc_layers": 7,
+    "pooler_size_per_head": 7,
+    "pooler_type": "last",
+    "directionality": "uni",
+    "bos_token_id": 5,
+    "eos_token_id": 6,
+    "eos_token_ids": [6],
+    "sep_token_id": 7,
+    "cls_token_id": 8,
+    "mask_token_id": 9,
+    "unk_token_id": 10,
+    "tokenizer_class": "BertTokenizer",
+    "model_max_length": 5,
+    "max_length": 5,
+    "min_length": 5,
+    "do_sample": True,
+    "early_stopping": True,
+    "num_beams": 3,
+    "num_beam_groups": 3,
+    "diversity_penalty": 0.5,
+    "temperature": 0.5,
+    "top_k": 5,
+    "top_p": 0.5,
+    "typical_p": 0.5,
+    "repetition_penalty": 2.0,
+    "length_penalty": 2.0,
+    "no_repeat_ngram_size": 3,
+    "encoder_no_repeat_ngram_size": 3,
+    "bad_words_ids": [[5]],
+    "num_return_sequences": 3,
+    "output_scores": True,
+    "return_dict_in_generate": True,
+    "forced_bos_token_id": 5,
+    "forced_eos_token_id": 5,
+    "remove_invalid_values": True,
+    "exponential_decay_length_penalty": [5, 1.5],
+    "suppress_tokens": [5],
+    "begin_suppress_tokens": [5],
+    "prefix": "dog ",
+    "_name_or_path": "elsewhere/model",
+    "name_or_path": "elsewhere/model",
+    "transformers_version": "9.9.9",
+}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return reference(make(tmp_path_factory.mktemp("plain") / "model"))
+
+
+@pytest.mark.parametrize("key", sorted(keys("CONFIG", "NO_EFFECT")))
+def test_config_key_has_no_effect(tmp_path, plain, key):
+    folder = make(tmp_path / "model", config_of("bert") | {key: NO_EFFECT[key]})
+    assert np.abs(reference(folder) - plain).max() < 1e-5
+    assert np.abs(embed(folder) - plain).max() < 1e-5
+
+
+def test_config_keys_that_are_not_known_are_named(tmp_path, plain):
+    folder = make(tmp_path / "model", config_of("bert") | {"future_switch": 1})
+    process = run("embed", folder, "--text", TEXTS[0])
+    assert process.returncode == 0
+    assert process.stderr == "arrowquant: note: config.json: not known, and passed over: 'future_switch'\n"
+    assert np.abs(check_same(folder, tmp_path) - plain).max() < 1e-5
+
+
+def test_dtype_of_the_reference_is_told(tmp_path):
+    process = run("embed", make(tmp_path / "model", config_of("bert") | {"dtype": "float16"}), "--text", TEXTS[0])
+    assert process.returncode == 0
+    assert "'dtype' is float16, in which sentence-transformers computes" in process.stderr
+
+
+# ---- modules.json ----
+
+
+def check_modules(tmp_path, modules, files=None):
+    return check_same(make(tmp_path / "model", modules=modules, files=files), tmp_path)
+
+
+def test_modules_order_of_the_list_counts_and_not_idx(tmp_path, plain):
+    modules = [MODULES[0] | {"idx": 2}, MODULES[1] | {"idx": 0}, NORMALIZE | {"idx": 1}]
+    got = check_modules(tmp_path, modules)
+    assert np.abs(np.linalg.norm(got, axis=1) - 1).max() < 1e-6
+    assert np.abs(got - plain).max() > 1e-2
+
+
+def test_modules_path_is_where_the_configuration_is_read(tmp_path, plain):
+    modules = [MODULES[0], MODULES[1] | {"path": "own/pooling"}]
+    files = {"own/pooling/config.json": {"embedding_dimension": HIDDEN, "pooling_mode": "cls"}}
+    assert np.abs(check_modules(tmp_path, modules, files) - plain).max() > 1e-2
+
+
+def test_modules_path_of_the_transformer_is_where_the_model_is_read(tmp_path, plain):
+    modules = [MODULES[0] | {"path": "0_Transformer"}, MODULES[1]]
+    folder = make(tmp_path / "model", modules=modules, transformer="0_Transformer")
+    dump(folder / "config.json", {"__version__": "1.0.0"})
+    assert np.abs(check_same(folder, tmp_path) - plain).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "sentence_transformers.models.{}",
+        "sentence_transformers.base.modules.{1}.{0}",
+        "sentence_transformers.sentence_transformer.modules.{}",
+    ],
+)
+def test_modules_type_of_the_package_is_run(tmp_path, plain, kind):
+    modules = [MODULES[0] | {"type": kind.format("Transformer", "transformer")}, MODULES[1]]
+    assert np.abs(check_modules(tmp_path, modules) - plain).max() < 1e-5
+
+
+@pytest.mark.parametrize("kind", ["Dense", "LayerNorm", "WeightedLayerPooling", "WordWeights", "CNN", "LSTM", "BoW"])
+def test_modules_type_that_cannot_be_run_is_refused_by_name(tmp_path, kind):
+    modules = [*MODULES, {"idx": 2, "name": "2", "path": "2_" + kind, "type": TYPES + kind}]
+    check_refused(make(tmp_path / "model", modules=modules), tmp_path, f"'{kind}'", "modules.json")
+
+
+def test_modules_type_of_another_package_is_refused(tmp_path):
+    modules = [MODULES[0], MODULES[1] | {"type": "own_code.Pooling"}]
+    check_refused(make(tmp_path / "model", modules=modules), tmp_path, "'own_code.Pooling'")
+
+
+def test_modules_of_one_name_are_refused(tmp_path):
+    check_refused(make(tmp_path / "model", modules=[*MODULES, NORMALIZE | {"name": "1"}]), tmp_path, "'name'")
+
+
+def test_modules_kwargs_and_idx_have_no_effect(tmp_path, plain):
+    modules = [MODULES[0] | {"kwargs": ["task"]}, {k: v for k, v in MODULES[1].items() if k != "idx"}]
+    assert np.abs(check_modules(tmp_path, modules) - plain).max() < 1e-5
+
+
+def test_without_modules_the_mean_is_taken_and_nothing_beside_is_read(tmp_path, plain):
+    files = {
+        "1_Pooling/config.json": {"embedding_dimension": HIDDEN, "pooling_mode": "cls"},
+        "sentence_bert_config.json": {"max_seq_length": 3},
+        "config_sentence_transformers.json": {"prompts": {"q": "dog dog "}, "default_prompt_name": "q"},
+    }
+    folder = make(tmp_path / "model", modules=None, files=files)
+    assert np.abs(check_same(folder, tmp_path) - plain).max() < 1e-5
+    process = run("embed", folder, "--text", TEXTS[0])
+    assert "is not read, as sentence-transformers does not without a modules.json" in process.stderr
+
+
+# ---- the modules' configurations ----
+
+
+@pytest.mark.parametrize(
+    "pooling",
+    [
+        {"pooling_mode": "mean"},
+        {"pooling_mode": "cls"},
+        {"pooling_mode": ["cls"]},
+        {"pooling_mode": "cls", "pooling_mode_max_tokens": True, "pooling_mode_mean_tokens": True},
+        {"pooling_mode_cls_token": True},
+        {"pooling_mode_mean_tokens": False, "pooling_mode_cls_token": False},
+        {"pooling_mode_mean_tokens": True, "pooling_mode_max_tokens": False, "pooling_mode_lasttoken": False},
+        {"pooling_mode_mean_sqrt_len_tokens": False, "pooling_mode_weightedmean_tokens": False},
+        {"include_prompt": True},
+        {"include_prompt": False},
+        {},
+    ],
+)
+@pytest.mark.parametrize("dimension", ["word_embedding_dimension", "embedding_dimension"])
+def test_pooling_key_is_honoured(tmp_path, plain, pooling, dimension):
+    files = {"1_Pooling/config.json": {dimension: HIDDEN} | pooling}
+    got = check_same(make(tmp_path / "model", files=files), tmp_path)
+    cls = "cls" in pooling.get("pooling_mode", "") or pooling.get("pooling_mode_cls_token", False)
+    assert (np.abs(got - plain).max() > 1e-2) == cls
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("pooling_mode_max_tokens", True),
+        ("pooling_mode_mean_sqrt_len_tokens", True),
+        ("pooling_mode_weightedmean_tokens", True),
+        ("pooling_mode_lasttoken", True),
+        *[("pooling_mode", mode) for mode in ("max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")],
+        ("pooling_mode", ["mean", "cls"]),
+        ("not_a_key", 1),
+    ],
+)
+def test_pooling_key_is_refused_by_name(tmp_path, key, value):
+    files = {"1_Pooling/config.json": {"embedding_dimension": HIDDEN, key: value}}
+    check_refused(make(tmp_path / "model", files=files), tmp_path, f"'{key}'", "1_Pooling/config.json")
+
+
+def test_pooling_that_leaves_the_prompt_out_is_refused_with_a_prompt(tmp_path):
+    files = {
+        "1_Pooling/config.json": POOLING | {"include_prompt": False},
+        "config_sentence_transformers.json": {"prompts": {"q": "the cat "}, "default_prompt_name": "q"},
+    }
+    check_refused(make(tmp_path / "model", files=files), tmp_path, "'include_prompt'")
+
+
+def test_pooling_without_its_configuration_is_refused(tmp_path):
+    folder = make(tmp_path / "model", files={"1_Pooling/config.json": None})
+    check_refused(folder, tmp_path, "1_Pooling", "no config.json")
+
+
+@pytest.mark.parametrize("key", ["module_input_name", "module_output_name"])
+def test_normalize_key(tmp_path, key):
+    files = {"2_Normalize/config.json": {key: "sentence_embedding"}}
+    check_modules(tmp_path, [*MODULES, NORMALIZE], files)
+    dump(tmp_path / "model" / "2_Normalize" / "config.json", {key: "token_embeddings"})
+    check_refused(tmp_path / "model", tmp_path, f"'{key}'", "2_Normalize/config.json")
+
+
+def test_dropout_has_no_effect(tmp_path, plain):
+    dropout = {"idx": 3, "name": "3", "path": "3_Dropout", "type": TYPES + "Dropout"}
+    files = {"3_Dropout/config.json": {"dropout": 0.9}}
+    assert np.abs(check_modules(tmp_path, [*MODULES, dropout], files) - plain).max() < 1e-5
+    check_modules(tmp_path, [*MODULES, NORMALIZE, dropout], files)
+
+
+# ---- config_sentence_transformers.json ----
+
+
+def make_with_settings(tmp_path, settings):
+    return make(tmp_path / "model", files={"config_sentence_transformers.json": settings})
+
+
+@pytest.mark.parametrize(
+    ("settings", "changes"),
+    [
+        ({"prompts": {"q": "the dog "}, "default_prompt_name": "q"}, True),
+        ({"prompts": {"q": "the dog "}, "default_prompt_name": None}, False),
+        ({"prompts": {"q": "the dog "}}, False),
+        ({"prompts": {}, "default_prompt_name": "query"}, False),
+        ({"truncate_dim": None}, False),
+        ({"truncate_dim": HIDDEN}, False),
+        ({"model_type": "SentenceTransformer"}, False),
+        ({"similarity_fn_name": "dot"}, False),
+        ({"requirements": {}}, False),
+        ({"__version__": {"sentence_transformers": "9.0.0"}}, False),
+    ],
+)
+def test_model_key_is_honoured(tmp_path, plain, settings, changes):
+    got = check_same(make_with_settings(tmp_path, settings), tmp_path)
+    assert (np.abs(got - plain).max() > 1e-2) == changes
+
+
+@pytest.mark.parametrize(
+    ("key", "settings"),
+    [
+        ("truncate_dim", {"truncate_dim": 8}),
+        ("model_type", {"model_type": "CrossEncoder"}),
+        ("model_type", {"model_type": "SparseEncoder"}),
+        ("default_prompt_name", {"prompts": {"a": "b"}, "default_prompt_name": "q"}),
+    ],
+)
+def test_model_key_is_refused_by_name(tmp_path, key, settings):
+    folder = make_with_settings(tmp_path, settings)
+    check_refused(folder, tmp_path, f"'{key}'", "config_sentence_transformers.json")
+
+
+# ---- adapters ----
+
+
+def make_with_adapter(folder, **config):
+    rng = np.random.default_rng(2)
+    make(folder)
+    dump(folder / "adapter_config.json", {"peft_type": "LORA", "base_model_name_or_path": str(folder), "r": 4} | config)
+    names = [f"base_model.model.encoder.layer.{i}.attention.self.query.lora_" for i in range(2)]
+    pairs = {n + k + ".weight": (4, HIDDEN) if k == "A" else (HIDDEN, 4) for n in names for k in "AB"}
+    save_file(
+        {name: rng.standard_normal(shape).astype(np.float32) for name, shape in pairs.items()},
+        folder / "adapter_model.safetensors",
+    )
+    return folder
+
+
+def test_adapter_is_applied_by_the_reference_and_refused_here(tmp_path, plain):
+    folder = make_with_adapter(tmp_path / "model", lora_alpha=8, target_modules=["query"], task_type="FEATURE_EXTRACTION")
+    assert np.abs(reference(folder) - plain).max() > 1e-2
+    check_refused(folder, tmp_path, "adapter_config.json", "adapter")
+
+
+@pytest.mark.parametrize("command", ["quantize", "convert"])
+def test_adapter_is_said_to_be_left_out(tmp_path, command):
+    process = run(command, make_with_adapter(tmp_path / "model"), "-o", tmp_path / "x.parquet")
+    assert process.returncode == 0
+    assert "a PEFT adapter" in process.stdout
+    assert "is left out" in process.stdout
+
+
+@pytest.mark.parametrize("command", ["quantize", "convert", "embed", "info", "export"])
+def test_adapter_alone_is_no_model(tmp_path, command):
+    folder = make_with_adapter(tmp_path / "model")
+    for name in ("model.safetensors", "config.json", "modules.json"):
+        (folder / name).unlink()
+    output = () if command in ("embed", "info") else ("-o", tmp_path / "x")
+    process = run(command, folder, *(("--text", "a") if command == "embed" else ()), *output)
+    assert process.returncode == 3
+    assert "the folder holds a PEFT adapter of" in process.stderr
+    assert "merge_and_unload" in process.stderr
+
+
+# ---- the table of keys itself ----
+
+
+def test_every_key_of_the_table_has_a_test():
+    assert keys("CONFIG", "HONOURED") == {key for key, _ in HONOURED}
+    assert keys("CONFIG", "REFUSED") == set(REFUSED)
+    assert keys("CONFIG", "NO_EFFECT") == set(NO_EFFECT)

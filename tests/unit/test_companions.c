@@ -1,0 +1,151 @@
+/* test_companions.c - what lies around a model's weights: modules in folders of their own, adapters, and which files
+ * are a model's. */
+#include "check.h"
+#include "core/compiler.h"
+#include "core/memory.h"
+#include "io/companions.h"
+#include "io/model_files.h"
+#include "io/source.h"
+#include "temp_folder.h"
+
+/* {"w": F32 [1]} */
+static const char header[] = "{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}";
+
+static void write_model(const char *name) { (void)temp_write_safetensors(name, header, NULL, 4); }
+
+static void drop(const char *name) { assert_int_equal(remove(temp_path(name)), 0); }
+
+#define MODULE(number, path, type) \
+  "{\"name\":\"" number "\",\"path\":\"" path "\",\"type\":\"sentence_transformers.models." type "\"}"
+
+static void open_follows_the_first_module_into_its_folder(void **state) {
+  (void)state;
+  aq_error err;
+  aq_source *source = NULL;
+  temp_mkdir("0_Transformer");
+  temp_mkdir("p");
+  write_model("0_Transformer/model.safetensors");
+  (void)temp_write_text("0_Transformer/config.json", "inner");
+  (void)temp_write_text("config.json", "outer");
+  (void)temp_write_text("p/config.json", "pooling");
+  (void)temp_write_text("modules.json",
+                        "[" MODULE("0", "0_Transformer", "Transformer") "," MODULE("1", "p", "Pooling") "]");
+  assert_ok(aq_source_open(temp_folder, NULL, &source, &err));
+  static const char *const files[][2] = {{"config.json", "inner"}, {"p/config.json", "pooling"}};
+  for (size_t i = 0; i < AQ_COUNT_OF(files); i++) {
+    char *text;
+    size_t size;
+    assert_ok(aq_model_file_read(source, NULL, files[i][0], &text, &size, &err));
+    assert_string_equal(text, files[i][1]);
+    aq_free(text);
+    assert_ok(aq_model_file_read(NULL, temp_folder, files[i][0], &text, &size, &err));
+    assert_string_equal(text, files[i][1]);
+    aq_free(text);
+  }
+  aq_source_close(source);
+  assert_ok(aq_source_open(temp_path("0_Transformer"), NULL, &source, &err));
+  assert_int_equal(source->note_count, 1);
+  assert_non_null(strstr(source->notes[0], "'0_Transformer' is the first module of the model in the folder above"));
+  aq_source_close(source);
+  drop("0_Transformer/model.safetensors");
+  drop("0_Transformer/config.json");
+  drop("0_Transformer");
+  assert_int_equal(aq_source_open(temp_folder, NULL, &source, &err), AQ_ERR_NOT_FOUND);
+  assert_non_null(strstr(err.message, "'0_Transformer'"));
+}
+
+static aq_status put_key(void *ctx, const char *key, const char *text, aq_error *err) {
+  (void)text;
+  (void)err;
+  (void)strcat(ctx, key + sizeof AQ_MODEL_FILE_KEY - 1);
+  (void)strcat(ctx, " ");
+  return AQ_OK;
+}
+
+static void files_travel_by_their_places(void **state) {
+  (void)state;
+  aq_error err;
+  aq_source *source = NULL;
+  char keys[400] = "";
+  temp_mkdir("t");
+  temp_mkdir("pool");
+  write_model("t/model.safetensors");
+  (void)temp_write_text("t/config.json", "{}");
+  (void)temp_write_text("t/vocab.txt", "a");
+  (void)temp_write_text("t/adapter_config.json", "{}");
+  (void)temp_write_text("pool/config.json", "{}");
+  (void)temp_write_text("modules.json", "[" MODULE("0", "t", "Transformer") "," MODULE(
+                                            "1", "pool", "Pooling") "," MODULE("2", "pool", "Normalize") "]");
+  (void)temp_write_text("config_sentence_transformers.json", "{}");
+  assert_ok(aq_source_open(temp_folder, NULL, &source, &err));
+  assert_ok(aq_model_files_each(source, put_key, keys, &err));
+  assert_string_equal(keys,
+                      "t/config.json modules.json pool/config.json t/adapter_config.json t/vocab.txt "
+                      "config_sentence_transformers.json ");
+  aq_source_close(source);
+  static const char *const made[] = {
+      "t/model.safetensors", "t/config.json", "t/vocab.txt", "t/adapter_config.json", "pool/config.json", "t", "pool"};
+  for (size_t i = 0; i < AQ_COUNT_OF(made); i++) drop(made[i]);
+}
+
+/* A table that carries one model, beside the files of another. */
+static void files_of_two_models_are_not_mixed(void **state) {
+  (void)state;
+  aq_error err;
+  aq_source *source = NULL;
+  char *text;
+  size_t size;
+  write_model("model.safetensors");
+  (void)temp_write_text("modules.json", "[]");
+  assert_ok(aq_source_open(temp_folder, NULL, &source, &err));
+  assert_ok(aq_model_file_read(source, NULL, "modules.json", &text, &size, &err));
+  assert_non_null(text);
+  aq_free(text);
+  assert_ok(aq_source_add_metadata(source, AQ_MODEL_FILE_KEY "config.json", "{}", &err));
+  assert_ok(aq_model_file_read(source, NULL, "modules.json", &text, &size, &err));
+  assert_null(text);
+  aq_source_close(source);
+}
+
+static void open_of_an_adapter_alone_says_so(void **state) {
+  (void)state;
+  aq_error err;
+  aq_source *source = NULL;
+  (void)temp_write_text("adapter_config.json", "{\"base_model_name_or_path\":\"org/base\"}");
+  assert_int_equal(aq_source_open(temp_folder, NULL, &source, &err), AQ_ERR_UNSUPPORTED);
+  assert_non_null(strstr(err.message, "a PEFT adapter of 'org/base', and no model"));
+  write_model("adapter_model.safetensors");
+  assert_int_equal(aq_source_open(temp_folder, NULL, &source, &err), AQ_ERR_UNSUPPORTED);
+  assert_non_null(strstr(err.hint, "merge_and_unload"));
+  (void)temp_write_text("adapter_config.json", "[");
+  assert_int_equal(aq_source_open(temp_folder, NULL, &source, &err), AQ_ERR_UNSUPPORTED);
+  assert_non_null(strstr(err.message, "a PEFT adapter, and no model"));
+}
+
+static void open_notes_what_is_left_out(void **state) {
+  (void)state;
+  aq_error err;
+  aq_source *source = NULL;
+  temp_mkdir("2_Dense");
+  write_model("model.safetensors");
+  write_model("2_Dense/model.safetensors");
+  (void)temp_write_text("adapter_config.json", "{}");
+  (void)temp_write_text("modules.json", "[" MODULE("0", "", "Transformer") "," MODULE(
+                                            "1", "1_Pooling", "Pooling") "," MODULE("2", "2_Dense", "Dense") "]");
+  assert_ok(aq_source_open(temp_folder, NULL, &source, &err));
+  assert_int_equal(source->note_count, 2);
+  assert_non_null(strstr(source->notes[0], "a PEFT adapter belongs to this model and is left out"));
+  assert_non_null(strstr(source->notes[1], "module Dense (2_Dense/model.safetensors)"));
+  aq_source_close(source);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(open_follows_the_first_module_into_its_folder, temp_setup, temp_teardown),
+      cmocka_unit_test_setup_teardown(files_travel_by_their_places, temp_setup, temp_teardown),
+      cmocka_unit_test_setup_teardown(files_of_two_models_are_not_mixed, temp_setup, temp_teardown),
+      cmocka_unit_test_setup_teardown(open_of_an_adapter_alone_says_so, temp_setup, temp_teardown),
+      cmocka_unit_test_setup_teardown(open_notes_what_is_left_out, temp_setup, temp_teardown),
+  };
+  return cmocka_run_group_tests_name("companions", tests, NULL, NULL);
+}
