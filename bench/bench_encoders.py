@@ -94,6 +94,8 @@ def main():
     parser.add_argument("--only", default="", metavar="REGEX", help="settings that match")
     parser.add_argument("--quick", action="store_true", help="the targets in bits only")
     options = parser.parse_args()
+    if unknown := set(options.names) - set(encoder_models.ENCODERS):
+        parser.error(f"no model {min(unknown)}; there are {', '.join(encoder_models.ENCODERS)}")
     options.command = options.command.resolve()
     said = subprocess.run([options.command, "--version"], check=True, capture_output=True, text=True).stdout
     rows = load(RESULTS)

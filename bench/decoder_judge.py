@@ -98,7 +98,7 @@ class Judge:
             with torch.inference_mode():
                 p = (state @ self.head.T).log_softmax(-1)
                 q = (self.run(window)[0] @ head.T).log_softmax(-1)
-                kl = (p.exp() * (p - q)).sum(-1, dtype=torch.float64)
+                kl = p.exp().mul_(p - q).sum(-1).double()
                 yield {"kl": kl.numpy(), "same": (p.argmax(-1) == q.argmax(-1)).numpy(),
                        "nll": -q.gather(1, following)[:, 0].double().numpy(),
                        "nll_reference": -p.gather(1, following)[:, 0].double().numpy()}
