@@ -53,8 +53,8 @@ def same_size(arguments: str, checks: bool = False) -> Run:
                checks)
 
 
-def llama(kind: str, table: str | None = None, quick: bool = False, checks: bool = False) -> Run:
-    settings = kind if table is None else f"{kind}, table and head {table}"
+def llama(kind: str, table: str = "", quick: bool = False, checks: bool = False) -> Run:
+    settings = f"{kind}, table and head {table}" if table else kind
     return Run("llama.cpp", settings, lambda job: methods.llama_cpp(job, kind, table), quick, checks)
 
 
@@ -63,8 +63,8 @@ RUNS = (
     ours("--type int4 --group-size 32", False, True),
     ours("--target-bpw 2.5"), ours("--target-bpw 3", True), ours("--target-bpw 4", True, True), ours("--target-bpw 5"),
     same_size("--type int8"), same_size("--type int4", True), same_size("--type int3"), same_size("--type int2"),
-    llama("Q8_0"), llama("Q4_K_M", None, False, True), llama("IQ4_NL"), llama("IQ4_NL", "IQ4_NL", True, True),
-    llama("Q4_0", "Q4_0"), llama("IQ4_XS"), llama("Q3_K_M"), llama("IQ3_S", "IQ3_S"), llama("Q2_K"), llama("IQ2_M"),
+    llama("Q8_0"), llama("Q4_K_M", "", False, True), llama("IQ4_NL"), llama("IQ4_NL", "IQ4_NL", True, True),
+    llama("Q4_0", "Q4_0"), llama("IQ4_XS"), llama("Q3_K_M"), llama("Q2_K"), llama("IQ2_M"),
 )
 WINDOWS = {"SmolLM2-135M": 12, "SmolLM2-135M-dithered": 6, "Qwen2.5-0.5B": 4, "Qwen2.5-0.5B-tied": 2}
 SECOND_FORMS = ("SmolLM2-135M-dithered", "Qwen2.5-0.5B-tied")

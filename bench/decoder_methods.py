@@ -1,13 +1,16 @@
 """decoder_methods - what quantizes a language model: arrowquant and llama.cpp, each from the same FP32 weights.
 
 A method is a function of a Job that returns a Candidate: the values of all tensors again, and the bytes of the file.
+Called as a program it is llama.cpp's quantizer: FROM.gguf TO.gguf TYPE TABLE-TYPE THREADS.
 """
 import contextlib
 import dataclasses
 import io
 import json
+import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
@@ -83,19 +86,28 @@ def target_of_size(job: Job, arguments: str) -> Candidate:
 # ---- llama.cpp -------------------------------------------------------------------------------------------------------
 
 
-def llama_cpp(job: Job, kind: str, table: str | None = None) -> Candidate:
-    """llama_model_quantize, which picks a type for every tensor, and another where a row is no multiple of its block;
-    the type of the token table and of the head can be asked for. gguf dequantizes what it wrote, and transformers'
-    loader brings names and the order of rows back."""
+def quantize_gguf(plain: str, small: str, kind: str, table: str, threads: str) -> None:
+    """llama_model_quantize, in a process of its own: a type that does not fit the rows can end the process."""
     library, ffi, _, _ = quality_llama.Llama.get()
+    options = ffi.new("llama_model_quantize_params *", library.llama_model_quantize_default_params())
+    options.nthread, options.ftype = int(threads), getattr(library, f"LLAMA_FTYPE_MOSTLY_{kind}")
+    if table:
+        options.output_tensor_type = options.token_embedding_type = getattr(library, f"GGML_TYPE_{table}")
+    if library.llama_model_quantize(plain.encode(), small.encode(), options) != 0:
+        sys.exit(f"llama_model_quantize refuses {kind}: {quality_llama.Llama.said[-1]}")
+
+
+def llama_cpp(job: Job, kind: str, table: str = "") -> Candidate:
+    """llama.cpp picks a type for every tensor, and another where a row is no multiple of its block; the type of the
+    token table and of the head can be asked for. gguf dequantizes what it wrote, and transformers' loader brings names
+    and the order of rows back."""
     with tempfile.TemporaryDirectory(dir=job.folder.parent) as folder:
         small = pathlib.Path(folder, "small.gguf")
-        options = ffi.new("llama_model_quantize_params *", library.llama_model_quantize_default_params())
-        options.nthread, options.ftype = job.threads, getattr(library, f"LLAMA_FTYPE_MOSTLY_{kind}")
-        if table is not None:
-            options.output_tensor_type = options.token_embedding_type = getattr(library, f"GGML_TYPE_{table}")
-        if library.llama_model_quantize(str(job.plain).encode(), str(small).encode(), options) != 0:
-            raise RuntimeError(f"llama_model_quantize refuses {kind}: {quality_llama.Llama.said[-1]}")
+        done = subprocess.run([sys.executable, __file__, job.plain, small, kind, table, str(job.threads)],
+                              capture_output=True, text=True,
+                              env=os.environ | {"GGML_NO_BACKTRACE": "1", "TMPDIR": folder})
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr.strip() or f"llama_model_quantize ended with {done.returncode}")
         return read_gguf(job, small)
 
 
@@ -110,3 +122,7 @@ def read_gguf(job: Job, path: pathlib.Path) -> Candidate:
         tensors = load_gguf_checkpoint(str(path), return_tensors=True, model_to_load=job.model)["tensors"]
     size = path.stat().st_size
     return Candidate(tensors, size, size - header, kinds)
+
+
+if __name__ == "__main__":
+    quantize_gguf(*sys.argv[1:])
