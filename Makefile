@@ -17,7 +17,7 @@ TEXTS := .cache/texts
 ARROWQUANT := build/release/arrowquant
 CMAKE_BUILD = cmake --build --preset $(1) -j $(JOBS) -- --no-print-directory -s
 
-.PHONY: help build demo model test check install bench bench-embed bench-quality fmt lint asan tsan coverage fuzz clean distclean
+.PHONY: help build demo model test check install bench bench-embed bench-quality bench-decoder bench-encoders fmt lint asan tsan coverage fuzz clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z -]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
@@ -66,6 +66,17 @@ bench-quality: build model ## quality against size, beside other quantizers (QUA
 	@.venv/bin/python bench/bench_quality.py $(MODEL) --texts $(TEXTS) --command $(ARROWQUANT) $(QUALITY)
 	@.venv/bin/python bench/quality_tensors.py --model all-MiniLM-L6-v2=$(MODEL) --command $(ARROWQUANT)
 
+bench-decoder: build ## language models: KL against size, beside llama.cpp (QUALITY=--quick)
+	@scripts/setup-system venv
+	@VENV=.venv-decoder scripts/setup-python bench/requirements-decoder.txt
+	@.venv-decoder/bin/python bench/bench_decoder.py --command $(ARROWQUANT) $(QUALITY)
+
+bench-encoders: build ## data-free targets on three encoders (QUALITY=--quick)
+	@scripts/setup-system venv
+	@VENV=.venv-decoder scripts/setup-python bench/requirements-decoder.txt
+	@test -s $(TEXTS)/labels-words.tsv || .venv-decoder/bin/python bench/texts.py $(TEXTS)
+	@.venv-decoder/bin/python bench/bench_encoders.py --texts $(TEXTS) --command $(ARROWQUANT) $(QUALITY)
+
 fmt: ## lay out the C sources
 	@scripts/setup-system lint
 	@scripts/format
@@ -90,4 +101,4 @@ clean: ## remove what was built
 	rm -rf build validation_results
 
 distclean: clean ## remove what was fetched as well
-	rm -rf .venv .venv-reference .cache
+	rm -rf .venv .venv-reference .venv-decoder .cache
