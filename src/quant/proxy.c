@@ -54,6 +54,9 @@ static const edge_factor edge_factors[] = {
     {AQ_ROLE_QUERY, .3, 1, .5, .3},        {AQ_ROLE_KEY, .3, 1, .5, .3}, {AQ_ROLE_ATTENTION_OUT, 2.5, 3, 1, 1.5},
     {AQ_ROLE_GATE, 2, 1.4, 1.3, 3.5},      {AQ_ROLE_UP, 2.5, 1.2, 2.5, 16}, {AQ_ROLE_DOWN, 4, 1.5, 2.5, 6},
 };
+/* The strongest neuron of an ordinary block beside the mean one, and how much finer a matrix becomes at most. */
+static const double ordinary_neuron = 12, most_for_neuron = 16;
+
 enum { EDGES_LEAST_LAYERS = 8 }; /* of a decoder: less of them have no middle */
 
 static const char *const reasons[] = {
@@ -82,9 +85,13 @@ static bool may_be_table(const aq_proxy_look *look) {
   return fits && look->rank == 2 && look->rows >= FEWEST_ROWS && look->rows / tall >= look->cols;
 }
 
-static bool makes_scores(const aq_proxy_look *look) {
-  return look->rank == 2 && (look->role == AQ_ROLE_QUERY || look->role == AQ_ROLE_KEY);
+/* Of which roles other tensors ask for the rows' squares, or the columns'. */
+static bool has_partner_rows(const aq_proxy_look *look) {
+  const aq_role r = look->role;
+  return look->rank == 2 && (r == AQ_ROLE_QUERY || r == AQ_ROLE_KEY || r == AQ_ROLE_GATE || r == AQ_ROLE_UP);
 }
+
+static bool has_partner_columns(const aq_proxy_look *look) { return look->rank == 2 && look->role == AQ_ROLE_DOWN; }
 
 aq_status aq_proxy_begin(aq_proxy_look *look, const aq_tensor_info *tensor, aq_error *err) {
   *look = (aq_proxy_look){.name = tensor->name,
@@ -93,21 +100,25 @@ aq_status aq_proxy_begin(aq_proxy_look *look, const aq_tensor_info *tensor, aq_e
                           .rank = tensor->rank,
                           .alias_of = tensor->alias_of};
   find_rows(look, tensor);
-  const bool table = may_be_table(look);
-  if (!table && !makes_scores(look)) return AQ_OK;
-  look->row_squares = aq_calloc(look->rows, sizeof *look->row_squares);
+  const bool table = may_be_table(look), rows = table || has_partner_rows(look), columns = has_partner_columns(look);
+  if (rows) look->row_squares = aq_calloc(look->rows, sizeof *look->row_squares);
   if (table) look->column_sums = aq_calloc(look->cols, sizeof *look->column_sums);
   if (table) look->shares = aq_calloc(look->rows, sizeof *look->shares);
-  if (look->row_squares != NULL && (!table || (look->column_sums != NULL && look->shares != NULL))) return AQ_OK;
+  if (columns) look->column_squares = aq_calloc(look->cols, sizeof *look->column_squares);
+  const bool all = (!rows || look->row_squares != NULL) && (!columns || look->column_squares != NULL) &&
+                   (!table || (look->column_sums != NULL && look->shares != NULL));
+  if (all) return AQ_OK;
   aq_proxy_reset(look);
-  return aq_error_in_tensor(err, aq_fail_memory(err, look->rows * sizeof(float)), tensor->name);
+  return aq_error_in_tensor(err, aq_fail_memory(err, (look->rows + look->cols) * sizeof(double)), tensor->name);
 }
 
 void aq_proxy_reset(aq_proxy_look *look) {
   aq_free(look->row_squares);
   aq_free(look->column_sums);
+  aq_free(look->column_squares);
   aq_free(look->shares);
   look->row_squares = NULL;
+  look->column_squares = NULL;
   look->shares = NULL;
   look->column_sums = NULL;
 }
@@ -130,6 +141,9 @@ void aq_proxy_rows(aq_proxy_look *look, const float *values, uint64_t rows) {
     const float *row = values + i * cols;
     const double squares = squares_of(row, cols);
     look->squares += squares;
+    for (uint64_t j = 0; look->column_squares != NULL && j < cols; ++j) {
+      look->column_squares[j] += (double)row[j] * (double)row[j];
+    }
     if (look->row_squares == NULL) continue;
     look->row_squares[look->seen] = (float)(squares / (double)cols);
     for (uint64_t j = 0; look->column_sums != NULL && j < cols; ++j) look->column_sums[j] += (double)row[j];
@@ -221,7 +235,7 @@ static aq_proxy_kind kind_of(const aq_proxy_look *looks, size_t count, size_t in
       break;
   }
   const bool table =
-      look->row_squares != NULL && (look->role == AQ_ROLE_EMBEDDING || has_own_shape(looks, count, look));
+      look->shares != NULL && (look->role == AQ_ROLE_EMBEDDING || has_own_shape(looks, count, look));
   if (!table) return AQ_PROXY_DENSE;
   if (!is_only_looked_up(looks, count, index, facts)) return AQ_PROXY_OUTPUT;
   return facts->sorted_vocabulary && aq_proxy_rows_are_ordered(look) ? AQ_PROXY_RANKED : AQ_PROXY_TABLE;
@@ -260,14 +274,34 @@ static double factor_of(const aq_proxy_look *look, int32_t layers, const aq_mode
   return f->tokens * (f->each_layer ? (double)layers : edge_of(look, role, layers));
 }
 
-static const aq_proxy_look *find_partner(const aq_proxy_look *looks, size_t count, size_t index) {
-  const aq_proxy_look *look = &looks[index];
-  const aq_role other = look->role == AQ_ROLE_QUERY ? AQ_ROLE_KEY : AQ_ROLE_QUERY;
+/* The matrix of a role in the same block. */
+static const aq_proxy_look *find_sibling(const aq_proxy_look *looks, size_t count, const aq_proxy_look *look,
+                                         aq_role role) {
   for (size_t i = 0; i < count; ++i) {
     const aq_proxy_look *l = &looks[i];
-    if (l->role == other && l->row_squares != NULL && is_finished(l) && aq_names_are_siblings(l->name, look->name)) return l;
+    if (l->role == role && l->row_squares != NULL && is_finished(l) && aq_names_are_siblings(l->name, look->name)) return l;
   }
   return NULL;
+}
+
+/* Some neurons of a trained gated block are hundreds of times as strong as the mean one: they write the massive
+ * activations that attention rests on, and an error of their column of the second half costs that much more (Sun et
+ * al., 2024, "Massive activations"; Yu et al., 2024, "The super weight"). Their strength shows in the weights: squares
+ * of its rows in the first half times that of its column in the second. A step is a row's, so that the whole matrix is
+ * made finer. */
+static double strongest_neuron(const aq_proxy_look *looks, size_t count, const aq_proxy_look *down) {
+  if (down->column_squares == NULL) return 1;
+  const aq_proxy_look *gate = find_sibling(looks, count, down, AQ_ROLE_GATE);
+  const aq_proxy_look *up = find_sibling(looks, count, down, AQ_ROLE_UP);
+  if (gate == NULL || up == NULL || gate->rows != down->cols || up->rows != down->cols) return 1;
+  double sum = 0, most = 0;
+  for (uint64_t i = 0; i < down->cols; ++i) {
+    const double strength = (double)gate->row_squares[i] * (double)up->row_squares[i] * down->column_squares[i];
+    sum += strength;
+    most = fmax(most, strength);
+  }
+  const double times = sum > 0 ? most * (double)down->cols / sum : 1;
+  return fmin(fmax(times / ordinary_neuron, 1), most_for_neuron);
 }
 
 static int32_t count_layers(const aq_proxy_look *looks, size_t count) {
@@ -286,12 +320,15 @@ void aq_proxy_settle(aq_proxy_look *looks, size_t count, const aq_model_facts *f
     const double weights = (double)look->rows * (double)look->cols;
     double mean = look->squares / weights;
     look->kind = kind_of(looks, count, i, facts);
-    if (look->kind == AQ_PROXY_SCORES) look->partner = find_partner(looks, count, i);
+    if (look->kind == AQ_PROXY_SCORES) {
+      look->partner = find_sibling(looks, count, look, look->role == AQ_ROLE_QUERY ? AQ_ROLE_KEY : AQ_ROLE_QUERY);
+    }
     if (look->kind == AQ_PROXY_TABLE || look->kind == AQ_PROXY_RANKED) {
       look->mean_squares = aq_proxy_mean_row_square(look);
       mean = aq_proxy_mean_own_square(look);
     }
-    look->level = level_of(factor_of(look, layers, facts), mean, weights);
+    const double neuron = facts->pooled ? 1 : strongest_neuron(looks, count, look);
+    look->level = level_of(factor_of(look, layers, facts) * neuron, mean, weights);
   }
 }
 

@@ -29,8 +29,9 @@ typedef struct aq_proxy_look {
   int32_t rank, alias_of, layer;
   uint64_t rows, cols, seen; /* a row: what shares a scale when quantizing per channel */
   double squares;            /* of all values */
-  float *row_squares;        /* mean square of each row; NULL: neither a query or key nor a table or an output layer */
+  float *row_squares;        /* mean square of each row; NULL: nobody asks for it */
   double *column_sums;       /* of a table or output layer */
+  double *column_squares;    /* of the second half of a feed-forward block: sums */
   float *shares;             /* rows: how much of the row is the mean row, see aq_proxy_shares */
   /* Set by aq_proxy_settle: */
   aq_proxy_kind kind;
