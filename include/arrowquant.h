@@ -28,6 +28,10 @@
  *   threads at once; opening and closing it is the business of one. Calls that take an aq_source which is not const
  *   (adding to it, converting, quantizing, comparing, exporting it) want it for themselves: no other thread may use it
  *   until they return. The allocator is set before the first other call.
+ * fork(): what was open before may be used in the child too, with the same results; an encoder starts new threads
+ * there. What another thread was changing at that moment (an encoder that was encoding, an operation under way) fails
+ * in the child with AQ_ERR_ARGUMENT and has to be opened again; closing it keeps its memory. Locks are waited for, so
+ * that fork() may take as long as the decompression of one block. An output that is being written stays the parent's.
  * Errors: every call that can fail returns an aq_status and fills *err when err is not NULL. The library never prints,
  *   never aborts and never exits. Every number in an input file is checked before it is used.
  * Files: an output appears under its name only when it is complete; until then it is NAME.partial. Inputs are never

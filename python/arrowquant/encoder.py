@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import weakref
 from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
@@ -40,7 +41,8 @@ class Encoder:
         vectors = encoder.encode(["a sentence", "another one"])
 
     Vectors do not depend on the number of threads, nor on which sentences are encoded together. Threads that share an
-    encoder wait for each other, batch by batch.
+    encoder wait for each other, batch by batch. An encoder that was opened before `os.fork()` works in the child as well,
+    and gives the same vectors; `os.fork()` waits for batches in progress.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class Encoder:
             ArgumentError: an option is wrong.
 
         """
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # of a thread: a signal handler that forks may run while its own thread has it
         self._core = _core.open_encoder(
             os.fsencode(resolve_model(model)) if isinstance(model, (str, os.PathLike)) else open_core(model),
             None if folder is None else os.fsencode(folder),
@@ -79,6 +81,7 @@ class Encoder:
             0 if max_tokens is None else count("max_tokens", max_tokens, 1),
         )
         self._dimension, self._max_tokens = self._core.summary()
+        _all_encoders.add(self)
 
     @overload
     def encode(
@@ -245,6 +248,25 @@ class Encoder:
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"at most {self._max_tokens} tokens"
         return f"<arrowquant.Encoder of {self._dimension} numbers, {state}>"
+
+
+# os.fork() waits for the batches in progress, so that no child finds an encoder locked by a thread that is not there.
+_all_encoders: weakref.WeakSet[Encoder] = weakref.WeakSet()
+_held_for_fork: list[Encoder] = []
+
+
+def _before_fork() -> None:
+    for encoder in list(_all_encoders):
+        encoder._lock.acquire()
+        _held_for_fork.append(encoder)
+
+
+def _after_fork() -> None:
+    while _held_for_fork:
+        _held_for_fork.pop()._lock.release()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 
 def _check(name: str, value: Any, only: str) -> None:
