@@ -154,6 +154,19 @@ static aq_status take_plan(json_t *entry, const json_t *report, aq_error *err) {
   return aq_report_set(entry, "warnings", json_deep_copy(json_object_get(report, "warnings")), err);
 }
 
+/* In place of the hints of quantize, whose options are not those of a validation. */
+static aq_status say_what_helps(aq_status status, aq_error *err) {
+  static const struct {
+    aq_status status;
+    const char *hint;
+  } words[] = {{AQ_ERR_NONFINITE, "Check the model; quantize can keep such tensors as they are"},
+               {AQ_ERR_REQUANTIZE, "Validate the original model"}};
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+    if (words[i].status == status) return aq_error_hint(err, status, "%s", words[i].hint);
+  }
+  return status;
+}
+
 static aq_status quantize(aq_validation *v, json_t *entry, const char *type, const char *path, aq_error *err) {
   aq_quantize_options options;
   aq_quantize_options_init(&options);
@@ -162,8 +175,9 @@ static aq_status quantize(aq_validation *v, json_t *entry, const char *type, con
   options.type = type;
   aq_report *report;
   const double started = aq_clock();
-  AQ_TRY(aq_quantize(v->model, path, &options, &report, err));
-  aq_status status = aq_report_set(entry, "quantize_seconds", aq_json_real(aq_clock() - started), err);
+  aq_status status = aq_quantize(v->model, path, &options, &report, err);
+  if (status != AQ_OK) return say_what_helps(status, err);
+  status = aq_report_set(entry, "quantize_seconds", aq_json_real(aq_clock() - started), err);
   if (status == AQ_OK) status = take_plan(entry, report->root, err);
   aq_report_free(report);
   return status;
