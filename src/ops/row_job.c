@@ -295,7 +295,8 @@ static aq_status copy_codes(const aq_row_job *job, aq_error *err) {
   aq_tensor loaded;
   const aq_status status = aq_source_load(job->source, job->tensor, &loaded, err);
   if (status == AQ_ERR_UNSUPPORTED) {
-    return aq_error_hint(err, status, "Export the table and quantize what comes out, or start from the original model");
+    return aq_error_hint(err, status,
+                         "It can be quantized again (--allow-requantize --tensor), or exported and that quantized");
   }
   if (status != AQ_OK) return status;
   memcpy(job->data.data, loaded.data, job->data.size);

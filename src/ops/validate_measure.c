@@ -160,7 +160,8 @@ static aq_status say_what_helps(aq_status status, aq_error *err) {
     aq_status status;
     const char *hint;
   } words[] = {{AQ_ERR_NONFINITE, "Check the model; quantize can keep such tensors as they are"},
-               {AQ_ERR_REQUANTIZE, "Validate the original model"}};
+               {AQ_ERR_REQUANTIZE, "Validate the original model"},
+               {AQ_ERR_UNSUPPORTED, "Validate the original model"}};
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
     if (words[i].status == status) return aq_error_hint(err, status, "%s", words[i].hint);
   }

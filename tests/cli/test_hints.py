@@ -17,6 +17,7 @@ REACHED_FROM = {
     "ops/export.c": ["export"],
     "ops/gptq.c": ["quantize"],
     "ops/quantize.c": ["quantize"],
+    "ops/row_job.c": ["quantize"],
     "ops/spare.c": ["quantize"],
     "ops/table_job.c": ["convert", "quantize", "validate"],
     "quant/plan.c": ["quantize"],
