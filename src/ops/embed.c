@@ -4,9 +4,9 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/progress.h"
+#include "io/text_input.h"
 #include "ops/common.h"
 #include "ops/ops.h"
-#include "ops/text_input.h"
 #include "ops/vector_output.h"
 #include "report/report.h"
 
