@@ -70,13 +70,15 @@ static aq_status set_ratios(json_t *entry, const char *const keys[3], uint64_t b
   return aq_report_set(entry, keys[2], aq_json_real(ratio(2.0 * (double)params, size)), err);
 }
 
-static aq_status set_sizes(json_t *entry, const table_sizes *s, uint64_t v1_counted, uint64_t v1_payload,
-                           aq_error *err) {
+static aq_status set_sizes(const aq_validation *v, json_t *entry, const table_sizes *s, uint64_t v1_counted,
+                           uint64_t v1_payload, aq_error *err) {
   static const char *const file_keys[3] = {"ratio_to_v1", "ratio_to_fp32", "ratio_to_fp16"};
   static const char *const payload_keys[3] = {"payload_ratio_to_v1", "payload_ratio_to_fp32", "payload_ratio_to_fp16"};
   AQ_TRY(aq_report_set(entry, "file_bytes", aq_json_count(s->file), err));
   AQ_TRY(aq_report_set(entry, "model_files_bytes", aq_json_count(s->file - s->counted), err));
   AQ_TRY(aq_report_set(entry, "counted_bytes", aq_json_count(s->counted), err));
+  const double source = (double)v->source->file_bytes;
+  AQ_TRY(aq_report_set(entry, "file_ratio", aq_json_real(ratio(source, (double)s->file)), err));
   AQ_TRY(aq_report_set(entry, "payload_bytes", aq_json_count(s->payload), err));
   AQ_TRY(set_ratios(entry, file_keys, s->counted, v1_counted, s->params, err));
   return set_ratios(entry, payload_keys, s->payload, v1_payload, s->params, err);
@@ -96,14 +98,15 @@ static aq_status add_baseline(aq_validation *v, const table_sizes *s, aq_error *
   AQ_TRY(aq_report_set(v->root, "baseline", json_object(), err));
   json_t *baseline = json_object_get(v->root, "baseline");
   AQ_TRY(aq_report_set(baseline, "what",
-                       json_string(is_fp32 ? "the V1 table" : "4 bytes a parameter, the model being smaller than FP32"),
+                       json_string(is_fp32 ? "the V1 table without model files"
+                                           : "4 bytes a parameter, the model being smaller than FP32"),
                        err));
   return aq_report_set(baseline, "bytes", aq_json_count(is_fp32 ? s->counted : 4 * s->params), err);
 }
 
 static aq_status fill_v1(aq_validation *v, json_t *entry, const char *path, const aq_source *table, aq_error *err) {
   const table_sizes s = sizes_of(table);
-  AQ_TRY(set_sizes(entry, &s, s.counted, s.payload, err));
+  AQ_TRY(set_sizes(v, entry, &s, s.counted, s.payload, err));
   AQ_TRY(add_baseline(v, &s, err));
   AQ_TRY(aq_report_set(entry, "checks", json_array(), err));
   json_t *checks = json_object_get(entry, "checks");
@@ -220,7 +223,7 @@ static aq_status compare(aq_validation *v, json_t *entry, const char *path, aq_e
 static aq_status fill_type(aq_validation *v, json_t *entry, const char *path, const aq_source *table, aq_error *err) {
   const json_t *v1 = aq_json_get(v->root, "v1"), *baseline = aq_json_get(v->root, "baseline");
   const table_sizes s = sizes_of(table);
-  AQ_TRY(set_sizes(entry, &s, aq_json_get_count(v1, "counted_bytes"), aq_json_get_count(v1, "payload_bytes"), err));
+  AQ_TRY(set_sizes(v, entry, &s, aq_json_get_count(v1, "counted_bytes"), aq_json_get_count(v1, "payload_bytes"), err));
   AQ_TRY(aq_report_set(entry, "compression_ratio",
                        aq_json_real(ratio((double)aq_json_get_count(baseline, "bytes"), (double)s.counted)), err));
   AQ_TRY(aq_report_set(entry, "bits_per_weight",

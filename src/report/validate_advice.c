@@ -97,13 +97,13 @@ static aq_status recommend_sizes(const json_t *root, aq_buffer *out, aq_error *e
     if (entry == NULL || entry == last) continue;
     last = entry;
     char name[AQ_WORD_SIZE], bytes[AQ_WORD_SIZE], fp32[AQ_WORD_SIZE], mean[AQ_WORD_SIZE];
-    AQ_TRY(aq_buffer_printf(
-        out, err,
-        "- %s: %s, the smallest file tested whose %s agree at %s or better (%s, FP32 / file "
-        "%s, mean cosine %s).\n",
-        wishes[i].purpose, aq_type_word(entry, name), aq_outputs_measured(root) ? "outputs" : "weights",
-        wishes[i].words, aq_word_bytes(entry, "counted_bytes", bytes), aq_word_fixed(entry, "ratio_to_fp32", 2, fp32),
-        aq_text_cosine(aq_agreement(root, entry), mean, sizeof mean)));
+    AQ_TRY(aq_buffer_printf(out, err,
+                            "- %s: %s, the smallest file tested whose %s agree at %s or better (%s, model / file "
+                            "%s, mean cosine %s).\n",
+                            wishes[i].purpose, aq_type_word(entry, name),
+                            aq_outputs_measured(root) ? "outputs" : "weights", wishes[i].words,
+                            aq_word_bytes(entry, "file_bytes", bytes), aq_word_fixed(entry, "file_ratio", 2, fp32),
+                            aq_text_cosine(aq_agreement(root, entry), mean, sizeof mean)));
   }
   return AQ_OK;
 }
