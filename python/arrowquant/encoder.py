@@ -41,8 +41,8 @@ class Encoder:
         vectors = encoder.encode(["a sentence", "another one"])
 
     Vectors do not depend on the number of threads, nor on which sentences are encoded together. Threads that share an
-    encoder wait for each other, batch by batch. An encoder that was opened before `os.fork()` works in the child as well,
-    and gives the same vectors; `os.fork()` waits for batches in progress.
+    encoder wait for each other, batch by batch. An encoder that was opened before `os.fork()` works in the child as
+    well, and gives the same vectors; `os.fork()` waits for batches in progress.
     """
 
     def __init__(
