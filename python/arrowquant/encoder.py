@@ -81,7 +81,7 @@ class Encoder:
             0 if max_tokens is None else count("max_tokens", max_tokens, 1),
         )
         self._dimension, self._max_tokens = self._core.summary()
-        _all_encoders.add(self)
+        _all_encoders[id(self)] = self
 
     @overload
     def encode(
@@ -251,14 +251,16 @@ class Encoder:
 
 
 # os.fork() waits for the batches in progress, so that no child finds an encoder locked by a thread that is not there.
-_all_encoders: weakref.WeakSet[Encoder] = weakref.WeakSet()
+_all_encoders: weakref.WeakValueDictionary[int, Encoder] = weakref.WeakValueDictionary()
 _held_for_fork: list[Encoder] = []
 
 
 def _before_fork() -> None:
-    for encoder in list(_all_encoders):
-        encoder._lock.acquire()
-        _held_for_fork.append(encoder)
+    for reference in _all_encoders.valuerefs():  # a list, made in one step: other threads may open encoders
+        encoder = reference()
+        if encoder is not None:
+            encoder._lock.acquire()
+            _held_for_fork.append(encoder)
 
 
 def _after_fork() -> None:
