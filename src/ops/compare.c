@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "core/checked.h"
-#include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/progress.h"
@@ -14,6 +13,7 @@
 #include "measure/metrics.h"
 #include "ops/common.h"
 #include "ops/judge.h"
+#include "ops/name_prefix.h"
 #include "ops/ops.h"
 #include "report/report.h"
 #include "tensor/dtype.h"
@@ -274,40 +274,14 @@ static aq_status compare_sources(comparison *c, aq_error *err) {
   return aq_report_set(c->root, "seconds", aq_json_real(aq_clock() - started), err);
 }
 
-/* The one name as the other with something in front, that ends with a dot; NULL when it is not so. */
-static const char *prefix_end(const char *longer, const char *shorter) {
-  const size_t a = strlen(longer), b = strlen(shorter);
-  if (a < b + 2 || strcmp(longer + a - b, shorter) != 0 || longer[a - b - 1] != '.') return NULL;
-  return longer + a - b;
-}
-
-/* Whether every tensor of `one` is in `other` under its name with these `length` bytes of `longer` in front. */
-static bool differs_by_prefix(const aq_source *one, const aq_source *other, const char *longer, size_t length) {
-  for (size_t i = 0; i < one->tensor_count; i++) {
-    char *name = aq_format("%.*s%s", (int)length, longer, one->tensors[i].name);
-    const bool is_there = name != NULL && aq_source_find(other, name) >= 0;
-    aq_free(name);
-    if (!is_there) return false;
-  }
-  return one->tensor_count == other->tensor_count;
-}
-
-/* The same names but for something in front of all of them: a model that was saved with its head, and without. */
+/* A model that was saved with its head, and without. */
 static void hint_at_prefix(const comparison *c, aq_error *err) {
-  if (c->count > 0 || c->mismatched > 0 || c->a->tensor_count == 0 || c->b->tensor_count == 0) return;
-  const struct {
-    const aq_source *bare, *with;
-    const char *whose;
-  } ways[] = {{c->a, c->b, "all its"}, {c->b, c->a, "all the reference's"}};
-  for (size_t w = 0; w < 2; w++) {
-    for (size_t j = 0; j < ways[w].with->tensor_count; j++) {
-      const char *longer = ways[w].with->tensors[j].name, *end = prefix_end(longer, ways[w].bare->tensors[0].name);
-      if (end == NULL || !differs_by_prefix(ways[w].bare, ways[w].with, longer, (size_t)(end - longer))) continue;
-      (void)aq_error_hint(err, AQ_ERR_FORMAT, "The names are the same but for '%.*s' in front of %s",
-                          (int)AQ_MIN(end - longer, 80), longer, ways[w].whose);
-      return;
-    }
-  }
+  char prefix[100];
+  bool is_other;
+  if (err == NULL || c->count > 0 || c->mismatched > 0) return;
+  if (!aq_name_prefix_find(c->a, c->b, prefix, sizeof prefix, &is_other)) return;
+  (void)aq_error_hint(err, AQ_ERR_FORMAT, "The names are the same but for '%s' in front of all %s", prefix,
+                      is_other ? "its" : "the reference's");
 }
 
 /* What the comparison says as a status. */
