@@ -87,7 +87,7 @@ static aq_status load(const char *path, size_t most, aq_corpus *out, aq_error *e
   AQ_TRY(aq_text_input_open(&input, path, NULL, err));
   aq_status status = count_texts(&input, &n, err);
   aq_text_input_close(&input);
-  if (status == AQ_OK && n == 0) status = aq_fail(err, AQ_ERR_FORMAT, "there are no texts in it");
+  if (status == AQ_OK && n == 0) status = aq_fail(err, AQ_ERR_FORMAT, "there is no text in it");
   AQ_TRY(status);
   AQ_TRY(allocate(out, AQ_MIN(n, most), err));
   AQ_TRY(aq_text_input_open(&input, path, NULL, err));

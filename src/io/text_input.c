@@ -105,8 +105,9 @@ static aq_status next_line(aq_text_input *input, const uint8_t **line, size_t *s
 /* At the end of the input. */
 static aq_status check_end(const aq_text_input *input, aq_error *err) {
   if (input->has_text || (input->line == 0 && input->fd == STDIN_FILENO)) return AQ_OK;
-  AQ_FAIL_IF(input->line == 0, AQ_ERR_FORMAT, "there are no texts in it: it is empty");
-  return aq_fail(err, AQ_ERR_FORMAT, "there are no texts in it: from line 1 to line %llu all is blank",
+  AQ_FAIL_IF(input->line == 0, AQ_ERR_FORMAT, "there is no text in it: it is empty");
+  return aq_fail(err, AQ_ERR_FORMAT,
+                 "there is no text in it: from line 1 to line %llu all is blank, and blank lines are no texts",
                  (unsigned long long)input->line);
 }
 

@@ -110,8 +110,8 @@ NO_TEXTS = {
     "zip": (zip_bytes(LINES), ["ZIP", "unzip"]),
     "latin-1": ("the cat\ncafé\n".encode("latin-1"), ["line 2", "not UTF-8", "0xe9", "iconv"]),
     "zero": (b"the cat\nsat\0on\n", ["line 2", "byte 4 is zero"]),
-    "empty": (b"", ["no texts", "empty"]),
-    "blank": (b"\n \n\t\r\n", ["no texts", "blank"]),
+    "empty": (b"", ["no text in it", "empty"]),
+    "blank": (b"\n \n\t\r\n", ["no text in it", "blank"]),
 }
 
 

@@ -16,7 +16,13 @@
 #define TEXTS 24
 #define THREADS 3
 
-/* ThreadSanitizer ends a child that starts threads unless it is told not to, and counts at most 64 locks at a time. */
+/* ThreadSanitizer goes on believing in the parent's threads: it ends a child that starts one of the same address. What
+ * needs threads in the child is left out there. It counts at most 64 locks at a time. */
+#if defined(__SANITIZE_THREAD__)
+#define THREADS_IN_CHILD 0
+#else
+#define THREADS_IN_CHILD 1
+#endif
 const char *__tsan_default_options(void);
 const char *__tsan_default_options(void) { return "die_after_fork=0:detect_deadlocks=0"; }
 
@@ -74,6 +80,7 @@ static int free_pool(void *ctx) {
 
 static void pool_in_a_child_starts_its_threads_anew(void **state) {
   (void)state;
+  if (!THREADS_IN_CHILD) skip();
   for (uint32_t threads = 1; threads <= 4; threads++) {
     aq_error err;
     sum s = {.pool = NULL};
@@ -274,6 +281,7 @@ static int close_only(void *ctx) {
 static void encoder_in_a_child_gives_the_same_bits(void **state) {
   const fixture *f = *state;
   aq_error err;
+  if (!THREADS_IN_CHILD) skip();
   for (size_t table = 0; table < 2; table++) {
     static encoding e;
     aq_encoder_options o;
@@ -364,6 +372,7 @@ static void quantize_in_a_child_gives_the_same_file(void **state) {
   aq_error err;
   aq_file a, b;
   char again[640];
+  if (!THREADS_IN_CHILD) skip();
   assert_int_equal(run_child(quantize_in_child, f), 0);
   (void)snprintf(again, sizeof again, "%s.again", f->table);
   assert_ok(aq_file_open(&a, f->table, &err));
