@@ -28,6 +28,10 @@
  *   threads at once; opening and closing it is the business of one. Calls that take an aq_source which is not const
  *   (adding to it, converting, quantizing, comparing, exporting it) want it for themselves: no other thread may use it
  *   until they return. The allocator is set before the first other call.
+ * fork(): what was open before may be used in the child too, with the same results; an encoder starts new threads
+ * there. What another thread was changing at that moment (an encoder that was encoding, an operation under way) fails
+ * in the child with AQ_ERR_ARGUMENT and has to be opened again; closing it keeps its memory. Locks are waited for, so
+ * that fork() may take as long as the decompression of one block. An output that is being written stays the parent's.
  * Errors: every call that can fail returns an aq_status and fills *err when err is not NULL. The library never prints,
  *   never aborts and never exits. Every number in an input file is checked before it is used.
  * Files: an output appears under its name only when it is complete; until then it is NAME.partial. Inputs are never
@@ -493,7 +497,7 @@ typedef struct aq_compare_options {
   aq_run_options run;
   double min_cosine; /* AQ_ERR_THRESHOLD when the mean cosine of the quantized tensors is below; 0: no threshold */
   bool outputs;      /* run both as well, and compare their embeddings of texts; naming one of the files means it too */
-  const char *texts_file;  /* a text a line; NULL: the built-in texts */
+  const char *texts_file;  /* a text a line, or JSONL (aq_text_reader_open); NULL: the built-in texts */
   const char *labels_file; /* lines of TEXT, tab, TEXT, tab, number: how alike the two are; NULL: none */
   const char *folder;      /* of config.json and the tokenizer of both; NULL: as aq_encoder_open finds them */
 } aq_compare_options;
@@ -615,6 +619,26 @@ AQ_API AQ_MUST_CHECK aq_status aq_encoder_encode_texts(aq_encoder *encoder, cons
 AQ_API AQ_MUST_CHECK aq_status aq_encoder_prompt(aq_encoder *encoder, const char *name, const char *prompt,
                                                  const char **out, aq_error *err);
 
+/* ---- Texts of a file
+ * -------------------------------------------------------------------------------------------------
+ */
+
+/* Reads texts as all operations do that are given a file with texts: a text a line, UTF-8, or a member of a JSON object
+ * a line. docs/EMBEDDING.md has the rules. */
+typedef struct aq_text_reader aq_text_reader;
+
+/* path "-" is standard input. field: lines are JSON objects, and this member is the text. NULL: lines are texts, but
+ * those of NAME.jsonl, NAME.ndjson and NAME.json are objects, and their member "text" is the text. */
+AQ_API AQ_MUST_CHECK aq_status aq_text_reader_open(const char *path, const char *field, aq_text_reader **out,
+                                                   aq_error *err);
+AQ_API void aq_text_reader_close(aq_text_reader *reader);
+
+/* *text and its bytes, good until the next call, with a zero after them that *length does not count; NULL after the
+ * last. Lines that are not UTF-8 are handed out as they are, which the tokenizer repairs, and counted. */
+AQ_API AQ_MUST_CHECK aq_status aq_text_reader_next(aq_text_reader *reader, const char **text, size_t *length,
+                                                   aq_error *err);
+AQ_API uint64_t aq_text_reader_broken(const aq_text_reader *reader); /* so far */
+
 typedef struct aq_embed_options {
   size_t sizeof_options;
   aq_run_options run;
@@ -623,8 +647,8 @@ typedef struct aq_embed_options {
   bool normalize;
   const char *const *texts; /* texts that end with a zero; they come first */
   size_t text_count;
-  const char *input;  /* then those of this file, a text a line; "-" is standard input; NULL: none */
-  const char *field;  /* lines of the input are JSON objects, and this member is the text; NULL: they are texts */
+  const char *input;  /* then those of this file; "-" is standard input; NULL: none */
+  const char *field;  /* of aq_text_reader_open; lines that are not UTF-8 are refused */
   const char *output; /* NAME.npy: an array of FP32 as NumPy stores it; NAME.parquet: columns text and embedding; any
                          other name: JSONL, {"text", "embedding"} a line; NULL: JSONL goes to `write` */
   bool force;         /* replace an existing output */

@@ -52,7 +52,8 @@ def name_of_numpy(dtype: np.dtype[Any]) -> str:
     """
     name = f"torch.{dtype.name}"
     if name not in _NUMPY:
-        raise TypeError(f"arrays of type {dtype} cannot be stored as weights")
+        known = ", ".join(known.removeprefix("torch.") for known in _NUMPY)
+        raise TypeError(f"arrays of type {dtype} cannot be stored as weights; expected one of {known}")
     return name
 
 

@@ -42,11 +42,19 @@ SourceLike: TypeAlias = (
 _Described = tuple[str, str, tuple[int, ...], int]
 
 
-def _torch_array(name: str, tensor: torch.Tensor) -> tuple[_Described, object]:
+def _torch_array(name: str, tensor: Any) -> tuple[_Described, object]:
     import torch
 
-    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
-        raise ArgumentError(f"only dense tensors of real numbers can be stored, not {tensor.dtype}", tensor=name)
+    unfit = {
+        "nested": tensor.is_nested,
+        f"of the layout {tensor.layout}": tensor.layout != torch.strided,
+        f"quantized, of type {tensor.dtype}": tensor.is_quantized,
+        f"complex, of type {tensor.dtype}": tensor.is_complex(),
+        "without values, on the device 'meta'": tensor.is_meta,
+    }
+    for what, is_so in unfit.items():
+        if is_so:
+            raise ArgumentError(f"is {what}; only dense tensors of real numbers can be stored", tensor=name)
     held = tensor.detach().cpu().contiguous()
     return (name, str(held.dtype), tuple(held.shape), held.data_ptr()), held
 
@@ -62,13 +70,33 @@ def _numpy_array(name: str, value: object) -> tuple[_Described, object]:
     return (name, dtype, held.shape, held.ctypes.data), held
 
 
+def _check_name(name: object) -> str:
+    if not isinstance(name, str):
+        raise ArgumentError(f"names of tensors are str, not {type(name).__name__} ({name!r})")
+    if "\0" in name or any("\ud800" <= character <= "\udfff" for character in name):
+        raise ArgumentError(f"{name!r} is no name of a tensor: expected text without U+0000 and surrogates")
+    return name
+
+
+def _described(name: str, value: object) -> tuple[_Described, object]:
+    """What the library wants to know of an array; whatever goes wrong, the error has the name."""
+    try:
+        return _torch_array(name, value) if is_torch_tensor(value) else _numpy_array(name, value)
+    except (ArgumentError, MemoryError):
+        raise
+    except Exception as error:
+        what = f"{type(value).__module__}.{type(value).__qualname__}"
+        raise ArgumentError(
+            f"a {what} cannot be read ({type(error).__name__}: {error}); expected an array of NumPy or torch",
+            tensor=name,
+        ) from error
+
+
 def from_arrays(arrays: Mapping[Any, Any]) -> _core.Source:
     """A source of arrays in memory, which are not copied when they are contiguous and on the CPU."""
     described, owners = [], []
     for name, value in arrays.items():
-        if not isinstance(name, str):
-            raise ArgumentError(f"names of tensors are str, not {type(name).__name__}")
-        one, owner = (_torch_array if is_torch_tensor(value) else _numpy_array)(name, value)
+        one, owner = _described(_check_name(name), value)
         described.append(one)
         owners.append(owner)
     return _core.open_tensors(described, owners)

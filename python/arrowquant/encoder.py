@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 import warnings
+import weakref
 from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
@@ -41,7 +42,8 @@ class Encoder:
         vectors = encoder.encode(["a sentence", "another one"])
 
     Vectors do not depend on the number of threads, nor on which sentences are encoded together. Threads that share an
-    encoder wait for each other, batch by batch.
+    encoder wait for each other, batch by batch. An encoder that was opened before `os.fork()` works in the child as
+    well, and gives the same vectors; `os.fork()` waits for batches in progress.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class Encoder:
         that are not known), is a `UserWarning`.
 
         """
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # of a thread: a signal handler that forks may run while its own thread has it
         self._core = _core.open_encoder(
             os.fsencode(resolve_model(model)) if isinstance(model, (str, os.PathLike)) else open_core(model),
             None if folder is None else os.fsencode(folder),
@@ -85,6 +87,7 @@ class Encoder:
         self._dimension, self._max_tokens = self._core.summary()
         for note in self._core.notes():
             warnings.warn(note, UserWarning, stacklevel=2)
+        _all_encoders[id(self)] = self
 
     @overload
     def encode(
@@ -251,6 +254,27 @@ class Encoder:
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"at most {self._max_tokens} tokens"
         return f"<arrowquant.Encoder of {self._dimension} numbers, {state}>"
+
+
+# os.fork() waits for the batches in progress, so that no child finds an encoder locked by a thread that is not there.
+_all_encoders: weakref.WeakValueDictionary[int, Encoder] = weakref.WeakValueDictionary()
+_held_for_fork: list[Encoder] = []
+
+
+def _before_fork() -> None:
+    for reference in _all_encoders.valuerefs():  # a list, made in one step: other threads may open encoders
+        encoder = reference()
+        if encoder is not None:
+            encoder._lock.acquire()
+            _held_for_fork.append(encoder)
+
+
+def _after_fork() -> None:
+    while _held_for_fork:
+        _held_for_fork.pop()._lock.release()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 
 def _check(name: str, value: Any, only: str) -> None:

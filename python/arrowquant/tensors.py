@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from . import _core, _load
 from ._dtypes import numpy_dtype
+from .errors import ArgumentError
 
 if TYPE_CHECKING:
     import torch
@@ -216,10 +217,24 @@ class Tensor:
         Args:
             dtype: a floating-point or integer NumPy type.
 
+        Raises:
+            ArgumentError: it is another type.
+
         """
+        wanted = self._wanted(dtype)
         out = np.empty(self.shape, np.float32)
         self._core.read_f32([(self._index, 0, self.num_params, out.ctypes.data)])
-        return out if np.dtype(dtype) == np.float32 else out.astype(dtype)
+        return out if wanted == np.float32 else out.astype(wanted)
+
+    def _wanted(self, dtype: npt.DTypeLike) -> np.dtype[Any]:
+        try:
+            wanted = np.dtype(dtype)
+        except TypeError:
+            wanted = np.dtype(object)
+        if wanted.kind in "OSUMmc":
+            message = f"dtype: {dtype!r}: expected a floating-point or integer type of NumPy"
+            raise ArgumentError(message, tensor=self.name)
+        return wanted
 
     def torch(self) -> torch.Tensor:
         """The values as a torch tensor of their own memory: float32 when quantized, else in the stored type."""
@@ -231,13 +246,13 @@ class Tensor:
         values = self.numpy()
         if dtype is not None and values.dtype != np.dtype(dtype):
             if copy is False:
-                raise ValueError("another type needs a copy")
+                raise ValueError(f"tensor {self.name!r}: {values.dtype} as {np.dtype(dtype)} needs a copy")
             return values.astype(dtype)
         return values.copy() if copy else values
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("a scalar has no length")
+            raise TypeError(f"tensor {self.name!r} is a scalar, which has no length")
         return self.shape[0]
 
     def __repr__(self) -> str:

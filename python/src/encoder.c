@@ -89,7 +89,7 @@ static bool enter(aqpy_encoder *object) {
   if (object->is_closed) {
     PyErr_SetString(PyExc_ValueError, "the encoder is closed");
   } else if (object->is_busy) {
-    PyErr_SetString(PyExc_RuntimeError, "the encoder is in use by another thread");
+    PyErr_SetString(PyExc_RuntimeError, "the encoder is in use by another thread, or was when this process was forked");
   } else {
     object->is_busy = true;
   }

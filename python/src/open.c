@@ -1,4 +1,8 @@
 /* open.c - opening sources: a file or folder, and arrays of the caller. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "core.h"
 
 PyObject *aqpy_open_path(PyObject *module, PyObject *args) {
@@ -21,7 +25,30 @@ PyObject *aqpy_open_path(PyObject *module, PyObject *args) {
 
 /* ---- arrays of the caller ---- */
 
-static bool find_dtype(const char *name, aq_dtype *dtype) {
+/* An ArgumentError that names the tensor. */
+static void raise_about(PyObject *module, const char *tensor, const char *format, ...) {
+  aq_error err = {.code = AQ_ERR_ARGUMENT, .row_group = -1, .offset = AQ_ERROR_NO_OFFSET};
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(err.message, sizeof err.message, format, args);
+  va_end(args);
+  (void)snprintf(err.tensor, sizeof err.tensor, "%s", tensor);
+  (void)aqpy_raise(module, &err, NULL);
+}
+
+/* "float32, float16, ..." */
+static const char *known_dtypes(char *out, size_t size) {
+  size_t at = 0;
+  for (int i = AQ_DTYPE_INVALID + 1; i <= (int)AQ_BOOL; i++) {
+    const char *name = aq_dtype_name((aq_dtype)i), *dot = strchr(name, '.');
+    const int n = snprintf(out + at, size - at, "%s%s", at > 0 ? ", " : "", dot != NULL ? dot + 1 : name);
+    if (n < 0 || (size_t)n >= size - at) break;
+    at += (size_t)n;
+  }
+  return out;
+}
+
+static bool find_dtype(PyObject *module, const char *tensor, const char *name, aq_dtype *dtype) {
   for (int i = AQ_DTYPE_INVALID + 1; i <= (int)AQ_BOOL; i++) {
     const char *known = aq_dtype_name((aq_dtype)i);
     const char *a = known, *b = name;
@@ -30,15 +57,17 @@ static bool find_dtype(const char *name, aq_dtype *dtype) {
     *dtype = (aq_dtype)i;
     return true;
   }
-  PyErr_Format(PyExc_TypeError, "the element type %s cannot be stored", name);
+  char known[320];
+  raise_about(module, tensor, "the element type %s cannot be stored; expected one of %s", name,
+              known_dtypes(known, sizeof known));
   return false;
 }
 
-static bool parse_shape(PyObject *shape, aq_tensor_info *info) {
+static bool parse_shape(PyObject *module, PyObject *shape, aq_tensor_info *info) {
   const Py_ssize_t rank = PyTuple_Size(shape);
   if (rank < 0) return false;
   if (rank > AQ_MAX_RANK) {
-    PyErr_Format(PyExc_ValueError, "a tensor has %zd dimensions, at most %d are possible", rank, AQ_MAX_RANK);
+    raise_about(module, info->name, "has %zd dimensions; at most %d are possible", rank, AQ_MAX_RANK);
     return false;
   }
   info->rank = (int32_t)rank;
@@ -53,10 +82,11 @@ static bool add_tensor(PyObject *module, aq_source *source, PyObject *item) {
   aq_error err;
   if (!PyArg_ParseTuple(item, "ssO!O!", &info.name, &dtype, &PyTuple_Type, &shape, &PyLong_Type, &address))
     return false;
-  if (!find_dtype(dtype, &info.dtype) || !parse_shape(shape, &info)) return false;
+  if (!find_dtype(module, info.name, dtype, &info.dtype) || !parse_shape(module, shape, &info)) return false;
   const void *data = PyLong_AsVoidPtr(address);
   if (PyErr_Occurred()) return false;
   if (aq_source_add(source, &info, data, &err) == AQ_OK) return true;
+  if (err.tensor[0] == '\0') (void)snprintf(err.tensor, sizeof err.tensor, "%s", info.name);
   (void)aqpy_raise(module, &err, NULL);
   return false;
 }

@@ -30,7 +30,7 @@ bool aqpy_source_enter(aqpy_source *object, bool for_writing) {
     return false;
   }
   if (object->is_writing || (for_writing && object->reading > 0)) {
-    PyErr_SetString(PyExc_RuntimeError, "the source is in use by another thread");
+    PyErr_SetString(PyExc_RuntimeError, "the source is in use by another thread, or was when this process was forked");
     return false;
   }
   if (for_writing) {

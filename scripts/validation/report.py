@@ -127,10 +127,10 @@ def results(document):
 
 
 FIGURES = [  # what, metric, unit, is small better
-    ("File", "counted_bytes", "B", True),
-    ("Model files in it, not counted", "model_files_bytes", "B", True),
+    ("File without model files", "counted_bytes", "B", True),
+    ("Model files in it", "model_files_bytes", "B", True),
     ("Compression ratio", "compression_ratio", "x", False),
-    ("FP32 / file", "ratio_to_fp32", "x", False),
+    ("FP32 / file without model files", "ratio_to_fp32", "x", False),
     ("FP16 / file", "ratio_to_fp16", "x", False),
     ("Bits a weight", "bits_per_weight", "x", True),
     ("Metadata in the file", "metadata_percent", "%", True),

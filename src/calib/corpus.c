@@ -1,6 +1,6 @@
-/* corpus.c - calibration texts from a file, a text a line.
+/* corpus.c - calibration texts from a file.
  *
- * Of more lines than asked for, line floor(i n / most) for i = 0, 1, ...; then a fixed permutation (Durstenfeld, 1964,
+ * Of more texts than asked for, text floor(i n / most) for i = 0, 1, ...; then a fixed permutation (Durstenfeld, 1964,
  * "Algorithm 235: Random permutation"), for files have like beside like. */
 #include "calib/corpus.h"
 
@@ -11,58 +11,47 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
-#include "io/utf8.h"
+#include "io/text_input.h"
 
-typedef struct line {
-  const char *text;
-  size_t length;
-} line;
-
-/* The next line that is more than white space; false at the end. *number counts all lines. */
-static bool next_line(const char **at, const char *end, line *out, uint64_t *number) {
-  while (*at < end) {
-    const char *feed = memchr(*at, '\n', (size_t)(end - *at));
-    const char *stop = feed != NULL ? feed : end;
-    *out = (line){*at, (size_t)(stop - *at)};
-    *at = feed != NULL ? feed + 1 : end;
-    (*number)++;
-    if (out->length > 0 && out->text[out->length - 1] == '\r') out->length--;
-    for (size_t i = 0; i < out->length; i++) {
-      if (out->text[i] != ' ' && out->text[i] != '\t') return true;
-    }
-  }
-  return false;
-}
-
-static size_t count_lines(const aq_file *file) {
-  const char *at = (const char *)file->map, *end = at + file->size;
-  size_t n = 0;
-  uint64_t number = 0;
-  for (line ignored; next_line(&at, end, &ignored, &number);) n++;
-  return n;
-}
-
-static aq_status append_line(aq_corpus *out, const line *from, uint64_t number, aq_error *err) {
-  const size_t at = out->bytes.size;
-  AQ_TRY(aq_buffer_append(&out->bytes, from->text, from->length, err));
-  AQ_TRY(aq_buffer_append_byte(&out->bytes, 0, err));
-  const char *text = (const char *)out->bytes.data + at;
-  AQ_FAIL_IF(strlen(text) != from->length || !aq_utf8_ok(text), AQ_ERR_FORMAT, "line %llu is not UTF-8 text",
-             (unsigned long long)number);
+/* Reads the next text that is more than white space to the end of `bytes`; false in *more after the last. */
+static aq_status next_text(aq_text_input *input, aq_buffer *bytes, size_t *length, bool *more, aq_error *err) {
+  const size_t before = bytes->size;
+  do {
+    bytes->size = before;
+    AQ_TRY(aq_text_input_next(input, bytes, length, more, err));
+  } while (*more && aq_text_is_blank((const char *)bytes->data + before, *length));
   return AQ_OK;
 }
 
-/* Lengths and bytes of `count` of the file's n lines. */
-static aq_status take_lines(const aq_file *file, size_t n, aq_corpus *out, aq_error *err) {
-  const char *at = (const char *)file->map, *end = at + file->size;
-  uint64_t number = 0;
-  line current = {0};
+static aq_status count_texts(aq_text_input *input, size_t *count, aq_error *err) {
+  aq_buffer scratch = {0};
+  aq_status status = AQ_OK;
+  *count = 0;
+  for (bool more = true; more && status == AQ_OK;) {
+    size_t length;
+    scratch.size = 0;
+    status = next_text(input, &scratch, &length, &more, err);
+    *count += status == AQ_OK && more ? 1 : 0;
+  }
+  aq_buffer_reset(&scratch);
+  return status;
+}
+
+/* Lengths and bytes of out->count of the input's n texts. */
+static aq_status take_texts(aq_text_input *input, size_t n, aq_corpus *out, aq_error *err) {
   const size_t whole = n / out->count, rest = n % out->count; /* i n / count without overflow of i n */
   size_t wanted = 0, over = 0, taken = 0;
-  for (size_t i = 0; taken < out->count && next_line(&at, end, &current, &number); i++) {
-    if (i != wanted) continue;
-    AQ_TRY(append_line(out, &current, number, err));
-    out->lengths[taken++] = current.length;
+  for (size_t i = 0; taken < out->count; i++) {
+    const size_t before = out->bytes.size;
+    size_t length;
+    bool more;
+    AQ_TRY(next_text(input, &out->bytes, &length, &more, err));
+    AQ_FAIL_IF(!more, AQ_ERR_IO, "it became shorter while it was read");
+    if (i != wanted) {
+      out->bytes.size = before;
+      continue;
+    }
+    out->lengths[taken++] = length;
     over += rest;
     wanted += whole + over / out->count;
     over %= out->count;
@@ -84,17 +73,27 @@ static void permute(aq_corpus *corpus) {
   }
 }
 
-static aq_status load(const aq_file *file, size_t most, aq_corpus *out, aq_error *err) {
-  const size_t n = count_lines(file);
-  out->count = AQ_MIN(n, most);
-  if (out->count == 0) {
-    (void)aq_fail(err, AQ_ERR_FORMAT, "no texts: every line is empty");
-    return aq_error_hint(err, AQ_ERR_FORMAT, "Write a text a line.");
-  }
-  out->texts = aq_calloc(out->count, sizeof *out->texts);
-  out->lengths = aq_calloc(out->count, sizeof *out->lengths);
-  if (out->texts == NULL || out->lengths == NULL) return aq_fail_memory(err, out->count * sizeof *out->texts);
-  AQ_TRY(take_lines(file, n, out, err));
+static aq_status allocate(aq_corpus *out, size_t count, aq_error *err) {
+  out->count = count;
+  out->texts = aq_calloc(count, sizeof *out->texts);
+  out->lengths = aq_calloc(count, sizeof *out->lengths);
+  return out->texts != NULL && out->lengths != NULL ? AQ_OK : aq_fail_memory(err, count * sizeof *out->texts);
+}
+
+/* Twice through the file: to count its texts, and to take some. */
+static aq_status load(const char *path, size_t most, aq_corpus *out, aq_error *err) {
+  aq_text_input input;
+  size_t n = 0;
+  AQ_TRY(aq_text_input_open(&input, path, NULL, err));
+  aq_status status = count_texts(&input, &n, err);
+  aq_text_input_close(&input);
+  if (status == AQ_OK && n == 0) status = aq_fail(err, AQ_ERR_FORMAT, "there is no text in it");
+  AQ_TRY(status);
+  AQ_TRY(allocate(out, AQ_MIN(n, most), err));
+  AQ_TRY(aq_text_input_open(&input, path, NULL, err));
+  status = take_texts(&input, n, out, err);
+  aq_text_input_close(&input);
+  AQ_TRY(status);
   const char *text = (const char *)out->bytes.data;
   for (size_t i = 0; i < out->count; i++) {
     out->texts[i] = text;
@@ -107,11 +106,10 @@ static aq_status load(const aq_file *file, size_t most, aq_corpus *out, aq_error
 aq_status aq_corpus_load(const char *path, size_t most, aq_corpus *out, aq_error *err) {
   *out = (aq_corpus){0};
   AQ_FAIL_IF(most == 0, AQ_ERR_ARGUMENT, "no texts are asked for");
-  aq_file file;
+  aq_file file; /* it is read twice, so it must be a file and no pipe */
   AQ_TRY(aq_file_open(&file, path, err));
-  aq_status status = aq_file_map(&file, err);
-  if (status == AQ_OK) status = load(&file, most, out, err);
   aq_file_close(&file);
+  const aq_status status = load(path, most, out, err);
   if (status == AQ_OK) return AQ_OK;
   aq_corpus_reset(out);
   return aq_error_in_file(err, status, path);

@@ -18,8 +18,9 @@ typedef struct aq_corpus { /* zero-initialise */
  * every beginning has about the same mixture. */
 AQ_MUST_CHECK aq_status aq_corpus_builtin(size_t count, aq_corpus *out, aq_error *err);
 
-/* A text a line, UTF-8; empty lines are skipped; of more than `most` texts, evenly spaced ones are taken. Always the
- * same order, which mixes the file's (a fixed permutation), so that every beginning has about the file's mixture. */
+/* Texts of a file (io/text_input.h); blank ones are skipped; of more than `most` texts, evenly spaced ones are taken.
+ * Always the same order, which mixes the file's (a fixed permutation), so that every beginning has about the file's
+ * mixture. */
 AQ_MUST_CHECK aq_status aq_corpus_load(const char *path, size_t most, aq_corpus *out, aq_error *err);
 void aq_corpus_reset(aq_corpus *corpus);
 

@@ -167,7 +167,7 @@ static aq_status append_text(parser *p, const cli_option *option, const char *te
 }
 
 static aq_status set_value(parser *p, const cli_option *option, const spelling *as, const char *text) {
-  if (text[0] == '\0')
+  if (text[0] == '\0' && !option->may_be_empty)
     return cli_usage_error(p->err, "", "%s needs a value: %s %s", as->text, as->text, option->argument);
   switch (option->kind) {
     case CLI_WORD:

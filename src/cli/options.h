@@ -28,7 +28,8 @@ typedef struct cli_option {
   const char *argument;  /* what the help calls the value; NULL for a flag */
   const cli_word *words; /* CLI_WORD: ends with a NULL word */
   double least, most;    /* CLI_UINT, CLI_REAL */
-  double alone; /* CLI_REAL: what the option means without a value, which then comes after '='; 0: it needs one */
+  double alone;      /* CLI_REAL: what the option means without a value, which then comes after '='; 0: it needs one */
+  bool may_be_empty; /* CLI_TEXT, CLI_LIST: the empty text is a value */
   const char *help;
 } cli_option;
 

@@ -99,8 +99,8 @@ static const cli_option target_options[] = {
      .field = CLI_FIELD(calib),
      .argument = "WHAT",
      .help =
-         "texts that show what matters: builtin (default for a model that can be run), a file with a text a line, or "
-         "none: go by the tensors alone"},
+         "texts that show what matters: builtin (default for a model that can be run), a file with a text a line or "
+         "JSONL with a member text, or none: go by the tensors alone"},
     {.name = "stats",
      .kind = CLI_TEXT,
      .field = CLI_FIELD(stats),

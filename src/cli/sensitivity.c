@@ -18,7 +18,9 @@ static const cli_option options[] = {
      .kind = CLI_TEXT,
      .field = CLI_FIELD(texts_file),
      .argument = "FILE",
-     .help = "run the model on these texts: a text a line (default: built-in texts, others than those of compare and "
+     .help = "run the model on these texts: a text a line, or JSONL with a member text (default: built-in texts, "
+             "others than "
+             "those of compare and "
              "validate)"},
     {.name = "folder",
      .kind = CLI_TEXT,

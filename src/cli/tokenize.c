@@ -1,11 +1,8 @@
 /* tokenize.c - "arrowquant tokenize": texts in, one line of ids each. */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
-#include "exit.h"
 #include "output.h"
 
 static const cli_option options[] = {
@@ -13,12 +10,19 @@ static const cli_option options[] = {
      .kind = CLI_LIST,
      .field = CLI_FIELD(texts),
      .argument = "TEXT",
+     .may_be_empty = true,
      .help = "a text; may be repeated"},
     {.name = "input",
      .kind = CLI_TEXT,
      .field = CLI_FIELD(input),
      .argument = "FILE",
-     .help = "a file with a text a line; - is standard input, which is read when there is no --text either"},
+     .help = "a file with a text a line, or JSONL; - is standard input, which is read when there is no --text either"},
+    {.name = "field",
+     .kind = CLI_TEXT,
+     .field = CLI_FIELD(field),
+     .argument = "NAME",
+     .help = "lines of the input are JSON objects, and their member NAME is the text (default for .jsonl, .ndjson and "
+             ".json: text)"},
     {.name = "max-length",
      .kind = CLI_UINT,
      .field = CLI_FIELD(max_length),
@@ -52,40 +56,26 @@ static aq_status print_ids(job *j, const char *text, size_t length, aq_error *er
   return ferror(stdout) != 0 && !cli_flush_output(err) ? err->code : AQ_OK;
 }
 
-static aq_status fail_input(const char *name, const char *action, aq_error *err) {
-  const int reason = errno;
-  (void)cli_usage_error(err, "", "cannot %s: %s", action, strerror(reason));
-  (void)snprintf(err->file, sizeof err->file, "%s", name);
-  return err->code = reason == ENOENT ? AQ_ERR_NOT_FOUND : reason == EACCES ? AQ_ERR_PERMISSION : AQ_ERR_IO;
-}
-
-/* Lines end with a line feed, before which a carriage return does not count. */
-static aq_status print_lines(job *j, FILE *in, const char *name, aq_error *err) {
-  char *line = NULL;
-  size_t room = 0;
-  aq_status status = AQ_OK;
-  while (status == AQ_OK) {
-    errno = 0;
-    const ssize_t got = getline(&line, &room, in);
-    if (got < 0) {
-      if (ferror(in) != 0 || errno == ENOMEM) status = fail_input(name, "read", err);
-      break;
-    }
-    size_t length = (size_t)got;
-    if (length > 0 && line[length - 1] == '\n') length--;
-    if (length > 0 && line[length - 1] == '\r') length--;
-    status = print_ids(j, line, length, err);
-  }
-  free(line);
-  return status;
+/* A note where bytes of a line were no UTF-8: the ids are those of the repaired text. */
+static void tell_broken(const aq_text_reader *reader) {
+  const unsigned long long lines = (unsigned long long)aq_text_reader_broken(reader);
+  if (lines == 0) return;
+  (void)fprintf(stderr, "arrowquant: warning: %llu %s not UTF-8; bytes that are none count as U+FFFD\n", lines,
+                lines == 1 ? "line is" : "lines are");
 }
 
 static aq_status print_file(job *j, const char *name, aq_error *err) {
-  if (name == NULL || strcmp(name, "-") == 0) return print_lines(j, stdin, "standard input", err);
-  FILE *in = fopen(name, "rb");
-  if (in == NULL) return fail_input(name, "open", err);
-  const aq_status status = print_lines(j, in, name, err);
-  (void)fclose(in);
+  aq_text_reader *reader;
+  aq_status status = aq_text_reader_open(name != NULL ? name : "-", j->values->field, &reader, err);
+  while (status == AQ_OK) {
+    const char *text;
+    size_t length;
+    status = aq_text_reader_next(reader, &text, &length, err);
+    if (status != AQ_OK || text == NULL) break;
+    status = print_ids(j, text, length, err);
+  }
+  if (reader != NULL) tell_broken(reader);
+  aq_text_reader_close(reader);
   return status;
 }
 

@@ -71,5 +71,5 @@ char *aq_format(const char *format, ...) {
 
 aq_status aq_fail_memory(aq_error *err, size_t size) {
   (void)aq_fail(err, AQ_ERR_MEMORY, "out of memory: %zu bytes could not be had", size);
-  return aq_error_hint(err, AQ_ERR_MEMORY, "Close other programs, or use fewer threads (-t 1)");
+  return aq_error_hint(err, AQ_ERR_MEMORY, "Close other programs, or use fewer threads");
 }

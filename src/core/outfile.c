@@ -20,6 +20,7 @@
 
 struct aq_outfile {
   int fd;
+  pid_t owner; /* the process that began it: a forked child has a copy of this, and must not touch the file's name */
   char *path, *partial, *folder;
   uint64_t synced;  /* bytes that the system was asked to write to the disk */
   uint64_t flushed; /* bytes in the file */
@@ -91,6 +92,7 @@ aq_status aq_outfile_create(const char *path, bool force, aq_outfile **result, a
   aq_outfile *out = aq_calloc(1, sizeof *out);
   if (out == NULL) return aq_fail_memory(err, sizeof *out);
   out->fd = -1;
+  out->owner = getpid();
   out->path = aq_strdup(path);
   out->partial = aq_format("%s.partial", path);
   out->folder = aq_path_parent(path);
@@ -171,7 +173,12 @@ static void sync_folder(const aq_outfile *out) {
 }
 
 aq_status aq_outfile_commit(aq_outfile *out, aq_error *err) {
-  aq_status status = flush(out, err);
+  aq_status status = AQ_OK;
+  if (out->owner != getpid()) {
+    status = aq_fail(err, AQ_ERR_IO, "was begun by the parent process; a forked child cannot finish it");
+    (void)aq_error_in_file(err, status, out->path);
+  }
+  if (status == AQ_OK) status = flush(out, err);
   if (status == AQ_OK && fsync(out->fd) != 0) status = fail_write(out, errno, "write to the disk", err);
   if (status == AQ_OK && rename(out->partial, out->path) != 0) status = fail_write(out, errno, "rename the file", err);
   if (status != AQ_OK) {
@@ -185,7 +192,7 @@ aq_status aq_outfile_commit(aq_outfile *out, aq_error *err) {
 
 void aq_outfile_abort(aq_outfile *out) {
   if (out == NULL) return;
-  (void)unlink(out->partial);
+  if (out->owner == getpid()) (void)unlink(out->partial);
   outfile_free(out);
 }
 

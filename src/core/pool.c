@@ -10,6 +10,7 @@
 
 #include "core/compiler.h"
 #include "core/error.h"
+#include "core/fork.h"
 #include "core/memory.h"
 
 struct worker_arg {
@@ -27,6 +28,9 @@ struct aq_pool {
   uint32_t busy;         /* threads still in the current round */
   uint64_t round;
   bool quit;
+  aq_fork_hook fork_hook;
+  atomic_bool running; /* somebody is in aq_pool_run */
+  bool lost;           /* somebody was when this process was forked */
   /* the current round */
   aq_pool_fn fn;
   void *ctx;
@@ -78,6 +82,40 @@ static void *thread_main(void *opaque) {
   return NULL;
 }
 
+static aq_status start_threads(aq_pool *pool, aq_error *err) {
+  while (pool->started + 1 < pool->thread_count) {
+    const uint32_t i = pool->started + 1;
+    pool->args[i] = (struct worker_arg){pool, i};
+    const int e = pthread_create(&pool->threads[i], NULL, thread_main, &pool->args[i]);
+    if (e != 0) return aq_fail_errno(err, e, "start thread %u of %u", i + 1, pool->thread_count);
+    pool->started++;
+  }
+  return AQ_OK;
+}
+
+static void make_waiting(aq_pool *pool) {
+  (void)pthread_mutex_init(&pool->mutex, NULL);
+  (void)pthread_cond_init(&pool->start, NULL);
+  (void)pthread_cond_init(&pool->done, NULL);
+}
+
+/* In the child of a fork: the threads are gone, and the next round starts new ones. They waited on what is made anew
+ * here; destroying it would wait for them. A round that was under way can never end. */
+static void forget_threads(void *ctx) {
+  aq_pool *pool = ctx;
+  pool->started = pool->busy = 0;
+  pool->round = 0;
+  make_waiting(pool);
+  if (!atomic_load(&pool->running)) return;
+  pool->lost = true;
+  atomic_store(&pool->failed, true);
+}
+
+static aq_status fail_lost(aq_error *err) {
+  (void)aq_fail(err, AQ_ERR_ARGUMENT, "was in use when this process was forked, and cannot go on here");
+  return aq_error_hint(err, AQ_ERR_ARGUMENT, "Open the model again in the child process");
+}
+
 aq_status aq_pool_create(uint32_t threads, aq_pool **out, aq_error *err) {
   *out = NULL;
   if (threads == 0) threads = aq_cpu_count();
@@ -93,17 +131,12 @@ aq_status aq_pool_create(uint32_t threads, aq_pool **out, aq_error *err) {
     aq_free(pool);
     return aq_fail_memory(err, threads * sizeof(pthread_t));
   }
-  (void)pthread_mutex_init(&pool->mutex, NULL);
-  (void)pthread_cond_init(&pool->start, NULL);
-  (void)pthread_cond_init(&pool->done, NULL);
-  for (uint32_t i = 1; i < threads; i++) {
-    pool->args[i] = (struct worker_arg){pool, i};
-    const int e = pthread_create(&pool->threads[i], NULL, thread_main, &pool->args[i]);
-    if (e != 0) {
-      aq_pool_free(pool);
-      return aq_fail_errno(err, e, "start thread %u of %u", i + 1, threads);
-    }
-    pool->started++;
+  make_waiting(pool);
+  aq_status status = aq_fork_hook_add(&pool->fork_hook, forget_threads, pool, err);
+  if (status == AQ_OK) status = start_threads(pool, err);
+  if (status != AQ_OK) {
+    aq_pool_free(pool);
+    return status;
   }
   *out = pool;
   return AQ_OK;
@@ -111,6 +144,7 @@ aq_status aq_pool_create(uint32_t threads, aq_pool **out, aq_error *err) {
 
 void aq_pool_free(aq_pool *pool) {
   if (pool == NULL) return;
+  if (pool->fork_hook.in_child != NULL) aq_fork_hook_remove(&pool->fork_hook);
   (void)pthread_mutex_lock(&pool->mutex);
   pool->quit = true;
   (void)pthread_cond_broadcast(&pool->start);
@@ -126,26 +160,36 @@ void aq_pool_free(aq_pool *pool) {
 
 uint32_t aq_pool_threads(const aq_pool *pool) { return pool->thread_count; }
 
+static void work_together(aq_pool *pool) {
+  (void)pthread_mutex_lock(&pool->mutex);
+  pool->busy = pool->started;
+  pool->round++;
+  (void)pthread_cond_broadcast(&pool->start);
+  (void)pthread_mutex_unlock(&pool->mutex);
+  work(pool, 0);
+  (void)pthread_mutex_lock(&pool->mutex);
+  while (pool->busy > 0) (void)pthread_cond_wait(&pool->done, &pool->mutex);
+  (void)pthread_mutex_unlock(&pool->mutex);
+}
+
 aq_status aq_pool_run(aq_pool *pool, uint64_t count, aq_pool_fn fn, void *ctx, aq_error *err) {
+  if (pool->lost) return fail_lost(err);
+  /* One item, or one worker: waking threads costs more than it gives. */
+  const bool alone = pool->thread_count == 1 || count <= 1;
+  if (!alone) AQ_TRY(start_threads(pool, err)); /* a forked child has none */
   pool->fn = fn;
   pool->ctx = ctx;
   pool->count = count;
   atomic_store(&pool->next, 0);
   atomic_store(&pool->failed, false);
-  /* One item, or one worker: waking threads costs more than it gives. */
-  if (pool->started == 0 || count <= 1) {
+  atomic_store(&pool->running, true);
+  if (alone) {
     work(pool, 0);
   } else {
-    (void)pthread_mutex_lock(&pool->mutex);
-    pool->busy = pool->started;
-    pool->round++;
-    (void)pthread_cond_broadcast(&pool->start);
-    (void)pthread_mutex_unlock(&pool->mutex);
-    work(pool, 0);
-    (void)pthread_mutex_lock(&pool->mutex);
-    while (pool->busy > 0) (void)pthread_cond_wait(&pool->done, &pool->mutex);
-    (void)pthread_mutex_unlock(&pool->mutex);
+    work_together(pool);
   }
+  atomic_store(&pool->running, false);
+  if (pool->lost) return fail_lost(err);
   if (!atomic_load(&pool->failed)) return AQ_OK;
   if (err != NULL) *err = pool->failed_error;
   return pool->failed_status;

@@ -12,6 +12,9 @@
 
 typedef struct aq_pool aq_pool;
 
+/* After fork() the child has the pool without its threads: the next round starts new ones. A pool that somebody was
+ * running when the process was forked is lost there: its runs fail, and freeing it is all that is left to do. */
+
 /* Work on one item. `worker` is 0..threads-1, and no two calls run at once with the same one: index per-worker scratch
  * by it. */
 typedef aq_status (*aq_pool_fn)(void *ctx, uint64_t item, uint32_t worker, aq_error *err);

@@ -2,10 +2,10 @@
  *
  * Tensors come in the order of their bytes, shard after shard by name. Bytes are read by position; a file is mapped
  * when the first view into it is asked for. */
-#include <pthread.h>
 #include <string.h>
 
 #include "core/error.h"
+#include "core/fork.h"
 #include "core/memory.h"
 #include "io/foreign.h"
 #include "io/prequantized.h"
@@ -17,7 +17,7 @@ typedef struct shards {
   aq_file *files;
   aq_safetensors_header *headers; /* while opening */
   size_t count;                   /* of open files */
-  pthread_mutex_t map_lock;
+  aq_lock map_lock;
 } shards;
 
 static void free_headers(shards *s) {
@@ -31,7 +31,7 @@ static void close_shards(aq_source *source) {
   free_headers(s);
   for (size_t i = 0; i < s->count; i++) aq_file_close(&s->files[i]);
   aq_free(s->files);
-  (void)pthread_mutex_destroy(&s->map_lock);
+  aq_lock_reset(&s->map_lock);
   aq_free(s);
 }
 
@@ -49,9 +49,9 @@ static aq_status view_shard(const aq_source *source, const aq_segment *segment, 
   *view = NULL;
   if (piece != AQ_PIECE_DATA) return AQ_OK;
   aq_file *file = &s->files[segment->where[0]];
-  (void)pthread_mutex_lock(&s->map_lock);
+  aq_lock_take(&s->map_lock);
   const aq_status status = aq_file_map(file, err);
-  (void)pthread_mutex_unlock(&s->map_lock);
+  aq_lock_release(&s->map_lock);
   if (status == AQ_OK) *view = file->map + segment->where[1];
   return status;
 }
@@ -61,9 +61,10 @@ static const aq_source_ops shard_ops = {close_shards, read_shard, view_shard};
 static aq_status create_shards(aq_source *source, size_t capacity, aq_error *err) {
   shards *s = aq_calloc(1, sizeof *s);
   if (s == NULL) return aq_fail_memory(err, sizeof *s);
-  if (pthread_mutex_init(&s->map_lock, NULL) != 0) {
+  const aq_status status = aq_lock_init(&s->map_lock, AQ_LOCK_FILE, err);
+  if (status != AQ_OK) {
     aq_free(s);
-    return aq_fail(err, AQ_ERR_MEMORY, "the system has no lock left");
+    return status;
   }
   source->impl = s;
   source->ops = &shard_ops;

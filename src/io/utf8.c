@@ -1,12 +1,12 @@
 /* utf8.c - is a text UTF-8? Names end up in JSON and in other tools' string columns, which refuse anything else. */
 #include "io/utf8.h"
 
-#include <stddef.h>
-#include <stdint.h>
+#include <string.h>
 
 #include "core/compiler.h"
 
-/* Reads one character and moves past it; false when it is malformed. A terminating zero is no continuation byte. */
+/* Reads one character and moves past it; false, somewhere in it, when it is malformed. A terminating zero is no
+ * continuation byte. */
 static bool step(const uint8_t **at) {
   static const struct {
     uint8_t mask, lead;
@@ -32,4 +32,20 @@ bool aq_utf8_ok(const char *text) {
     if (!step(&p)) return false;
   }
   return true;
+}
+
+size_t aq_utf8_valid(const uint8_t *bytes, size_t size) {
+  const uint8_t *at = bytes, *const end = bytes + size;
+  while (end - at >= 4) {
+    const uint8_t *next = at;
+    if (!step(&next)) return (size_t)(at - bytes);
+    at = next;
+  }
+  /* The last characters in front of zeros, so that none is looked for beyond the end. */
+  uint8_t tail[8] = {0};
+  const size_t left = (size_t)(end - at);
+  if (left > 0) memcpy(tail, at, left);
+  size_t good = 0;
+  for (const uint8_t *next = tail; good < left && step(&next);) good = (size_t)(next - tail);
+  return (size_t)(at - bytes) + good;
 }

@@ -7,12 +7,12 @@
  * for this call alone. */
 #include "io/value_cache.h"
 
-#include <pthread.h>
 #include <string.h>
 
 #include "core/checked.h"
 #include "core/compiler.h"
 #include "core/error.h"
+#include "core/fork.h"
 #include "core/memory.h"
 #include "core/pool.h"
 
@@ -25,7 +25,7 @@ typedef struct key {
 } key;
 
 typedef struct slot {
-  pthread_mutex_t lock; /* held while decompressing */
+  aq_lock lock; /* held while decompressing */
   key key;
   uint64_t used; /* number of the call that used it last; 0: free */
   unsigned readers;
@@ -34,7 +34,7 @@ typedef struct slot {
 
 struct aq_value_cache {
   aq_pq_reader *reader;
-  pthread_mutex_t lock; /* of everything in the slots but bytes */
+  aq_lock lock; /* of everything in the slots but bytes */
   uint64_t calls;
   slot *slots;
   size_t slot_count; /* slots whose lock is made */
@@ -45,8 +45,7 @@ static aq_status make_slots(aq_value_cache *cache, aq_error *err) {
   cache->slots = aq_calloc(count, sizeof *cache->slots);
   if (cache->slots == NULL) return aq_fail_memory(err, count * sizeof *cache->slots);
   while (cache->slot_count < count) {
-    AQ_FAIL_IF(pthread_mutex_init(&cache->slots[cache->slot_count].lock, NULL) != 0, AQ_ERR_MEMORY,
-               "the system has no lock left");
+    AQ_TRY(aq_lock_init(&cache->slots[cache->slot_count].lock, AQ_LOCK_VALUE, err));
     cache->slot_count++;
   }
   return AQ_OK;
@@ -57,11 +56,12 @@ aq_status aq_value_cache_create(aq_pq_reader *reader, aq_value_cache **out, aq_e
   aq_value_cache *cache = aq_calloc(1, sizeof *cache);
   if (cache == NULL) return aq_fail_memory(err, sizeof *cache);
   cache->reader = reader;
-  if (pthread_mutex_init(&cache->lock, NULL) != 0) {
+  aq_status status = aq_lock_init(&cache->lock, AQ_LOCK_LEAF, err);
+  if (status != AQ_OK) {
     aq_free(cache);
-    return aq_fail(err, AQ_ERR_MEMORY, "the system has no lock left");
+    return status;
   }
-  const aq_status status = make_slots(cache, err);
+  status = make_slots(cache, err);
   if (status != AQ_OK) {
     aq_value_cache_free(cache);
     return status;
@@ -81,9 +81,9 @@ void aq_value_cache_free(aq_value_cache *cache) {
   if (cache == NULL) return;
   for (size_t i = 0; i < cache->slot_count; i++) {
     empty(&cache->slots[i]);
-    (void)pthread_mutex_destroy(&cache->slots[i].lock);
+    aq_lock_reset(&cache->slots[i].lock);
   }
-  (void)pthread_mutex_destroy(&cache->lock);
+  aq_lock_reset(&cache->lock);
   aq_free(cache->slots);
   aq_free(cache);
 }
@@ -95,7 +95,7 @@ static bool same_key(const key *a, const key *b) {
 /* Takes the slot of a key, or the one longest not used; NULL when every slot is in use by others. */
 static slot *take(aq_value_cache *cache, const key *wanted) {
   slot *found = NULL;
-  (void)pthread_mutex_lock(&cache->lock);
+  aq_lock_take(&cache->lock);
   for (size_t i = 0; i < cache->slot_count; i++) {
     slot *s = &cache->slots[i];
     if (s->used > 0 && same_key(&s->key, wanted)) {
@@ -110,15 +110,15 @@ static slot *take(aq_value_cache *cache, const key *wanted) {
     found->readers++;
     found->used = ++cache->calls;
   }
-  (void)pthread_mutex_unlock(&cache->lock);
+  aq_lock_release(&cache->lock);
   return found;
 }
 
 static void give_back(aq_value_cache *cache, slot *s, bool finished) {
-  (void)pthread_mutex_lock(&cache->lock);
+  aq_lock_take(&cache->lock);
   s->readers--;
   if (s->readers == 0 && (finished || s->bytes == NULL)) empty(s);
-  (void)pthread_mutex_unlock(&cache->lock);
+  aq_lock_release(&cache->lock);
 }
 
 static aq_status decompress(aq_pq_reader *reader, const key *k, uint8_t **out, aq_error *err) {
@@ -141,9 +141,9 @@ static aq_status read_key(aq_value_cache *cache, const key *k, uint64_t offset, 
   slot *s = take(cache, k);
   if (s == NULL)
     return aq_pq_read_value_range(cache->reader, k->group, k->column, k->row, k->start + offset, size, out, err);
-  (void)pthread_mutex_lock(&s->lock);
+  aq_lock_take(&s->lock);
   const aq_status status = s->bytes != NULL ? AQ_OK : decompress(cache->reader, k, &s->bytes, err);
-  (void)pthread_mutex_unlock(&s->lock);
+  aq_lock_release(&s->lock);
   /* The bytes do not change while the slot has readers. */
   if (status == AQ_OK) memcpy(out, s->bytes + offset, size);
   give_back(cache, s, offset + size == k->size);

@@ -54,7 +54,16 @@ void aq_metrics_add_block(aq_metrics *m, float *a, float *b, size_t count) {
   aq_metrics_add(m, &sums, count);
 }
 
+/* Of nothing there is no figure. */
+static void finish_without_values(aq_metrics *m) {
+  m->cosine = m->snr_db = m->mse = m->rmse = m->norm_ratio = m->max_abs_error = NAN;
+}
+
 void aq_metrics_finish(aq_metrics *m) {
+  if (m->count == m->nonfinite && m->nonfinite_mismatch == 0) {
+    finish_without_values(m);
+    return;
+  }
   const uint64_t summed = m->count - m->nonfinite;
   /* sqrt of the product and not the product of the square roots: of equal arrays this is exactly 1. */
   const double norms = sqrt(m->sum_aa * m->sum_bb);

@@ -31,8 +31,8 @@ static aq_status tokenize(const aq_encoder *e, const char *const *texts, const s
   return AQ_OK;
 }
 
-aq_status aq_encoder_encode_texts(aq_encoder *encoder, const char *const *texts, const size_t *lengths, size_t count,
-                                  float *out, aq_error *err) {
+static aq_status encode_chunks(aq_encoder *encoder, const char *const *texts, const size_t *lengths, size_t count,
+                               float *out, aq_error *err) {
   AQ_TRY(aq_encoder_need_tokenizer(encoder, err));
   const size_t room = AQ_MIN(count, CHUNK_TEXTS);
   uint32_t *token_counts = aq_calloc(room, sizeof *token_counts);
@@ -46,11 +46,19 @@ aq_status aq_encoder_encode_texts(aq_encoder *encoder, const char *const *texts,
     ids.count = 0;
     status = tokenize(encoder, texts + at, lengths != NULL ? lengths + at : NULL, n, &ids, token_counts, err);
     if (status != AQ_OK) break;
-    status = aq_encoder_encode_ids(encoder, ids.ids, token_counts, n, out + at * encoder->config.hidden, err);
+    status = aq_encoder_run_ids(encoder, ids.ids, token_counts, n, out + at * encoder->config.hidden, err);
   }
   encoder->first_text = first;
   aq_free(ids.ids);
   aq_free(token_counts);
+  return status;
+}
+
+aq_status aq_encoder_encode_texts(aq_encoder *encoder, const char *const *texts, const size_t *lengths, size_t count,
+                                  float *out, aq_error *err) {
+  AQ_TRY(aq_encoder_enter(encoder, err));
+  const aq_status status = encode_chunks(encoder, texts, lengths, count, out, err);
+  aq_encoder_leave(encoder);
   return status;
 }
 

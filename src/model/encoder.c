@@ -185,8 +185,24 @@ static aq_status run_together(batch *b, aq_error *err) {
   return status;
 }
 
+aq_status aq_encoder_enter(aq_encoder *encoder, aq_error *err) {
+  if (!atomic_exchange(&encoder->in_use, true)) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_ARGUMENT, "the encoder is in use by another thread, or was when this process was forked");
+  return aq_error_hint(err, AQ_ERR_ARGUMENT, "Open one for each thread, and after a fork one in the child process");
+}
+
+void aq_encoder_leave(aq_encoder *encoder) { atomic_store(&encoder->in_use, false); }
+
 aq_status aq_encoder_encode_ids(aq_encoder *encoder, const int32_t *ids, const uint32_t *lengths, size_t texts,
                                 float *out, aq_error *err) {
+  AQ_TRY(aq_encoder_enter(encoder, err));
+  const aq_status status = aq_encoder_run_ids(encoder, ids, lengths, texts, out, err);
+  aq_encoder_leave(encoder);
+  return status;
+}
+
+aq_status aq_encoder_run_ids(aq_encoder *encoder, const int32_t *ids, const uint32_t *lengths, size_t texts, float *out,
+                             aq_error *err) {
   if (texts == 0) return AQ_OK;
   const uint32_t threads = aq_pool_threads(encoder->pool);
   batch b = {.encoder = encoder, .count = texts};

@@ -88,6 +88,8 @@ aq_status aq_encoder_open(const char *path, const aq_encoder_options *options, a
 
 void aq_encoder_close(aq_encoder *encoder) {
   if (encoder == NULL) return;
+  /* A call that a fork cut off may have left any of the memory half changed: the child keeps it. */
+  if (atomic_load(&encoder->in_use)) return;
   for (uint32_t i = 0; encoder->pool != NULL && i < aq_pool_threads(encoder->pool); i++) {
     if (encoder->threads != NULL) aq_thread_space_reset(&encoder->threads[i]);
     if (encoder->groups != NULL) aq_group_space_reset(&encoder->groups[i]);

@@ -59,7 +59,7 @@ aq_status aq_float_dtype_parse(const char *text, const char *same, aq_dtype *out
   for (size_t i = 0; i < AQ_COUNT_OF(names); i++) {
     if (strcasecmp(text, names[i].name) == 0) *out = names[i].dtype;
   }
-  AQ_FAIL_IF(*out == AQ_DTYPE_INVALID, AQ_ERR_ARGUMENT, "--dtype '%s' is not known; expected %s, fp32, fp16 or bf16",
+  AQ_FAIL_IF(*out == AQ_DTYPE_INVALID, AQ_ERR_ARGUMENT, "dtype '%s' is not known; expected %s, fp32, fp16 or bf16",
              text, same);
   return AQ_OK;
 }

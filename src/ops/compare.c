@@ -13,6 +13,7 @@
 #include "measure/metrics.h"
 #include "ops/common.h"
 #include "ops/judge.h"
+#include "ops/name_prefix.h"
 #include "ops/ops.h"
 #include "report/report.h"
 #include "tensor/dtype.h"
@@ -119,7 +120,8 @@ static aq_status set_figures(json_t *object, const aq_metrics *m, aq_error *err)
   AQ_TRY(aq_report_set(object, "rmse", aq_json_real(m->rmse), err));
   AQ_TRY(aq_report_set(object, "max_abs_error", aq_json_real(m->max_abs_error), err));
   AQ_TRY(aq_report_set(object, "norm_ratio", aq_json_real(m->norm_ratio), err));
-  AQ_TRY(aq_report_set(object, "equal", json_boolean(m->sum_ee <= 0 && m->nonfinite_mismatch == 0), err));
+  const bool is_equal = m->sum_ee <= 0 && m->nonfinite_mismatch == 0;
+  AQ_TRY(aq_report_set(object, "equal", m->count > 0 ? json_boolean(is_equal) : json_null(), err));
   AQ_TRY(aq_report_set(object, "nonfinite", aq_json_count(m->nonfinite), err));
   return aq_report_set(object, "nonfinite_mismatch", aq_json_count(m->nonfinite_mismatch), err);
 }
@@ -149,21 +151,23 @@ static aq_status set_distribution(json_t *object, const char *key, const aq_dist
   return aq_report_set(out, "stddev", aq_json_real(d->stddev), err);
 }
 
-/* Cosines over all tensors, and over those that are quantized in either source. */
-static aq_status add_distributions(comparison *c, aq_error *err) {
-  double *cosines = aq_calloc(c->count, sizeof *cosines);
-  if (cosines == NULL) return aq_fail_memory(err, c->count * sizeof *cosines);
-  aq_distribution all, quantized;
+/* Cosines of the tensors that have one: an empty tensor has none. */
+static size_t collect_cosines(const comparison *c, bool quantized_only, double *out) {
   size_t n = 0;
   for (size_t i = 0; i < c->count; i++) {
-    if (!is_tied(c, i)) cosines[n++] = c->metrics[i].cosine;
+    if (is_tied(c, i) || isnan(c->metrics[i].cosine) || (quantized_only && !is_quantized(c, i))) continue;
+    out[n++] = c->metrics[i].cosine;
   }
-  aq_distribution_of(cosines, n, &all);
-  n = 0;
-  for (size_t i = 0; i < c->count; i++) {
-    if (!is_tied(c, i) && is_quantized(c, i)) cosines[n++] = c->metrics[i].cosine;
-  }
-  aq_distribution_of(cosines, n, &quantized);
+  return n;
+}
+
+/* Cosines over all tensors, and over those that are quantized in either source. */
+static aq_status add_distributions(comparison *c, aq_error *err) {
+  double *cosines = aq_calloc(c->count > 0 ? c->count : 1, sizeof *cosines);
+  if (cosines == NULL) return aq_fail_memory(err, c->count * sizeof *cosines);
+  aq_distribution all, quantized;
+  aq_distribution_of(cosines, collect_cosines(c, false, cosines), &all);
+  aq_distribution_of(cosines, collect_cosines(c, true, cosines), &quantized);
   aq_free(cosines);
   c->mean = quantized.count > 0 ? quantized.mean : all.mean;
   AQ_TRY(aq_report_set(c->root, "cosine", json_object(), err));
@@ -197,7 +201,7 @@ static aq_status set_totals(const comparison *c, const char *key, bool quantized
 static size_t worst_pair(const comparison *c, const size_t *taken, size_t taken_count) {
   size_t worst = c->count;
   for (size_t i = 0; i < c->count; i++) {
-    bool skip = is_tied(c, i);
+    bool skip = is_tied(c, i) || isnan(c->metrics[i].cosine);
     for (size_t t = 0; t < taken_count; t++) skip = skip || taken[t] == i;
     if (!skip && (worst == c->count || c->metrics[i].cosine < c->metrics[worst].cosine)) worst = i;
   }
@@ -270,6 +274,16 @@ static aq_status compare_sources(comparison *c, aq_error *err) {
   return aq_report_set(c->root, "seconds", aq_json_real(aq_clock() - started), err);
 }
 
+/* A model that was saved with its head, and without. */
+static void hint_at_prefix(const comparison *c, aq_error *err) {
+  char prefix[100];
+  bool is_other;
+  if (err == NULL || c->count > 0 || c->mismatched > 0) return;
+  if (!aq_name_prefix_find(c->a, c->b, prefix, sizeof prefix, &is_other)) return;
+  (void)aq_error_hint(err, AQ_ERR_FORMAT, "The names are the same but for '%s' in front of all %s", prefix,
+                      is_other ? "its" : "the reference's");
+}
+
 /* What the comparison says as a status. */
 static aq_status verdict(const comparison *c, aq_error *err) {
   const double limit = c->options->min_cosine;
@@ -279,7 +293,11 @@ static aq_status verdict(const comparison *c, aq_error *err) {
                   "the first is this one",
                   c->missing, c->extra, c->mismatched);
     (void)aq_error_in_tensor(err, AQ_ERR_FORMAT, c->first_bad);
+    hint_at_prefix(c, err);
     return aq_error_in_file(err, AQ_ERR_FORMAT, c->b->path);
+  }
+  if (limit > 0 && isnan(c->mean)) {
+    return aq_fail(err, AQ_ERR_THRESHOLD, "nothing was compared: there is no mean cosine to hold against %g", limit);
   }
   if (limit > 0 && !(c->mean >= limit)) {
     char mean[AQ_WORD_SIZE], wanted[AQ_WORD_SIZE];

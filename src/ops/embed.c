@@ -6,9 +6,9 @@
 #include "core/progress.h"
 #include "io/source.h"
 #include "model/encoder.h"
+#include "io/text_input.h"
 #include "ops/common.h"
 #include "ops/ops.h"
-#include "ops/text_input.h"
 #include "ops/vector_output.h"
 #include "report/report.h"
 

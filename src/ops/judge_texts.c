@@ -11,8 +11,8 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "io/text_input.h"
 #include "measure/builtin_texts.h"
-#include "ops/text_input.h"
 
 typedef struct place {
   size_t offset, length;
@@ -49,7 +49,7 @@ static aq_status take_builtin(aq_judge_texts *t, aq_error *err) {
 typedef aq_status (*line_fn)(aq_judge_texts *t, size_t offset, size_t length, bool *kept, aq_error *err);
 
 static aq_status take_text(aq_judge_texts *t, size_t offset, size_t length, bool *kept, aq_error *err) {
-  *kept = length > 0;
+  *kept = !aq_text_is_blank((const char *)t->bytes.data + offset, length);
   if (!*kept) return AQ_OK;
   AQ_FAIL_IF(++t->plain > AQ_JUDGE_TEXTS_MAX, AQ_ERR_UNSUPPORTED, "there are more than %zu texts", AQ_JUDGE_TEXTS_MAX);
   return add_place(t, offset, length, err);
@@ -80,14 +80,6 @@ static aq_status take_pair(aq_judge_texts *t, size_t offset, size_t length, bool
   return aq_buffer_append(&t->scores, &score, sizeof score, err);
 }
 
-static aq_status at_line(const aq_text_input *input, aq_status status, aq_error *err) {
-  if (err != NULL && status != AQ_ERR_MEMORY) {
-    const aq_error cause = *err;
-    (void)aq_fail(err, status, "line %llu: %.400s", (unsigned long long)input->line, cause.message);
-  }
-  return aq_error_in_file(err, status, input->name);
-}
-
 static aq_status take_lines(aq_judge_texts *t, aq_text_input *input, line_fn take, aq_error *err) {
   for (bool more = true; more;) {
     const size_t offset = t->bytes.size;
@@ -96,15 +88,15 @@ static aq_status take_lines(aq_judge_texts *t, aq_text_input *input, line_fn tak
     AQ_TRY(aq_text_input_next(input, &t->bytes, &length, &more, err));
     if (!more) break;
     const aq_status status = take(t, offset, length, &kept, err);
-    if (status != AQ_OK) return at_line(input, status, err);
+    if (status != AQ_OK) return aq_text_input_where(input, status, err);
     if (!kept) t->bytes.size = offset;
   }
   return AQ_OK;
 }
 
-static aq_status take_file(aq_judge_texts *t, const char *path, line_fn take, aq_error *err) {
+static aq_status take_file(aq_judge_texts *t, const char *path, const char *field, line_fn take, aq_error *err) {
   aq_text_input input;
-  AQ_TRY(aq_text_input_open(&input, path, NULL, err));
+  AQ_TRY(aq_text_input_open(&input, path, field, err));
   const size_t before = t->offsets.size;
   aq_status status = take_lines(t, &input, take, err);
   aq_text_input_close(&input);
@@ -133,8 +125,8 @@ static aq_status settle(aq_judge_texts *t, aq_error *err) {
 
 aq_status aq_judge_texts_load(const char *texts_file, const char *labels_file, aq_judge_texts *out, aq_error *err) {
   *out = (aq_judge_texts){0};
-  aq_status status = texts_file != NULL ? take_file(out, texts_file, take_text, err) : take_builtin(out, err);
-  if (status == AQ_OK && labels_file != NULL) status = take_file(out, labels_file, take_pair, err);
+  aq_status status = texts_file != NULL ? take_file(out, texts_file, NULL, take_text, err) : take_builtin(out, err);
+  if (status == AQ_OK && labels_file != NULL) status = take_file(out, labels_file, AQ_TEXT_LINES, take_pair, err);
   if (status == AQ_OK) status = settle(out, err);
   if (status != AQ_OK) aq_judge_texts_reset(out);
   return status;

@@ -72,7 +72,7 @@ static aq_status check_requantize(const aq_source *source, const aq_plan *plan, 
 static aq_status check_strict(const aq_source *source, const aq_plan *plan, aq_error *err) {
   for (size_t i = 0; i < plan->count; i++) {
     if (!plan->entries[i].unexpected) continue;
-    (void)aq_fail(err, AQ_ERR_DEGRADED, "was kept (%s), and --strict is set", plan->entries[i].rule);
+    (void)aq_fail(err, AQ_ERR_DEGRADED, "was kept (%s), and strict was asked for", plan->entries[i].rule);
     (void)aq_error_hint(err, AQ_ERR_DEGRADED, "Name it with --keep, or give it a type with --tensor");
     return aq_error_in_tensor(err, AQ_ERR_DEGRADED, source->tensors[i].name);
   }
@@ -231,7 +231,7 @@ static aq_status carry_out(const request *r, aq_plan *plan, const aq_auto_plan *
   if (o->dry_run) {
     AQ_TRY(aq_table_job_estimate(&job, &estimate, err));
   } else {
-    AQ_TRY(aq_table_job_run(&job, err));
+    AQ_TRY(aq_hint_keep(aq_table_job_run(&job, err), err));
   }
   if (report == NULL) return o->strict ? check_strict(r->source, plan, err) : AQ_OK;
   const aq_summary summary = {.kind = "quantize",

@@ -372,13 +372,12 @@ aq_status aq_row_job_fail_bad(const aq_row_job *job, aq_error *err) {
     const aq_dtype dtype = job->entry->action == AQ_CONVERT ? job->entry->dtype : AQ_F32;
     (void)aq_fail(err, AQ_ERR_NONFINITE, "the value %g at index %s does not fit %s", value, where,
                   aq_dtype_name(dtype));
-    (void)aq_error_hint(err, AQ_ERR_NONFINITE, "%s, or keep all such tensors (--nonfinite keep)",
-                        dtype == AQ_F16 ? "Use bf16, keep the tensor (--keep)" : "Keep the tensor (--keep)");
+    (void)aq_error_hint(err, AQ_ERR_NONFINITE,
+                        dtype == AQ_F16 ? "Use bf16 or fp32, whose range is wider" : "Leave the values as they are");
   } else {
     (void)aq_fail(err, AQ_ERR_NONFINITE, "the value at index %s is %s; quantization needs finite values", where,
                   isnan(value) ? "NaN" : "infinite");
-    (void)aq_error_hint(err, AQ_ERR_NONFINITE,
-                        "Check the model, or use --nonfinite keep to store such tensors as they are");
+    (void)aq_error_hint(err, AQ_ERR_NONFINITE, "Check the model; quantize can keep such tensors as they are");
   }
   (void)aq_error_in_tensor(err, AQ_ERR_NONFINITE, t->name);
   return aq_error_in_file(err, AQ_ERR_NONFINITE, job->source->path);

@@ -36,11 +36,17 @@ static aq_status look_at(void *ctx, uint64_t i, uint32_t worker, aq_error *err) 
   return status;
 }
 
+aq_status aq_hint_keep(aq_status status, aq_error *err) {
+  if (status != AQ_ERR_NONFINITE) return status;
+  return aq_error_hint(err, status,
+                       "Check the model, keep the tensor (--keep), or keep all such tensors (--nonfinite keep)");
+}
+
 static aq_status refuse(const looking *l, size_t tensor, aq_error *err) {
   aq_row_job job;
   AQ_TRY(aq_row_job_init(&job, l->source, tensor, &l->plan->entries[tensor], -1, -1, UINT64_MAX, err));
   job.bad_index = l->bad[tensor];
-  return aq_row_job_fail_bad(&job, err);
+  return aq_hint_keep(aq_row_job_fail_bad(&job, err), err);
 }
 
 static aq_status settle(const looking *l, aq_nonfinite policy, aq_plan *plan, aq_error *err) {

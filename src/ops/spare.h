@@ -16,4 +16,7 @@ AQ_MUST_CHECK aq_status aq_spare_nonfinite(const aq_source *source, aq_nonfinite
  * are kept, a place of their own in the source: what one becomes says nothing about the other. */
 AQ_MUST_CHECK aq_status aq_spare_vectors(aq_source *source, const aq_params *params, aq_plan *plan, aq_error *err);
 
+/* Adds to an AQ_ERR_NONFINITE which options of "quantize" keep such tensors; passes any status on. */
+aq_status aq_hint_keep(aq_status status, aq_error *err);
+
 #endif

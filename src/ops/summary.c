@@ -121,6 +121,20 @@ static aq_status set_output(json_t *root, const aq_summary *s, const aq_source *
       err);
 }
 
+/* What the file system shows: the source's file over the output's, all bytes counted. */
+static aq_status set_file_ratio(json_t *root, const aq_summary *s, const aq_source *output, const totals *sum,
+                                aq_error *err) {
+  uint64_t bytes = 0;
+  if (output != NULL) {
+    bytes = output->file_bytes;
+  } else {
+    AQ_TRY(aq_model_files_measure(s->source, &bytes, err));
+    bytes += sum->stored_bytes;
+  }
+  const double found = ratio((double)s->source->file_bytes, (double)bytes);
+  return aq_report_set(json_object_get(root, "totals"), "file_ratio", found > 0 ? json_real(found) : json_null(), err);
+}
+
 static aq_status fill_in(json_t *root, const aq_summary *s, const aq_source *output, aq_error *err) {
   totals sum = {0};
   json_t *tensors = json_array(), *warnings = json_array();
@@ -140,6 +154,7 @@ static aq_status fill_in(json_t *root, const aq_summary *s, const aq_source *out
   if (status == AQ_OK) status = second;
   if (status == AQ_OK) status = aq_report_set(root, "source", aq_source_json(s->source), err);
   if (status == AQ_OK) status = aq_report_set(root, "totals", totals_json(s, &sum, counted), err);
+  if (status == AQ_OK) status = set_file_ratio(root, s, output, &sum, err);
   if (status == AQ_OK) status = aq_report_set(root, "seconds", aq_json_real(s->seconds), err);
   if (status == AQ_OK && s->options != NULL) status = aq_report_set(root, "options", json_incref(s->options), err);
   if (status == AQ_OK && s->search != NULL) status = aq_report_set(root, "search", json_incref(s->search), err);

@@ -70,13 +70,15 @@ static aq_status set_ratios(json_t *entry, const char *const keys[3], uint64_t b
   return aq_report_set(entry, keys[2], aq_json_real(ratio(2.0 * (double)params, size)), err);
 }
 
-static aq_status set_sizes(json_t *entry, const table_sizes *s, uint64_t v1_counted, uint64_t v1_payload,
-                           aq_error *err) {
+static aq_status set_sizes(const aq_validation *v, json_t *entry, const table_sizes *s, uint64_t v1_counted,
+                           uint64_t v1_payload, aq_error *err) {
   static const char *const file_keys[3] = {"ratio_to_v1", "ratio_to_fp32", "ratio_to_fp16"};
   static const char *const payload_keys[3] = {"payload_ratio_to_v1", "payload_ratio_to_fp32", "payload_ratio_to_fp16"};
   AQ_TRY(aq_report_set(entry, "file_bytes", aq_json_count(s->file), err));
   AQ_TRY(aq_report_set(entry, "model_files_bytes", aq_json_count(s->file - s->counted), err));
   AQ_TRY(aq_report_set(entry, "counted_bytes", aq_json_count(s->counted), err));
+  const double source = (double)v->source->file_bytes;
+  AQ_TRY(aq_report_set(entry, "file_ratio", aq_json_real(ratio(source, (double)s->file)), err));
   AQ_TRY(aq_report_set(entry, "payload_bytes", aq_json_count(s->payload), err));
   AQ_TRY(set_ratios(entry, file_keys, s->counted, v1_counted, s->params, err));
   return set_ratios(entry, payload_keys, s->payload, v1_payload, s->params, err);
@@ -96,14 +98,15 @@ static aq_status add_baseline(aq_validation *v, const table_sizes *s, aq_error *
   AQ_TRY(aq_report_set(v->root, "baseline", json_object(), err));
   json_t *baseline = json_object_get(v->root, "baseline");
   AQ_TRY(aq_report_set(baseline, "what",
-                       json_string(is_fp32 ? "the V1 table" : "4 bytes a parameter, the model being smaller than FP32"),
+                       json_string(is_fp32 ? "the V1 table without model files"
+                                           : "4 bytes a parameter, the model being smaller than FP32"),
                        err));
   return aq_report_set(baseline, "bytes", aq_json_count(is_fp32 ? s->counted : 4 * s->params), err);
 }
 
 static aq_status fill_v1(aq_validation *v, json_t *entry, const char *path, const aq_source *table, aq_error *err) {
   const table_sizes s = sizes_of(table);
-  AQ_TRY(set_sizes(entry, &s, s.counted, s.payload, err));
+  AQ_TRY(set_sizes(v, entry, &s, s.counted, s.payload, err));
   AQ_TRY(add_baseline(v, &s, err));
   AQ_TRY(aq_report_set(entry, "checks", json_array(), err));
   json_t *checks = json_object_get(entry, "checks");
@@ -154,6 +157,20 @@ static aq_status take_plan(json_t *entry, const json_t *report, aq_error *err) {
   return aq_report_set(entry, "warnings", json_deep_copy(json_object_get(report, "warnings")), err);
 }
 
+/* In place of the hints of quantize, whose options are not those of a validation. */
+static aq_status say_what_helps(aq_status status, aq_error *err) {
+  static const struct {
+    aq_status status;
+    const char *hint;
+  } words[] = {{AQ_ERR_NONFINITE, "Check the model; quantize can keep such tensors as they are"},
+               {AQ_ERR_REQUANTIZE, "Validate the original model"},
+               {AQ_ERR_UNSUPPORTED, "Validate the original model"}};
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+    if (words[i].status == status) return aq_error_hint(err, status, "%s", words[i].hint);
+  }
+  return status;
+}
+
 static aq_status quantize(aq_validation *v, json_t *entry, const char *type, const char *path, aq_error *err) {
   aq_quantize_options options;
   aq_quantize_options_init(&options);
@@ -162,8 +179,9 @@ static aq_status quantize(aq_validation *v, json_t *entry, const char *type, con
   options.type = type;
   aq_report *report;
   const double started = aq_clock();
-  AQ_TRY(aq_quantize(v->model, path, &options, &report, err));
-  aq_status status = aq_report_set(entry, "quantize_seconds", aq_json_real(aq_clock() - started), err);
+  aq_status status = aq_quantize(v->model, path, &options, &report, err);
+  if (status != AQ_OK) return say_what_helps(status, err);
+  status = aq_report_set(entry, "quantize_seconds", aq_json_real(aq_clock() - started), err);
   if (status == AQ_OK) status = take_plan(entry, report->root, err);
   aq_report_free(report);
   return status;
@@ -205,7 +223,7 @@ static aq_status compare(aq_validation *v, json_t *entry, const char *path, aq_e
 static aq_status fill_type(aq_validation *v, json_t *entry, const char *path, const aq_source *table, aq_error *err) {
   const json_t *v1 = aq_json_get(v->root, "v1"), *baseline = aq_json_get(v->root, "baseline");
   const table_sizes s = sizes_of(table);
-  AQ_TRY(set_sizes(entry, &s, aq_json_get_count(v1, "counted_bytes"), aq_json_get_count(v1, "payload_bytes"), err));
+  AQ_TRY(set_sizes(v, entry, &s, aq_json_get_count(v1, "counted_bytes"), aq_json_get_count(v1, "payload_bytes"), err));
   AQ_TRY(aq_report_set(entry, "compression_ratio",
                        aq_json_real(ratio((double)aq_json_get_count(baseline, "bytes"), (double)s.counted)), err));
   AQ_TRY(aq_report_set(entry, "bits_per_weight",

@@ -109,7 +109,14 @@ static aq_status check_tensor(against *a, size_t j, aq_error *err) {
 
 /* ---- all ---- */
 
+static aq_status note_nothing(const against *a, aq_error *err) {
+  aq_error found;
+  aq_error_clear(&found);
+  return a->note(a->ctx, aq_fail(&found, AQ_ERR_FORMAT, "nothing was compared: neither has a tensor"), &found, err);
+}
+
 static aq_status check_all(against *a, aq_error *err) {
+  if (a->model->tensor_count == 0 && a->table->tensor_count == 0) return note_nothing(a, err);
   aq_progress progress;
   aq_progress_begin(&progress, a->run, "verify against the model", a->model->tensor_count, 0);
   for (size_t j = 0; j < a->model->tensor_count; j++) {

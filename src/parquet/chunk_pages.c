@@ -109,10 +109,10 @@ aq_status aq_pq_pages_get(const aq_pq_place *place, aq_pq_pages **out, aq_error 
   aq_pq_reader *reader = place->reader;
   aq_pq_pages **kept = &reader->pages[place->group * reader->footer.leaf_count + place->leaf];
   aq_status status = AQ_OK;
-  pthread_mutex_lock(&reader->lock);
+  aq_lock_take(&reader->lock);
   if (*kept == NULL) status = make_pages(place, kept, err);
   *out = *kept;
-  pthread_mutex_unlock(&reader->lock);
+  aq_lock_release(&reader->lock);
   return status;
 }
 

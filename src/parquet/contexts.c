@@ -10,22 +10,21 @@
 
 aq_status aq_pq_contexts_init(aq_pq_contexts *contexts, aq_error *err) {
   contexts->count = 0;
-  const int problem = pthread_mutex_init(&contexts->lock, NULL);
-  return problem == 0 ? AQ_OK : aq_fail_errno(err, problem, "make a lock");
+  return aq_lock_init(&contexts->lock, AQ_LOCK_LEAF, err);
 }
 
 void aq_pq_contexts_reset(aq_pq_contexts *contexts) {
   for (size_t i = 0; i < contexts->count; i++) (void)ZSTD_freeDCtx(contexts->idle[i]);
   contexts->count = 0;
-  (void)pthread_mutex_destroy(&contexts->lock);
+  aq_lock_reset(&contexts->lock);
 }
 
 struct ZSTD_DCtx_s *aq_pq_context_take(aq_pq_contexts *contexts) {
   ZSTD_DCtx *context = NULL;
   if (contexts != NULL) {
-    (void)pthread_mutex_lock(&contexts->lock);
+    aq_lock_take(&contexts->lock);
     if (contexts->count > 0) context = contexts->idle[--contexts->count];
-    (void)pthread_mutex_unlock(&contexts->lock);
+    aq_lock_release(&contexts->lock);
   }
   return context != NULL ? context : ZSTD_createDCtx();
 }
@@ -34,12 +33,12 @@ void aq_pq_context_give(aq_pq_contexts *contexts, struct ZSTD_DCtx_s *context) {
   if (context == NULL) return;
   const bool is_good = !ZSTD_isError(ZSTD_DCtx_reset(context, ZSTD_reset_session_only));
   if (contexts != NULL && is_good && ZSTD_sizeof_DCtx(context) <= MOST_KEPT) {
-    (void)pthread_mutex_lock(&contexts->lock);
+    aq_lock_take(&contexts->lock);
     if (contexts->count < AQ_PQ_CONTEXTS) {
       contexts->idle[contexts->count++] = context;
       context = NULL;
     }
-    (void)pthread_mutex_unlock(&contexts->lock);
+    aq_lock_release(&contexts->lock);
   }
   (void)ZSTD_freeDCtx(context); /* NULL is fine */
 }

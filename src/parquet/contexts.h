@@ -6,15 +6,15 @@
 #ifndef AQ_PARQUET_CONTEXTS_H
 #define AQ_PARQUET_CONTEXTS_H
 
-#include <pthread.h>
 #include <stddef.h>
 
 #include "arrowquant.h"
+#include "core/fork.h"
 
 #define AQ_PQ_CONTEXTS 16 /* kept at most; more threads than that make their own */
 
 typedef struct aq_pq_contexts {
-  pthread_mutex_t lock;
+  aq_lock lock;
   struct ZSTD_DCtx_s *idle[AQ_PQ_CONTEXTS];
   size_t count;
 } aq_pq_contexts;

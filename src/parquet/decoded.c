@@ -84,7 +84,7 @@ aq_status aq_pq_decoded_get(const aq_pq_place *place, aq_pq_pages *pages, aq_pq_
                             aq_error *err) {
   aq_pq_slot *slot = &place->reader->slots[place->column];
   aq_status status = AQ_OK;
-  pthread_mutex_lock(&slot->lock);
+  aq_lock_take(&slot->lock);
   if (slot->page == NULL || slot->page->page != page) {
     release(slot->page); /* first, so that never two are there */
     slot->page = NULL;
@@ -92,17 +92,17 @@ aq_status aq_pq_decoded_get(const aq_pq_place *place, aq_pq_pages *pages, aq_pq_
   }
   if (status == AQ_OK) slot->page->refs++;
   *out = slot->page;
-  pthread_mutex_unlock(&slot->lock);
+  aq_lock_release(&slot->lock);
   return status;
 }
 
 void aq_pq_decoded_put(const aq_pq_place *place, aq_pq_decoded *decoded, bool forget) {
   aq_pq_slot *slot = &place->reader->slots[place->column];
-  pthread_mutex_lock(&slot->lock);
+  aq_lock_take(&slot->lock);
   if (forget && slot->page == decoded) {
     slot->page = NULL;
     release(decoded);
   }
   release(decoded);
-  pthread_mutex_unlock(&slot->lock);
+  aq_lock_release(&slot->lock);
 }

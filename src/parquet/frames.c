@@ -116,9 +116,9 @@ static aq_status index_page(const aq_pq_spot *spot, aq_pq_frames *frames, aq_err
 }
 
 static aq_pq_frames *kept_frames(const aq_pq_spot *spot) {
-  pthread_mutex_lock(&spot->place.reader->lock);
+  aq_lock_take(&spot->place.reader->lock);
   aq_pq_frames *kept = spot->page->frames;
-  pthread_mutex_unlock(&spot->place.reader->lock);
+  aq_lock_release(&spot->place.reader->lock);
   return kept;
 }
 
@@ -135,9 +135,9 @@ static aq_status make_frames(const aq_pq_spot *spot, aq_error *err) {
     frames->frames = NULL;
     frames->count = 0;
   }
-  pthread_mutex_lock(&spot->place.reader->lock);
+  aq_lock_take(&spot->place.reader->lock);
   spot->page->frames = frames;
-  pthread_mutex_unlock(&spot->place.reader->lock);
+  aq_lock_release(&spot->place.reader->lock);
   return AQ_OK;
 }
 
@@ -147,10 +147,10 @@ aq_status aq_pq_frames_get(const aq_pq_spot *spot, const aq_pq_frames **out, aq_
   aq_status status = AQ_OK;
   *out = kept_frames(spot);
   if (*out != NULL) return AQ_OK;
-  pthread_mutex_lock(&slot->lock);
+  aq_lock_take(&slot->lock);
   if (kept_frames(spot) == NULL) status = make_frames(spot, err);
   *out = kept_frames(spot);
-  pthread_mutex_unlock(&slot->lock);
+  aq_lock_release(&slot->lock);
   return status;
 }
 

@@ -20,16 +20,16 @@
 
 bool aq_pq_page_needs_crc(const aq_pq_place *place, aq_pq_page *page) {
   if (place->reader->options.skip_checksums) return false;
-  pthread_mutex_lock(&place->reader->lock);
+  aq_lock_take(&place->reader->lock);
   const bool needs = !page->is_verified;
-  pthread_mutex_unlock(&place->reader->lock);
+  aq_lock_release(&place->reader->lock);
   return needs;
 }
 
 void aq_pq_page_set_verified(const aq_pq_place *place, aq_pq_page *page) {
-  pthread_mutex_lock(&place->reader->lock);
+  aq_lock_take(&place->reader->lock);
   page->is_verified = true;
-  pthread_mutex_unlock(&place->reader->lock);
+  aq_lock_release(&place->reader->lock);
 }
 
 aq_status aq_pq_page_fail_crc(const aq_pq_page *page, uint32_t found, aq_error *err) {

@@ -52,16 +52,16 @@ static aq_status follow_crc(const aq_pq_spot *spot, const aq_pq_head *head, cons
   if (p->offset == 0) {
     AQ_TRY(crc_between(spot, 0, head->start, &running.crc, err));
   } else {
-    pthread_mutex_lock(&slot->lock);
+    aq_lock_take(&slot->lock);
     running = slot->running;
-    pthread_mutex_unlock(&slot->lock);
+    aq_lock_release(&slot->lock);
   }
   if (running.page != spot->page || running.next != p->offset) return AQ_OK;
   if (p->size > 0) running.crc = aq_crc32(running.crc, p->out, p->size);
   running.next += p->size;
-  pthread_mutex_lock(&slot->lock);
+  aq_lock_take(&slot->lock);
   slot->running = running;
-  pthread_mutex_unlock(&slot->lock);
+  aq_lock_release(&slot->lock);
   if (running.next < head->size) return AQ_OK;
   AQ_TRY(crc_between(spot, head->start + head->size, spot->page->header.stored_size, &running.crc, err));
   if (running.crc != spot->page->header.crc) return aq_pq_page_fail_crc(spot->page, running.crc, err);

@@ -14,8 +14,7 @@ static aq_status make_slots(aq_pq_reader *reader, aq_error *err) {
   reader->slots = aq_calloc(columns, sizeof *reader->slots);
   if (reader->slots == NULL) return aq_fail_memory(err, columns * sizeof *reader->slots);
   for (size_t c = 0; c < columns; c++, reader->slot_count++) {
-    const int problem = pthread_mutex_init(&reader->slots[c].lock, NULL);
-    if (problem != 0) return aq_fail_errno(err, problem, "make a lock");
+    AQ_TRY(aq_lock_init(&reader->slots[c].lock, AQ_LOCK_COLUMN, err));
   }
   return AQ_OK;
 }
@@ -35,14 +34,14 @@ aq_status aq_pq_reader_open(const char *path, const aq_pq_reader_options *option
   aq_pq_reader *reader = aq_calloc(1, sizeof *reader);
   if (reader == NULL) return aq_fail_memory(err, sizeof *reader);
   reader->file.fd = -1;
-  const int problem = pthread_mutex_init(&reader->lock, NULL);
-  if (problem != 0) {
-    aq_free(reader);
-    return aq_fail_errno(err, problem, "make a lock");
-  }
-  aq_status status = aq_pq_contexts_init(&reader->contexts, err);
+  aq_status status = aq_lock_init(&reader->lock, AQ_LOCK_FILE, err);
   if (status != AQ_OK) {
-    (void)pthread_mutex_destroy(&reader->lock);
+    aq_free(reader);
+    return status;
+  }
+  status = aq_pq_contexts_init(&reader->contexts, err);
+  if (status != AQ_OK) {
+    aq_lock_reset(&reader->lock);
     aq_free(reader);
     return status;
   }
@@ -60,7 +59,7 @@ void aq_pq_reader_close(aq_pq_reader *reader) {
   if (reader == NULL) return;
   for (size_t c = 0; c < reader->slot_count; c++) {
     aq_pq_decoded_free(reader->slots[c].page);
-    pthread_mutex_destroy(&reader->slots[c].lock);
+    aq_lock_reset(&reader->slots[c].lock);
   }
   const size_t chunks = reader->pages != NULL ? reader->footer.group_count * reader->footer.leaf_count : 0;
   for (size_t i = 0; i < chunks; i++) aq_pq_pages_free(reader->pages[i]);
@@ -68,7 +67,7 @@ void aq_pq_reader_close(aq_pq_reader *reader) {
   aq_free(reader->pages);
   aq_pq_footer_reset(&reader->footer);
   aq_pq_contexts_reset(&reader->contexts);
-  pthread_mutex_destroy(&reader->lock);
+  aq_lock_reset(&reader->lock);
   aq_file_close(&reader->file);
   aq_free(reader);
 }

@@ -2,12 +2,12 @@
 #ifndef AQ_PARQUET_READER_H
 #define AQ_PARQUET_READER_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/file.h"
+#include "core/fork.h"
 #include "parquet/contexts.h"
 #include "parquet/footer.h"
 #include "parquet/page_header.h"
@@ -42,7 +42,7 @@ typedef struct aq_pq_running {
 
 /* What a column remembers of the last page that was used, for those who want its next value or piece. */
 typedef struct aq_pq_slot {
-  pthread_mutex_t lock;
+  aq_lock lock;
   struct aq_pq_decoded *page; /* or NULL */
   aq_pq_running running;
 } aq_pq_slot;
@@ -51,7 +51,7 @@ struct aq_pq_reader {
   aq_file file;
   aq_pq_reader_options options;
   aq_pq_footer footer;
-  pthread_mutex_t lock;
+  aq_lock lock;
   aq_pq_pages **pages; /* lock: one a chunk, row group after row group; NULL until asked for */
   aq_pq_contexts contexts;
   aq_pq_slot *slots; /* one a column */

@@ -50,10 +50,15 @@ static aq_status append_totals(const json_t *totals, aq_buffer *out, aq_error *e
   AQ_TRY(aq_buffer_printf(out, err, "%s tensors, %s parameters; %s tensors are equal\n",
                           aq_word_count(totals, "tensors", tensors), aq_word_count(totals, "params", params),
                           aq_word_count(totals, "equal_tensors", equal)));
-  AQ_TRY(aq_buffer_printf(out, err, "over all weights: cosine %s, SNR %s%s, rmse %s, largest error %s\n",
-                          aq_word_cosine(totals, "cosine", cosine), snr_word(totals, snr),
-                          aq_json_get_flag(totals, "equal") ? "" : " dB", error_word(totals, "rmse", rmse),
-                          error_word(totals, "max_abs_error", most)));
+  if (aq_json_get_count(totals, "params") == 0) return aq_buffer_printf(out, err, "nothing was compared\n");
+  if (json_is_number(aq_json_get(totals, "cosine"))) {
+    AQ_TRY(aq_buffer_printf(out, err, "over all weights: cosine %s, SNR %s%s, rmse %s, largest error %s\n",
+                            aq_word_cosine(totals, "cosine", cosine), snr_word(totals, snr),
+                            aq_json_get_flag(totals, "equal") ? "" : " dB", error_word(totals, "rmse", rmse),
+                            error_word(totals, "max_abs_error", most)));
+  } else {
+    AQ_TRY(aq_buffer_printf(out, err, "over all weights: no figures, as no floating-point value is finite in both\n"));
+  }
   const uint64_t nonfinite = aq_json_get_count(totals, "nonfinite");
   if (nonfinite == 0) return AQ_OK;
   return aq_buffer_printf(out, err, "%llu elements are NaN or infinite and left out; %llu of them do not agree\n",

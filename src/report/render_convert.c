@@ -56,18 +56,21 @@ static aq_status append_files(const json_t *root, aq_buffer *out, aq_error *err)
   return aq_buffer_append_byte(out, '\n', err);
 }
 
-/* Ratios count files without the model files: "ratio 3.97 to the source file, 3.97 to FP32, 1.98 to FP16; 8.05 bits a
- * quantized weight". */
+/* "ratio 3.89 to the source file; weights without model files 3.97 to FP32, 1.98 to FP16; 8.05 bits a quantized
+ * weight": the first is of all bytes, as the file system shows them. */
 static aq_status append_ratios(const json_t *totals, aq_buffer *out, aq_error *err) {
   static const struct {
-    const char *key, *than;
-  } ratios[] = {{"ratio_to_source_file", "the source file"}, {"ratio_to_fp32", "FP32"}, {"ratio_to_fp16", "FP16"}};
+    const char *key, *before, *after;
+  } ratios[] = {{"file_ratio", "", " to the source file"},
+                {"ratio_to_fp32", "weights without model files ", " to FP32"},
+                {"ratio_to_fp16", "", " to FP16"}};
   char number[AQ_WORD_SIZE];
   bool any = false;
   for (size_t i = 0; i < AQ_COUNT_OF(ratios); i++) {
     if (!isfinite(aq_json_get_real(totals, ratios[i].key))) continue;
-    AQ_TRY(aq_buffer_printf(out, err, "%s%s to %s", any ? ", " : "ratio ",
-                            aq_word_fixed(totals, ratios[i].key, 2, number), ratios[i].than));
+    const char *join = !any ? "ratio " : ratios[i].before[0] != '\0' ? "; " : ", ";
+    AQ_TRY(aq_buffer_printf(out, err, "%s%s%s%s", join, ratios[i].before,
+                            aq_word_fixed(totals, ratios[i].key, 2, number), ratios[i].after));
     any = true;
   }
   if (aq_json_get_real(totals, "bits_per_weight") > 0) {

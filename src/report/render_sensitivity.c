@@ -89,7 +89,8 @@ aq_status aq_render_sensitivity_text(const json_t *root, aq_buffer *out, aq_erro
   const json_t *tensors = aq_json_get(root, "tensors"), *types = aq_json_get(root, "types");
   const char *sorted_by = sorting_type(types);
   const size_t count = json_array_size(tensors);
-  line *lines = aq_calloc(count, sizeof *lines);
+  if (count == 0) AQ_TRY(aq_buffer_printf(out, err, "nothing was measured: no tensor is quantized by default\n"));
+  line *lines = aq_calloc(count > 0 ? count : 1, sizeof *lines);
   if (lines == NULL) return aq_fail_memory(err, count * sizeof *lines);
   for (size_t i = 0; i < count; i++) {
     const json_t *tensor = json_array_get(tensors, i);

@@ -22,30 +22,31 @@ static aq_status append_heading(const json_t *root, aq_buffer *out, aq_error *er
 
 static void add_v1_row(aq_text_table *table, const json_t *root) {
   const json_t *v1 = aq_json_get(root, "v1");
-  char bytes[AQ_WORD_SIZE], fp32[AQ_WORD_SIZE], make[AQ_WORD_SIZE], load[AQ_WORD_SIZE];
-  aq_text_table_row(table, (const char *const[]){"V1", aq_word_bytes(v1, "counted_bytes", bytes),
-                                                 aq_word_fixed(v1, "ratio_to_fp32", 2, fp32), "", "", "", "",
-                                                 aq_word_seconds(v1, "convert_seconds", make),
-                                                 aq_word_seconds(v1, "load_seconds", load)});
+  char bytes[AQ_WORD_SIZE], source[AQ_WORD_SIZE], fp32[AQ_WORD_SIZE], make[AQ_WORD_SIZE], load[AQ_WORD_SIZE];
+  aq_text_table_row(
+      table,
+      (const char *const[]){"V1", aq_word_bytes(v1, "file_bytes", bytes), aq_word_fixed(v1, "file_ratio", 2, source),
+                            aq_word_fixed(v1, "ratio_to_fp32", 2, fp32), "", "", "", "",
+                            aq_word_seconds(v1, "convert_seconds", make), aq_word_seconds(v1, "load_seconds", load)});
 }
 
 static void add_type_row(aq_text_table *table, const json_t *entry) {
   char name[AQ_WORD_SIZE], bytes[AQ_WORD_SIZE], fp32[AQ_WORD_SIZE], bits[AQ_WORD_SIZE], mean[AQ_WORD_SIZE];
-  char least[AQ_WORD_SIZE], snr[AQ_WORD_SIZE], make[AQ_WORD_SIZE], load[AQ_WORD_SIZE];
+  char source[AQ_WORD_SIZE], least[AQ_WORD_SIZE], snr[AQ_WORD_SIZE], make[AQ_WORD_SIZE], load[AQ_WORD_SIZE];
   aq_text_table_row(
       table, (const char *const[]){
-                 aq_type_word(entry, name), aq_word_bytes(entry, "counted_bytes", bytes),
-                 aq_word_fixed(entry, "ratio_to_fp32", 2, fp32), aq_word_fixed(entry, "bits_per_weight", 2, bits),
-                 aq_word_cosine(entry, "mean_cosine", mean), aq_word_cosine(entry, "min_cosine", least),
-                 aq_word_fixed(entry, "snr_db", 1, snr), aq_word_seconds(entry, "quantize_seconds", make),
-                 aq_word_seconds(entry, "load_seconds", load)});
+                 aq_type_word(entry, name), aq_word_bytes(entry, "file_bytes", bytes),
+                 aq_word_fixed(entry, "file_ratio", 2, source), aq_word_fixed(entry, "ratio_to_fp32", 2, fp32),
+                 aq_word_fixed(entry, "bits_per_weight", 2, bits), aq_word_cosine(entry, "mean_cosine", mean),
+                 aq_word_cosine(entry, "min_cosine", least), aq_word_fixed(entry, "snr_db", 1, snr),
+                 aq_word_seconds(entry, "quantize_seconds", make), aq_word_seconds(entry, "load_seconds", load)});
 }
 
 static aq_status append_types(const json_t *root, aq_buffer *out, aq_error *err) {
   aq_text_table table;
-  aq_text_table_init(&table, "lrrrrrrrr");
-  aq_text_table_row(&table, (const char *const[]){"", "file", "FP32/file", "bits", "mean cosine", "min cosine",
-                                                  "SNR dB", "make", "load"});
+  aq_text_table_init(&table, "lrrrrrrrrr");
+  aq_text_table_row(&table, (const char *const[]){"", "file", "model/file", "FP32/weights", "bits", "mean cosine",
+                                                  "min cosine", "SNR dB", "make", "load"});
   add_v1_row(&table, root);
   size_t i;
   json_t *entry;
@@ -54,7 +55,9 @@ static aq_status append_types(const json_t *root, aq_buffer *out, aq_error *err)
   const json_t *v1 = aq_json_get(root, "v1");
   char bytes[AQ_WORD_SIZE];
   if (aq_json_get_count(v1, "model_files_bytes") > 0) {
-    AQ_TRY(aq_buffer_printf(out, err, "model files %s in each table, not counted above\n",
+    AQ_TRY(aq_buffer_printf(out, err,
+                            "weights: the file without the model files in it, %s (configuration, tokenizer); the "
+                            "compression below is of weights\n",
                             aq_word_bytes(v1, "model_files_bytes", bytes)));
   }
   return aq_buffer_append_byte(out, '\n', err);

@@ -97,13 +97,13 @@ static aq_status recommend_sizes(const json_t *root, aq_buffer *out, aq_error *e
     if (entry == NULL || entry == last) continue;
     last = entry;
     char name[AQ_WORD_SIZE], bytes[AQ_WORD_SIZE], fp32[AQ_WORD_SIZE], mean[AQ_WORD_SIZE];
-    AQ_TRY(aq_buffer_printf(
-        out, err,
-        "- %s: %s, the smallest file tested whose %s agree at %s or better (%s, FP32 / file "
-        "%s, mean cosine %s).\n",
-        wishes[i].purpose, aq_type_word(entry, name), aq_outputs_measured(root) ? "outputs" : "weights",
-        wishes[i].words, aq_word_bytes(entry, "counted_bytes", bytes), aq_word_fixed(entry, "ratio_to_fp32", 2, fp32),
-        aq_text_cosine(aq_agreement(root, entry), mean, sizeof mean)));
+    AQ_TRY(aq_buffer_printf(out, err,
+                            "- %s: %s, the smallest file tested whose %s agree at %s or better (%s, model / file "
+                            "%s, mean cosine %s).\n",
+                            wishes[i].purpose, aq_type_word(entry, name),
+                            aq_outputs_measured(root) ? "outputs" : "weights", wishes[i].words,
+                            aq_word_bytes(entry, "file_bytes", bytes), aq_word_fixed(entry, "file_ratio", 2, fp32),
+                            aq_text_cosine(aq_agreement(root, entry), mean, sizeof mean)));
   }
   return AQ_OK;
 }
@@ -125,10 +125,11 @@ static aq_status warn_of_agreement(const json_t *root, const json_t *entry, aq_b
   if (!(mean < AQ_COSINE_EXCELLENT)) return AQ_OK;
   if (aq_outputs_measured(root)) return warn_of_outputs(entry, out, err);
   char name[AQ_WORD_SIZE], word[AQ_WORD_SIZE];
-  return aq_buffer_printf(out, err,
-                          "- %s agrees with the model at %s (%s): expect outputs to change. Measure them first; more "
-                          "bits, or smaller groups (`--group-size 32`), bring the weights closer.\n",
-                          aq_type_word(entry, name), aq_text_cosine(mean, word, sizeof word), aq_cosine_band(mean));
+  return aq_buffer_printf(
+      out, err,
+      "- %s agrees with the model at %s (%s): expect outputs to change. Measure them first; more "
+      "bits, or smaller groups (`arrowquant quantize --group-size 32`), bring the weights closer.\n",
+      aq_type_word(entry, name), aq_text_cosine(mean, word, sizeof word), aq_cosine_band(mean));
 }
 
 /* The weakest layer gets a rule of its own when it is much weaker than the rest. */
@@ -141,8 +142,9 @@ static aq_status advise_worst(const json_t *entry, aq_buffer *out, aq_error *err
   char name[AQ_WORD_SIZE], word[AQ_WORD_SIZE];
   AQ_TRY(aq_buffer_printf(out, err, "- At %s the tensor `", aq_type_word(entry, name)));
   AQ_TRY(aq_text_append_clean(out, aq_json_get_string(worst, "name"), err));
-  AQ_TRY(aq_buffer_printf(out, err, "` is much further off (%s) than the rest; give it more bits: `--tensor '",
-                          aq_text_cosine(cosine, word, sizeof word)));
+  AQ_TRY(aq_buffer_printf(
+      out, err, "` is much further off (%s) than the rest; give it more bits: `arrowquant quantize --tensor '",
+      aq_text_cosine(cosine, word, sizeof word)));
   AQ_TRY(aq_text_append_clean(out, aq_json_get_string(worst, "name"), err));
   return aq_buffer_printf(out, err, "=%s'`.\n", strcmp(type, "int4") == 0 ? "int8" : "int4");
 }
@@ -165,7 +167,9 @@ static aq_status explain_failure(const json_t *c, aq_buffer *out, aq_error *err)
   if (strcmp(unit, "s") == 0) advice = "give it more threads (`-t`), or a machine that is not busy";
   if (strcmp(unit, "") == 0 || strcmp(unit, "%") == 0) {
     advice =
-        "use smaller groups (`--group-size 32`), `--method mse`, or keep the tensors that are furthest off (`--keep`)";
+        "quantize with smaller groups (`arrowquant quantize --group-size 32`), or keep the tensors that are furthest "
+        "off "
+        "(`arrowquant quantize --keep`)";
   }
   char measured[AQ_WORD_SIZE], limit[AQ_WORD_SIZE];
   return aq_buffer_printf(out, err, "- `%s` failed (%s, limit %s %s): %s.\n", aq_json_get_string(c, "id"),

@@ -72,20 +72,23 @@ static aq_status append_subject(const json_t *root, aq_buffer *out, aq_error *er
 static void add_v1_sizes(aq_text_table *table, const json_t *root) {
   const json_t *v1 = aq_json_get(root, "v1");
   char bytes[AQ_WORD_SIZE], fp32[AQ_WORD_SIZE], fp16[AQ_WORD_SIZE], make[AQ_WORD_SIZE], load[AQ_WORD_SIZE];
-  aq_text_table_row(table, (const char *const[]){"V1", "values as they are", aq_word_bytes(v1, "counted_bytes", bytes),
-                                                 "1", aq_word_fixed(v1, "ratio_to_fp32", 2, fp32),
-                                                 aq_word_fixed(v1, "ratio_to_fp16", 2, fp16), "",
-                                                 aq_word_seconds(v1, "convert_seconds", make),
-                                                 aq_word_seconds(v1, "load_seconds", load)});
+  char source[AQ_WORD_SIZE], weights[AQ_WORD_SIZE];
+  aq_text_table_row(table,
+                    (const char *const[]){
+                        "V1", "values as they are", aq_word_count(v1, "file_bytes", bytes),
+                        aq_word_fixed(v1, "file_ratio", 2, source), aq_word_count(v1, "counted_bytes", weights), "1",
+                        aq_word_fixed(v1, "ratio_to_fp32", 2, fp32), aq_word_fixed(v1, "ratio_to_fp16", 2, fp16), "",
+                        aq_word_seconds(v1, "convert_seconds", make), aq_word_seconds(v1, "load_seconds", load)});
 }
 
 static void add_sizes(aq_text_table *table, const json_t *entry) {
   char name[AQ_WORD_SIZE], bytes[AQ_WORD_SIZE], v1[AQ_WORD_SIZE], fp32[AQ_WORD_SIZE], fp16[AQ_WORD_SIZE];
-  char bits[AQ_WORD_SIZE], make[AQ_WORD_SIZE], load[AQ_WORD_SIZE];
+  char bits[AQ_WORD_SIZE], make[AQ_WORD_SIZE], load[AQ_WORD_SIZE], source[AQ_WORD_SIZE], weights[AQ_WORD_SIZE];
   aq_text_table_row(
       table,
       (const char *const[]){
-          aq_type_word(entry, name), aq_json_get_string(entry, "scheme"), aq_word_bytes(entry, "counted_bytes", bytes),
+          aq_type_word(entry, name), aq_json_get_string(entry, "scheme"), aq_word_count(entry, "file_bytes", bytes),
+          aq_word_fixed(entry, "file_ratio", 2, source), aq_word_count(entry, "counted_bytes", weights),
           aq_word_fixed(entry, "ratio_to_v1", 2, v1), aq_word_fixed(entry, "ratio_to_fp32", 2, fp32),
           aq_word_fixed(entry, "ratio_to_fp16", 2, fp16), aq_word_fixed(entry, "bits_per_weight", 2, bits),
           aq_word_seconds(entry, "quantize_seconds", make), aq_word_seconds(entry, "load_seconds", load)});
@@ -96,34 +99,40 @@ static aq_status append_model_files(const json_t *root, aq_buffer *out, aq_error
   const json_t *v1 = aq_json_get(root, "v1");
   char bytes[AQ_WORD_SIZE];
   if (aq_json_get_count(v1, "model_files_bytes") == 0) return AQ_OK;
-  return aq_buffer_printf(out, err,
-                          "\nModel files: each file also carries %s of the model's configuration and tokenizer. They "
-                          "are not weights, and neither sizes nor ratios count them.\n",
-                          aq_word_bytes(v1, "model_files_bytes", bytes));
+  return aq_buffer_printf(
+      out, err,
+      "\nModel files: each file carries %s bytes of the model's configuration and tokenizer. They are "
+      "not weights: the columns \"weights\" are the file without them.\n",
+      aq_word_count(v1, "model_files_bytes", bytes));
 }
 
 static aq_status append_sizes(const json_t *root, aq_buffer *out, aq_error *err) {
   aq_text_table table;
-  aq_text_table_init(&table, "llrrrrrrr");
-  aq_text_table_row(&table, (const char *const[]){"type", "how", "file", "V1 / file", "FP32 / file", "FP16 / file",
-                                                  "bits a weight", "time to make", "time to load"});
+  aq_text_table_init(&table, "llrrrrrrrrr");
+  aq_text_table_row(&table, (const char *const[]){"type", "how", "file, bytes", "model / file", "weights, bytes",
+                                                  "V1 / weights", "FP32 / weights", "FP16 / weights", "bits a weight",
+                                                  "time to make", "time to load"});
   add_v1_sizes(&table, root);
   size_t i;
   json_t *entry;
   json_array_foreach(aq_json_get(root, "types"), i, entry) add_sizes(&table, entry);
   AQ_TRY(aq_buffer_printf(out, err, "## Size and speed\n\n"));
   AQ_TRY(aq_text_table_markdown(&table, out, err));
-  char bytes[AQ_WORD_SIZE];
+  char bytes[AQ_WORD_SIZE], source[AQ_WORD_SIZE];
   const json_t *baseline = aq_json_get(root, "baseline");
   AQ_TRY(append_model_files(root, out, err));
   return aq_buffer_printf(
       out, err,
-      "\nRatios compare files, metadata included, with the V1 file and with 4 (FP32) and 2 (FP16) bytes a "
-      "parameter; the criterion \"compression\" is measured against %s (%s). Bits a weight count codes, scales, zero "
+      "\nModel / file is what the file system shows: the %s bytes of the model's own file over all bytes of the table. "
+      "The other ratios are of weights, metadata included: to those of the V1 table, and to 4 (FP32) and 2 (FP16) "
+      "bytes "
+      "a parameter; the criterion \"compression\" is %s (%s bytes) over weights. Bits a weight count codes, scales, "
+      "zero "
       "points and page headers of the quantized tensors, as they lie in the file. Loading is opening the file, "
       "checking "
       "its checksums and decoding every value to FP32.\n\n",
-      aq_json_get_string(baseline, "what"), aq_word_bytes(baseline, "bytes", bytes));
+      aq_word_count(aq_json_get(root, "model"), "file_bytes", source), aq_json_get_string(baseline, "what"),
+      aq_word_count(baseline, "bytes", bytes));
 }
 
 static aq_status append_agreement(const json_t *root, aq_buffer *out, aq_error *err) {

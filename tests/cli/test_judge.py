@@ -159,6 +159,27 @@ def test_model_files_in_a_table_count_as_no_weights(encoder):
     assert len(overhead) == 2 and all(abs(a - b) < 0.2 for a, b in zip(overhead, bare_overhead, strict=True))
 
 
+def test_ratios_of_files_are_those_that_the_file_system_shows(encoder):
+    """Each ratio that is printed can be computed again from sizes of files, and bytes that the report names."""
+    done("validate", "encoder", "--output-dir", "out", "--keep-tables", "--types=int8,int2", cwd=encoder, status=4)
+    document = json.loads((encoder / "out" / "validation.json").read_text())
+    markdown = (encoder / "out" / "validation_summary.md").read_text()
+    model = (encoder / "encoder" / "model.safetensors").stat().st_size
+    v1 = (encoder / "out" / "model.v1.parquet").stat().st_size
+    files = document["v1"]["model_files_bytes"]
+    assert document["model"]["file_bytes"] == model and f"{model:,} bytes of the model's own file" in markdown
+    for entry in document["types"]:
+        size = (encoder / "out" / f"model.{entry['type']}.v2.parquet").stat().st_size
+        assert entry["file_bytes"] == size and abs(entry["file_ratio"] - model / size) < 1e-9
+        assert abs(entry["compression_ratio"] - (v1 - files) / (size - files)) < 1e-9
+        assert f"| {size:,} | {model / size:.2f} | {size - files:,} | {(v1 - files) / (size - files):.2f} |" in markdown
+    made = report("quantize", "encoder", "-o", "q.parquet", "--bits=8", cwd=encoder)
+    ratio = model / (encoder / "q.parquet").stat().st_size
+    assert abs(made["totals"]["file_ratio"] - ratio) < 1e-9
+    assert f"ratio {ratio:.2f} to the source file" in done("quantize", "encoder", "-o", "q.parquet", "--bits=8", "--force",
+                                                           cwd=encoder).stdout
+
+
 def test_quantize_tells_model_files_apart(encoder):
     line = ["quantize", "encoder", "-o", "q.parquet", "--bits=8"]
     planned, made = report(*line, "--dry-run", cwd=encoder), report(*line, cwd=encoder)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -13,7 +14,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("AQ_BUILD", ROOT / "build" / "release"))
 
 sys.path.insert(0, str(ROOT / "tests" / "interop"))
+sys.path.append(str(ROOT / "tests" / "cli"))
 from conftest import dequantize, read_pyarrow, small_model, write_safetensors  # noqa: E402
+from test_judge import make_encoder  # noqa: E402
 
 FRAME = """
 #include <arrowquant.h>
@@ -111,6 +114,69 @@ def test_example_of_the_header_builds_and_reads_a_v2_file(models, pkg_config, li
     row = read_pyarrow(tmp_path / "model.parquet")[0]
     assert row["quant_type"] == "int4"
     assert [float(x) for x in printed.split()] == pytest.approx(dequantize(row)[:2], rel=1e-8)
+
+
+@pytest.fixture(scope="module", params=["gcc", "clang"])
+def example(request, pkg_config, libdir, tmp_path_factory):
+    """Builds a program of examples/ as its head says, with every warning an error, and runs it."""
+    folder = tmp_path_factory.mktemp(f"examples-{request.param}")
+
+    def run_example(name, *args, status=0):
+        program = folder / name
+        if not program.exists():
+            call(request.param, "-std=c11", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror",
+                 ROOT / "examples" / f"{name}.c", "-o", program, *pkg_config("--cflags", "--libs"), "-lm")
+        done = subprocess.run([program, *map(str, args)], capture_output=True, text=True, timeout=60,
+                              env={**os.environ, "LD_LIBRARY_PATH": str(libdir)})
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout if status == 0 else done.stderr
+
+    return run_example
+
+
+def test_every_program_of_the_examples_is_tested():
+    assert {path.stem for path in (ROOT / "examples").glob("*.c")} == {"quantize", "embed", "stream"}
+
+
+def test_example_that_quantizes_reads_back_what_it_made(example, models, tmp_path):
+    table = tmp_path / "table.parquet"
+    lines = [line.split() for line in example("quantize", models / "model.safetensors", table, "int4").splitlines()]
+    rows = {row["layer_name"]: row for row in read_pyarrow(table)}
+    assert {name for name, *_ in lines} == set(small_model())
+    checked = 0
+    for name, kind, count, rmse in lines:
+        dtype, before = small_model()[name]
+        assert int(count) == numpy.size(before)
+        if kind != "int4":
+            assert float(rmse) == 0
+        elif dtype == "F32" and name in rows:
+            error = dequantize(rows[name]).astype(numpy.float64).ravel() - before.astype(numpy.float64).ravel()
+            assert float(rmse) == pytest.approx(numpy.sqrt(numpy.mean(error ** 2)), rel=1e-6), name
+            checked += float(rmse) > 0
+    assert checked > 2
+    assert "exists already" in example("quantize", models / "model.safetensors", table, status=1)
+    assert "usage" in example("quantize", status=2)
+
+
+def test_example_that_embeds_finds_the_nearest_texts(example, prefix, tmp_path):
+    make_encoder(tmp_path / "encoder")
+    (tmp_path / "texts").write_text("a cat\nsome dogs run\na cat\n")
+    assert example("embed", tmp_path / "encoder", tmp_path / "texts") == (
+        "3 texts, 16 numbers each\nnearest: 1.000000\n  a cat\n  a cat\n")
+    (tmp_path / "texts.jsonl").write_text('{"text": "one", "n": NaN}\n')
+    call(prefix / "bin" / "arrowquant", "quantize", tmp_path / "encoder", "-o", tmp_path / "table.parquet", "-q")
+    assert example("embed", tmp_path / "table.parquet", tmp_path / "texts.jsonl") == "1 texts, 16 numbers each\n"
+    (tmp_path / "texts").write_bytes(b"\xff\xfea\0")
+    assert "UTF-16" in example("embed", tmp_path / "encoder", tmp_path / "texts", status=1)
+    (tmp_path / "texts").write_text("a\n")
+    assert "does not exist" in example("embed", tmp_path / "absent", tmp_path / "texts", status=1)
+
+
+def test_example_that_streams_names_every_tensor(example, models):
+    *names, end = example("stream", models / "table.parquet").splitlines()
+    assert sorted(names) == sorted(small_model())
+    assert re.fullmatch(rf"{len(names)} rows in [0-9]+ batches", end)
+    assert "does not exist" in example("stream", models / "absent", status=1)
 
 
 def test_static_library_links_with_what_pkg_config_names(models, pkg_config, libdir, tmp_path):

@@ -75,11 +75,18 @@ static void metrics_zeros_follow_their_rules(void **state) {
   assert_true(m.cosine == -1.0);
 }
 
-static void metrics_no_elements_agree(void **state) {
+static void metrics_of_nothing_are_no_numbers(void **state) {
   (void)state;
   aq_metrics m = {0};
   aq_metrics_finish(&m);
-  assert_true(m.cosine == 1.0 && m.mse == 0 && isinf(m.snr_db));
+  assert_true(isnan(m.cosine) && isnan(m.mse) && isnan(m.rmse) && isnan(m.snr_db) && isnan(m.norm_ratio));
+  assert_true(isnan(m.max_abs_error));
+  float nan_a[] = {NAN, INFINITY}, nan_b[] = {NAN, INFINITY};
+  m = (aq_metrics){0};
+  aq_metrics_add_block(&m, nan_a, nan_b, 2); /* they agree, and there is nothing else */
+  m.count = 2;
+  aq_metrics_finish(&m);
+  assert_true(isnan(m.cosine) && m.nonfinite == 2 && m.nonfinite_mismatch == 0);
 }
 
 static void metrics_extreme_values_stay_in_range(void **state) {
@@ -250,7 +257,7 @@ int main(void) {
       cmocka_unit_test(metrics_more_than_a_lane_round_sums_every_element),
       cmocka_unit_test(metrics_equal_arrays_have_cosine_exactly_one),
       cmocka_unit_test(metrics_zeros_follow_their_rules),
-      cmocka_unit_test(metrics_no_elements_agree),
+      cmocka_unit_test(metrics_of_nothing_are_no_numbers),
       cmocka_unit_test(metrics_extreme_values_stay_in_range),
       cmocka_unit_test(metrics_equal_nonfinite_values_are_left_out),
       cmocka_unit_test(metrics_new_nonfinite_value_is_total_disagreement),

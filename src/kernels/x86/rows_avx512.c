@@ -41,7 +41,8 @@ AQ_AVX512 void aq_gelu_f32_avx512(float *x, size_t n) {
 
 static inline AQ_AVX512 __m512 exponential(__m512 x) {
   const __m512 at_least = _mm512_max_ps(x, ALL(AQ_EXP_LOWEST));
-  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(at_least, ALL(AQ_LOG2_E)), _MM_FROUND_TO_NEAREST_INT);
+  /* To the nearest integer by way of one: without optimisation roundscale is a macro that GCC warns about. */
+  const __m512 n = _mm512_cvtepi32_ps(_mm512_cvtps_epi32(_mm512_mul_ps(at_least, ALL(AQ_LOG2_E))));
   __m512 r = _mm512_fnmadd_ps(n, ALL(AQ_LN2_HIGH), at_least);
   r = _mm512_fnmadd_ps(n, ALL(AQ_LN2_LOW), r);
   __m512 e = FMA(ALL(AQ_EXP_E6), r, ALL(AQ_EXP_E5));
