@@ -44,8 +44,8 @@ static void take_config(const json_t *config, aq_model_facts *out) {
   const uint32_t hidden = positive_of(config, "hidden_size"), heads = positive_of(config, "num_attention_heads");
   out->pooled = type != NULL && aq_architecture_find(type) != NULL;
   out->tied = json_is_true(json_object_get(config, "tie_word_embeddings"));
-  out->rotary = has_member(config, "rope_theta") || has_member(config, "rope_parameters") ||
-                has_member(config, "rope_scaling");
+  out->rotary =
+      has_member(config, "rope_theta") || has_member(config, "rope_parameters") || has_member(config, "rope_scaling");
   out->head_width = positive_of(config, "head_dim");
   if (out->head_width == 0 && heads > 0 && hidden % heads == 0) out->head_width = hidden / heads;
 }

@@ -20,11 +20,11 @@
 #include "quant/search.h"
 #include "report/report.h"
 
-#define SLACK 0.006      /* of a budget that may stay unused */
-#define MOST_TUNED 0.998 /* of it before tuning, which may change the size of codes a little */
-#define ROUNDINGS 6      /* at most, for a size */
-#define UNRUN_SLACK 0.01 /* of a model that is not run */
-#define UNRUN_COUNTS 6   /* looks at all its values, at most */
+#define SLACK 0.006       /* of a budget that may stay unused */
+#define MOST_TUNED 0.998  /* of it before tuning, which may change the size of codes a little */
+#define ROUNDINGS 6       /* at most, for a size */
+#define UNRUN_SLACK 0.004 /* of a model that is not run */
+#define UNRUN_COUNTS 8    /* looks at all its values, at most */
 /* Tensors of fewer values are counted side by side, one a thread. */
 #define SIDE_BY_SIDE_PARAMS ((uint64_t)16 << 20)
 #define SIMILARITY_ROUNDINGS 8

@@ -1,10 +1,10 @@
 /* proxy.c - sensitivities from moments of the tensors.
  *
- * A matrix's relative error |E|^2 / |W|^2 is that of its output, where inputs are alike in size and not correlated. What
- * passes through one matrix after the other, as in a layer, suffers the same from the same relative error of each: so
- * each matrix counts the same whatever its size, and a weight of one with n weights of mean square v has the sensitivity
- * 1 / (n v), times a factor of the matrix's role. The factors were fitted to Fisher information of real models
- * (docs/schemes/proxy.md), and are different where the tokens' vectors are pooled to one.
+ * A matrix's relative error |E|^2 / |W|^2 is that of its output, where inputs are alike in size and not correlated.
+ * What passes through one matrix after the other, as in a layer, suffers the same from the same relative error of each:
+ * so each matrix counts the same whatever its size, and a weight of one with n weights of mean square v has the
+ * sensitivity 1 / (n v), times a factor of the matrix's role. The factors were fitted to Fisher information of real
+ * models (docs/schemes/proxy.md), and are different where the tokens' vectors are pooled to one.
  *
  * A layer is one of many that add to the stream of the residuals; the output layer and the table of tokens work on the
  * whole of it, and count as so many layers.
@@ -35,12 +35,12 @@ typedef struct role_factor {
 } role_factor;
 
 static const role_factor role_factors[AQ_ROLE_COUNT] = {
-    [AQ_ROLE_UNKNOWN] = {1, 1, false},       [AQ_ROLE_QUERY] = {.0625, .4, false},
-    [AQ_ROLE_KEY] = {.0625, .5, false},      [AQ_ROLE_VALUE] = {1, 2, false},
-    [AQ_ROLE_ATTENTION_OUT] = {.25, .6, false}, [AQ_ROLE_GATE] = {1, 1, false},
-    [AQ_ROLE_UP] = {1, 1.5, false},          [AQ_ROLE_DOWN] = {1, 1.5, false},
-    [AQ_ROLE_EMBEDDING] = {.5, .35, true},   [AQ_ROLE_POSITION] = {.33, .33, false},
-    [AQ_ROLE_OUTPUT] = {3.5, 3.5, true},
+    [AQ_ROLE_UNKNOWN] = {1, 1, false},    [AQ_ROLE_QUERY] = {.0625, .7, false},
+    [AQ_ROLE_KEY] = {.0625, .4, false},   [AQ_ROLE_VALUE] = {1, 4.5, false},
+    [AQ_ROLE_GATE] = {1, 1.2, false},     [AQ_ROLE_ATTENTION_OUT] = {.25, .85, false},
+    [AQ_ROLE_UP] = {1, 2, false},         [AQ_ROLE_DOWN] = {1, 1.4, false},
+    [AQ_ROLE_EMBEDDING] = {.5, .3, true}, [AQ_ROLE_POSITION] = {.33, .33, false},
+    [AQ_ROLE_OUTPUT] = {2.2, 2.2, true},
 };
 
 /* What stands at the ends of a decoder counts more, and its attention there less: times these, by role, for the first
@@ -51,11 +51,11 @@ typedef struct edge_factor {
 } edge_factor;
 
 static const edge_factor edge_factors[] = {
-    {AQ_ROLE_QUERY, .3, 1, .5, .3},        {AQ_ROLE_KEY, .3, 1, .5, .3}, {AQ_ROLE_ATTENTION_OUT, 2.5, 3, 1, 1.5},
-    {AQ_ROLE_GATE, 2, 1.4, 1.3, 3.5},      {AQ_ROLE_UP, 2.5, 1.2, 2.5, 16}, {AQ_ROLE_DOWN, 4, 1.5, 2.5, 6},
+    {AQ_ROLE_QUERY, .3, 1, .5, .3},   {AQ_ROLE_KEY, .3, 1, .5, .3},    {AQ_ROLE_ATTENTION_OUT, 2.5, 3, 1, 1.5},
+    {AQ_ROLE_GATE, 2, 1.4, 1.3, 3.5}, {AQ_ROLE_UP, 2.5, 1.2, 2.5, 16}, {AQ_ROLE_DOWN, 4, 1.5, 2.5, 6},
 };
 /* The strongest neuron of an ordinary block beside the mean one, and how much finer a matrix becomes at most. */
-static const double ordinary_neuron = 12, most_for_neuron = 16;
+static const double ordinary_neuron = 12, most_for_neuron = 8;
 
 enum { EDGES_LEAST_LAYERS = 8 }; /* of a decoder: less of them have no middle */
 
@@ -196,7 +196,8 @@ static bool is_output_too(const aq_proxy_look *looks, size_t count, size_t index
 static bool has_own_output(const aq_proxy_look *looks, size_t count, const aq_proxy_look *table) {
   for (size_t i = 0; i < count; ++i) {
     const aq_proxy_look *l = &looks[i];
-    if (l->role == AQ_ROLE_OUTPUT && l->alias_of < 0 && l->rank == 2 && l->rows == table->rows && l->cols == table->cols) {
+    if (l->role == AQ_ROLE_OUTPUT && l->alias_of < 0 && l->rank == 2 && l->rows == table->rows &&
+        l->cols == table->cols) {
       return true;
     }
   }
@@ -206,7 +207,8 @@ static bool has_own_output(const aq_proxy_look *looks, size_t count, const aq_pr
 /* Of an encoder, the layer that guesses masked tokens: its table of tokens is the output layer too. */
 static bool has_output(const aq_proxy_look *looks, size_t count, const aq_proxy_look *table) {
   for (size_t i = 0; i < count; ++i) {
-    if (looks[i].role == AQ_ROLE_OUTPUT && looks[i].rank <= 2 && looks[i].rows * looks[i].cols >= table->rows) return true;
+    if (looks[i].role == AQ_ROLE_OUTPUT && looks[i].rank <= 2 && looks[i].rows * looks[i].cols >= table->rows)
+      return true;
   }
   return false;
 }
@@ -234,8 +236,7 @@ static aq_proxy_kind kind_of(const aq_proxy_look *looks, size_t count, size_t in
     default:
       break;
   }
-  const bool table =
-      look->shares != NULL && (look->role == AQ_ROLE_EMBEDDING || has_own_shape(looks, count, look));
+  const bool table = look->shares != NULL && (look->role == AQ_ROLE_EMBEDDING || has_own_shape(looks, count, look));
   if (!table) return AQ_PROXY_DENSE;
   if (!is_only_looked_up(looks, count, index, facts)) return AQ_PROXY_OUTPUT;
   return facts->sorted_vocabulary && aq_proxy_rows_are_ordered(look) ? AQ_PROXY_RANKED : AQ_PROXY_TABLE;
@@ -279,7 +280,8 @@ static const aq_proxy_look *find_sibling(const aq_proxy_look *looks, size_t coun
                                          aq_role role) {
   for (size_t i = 0; i < count; ++i) {
     const aq_proxy_look *l = &looks[i];
-    if (l->role == role && l->row_squares != NULL && is_finished(l) && aq_names_are_siblings(l->name, look->name)) return l;
+    if (l->role == role && l->row_squares != NULL && is_finished(l) && aq_names_are_siblings(l->name, look->name))
+      return l;
   }
   return NULL;
 }

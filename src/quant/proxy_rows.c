@@ -6,7 +6,8 @@
  *
  * Output layers: an error of a row moves one logit, and the loss by the token's probability p (1 - p). Rows of tokens
  * that are hardly ever right are pushed into one direction, the mean row, which lowers their logits for every input
- * (Gao et al., 2019, "Representation degeneration"; Mu and Viswanath, 2018): the product with it tells frequent from rare.
+ * (Gao et al., 2019, "Representation degeneration"; Mu and Viswanath, 2018): the product with it tells frequent from
+ * rare.
  *
  * Queries and keys: an error of row i of a query is multiplied with what row i of the key makes, weights and bias. */
 #include "quant/proxy_rows.h"
@@ -21,8 +22,8 @@ static const double least_own = .05;             /* of a row's mean square, what
 static const double shortest = .25, longest = 4; /* row against mean row square: bounds of what its length counts */
 static const double ordered = .1; /* part of the variance of rows' squares between blocks; by chance: BLOCKS / rows */
 static const double zipf_power = .65, zipf_start = 1. / 16; /* rank = row + that part of the rows */
-static const double partner_power = .5, partner_least = 1. / 16, partner_most = 16;
-static const double share_weight = 1, share_least = 1. / 4, share_most = 4;
+static const double partner_power = .25, partner_least = 1. / 16, partner_most = 16;
+static const double share_weight = 1.5, share_least = 1. / 6, share_most = 6;
 
 /* A row's mean square without what it shares with the others. */
 static double own_square(const aq_proxy_look *look, uint64_t row) {

@@ -8,7 +8,7 @@
 
 typedef enum aq_role {
   AQ_ROLE_UNKNOWN = 0,
-  AQ_ROLE_QUERY,         /* these two make the scores of an attention */
+  AQ_ROLE_QUERY, /* these two make the scores of an attention */
   AQ_ROLE_KEY,
   AQ_ROLE_VALUE,         /* makes what an attention averages */
   AQ_ROLE_ATTENTION_OUT, /* what an attention averaged, back into the stream between layers */
