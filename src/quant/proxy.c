@@ -35,12 +35,12 @@ typedef struct role_factor {
 } role_factor;
 
 static const role_factor role_factors[AQ_ROLE_COUNT] = {
-    [AQ_ROLE_UNKNOWN] = {1, 1, false},    [AQ_ROLE_QUERY] = {.0625, .7, false},
+    [AQ_ROLE_UNKNOWN] = {1, 1, false},    [AQ_ROLE_QUERY] = {.0625, 1, false},
     [AQ_ROLE_KEY] = {.0625, .4, false},   [AQ_ROLE_VALUE] = {1, 4.5, false},
     [AQ_ROLE_GATE] = {1, 1.2, false},     [AQ_ROLE_ATTENTION_OUT] = {.25, .85, false},
     [AQ_ROLE_UP] = {1, 2, false},         [AQ_ROLE_DOWN] = {1, 1.4, false},
     [AQ_ROLE_EMBEDDING] = {.5, .3, true}, [AQ_ROLE_POSITION] = {.33, .33, false},
-    [AQ_ROLE_OUTPUT] = {2.2, 2.2, true},
+    [AQ_ROLE_OUTPUT] = {2.6, 2.6, true},
 };
 
 /* What stands at the ends of a decoder counts more, and its attention there less: times these, by role, for the first
@@ -55,7 +55,7 @@ static const edge_factor edge_factors[] = {
     {AQ_ROLE_GATE, 2, 1.4, 1.3, 3.5}, {AQ_ROLE_UP, 2.5, 1.2, 2.5, 16}, {AQ_ROLE_DOWN, 4, 1.5, 2.5, 6},
 };
 /* The strongest neuron of an ordinary block beside the mean one, and how much finer a matrix becomes at most. */
-static const double ordinary_neuron = 12, most_for_neuron = 8;
+static const double ordinary_neuron = 12, most_for_neuron = 16;
 
 enum { EDGES_LEAST_LAYERS = 8 }; /* of a decoder: less of them have no middle */
 

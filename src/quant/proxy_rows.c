@@ -23,7 +23,7 @@ static const double shortest = .25, longest = 4; /* row against mean row square:
 static const double ordered = .1; /* part of the variance of rows' squares between blocks; by chance: BLOCKS / rows */
 static const double zipf_power = .65, zipf_start = 1. / 16; /* rank = row + that part of the rows */
 static const double partner_power = .25, partner_least = 1. / 16, partner_most = 16;
-static const double share_weight = 1.5, share_least = 1. / 6, share_most = 6;
+static const double share_weight = 1.2, share_least = 2. / 7, share_most = 3.5;
 
 /* A row's mean square without what it shares with the others. */
 static double own_square(const aq_proxy_look *look, uint64_t row) {
