@@ -21,13 +21,11 @@
 static const char config_json[] = "config.json";
 static const char modules_json[] = "modules.json";
 static const char pooling_json[] = "1_Pooling/config.json";
-static const char sentence_json[] = "sentence_bert_config.json";
 
 void aq_config_texts_reset(aq_config_texts *texts) {
   aq_free(texts->config);
   aq_free(texts->modules);
   aq_free(texts->pooling);
-  aq_free(texts->sentence);
   *texts = (aq_config_texts){0};
 }
 
@@ -39,8 +37,7 @@ aq_status aq_config_texts_read(const aq_source *source, const char *folder, aq_c
     size_t *size;
   } files[] = {{config_json, &texts->config, &texts->config_size},
                {modules_json, &texts->modules, &texts->modules_size},
-               {pooling_json, &texts->pooling, &texts->pooling_size},
-               {sentence_json, &texts->sentence, &texts->sentence_size}};
+               {pooling_json, &texts->pooling, &texts->pooling_size}};
   aq_status status = AQ_OK;
   for (size_t i = 0; i < AQ_COUNT_OF(files) && status == AQ_OK; i++) {
     status = aq_model_file_read(source, folder, files[i].name, files[i].text, files[i].size, err);
@@ -231,13 +228,6 @@ static aq_status parse_pooling(const json_t *root, aq_model_config *out, aq_erro
   return AQ_OK;
 }
 
-static aq_status parse_sentence(const json_t *root, aq_model_config *out, aq_error *err) {
-  uint32_t limit;
-  AQ_TRY(read_count_or(root, "max_seq_length", 1, INT32_MAX, out->max_tokens, &limit, err));
-  out->max_tokens = AQ_MIN(out->max_tokens, limit);
-  return AQ_OK;
-}
-
 static aq_status parse_object(const char *text, size_t size, const char *name,
                               aq_status (*parse)(const json_t *root, aq_model_config *out, aq_error *err),
                               aq_model_config *out, aq_error *err) {
@@ -252,7 +242,6 @@ static aq_status parse_object(const char *text, size_t size, const char *name,
 aq_status aq_model_config_parse(const aq_config_texts *texts, aq_model_config *out, aq_error *err) {
   *out = (aq_model_config){.pooling = AQ_POOL_MEAN};
   AQ_TRY(parse_object(texts->config, texts->config_size, config_json, parse_config, out, err));
-  AQ_TRY(parse_object(texts->sentence, texts->sentence_size, sentence_json, parse_sentence, out, err));
   if (texts->modules == NULL) return AQ_OK;
   const aq_status status = parse_modules(texts, out, err);
   if (status != AQ_OK) return aq_error_in_file(err, status, modules_json);

@@ -1,6 +1,6 @@
-/* config.h - what the configuration of a sentence encoder says: config.json (the encoder), modules.json,
- * 1_Pooling/config.json and sentence_bert_config.json (what sentence-transformers makes of it). Every number is within
- * bounds afterwards. */
+/* config.h - what the configuration of a sentence encoder says: config.json (the encoder), modules.json and
+ * 1_Pooling/config.json (what sentence-transformers makes of it). Every number is within bounds afterwards. How a text
+ * becomes tokens, and how many, is in sentence_config.h. */
 #ifndef AQ_MODEL_CONFIG_H
 #define AQ_MODEL_CONFIG_H
 
@@ -22,7 +22,7 @@ typedef struct aq_model_config {
   uint32_t relative_buckets;             /* rows of the table of biases by distance; 0: no table */
   float epsilon;                         /* of the norms */
   uint32_t position_limit;               /* tokens of the longest text that has positions */
-  uint32_t max_tokens;                   /* of a text, special tokens included: what the files say, at most the above */
+  uint32_t max_tokens;                   /* of a text, special tokens included: at most the above */
   aq_pooling pooling;
   bool normalize;    /* embeddings have length 1 */
   bool skips_prompt; /* tokens of a prompt are no part of the pooling */
@@ -30,8 +30,8 @@ typedef struct aq_model_config {
 
 /* Texts of the files, NULL for one that is not there; only config.json must be. */
 typedef struct aq_config_texts {
-  char *config, *modules, *pooling, *sentence;
-  size_t config_size, modules_size, pooling_size, sentence_size;
+  char *config, *modules, *pooling;
+  size_t config_size, modules_size, pooling_size;
 } aq_config_texts;
 void aq_config_texts_reset(aq_config_texts *texts);
 

@@ -1,8 +1,14 @@
-/* tokenizer_files.c - where the files of a tokenizer are found. */
+/* tokenizer_files.c - where the files of a tokenizer are found.
+ *
+ * The Transformer module of sentence-transformers, which is the first of modules.json, may have a folder of its own
+ * inside the model's. The sentence config is that module's, and is read by nobody where there is no modules.json. */
 #include "model/tokenizer_files.h"
 
+#include <jansson.h>
+#include <stdbool.h>
 #include <string.h>
 
+#include "core/buffer.h"
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -11,66 +17,166 @@
 #include "io/model_files.h"
 #include "io/source.h"
 
-#define MAX_FILE_BYTES ((size_t)64 << 20)
+static const char *const text_names[AQ_TEXT_COUNT] = {
+    [AQ_TEXT_JSON] = "tokenizer.json",          [AQ_TEXT_VOCAB] = "vocab.txt",
+    [AQ_TEXT_CONFIG] = "tokenizer_config.json", [AQ_TEXT_SPECIAL] = "special_tokens_map.json",
+    [AQ_TEXT_ADDED] = "added_tokens.json",      [AQ_TEXT_MODEL] = "config.json"};
 
-static const char json_name[] = "tokenizer.json", vocab_name[] = "vocab.txt", config_name[] = "tokenizer_config.json";
+/* In the order in which sentence-transformers tries them; the first that is not empty counts. */
+static const char *const sentence_names[] = {"sentence_bert_config.json",       "sentence_roberta_config.json",
+                                             "sentence_distilbert_config.json", "sentence_camembert_config.json",
+                                             "sentence_albert_config.json",     "sentence_xlm-roberta_config.json",
+                                             "sentence_xlnet_config.json"};
 
 /* Files of tokenizers that are not WordPiece. */
 static const char *const other_names[] = {"spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "vocab.json",
                                           "merges.txt"};
 
 void aq_tokenizer_files_reset(aq_tokenizer_files *files) {
-  aq_free(files->main_path);
-  aq_free(files->config_path);
-  aq_free(files->json);
-  aq_free(files->vocab);
-  aq_free(files->config);
-  *files = (aq_tokenizer_files){.json = NULL};
+  for (size_t i = 0; i < AQ_TEXT_COUNT; i++) {
+    aq_free(files->texts[i].text);
+    aq_free(files->texts[i].path);
+  }
+  *files = (aq_tokenizer_files){.texts = {{0}}};
 }
 
-/* FOLDER/NAME when it is there; *path is NULL otherwise. */
-static aq_status find_in(const char *folder, const char *name, char **path, aq_error *err) {
-  *path = aq_path_join(folder, name);
-  if (*path == NULL) return aq_fail_memory(err, strlen(folder) + strlen(name));
-  if (!aq_path_exists(*path)) {
-    aq_free(*path);
-    *path = NULL;
+/* A source or a folder, and the folder of the module inside it: "0_Transformer/", or "". */
+typedef struct place {
+  const aq_source *source;
+  const char *folder;
+  char *inside;
+} place;
+
+static aq_status set_path(const place *p, const char *name, aq_named_text *out, aq_error *err) {
+  aq_buffer path = {NULL, 0, 0};
+  aq_status status = AQ_OK;
+  if (p->source == NULL) status = aq_buffer_printf(&path, err, "%s/", p->folder);
+  if (status == AQ_OK) status = aq_buffer_printf(&path, err, "%s", name);
+  if (status == AQ_OK && (out->path = aq_buffer_take_string(&path)) == NULL) status = aq_fail_memory(err, path.size);
+  aq_buffer_reset(&path);
+  return status;
+}
+
+/* Reads one file of the module's folder, if it is there. */
+static aq_status read_text(const place *p, const char *name, aq_named_text *out, aq_error *err) {
+  aq_buffer inside = {NULL, 0, 0};
+  AQ_TRY(aq_buffer_printf(&inside, err, "%s%s", p->inside != NULL ? p->inside : "", name));
+  char *full = aq_buffer_take_string(&inside);
+  aq_status status = full == NULL ? aq_fail_memory(err, strlen(name)) : AQ_OK;
+  if (status == AQ_OK) status = aq_model_file_read(p->source, p->folder, full, &out->text, &out->size, err);
+  if (status == AQ_OK && out->text != NULL) status = set_path(p, full, out, err);
+  aq_buffer_reset(&inside);
+  aq_free(full);
+  return status;
+}
+
+/* ---- modules.json and the sentence config ---- */
+
+/* The folder of the first module, as far as it is said; what is wrong with the list is told by who reads all of it. */
+static aq_status take_inside(const char *text, size_t size, char **inside, aq_error *err) {
+  json_error_t at;
+  json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &at);
+  const char *path = json_string_value(json_object_get(json_array_get(root, 0), "path"));
+  aq_status status = AQ_OK;
+  if (path != NULL && path[0] != '\0') {
+    aq_buffer joined = {NULL, 0, 0};
+    status = aq_buffer_printf(&joined, err, "%s/", path);
+    if (status == AQ_OK && (*inside = aq_buffer_take_string(&joined)) == NULL) {
+      status = aq_fail_memory(err, strlen(path));
+    }
+    aq_buffer_reset(&joined);
+  }
+  json_decref(root);
+  return status;
+}
+
+/* "{}", which sentence-transformers passes over. */
+static bool is_empty_object(const char *text) {
+  static const char white[] = " \t\r\n";
+  text += strspn(text, white);
+  if (*text++ != '{') return false;
+  text += strspn(text, white);
+  return *text == '}';
+}
+
+static aq_status read_sentence(const place *p, aq_named_text *out, aq_error *err) {
+  for (size_t i = 0; i < AQ_COUNT_OF(sentence_names); i++) {
+    AQ_TRY(read_text(p, sentence_names[i], out, err));
+    if (out->text != NULL && !is_empty_object(out->text)) return AQ_OK;
+    aq_free(out->text);
+    aq_free(out->path);
+    *out = (aq_named_text){NULL, 0, NULL};
   }
   return AQ_OK;
 }
 
-static aq_status read_config(aq_tokenizer_files *files, const char *folder, aq_error *err) {
-  AQ_TRY(find_in(folder, config_name, &files->config_path, err));
-  if (files->config_path == NULL) return AQ_OK;
-  return aq_file_slurp(files->config_path, MAX_FILE_BYTES, &files->config, &files->config_size, err);
+/* Finds the module's folder, and reads its sentence config. */
+static aq_status enter_module(place *p, aq_tokenizer_files *files, aq_error *err) {
+  aq_named_text modules = {NULL, 0, NULL};
+  AQ_TRY(read_text(p, "modules.json", &modules, err));
+  aq_status status = AQ_OK;
+  if (modules.text != NULL) {
+    status = take_inside(modules.text, modules.size, &p->inside, err);
+    if (status == AQ_OK) status = read_sentence(p, &files->texts[AQ_TEXT_SENTENCE], err);
+  }
+  aq_free(modules.text);
+  aq_free(modules.path);
+  return status;
 }
+
+static aq_status read_settings(place *p, aq_tokenizer_files *files, aq_error *err) {
+  AQ_TRY(enter_module(p, files, err));
+  for (size_t i = AQ_TEXT_CONFIG; i <= AQ_TEXT_MODEL; i++) {
+    AQ_TRY(read_text(p, text_names[i], &files->texts[i], err));
+  }
+  return AQ_OK;
+}
+
+static aq_status read_vocabulary(const place *p, aq_tokenizer_files *files, aq_error *err) {
+  AQ_TRY(read_text(p, text_names[AQ_TEXT_JSON], &files->texts[AQ_TEXT_JSON], err));
+  if (files->texts[AQ_TEXT_JSON].text != NULL) return AQ_OK;
+  return read_text(p, text_names[AQ_TEXT_VOCAB], &files->texts[AQ_TEXT_VOCAB], err);
+}
+
+static bool has_vocabulary(const aq_tokenizer_files *files) {
+  return files->texts[AQ_TEXT_JSON].text != NULL || files->texts[AQ_TEXT_VOCAB].text != NULL;
+}
+
+/* ---- folders ---- */
 
 static aq_status fail_none(const char *folder, aq_error *err) {
   for (size_t i = 0; i < AQ_COUNT_OF(other_names); i++) {
-    char *path = NULL;
-    AQ_TRY(find_in(folder, other_names[i], &path, err));
+    char *path = aq_path_join(folder, other_names[i]);
+    if (path == NULL) return aq_fail_memory(err, strlen(folder));
+    const bool there = aq_path_exists(path);
     aq_free(path);
-    if (path == NULL) continue;
-    const aq_status status =
-        aq_fail(err, AQ_ERR_UNSUPPORTED, "the folder holds no %s or %s, but %s", json_name, vocab_name, other_names[i]);
+    if (!there) continue;
+    const aq_status status = aq_fail(err, AQ_ERR_UNSUPPORTED, "the folder holds no %s or %s, but %s",
+                                     text_names[AQ_TEXT_JSON], text_names[AQ_TEXT_VOCAB], other_names[i]);
     (void)aq_error_hint(err, status, "Only WordPiece tokenizers (the BERT family) are supported");
     return aq_error_in_file(err, status, folder);
   }
-  const aq_status status =
-      aq_fail(err, AQ_ERR_NOT_FOUND, "the folder holds no tokenizer: neither %s nor %s", json_name, vocab_name);
+  const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND, "the folder holds no tokenizer: neither %s nor %s",
+                                   text_names[AQ_TEXT_JSON], text_names[AQ_TEXT_VOCAB]);
   return aq_error_in_file(err, status, folder);
 }
 
 static aq_status read_folder(aq_tokenizer_files *files, const char *folder, aq_error *err) {
-  AQ_TRY(find_in(folder, json_name, &files->main_path, err));
-  if (files->main_path != NULL) {
-    AQ_TRY(aq_file_slurp(files->main_path, MAX_FILE_BYTES, &files->json, &files->json_size, err));
-    return read_config(files, folder, err);
-  }
-  AQ_TRY(find_in(folder, vocab_name, &files->main_path, err));
-  if (files->main_path == NULL) return fail_none(folder, err);
-  AQ_TRY(aq_file_slurp(files->main_path, MAX_FILE_BYTES, &files->vocab, &files->vocab_size, err));
-  return read_config(files, folder, err);
+  place p = {NULL, folder, NULL};
+  aq_status status = read_settings(&p, files, err);
+  if (status == AQ_OK) status = read_vocabulary(&p, files, err);
+  aq_free(p.inside);
+  if (status != AQ_OK || has_vocabulary(files)) return status;
+  aq_tokenizer_files_reset(files);
+  return fail_none(folder, err);
+}
+
+/* The files beside a vocab.txt that was named by itself. */
+static aq_status read_rest(aq_tokenizer_files *files, const char *folder, aq_error *err) {
+  place p = {NULL, folder, NULL};
+  const aq_status status = read_settings(&p, files, err);
+  aq_free(p.inside);
+  return status;
 }
 
 static aq_status read_beside(aq_tokenizer_files *files, const char *path,
@@ -85,44 +191,45 @@ static aq_status read_beside(aq_tokenizer_files *files, const char *path,
 /* A tokenizer.json is one JSON object; no line of a vocabulary that is in use begins with '{', which is a token of its
  * own somewhere in the middle. */
 static aq_status read_file(aq_tokenizer_files *files, const char *path, aq_error *err) {
-  char *text = NULL;
-  size_t size = 0;
-  files->main_path = aq_strdup(path);
-  if (files->main_path == NULL) return aq_fail_memory(err, strlen(path));
-  AQ_TRY(aq_file_slurp(path, MAX_FILE_BYTES, &text, &size, err));
-  if (text[strspn(text, " \t\r\n")] == '{') {
-    files->json = text;
-    files->json_size = size;
-    return AQ_OK;
-  }
-  files->vocab = text;
-  files->vocab_size = size;
-  return read_beside(files, path, read_config, err);
+  aq_named_text named = {NULL, 0, NULL};
+  AQ_TRY(aq_file_slurp(path, AQ_MODEL_FILE_MAX, &named.text, &named.size, err));
+  const bool is_json = named.text[strspn(named.text, " \t\r\n")] == '{';
+  named.path = aq_strdup(path);
+  files->alone = is_json;
+  files->texts[is_json ? AQ_TEXT_JSON : AQ_TEXT_VOCAB] = named;
+  if (named.path == NULL) return aq_fail_memory(err, strlen(path));
+  return is_json ? AQ_OK : read_beside(files, path, read_rest, err);
 }
 
 /* ---- files that are a model's, in its table or beside it ---- */
 
-static aq_status take(const aq_source *source, const char *folder, aq_tokenizer_files *files, aq_error *err) {
-  AQ_TRY(aq_model_file_read(source, folder, json_name, &files->json, &files->json_size, err));
-  AQ_TRY(aq_model_file_read(source, folder, config_name, &files->config, &files->config_size, err));
-  if (files->json == NULL) {
-    AQ_TRY(aq_model_file_read(source, folder, vocab_name, &files->vocab, &files->vocab_size, err));
-  }
-  if (files->json == NULL && files->vocab == NULL) {
-    const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND, "the model has neither a tokenizer.json nor a vocab.txt");
-    return aq_error_hint(err, status, "Put the files of the model's folder beside the weights, or name the folder");
-  }
-  files->main_path = aq_strdup(files->json != NULL ? json_name : vocab_name);
-  files->config_path = aq_strdup(config_name);
-  return files->main_path != NULL && files->config_path != NULL ? AQ_OK : aq_fail_memory(err, 32);
+static aq_status take(place *p, bool whole, aq_tokenizer_files *files, aq_error *err) {
+  AQ_TRY(read_settings(p, files, err));
+  if (!whole) return AQ_OK;
+  AQ_TRY(read_vocabulary(p, files, err));
+  if (has_vocabulary(files)) return AQ_OK;
+  const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND, "the model has neither a tokenizer.json nor a vocab.txt");
+  return aq_error_hint(err, status, "Put the files of the model's folder beside the weights, or name the folder");
+}
+
+static aq_status take_from(const aq_source *source, const char *folder, bool whole, aq_tokenizer_files *files,
+                           aq_error *err) {
+  place p = {source, folder, NULL};
+  *files = (aq_tokenizer_files){.texts = {{0}}};
+  const aq_status status = take(&p, whole, files, err);
+  aq_free(p.inside);
+  if (status != AQ_OK) aq_tokenizer_files_reset(files);
+  return status;
 }
 
 aq_status aq_tokenizer_files_take(const aq_source *source, const char *folder, aq_tokenizer_files *files,
                                   aq_error *err) {
-  *files = (aq_tokenizer_files){.json = NULL};
-  const aq_status status = take(source, folder, files, err);
-  if (status != AQ_OK) aq_tokenizer_files_reset(files);
-  return status;
+  return take_from(source, folder, true, files, err);
+}
+
+aq_status aq_tokenizer_settings_take(const aq_source *source, const char *folder, aq_tokenizer_files *files,
+                                     aq_error *err) {
+  return take_from(source, folder, false, files, err);
 }
 
 static aq_status is_table(const char *path, bool *yes, aq_error *err) {
@@ -144,12 +251,7 @@ static aq_status read_table(aq_tokenizer_files *files, const char *path, aq_erro
   aq_source_close(source);
   if (status == AQ_ERR_NOT_FOUND)
     return read_beside(files, path, read_folder, err); /* which knows what else is there */
-  if (status != AQ_OK) return aq_error_in_file(err, status, path);
-  aq_free(files->main_path);
-  aq_free(files->config_path);
-  files->main_path = aq_strdup(path);
-  files->config_path = aq_strdup(path);
-  return files->main_path != NULL && files->config_path != NULL ? AQ_OK : aq_fail_memory(err, strlen(path));
+  return status == AQ_OK ? AQ_OK : aq_error_in_file(err, status, path);
 }
 
 static bool has_model_name(const char *path) {
@@ -187,7 +289,7 @@ static aq_status read_any(aq_tokenizer_files *files, const char *path, aq_error 
 }
 
 aq_status aq_tokenizer_files_read(const char *path, aq_tokenizer_files *files, aq_error *err) {
-  *files = (aq_tokenizer_files){.json = NULL};
+  *files = (aq_tokenizer_files){.texts = {{0}}};
   const aq_status status = read_any(files, path, err);
   if (status != AQ_OK) aq_tokenizer_files_reset(files);
   return status;

@@ -58,7 +58,6 @@ def write_tiny(folder, *, words=WORDS, hidden=HIDDEN, inner=INNER) -> None:
     }
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(config))
-    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": MAX_TOKENS}))
-    (folder / "tokenizer_config.json").write_text('{"do_lower_case": true}')
+    (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": True, "model_max_length": MAX_TOKENS}))
     (folder / "vocab.txt").write_text("\n".join(words) + "\n")
     arrowquant.export(tiny_weights(words=words, hidden=hidden, inner=inner), folder / "model.safetensors")

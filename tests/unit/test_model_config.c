@@ -13,8 +13,7 @@ static const char modules[] =
     "{\"type\":\"sentence_transformers.models.Normalize\"}]";
 static const char mean[] = "{\"pooling_mode_cls_token\":false,\"pooling_mode_mean_tokens\":true}";
 
-static aq_config_texts texts_of(const char *config, const char *module_list, const char *pooling,
-                                const char *sentence) {
+static aq_config_texts texts_of(const char *config, const char *module_list, const char *pooling) {
   aq_config_texts t = {0};
   t.config = (char *)config;
   t.config_size = strlen(config);
@@ -22,8 +21,6 @@ static aq_config_texts texts_of(const char *config, const char *module_list, con
   t.modules_size = module_list != NULL ? strlen(module_list) : 0;
   t.pooling = (char *)pooling;
   t.pooling_size = pooling != NULL ? strlen(pooling) : 0;
-  t.sentence = (char *)sentence;
-  t.sentence_size = sentence != NULL ? strlen(sentence) : 0;
   return t;
 }
 
@@ -31,7 +28,7 @@ static void parse_minilm_gives_all_numbers(void **state) {
   (void)state;
   aq_error err;
   aq_model_config c;
-  const aq_config_texts t = texts_of(minilm, modules, mean, "{\"max_seq_length\":256}");
+  const aq_config_texts t = texts_of(minilm, modules, mean);
   assert_ok(aq_model_config_parse(&t, &c, &err));
   assert_string_equal(c.architecture->model_type, "bert");
   assert_string_equal(c.activation->name, "gelu");
@@ -44,7 +41,7 @@ static void parse_minilm_gives_all_numbers(void **state) {
   assert_int_equal(c.types, 2);
   assert_int_equal(c.first_position, 0);
   assert_int_equal(c.position_limit, 512);
-  assert_int_equal(c.max_tokens, 256);
+  assert_int_equal(c.max_tokens, 512);
   assert_true(c.epsilon == 1e-12f);
   assert_true(c.pooling == AQ_POOL_MEAN && c.normalize);
 }
@@ -53,7 +50,7 @@ static void parse_without_modules_gives_mean_not_normalized(void **state) {
   (void)state;
   aq_error err;
   aq_model_config c;
-  const aq_config_texts t = texts_of(minilm, NULL, NULL, NULL);
+  const aq_config_texts t = texts_of(minilm, NULL, NULL);
   assert_ok(aq_model_config_parse(&t, &c, &err));
   assert_true(c.pooling == AQ_POOL_MEAN && !c.normalize);
   assert_int_equal(c.max_tokens, 512);
@@ -80,7 +77,7 @@ static void parse_lacking_optional_keys_takes_the_defaults_of_transformers(void 
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     aq_error err;
     aq_model_config c;
-    const aq_config_texts t = texts_of(cases[i].config, NULL, NULL, NULL);
+    const aq_config_texts t = texts_of(cases[i].config, NULL, NULL);
     assert_ok(aq_model_config_parse(&t, &c, &err));
     assert_int_equal(c.types, cases[i].types);
     assert_int_equal(c.first_position, cases[i].first_position);
@@ -98,7 +95,7 @@ static void parse_roberta_positions_begin_after_padding(void **state) {
       "{\"model_type\":\"roberta\",\"hidden_size\":64,\"num_attention_heads\":4,\"num_hidden_layers\":1,"
       "\"intermediate_size\":128,\"vocab_size\":100,\"max_position_embeddings\":514,\"type_vocab_size\":1,"
       "\"layer_norm_eps\":1e-05,\"pad_token_id\":1}",
-      NULL, NULL, "{\"max_seq_length\":900}");
+      NULL, NULL);
   assert_ok(aq_model_config_parse(&t, &c, &err));
   assert_int_equal(c.first_position, 2);
   assert_int_equal(c.max_tokens, 512);
@@ -119,7 +116,7 @@ static void parse_mpnet_has_32_buckets_of_distances(void **state) {
     aq_model_config c;
     char text[400];
     (void)snprintf(text, sizeof text, format, cases[i].buckets);
-    const aq_config_texts t = texts_of(text, NULL, NULL, NULL);
+    const aq_config_texts t = texts_of(text, NULL, NULL);
     assert_int_equal(aq_model_config_parse(&t, &c, &err), cases[i].status);
     if (cases[i].status == AQ_OK) {
       assert_int_equal(c.relative_buckets, 32);
@@ -136,7 +133,7 @@ static void parse_distilbert_has_no_types(void **state) {
   const aq_config_texts t = texts_of(
       "{\"model_type\":\"distilbert\",\"dim\":64,\"n_heads\":4,\"n_layers\":2,\"hidden_dim\":128,"
       "\"vocab_size\":100,\"max_position_embeddings\":32,\"activation\":\"relu\"}",
-      "[{\"type\":\"Transformer\"},{\"type\":\"Pooling\"}]", "{\"pooling_mode\":\"cls\"}", NULL);
+      "[{\"type\":\"Transformer\"},{\"type\":\"Pooling\"}]", "{\"pooling_mode\":\"cls\"}");
   assert_ok(aq_model_config_parse(&t, &c, &err));
   assert_int_equal(c.types, 0);
   assert_string_equal(c.activation->name, "relu");
@@ -185,7 +182,7 @@ static void parse_changed_config_is_refused(void **state) {
     char *text = json_dumps(root, 0);
     aq_error err;
     aq_model_config c;
-    const aq_config_texts t = texts_of(text, NULL, NULL, NULL);
+    const aq_config_texts t = texts_of(text, NULL, NULL);
     const aq_status status = aq_model_config_parse(&t, &c, &err);
     if (status != changes[i].status || strstr(err.message, changes[i].message) == NULL) {
       fail_msg("%s = %s: status %d, %s", changes[i].key, changes[i].value, (int)status, err.message);
@@ -206,7 +203,7 @@ static void parse_lacking_a_number_names_it(void **state) {
     char *text = json_dumps(root, 0), wanted[64];
     aq_error err;
     aq_model_config c;
-    const aq_config_texts t = texts_of(text, NULL, NULL, NULL);
+    const aq_config_texts t = texts_of(text, NULL, NULL);
     assert_int_equal(aq_model_config_parse(&t, &c, &err), AQ_ERR_FORMAT);
     (void)snprintf(wanted, sizeof wanted, "'%s' is missing", keys[i]);
     assert_string_equal(err.message, wanted);
@@ -228,7 +225,7 @@ static void parse_wrong_json_is_refused(void **state) {
   (void)state;
   static const char *const wrong[] = {"", "{", "[]", "7", "{\"model_type\":\"bert\",\"model_type\":\"bert\"}", "\xff"};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-    const aq_config_texts t = texts_of(wrong[i], NULL, NULL, NULL);
+    const aq_config_texts t = texts_of(wrong[i], NULL, NULL);
     aq_error err;
     aq_model_config c;
     assert_int_equal(aq_model_config_parse(&t, &c, &err), AQ_ERR_FORMAT);
@@ -241,30 +238,28 @@ static void parse_wrong_modules_is_refused(void **state) {
   const char dense[] =
       "[{\"type\":\"sentence_transformers.models.Transformer\"},{\"type\":\"sentence_transformers.models.Pooling\"},"
       "{\"type\":\"sentence_transformers.models.Dense\"}]";
-  aq_config_texts t = texts_of(minilm, dense, mean, NULL);
+  aq_config_texts t = texts_of(minilm, dense, mean);
   expect(&t, AQ_ERR_UNSUPPORTED, "modules.json", "module 2 is 'Dense'");
-  t = texts_of(minilm, "[{\"type\":\"CLIPModel\"}]", mean, NULL);
+  t = texts_of(minilm, "[{\"type\":\"CLIPModel\"}]", mean);
   expect(&t, AQ_ERR_UNSUPPORTED, "modules.json", "module 0 is 'CLIPModel'");
-  t = texts_of(minilm, "{}", mean, NULL);
+  t = texts_of(minilm, "{}", mean);
   expect(&t, AQ_ERR_FORMAT, "modules.json", "not an array");
-  t = texts_of(minilm, "[1]", mean, NULL);
+  t = texts_of(minilm, "[1]", mean);
   expect(&t, AQ_ERR_FORMAT, "modules.json", "not an object");
-  t = texts_of(minilm, "[", mean, NULL);
+  t = texts_of(minilm, "[", mean);
   expect(&t, AQ_ERR_FORMAT, "modules.json", "JSON");
 }
 
 static void parse_wrong_pooling_is_refused(void **state) {
   (void)state;
-  aq_config_texts t = texts_of(minilm, modules, "{\"pooling_mode_max_tokens\":true}", NULL);
+  aq_config_texts t = texts_of(minilm, modules, "{\"pooling_mode_max_tokens\":true}");
   expect(&t, AQ_ERR_UNSUPPORTED, "1_Pooling/config.json", "'max'");
-  t = texts_of(minilm, modules, "{\"pooling_mode_max_tokens\":true,\"pooling_mode_mean_tokens\":true}", NULL);
+  t = texts_of(minilm, modules, "{\"pooling_mode_max_tokens\":true,\"pooling_mode_mean_tokens\":true}");
   expect(&t, AQ_ERR_UNSUPPORTED, "1_Pooling/config.json", "mean and max");
-  t = texts_of(minilm, modules, "{}", NULL);
+  t = texts_of(minilm, modules, "{}");
   expect(&t, AQ_ERR_UNSUPPORTED, "1_Pooling/config.json", "no pooling mode");
-  t = texts_of(minilm, modules, "{\"pooling_mode_mean_tokens\":\"yes\"}", NULL);
+  t = texts_of(minilm, modules, "{\"pooling_mode_mean_tokens\":\"yes\"}");
   expect(&t, AQ_ERR_FORMAT, "1_Pooling/config.json", "not true or false");
-  t = texts_of(minilm, modules, mean, "{\"max_seq_length\":0}");
-  expect(&t, AQ_ERR_FORMAT, "sentence_bert_config.json", "'max_seq_length' is 0");
 }
 
 int main(void) {
