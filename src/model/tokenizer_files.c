@@ -113,9 +113,8 @@ static aq_status read_sentence(const place *p, aq_named_text *out, aq_error *err
 /* Finds the module's folder, and reads its sentence config. */
 static aq_status enter_module(place *p, aq_tokenizer_files *files, aq_error *err) {
   aq_named_text modules = {NULL, 0, NULL};
-  AQ_TRY(read_text(p, "modules.json", &modules, err));
-  aq_status status = AQ_OK;
-  if (modules.text != NULL) {
+  aq_status status = read_text(p, "modules.json", &modules, err);
+  if (status == AQ_OK && modules.text != NULL) {
     status = take_inside(modules.text, modules.size, &p->inside, err);
     if (status == AQ_OK) status = read_sentence(p, &files->texts[AQ_TEXT_SENTENCE], err);
   }
