@@ -13,23 +13,24 @@
 static const char tokenizer_json[] = "tokenizer.json";
 static const char vocab_txt[] = "vocab.txt";
 
-/* In the order in which they get room; what an encoder cannot do without comes first. */
+/* In the order in which they get room: those that change what the vocabulary means before it, so that a table never
+ * carries a part of what its folder says. */
 static const char *const names[] = {"config.json",
                                     "modules.json",
                                     "1_Pooling/config.json",
                                     "sentence_bert_config.json",
-                                    tokenizer_json,
-                                    vocab_txt,
-                                    "tokenizer_config.json",
-                                    "config_sentence_transformers.json",
-                                    "special_tokens_map.json",
-                                    "added_tokens.json",
                                     "sentence_roberta_config.json",
                                     "sentence_distilbert_config.json",
                                     "sentence_camembert_config.json",
                                     "sentence_albert_config.json",
                                     "sentence_xlm-roberta_config.json",
-                                    "sentence_xlnet_config.json"};
+                                    "sentence_xlnet_config.json",
+                                    "tokenizer_config.json",
+                                    "special_tokens_map.json",
+                                    "added_tokens.json",
+                                    "config_sentence_transformers.json",
+                                    tokenizer_json,
+                                    vocab_txt};
 
 static const char *find_metadata(const aq_source *source, const char *name) {
   const size_t prefix = sizeof AQ_MODEL_FILE_KEY - 1;

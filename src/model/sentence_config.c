@@ -137,12 +137,21 @@ static aq_status check_inputs(const json_t *config, aq_error *err) {
   return AQ_OK;
 }
 
+/* Without a modules.json sentence-transformers takes every text for a message, and puts it into the template. */
+static aq_status check_template(const aq_tokenizer_files *files, const json_t *config, aq_error *err) {
+  AQ_FAIL_IF(
+      !files->has_modules && aq_json_is_set(json_object_get(config, "chat_template")), AQ_ERR_UNSUPPORTED,
+      "'chat_template' is set, and without a modules.json every text would be put into it, which cannot be done");
+  return AQ_OK;
+}
+
 static aq_status check_config(const aq_tokenizer_files *files, aq_error *err) {
   const aq_named_text *config = &files->texts[AQ_TEXT_CONFIG];
   json_t *root;
   AQ_TRY(parse_named(config, &root, err));
   aq_status status = check_padding(root, err);
   if (status == AQ_OK) status = check_inputs(root, err);
+  if (status == AQ_OK) status = check_template(files, root, err);
   json_decref(root);
   return status == AQ_OK || config->path == NULL ? status : aq_error_in_file(err, status, config->path);
 }

@@ -114,6 +114,7 @@ static aq_status read_sentence(const place *p, aq_named_text *out, aq_error *err
 static aq_status enter_module(place *p, aq_tokenizer_files *files, aq_error *err) {
   aq_named_text modules = {NULL, 0, NULL};
   aq_status status = read_text(p, "modules.json", &modules, err);
+  files->has_modules = modules.text != NULL;
   if (status == AQ_OK && modules.text != NULL) {
     status = take_inside(modules.text, modules.size, &p->inside, err);
     if (status == AQ_OK) status = read_sentence(p, &files->texts[AQ_TEXT_SENTENCE], err);

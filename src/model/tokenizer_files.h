@@ -28,7 +28,8 @@ typedef struct aq_named_text {
 /* Zero-initialise; aq_tokenizer_files_reset frees. */
 typedef struct aq_tokenizer_files {
   aq_named_text texts[AQ_TEXT_COUNT];
-  bool alone; /* a tokenizer.json by itself, as the library `tokenizers` reads it */
+  bool has_modules; /* there is a modules.json */
+  bool alone;       /* a tokenizer.json by itself, as the library `tokenizers` reads it */
 } aq_tokenizer_files;
 
 void aq_tokenizer_files_reset(aq_tokenizer_files *files);

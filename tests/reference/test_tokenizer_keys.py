@@ -222,6 +222,7 @@ REFUSED = {
     "added_tokens_decoder with another id": (config(added_tokens_decoder={"7": MASK}), "tokenizer_config.json", "[MASK]"),
     "a member of a token": (config(added_tokens_decoder={"4": {**MASK, "weight": 1}}), "tokenizer_config.json", "weight"),
     "config.json model_type": ({"config.json": {**CONFIG, "model_type": "roberta"}, "tokenizer_config.json": {}}, "config.json", "model_type"),
+    "chat_template without modules.json": ({"modules.json": None, **config(chat_template="{{ messages }}")}, "tokenizer_config.json", "chat_template"),
     "special_tokens_map.json": ({"special_tokens_map.json": {"auto_map": {"a": "b"}}}, "special_tokens_map.json", "auto_map"),
     "added_tokens.json": ({"added_tokens.json": {"<img>": 77}}, "", "<img>"),
     "tokenizer.json of another version": ({"tokenizer.json": tokenizer_json(version="2.0")}, "tokenizer.json", "version"),
