@@ -59,7 +59,7 @@ aq_status aq_model_file_read(const aq_source *source, const char *folder, const 
     *text = aq_strndup(value, *size);
     return *text != NULL ? AQ_OK : aq_fail_memory(err, *size);
   }
-  if (source->path == NULL) return AQ_OK;
+  if (source->path == NULL || source->file_count == 0) return AQ_OK; /* in memory: beside nothing */
   char *beside = aq_path_parent(source->path);
   if (beside == NULL) return aq_fail_memory(err, strlen(source->path));
   const aq_status status = read_from(beside, name, text, size, err);

@@ -12,6 +12,7 @@
 #include "core/memory.h"
 #include "io/folder.h"
 #include "io/formats.h"
+#include "io/prequantized.h"
 
 void aq_source_options_init(aq_source_options *options) {
   *options = (aq_source_options){.sizeof_options = sizeof *options};
@@ -44,6 +45,7 @@ aq_status aq_source_open(const char *path, const aq_source_options *options, aq_
   source->max_memory = own.max_memory;
   aq_status status = aq_formats_open(source, file, &own, err);
   if (status == AQ_OK) status = aq_source_note_file(source, file, err);
+  if (status == AQ_OK) status = aq_prequantized_note(source, err);
   if (status != AQ_OK) {
     (void)aq_error_in_file(err, status, file);
     aq_source_close(source);

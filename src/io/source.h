@@ -53,8 +53,9 @@ struct aq_source {
   size_t note_count;
   aq_file_id *files; /* all that it reads */
   size_t file_count;
-  bool aliases_known;     /* aq_source_find_aliases has looked at all tensors */
-  atomic_long more_holds; /* besides the opener's */
+  bool prequantized_known; /* aq_prequantized_note has looked at all tensors */
+  bool aliases_known;      /* aq_source_find_aliases has looked at all tensors */
+  atomic_long more_holds;  /* besides the opener's */
   void (*on_release)(void *ctx);
   void *on_release_ctx;
 };
