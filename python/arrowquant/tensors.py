@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core, _load
-from ._dtypes import numpy_dtype
+from ._dtypes import is_opaque, numpy_dtype
 
 if TYPE_CHECKING:
     import torch
@@ -202,8 +202,12 @@ class Tensor:
         """The values, in the tensor's shape.
 
         A kept tensor: its stored values, read-only and without a copy where the file holds them uncompressed; types
-        that NumPy lacks (bfloat16, float8) come as float32. A quantized tensor: `dequantize()`.
+        that NumPy lacks (bfloat16, float8) come as float32. Of a type that cannot be read as numbers
+        ("safetensors.F4"): its bytes, as a vector of uint8. A quantized tensor: `dequantize()`.
         """
+        if is_opaque(self.dtype):
+            raw = self._load()
+            return _view(raw, raw.data, np.dtype("|u1"), (self._info.data_bytes,))
         dtype = numpy_dtype(self.dtype)
         if self.is_quantized or dtype is None:
             return self.dequantize()
@@ -222,7 +226,10 @@ class Tensor:
         return out if np.dtype(dtype) == np.float32 else out.astype(dtype)
 
     def torch(self) -> torch.Tensor:
-        """The values as a torch tensor of their own memory: float32 when quantized, else in the stored type."""
+        """The values as a torch tensor of their own memory: float32 when quantized, else in the stored type.
+
+        Of a type that cannot be read as numbers: its bytes, as a vector of uint8.
+        """
         _check_open(self._core)
         return _load.load_torch(self._core, [(self._index, self._info)])[self.name]
 

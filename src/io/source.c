@@ -12,6 +12,7 @@
 #include "core/memory.h"
 #include "io/folder.h"
 #include "io/formats.h"
+#include "io/partial.h"
 #include "io/prequantized.h"
 
 void aq_source_options_init(aq_source_options *options) {
@@ -45,6 +46,8 @@ aq_status aq_source_open(const char *path, const aq_source_options *options, aq_
   source->max_memory = own.max_memory;
   aq_status status = aq_formats_open(source, file, &own, err);
   if (status == AQ_OK) status = aq_source_note_file(source, file, err);
+  if (status == AQ_OK) status = aq_partial_find(source, err);
+  if (status == AQ_OK) status = aq_partial_note_others(source, path, err);
   if (status == AQ_OK) status = aq_prequantized_note(source, err);
   if (status != AQ_OK) {
     (void)aq_error_in_file(err, status, file);
@@ -78,6 +81,7 @@ void aq_source_close(aq_source *source) {
   aq_free(source->segments);
   aq_free(source->segment_first);
   aq_free(source->files);
+  aq_free(source->partial);
   aq_free(source->path);
   if (source->on_release != NULL) source->on_release(source->on_release_ctx);
   aq_free(source);

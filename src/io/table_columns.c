@@ -51,7 +51,8 @@ static aq_status note_extra(aq_source *source, const char *const *names, size_t 
   for (size_t i = 0; i < count; i++) {
     bool known = false;
     for (size_t k = 0; k < wanted && !known; k++) known = strcmp(schema[k].name, names[i]) == 0;
-    if (!known) AQ_TRY(aq_source_add_note(source, err, "column '%.200s' is not part of the schema, ignored", names[i]));
+    if (!known && source != NULL)
+      AQ_TRY(aq_source_add_note(source, err, "column '%.200s' is not part of the schema, ignored", names[i]));
   }
   return AQ_OK;
 }

@@ -2,6 +2,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/progress.h"
+#include "io/partial.h"
 #include "io/prequantized.h"
 #include "ops/common.h"
 #include "ops/ops.h"
@@ -66,6 +67,7 @@ static aq_status convert(aq_source *source, const char *output, const aq_convert
   AQ_TRY(aq_float_dtype_parse(o->dtype, "keep", &wanted, err));
   AQ_TRY(aq_check_output(source, output, err));
   AQ_TRY(check_opaque(source, o, err));
+  AQ_TRY(aq_partial_refuse(source, err));
   AQ_TRY(aq_prequantized_note(source, err));
   AQ_TRY(aq_source_find_aliases(source, err));
   aq_plan plan = {NULL, 0};

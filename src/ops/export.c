@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/progress.h"
+#include "io/partial.h"
 #include "io/safetensors_writer.h"
 #include "io/source.h"
 #include "kernels/kernels.h"
@@ -309,6 +310,7 @@ static aq_status write_export(aq_source *source, const char *output, const aq_ex
   aq_dtype wanted;
   AQ_TRY(aq_float_dtype_parse(o->dtype, "original", &wanted, err));
   AQ_TRY(aq_check_output(source, output, err));
+  AQ_TRY(aq_partial_refuse(source, err));
   export_job job = {.options = o, .source = source};
   aq_status status = settle_targets(&job, wanted, err);
   if (status == AQ_OK) status = write_file(&job, output, err);

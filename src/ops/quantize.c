@@ -7,6 +7,7 @@
 #include "core/file.h"
 #include "core/memory.h"
 #include "core/progress.h"
+#include "io/partial.h"
 #include "io/prequantized.h"
 #include "ops/auto_plan.h"
 #include "ops/common.h"
@@ -251,6 +252,7 @@ static aq_status carry_out(const request *r, aq_plan *plan, const aq_auto_plan *
 static aq_status quantize(aq_source *source, const char *output, const aq_quantize_options *o, aq_report **report,
                           aq_error *err) {
   AQ_TRY(aq_places_check(source, output, o, err));
+  AQ_TRY(aq_partial_refuse(source, err));
   AQ_TRY(aq_prequantized_note(source, err));
   request r = {.source = source, .output = output, .options = o, .started = aq_clock()};
   aq_plan plan = {NULL, 0};

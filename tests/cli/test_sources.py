@@ -151,3 +151,95 @@ def test_a_scale_that_is_named_exactly_is_quantized_all_the_same(tmp_path):
     write_elsewhere(tmp_path, "MLX")
     made = report("quantize", tmp_path, "-o", "m.parquet", "--tensor", N + ".scales=int8", cwd=tmp_path)
     assert actions(made)[N + ".scales"] == "quantized" and actions(made)[N + ".biases"] == "kept"
+
+
+# ---- Parts of a model ----
+
+
+def write_shards(folder, count=3, index="model.safetensors.index.json", extra=None):
+    folder.mkdir(exist_ok=True)
+    names = [f"model-{i + 1:05}-of-{count:05}.safetensors" for i in range(count)]
+    tensors = {}
+    for i, name in enumerate(names):
+        tensors[f"layer.{i}.weight"] = ("F32", (64, 64), floats(4096, i + 1))
+        (folder / name).write_bytes(safetensors({f"layer.{i}.weight": tensors[f"layer.{i}.weight"], **(extra or {})}))
+    if index:
+        weight_map = {f"layer.{i}.weight": name for i, name in enumerate(names)}
+        (folder / index).write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+    return names, tensors
+
+
+WRITES = [["quantize", "-o", "x.parquet"], ["convert", "-o", "x.parquet"], ["export", "-o", "x.safetensors"],
+          ["validate", "-o", "results", "--no-outputs"]]
+
+
+@pytest.mark.parametrize("command", WRITES, ids=lambda c: c[0])
+@pytest.mark.parametrize("index", ["model.safetensors.index.json", None], ids=["index", "no index"])
+def test_one_shard_is_no_model(tmp_path, command, index):
+    names, _ = write_shards(tmp_path / "m", index=index)
+    told = done(command[0], tmp_path / "m" / names[1], *command[1:], cwd=tmp_path, status=2).stderr
+    assert "is shard 2 of 3 of a model" in told and "Name the folder" in told and "index" in told
+    assert not list(tmp_path.glob("x.*"))
+    assert "'model-00002-of-00003.safetensors' is shard 2 of 3" in done("info", f"m/{names[1]}", cwd=tmp_path).stdout
+
+
+def test_a_shard_of_any_name_is_known_by_the_index_beside_it(tmp_path):
+    names, _ = write_shards(tmp_path / "m", index=None)
+    weight_map = {}
+    for i, name in enumerate(names):
+        (tmp_path / "m" / name).rename(tmp_path / "m" / f"piece{'abc'[i]}.safetensors")
+        weight_map[f"layer.{i}.weight"] = f"piece{'abc'[i]}.safetensors"
+    (tmp_path / "m" / "unet.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    refused("convert", "m/pieceb.safetensors", "-o", "x.parquet", cwd=tmp_path, status=2,
+            says=["one of the 3 shards", "unet.safetensors.index.json"])
+    done("convert", "m", "-o", "x.parquet", cwd=tmp_path)
+    (tmp_path / "m" / "lone.safetensors").write_bytes(safetensors({"a": ("U8", (4,), b"abcd")}))
+    done("convert", "m/lone.safetensors", "-o", "y.parquet", cwd=tmp_path)
+
+
+def test_a_model_in_one_shard_is_whole(tmp_path):
+    names, _ = write_shards(tmp_path / "m", count=1, index=None)
+    for source in (f"m/{names[0]}", "m"):
+        made = report("convert", source, "-o", "x.parquet", "--force", cwd=tmp_path)
+        assert made["warnings"] == []
+
+
+def test_files_that_the_index_does_not_name_are_told(tmp_path):
+    write_shards(tmp_path / "m")
+    assert report("convert", "m", "-o", "x.parquet", cwd=tmp_path)["warnings"] == []
+    (tmp_path / "m" / "consolidated.safetensors").write_bytes(safetensors({"a": ("U8", (4,), b"abcd")}))
+    for source in ("m", "m/model.safetensors.index.json"):
+        made = report("convert", source, "-o", "x.parquet", "--force", cwd=tmp_path)
+        assert len(made["warnings"]) == 1 and "'consolidated.safetensors'" in made["warnings"][0]
+        assert made["totals"]["tensors"] == 3
+    (tmp_path / "one").mkdir()
+    for name in ("model", "old"):
+        (tmp_path / "one" / f"{name}.safetensors").write_bytes(safetensors({name: ("U8", (4,), b"abcd")}))
+    assert "'old.safetensors'" in report("convert", "one", "-o", "y.parquet", cwd=tmp_path)["warnings"][0]
+    assert report("convert", "one/model.safetensors", "-o", "z.parquet", cwd=tmp_path)["warnings"] == []
+
+
+def test_stale_tensors_of_shards_are_refused_with_the_shard(tmp_path):
+    names, tensors = write_shards(tmp_path / "m")
+    first = tmp_path / "m" / names[0]
+    first.write_bytes(safetensors({"layer.0.weight": tensors["layer.0.weight"],
+                                   "layer.2.weight": ("F32", (64, 64), floats(4096, 9))}))
+    told = refused("convert", "m", "-o", "x.parquet", cwd=tmp_path, status=3,
+                   says=["tensor 'layer.2.weight'", f"is in shard '{names[0]}' as well as in '{names[2]}'",
+                         f"write '{names[0]}' again without this tensor"])
+    assert "ownload" not in told
+    first.write_bytes(safetensors({"layer.0.weight": tensors["layer.0.weight"], "old": ("U8", (4,), b"abcd")}))
+    refused("convert", "m", "-o", "x.parquet", cwd=tmp_path, status=3,
+            says=["tensor 'old'", f"is in shard '{names[0]}', but the index does not name it", "weight_map"])
+
+
+def test_an_index_of_one_file_lies_beside_it(tmp_path):
+    tensors = {"a": ("U8", (4,), b"abcd"), "b": ("U8", (2,), b"ef")}
+    (tmp_path / "model.safetensors").write_bytes(safetensors(tensors))
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": dict.fromkeys(tensors, "model.safetensors")}))
+    for source in (".", "model.safetensors", index.name):
+        made = report("convert", source, "-o", "x.parquet", "--force", cwd=tmp_path)
+        assert made["totals"]["tensors"] == 2 and made["warnings"] == []
+    index.write_text(json.dumps({"weight_map": {"a": "model.safetensors"}}))
+    refused("convert", ".", "-o", "y.parquet", cwd=tmp_path, status=3, says=["tensor 'b'", "does not name it"])

@@ -4,6 +4,7 @@
 
 #include "io/folder.h"
 #include "io/listing.h"
+#include "io/part_file.h"
 
 static aq_error err;
 
@@ -80,6 +81,116 @@ static void folder_with_other_formats_only_says_what_to_do(void **state) {
   temp_mkdir("gg");
   (void)temp_write_text("gg/model-q4.gguf", "x");
   fails(temp_path("gg"), AQ_ERR_UNSUPPORTED, "model-q4.gguf (a GGUF file)", "original safetensors");
+}
+
+static void folder_of_shards_without_index_asks_for_it(void **state) {
+  (void)state;
+  temp_mkdir("sh");
+  (void)temp_write_text("sh/model-00001-of-00003.safetensors", "x");
+  fails(temp_path("sh"), AQ_ERR_ARGUMENT, "1 of 3 shards of a model, but no index: model-00001-of-00003.safetensors",
+        "model.safetensors.index.json and the other shards");
+  (void)temp_write_text("sh/model-00002-of-00003.safetensors", "x");
+  (void)temp_write_text("sh/model-00003-of-00003.safetensors", "x");
+  fails(temp_path("sh"), AQ_ERR_ARGUMENT, "3 of 3 shards", "Download model.safetensors.index.json into the folder");
+  (void)temp_write_text("sh/model.safetensors.index.json", "{}");
+  resolves(temp_path("sh"), "/model.safetensors.index.json");
+}
+
+static void folder_index_of_the_single_file_is_taken(void **state) {
+  (void)state;
+  temp_mkdir("same");
+  (void)temp_write_text("same/model.safetensors", "x");
+  (void)temp_write_text("same/model.safetensors.index.json", "{\"weight_map\":{\"a\":\"model.safetensors\"}}");
+  resolves(temp_path("same"), "/same/model.safetensors.index.json");
+  (void)temp_write_text("same/model.safetensors.index.json", "{\"weight_map\":{\"a\":\"other.safetensors\"}}");
+  fails(temp_path("same"), AQ_ERR_ARGUMENT, "holds both", "Name the one");
+}
+
+static void parts_are(const char *folder, const char *names) {
+  aq_listing parts;
+  char text[256];
+  resolves(temp_path(folder), "/");
+  assert_int_equal(aq_folder_parts(temp_path(folder), &parts, &err), AQ_OK);
+  assert_string_equal(aq_listing_text(&parts, text, sizeof text), names);
+  aq_listing_reset(&parts);
+}
+
+static void folder_of_table_parts_is_one_table(void **state) {
+  (void)state;
+  temp_mkdir("dask");
+  (void)temp_write_text("dask/part.0.parquet", "x");
+  resolves(temp_path("dask"), "/part.0.parquet");
+  (void)temp_write_text("dask/part.10.parquet", "x");
+  (void)temp_write_text("dask/part.2.parquet", "x");
+  (void)temp_write_text("dask/.part.2.parquet.crc", "x");
+  (void)temp_write_text("dask/._part.2.parquet", "x");
+  parts_are("dask", "part.0.parquet, part.2.parquet, part.10.parquet");
+  temp_mkdir("marked");
+  (void)temp_write_text("marked/b.parquet", "x");
+  (void)temp_write_text("marked/a.parquet", "x");
+  fails(temp_path("marked"), AQ_ERR_ARGUMENT, "several models: a.parquet, b.parquet", "Name the file");
+  (void)temp_write_text("marked/_SUCCESS", "");
+  parts_are("marked", "a.parquet, b.parquet");
+  temp_mkdir("of");
+  (void)temp_write_text("of/t-00000-of-00003.parquet", "x");
+  (void)temp_write_text("of/t-00001-of-00003.parquet", "x");
+  fails(temp_path("of"), AQ_ERR_NOT_FOUND, "2 of the 3 parts of a table", "Copy the others");
+  (void)temp_write_text("of/t-00002-of-00003.parquet", "x");
+  parts_are("of", "t-00000-of-00003.parquet, t-00001-of-00003.parquet, t-00002-of-00003.parquet");
+  (void)temp_write_text("of/u-00001-of-00002.parquet", "x");
+  fails(temp_path("of"), AQ_ERR_ARGUMENT, "parts of several tables", "");
+}
+
+static void folder_of_other_layouts_says_how_to_go_on(void **state) {
+  (void)state;
+  temp_mkdir("hive");
+  temp_mkdir("hive/quant_type=int8");
+  (void)temp_write_text("hive/quant_type=int8/0.parquet", "x");
+  fails(temp_path("hive"), AQ_ERR_UNSUPPORTED, "parts of one table in folders of their own ('quant_type=int8')",
+        "hive_partitioning=true");
+  temp_mkdir("delta");
+  temp_mkdir("delta/_delta_log");
+  (void)temp_write_text("delta/part-00000-x.parquet", "x");
+  fails(temp_path("delta"), AQ_ERR_UNSUPPORTED, "Delta table", "delta_scan");
+  temp_mkdir("plain");
+  (void)temp_write_text("plain/a=b.parquet", "x"); /* a file, no folder */
+  resolves(temp_path("plain"), "/a=b.parquet");
+}
+
+static void part_names_are_those_of_writers(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    bool is_part;
+    uint64_t number, total;
+  } names[] = {{"model-00001-of-00003.safetensors", true, 1, 3},
+               {"diffusion_pytorch_model-00002-of-00002.safetensors", true, 2, 2},
+               {"model_00003-of-00004.safetensors", true, 3, 4},
+               {"model-00001-of-00001.safetensors", false, 0, 0},
+               {"model-00004-of-00003.safetensors", false, 0, 0},
+               {"model.safetensors", false, 0, 0},
+               {"one-of-2.safetensors", false, 0, 0},
+               {"train-00000-of-00002.parquet", true, 0, 2},
+               {"part-00000-6c8e.c000.snappy.parquet", true, 0, 0},
+               {"part-00012.parquet", true, 12, 0},
+               {"part.7.parquet", true, 7, 0},
+               {"part_1.parquet", true, 1, 0},
+               {"data_3.parquet", true, 3, 0},
+               {"00000005.parquet", true, 5, 0},
+               {"0123456789abcdef0123456789abcdef-4.parquet", true, 4, 0},
+               {"int8.parquet", false, 0, 0},
+               {"4bit.parquet", false, 0, 0},
+               {"part-of-it.parquet", false, 0, 0},
+               {"partial.parquet", false, 0, 0},
+               {"part-0.safetensors", false, 0, 0},
+               {"part-99999999999999999999.parquet", false, 0, 0}};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    aq_part_file part;
+    if (aq_part_file_parse(names[i].name, &part) != names[i].is_part) fail_msg("'%s'", names[i].name);
+    if (!names[i].is_part) continue;
+    assert_int_equal(part.number, names[i].number);
+    assert_int_equal(part.total, names[i].total);
+  }
 }
 
 static void make_cached_model(const char *base) {
@@ -186,6 +297,11 @@ int main(void) {
       cmocka_unit_test(folder_single_other_file_is_taken),
       cmocka_unit_test(folder_several_candidates_lists_them),
       cmocka_unit_test(folder_with_other_formats_only_says_what_to_do),
+      cmocka_unit_test(folder_of_shards_without_index_asks_for_it),
+      cmocka_unit_test(folder_index_of_the_single_file_is_taken),
+      cmocka_unit_test(folder_of_table_parts_is_one_table),
+      cmocka_unit_test(folder_of_other_layouts_says_how_to_go_on),
+      cmocka_unit_test(part_names_are_those_of_writers),
       cmocka_unit_test(hub_repository_folder_is_followed),
       cmocka_unit_test(hub_name_is_looked_up_in_the_cache_that_is_set),
       cmocka_unit_test(path_missing_says_what_was_tried),
