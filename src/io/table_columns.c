@@ -82,9 +82,9 @@ static bool parquet_kind_ok(aq_column_type type, aq_pq_kind kind) {
     case AQ_TYPE_BINARY:
       return kind == AQ_PQ_STRING || kind == AQ_PQ_BINARY;
     case AQ_TYPE_INTEGER:
-      return kind == AQ_PQ_INT32 || kind == AQ_PQ_INT64;
+      return kind == AQ_PQ_INT32 || kind == AQ_PQ_INT64 || kind == AQ_PQ_REAL;
     case AQ_TYPE_LIST:
-      return kind == AQ_PQ_LIST_INT32;
+      return kind == AQ_PQ_LIST_INT32 || kind == AQ_PQ_LIST_REAL;
   }
   return false;
 }

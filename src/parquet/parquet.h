@@ -20,7 +20,9 @@ typedef enum aq_pq_kind {
   AQ_PQ_INT64,
   AQ_PQ_LIST_INT32,
   AQ_PQ_LIST_FLOAT, /* written only; in a file that is read it is AQ_PQ_OTHER */
-  AQ_PQ_OTHER       /* readable files may hold columns of other kinds; they can only be ignored */
+  AQ_PQ_OTHER,      /* readable files may hold columns of other kinds; they can only be ignored */
+  AQ_PQ_REAL,       /* FLOAT or DOUBLE: what some writers make of integers; read only */
+  AQ_PQ_LIST_REAL
 } aq_pq_kind;
 
 /* The largest value that a page can hold and Arrow's binary arrays can carry. */
@@ -65,7 +67,7 @@ const char *aq_pq_metadata_value(const aq_pq_reader *reader, size_t i); /* "" wh
 AQ_MUST_CHECK aq_status aq_pq_read_strings(aq_pq_reader *reader, size_t group, size_t column, char ***out,
                                            aq_error *err);
 AQ_MUST_CHECK aq_status aq_pq_read_integers(aq_pq_reader *reader, size_t group, size_t column, int64_t **out,
-                                            uint8_t **valid, aq_error *err); /* INT32 and INT64 columns */
+                                            uint8_t **valid, aq_error *err); /* NaN of a FLOAT or DOUBLE is a null */
 typedef struct aq_pq_lists {
   int32_t *lengths; /* a row; -1: null */
   int32_t *values;  /* all lists' values one after another */

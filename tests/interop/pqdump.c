@@ -41,6 +41,8 @@ static aq_status load(aq_pq_reader *r, size_t group, size_t column, struct loade
       return aq_pq_read_lists(r, group, column, &out->lists, err);
     case AQ_PQ_BINARY:
     case AQ_PQ_LIST_FLOAT:
+    case AQ_PQ_REAL:
+    case AQ_PQ_LIST_REAL:
     case AQ_PQ_OTHER:
       break;
   }
@@ -116,6 +118,8 @@ static aq_status cell_of(aq_pq_reader *r, size_t group, size_t column, uint64_t 
     case AQ_PQ_BINARY:
       return binary_of(r, group, column, row, out, err);
     case AQ_PQ_LIST_FLOAT:
+    case AQ_PQ_REAL:
+    case AQ_PQ_LIST_REAL:
     case AQ_PQ_OTHER:
       break;
   }
