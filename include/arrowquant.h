@@ -222,8 +222,8 @@ typedef struct aq_source_options {
 AQ_API void aq_source_options_init(aq_source_options *options);
 
 /* Opens a .safetensors file, a model.safetensors.index.json, a folder that holds one of them (a Hugging Face snapshot
- * or repository cache folder too) or a V1/V2 Parquet table. The kind is found from the bytes, not from the name. NULL
- * options: defaults. On success the caller owns *out. */
+ * or repository cache folder too) or a V1/V2 Parquet table, in one file or in the parts that a folder holds. The kind
+ * is found from the bytes, not from the name. NULL options: defaults. On success the caller owns *out. */
 AQ_API AQ_MUST_CHECK aq_status aq_source_open(const char *path, const aq_source_options *options, aq_source **out,
                                               aq_error *err);
 

@@ -121,6 +121,18 @@ aq_status aq_table_row_check(int version, const aq_table_cells *cells, aq_table_
   return version == 2 ? check_scales(cells, row, err) : AQ_OK;
 }
 
+void aq_table_row_expect(int version, const aq_table_cells *cells, uint64_t *data, uint64_t *scales) {
+  aq_tensor_info info = {.rank = cells->rank};
+  *data = *scales = 0;
+  if (cells->rank < 0 || cells->rank > AQ_MAX_RANK) return;
+  for (int32_t k = 0; k < cells->rank; k++) info.shape[k] = cells->shape[k];
+  if (!aq_shape_count_ok(info.shape, info.rank, &info.num_params)) return;
+  if (parse_types(version, cells, &info, NULL) != AQ_OK || !aq_table_data_bytes_ok(&info, data)) return;
+  if (info.quant_type == AQ_KEPT) return;
+  const uint64_t count = aq_scale_count(info.shape, info.rank, info.num_params, info.quant_axis, info.group_size);
+  if (!aq_mul_ok(count, sizeof(float), scales)) *scales = 0;
+}
+
 aq_status aq_table_row_place(aq_error *err, aq_status status, uint64_t row, const char *name) {
   if (err == NULL) return status;
   const aq_error where = *err;

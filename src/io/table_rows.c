@@ -97,8 +97,32 @@ static aq_status read_row(group *g, size_t i, aq_table_row *row, aq_error *err) 
   return aq_table_row_check(g->columns->version, &cells, row, err);
 }
 
+/* The pages of the blobs, held against what the small columns say of them: before one is unpacked, and be it only to
+ * find where its values are. */
+static aq_status check_blobs(group *g, uint64_t *data, uint64_t *scales, aq_error *err) {
+  for (size_t i = 0; i < g->row_count; i++) {
+    aq_table_cells cells;
+    AQ_TRY(take_cells(g, i, &cells, err));
+    aq_table_row_expect(g->columns->version, &cells, &data[i], &scales[i]);
+  }
+  g->shape_at = 0;
+  AQ_TRY(aq_pq_check_sizes(g->reader, g->index, g->columns->at[AQ_COLUMN_DATA], data, err));
+  if (g->columns->version == 1) return AQ_OK;
+  AQ_TRY(aq_pq_check_sizes(g->reader, g->index, g->columns->at[AQ_COLUMN_SCALES], scales, err));
+  return aq_pq_check_sizes(g->reader, g->index, g->columns->at[AQ_COLUMN_ZERO_POINTS], scales, err);
+}
+
+static aq_status check_group(group *g, aq_error *err) {
+  uint64_t *sizes = aq_realloc_array(NULL, 2 * (size_t)g->row_count, sizeof *sizes);
+  if (sizes == NULL) return aq_fail_memory(err, 2 * (size_t)g->row_count * sizeof *sizes);
+  const aq_status status = check_blobs(g, sizes, sizes + g->row_count, err);
+  aq_free(sizes);
+  return status;
+}
+
 static aq_status read_rows_of(group *g, aq_table_rows *out, aq_error *err) {
   AQ_TRY(read_group(g, err));
+  AQ_TRY(check_group(g, err));
   for (size_t i = 0; i < g->row_count; i++) {
     aq_table_row *row = &out->rows[out->count++];
     const aq_status status = read_row(g, i, row, err);

@@ -24,7 +24,11 @@ static aq_status scan_begin(scan *s, aq_pq_reader *reader, size_t group, size_t 
   AQ_TRY(aq_pq_place_find(reader, group, column, 0, &s->place, err));
   AQ_FAIL_IF((kinds >> s->place.schema->kind & 1) == 0, AQ_ERR_FORMAT, "column '%.100s' should hold %s",
              s->place.schema->name, wanted);
+  s->place.most = aq_pq_small_limit(reader);
   AQ_TRY(aq_pq_pages_get(&s->place, &s->pages, err));
+  if (s->pages->has_dictionary) AQ_TRY(aq_pq_justify(&s->place, s->pages->dictionary.header.plain_size, err));
+  for (size_t p = 0; p < s->pages->count; p++)
+    AQ_TRY(aq_pq_justify(&s->place, s->pages->data[p].header.plain_size, err));
   AQ_TRY(aq_pq_dictionary_load(&s->place, s->pages, &s->dictionary, err));
   s->rows = reader->footer.groups[group].rows;
   return AQ_OK;
@@ -37,6 +41,7 @@ static aq_status scan_begin(scan *s, aq_pq_reader *reader, size_t group, size_t 
 typedef struct texts {
   aq_buffer text;    /* each string with a zero after it */
   uint64_t *offsets; /* one a row; NO_TEXT: null */
+  uint64_t before;   /* bytes of the texts that were read before from this file */
 } texts;
 
 static aq_status add_text(const scan *s, texts *t, uint64_t row, const aq_pq_span *span, aq_error *err) {
@@ -44,6 +49,7 @@ static aq_status add_text(const scan *s, texts *t, uint64_t row, const aq_pq_spa
   if (span->data == NULL) return AQ_OK;
   AQ_FAIL_IF(memchr(span->data, '\0', (size_t)span->size) != NULL, AQ_ERR_FORMAT,
              "a string of column '%.100s' contains a zero byte", s->place.schema->name);
+  AQ_TRY(aq_pq_justify(&s->place, t->before + t->text.size + span->size, err));
   AQ_TRY(aq_pq_afford(s->place.reader, t->text.size + span->size + s->rows * (sizeof(char *) + sizeof(uint64_t)), err));
   t->offsets[row] = t->text.size;
   AQ_TRY(aq_buffer_append(&t->text, span->data, (size_t)span->size, err));
@@ -82,10 +88,16 @@ static aq_status read_strings(scan *s, texts *t, char ***out, aq_error *err) {
 
 aq_status aq_pq_read_strings(aq_pq_reader *reader, size_t group, size_t column, char ***out, aq_error *err) {
   scan s;
-  texts t = {{0}, NULL};
+  texts t = {{0}, NULL, 0};
   *out = NULL;
+  (void)pthread_mutex_lock(&reader->lock);
+  t.before = reader->text_bytes;
+  (void)pthread_mutex_unlock(&reader->lock);
   aq_status status = scan_begin(&s, reader, group, column, "strings", 1u << AQ_PQ_STRING | 1u << AQ_PQ_BINARY, err);
   if (status == AQ_OK) status = read_strings(&s, &t, out, err);
+  (void)pthread_mutex_lock(&reader->lock);
+  reader->text_bytes += t.text.size;
+  (void)pthread_mutex_unlock(&reader->lock);
   aq_free(t.offsets);
   aq_buffer_reset(&t.text);
   aq_pq_dictionary_reset(&s.dictionary);
@@ -223,6 +235,7 @@ static aq_status read_lists(scan *s, aq_pq_lists *out, aq_error *err) {
   const uint64_t most = s->place.chunk->values;
   AQ_FAIL_IF(most > INT32_MAX, AQ_ERR_UNSUPPORTED, "column '%.100s' has %llu list elements in one row group",
              s->place.schema->name, (unsigned long long)most);
+  AQ_TRY(aq_pq_justify(&s->place, most * sizeof *out->values, err));
   AQ_TRY(aq_pq_afford(s->place.reader, s->rows * sizeof *out->lengths + most * sizeof *out->values, err));
   out->lengths = aq_realloc_array(NULL, (size_t)s->rows, sizeof *out->lengths);
   out->values = aq_realloc_array(NULL, (size_t)most, sizeof *out->values);

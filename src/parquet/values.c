@@ -203,7 +203,7 @@ static aq_status decode_spans(const aq_pq_place *place, int32_t encoding, const 
     case AQ_PQ_ENC_DELTA_LENGTH_BYTE_ARRAY:
       return aq_delta_lengths_decode(place->reader, body, count, out, err);
     case AQ_PQ_ENC_DELTA_BYTE_ARRAY:
-      return aq_delta_bytes_decode(place->reader, body, count, out, scratch, err);
+      return aq_delta_bytes_decode(place, body, count, out, scratch, err);
     default:
       return fail_encoding(place, encoding, err);
   }

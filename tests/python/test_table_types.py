@@ -144,8 +144,9 @@ def test_opaque_dtypes_come_as_bytes(tmp_path):
     for path in (tmp_path / "m.safetensors", tmp_path / "m.parquet", tmp_path / "v1.parquet"):
         with arrowquant.open(path) as source:
             tensor = source["x"]
-            assert tensor.dtype == "safetensors.F4" and tensor.shape == (8, 9)
-            assert tensor.numpy().tobytes() == data and tensor.numpy().dtype == np.uint8
+            assert (tensor.dtype, tensor.shape) == ("safetensors.F4", (8, 9))
+            assert tensor.numpy().tobytes() == data
+            assert tensor.numpy().dtype == np.uint8
             with pytest.raises(arrowquant.UnsupportedError, match="only its bytes"):
                 tensor.dequantize()
             made = pa.table(source)
