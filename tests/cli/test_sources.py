@@ -5,6 +5,7 @@ import struct
 
 import pytest
 from cli_helpers import done, floats, refused, safetensors
+from test_judge import encoder, encoder_tensors  # noqa: F401
 
 # Name and bits an element of the dtypes that only their bytes are known of.
 OPAQUE = [("F8_E8M0", 8), ("F8_E4M3FNUZ", 8), ("F8_E5M2FNUZ", 8), ("F6_E2M3", 6), ("F6_E3M2", 6), ("F4", 4),
@@ -243,3 +244,19 @@ def test_an_index_of_one_file_lies_beside_it(tmp_path):
         assert made["totals"]["tensors"] == 2 and made["warnings"] == []
     index.write_text(json.dumps({"weight_map": {"a": "model.safetensors"}}))
     refused("convert", ".", "-o", "y.parquet", cwd=tmp_path, status=3, says=["tensor 'b'", "does not name it"])
+
+
+@pytest.mark.parametrize(("dtype", "scale"), [("I8", True), ("I8", False), ("F8_E4M3", True), ("F8_E4M3", False)])
+def test_codes_of_another_tool_are_not_embedded(encoder, dtype, scale):  # noqa: F811
+    tensors = encoder_tensors()
+    name = "encoder.layer.0.attention.self.query"
+    shape = tensors[name + ".weight"][1]
+    tensors[name + ".weight"] = (dtype, shape, bytes(i % 100 for i in range(shape[0] * shape[1])))
+    if scale:
+        tensors[name + ".weight_scale"] = ("F32", (shape[0], 1), floats(shape[0], 5))
+    (encoder / "encoder" / "model.safetensors").write_bytes(safetensors(tensors))
+    line = ["embed", "encoder", "--text", "one"]
+    if dtype == "F8_E4M3" and not scale:  # FP8 is a dtype of values, too
+        done(*line, cwd=encoder)
+    else:
+        refused(*line, cwd=encoder, status=3, says=[f"tensor '{name}.weight'", "before it was quantized"])

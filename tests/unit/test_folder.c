@@ -77,10 +77,11 @@ static void folder_with_other_formats_only_says_what_to_do(void **state) {
   temp_mkdir("pt");
   fails(temp_path("pt"), AQ_ERR_NOT_FOUND, "holds no model", "");
   (void)temp_write_text("pt/pytorch_model.bin", "x");
-  fails(temp_path("pt"), AQ_ERR_UNSUPPORTED, "pytorch_model.bin (a PyTorch file", "safe_serialization");
+  fails(temp_path("pt"), AQ_ERR_UNSUPPORTED, "pytorch_model.bin (a PyTorch file", "save_pretrained(NEW_FOLDER)");
   temp_mkdir("gg");
   (void)temp_write_text("gg/model-q4.gguf", "x");
-  fails(temp_path("gg"), AQ_ERR_UNSUPPORTED, "model-q4.gguf (a GGUF file)", "original safetensors");
+  fails(temp_path("gg"), AQ_ERR_UNSUPPORTED, "model-q4.gguf (a GGUF file)",
+        "safetensors files of the model that it was made from");
 }
 
 static void folder_of_shards_without_index_asks_for_it(void **state) {
@@ -269,6 +270,19 @@ static void file_of_another_format_is_named(void **state) {
       {"GGUF\x03", 5, AQ_ERR_UNSUPPORTED, "GGUF"},
       {"version https://git-lfs.github.com/spec/v1\n", 43, AQ_ERR_FORMAT, "Git LFS pointer"},
       {"<!DOCTYPE html><html>", 21, AQ_ERR_FORMAT, "web page"},
+      {"\x80\x05}q", 4, AQ_ERR_UNSUPPORTED, "pickle"},
+      {"tjgg\1\0", 6, AQ_ERR_UNSUPPORTED, "GGML"},
+      {"\x1f\x8b\x08", 3, AQ_ERR_UNSUPPORTED, "compressed with gzip"},
+      {"\xfd\x37zXZ\0", 6, AQ_ERR_UNSUPPORTED, "compressed with xz"},
+      {"\x28\xb5\x2f\xfd", 4, AQ_ERR_UNSUPPORTED, "compressed with zstd"},
+      {"7z\xbc\xaf\x27\x1c\0\4", 8, AQ_ERR_UNSUPPORTED, "7z archive"},
+      {"\x93NUMPY\1\0", 8, AQ_ERR_UNSUPPORTED, "NumPy array"},
+      {"\x1c\0\0\0TFL3", 8, AQ_ERR_UNSUPPORTED, "TensorFlow Lite"},
+      {"\0\0\0\0\0\0\0\0DUCK", 12, AQ_ERR_UNSUPPORTED, "DuckDB"},
+      {"/annex/objects/SHA256E-s4--x", 28, AQ_ERR_FORMAT, "git-annex pointer"},
+      {"\n<html><head>", 13, AQ_ERR_FORMAT, "web page"},
+      {"<?xml version=\"1.0\"?><Error>", 28, AQ_ERR_FORMAT, "web page"},
+      {"\0\0\0\0\0\0\0\0\0\0\0\0", 12, AQ_ERR_FORMAT, "zeros where it should begin"},
       {"hello", 5, AQ_ERR_FORMAT, "neither a safetensors file"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -278,6 +292,32 @@ static void file_of_another_format_is_named(void **state) {
     if (strstr(err.message, cases[i].words) == NULL) fail_msg("'%s' is not in '%s'", cases[i].words, err.message);
     assert_true(aq_ends_with(err.file, "/file.safetensors"));
   }
+}
+
+/* Formats without first bytes of their own, and those that share them. */
+static void file_of_another_format_is_named_by_its_name(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *bytes, *words;
+  } cases[] = {{"a.onnx", "\x08\x07pytorch", "is an ONNX file"},
+               {"flax_model.msgpack", "\x81\xa6params", "is a Flax file"},
+               {"a.npz", "PK\x03\x04", "is an archive of NumPy arrays"},
+               {"a.pt", "PK\x03\x04", "is a PyTorch file"},
+               {"pytorch_model.bin", "PK\x03\x04", "is a PyTorch file"},
+               {"openvino_model.bin", "\1\2\3", "is an OpenVINO file"},
+               {"raw.bin", "\1\2\3", "is neither"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    aq_source *source = NULL;
+    const char *path = temp_write_text(cases[i].name, cases[i].bytes);
+    assert_int_not_equal(aq_source_open(path, NULL, &source, &err), AQ_OK);
+    if (strstr(err.message, cases[i].words) == NULL) fail_msg("%s: '%s'", cases[i].name, err.message);
+  }
+  temp_mkdir("ov");
+  (void)temp_write_text("ov/openvino_model.bin", "x");
+  fails(temp_path("ov"), AQ_ERR_UNSUPPORTED, "openvino_model.bin (an OpenVINO file)", "safetensors files of the model");
+  temp_mkdir("half");
+  (void)temp_write_text("half/model.safetensors.incomplete", "x");
+  fails(temp_path("half"), AQ_ERR_UNSUPPORTED, "an unfinished download", "Finish");
 }
 
 static void argument_wrong_is_refused(void **state) {
@@ -306,6 +346,7 @@ int main(void) {
       cmocka_unit_test(hub_name_is_looked_up_in_the_cache_that_is_set),
       cmocka_unit_test(path_missing_says_what_was_tried),
       cmocka_unit_test(file_of_another_format_is_named),
+      cmocka_unit_test(file_of_another_format_is_named_by_its_name),
       cmocka_unit_test(argument_wrong_is_refused),
   };
   return cmocka_run_group_tests(tests, temp_setup, temp_teardown);
