@@ -244,6 +244,11 @@ AQ_API size_t aq_source_metadata_count(const aq_source *source);
 AQ_API const char *aq_source_metadata_key(const aq_source *source, size_t i);
 AQ_API const char *aq_source_metadata_value(const aq_source *source, size_t i);
 
+/* What a reader should know of the source, a sentence each: that it is one shard of several, that another tool
+ * quantized it, that a column is not of the schema. NULL when out of range. */
+AQ_API size_t aq_source_note_count(const aq_source *source);
+AQ_API const char *aq_source_note(const aq_source *source, size_t i);
+
 /* The stored bytes of one tensor. Views into the mapped file (or the caller's arrays) where it holds them uncompressed
  * and in one piece, else memory of the tensor's own. Nothing is aligned. Release with aq_tensor_release. */
 typedef struct aq_tensor {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -123,7 +124,8 @@ def open(source: SourceLike, *, max_memory: Size = 0, checksums: bool = True) ->
         checksums: check the CRC of every page when it is first read.
 
     Returns:
-        A mapping from names to `Tensor`.
+        A mapping from names to `Tensor`. What should be known of the source (its `notes`) is warned of: that it is one
+        shard of several, that another tool quantized it.
 
     Raises:
         NotFoundError, FormatError, CorruptError, UnsupportedError: see `arrowquant.errors`.
@@ -131,7 +133,10 @@ def open(source: SourceLike, *, max_memory: Size = 0, checksums: bool = True) ->
     """
     if isinstance(source, Source):
         return source
-    return Source(open_core(source, max_memory=_size("max_memory", max_memory), checksums=checksums))
+    opened = Source(open_core(source, max_memory=_size("max_memory", max_memory), checksums=checksums))
+    for note in opened.notes:
+        warnings.warn(note, stacklevel=2)
+    return opened
 
 
 def convert(

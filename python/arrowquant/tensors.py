@@ -326,6 +326,12 @@ class Source:
         return self._file_bytes
 
     @property
+    def notes(self) -> list[str]:
+        """What a reader should know: that the source is one shard of several, quantized by another tool, ..."""
+        self._check_open()
+        return self._core.notes()
+
+    @property
     def metadata(self) -> dict[str, str]:
         """Key-value metadata of the file."""
         if self._metadata is None:

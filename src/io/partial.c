@@ -24,10 +24,18 @@ static bool is_table_part(const char *name) {
   return aq_ends_with(name, ".parquet") && aq_part_file_parse(name, &part);
 }
 
-static aq_status set_partial(aq_source *source, char *words, aq_error *err) {
+static const char name_shards[] = "Name the folder that holds all shards and their index, model.safetensors.index.json";
+static const char name_parts[] = "Name the folder that holds all parts, and no other Parquet file";
+static const char merge_parts[] =
+    "Merge the parts into one file: duckdb -c \"copy (from read_parquet('FOLDER/**/*.parquet', "
+    "hive_partitioning=true)) "
+    "to 'model.parquet'\"";
+
+static aq_status set_partial(aq_source *source, const char *whole, char *words, aq_error *err) {
   if (words == NULL) return aq_fail_memory(err, 256);
   aq_free(source->partial);
   source->partial = words;
+  source->whole = whole;
   return AQ_OK;
 }
 
@@ -42,7 +50,8 @@ static aq_status look_into_index(aq_source *source, const char *folder, const ch
     for (size_t i = 0; i < index.shard_count && index.shard_count > 1; i++) {
       if (strcmp(index.shards[i], name) != 0) continue;
       status = set_partial(
-          source, aq_format("is one of the %zu shards of the model that %s names", index.shard_count, index_name), err);
+          source, name_shards,
+          aq_format("is one of the %zu shards of the model that %s names", index.shard_count, index_name), err);
     }
     aq_safetensors_index_reset(&index);
   }
@@ -61,8 +70,8 @@ static aq_status look_beside(aq_source *source, const char *folder, const char *
   } else {
     aq_listing_filter(&names, is_table_part);
     if (names.count > 1)
-      status =
-          set_partial(source, aq_format("is one of the %zu parts of a table that lie in its folder", names.count), err);
+      status = set_partial(source, name_parts,
+                           aq_format("is one of the %zu parts of a table that lie in its folder", names.count), err);
   }
   aq_listing_reset(&names);
   return status;
@@ -75,17 +84,32 @@ static aq_status note_single_part(aq_source *source, const char *name, aq_error 
                             name);
 }
 
+/* Hive's layout: a folder named KEY=VALUE holds some rows of a table, without the column KEY. */
+static aq_status check_hive_folder(aq_source *source, const char *name, aq_error *err) {
+  const char *end = name - 1;
+  if (name == source->path || !aq_ends_with(name, ".parquet")) return AQ_OK;
+  const char *begin = end;
+  while (begin > source->path && begin[-1] != '/') begin--;
+  const char *equals = memchr(begin, '=', (size_t)(end - begin));
+  if (equals == NULL || equals == begin) return AQ_OK;
+  return set_partial(source, merge_parts,
+                     aq_format("is a part of a table in folders that are named by values of a column ('%.*s')",
+                               (int)AQ_MIN(end - begin, 100), begin),
+                     err);
+}
+
 aq_status aq_partial_find(aq_source *source, aq_error *err) {
   const char *name = file_name(source->path);
   aq_part_file part;
   if (name[0] == '\0') return AQ_OK; /* all parts of a folder */
+  AQ_TRY(check_hive_folder(source, name, err));
   if (aq_part_file_parse(name, &part) && part.total > 0) {
-    AQ_TRY(set_partial(source,
+    AQ_TRY(set_partial(source, is_safetensors(name) ? name_shards : name_parts,
                        aq_format("is %s %llu of %llu of a %s", is_safetensors(name) ? "shard" : "part",
                                  (unsigned long long)part.number, (unsigned long long)part.total,
                                  is_safetensors(name) ? "model" : "table"),
                        err));
-  } else if (is_safetensors(name) || is_table_part(name)) {
+  } else if (source->partial == NULL && (is_safetensors(name) || is_table_part(name))) {
     char *folder = aq_path_parent(source->path);
     if (folder == NULL) return aq_fail_memory(err, strlen(source->path));
     const aq_status status = look_beside(source, folder, name, err);
@@ -125,9 +149,6 @@ aq_status aq_partial_note_others(aq_source *source, const char *path, aq_error *
 aq_status aq_partial_refuse(const aq_source *source, aq_error *err) {
   if (source->partial == NULL) return AQ_OK;
   const aq_status status = aq_fail(err, AQ_ERR_ARGUMENT, "%s, not the whole", source->partial);
-  const bool shard = is_safetensors(file_name(source->path));
-  (void)aq_error_hint(err, status, "%s",
-                      shard ? "Name the folder that holds all shards and their index, model.safetensors.index.json"
-                            : "Name the folder that holds all parts, and nothing else in Parquet");
+  (void)aq_error_hint(err, status, "%s", source->whole);
   return aq_error_in_file(err, status, source->path);
 }

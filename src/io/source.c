@@ -108,6 +108,12 @@ const char *aq_source_metadata_value(const aq_source *source, size_t i) {
   return i < source->metadata_count ? source->metadata[2 * i + 1] : NULL;
 }
 
+size_t aq_source_note_count(const aq_source *source) { return source->note_count; }
+
+const char *aq_source_note(const aq_source *source, size_t i) {
+  return i < source->note_count ? source->notes[i] : NULL;
+}
+
 /* Room that an array of `count` has: the next power of two, so that no capacity need be kept. */
 static size_t room_of(size_t count) {
   size_t room = count == 0 ? 0 : 16;

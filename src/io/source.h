@@ -52,6 +52,7 @@ struct aq_source {
   char **notes; /* what a reader should be told ("column 'x' is not part of the schema") */
   size_t note_count;
   char *partial;     /* in words, when it is a part of a model or table: "is shard 1 of 3 of a model"; owned; or NULL */
+  const char *whole; /* with partial: what to name instead, a hint */
   aq_file_id *files; /* all that it reads */
   size_t file_count;
   bool prequantized_known; /* aq_prequantized_note has looked at all tensors */

@@ -1,6 +1,7 @@
 """Tables that other writers cut into parts: read as one table, or refused with what to do."""
 import json
 
+import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
@@ -82,6 +83,14 @@ def test_dataset_of_pyarrow_is_one_table_and_its_hive_layout_is_refused(tables):
     ds.write_dataset(table, tables / "hive", format="parquet", partitioning=["quant_type"], partitioning_flavor="hive")
     told = told_at(3, "info", tables / "hive")
     assert "quant_type=int4" in told and "hive_partitioning=true" in told
+    # A part of kept rows looks like a whole V1 table.
+    run("convert", tables / "m.safetensors", "-o", tables / "v1.parquet")
+    v1 = pq.read_table(tables / "v1.parquet")
+    ds.write_dataset(v1.append_column("quant_type", pa.array(["fp32"] * 6)), tables / "kept", format="parquet",
+                     partitioning=["quant_type"], partitioning_flavor="hive")
+    part, = (tables / "kept" / "quant_type=fp32").iterdir()
+    told = told_at(2, "export", part, "-o", tables / "half.safetensors")
+    assert "quant_type=fp32" in told and "hive_partitioning=true" in told
 
 
 def test_parts_that_do_not_make_a_table_are_refused(tables):

@@ -152,3 +152,12 @@ def test_opaque_dtypes_come_as_bytes(tmp_path):
             made = pa.table(source)
         with arrowquant.open(made) as again:
             assert again["x"].numpy().tobytes() == data
+
+
+def test_opening_a_shard_warns(tmp_path, arrays):
+    arrowquant.convert({"a": arrays["layer.0.weight"]}, tmp_path / "t.parquet")
+    arrowquant.export(tmp_path / "t.parquet", tmp_path / "model-00001-of-00002.safetensors")
+    with pytest.warns(UserWarning, match="is shard 1 of 2 of a model; the tensors of the others are not here"):
+        source = arrowquant.open(tmp_path / "model-00001-of-00002.safetensors")
+    with source, pytest.raises(arrowquant.ArgumentError, match="not the whole"):
+        arrowquant.quantize(source, tmp_path / "q.parquet")
