@@ -8,6 +8,7 @@ import duckdb
 import numpy as np
 import polars
 import pyarrow as pa
+import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 import pytest
 
@@ -55,6 +56,11 @@ FORMS = {
     "polars categories": lambda t: polars.from_arrow(t).with_columns(polars.col("dtype").cast(polars.Categorical)),
     "polars doubles": lambda t: polars.from_arrow(t).with_columns(polars.col(NUMBERS).cast(polars.Float64)),
     "polars lists": lambda t: polars.from_arrow(t).with_columns(polars.col("shape").cast(polars.List(polars.Int64))),
+    "record batch": lambda t: t.combine_chunks().to_batches()[0],
+    "reader": lambda t: t.to_reader(),
+    "dataset": pads.dataset,
+    "scanner": lambda t: pads.dataset(t).scanner(),
+    "polars lazy": lambda t: polars.from_arrow(t).lazy(),
     "duckdb": sql("select * from t"),
     "duckdb doubles": sql("select * replace (num_params::double as num_params) from t"),
     "duckdb hugeints": sql("select * replace (num_params::hugeint as num_params) from t"),
@@ -71,10 +77,13 @@ def table(arrays, tmp_path_factory):
 
 
 def write(form, path):
-    if hasattr(form, "write_parquet"):
-        form.write_parquet(os.fspath(path))
-    else:
-        pq.write_table(form, path)
+    for method in ("write_parquet", "sink_parquet"):
+        if hasattr(form, method):
+            getattr(form, method)(os.fspath(path))
+            return
+    if not isinstance(form, pa.Table):
+        pytest.skip("has no way into a file of its own")
+    pq.write_table(form, path)
 
 
 @pytest.mark.parametrize("form", FORMS)
