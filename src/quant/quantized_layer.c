@@ -70,6 +70,7 @@ typedef struct search {
   const aq_tensor_info *tensors;
   size_t count;
   aq_strmap scaled;  /* modules that have a tensor named as scales are */
+  aq_strmap vectors; /* those where it is more than a single number, which ordinary modules have too (logit_scale) */
   aq_strmap modules; /* modules that have codes */
   char **keys;       /* of both maps; owned */
   size_t key_count;
@@ -99,6 +100,7 @@ static aq_status collect_scales(search *s, aq_error *err) {
     size_t module = 0;
     if (!is_named_as_scales(last_component(name, &module))) continue;
     AQ_TRY(add_module(s, &s->scaled, name, module, (int64_t)i, NULL, err));
+    if (s->tensors[i].rank > 0) AQ_TRY(add_module(s, &s->vectors, name, module, (int64_t)i, NULL, err));
     size_t outer = module;
     while (outer > 0 && name[outer - 1] != '.') outer--;
     const size_t parameter = outer > 0 ? outer - 1 : 0;
@@ -108,15 +110,23 @@ static aq_status collect_scales(search *s, aq_error *err) {
   return AQ_OK;
 }
 
+/* Under the name of a weight integers are codes, and FP8 is where there are scales: without, it is a dtype that weights
+ * may have been cast to. Under any other name a matrix of either is, beside a vector of scales. */
+static bool is_code(const search *s, const aq_tensor_info *t, const char *last, size_t module, char *room) {
+  static const char *const data[] = {"_data", "qdata", "W_q"};
+  if (!has_dtype_of_codes(t) || is_named_as_other(last)) return false;
+  const bool is_weight = strstr(last, "weight") != NULL;
+  if (is_weight && !aq_dtype_is_float(t->dtype)) return true;
+  if (is_weight || contains_any(last, data, AQ_COUNT_OF(data))) return has_module(&s->scaled, t->name, module, room);
+  return t->rank >= 2 && has_module(&s->vectors, t->name, module, room);
+}
+
 static aq_status collect_codes(search *s, char *room, aq_quantized_layers *out, aq_error *err) {
   for (size_t i = 0; i < s->count; i++) {
     const aq_tensor_info *t = &s->tensors[i];
     size_t module = 0;
     const char *last = last_component(t->name, &module);
-    if (!has_dtype_of_codes(t) || is_named_as_other(last)) continue;
-    /* FP8 without scales is a dtype that weights may have been cast to. */
-    const bool is_weight = strstr(last, "weight") != NULL && !aq_dtype_is_float(t->dtype);
-    if (!is_weight && !has_module(&s->scaled, t->name, module, room)) continue;
+    if (!is_code(s, t, last, module, room)) continue;
     bool added = false;
     AQ_TRY(add_module(s, &s->modules, t->name, module, (int64_t)i, &added, err));
     if (!added) continue;
@@ -190,10 +200,11 @@ aq_status aq_quantized_layers_find(const aq_tensor_info *tensors, size_t count, 
   size_t longest = 0;
   for (size_t i = 0; i < count; i++) longest = AQ_MAX(longest, strlen(tensors[i].name));
   char *room = aq_malloc(longest + 1);
-  s.keys = aq_calloc(3 * count + 1, sizeof *s.keys);
+  s.keys = aq_calloc(4 * count + 1, sizeof *s.keys);
   const aq_status status = room != NULL && s.keys != NULL ? find_layers(&s, room, out, err)
-                                                          : aq_fail_memory(err, 3 * count * sizeof *s.keys);
+                                                          : aq_fail_memory(err, 4 * count * sizeof *s.keys);
   aq_strmap_reset(&s.scaled);
+  aq_strmap_reset(&s.vectors);
   aq_strmap_reset(&s.modules);
   for (size_t i = 0; i < s.key_count; i++) aq_free(s.keys[i]);
   aq_free(s.keys);

@@ -173,8 +173,9 @@ static aq_status verify(aq_pq_reader *r, uint64_t *pages, uint64_t *crcs, aq_err
 
 static aq_status print_summary(aq_pq_reader *r, aq_error *err) {
   static const char *const kinds[] = {
-      [AQ_PQ_STRING] = "string",   [AQ_PQ_BINARY] = "binary",     [AQ_PQ_INT32] = "int32", [AQ_PQ_INT64] = "int64",
-      [AQ_PQ_LIST_INT32] = "list", [AQ_PQ_LIST_FLOAT] = "floats", [AQ_PQ_OTHER] = "other"};
+      [AQ_PQ_STRING] = "string", [AQ_PQ_BINARY] = "binary",   [AQ_PQ_INT32] = "int32",
+      [AQ_PQ_INT64] = "int64",   [AQ_PQ_LIST_INT32] = "list", [AQ_PQ_LIST_FLOAT] = "floats",
+      [AQ_PQ_OTHER] = "other",   [AQ_PQ_REAL] = "real",       [AQ_PQ_LIST_REAL] = "reals"};
   uint64_t pages = 0, crcs = 0;
   AQ_TRY(verify(r, &pages, &crcs, err));
   json_t *columns = json_object(), *metadata = json_object();
