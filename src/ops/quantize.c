@@ -180,6 +180,12 @@ static aq_status check_target(const aq_quantize_options *o, bool search, aq_erro
   if (o->plan_path != NULL) {
     return aq_fail(err, AQ_ERR_ARGUMENT, "a target chooses types and scales; the plan has them for every tensor");
   }
+  if (strcmp(o->type, "auto") == 0) {
+    (void)aq_fail(err, AQ_ERR_ARGUMENT,
+                  "a target chooses for tensors of type auto, and there are none: each is kept, or a rule "
+                  "gives it a type");
+    return aq_error_hint(err, AQ_ERR_ARGUMENT, "quantize --dry-run, without a target, says why each is");
+  }
   return aq_fail(err, AQ_ERR_ARGUMENT, "a target chooses for tensors of type auto, and there are none (type '%.32s')",
                  o->type);
 }

@@ -148,6 +148,14 @@ def test_layers_quantized_elsewhere_are_kept_with_a_warning(tmp_path, scheme):
     assert "another tool" in done("info", "v1.parquet", cwd=tmp_path).stdout
 
 
+def test_a_target_without_a_tensor_left_says_so(tmp_path):
+    tensors = write_elsewhere(tmp_path, "gptq")
+    del tensors["model.norm_proj.weight"]
+    (tmp_path / "model.safetensors").write_bytes(safetensors(tensors))
+    refused("quantize", tmp_path, "-o", "m.parquet", "--target-bpw", "4", cwd=tmp_path, status=2,
+            says=["and there are none: each is kept", "--dry-run"])
+
+
 def test_a_scale_that_is_named_exactly_is_quantized_all_the_same(tmp_path):
     write_elsewhere(tmp_path, "MLX")
     made = report("quantize", tmp_path, "-o", "m.parquet", "--tensor", N + ".scales=int8", cwd=tmp_path)
