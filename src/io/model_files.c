@@ -60,7 +60,7 @@ static aq_status read_from(const char *folder, const char *name, char **text, si
 
 aq_status aq_model_folder(const aq_source *source, char **folder, aq_error *err) {
   *folder = NULL;
-  if (source->path == NULL) return AQ_OK;
+  if (source->path == NULL || source->file_count == 0) return AQ_OK; /* in memory: beside nothing */
   *folder = source->folder != NULL ? aq_strdup(source->folder) : aq_path_parent(source->path);
   return *folder != NULL ? AQ_OK : aq_fail_memory(err, strlen(source->path));
 }

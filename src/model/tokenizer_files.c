@@ -245,14 +245,21 @@ static bool has_model_name(const char *path) {
   return false;
 }
 
-/* The folder of the model that a repository of the Hugging Face cache, or a name, stands for. */
+/* The model that a repository of the Hugging Face cache, or a name, stands for: a file of weights with the folder that
+ * has its files, a table, or the folder of a table in parts. */
+static aq_status read_resolved(aq_tokenizer_files *files, const char *file, const char *folder, aq_error *err) {
+  bool table = aq_path_is_folder(file);
+  if (!table) AQ_TRY(is_table(file, &table, err));
+  if (table) return read_table(files, file, err);
+  return folder != NULL ? read_folder(files, folder, err) : read_beside(files, file, read_folder, err);
+}
+
 static aq_status read_model(aq_tokenizer_files *files, const char *path, aq_error *err) {
-  char *file = NULL;
-  AQ_TRY(aq_folder_resolve(path, &file, err));
-  bool table = false;
-  aq_status status = is_table(file, &table, err);
-  if (status == AQ_OK) status = table ? read_table(files, file, err) : read_beside(files, file, read_folder, err);
+  char *file, *folder;
+  AQ_TRY(aq_folder_resolve_model(path, &file, &folder, err));
+  const aq_status status = read_resolved(files, file, folder, err);
   aq_free(file);
+  aq_free(folder);
   return status;
 }
 
