@@ -40,8 +40,8 @@ class Tokenizer:
 
         Raises:
             NotFoundError: there is no such model, or no tokenizer beside it.
-            UnsupportedError: the tokenizer is not WordPiece, or a key of its files asks for what is not handled; the message
-                names it.
+            UnsupportedError: the tokenizer is not WordPiece, or a key of its files asks for what is not handled; the
+                message names it.
             FormatError: a file breaks the rules of its format.
 
         """

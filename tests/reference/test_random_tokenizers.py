@@ -6,7 +6,6 @@ import random
 
 import pytest
 import transformers
-
 from tiny_folders import CONFIG, WORDS, bert_normalizer, tokenize, tokenizer_json, wordpiece, write
 
 COUNT, GROUPS = int(os.environ.get("AQ_RANDOM_TOKENIZERS", "600")), 12
