@@ -176,7 +176,15 @@ typedef enum aq_dtype {
   AQ_U32,
   AQ_U16,
   AQ_U8,
-  AQ_BOOL
+  AQ_BOOL,
+  /* Opaque: safetensors has them, this library does not compute with them and moves only their bytes. */
+  AQ_F8_E8M0,
+  AQ_F8_E4M3FNUZ,
+  AQ_F8_E5M2FNUZ,
+  AQ_F6_E2M3,
+  AQ_F6_E3M2,
+  AQ_F4,
+  AQ_C64
 } aq_dtype;
 
 /* How a row is stored. AQ_KEPT: the values themselves, in `dtype`. */
@@ -199,8 +207,9 @@ typedef struct aq_tensor_info {
   int32_t alias_of;      /* index of the tensor that holds the bytes, or -1 */
 } aq_tensor_info;
 
-AQ_API const char *aq_dtype_name(aq_dtype dtype);          /* "torch.float32", ...; "invalid" */
-AQ_API size_t aq_dtype_size(aq_dtype dtype);               /* bytes an element; 0 when invalid */
+AQ_API const char *aq_dtype_name(aq_dtype dtype);          /* "torch.float32", "safetensors.F4", ...; "invalid" */
+AQ_API size_t aq_dtype_size(aq_dtype dtype);               /* bytes an element; 0 when invalid or less than a byte */
+AQ_API uint32_t aq_dtype_bits(aq_dtype dtype);             /* bits an element; 0 when invalid */
 AQ_API const char *aq_quant_type_name(aq_quant_type type); /* "int8", ...; "kept" */
 AQ_API uint32_t aq_quant_type_bits(aq_quant_type type);    /* 8, 4, 3, 2; 0 for kept */
 
@@ -217,8 +226,8 @@ typedef struct aq_source_options {
 AQ_API void aq_source_options_init(aq_source_options *options);
 
 /* Opens a .safetensors file, a model.safetensors.index.json, a folder that holds one of them (a Hugging Face snapshot
- * or repository cache folder too) or a V1/V2 Parquet table. The kind is found from the bytes, not from the name. NULL
- * options: defaults. On success the caller owns *out. */
+ * or repository cache folder too) or a V1/V2 Parquet table, in one file or in the parts that a folder holds. The kind
+ * is found from the bytes, not from the name. NULL options: defaults. On success the caller owns *out. */
 AQ_API AQ_MUST_CHECK aq_status aq_source_open(const char *path, const aq_source_options *options, aq_source **out,
                                               aq_error *err);
 
@@ -238,6 +247,11 @@ AQ_API int64_t aq_source_find(const aq_source *source, const char *name);       
 AQ_API size_t aq_source_metadata_count(const aq_source *source);
 AQ_API const char *aq_source_metadata_key(const aq_source *source, size_t i);
 AQ_API const char *aq_source_metadata_value(const aq_source *source, size_t i);
+
+/* What a reader should know of the source, a sentence each: that it is one shard of several, that another tool
+ * quantized it, that a column is not of the schema. NULL when out of range. */
+AQ_API size_t aq_source_note_count(const aq_source *source);
+AQ_API const char *aq_source_note(const aq_source *source, size_t i);
 
 /* The stored bytes of one tensor. Views into the mapped file (or the caller's arrays) where it holds them uncompressed
  * and in one piece, else memory of the tensor's own. Nothing is aligned. Release with aq_tensor_release. */
@@ -381,7 +395,8 @@ typedef struct aq_convert_options {
   size_t sizeof_options;
   aq_run_options run;
   aq_table_options table;
-  const char *dtype; /* "keep" (NULL), "fp32", "fp16", "bf16": for floating-point tensors */
+  const char *dtype;     /* "keep" (NULL), "fp32", "fp16", "bf16": for floating-point tensors */
+  bool keep_unsupported; /* keep the bytes of tensors of opaque dtypes, which are refused otherwise */
 } aq_convert_options;
 AQ_API void aq_convert_options_init(aq_convert_options *options);
 
@@ -461,6 +476,9 @@ typedef struct aq_quantize_options {
   /* For method gptq, beside or instead of texts: inputs of the layers, as they were seen. */
   const aq_activations *activations;
   size_t activation_count;
+  /* Keep the bytes of tensors of opaque dtypes. Without it they are refused, but for those that a keep pattern names.
+   */
+  bool keep_unsupported;
 } aq_quantize_options;
 AQ_API void aq_quantize_options_init(aq_quantize_options *options);
 
@@ -519,6 +537,7 @@ typedef struct aq_validate_options {
   bool no_outputs; /* do not run the model. Otherwise outputs are compared when it can be run; the report says why when
                       it cannot, and that is an error when one of the three below was named */
   const char *texts_file, *labels_file, *folder; /* as in aq_compare_options */
+  bool keep_unsupported;                         /* as in aq_quantize_options */
 } aq_validate_options;
 AQ_API void aq_validate_options_init(aq_validate_options *options);
 
@@ -531,15 +550,15 @@ AQ_API AQ_MUST_CHECK aq_status aq_validate(const char *model, const aq_validate_
 /* ---- Tokenizing
  * ------------------------------------------------------------------------------------------------------ */
 
-/* A WordPiece tokenizer, as the models of the BERT family have. Several threads may use one at once. Ids are those of
- * the Hugging Face library `tokenizers`. */
+/* A WordPiece tokenizer, as the models of the BERT family have. Several threads may use one at once. Ids are those that
+ * sentence-transformers gives to the same model; docs/TOKENIZER.md has every key of its files. */
 typedef struct aq_tokenizer aq_tokenizer;
 
 /* Opens the tokenizer of a model. `path` is a folder with a tokenizer.json or else a vocab.txt; a model in such a
  * folder or its name in the Hugging Face cache, as aq_source_open takes them; a table that was made from such a model
- * and carries its tokenizer; or one of the two files under any name. Options in a tokenizer_config.json are heeded,
- * except when the path is a tokenizer.json itself. AQ_ERR_UNSUPPORTED names what is not handled (a tokenizer that is
- * not WordPiece). On success the caller owns *out. */
+ * and carries its tokenizer; or one of the two files under any name. A tokenizer.json that is named by itself is taken
+ * as the library `tokenizers` takes it. AQ_ERR_UNSUPPORTED names what is not handled: a tokenizer that is not
+ * WordPiece, a key that asks for what cannot be done. On success the caller owns *out. */
 AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_open(const char *path, aq_tokenizer **out, aq_error *err);
 AQ_API void aq_tokenizer_close(aq_tokenizer *tokenizer);
 

@@ -29,13 +29,21 @@ _NUMPY: dict[str, str | None] = {
     "torch.bool": "|b1",
 }
 
+# Of an opaque dtype there are bytes and no values.
+_OPAQUE = "safetensors."
+
 _FLOATING = frozenset(name for name in _NUMPY if "float" in name)
 
 
 def numpy_dtype(name: str) -> np.dtype[Any] | None:
-    """NumPy type of "torch.NAME", or None when NumPy has none (bfloat16, float8)."""
-    text = _NUMPY[name]
+    """NumPy type of "torch.NAME", or None when NumPy has none (bfloat16, float8, opaque dtypes)."""
+    text = None if is_opaque(name) else _NUMPY[name]
     return None if text is None else np.dtype(text)
+
+
+def is_opaque(name: str) -> bool:
+    """Whether it is a dtype whose values cannot be read, only its bytes."""
+    return name.startswith(_OPAQUE)
 
 
 def is_floating(name: str) -> bool:

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from . import _core
-from ._dtypes import is_floating, torch_dtype
+from ._dtypes import is_floating, is_opaque, torch_dtype
 
 if TYPE_CHECKING:
     import torch
@@ -173,15 +173,19 @@ def load_torch(
     _run(core, _batches(ranges), threads or cpu_count())
     if original_dtype:
         for index, info in items:
-            by_index[index] = by_index[index].to(torch_dtype(info.dtype))
+            if not is_opaque(info.dtype):
+                by_index[index] = by_index[index].to(torch_dtype(info.dtype))
     return {info.name: by_index[index] for index, info in items}
 
 
 def _copy(core: _core.Source, index: int, info: Info) -> torch.Tensor:
-    """The stored values, as they are."""
+    """The stored values, as they are; of a type that cannot be read as numbers, a vector of its bytes."""
     import torch
 
-    out = torch.empty(info.shape, dtype=torch_dtype(info.dtype))
+    if is_opaque(info.dtype):
+        out = torch.empty((info.data_bytes,), dtype=torch.uint8)
+    else:
+        out = torch.empty(info.shape, dtype=torch_dtype(info.dtype))
     stored = core.load(index)
     if info.data_bytes > 0:
         ctypes.memmove(out.data_ptr(), stored.data, info.data_bytes)

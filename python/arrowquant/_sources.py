@@ -102,6 +102,16 @@ def from_arrays(arrays: Mapping[Any, Any]) -> _core.Source:
     return _core.open_tensors(described, owners)
 
 
+def _read_table(source: object) -> ArrowStream | None:
+    """The table of what can be read as one: a LazyFrame of polars, a Dataset or Scanner of pyarrow."""
+    for method in ("collect", "to_table"):
+        read = getattr(source, method, None)
+        table = read() if callable(read) else None
+        if isinstance(table, ArrowStream):
+            return table
+    return None
+
+
 def open_core(source: SourceLike, *, max_memory: int = 0, checksums: bool = True) -> _core.Source:
     """Opens whatever may stand for a source.
 
@@ -119,6 +129,9 @@ def open_core(source: SourceLike, *, max_memory: int = 0, checksums: bool = True
         return _core.open_arrow(source.__arrow_c_stream__())
     if isinstance(source, HasStateDict):
         return from_arrays(source.state_dict())
+    table = _read_table(source)
+    if table is not None:
+        return _core.open_arrow(table.__arrow_c_stream__())
     raise TypeError(
         f"{type(source).__name__} is no source: expected a path, a mapping of NumPy or torch tensors, a torch module, "
         "an opened source, or an object with __arrow_c_stream__ (a table of pyarrow, polars or DuckDB)"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -123,7 +124,8 @@ def open(source: SourceLike, *, max_memory: Size = 0, checksums: bool = True) ->
         checksums: check the CRC of every page when it is first read.
 
     Returns:
-        A mapping from names to `Tensor`.
+        A mapping from names to `Tensor`. What should be known of the source (its `notes`) is warned of: that it is one
+        shard of several, that another tool quantized it.
 
     Raises:
         NotFoundError, FormatError, CorruptError, UnsupportedError: see `arrowquant.errors`.
@@ -131,7 +133,10 @@ def open(source: SourceLike, *, max_memory: Size = 0, checksums: bool = True) ->
     """
     if isinstance(source, Source):
         return source
-    return Source(open_core(source, max_memory=_size("max_memory", max_memory), checksums=checksums))
+    opened = Source(open_core(source, max_memory=_size("max_memory", max_memory), checksums=checksums))
+    for note in opened.notes:
+        warnings.warn(note, stacklevel=2)
+    return opened
 
 
 def convert(
@@ -139,6 +144,7 @@ def convert(
     dst: Path,
     *,
     dtype: Literal["keep", "fp32", "fp16", "bf16"] = "keep",
+    keep_unsupported: bool = False,
     codec: str | None = None,
     row_group_size: Size = 0,
     part_size: Size = 0,
@@ -153,6 +159,8 @@ def convert(
         src: what `open` takes.
         dst: the table to write. It appears under its name when it is complete.
         dtype: what floating-point tensors become.
+        keep_unsupported: keep the bytes of tensors whose dtype cannot be read as numbers ("safetensors.F8_E8M0", ...);
+            they are refused otherwise.
         codec: "auto" (None: zstd where it saves at least 3 %), "none", "zstd", "zstd:LEVEL", "brotli" (the smallest
             codes, slower to read), "lz4", "snappy".
         row_group_size: bytes after which a row group is closed; 0: 64 MiB.
@@ -168,6 +176,7 @@ def convert(
     """
     options = {
         "dtype": dtype,
+        "keep_unsupported": keep_unsupported,
         "codec": codec,
         "row_group_bytes": _size("row_group_size", row_group_size),
         "part_bytes": _size("part_size", part_size),
@@ -199,6 +208,7 @@ def quantize(
     quantize_1d: bool = False,
     nonfinite: Literal["refuse", "keep"] = "refuse",
     allow_requantize: bool = False,
+    keep_unsupported: bool = False,
     strict: bool = False,
     dry_run: bool = False,
     plan: Path | None = None,
@@ -245,6 +255,8 @@ def quantize(
         quantize_1d: quantize 1-D and small tensors too (biases, norms).
         nonfinite: what happens to a tensor with NaN or infinite values.
         allow_requantize: take a source that is quantized already; its error adds up.
+        keep_unsupported: keep the bytes of tensors whose dtype cannot be read as numbers, as in `convert`. Those that
+            `keep` names are kept without it.
         strict: fail when a matrix would be kept that no rule keeps.
         dry_run: plan only; the report shows what every tensor would become, and by which rule.
         plan: a plan file to follow instead of the options above.
@@ -291,6 +303,7 @@ def quantize(
         "quantize_1d": quantize_1d,
         "nonfinite": _choice("nonfinite", nonfinite, {"refuse": 0, "keep": 1}),
         "allow_requantize": allow_requantize,
+        "keep_unsupported": keep_unsupported,
         "strict": strict,
         "dry_run": dry_run,
         "plan_path": _optional_path(plan),
@@ -419,6 +432,7 @@ def validate(
     types: str | Iterable[str] = "int8,int4,int2",
     output_dir: Path = "validation_results",
     keep_tables: bool = False,
+    keep_unsupported: bool = False,
     outputs: bool = True,
     texts: Path | None = None,
     labels: Path | None = None,
@@ -434,6 +448,7 @@ def validate(
         types: what to try, as a list or separated by commas.
         output_dir: folder for validation.json and validation_summary.md.
         keep_tables: leave the tables that were made there, too.
+        keep_unsupported: as in `convert`.
         outputs: run the model and compare its embeddings of texts, when it can be run.
         texts, labels, folder: as in `compare`; naming one makes it an error when the model cannot be run.
         threads, max_memory, progress: as in `convert`.
@@ -446,6 +461,7 @@ def validate(
         "types": types if isinstance(types, str) else ",".join(_texts("types", types)),
         "output_dir": os.fsencode(output_dir),
         "keep_tables": keep_tables,
+        "keep_unsupported": keep_unsupported,
         "no_outputs": not outputs,
         **_output_files(texts, labels, folder),
     }

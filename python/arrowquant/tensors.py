@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core, _load
-from ._dtypes import numpy_dtype
+from ._dtypes import is_opaque, numpy_dtype
 from .errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -203,8 +203,12 @@ class Tensor:
         """The values, in the tensor's shape.
 
         A kept tensor: its stored values, read-only and without a copy where the file holds them uncompressed; types
-        that NumPy lacks (bfloat16, float8) come as float32. A quantized tensor: `dequantize()`.
+        that NumPy lacks (bfloat16, float8) come as float32. Of a type that cannot be read as numbers
+        ("safetensors.F4"): its bytes, as a vector of uint8. A quantized tensor: `dequantize()`.
         """
+        if is_opaque(self.dtype):
+            raw = self._load()
+            return _view(raw, raw.data, np.dtype("|u1"), (self._info.data_bytes,))
         dtype = numpy_dtype(self.dtype)
         if self.is_quantized or dtype is None:
             return self.dequantize()
@@ -237,7 +241,10 @@ class Tensor:
         return wanted
 
     def torch(self) -> torch.Tensor:
-        """The values as a torch tensor of their own memory: float32 when quantized, else in the stored type."""
+        """The values as a torch tensor of their own memory: float32 when quantized, else in the stored type.
+
+        Of a type that cannot be read as numbers: its bytes, as a vector of uint8.
+        """
         _check_open(self._core)
         return _load.load_torch(self._core, [(self._index, self._info)])[self.name]
 
@@ -332,6 +339,12 @@ class Source:
     def file_bytes(self) -> int:
         """Size of all files of the source."""
         return self._file_bytes
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader should know: that the source is one shard of several, quantized by another tool, ..."""
+        self._check_open()
+        return self._core.notes()
 
     @property
     def metadata(self) -> dict[str, str]:

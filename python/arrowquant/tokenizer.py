@@ -21,7 +21,7 @@ _BATCH = 1024
 
 
 class Tokenizer:
-    """A WordPiece tokenizer. Its ids are those of the Hugging Face library `tokenizers`.
+    """A WordPiece tokenizer. Its ids are those that sentence-transformers gives to the same model.
 
         with arrowquant.Tokenizer("minilm") as tokenizer:
             ids = tokenizer.encode(["a text", "another"], max_tokens=256)
@@ -35,12 +35,13 @@ class Tokenizer:
         Args:
             path: a folder with a tokenizer.json or else a vocab.txt; a model in such a folder; a V1 or V2 table, which
                 carries the tokenizer of the model that it was made from; one of the two files, under any name; or a
-                name that `resolve_model` knows. Options in a tokenizer_config.json are heeded, except when the path is
-                a tokenizer.json itself.
+                name that `resolve_model` knows. All of the model's files count that transformers reads for it, except
+                when the path is a tokenizer.json itself, which is taken as the library `tokenizers` takes it.
 
         Raises:
             NotFoundError: there is no such model, or no tokenizer beside it.
-            UnsupportedError: the tokenizer is not WordPiece, or does what is not handled; the message names it.
+            UnsupportedError: the tokenizer is not WordPiece, or a key of its files asks for what is not handled; the
+                message names it.
             FormatError: a file breaks the rules of its format.
 
         """

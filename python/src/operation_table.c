@@ -35,6 +35,7 @@ static const aqpy_option convert_options[] = {
     RUN(aq_convert_options),
     TABLE(aq_convert_options),
     FIELD(aq_convert_options, AQPY_TEXT, dtype),
+    FIELD(aq_convert_options, AQPY_BOOL, keep_unsupported),
     END,
 };
 static void convert_init(aqpy_any_options *o) { aq_convert_options_init(&o->convert); }
@@ -57,6 +58,7 @@ static const aqpy_option quantize_options[] = {
     FIELD(aq_quantize_options, AQPY_ENUM, nonfinite),
     FIELD(aq_quantize_options, AQPY_BOOL, quantize_1d),
     FIELD(aq_quantize_options, AQPY_BOOL, allow_requantize),
+    FIELD(aq_quantize_options, AQPY_BOOL, keep_unsupported),
     FIELD(aq_quantize_options, AQPY_BOOL, strict),
     FIELD(aq_quantize_options, AQPY_BOOL, dry_run),
     {"tensor_rules", AQPY_TEXTS, offsetof(aq_quantize_options, tensor_rules),
@@ -141,6 +143,7 @@ static const aqpy_option validate_options[] = {
     FIELD(aq_validate_options, AQPY_TEXT, types),
     FIELD(aq_validate_options, AQPY_TEXT, output_dir),
     FIELD(aq_validate_options, AQPY_BOOL, keep_tables),
+    FIELD(aq_validate_options, AQPY_BOOL, keep_unsupported),
     FIELD(aq_validate_options, AQPY_BOOL, no_outputs),
     FIELD(aq_validate_options, AQPY_TEXT, texts_file),
     FIELD(aq_validate_options, AQPY_TEXT, labels_file),

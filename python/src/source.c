@@ -126,6 +126,20 @@ static PyObject *metadata(PyObject *self, PyObject *unused) {
   return list;
 }
 
+static PyObject *notes(PyObject *self, PyObject *unused) {
+  (void)unused;
+  aqpy_source *object = (aqpy_source *)self;
+  if (!aqpy_source_enter(object, false)) return NULL;
+  const size_t count = aq_source_note_count(object->source);
+  PyObject *list = PyList_New((Py_ssize_t)count);
+  for (size_t i = 0; list != NULL && i < count; i++) {
+    PyObject *text = aqpy_name(aq_source_note(object->source, i));
+    if (text == NULL || PyList_SetItem(list, (Py_ssize_t)i, text) != 0) Py_CLEAR(list);
+  }
+  aqpy_source_leave(object, false);
+  return list;
+}
+
 static PyObject *summary(PyObject *self, PyObject *unused) {
   (void)unused;
   aqpy_source *object = (aqpy_source *)self;
@@ -212,6 +226,7 @@ static PyObject *is_closed(PyObject *self, void *unused) {
 static PyMethodDef methods[] = {
     {"tensors", tensors, METH_NOARGS, PyDoc_STR("One tuple a tensor, in the order of the file.")},
     {"metadata", metadata, METH_NOARGS, PyDoc_STR("Key-value pairs.")},
+    {"notes", notes, METH_NOARGS, PyDoc_STR("What a reader should know of the source.")},
     {"summary", summary, METH_NOARGS, PyDoc_STR("(format, schema version, bytes of the files)")},
     {"load", load, METH_O, PyDoc_STR("load(index) -> Stored")},
     {"read_f32", read_f32, METH_O, PyDoc_STR("read_f32([(index, first, count, address), ...])")},

@@ -13,7 +13,7 @@ extern const cli_group cli_table_group;  /* how tables are written */
 /* What the operand SRC may be, for the help of a command. */
 #define CLI_SOURCE_HELP                                                                                          \
   "SRC is a .safetensors file, a model.safetensors.index.json, a folder that holds one of them (a Hugging Face " \
-  "snapshot or cache folder too), or a weight table in Parquet."
+  "snapshot or cache folder too), or a weight table in Parquet or the folder of its parts."
 
 /* The table options of the library, from the command line. */
 aq_table_options cli_table_options(const cli_values *values);

@@ -16,6 +16,11 @@ static const cli_option options[] = {
      .argument = "TYPE",
      .words = dtypes,
      .help = "store floating-point tensors as keep (unchanged, default), fp32, fp16 or bf16"},
+    {.name = "keep-unsupported",
+     .kind = CLI_FLAG,
+     .field = CLI_FIELD(keep_unsupported),
+     .help = "keep the bytes of tensors whose dtype cannot be read as numbers (F8_E8M0, F8_E4M3FNUZ, F8_E5M2FNUZ, "
+             "F6_E2M3, F6_E3M2, F4, C64), which are refused otherwise"},
     {.name = "force", .kind = CLI_FLAG, .field = CLI_FIELD(force), .help = "replace OUT when it exists"},
 };
 static const cli_group own_group = CLI_GROUP("Options", options);
@@ -27,6 +32,7 @@ static aq_status run(const cli_values *values, const aq_run_options *run_options
   o.run = *run_options;
   o.table = cli_table_options(values);
   o.dtype = values->dtype;
+  o.keep_unsupported = values->keep_unsupported;
   return aq_convert(values->operands[0], values->output, &o, report, err);
 }
 

@@ -144,6 +144,11 @@ static const cli_option tensor_options[] = {
      .field = CLI_FIELD(keep_patterns),
      .argument = "PATTERN",
      .help = "another name of --keep"},
+    {.name = "keep-unsupported",
+     .kind = CLI_FLAG,
+     .field = CLI_FIELD(keep_unsupported),
+     .help = "keep the bytes of tensors whose dtype cannot be read as numbers (F8_E8M0, F8_E4M3FNUZ, F8_E5M2FNUZ, "
+             "F6_E2M3, F6_E3M2, F4, C64), which are refused otherwise"},
     {.name = "quantize-1d",
      .kind = CLI_FLAG,
      .field = CLI_FIELD(quantize_1d),
@@ -196,6 +201,7 @@ static const cli_conflict conflicts[] = {{"sym", "asym"},
                                          {"plan", "keep"},
                                          {"plan", "ignore"},
                                          {"plan", "quantize-1d"},
+                                         {"plan", "keep-unsupported"},
                                          {"target-size", "target-bpw"},
                                          {"target-size", "min-similarity"},
                                          {"target-bpw", "min-similarity"},
@@ -235,6 +241,7 @@ static aq_status run(const cli_values *values, const aq_run_options *run_options
   o.save_stats_path = values->save_stats;
   o.tune_seconds = values->tune_seconds;
   o.tune_from = values->tune_from;
+  o.keep_unsupported = values->keep_unsupported;
   return aq_quantize(values->operands[0], values->output, &o, report, err);
 }
 

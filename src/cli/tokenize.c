@@ -101,8 +101,8 @@ const cli_command cli_tokenize = {
     .summary = "show the token ids of texts, as the model gets them",
     .usage = "FILE [--text TEXT]... [--input FILE] [OPTIONS]",
     .about =
-        "Prints the ids of each text as one JSON array a line. Ids are those of the Hugging Face library "
-        "'tokenizers'.\n\n"
+        "Prints the ids of each text as one JSON array a line. Ids are those that sentence-transformers gives to the "
+        "model; of a tokenizer.json by itself, those of the Hugging Face library 'tokenizers'.\n\n"
         "FILE is a tokenizer.json, a vocab.txt, a folder that holds one of them, a model in such a folder, or a table "
         "that was made from one and carries its tokenizer. Only WordPiece tokenizers (the BERT family) are supported.",
     .examples =

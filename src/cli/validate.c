@@ -13,6 +13,11 @@ static const cli_option options[] = {
      .field = CLI_FIELD(output_dir),
      .argument = "DIR",
      .help = "folder for the reports (default: validation_results)"},
+    {.name = "keep-unsupported",
+     .kind = CLI_FLAG,
+     .field = CLI_FIELD(keep_unsupported),
+     .help = "keep the bytes of tensors whose dtype cannot be read as numbers (F8_E8M0, F8_E4M3FNUZ, F8_E5M2FNUZ, "
+             "F6_E2M3, F6_E3M2, F4, C64), which are refused otherwise"},
     {.name = "keep-tables",
      .kind = CLI_FLAG,
      .field = CLI_FIELD(keep_tables),
@@ -50,6 +55,7 @@ static aq_status run(const cli_values *values, const aq_run_options *run_options
   o.types = values->types;
   o.output_dir = values->output_dir;
   o.keep_tables = values->keep_tables;
+  o.keep_unsupported = values->keep_unsupported;
   o.no_outputs = values->no_outputs;
   o.texts_file = values->texts_file;
   o.labels_file = values->labels_file;

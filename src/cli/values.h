@@ -27,8 +27,9 @@ typedef struct cli_values {
   bool force;
   const char *codec;
   uint64_t row_group_bytes, part_bytes;
-  const char *dtype;  /* convert, export */
-  const char *format; /* export */
+  const char *dtype;     /* convert, export */
+  bool keep_unsupported; /* quantize, convert, validate */
+  const char *format;    /* export */
 
   /* quantize */
   const char *type, *granularity, *method, *nonfinite;

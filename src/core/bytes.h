@@ -43,6 +43,12 @@ static inline uint32_t aq_f32_bits(float v) {
   memcpy(&u, &v, sizeof u);
   return u;
 }
+static inline double aq_bits_f64(uint64_t u) {
+  double d;
+  memcpy(&d, &u, sizeof d);
+  return d;
+}
+
 static inline float aq_bits_f32(uint32_t u) {
   float v;
   memcpy(&v, &u, sizeof v);

@@ -35,4 +35,15 @@ static inline bool aq_to_size_ok(uint64_t value, size_t *out) {
 /* a / b rounded up; b > 0. Cannot overflow. */
 static inline uint64_t aq_div_up(uint64_t a, uint64_t b) { return a / b + (a % b != 0); }
 
+/* True when the value of a floating-point column is a whole number that its type holds exactly: at most 2^digits, the
+ * digits of its mantissa. */
+static inline bool aq_whole_ok(double value, int digits, int64_t *out) {
+  const int64_t limit = (int64_t)1 << digits;
+  if (!(value >= (double)-limit && value <= (double)limit)) return false;
+  const int64_t whole = (int64_t)value;
+  if ((double)whole < value || (double)whole > value) return false;
+  *out = whole;
+  return true;
+}
+
 #endif

@@ -13,14 +13,21 @@ typedef enum aq_arrow_layout {
   AQ_ARROW_BYTES_64, /* large_string, large_binary */
   AQ_ARROW_BYTES_VIEW,
   AQ_ARROW_INTEGER,
+  AQ_ARROW_REAL,    /* what some engines make of integers */
+  AQ_ARROW_DECIMAL, /* of 128 bits and no digits after the point: sums of integers in some engines */
+  AQ_ARROW_NULL,    /* a column of nulls only */
   AQ_ARROW_LIST_32,
-  AQ_ARROW_LIST_64
+  AQ_ARROW_LIST_64,
+  AQ_ARROW_LIST_VIEW_32,
+  AQ_ARROW_LIST_VIEW_64,
+  AQ_ARROW_LIST_FIXED
 } aq_arrow_layout;
 
 typedef struct aq_arrow_type {
   aq_arrow_layout layout;
-  uint8_t width; /* of an integer, in bytes */
+  uint8_t width; /* of a number, in bytes */
   bool is_signed;
+  int32_t fixed; /* elements of each list, of AQ_ARROW_LIST_FIXED */
 } aq_arrow_type;
 
 typedef struct aq_arrow_column {
@@ -47,9 +54,9 @@ typedef struct aq_arrow_bytes {
 AQ_MUST_CHECK aq_status aq_arrow_get_bytes(const aq_arrow_column *column, const struct ArrowArray *array, int64_t i,
                                            aq_arrow_bytes *out, aq_error *err);
 
-/* *valid is false for a null. */
-void aq_arrow_get_integer(const aq_arrow_column *column, const struct ArrowArray *array, int64_t i, int64_t *out,
-                          bool *valid);
+/* *valid is false for a null, and for a NaN. A floating-point value must be whole. */
+AQ_MUST_CHECK aq_status aq_arrow_get_integer(const aq_arrow_column *column, const struct ArrowArray *array, int64_t i,
+                                             int64_t *out, bool *valid, aq_error *err);
 
 /* Length of a list of int32 (-1: null), and its first elements, at most `room`. */
 AQ_MUST_CHECK aq_status aq_arrow_get_list(const aq_arrow_column *column, const struct ArrowArray *array, int64_t i,

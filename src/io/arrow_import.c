@@ -162,9 +162,9 @@ static aq_status get_blob(const import *in, const struct ArrowArray *batch, aq_c
   return AQ_OK;
 }
 
-static void get_integer(const import *in, const struct ArrowArray *batch, aq_column column, int64_t at, int64_t *out,
-                        bool *valid) {
-  aq_arrow_get_integer(&in->types[column], child(in, batch, column), at, out, valid);
+static aq_status get_integer(const import *in, const struct ArrowArray *batch, aq_column column, int64_t at,
+                             int64_t *out, bool *valid, aq_error *err) {
+  return aq_arrow_get_integer(&in->types[column], child(in, batch, column), at, out, valid, err);
 }
 
 static aq_status get_v2_cells(import *in, const struct ArrowArray *batch, int64_t at, aq_table_cells *c,
@@ -173,9 +173,8 @@ static aq_status get_v2_cells(import *in, const struct ArrowArray *batch, int64_
   AQ_TRY(get_text(in, batch, AQ_COLUMN_QUANT_TYPE, at, &in->texts[2], &c->quant_type, err));
   AQ_TRY(get_blob(in, batch, AQ_COLUMN_SCALES, at, &c->scales_size, &where[AQ_PIECE_SCALES], err));
   AQ_TRY(get_blob(in, batch, AQ_COLUMN_ZERO_POINTS, at, &c->zero_points_size, &where[AQ_PIECE_ZERO_POINTS], err));
-  get_integer(in, batch, AQ_COLUMN_QUANT_AXIS, at, &c->quant_axis, &c->has_quant_axis);
-  get_integer(in, batch, AQ_COLUMN_GROUP_SIZE, at, &c->group_size, &c->has_group_size);
-  return AQ_OK;
+  AQ_TRY(get_integer(in, batch, AQ_COLUMN_QUANT_AXIS, at, &c->quant_axis, &c->has_quant_axis, err));
+  return get_integer(in, batch, AQ_COLUMN_GROUP_SIZE, at, &c->group_size, &c->has_group_size, err);
 }
 
 /* Cell `at` of the columns. c->name is set as soon as it is known, for the error's sake. */
@@ -188,7 +187,7 @@ static aq_status read_row(import *in, const struct ArrowArray *batch, int64_t at
   AQ_TRY(aq_arrow_get_list(&in->types[AQ_COLUMN_SHAPE], child(in, batch, AQ_COLUMN_SHAPE), at, shape, AQ_MAX_RANK,
                            &c->rank, err));
   AQ_TRY(get_blob(in, batch, AQ_COLUMN_DATA, at, &c->data_size, &row->segment.where[AQ_PIECE_DATA], err));
-  get_integer(in, batch, AQ_COLUMN_NUM_PARAMS, at, &c->num_params, &c->has_num_params);
+  AQ_TRY(get_integer(in, batch, AQ_COLUMN_NUM_PARAMS, at, &c->num_params, &c->has_num_params, err));
   AQ_TRY(get_v2_cells(in, batch, at, c, row->segment.where, err));
   AQ_TRY(aq_table_row_check(in->columns.version, c, row, err));
   row->info.stored_bytes = c->data_size;

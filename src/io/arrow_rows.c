@@ -17,7 +17,8 @@ static uint64_t slice_params(const aq_tensor_info *t) {
 static uint64_t slices_per_row(const aq_tensor_info *t, const aq_segment *segment, uint64_t limit) {
   const uint64_t slices = segment->num_params / slice_params(t), bytes = aq_segment_bytes(segment);
   if (bytes <= limit) return slices;
-  return t->quant_type == AQ_KEPT ? limit / (bytes / slices) : 0;
+  /* Values of less than a byte: a slice need not end with a whole one. */
+  return t->quant_type == AQ_KEPT && bytes % slices == 0 ? limit / (bytes / slices) : 0;
 }
 
 static void fill_row(const aq_tensor_info *t, const aq_segment *segment, int64_t slice, uint64_t slices,

@@ -13,14 +13,24 @@
 static const char tokenizer_json[] = "tokenizer.json";
 static const char vocab_txt[] = "vocab.txt";
 
-/* Files of the model as a whole; all others without a folder in front are the first module's. */
-static const char *const of_the_model[] = {AQ_MODULE_LIST_NAME, "config_sentence_transformers.json"};
-
-/* In the order in which they get room; what an encoder cannot do without comes first. The configurations of modules
- * come after the list of modules. */
-static const char *const names[] = {
-    "config.json",  AQ_MODULE_LIST_NAME, "adapter_config.json",   "sentence_bert_config.json",
-    tokenizer_json, vocab_txt,           "tokenizer_config.json", "config_sentence_transformers.json"};
+/* In the order in which they get room: those that change what the vocabulary means before it, so that a table never
+ * carries a part of what its folder says. The configurations of modules come after the list of modules. */
+static const char *const names[] = {"config.json",
+                                    AQ_MODULE_LIST_NAME,
+                                    "adapter_config.json",
+                                    "sentence_bert_config.json",
+                                    "sentence_roberta_config.json",
+                                    "sentence_distilbert_config.json",
+                                    "sentence_camembert_config.json",
+                                    "sentence_albert_config.json",
+                                    "sentence_xlm-roberta_config.json",
+                                    "sentence_xlnet_config.json",
+                                    "tokenizer_config.json",
+                                    "special_tokens_map.json",
+                                    "added_tokens.json",
+                                    "config_sentence_transformers.json",
+                                    tokenizer_json,
+                                    vocab_txt};
 
 static bool is_file_key(const char *key) { return strncmp(key, AQ_MODEL_FILE_KEY, sizeof AQ_MODEL_FILE_KEY - 1) == 0; }
 
@@ -50,7 +60,7 @@ static aq_status read_from(const char *folder, const char *name, char **text, si
 
 aq_status aq_model_folder(const aq_source *source, char **folder, aq_error *err) {
   *folder = NULL;
-  if (source->path == NULL) return AQ_OK;
+  if (source->path == NULL || source->file_count == 0) return AQ_OK; /* in memory: beside nothing */
   *folder = source->folder != NULL ? aq_strdup(source->folder) : aq_path_parent(source->path);
   return *folder != NULL ? AQ_OK : aq_fail_memory(err, strlen(source->path));
 }
@@ -86,13 +96,6 @@ static aq_status read_modules(const aq_source *source, const char *folder, aq_mo
   return status == AQ_ERR_MEMORY ? aq_fail_memory(err, size) : AQ_OK;
 }
 
-/* Where a file is in the model's folder; aq_free it. */
-static char *place_of(const aq_module_list *list, const char *name) {
-  bool whole = strchr(name, '/') != NULL || list->count == 0 || list->modules[0].path[0] == '\0';
-  for (size_t i = 0; i < AQ_COUNT_OF(of_the_model); i++) whole = whole || strcmp(name, of_the_model[i]) == 0;
-  return whole ? aq_strdup(name) : aq_path_join(list->modules[0].path, name);
-}
-
 aq_status aq_model_file_read(const aq_source *source, const char *folder, const char *name, char **text, size_t *size,
                              aq_error *err) {
   *text = NULL;
@@ -100,7 +103,7 @@ aq_status aq_model_file_read(const aq_source *source, const char *folder, const 
   AQ_FAIL_IF(!aq_name_is_inside(name), AQ_ERR_FORMAT, "'%.100s' is no name of a file in the model's folder", name);
   aq_module_list list;
   AQ_TRY(read_modules(source, folder, &list, err));
-  char *place = place_of(&list, name);
+  char *place = aq_module_list_place(&list, name);
   aq_module_list_reset(&list);
   if (place == NULL) return aq_fail_memory(err, strlen(name));
   const aq_status status = read_file(source, folder, place, text, size, err);
@@ -155,7 +158,7 @@ static aq_status put_all(travel *t, const aq_module_list *list, aq_error *err) {
   for (size_t i = 0; i < AQ_COUNT_OF(names); i++) {
     bool done;
     if (names[i] == vocab_txt && t->has_json) continue;
-    char *place = place_of(list, names[i]);
+    char *place = aq_module_list_place(list, names[i]);
     if (place == NULL) return aq_fail_memory(err, strlen(names[i]));
     const aq_status status = put_file(t, place, &done, err);
     aq_free(place);

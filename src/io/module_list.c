@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/file.h"
+#include "core/memory.h"
 
 bool aq_name_is_inside(const char *name) {
   if (name[0] == '\0' || name[0] == '/') return false;
@@ -66,4 +68,11 @@ aq_status aq_module_list_parse(const char *text, size_t size, aq_module_list *ou
 void aq_module_list_reset(aq_module_list *list) {
   json_decref(list->root);
   *list = (aq_module_list){.root = NULL};
+}
+
+char *aq_module_list_place(const aq_module_list *list, const char *name) {
+  static const char *const of_the_model[] = {AQ_MODULE_LIST_NAME, "config_sentence_transformers.json"};
+  bool whole = strchr(name, '/') != NULL || list->count == 0 || list->modules[0].path[0] == '\0';
+  for (size_t i = 0; i < AQ_COUNT_OF(of_the_model); i++) whole = whole || strcmp(name, of_the_model[i]) == 0;
+  return whole ? aq_strdup(name) : aq_path_join(list->modules[0].path, name);
 }

@@ -31,6 +31,11 @@ typedef struct aq_module_list {
 AQ_MUST_CHECK aq_status aq_module_list_parse(const char *text, size_t size, aq_module_list *out, aq_error *err);
 void aq_module_list_reset(aq_module_list *list);
 
+/* Where a file of the model is in its folder: modules.json, config_sentence_transformers.json and names with a folder
+ * in front are there, every other name is a file of the first module, in whose folder it is. aq_free it; NULL: no
+ * memory. */
+char *aq_module_list_place(const aq_module_list *list, const char *name);
+
 /* True when the name of a file or folder leads out of the folder it is in by no means: not absolute, no "..". */
 bool aq_name_is_inside(const char *name);
 

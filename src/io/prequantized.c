@@ -1,8 +1,7 @@
-/* prequantized.c - notes about weights that another tool quantized already.
+/* prequantized.c - a note about weights that another tool quantized already.
  *
- * The names: *.weight_scale_inv (block-wise FP8, as DeepSeek publishes), *.weight_packed (compressed-tensors),
- * *.qweight (GPTQ, AWQ). Reading their numbers as weights is seldom what is meant, but it is not an error: the file is
- * valid. */
+ * It is not an error: the file is valid, and its tensors are taken as they are stored. What the note says is held to by
+ * every operation (quant/quantized_layer.h). */
 #include "io/prequantized.h"
 
 #include <jansson.h>
@@ -10,59 +9,53 @@
 
 #include "core/error.h"
 #include "core/memory.h"
-#include "io/listing.h"
+#include "io/model_files.h"
+#include "quant/quantized_layer.h"
 
-#define CONFIG_MAX ((size_t)16 << 20)
-
-static aq_status note_names(aq_source *source, aq_error *err) {
-  static const char *const suffixes[] = {".weight_scale_inv", ".weight_packed", ".qweight"};
-  for (size_t k = 0; k < AQ_COUNT_OF(suffixes); k++) {
-    size_t count = 0, first = 0;
-    for (size_t i = 0; i < source->tensor_count; i++) {
-      if (!aq_ends_with(source->names[i], suffixes[k])) continue;
-      if (count++ == 0) first = i;
-    }
-    if (count > 0) {
-      AQ_TRY(aq_source_add_note(source, err,
-                                "%zu tensors are named *%s ('%.150s', ...): another tool quantized these weights, and "
-                                "their codes are taken as plain numbers",
-                                count, suffixes[k], source->names[first]));
-    }
+/* The name of the method that config.json gives: quant_method of transformers, or "MLX", which has none. NULL: there is
+ * no word of quantization. */
+static const char *method_of(const json_t *config) {
+  static const char *const keys[] = {"quantization_config", "compression_config", "quantization"};
+  for (size_t i = 0; i < AQ_COUNT_OF(keys); i++) {
+    const json_t *said = json_object_get(config, keys[i]);
+    if (!json_is_object(said)) continue;
+    const char *method = json_string_value(json_object_get(said, "quant_method"));
+    if (method == NULL) method = json_string_value(json_object_get(said, "quant_algo"));
+    return method != NULL ? method : strcmp(keys[i], "quantization") == 0 ? "MLX" : "not named";
   }
-  return AQ_OK;
+  return NULL;
 }
 
-/* A config that cannot be read or parsed is not this library's business. */
-static json_t *read_config(const char *path) {
-  char *text = NULL;
-  size_t size = 0;
-  if (!aq_path_exists(path) || aq_file_slurp(path, CONFIG_MAX, &text, &size, NULL) != AQ_OK) return NULL;
-  json_t *config = json_loadb(text, size, 0, NULL);
-  aq_free(text);
-  return config;
-}
-
-static aq_status note_config(aq_source *source, aq_error *err) {
-  char *folder = aq_path_parent(source->path);
-  char *path = folder != NULL ? aq_path_join(folder, "config.json") : NULL;
-  aq_free(folder);
-  if (path == NULL) return aq_fail_memory(err, strlen(source->path));
-  json_t *config = read_config(path);
-  aq_free(path);
-  const json_t *quantization = json_object_get(config, "quantization_config");
-  aq_status status = AQ_OK;
-  if (json_is_object(quantization)) {
-    const char *method = json_string_value(json_object_get(quantization, "quant_method"));
-    status = aq_source_add_note(source, err,
-                                "config.json beside it has a quantization_config (method %.64s): its weights are "
-                                "quantized already, and are taken as they are stored",
-                                method != NULL ? method : "not named");
+static aq_status add_note(aq_source *source, const aq_quantized_layers *layers, const char *method, aq_error *err) {
+  const char *scheme = method != NULL ? method : layers->scheme != NULL ? layers->scheme : "scheme not known";
+  if (layers->count > 0) {
+    return aq_source_add_note(source, err,
+                              "another tool has quantized %zu of the layers already (%.64s; '%.150s', ...): codes "
+                              "and scales are kept as they are stored",
+                              layers->count, scheme, source->names[layers->first]);
   }
-  json_decref(config);
-  return status;
+  if (method == NULL) return AQ_OK;
+  return aq_source_add_note(
+      source, err,
+      "config.json says that another tool quantized the weights (%.64s), but no tensor looks like "
+      "its codes: they are taken as the numbers that they are",
+      scheme);
 }
 
 aq_status aq_prequantized_note(aq_source *source, aq_error *err) {
-  AQ_TRY(note_config(source, err));
-  return note_names(source, err);
+  if (source->prequantized_known) return AQ_OK;
+  source->prequantized_known = true;
+  char *text = NULL;
+  size_t size = 0;
+  aq_quantized_layers layers;
+  AQ_TRY(aq_quantized_layers_find(source->tensors, source->tensor_count, &layers, err));
+  /* A config that cannot be read or parsed is the business of those who need it. */
+  json_t *config = aq_model_file_read(source, NULL, "config.json", &text, &size, NULL) == AQ_OK && text != NULL
+                       ? json_loadb(text, size, 0, NULL)
+                       : NULL;
+  aq_free(text);
+  const aq_status status = add_note(source, &layers, method_of(config), err);
+  json_decref(config);
+  aq_quantized_layers_reset(&layers);
+  return status;
 }

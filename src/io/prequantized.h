@@ -4,8 +4,8 @@
 
 #include "io/source.h"
 
-/* Adds notes when config.json beside the source's file has a quantization_config, or when tensors are named as the
- * codes and scales of other tools are. Their values are taken as they are stored. */
+/* Adds a note when tensors are the codes and scales of another tool, or when config.json says so of them. A second call
+ * does nothing. */
 AQ_MUST_CHECK aq_status aq_prequantized_note(aq_source *source, aq_error *err);
 
 #endif

@@ -8,7 +8,6 @@
 #include "core/fork.h"
 #include "core/memory.h"
 #include "io/foreign.h"
-#include "io/prequantized.h"
 #include "io/safetensors_header.h"
 #include "io/safetensors_index.h"
 #include "io/source.h"
@@ -134,7 +133,7 @@ static aq_status finish(aq_source *source, aq_error *err) {
     AQ_TRY(add_metadata(source, &s->headers[i], err));
   }
   free_headers(s);
-  return aq_prequantized_note(source, err);
+  return AQ_OK;
 }
 
 static aq_status open_indexed(aq_source *source, const aq_safetensors_index *index, const char *folder, aq_error *err) {

@@ -28,8 +28,9 @@ static aq_status parse_dtype(const json_t *spec, aq_safetensors_entry *entry, aq
   const char *name = json_string_value(json_object_get(spec, "dtype"));
   AQ_FAIL_IF(name == NULL, AQ_ERR_FORMAT, "the header gives no dtype");
   entry->dtype = aq_dtype_from_safetensors(name);
-  AQ_FAIL_IF(entry->dtype == AQ_DTYPE_INVALID, AQ_ERR_UNSUPPORTED, "dtype %.32s is not supported", name);
-  return AQ_OK;
+  if (entry->dtype != AQ_DTYPE_INVALID) return AQ_OK;
+  const aq_status status = aq_fail(err, AQ_ERR_UNSUPPORTED, "dtype '%.32s' is none that safetensors has", name);
+  return aq_error_hint(err, status, "Write the file again with the tensor as U8, for example");
 }
 
 static aq_status parse_shape(const json_t *spec, aq_safetensors_entry *entry, aq_error *err) {
@@ -60,8 +61,12 @@ static aq_status parse_range(const json_t *spec, uint64_t data_bytes, aq_safeten
   entry->begin = (uint64_t)lo;
   entry->end = (uint64_t)hi;
   uint64_t expected;
-  if (!aq_mul_ok(entry->num_params, aq_dtype_size(entry->dtype), &expected)) expected = UINT64_MAX;
   char shape[128];
+  AQ_FAIL_IF(entry->num_params % 8 * aq_dtype_bits(entry->dtype) % 8 != 0, AQ_ERR_FORMAT,
+             "shape %s of %s, %u bits an element, does not fill whole bytes",
+             aq_shape_text(entry->shape, entry->rank, shape, sizeof shape), aq_dtype_safetensors_name(entry->dtype),
+             (unsigned)aq_dtype_bits(entry->dtype));
+  if (!aq_dtype_bytes_ok(entry->num_params, entry->dtype, &expected)) expected = UINT64_MAX;
   AQ_FAIL_IF(expected != entry->end - entry->begin, AQ_ERR_FORMAT,
              "data_offsets [%lld, %lld] give %llu bytes, shape %s of %s takes %llu", (long long)lo, (long long)hi,
              (unsigned long long)(entry->end - entry->begin),

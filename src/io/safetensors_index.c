@@ -106,48 +106,72 @@ aq_status aq_safetensors_index_check_files(const aq_safetensors_index *index, co
   return status;
 }
 
-/* One tensor of shard `shard`: in no shard before, and where the index says. */
-static aq_status check_tensor(const aq_safetensors_index *index, size_t shard, const char *name, int64_t other,
-                              aq_error *err) {
-  const char *here = index->shards[shard];
-  const char *said = json_string_value(json_object_get(index->weight_map, name));
-  aq_status status = AQ_OK;
-  if (other >= 0) {
-    status = aq_fail(err, AQ_ERR_FORMAT, "is in two shards, '%.150s' and '%.150s'", index->shards[other], here);
-  } else if (said == NULL) {
-    status = aq_fail(err, AQ_ERR_FORMAT, "is in shard '%.200s', but the index does not name it", here);
-  } else if (strcmp(said, here) != 0) {
-    status = aq_fail(err, AQ_ERR_FORMAT, "is in shard '%.150s', but the index puts it into '%.150s'", here, said);
-  }
-  if (status == AQ_OK) return AQ_OK;
-  (void)aq_error_hint(err, status, "Index and shards are not of the same model: download both again");
+static aq_status fail_unnamed(const char *name, const char *shard, aq_error *err) {
+  const aq_status status = aq_fail(err, AQ_ERR_FORMAT, "is in shard '%.150s', but the index does not name it", shard);
+  (void)aq_error_hint(err, status,
+                      "Add it to the weight_map of the index, or write the shard without it: one of them is of another "
+                      "version of the model");
   return aq_error_in_tensor(err, status, name);
 }
 
-static aq_status fail_absent(const aq_safetensors_index *index, const aq_strmap *seen, aq_error *err) {
-  const char *name;
-  json_t *shard;
-  json_object_foreach(index->weight_map, name, shard) {
-    if (aq_strmap_get(seen, name) >= 0) continue;
-    const aq_status status = aq_fail(
-        err, AQ_ERR_FORMAT, "the index puts it into shard '%.200s', which does not have it", json_string_value(shard));
-    (void)aq_error_hint(err, status, "Index and shards are not of the same model: download both again");
-    return aq_error_in_tensor(err, status, name);
-  }
-  return AQ_OK;
+/* A tensor that the index means elsewhere: loaders differ in which of the two they take. */
+static aq_status fail_stale(const char *name, const char *here, const char *said, aq_error *err) {
+  const aq_status status =
+      aq_fail(err, AQ_ERR_FORMAT, "is in shard '%.150s' as well as in '%.150s', where the index puts it", here, said);
+  (void)aq_error_hint(err, status,
+                      "A shard of another version lies in the folder: write '%.150s' again without this tensor, or "
+                      "correct the index",
+                      here);
+  return aq_error_in_tensor(err, status, name);
 }
 
-static aq_status check_tensors(const aq_safetensors_index *index, const aq_safetensors_header *headers, aq_strmap *seen,
-                               aq_error *err) {
+static aq_status fail_absent(const char *name, const char *said, const char *elsewhere, aq_error *err) {
+  const aq_status status =
+      aq_fail(err, AQ_ERR_FORMAT, "the index puts it into shard '%.150s', which does not have it%s%.150s%s", said,
+              elsewhere != NULL ? "; '" : "", elsewhere != NULL ? elsewhere : "", elsewhere != NULL ? "' has" : "");
+  (void)aq_error_hint(err, status, "Index and shards are of different versions: take all of them from one");
+  return aq_error_in_tensor(err, status, name);
+}
+
+static const char *shard_of(const aq_safetensors_index *index, const char *name) {
+  return json_string_value(json_object_get(index->weight_map, name));
+}
+
+/* A shard that has the tensor and is not the one that the index names; or NULL. */
+static const char *find_elsewhere(const aq_safetensors_index *index, const aq_safetensors_header *headers,
+                                  const char *name) {
   for (size_t i = 0; i < index->shard_count; i++) {
     for (size_t k = 0; k < headers[i].count; k++) {
-      const char *name = headers[i].entries[k].name;
-      int64_t other = -1;
-      AQ_TRY(aq_strmap_add(seen, name, (int64_t)i, &other, err));
-      AQ_TRY(check_tensor(index, i, name, other, err));
+      if (strcmp(headers[i].entries[k].name, name) == 0 && strcmp(index->shards[i], shard_of(index, name)) != 0)
+        return index->shards[i];
     }
   }
-  return fail_absent(index, seen, err);
+  return NULL;
+}
+
+/* Those that are where the index says go into the map; nothing else may be in a shard. */
+static aq_status check_tensors(const aq_safetensors_index *index, const aq_safetensors_header *headers, aq_strmap *seen,
+                               aq_error *err) {
+  const char *stale = NULL, *stale_shard = NULL, *name;
+  json_t *shard;
+  for (size_t i = 0; i < index->shard_count; i++) {
+    for (size_t k = 0; k < headers[i].count; k++) {
+      name = headers[i].entries[k].name;
+      const char *said = shard_of(index, name);
+      if (said == NULL) return fail_unnamed(name, index->shards[i], err);
+      if (strcmp(said, index->shards[i]) == 0) {
+        AQ_TRY(aq_strmap_add(seen, name, (int64_t)i, NULL, err));
+      } else if (stale == NULL) {
+        stale = name;
+        stale_shard = index->shards[i];
+      }
+    }
+  }
+  json_object_foreach(index->weight_map, name, shard) {
+    if (aq_strmap_get(seen, name) < 0)
+      return fail_absent(name, json_string_value(shard), find_elsewhere(index, headers, name), err);
+  }
+  return stale != NULL ? fail_stale(stale, stale_shard, shard_of(index, stale), err) : AQ_OK;
 }
 
 aq_status aq_safetensors_index_check_tensors(const aq_safetensors_index *index, const aq_safetensors_header *headers,

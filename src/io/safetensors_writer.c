@@ -56,10 +56,10 @@ static json_t *spec_of(const aq_tensor_info *info, uint64_t begin, uint64_t end)
 
 static aq_status declare_tensor(json_t *root, const aq_tensor_info *info, uint64_t *at, aq_error *err) {
   uint64_t count, size, end;
-  AQ_FAIL_IF(aq_dtype_size(info->dtype) == 0 || info->rank < 0 || info->rank > AQ_MAX_RANK, AQ_ERR_ARGUMENT,
+  AQ_FAIL_IF(aq_dtype_bits(info->dtype) == 0 || info->rank < 0 || info->rank > AQ_MAX_RANK, AQ_ERR_ARGUMENT,
              "its dtype or rank is wrong");
-  AQ_FAIL_IF(!aq_shape_count_ok(info->shape, info->rank, &count) ||
-                 !aq_mul_ok(count, aq_dtype_size(info->dtype), &size) || !aq_add_ok(*at, size, &end) || end > INT64_MAX,
+  AQ_FAIL_IF(!aq_shape_count_ok(info->shape, info->rank, &count) || !aq_dtype_bytes_ok(count, info->dtype, &size) ||
+                 !aq_add_ok(*at, size, &end) || end > INT64_MAX,
              AQ_ERR_ARGUMENT, "its shape has more elements than can be stored");
   AQ_FAIL_IF(json_object_get(root, info->name) != NULL, AQ_ERR_ARGUMENT, "the name is %s",
              strcmp(info->name, metadata_key) == 0 ? "reserved by the format" : "used twice");

@@ -13,6 +13,8 @@
 #include "io/companions.h"
 #include "io/folder.h"
 #include "io/formats.h"
+#include "io/partial.h"
+#include "io/prequantized.h"
 
 void aq_source_options_init(aq_source_options *options) {
   *options = (aq_source_options){.sizeof_options = sizeof *options};
@@ -40,7 +42,10 @@ aq_status aq_source_open(const char *path, const aq_source_options *options, aq_
   aq_status status = aq_folder_resolve_model(path, &source->path, &source->folder, err);
   if (status == AQ_OK) status = aq_formats_open(source, source->path, &own, err);
   if (status == AQ_OK) status = aq_source_note_file(source, source->path, err);
+  if (status == AQ_OK) status = aq_partial_find(source, err);
+  if (status == AQ_OK) status = aq_partial_note_others(source, path, err);
   if (status == AQ_OK) status = aq_companions_note(source, err);
+  if (status == AQ_OK) status = aq_prequantized_note(source, err);
   if (status != AQ_OK) {
     (void)aq_error_in_file(err, status, source->path);
     aq_source_close(source);
@@ -73,6 +78,7 @@ void aq_source_close(aq_source *source) {
   aq_free(source->segments);
   aq_free(source->segment_first);
   aq_free(source->files);
+  aq_free(source->partial);
   aq_free(source->path);
   aq_free(source->folder);
   if (source->on_release != NULL) source->on_release(source->on_release_ctx);
@@ -98,6 +104,12 @@ const char *aq_source_metadata_key(const aq_source *source, size_t i) {
 
 const char *aq_source_metadata_value(const aq_source *source, size_t i) {
   return i < source->metadata_count ? source->metadata[2 * i + 1] : NULL;
+}
+
+size_t aq_source_note_count(const aq_source *source) { return source->note_count; }
+
+const char *aq_source_note(const aq_source *source, size_t i) {
+  return i < source->note_count ? source->notes[i] : NULL;
 }
 
 /* Room that an array of `count` has: the next power of two, so that no capacity need be kept. */

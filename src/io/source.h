@@ -52,10 +52,13 @@ struct aq_source {
   size_t metadata_count;
   char **notes; /* what a reader should be told ("column 'x' is not part of the schema") */
   size_t note_count;
+  char *partial;     /* in words, when it is a part of a model or table: "is shard 1 of 3 of a model"; owned; or NULL */
+  const char *whole; /* with partial: what to name instead, a hint */
   aq_file_id *files; /* all that it reads */
   size_t file_count;
-  bool aliases_known;     /* aq_source_find_aliases has looked at all tensors */
-  atomic_long more_holds; /* besides the opener's */
+  bool prequantized_known; /* aq_prequantized_note has looked at all tensors */
+  bool aliases_known;      /* aq_source_find_aliases has looked at all tensors */
+  atomic_long more_holds;  /* besides the opener's */
   void (*on_release)(void *ctx);
   void *on_release_ctx;
 };
@@ -90,5 +93,13 @@ aq_status aq_safetensors_open(aq_source *source, const char *path, const aq_sour
                               aq_error *err);
 aq_status aq_table_open(aq_source *source, const char *path, const aq_source_options *options, bool *mine,
                         aq_error *err);
+
+/* A table in parts: the folder that aq_folder_resolve gave. */
+AQ_MUST_CHECK aq_status aq_table_open_folder(aq_source *source, const char *folder, const aq_source_options *options,
+                                             aq_error *err);
+
+/* The Parquet files of a table; 0 of any other source. */
+size_t aq_table_file_count(const aq_source *source);
+const char *aq_table_file(const aq_source *source, size_t i);
 
 #endif

@@ -80,14 +80,13 @@ static aq_status describe(const aq_tensor_info *given, aq_tensor_info *info, aq_
       .name = given->name, .dtype = given->dtype, .rank = given->rank, .quant_axis = -1, .alias_of = -1};
   AQ_FAIL_IF(given->quant_type != AQ_KEPT, AQ_ERR_ARGUMENT, "only plain values can be added, not %s codes",
              aq_quant_type_name(given->quant_type));
-  AQ_FAIL_IF(aq_dtype_size(info->dtype) == 0, AQ_ERR_ARGUMENT, "dtype %d is not known", (int)info->dtype);
+  AQ_FAIL_IF(aq_dtype_bits(info->dtype) == 0, AQ_ERR_ARGUMENT, "dtype %d is not known", (int)info->dtype);
   AQ_FAIL_IF(info->rank < 0 || info->rank > AQ_MAX_RANK, AQ_ERR_ARGUMENT, "has %d dimensions; 0 to %d are supported",
              (int)info->rank, AQ_MAX_RANK);
   memcpy(info->shape, given->shape, (size_t)info->rank * sizeof info->shape[0]);
   char text[128];
   AQ_FAIL_IF(!aq_shape_count_ok(info->shape, info->rank, &info->num_params) ||
-                 !aq_mul_ok(info->num_params, aq_dtype_size(info->dtype), &info->data_bytes) ||
-                 info->data_bytes > INT64_MAX,
+                 !aq_dtype_bytes_ok(info->num_params, info->dtype, &info->data_bytes) || info->data_bytes > INT64_MAX,
              AQ_ERR_ARGUMENT, "shape %s is not one", aq_shape_text(info->shape, info->rank, text, sizeof text));
   info->stored_bytes = info->data_bytes;
   return AQ_OK;

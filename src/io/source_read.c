@@ -12,6 +12,7 @@
 #include "io/source_segments.h"
 #include "io/to_f32.h"
 #include "quant/scheme.h"
+#include "tensor/dtype.h"
 
 #define BLOCK ((uint64_t)1 << 16)
 
@@ -127,6 +128,9 @@ aq_status aq_source_read_f32(const aq_source *source, size_t index, uint64_t fir
   if (!aq_range_ok(first, count, info->num_params) || count > SIZE_MAX / sizeof *out) {
     status = aq_fail(err, AQ_ERR_ARGUMENT, "%llu elements from %llu were asked for, it has %llu",
                      (unsigned long long)count, (unsigned long long)first, (unsigned long long)info->num_params);
+  } else if (info->quant_type == AQ_KEPT && aq_dtype_is_opaque(info->dtype)) {
+    status = aq_fail(err, AQ_ERR_UNSUPPORTED, "is of dtype %s, whose values cannot be read, only its bytes",
+                     aq_dtype_safetensors_name(info->dtype));
   } else {
     status = read_segments(&r, index, first, count, out, err);
   }

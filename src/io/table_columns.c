@@ -51,7 +51,8 @@ static aq_status note_extra(aq_source *source, const char *const *names, size_t 
   for (size_t i = 0; i < count; i++) {
     bool known = false;
     for (size_t k = 0; k < wanted && !known; k++) known = strcmp(schema[k].name, names[i]) == 0;
-    if (!known) AQ_TRY(aq_source_add_note(source, err, "column '%.200s' is not part of the schema, ignored", names[i]));
+    if (!known && source != NULL)
+      AQ_TRY(aq_source_add_note(source, err, "column '%.200s' is not part of the schema, ignored", names[i]));
   }
   return AQ_OK;
 }
@@ -81,9 +82,9 @@ static bool parquet_kind_ok(aq_column_type type, aq_pq_kind kind) {
     case AQ_TYPE_BINARY:
       return kind == AQ_PQ_STRING || kind == AQ_PQ_BINARY;
     case AQ_TYPE_INTEGER:
-      return kind == AQ_PQ_INT32 || kind == AQ_PQ_INT64;
+      return kind == AQ_PQ_INT32 || kind == AQ_PQ_INT64 || kind == AQ_PQ_REAL;
     case AQ_TYPE_LIST:
-      return kind == AQ_PQ_LIST_INT32;
+      return kind == AQ_PQ_LIST_INT32 || kind == AQ_PQ_LIST_REAL;
   }
   return false;
 }

@@ -53,6 +53,8 @@ static aq_status parse_types(int version, const aq_table_cells *c, aq_tensor_inf
   AQ_FAIL_IF(c->quant_type == NULL, AQ_ERR_FORMAT, "quant_type is null");
   AQ_FAIL_IF(!aq_quant_type_from_name(c->quant_type, &info->quant_type), AQ_ERR_UNSUPPORTED,
              "quant_type '%.64s' is not supported", c->quant_type);
+  AQ_FAIL_IF(info->quant_type != AQ_KEPT && aq_dtype_is_opaque(info->dtype), AQ_ERR_FORMAT,
+             "dtype '%.64s' cannot be that of quantized values", c->dtype);
   const int64_t axis = c->has_quant_axis ? c->quant_axis : -1;
   const int64_t size = c->has_group_size ? c->group_size : 0;
   AQ_FAIL_IF(axis < -1 || axis > 0, AQ_ERR_FORMAT, "quant_axis is %lld; it must be -1 or 0", (long long)axis);
@@ -65,7 +67,7 @@ static aq_status parse_types(int version, const aq_table_cells *c, aq_tensor_inf
 }
 
 bool aq_table_data_bytes_ok(const aq_tensor_info *info, uint64_t *out) {
-  return info->quant_type == AQ_KEPT ? aq_mul_ok(info->num_params, aq_dtype_size(info->dtype), out)
+  return info->quant_type == AQ_KEPT ? aq_dtype_bytes_ok(info->num_params, info->dtype, out)
                                      : aq_packed_bytes_ok(info->num_params, info->quant_type, out);
 }
 
@@ -74,7 +76,8 @@ static aq_status check_data(int version, const aq_table_cells *c, aq_table_row *
   const uint64_t size = c->data_size;
   uint64_t expected;
   AQ_FAIL_IF(size == AQ_CELL_NULL, AQ_ERR_FORMAT, "data is null");
-  AQ_FAIL_IF(!aq_table_data_bytes_ok(info, &expected), AQ_ERR_FORMAT, "the shape has more elements than can be stored");
+  AQ_FAIL_IF(!aq_table_data_bytes_ok(info, &expected), AQ_ERR_FORMAT,
+             "the shape has more elements than can be stored, or they do not fill whole bytes");
   /* FORMAT.md, tolerance: FP16 bits under the dtype of the original. */
   row->segment.f16_bits = info->quant_type == AQ_KEPT && version == 2 && info->dtype == AQ_F32 &&
                           strcasecmp(c->quant_type, "fp16") == 0 && size != expected && size == info->num_params * 2;
@@ -116,6 +119,18 @@ aq_status aq_table_row_check(int version, const aq_table_cells *cells, aq_table_
   AQ_TRY(parse_types(version, cells, &row->info, err));
   AQ_TRY(check_data(version, cells, row, err));
   return version == 2 ? check_scales(cells, row, err) : AQ_OK;
+}
+
+void aq_table_row_expect(int version, const aq_table_cells *cells, uint64_t *data, uint64_t *scales) {
+  aq_tensor_info info = {.rank = cells->rank};
+  *data = *scales = 0;
+  if (cells->rank < 0 || cells->rank > AQ_MAX_RANK) return;
+  for (int32_t k = 0; k < cells->rank; k++) info.shape[k] = cells->shape[k];
+  if (!aq_shape_count_ok(info.shape, info.rank, &info.num_params)) return;
+  if (parse_types(version, cells, &info, NULL) != AQ_OK || !aq_table_data_bytes_ok(&info, data)) return;
+  if (info.quant_type == AQ_KEPT) return;
+  const uint64_t count = aq_scale_count(info.shape, info.rank, info.num_params, info.quant_axis, info.group_size);
+  if (!aq_mul_ok(count, sizeof(float), scales)) *scales = 0;
 }
 
 aq_status aq_table_row_place(aq_error *err, aq_status status, uint64_t row, const char *name) {

@@ -74,6 +74,10 @@ typedef struct aq_table_rows {
  * left alone. */
 AQ_MUST_CHECK aq_status aq_table_row_check(int version, const aq_table_cells *cells, aq_table_row *row, aq_error *err);
 
+/* Bytes that data, and each of scales and zero points, take by what the other cells say; zeros where they say nothing
+ * that can be. The sizes in the cells are not looked at. */
+void aq_table_row_expect(int version, const aq_table_cells *cells, uint64_t *data, uint64_t *scales);
+
 /* Says in which row of the table something failed, and of which tensor (a name as found; may be NULL). */
 aq_status aq_table_row_place(aq_error *err, aq_status status, uint64_t row, const char *name);
 

@@ -3,15 +3,20 @@
  * Only the small columns are decoded; of the blobs the sizes alone are looked up, which page headers give. */
 #include "io/table_rows.h"
 
+#include <string.h>
+
 #include "core/checked.h"
 #include "core/error.h"
 #include "core/memory.h"
+
+/* More rows than this need a byte of the file each. */
+#define ROWS_WITHOUT_BYTES ((uint64_t)1 << 16)
 
 /* The small columns of one row group. */
 typedef struct group {
   aq_pq_reader *reader;
   const aq_table_columns *columns;
-  size_t index;
+  size_t index, part;
   uint64_t row_count, first_row;
   char **names, **dtypes, **types;
   int64_t *num_params, *axes, *group_sizes;
@@ -86,13 +91,38 @@ static aq_status read_row(group *g, size_t i, aq_table_row *row, aq_error *err) 
   aq_table_cells cells;
   row->segment.where[0] = g->index;
   row->segment.where[1] = i;
+  row->segment.where[2] = g->part;
   AQ_TRY(take_cells(g, i, &cells, err));
   AQ_TRY(take_sizes(g, i, &cells, &row->info.stored_bytes, err));
   return aq_table_row_check(g->columns->version, &cells, row, err);
 }
 
+/* The pages of the blobs, held against what the small columns say of them: before one is unpacked, and be it only to
+ * find where its values are. */
+static aq_status check_blobs(group *g, uint64_t *data, uint64_t *scales, aq_error *err) {
+  for (size_t i = 0; i < g->row_count; i++) {
+    aq_table_cells cells;
+    AQ_TRY(take_cells(g, i, &cells, err));
+    aq_table_row_expect(g->columns->version, &cells, &data[i], &scales[i]);
+  }
+  g->shape_at = 0;
+  AQ_TRY(aq_pq_check_sizes(g->reader, g->index, g->columns->at[AQ_COLUMN_DATA], data, err));
+  if (g->columns->version == 1) return AQ_OK;
+  AQ_TRY(aq_pq_check_sizes(g->reader, g->index, g->columns->at[AQ_COLUMN_SCALES], scales, err));
+  return aq_pq_check_sizes(g->reader, g->index, g->columns->at[AQ_COLUMN_ZERO_POINTS], scales, err);
+}
+
+static aq_status check_group(group *g, aq_error *err) {
+  uint64_t *sizes = aq_realloc_array(NULL, 2 * (size_t)g->row_count, sizeof *sizes);
+  if (sizes == NULL) return aq_fail_memory(err, 2 * (size_t)g->row_count * sizeof *sizes);
+  const aq_status status = check_blobs(g, sizes, sizes + g->row_count, err);
+  aq_free(sizes);
+  return status;
+}
+
 static aq_status read_rows_of(group *g, aq_table_rows *out, aq_error *err) {
   AQ_TRY(read_group(g, err));
+  AQ_TRY(check_group(g, err));
   for (size_t i = 0; i < g->row_count; i++) {
     aq_table_row *row = &out->rows[out->count++];
     const aq_status status = read_row(g, i, row, err);
@@ -103,22 +133,32 @@ static aq_status read_rows_of(group *g, aq_table_rows *out, aq_error *err) {
   return AQ_OK;
 }
 
-aq_status aq_table_rows_read(aq_pq_reader *reader, const aq_table_columns *columns, aq_table_rows *out, aq_error *err) {
-  *out = (aq_table_rows){NULL, 0};
-  const uint64_t count = aq_pq_row_count(reader);
-  AQ_FAIL_IF(count > AQ_TABLE_ROWS_MAX, AQ_ERR_UNSUPPORTED, "has %llu rows; at most %llu are supported",
-             (unsigned long long)count, (unsigned long long)AQ_TABLE_ROWS_MAX);
-  out->rows = aq_calloc((size_t)count, sizeof *out->rows);
-  if (out->rows == NULL) return aq_fail_memory(err, (size_t)count * sizeof *out->rows);
+static aq_status add_rows(aq_pq_reader *reader, const aq_table_columns *columns, size_t part, aq_table_rows *out,
+                          uint64_t first, uint64_t end, aq_error *err) {
   aq_status status = AQ_OK;
   for (size_t i = 0; status == AQ_OK && i < aq_pq_row_group_count(reader); i++) {
-    group g = {.reader = reader, .columns = columns, .index = i, .first_row = out->count};
+    group g = {.reader = reader, .columns = columns, .index = i, .part = part, .first_row = out->count - first};
     g.row_count = aq_pq_row_group_rows(reader, i);
-    status = g.row_count <= count - out->count
+    status = g.row_count <= end - out->count
                  ? read_rows_of(&g, out, err)
                  : aq_fail(err, AQ_ERR_FORMAT, "the row groups have more rows than the file says");
     free_group(&g);
   }
-  if (status != AQ_OK) aq_table_rows_reset(out);
   return status;
+}
+
+aq_status aq_table_rows_read(aq_pq_reader *reader, const aq_table_columns *columns, size_t part, aq_table_rows *out,
+                             aq_error *err) {
+  const uint64_t first = out->count, count = aq_pq_row_count(reader);
+  AQ_FAIL_IF(count > AQ_TABLE_ROWS_MAX - first, AQ_ERR_UNSUPPORTED, "has %llu rows; at most %llu are supported",
+             (unsigned long long)(first + count), (unsigned long long)AQ_TABLE_ROWS_MAX);
+  /* Every row has a name of its own, which takes some bytes. */
+  AQ_FAIL_IF(count > ROWS_WITHOUT_BYTES && count > aq_pq_file_bytes(reader), AQ_ERR_CORRUPT,
+             "says that it has %llu rows, but has %llu bytes only", (unsigned long long)count,
+             (unsigned long long)aq_pq_file_bytes(reader));
+  aq_table_row *rows = aq_realloc_array(out->rows, (size_t)(first + count), sizeof *rows);
+  if (rows == NULL) return aq_fail_memory(err, (size_t)(first + count) * sizeof *rows);
+  memset(rows + first, 0, (size_t)count * sizeof *rows);
+  out->rows = rows;
+  return add_rows(reader, columns, part, out, first, first + count, err);
 }

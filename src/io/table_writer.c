@@ -122,7 +122,7 @@ static aq_status check_granularity(const aq_row *row, bool quantized, aq_error *
 static aq_status check_lengths(const aq_row *row, bool quantized, aq_error *err) {
   uint64_t data_bytes, scale_bytes = 0;
   const bool fits = quantized ? aq_packed_bytes_ok(row->num_params, row->quant_type, &data_bytes)
-                              : aq_mul_ok(row->num_params, aq_dtype_size(row->dtype), &data_bytes);
+                              : aq_dtype_bytes_ok(row->num_params, row->dtype, &data_bytes);
   AQ_FAIL_IF(!fits, AQ_ERR_FORMAT, "%llu values are too many", (unsigned long long)row->num_params);
   if (quantized) {
     scale_bytes = aq_scale_count(row->shape, row->rank, row->num_params, row->quant_axis, row->group_size);
@@ -141,7 +141,7 @@ static aq_status check_lengths(const aq_row *row, bool quantized, aq_error *err)
 
 static aq_status check_row(const aq_row *row, aq_error *err) {
   AQ_TRY(check_name(row->name, err));
-  AQ_FAIL_IF(aq_dtype_size(row->dtype) == 0, AQ_ERR_FORMAT, "dtype %d is not known", (int)row->dtype);
+  AQ_FAIL_IF(aq_dtype_bits(row->dtype) == 0, AQ_ERR_FORMAT, "dtype %d is not known", (int)row->dtype);
   AQ_TRY(check_shape(row, err));
   const bool quantized = row->quant_type != AQ_KEPT;
   AQ_FAIL_IF(quantized && aq_quant_type_bits(row->quant_type) == 0, AQ_ERR_FORMAT, "quantization type %d is not known",

@@ -140,6 +140,7 @@ bool aq_added_next(const aq_added_tokens *set, aq_added_search *search, aq_added
     size_t start = at;
     search->next = end;
     at = end - 1;
+    if (token->passed_over) continue;
     if (token->single_word && !stands_alone(search, start, end)) continue;
     if (token->lstrip) start = AQ_MAX(strip_left(search, start), search->done);
     *match = (aq_added_match){search->done, AQ_MAX(start, search->done), token->id};

@@ -17,6 +17,7 @@ typedef struct aq_added_token {
   int32_t id;
   bool single_word;    /* not beside a character of a word */
   bool lstrip, rstrip; /* takes the white space before or behind with it */
+  bool passed_over;    /* found like the others, but its text stays text */
 } aq_added_token;
 
 /* Zero-initialise; aq_added_reset frees. */

@@ -24,13 +24,11 @@
 #include "model/relative.h"
 
 static const char config_json[] = "config.json";
-static const char sentence_json[] = "sentence_bert_config.json";
 static const char model_json[] = "config_sentence_transformers.json";
 
 void aq_config_texts_reset(aq_config_texts *texts) {
   aq_free(texts->config);
   aq_free(texts->modules);
-  aq_free(texts->sentence);
   aq_free(texts->model);
   for (size_t i = 0; i < AQ_MODULES_MAX; i++) aq_free(texts->module[i]);
   *texts = (aq_config_texts){0};
@@ -72,7 +70,6 @@ static aq_status read_texts(const aq_source *source, const char *folder, aq_conf
     size_t *size;
   } files[] = {{config_json, &texts->config, &texts->config_size},
                {AQ_MODULE_LIST_NAME, &texts->modules, &texts->modules_size},
-               {sentence_json, &texts->sentence, &texts->sentence_size},
                {model_json, &texts->model, &texts->model_size}};
   AQ_TRY(refuse_adapter(source, folder, err));
   for (size_t i = 0; i < AQ_COUNT_OF(files); i++) {
@@ -216,13 +213,6 @@ static aq_status parse_model(const json_t *root, aq_model_config *out, aq_error 
   return AQ_OK;
 }
 
-static aq_status parse_sentence(const json_t *root, aq_model_config *out, aq_error *err) {
-  uint32_t limit;
-  AQ_TRY(read_count_or(root, "max_seq_length", 1, INT32_MAX, out->max_tokens, &limit, err));
-  out->max_tokens = AQ_MIN(out->max_tokens, limit);
-  return AQ_OK;
-}
-
 /* ---- the whole ---- */
 
 static aq_status parse_encoder(const json_t *root, const aq_config_texts *texts, aq_model_config *out, aq_error *err) {
@@ -230,11 +220,6 @@ static aq_status parse_encoder(const json_t *root, const aq_config_texts *texts,
   AQ_TRY(aq_config_keys_check(root, AQ_KEYS_CONFIG, config_json, AQ_UNKNOWN_NOTED, texts->notes, err));
   AQ_TRY(parse_config(root, out, err));
   return aq_config_note(root, texts->modules != NULL, texts->notes, err);
-}
-
-static aq_status parse_limits(const json_t *root, const aq_config_texts *texts, aq_model_config *out, aq_error *err) {
-  (void)texts;
-  return parse_sentence(root, out, err);
 }
 
 static aq_status parse_settings(const json_t *root, const aq_config_texts *texts, aq_model_config *out, aq_error *err) {
@@ -253,10 +238,7 @@ static aq_status parse_file(json_t *root, const char *name, parser parse, const 
 
 /* sentence-transformers takes a folder without modules.json for a plain encoder. */
 static aq_status note_unread(const aq_config_texts *texts, aq_error *err) {
-  const char *file = texts->sentence != NULL ? sentence_json : model_json;
-  if (texts->sentence == NULL && texts->model == NULL) return AQ_OK;
-  return aq_notes_add(texts->notes, err, "%s is not read, as sentence-transformers does not without a modules.json",
-                      file);
+  return texts->model != NULL ? aq_unread_note(model_json, texts->notes, err) : AQ_OK;
 }
 
 aq_status aq_model_config_parse(const aq_config_texts *texts, aq_model_config *out, aq_error *err) {
@@ -267,10 +249,6 @@ aq_status aq_model_config_parse(const aq_config_texts *texts, aq_model_config *o
   out->has_modules = texts->modules != NULL;
   if (texts->modules == NULL) return note_unread(texts, err);
   AQ_TRY(aq_modules_parse(texts, out, err));
-  if (texts->sentence != NULL) {
-    status = aq_json_parse_object(texts->sentence, texts->sentence_size, 0, &root, err);
-    AQ_TRY(parse_file(root, sentence_json, parse_limits, texts, out, status, err));
-  }
   if (texts->model == NULL) return AQ_OK;
   status = aq_json_parse_reals(texts->model, texts->model_size, &root, err);
   return parse_file(root, model_json, parse_settings, texts, out, status, err);

@@ -1,7 +1,7 @@
 /* config.h - what the configuration of a sentence encoder says: config.json (the encoder), modules.json, the
- * configurations of the modules, sentence_bert_config.json and config_sentence_transformers.json (what
- * sentence-transformers makes of it). Every number is within bounds afterwards, and every key that could change an
- * embedding was honoured or refused (config_keys.h). */
+ * configurations of the modules, and config_sentence_transformers.json (what sentence-transformers makes of it). Every
+ * number is within bounds afterwards, and every key that could change an embedding was honoured or refused
+ * (config_keys.h). How a text becomes tokens, and how many, is in sentence_config.h. */
 #ifndef AQ_MODEL_CONFIG_H
 #define AQ_MODEL_CONFIG_H
 
@@ -26,7 +26,7 @@ typedef struct aq_model_config {
   uint32_t relative_buckets;             /* rows of the table of biases by distance; 0: no table */
   float epsilon;                         /* of the norms */
   uint32_t position_limit;               /* tokens of the longest text that has positions */
-  uint32_t max_tokens;                   /* of a text, special tokens included: what the files say, at most the above */
+  uint32_t max_tokens;                   /* of a text, special tokens included: at most the above */
   aq_pooling pooling;
   bool normalize;    /* embeddings have length 1 */
   bool skips_prompt; /* tokens of a prompt are no part of the pooling */
@@ -35,8 +35,8 @@ typedef struct aq_model_config {
 
 /* Texts of the files, NULL for one that is not there; only config.json must be. */
 typedef struct aq_config_texts {
-  char *config, *modules, *sentence, *model; /* model: config_sentence_transformers.json */
-  size_t config_size, modules_size, sentence_size, model_size;
+  char *config, *modules, *model; /* model: config_sentence_transformers.json */
+  size_t config_size, modules_size, model_size;
   char *module[AQ_MODULES_MAX]; /* config.json of each module of modules.json but the first */
   size_t module_size[AQ_MODULES_MAX];
   aq_notes *notes; /* where remarks go, or NULL; it belongs to the caller */

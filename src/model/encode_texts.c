@@ -17,7 +17,12 @@ aq_status aq_encoder_need_tokenizer(aq_encoder *e, aq_error *err) {
   aq_status status = aq_tokenizer_files_take(e->source, e->folder, &files, err);
   if (status == AQ_OK) status = aq_tokenizer_make(&files, &e->tokenizer, err);
   aq_tokenizer_files_reset(&files);
-  return status;
+  AQ_TRY(status);
+  if (!e->tokenizer->pads_left) return AQ_OK;
+  aq_tokenizer_close(e->tokenizer);
+  e->tokenizer = NULL;
+  return aq_fail(err, AQ_ERR_UNSUPPORTED,
+                 "the tokenizer pads at the left ('padding'), by which a vector depends on the texts beside it");
 }
 
 /* Tokens of all texts, one after another. */

@@ -6,6 +6,7 @@
 #include "io/source.h"
 #include "model/config_notes.h"
 #include "model/encoder.h"
+#include "model/sentence_config.h"
 
 void aq_encoder_options_init(aq_encoder_options *options) {
   *options = (aq_encoder_options){.sizeof_options = sizeof *options};
@@ -29,6 +30,14 @@ static aq_status take_compute(const char *compute, bool *codes, aq_error *err) {
   return AQ_OK;
 }
 
+/* The limit of a text that the tokenizer's files give, where they give a smaller one than the model's positions. */
+static aq_status limit_texts(aq_encoder *e, const char *folder, aq_error *err) {
+  uint32_t limit;
+  AQ_TRY(aq_text_limit_read(e->source, folder, &limit, &e->notes, err));
+  if (limit > 0) e->config.max_tokens = AQ_MIN(e->config.position_limit, limit);
+  return AQ_OK;
+}
+
 static aq_status configure(aq_encoder *e, const aq_encoder_options *options, aq_error *err) {
   aq_config_texts texts;
   AQ_TRY(take_compute(options->compute, &e->codes, err));
@@ -37,6 +46,7 @@ static aq_status configure(aq_encoder *e, const aq_encoder_options *options, aq_
   const aq_status status = aq_model_config_parse(&texts, &e->config, err);
   aq_config_texts_reset(&texts);
   AQ_TRY(status);
+  AQ_TRY(limit_texts(e, options->folder, err));
   AQ_TRY(aq_head_note(e->source, &e->notes, err));
   AQ_FAIL_IF(options->max_tokens > e->config.position_limit, AQ_ERR_ARGUMENT,
              "texts of %u tokens were asked for; the model has positions for %u", options->max_tokens,

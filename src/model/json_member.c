@@ -1,8 +1,6 @@
 /* json_member.c - members of the JSON objects that describe a tokenizer. */
 #include "model/json_member.h"
 
-#include <string.h>
-
 #include "core/error.h"
 
 static const json_t *member(const json_t *object, const char *key) {
@@ -31,31 +29,18 @@ aq_status aq_json_integer(const json_t *object, const char *key, int64_t otherwi
   return AQ_OK;
 }
 
-/* The vocabulary's id, or the one given. */
-static aq_status choose_id(aq_tokenizer *t, const char *content, const json_t *given, int32_t *id, aq_error *err) {
-  const int32_t known = aq_vocab_find(&t->pieces.vocab, content, strlen(content));
-  const json_int_t value = given != NULL ? json_integer_value(given) : known;
-  AQ_FAIL_IF((given != NULL && !json_is_integer(given)) || value < 0 || value >= AQ_VOCAB_MAX_ID, AQ_ERR_FORMAT,
-             "the added token '%.60s' has no proper id", content);
-  AQ_FAIL_IF(known >= 0 && known != value, AQ_ERR_FORMAT,
-             "the added token '%.60s' has the id %lld, but %d in the vocabulary", content, (long long)value,
-             (int)known);
-  *id = (int32_t)value;
-  return AQ_OK;
-}
-
-aq_status aq_json_added_token(aq_tokenizer *tokenizer, const json_t *value, const json_t *id, bool normalized,
-                              aq_error *err) {
-  aq_added_token token = {.id = 0};
-  const char *content = NULL;
-  AQ_FAIL_IF(!json_is_object(value), AQ_ERR_FORMAT, "an added token is not an object");
-  AQ_TRY(aq_json_text(value, "content", NULL, &content, err));
-  AQ_FAIL_IF(content == NULL, AQ_ERR_FORMAT, "an added token has no 'content'");
-  if (content[0] == '\0') return AQ_OK;
-  AQ_TRY(aq_json_bool(value, "lstrip", false, &token.lstrip, err));
-  AQ_TRY(aq_json_bool(value, "rstrip", false, &token.rstrip, err));
-  AQ_TRY(aq_json_bool(value, "single_word", false, &token.single_word, err));
-  AQ_TRY(aq_json_bool(value, "normalized", normalized, &normalized, err));
-  AQ_TRY(choose_id(tokenizer, content, id, &token.id, err));
-  return aq_tokenizer_add_token(tokenizer, content, strlen(content), &token, normalized, err);
+bool aq_json_is_set(const json_t *value) {
+  switch (value != NULL ? json_typeof(value) : JSON_NULL) {
+    case JSON_NULL:
+    case JSON_FALSE:
+      return false;
+    case JSON_STRING:
+      return json_string_length(value) > 0;
+    case JSON_ARRAY:
+      return json_array_size(value) > 0;
+    case JSON_OBJECT:
+      return json_object_size(value) > 0;
+    default:
+      return true;
+  }
 }

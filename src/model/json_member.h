@@ -7,7 +7,6 @@
 #include <stdbool.h>
 
 #include "arrowquant.h"
-#include "model/tokenizer.h"
 
 AQ_MUST_CHECK aq_status aq_json_bool(const json_t *object, const char *key, bool otherwise, bool *out, aq_error *err);
 AQ_MUST_CHECK aq_status aq_json_text(const json_t *object, const char *key, const char *otherwise, const char **out,
@@ -15,10 +14,7 @@ AQ_MUST_CHECK aq_status aq_json_text(const json_t *object, const char *key, cons
 AQ_MUST_CHECK aq_status aq_json_integer(const json_t *object, const char *key, int64_t otherwise, int64_t *out,
                                         aq_error *err);
 
-/* An added token: {"content": "[MASK]", "lstrip": false, "rstrip": false, "single_word": false, "normalized": false}.
- * The id is that of the vocabulary, with which `id` must agree; a token that is not in the vocabulary needs `id`. An
- * empty one is passed over. */
-AQ_MUST_CHECK aq_status aq_json_added_token(aq_tokenizer *tokenizer, const json_t *value, const json_t *id,
-                                            bool normalized, aq_error *err);
+/* False for a value that says nothing: missing, null, false, "", [] and {}. */
+bool aq_json_is_set(const json_t *value);
 
 #endif

@@ -5,6 +5,8 @@
  * once: what stays keeps its order, as long as a dropped one of class 0 still ends the sequence. */
 #include "model/normalize.h"
 
+#include <string.h>
+
 #include "core/bytes.h"
 #include "core/compiler.h"
 #include "core/error.h"
@@ -68,7 +70,7 @@ static aq_status decompose(const state *s, uint32_t c, size_t input_left) {
   const size_t count = aq_char_decompose(c, parts);
   for (size_t i = 0; i < count; i++) {
     const uint8_t class = aq_char_combining_class(parts[i]);
-    const bool dropped = aq_char_kind_of(parts[i]) == AQ_CHAR_MARK;
+    const bool dropped = s->steps->strip_accents && aq_char_kind_of(parts[i]) == AQ_CHAR_MARK;
     if (class == 0) AQ_TRY(put_marks(s, input_left));
     if (dropped) continue;
     if (class == 0) {
@@ -88,12 +90,13 @@ static aq_status add(const state *s, uint32_t c, size_t input_left) {
     if (kind == AQ_CHAR_CONTROL || c == AQ_REPLACEMENT) return AQ_OK;
     if (kind == AQ_CHAR_SPACE) c = ' ';
   }
+  if (steps->strip_marks && aq_char_is_mark(c)) return AQ_OK;
   const bool alone = steps->space_chinese && aq_char_is_ideograph(c);
   if (alone) {
     AQ_TRY(put_marks(s, input_left));
     put(s, ' ');
   }
-  if (steps->strip_accents) {
+  if (steps->strip_accents || steps->decompose) {
     AQ_TRY(decompose(s, c, input_left));
   } else {
     put(s, c);
@@ -128,4 +131,36 @@ aq_status aq_normalize(const aq_normalizer *normalizer, const uint8_t *text, siz
     if (marks->size != 0 && i < size && text[i] < 0x80) AQ_TRY(put_marks(&s, size - i));
   }
   return put_marks(&s, 0);
+}
+
+/* ---- Passes ---- */
+
+void aq_normalizer_scratch_reset(aq_normalizer_scratch *scratch) {
+  aq_buffer_reset(&scratch->marks);
+  aq_buffer_reset(&scratch->turns[0]);
+  aq_buffer_reset(&scratch->turns[1]);
+}
+
+aq_status aq_normalizers_add(aq_normalizers *normalizers, const aq_normalizer *pass, bool first, aq_error *err) {
+  AQ_FAIL_IF(normalizers->count == AQ_NORMALIZER_PASSES, AQ_ERR_UNSUPPORTED,
+             "the normalizer has more than %d steps, which is more than can be handled", AQ_NORMALIZER_PASSES);
+  aq_normalizer *to = &normalizers->passes[first ? 0 : normalizers->count];
+  if (first) memmove(to + 1, to, normalizers->count * sizeof *to);
+  *to = *pass;
+  aq_normalizer_prepare(to);
+  normalizers->count++;
+  return AQ_OK;
+}
+
+aq_status aq_normalize_all(const aq_normalizers *normalizers, const uint8_t *text, size_t size, aq_buffer *out,
+                           aq_normalizer_scratch *scratch, aq_error *err) {
+  if (normalizers->count == 0) return size > 0 ? aq_buffer_append(out, text, size, err) : AQ_OK;
+  for (size_t i = 0; i < normalizers->count; i++) {
+    aq_buffer *to = i + 1 == normalizers->count ? out : &scratch->turns[i % 2];
+    if (to != out) to->size = 0;
+    AQ_TRY(aq_normalize(&normalizers->passes[i], text, size, to, &scratch->marks, err));
+    text = to->data;
+    size = to->size;
+  }
+  return AQ_OK;
 }

@@ -6,6 +6,9 @@
 
 #include "core/error.h"
 #include "io/listing.h"
+#include "io/source.h"
+#include "quant/quantized_layer.h"
+#include "tensor/dtype.h"
 #include "tensor/shape.h"
 
 /* Length of what stands before `name` in `full`; SIZE_MAX when `full` is another tensor. */
@@ -60,6 +63,20 @@ static int64_t find_under_old_name(const aq_source *source, char *name) {
   return -1;
 }
 
+/* Codes of another tool are no values: an encoder that took them for some would embed noise. */
+static aq_status check_values(const aq_source *source, const aq_tensor_info *info, aq_error *err) {
+  if (aq_dtype_is_float(info->dtype) && aq_dtype_size(info->dtype) > 1) return AQ_OK;
+  aq_quantized_layers layers;
+  AQ_TRY(aq_quantized_layers_find(source->tensors, source->tensor_count, &layers, err));
+  const bool member = layers.members != NULL && layers.members[info - source->tensors];
+  aq_quantized_layers_reset(&layers);
+  if (!member && aq_dtype_is_float(info->dtype)) return AQ_OK; /* cast to 8 bits, without a scale */
+  const aq_status status =
+      aq_fail(err, AQ_ERR_UNSUPPORTED, "is of dtype %s%s", aq_dtype_name(info->dtype),
+              member ? ", with scales of another tool's quantization" : ", not of floating-point numbers");
+  return aq_error_hint(err, status, "Take the model before it was quantized");
+}
+
 aq_status aq_tensor_find(const aq_tensor_finder *finder, const char *name, uint32_t layer, const char *ending,
                          uint64_t rows, uint64_t columns, size_t *index, aq_error *err) {
   char full[512], text[128];
@@ -72,7 +89,10 @@ aq_status aq_tensor_find(const aq_tensor_finder *finder, const char *name, uint3
   const bool fits = columns == 0
                         ? info->rank == 1 && (uint64_t)info->shape[0] == rows
                         : info->rank == 2 && (uint64_t)info->shape[0] == rows && (uint64_t)info->shape[1] == columns;
-  if (fits) return AQ_OK;
+  if (fits) {
+    const aq_status status = check_values(finder->source, info, err);
+    return status == AQ_OK ? AQ_OK : aq_error_in_tensor(err, status, full);
+  }
   const int64_t expected[2] = {(int64_t)rows, (int64_t)columns};
   char wanted[64];
   const aq_status status = aq_fail(err, AQ_ERR_FORMAT, "its shape is %s, but config.json asks for %s",

@@ -8,7 +8,9 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "io/json_text.h"
+#include "model/sentence_config.h"
 #include "model/text_utf8.h"
+#include "model/tokenizer_settings.h"
 #include "model/vocab_json.h"
 
 /* A text is normalized in pieces of about this many bytes that end in a space, so that they stay in the cache, and so
@@ -17,21 +19,9 @@
 
 /* ---- Making one ---- */
 
-aq_status aq_tokenizer_add_token(aq_tokenizer *tokenizer, const char *content, size_t size, const aq_added_token *token,
-                                 bool normalized, aq_error *err) {
-  tokenizer->id_end = AQ_MAX(tokenizer->id_end, token->id + 1);
-  if (!normalized) return aq_added_add(&tokenizer->raw, content, size, token, err);
-  aq_buffer text = {NULL, 0, 0}, marks = {NULL, 0, 0};
-  aq_status status = aq_normalize(&tokenizer->normalizer, (const uint8_t *)content, size, &text, &marks, err);
-  if (status == AQ_OK) {
-    status = aq_added_add(&tokenizer->normalized, (const char *)text.data, text.size, token, err);
-  }
-  aq_buffer_reset(&text);
-  aq_buffer_reset(&marks);
-  return status;
-}
-
-static aq_status in_file(aq_status status, const char *path, aq_error *err) {
+/* The error names the first file that it may be in, and has named it already where it knows better. */
+static aq_status in_text(aq_status status, const aq_tokenizer_files *files, aq_tokenizer_text text, aq_error *err) {
+  const char *path = files->texts[text].path;
   return status == AQ_OK || path == NULL ? status : aq_error_in_file(err, status, path);
 }
 
@@ -50,36 +40,64 @@ static json_t *parse_quickly(aq_tokenizer *t, const char *text, size_t size) {
   return root;
 }
 
-static aq_status parse(aq_tokenizer *t, const aq_tokenizer_files *files, json_t **root, aq_error *err) {
-  *root = parse_quickly(t, files->json, files->json_size);
-  return *root != NULL ? AQ_OK : aq_json_parse_object(files->json, files->json_size, 0, root, err);
+static aq_status parse_json(aq_tokenizer *t, const aq_named_text *text, json_t **root, aq_error *err) {
+  *root = parse_quickly(t, text->text, text->size);
+  return *root != NULL ? AQ_OK : aq_json_parse_object(text->text, text->size, 0, root, err);
 }
 
-static aq_status make_from_json(aq_tokenizer *t, const aq_tokenizer_files *files, const json_t *config, aq_error *err) {
-  json_t *root = NULL;
-  aq_status status = in_file(parse(t, files, &root, err), files->main_path, err);
-  if (status == AQ_OK) status = in_file(aq_tokenizer_read_json(t, root, err), files->main_path, err);
-  if (status == AQ_OK) status = in_file(aq_tokenizer_adjust(t, config, err), files->config_path, err);
-  if (status == AQ_OK) status = in_file(aq_tokenizer_read_added(t, root, err), files->main_path, err);
-  json_decref(root);
-  return status;
+static aq_status read_vocab(aq_tokenizer *t, const aq_tokenizer_files *files, aq_tokenizer_roots *roots,
+                            aq_error *err) {
+  const aq_named_text *json = &files->texts[AQ_TEXT_JSON], *vocab = &files->texts[AQ_TEXT_VOCAB];
+  if (json->text == NULL) {
+    return in_text(aq_vocab_read_lines(&t->pieces.vocab, vocab->text, vocab->size, err), files, AQ_TEXT_VOCAB, err);
+  }
+  AQ_TRY(in_text(parse_json(t, json, &roots->json, err), files, AQ_TEXT_JSON, err));
+  return in_text(aq_tokenizer_read_vocab(t, roots->json, err), files, AQ_TEXT_JSON, err);
 }
 
-static aq_status make_from_vocab(aq_tokenizer *t, const aq_tokenizer_files *files, const json_t *config,
-                                 aq_error *err) {
-  AQ_TRY(in_file(aq_vocab_read_lines(&t->pieces.vocab, files->vocab, files->vocab_size, err), files->main_path, err));
-  const char *blamed = config != NULL ? files->config_path : files->main_path;
-  return in_file(aq_tokenizer_read_config(t, config, err), blamed, err);
+/* The file to blame for what the class makes of the tokens: the configuration, or where there is none the vocabulary.
+ */
+static aq_tokenizer_text blamed_text(const aq_tokenizer_files *files) {
+  if (files->texts[AQ_TEXT_CONFIG].text != NULL) return AQ_TEXT_CONFIG;
+  return files->texts[AQ_TEXT_JSON].text != NULL ? AQ_TEXT_JSON : AQ_TEXT_VOCAB;
+}
+
+static aq_status lowercase_first(aq_tokenizer *t, const aq_tokenizer_files *files, aq_error *err) {
+  aq_sentence_config sentence;
+  const aq_normalizer lower = {.lowercase = true};
+  AQ_TRY(aq_sentence_config_read(files, &sentence, err));
+  if (!sentence.lowercase || t->lowers) return AQ_OK;
+  return aq_normalizers_add(&t->normalizers, &lower, true, err);
+}
+
+static aq_status fill_from(aq_tokenizer *t, const aq_tokenizer_files *files, aq_tokenizer_roots *roots, aq_error *err) {
+  const aq_tokenizer_class *class;
+  bool blame_model;
+  AQ_TRY(read_vocab(t, files, roots, err));
+  AQ_TRY(aq_tokenizer_settings_parse(files, roots, err));
+  aq_status status =
+      aq_tokenizer_class_find(roots->config, roots->model, roots->json != NULL, &class, &blame_model, err);
+  AQ_TRY(in_text(status, files, blame_model ? AQ_TEXT_MODEL : AQ_TEXT_CONFIG, err));
+  const aq_tokenizer_text blamed = blamed_text(files);
+  if (class->general) {
+    AQ_FAIL_IF(roots->json == NULL, AQ_ERR_UNSUPPORTED, "'tokenizer_class' is '%s', which needs a tokenizer.json",
+               class->name);
+    AQ_TRY(in_text(aq_tokenizer_read_json(t, roots->json, err), files, AQ_TEXT_JSON, err));
+  } else {
+    AQ_TRY(in_text(aq_tokenizer_read_options(t, roots->config, err), files, blamed, err));
+  }
+  AQ_TRY(in_text(aq_tokenizer_read_sides(t, roots, err), files, blamed, err));
+  AQ_TRY(lowercase_first(t, files, err));
+  return in_text(aq_tokenizer_add_tokens(t, class, roots, err), files, blamed, err);
 }
 
 static aq_status fill(aq_tokenizer *t, const aq_tokenizer_files *files, aq_error *err) {
-  json_t *config = NULL;
-  if (files->config != NULL) { /* model_max_length is often 10^30, for none */
-    AQ_TRY(in_file(aq_json_parse_reals(files->config, files->config_size, &config, err), files->config_path, err));
-  }
-  const aq_status status =
-      files->json != NULL ? make_from_json(t, files, config, err) : make_from_vocab(t, files, config, err);
-  json_decref(config);
+  aq_tokenizer_roots roots = {.alone = files->alone};
+  const aq_status status = fill_from(t, files, &roots, err);
+  json_decref(roots.json);
+  json_decref(roots.config);
+  json_decref(roots.added);
+  json_decref(roots.model);
   if (status != AQ_OK) return status;
   aq_added_prepare(&t->raw);
   aq_added_prepare(&t->normalized);
@@ -126,7 +144,8 @@ typedef struct job {
   const aq_tokenizer *tokenizer;
   aq_token_ids *ids;
   size_t enough; /* of ids: what comes after is dropped */
-  aq_buffer text, marks;
+  aq_buffer text;
+  aq_normalizer_scratch scratch;
   aq_error *err;
 } job;
 
@@ -141,7 +160,7 @@ static aq_status encode_plain(job *j, const uint8_t *text, size_t size) {
     const uint8_t *space = chunk > CHUNK_BYTES ? memchr(text + at + CHUNK_BYTES, ' ', chunk - CHUNK_BYTES) : NULL;
     if (space != NULL) chunk = (size_t)(space + 1 - (text + at));
     j->text.size = 0;
-    AQ_TRY(aq_normalize(&t->normalizer, text + at, chunk, &j->text, &j->marks, j->err));
+    AQ_TRY(aq_normalize_all(&t->normalizers, text + at, chunk, &j->text, &j->scratch, j->err));
     AQ_TRY(aq_wordpiece_encode(&t->pieces, j->text.data, j->text.size, j->ids, j->err));
     at += chunk;
   }
@@ -154,7 +173,7 @@ static aq_status encode_segment(job *j, const uint8_t *text, size_t size) {
   if (size == 0) return AQ_OK;
   if (t->normalized.count == 0) return encode_plain(j, text, size);
   j->text.size = 0;
-  AQ_TRY(aq_normalize(&t->normalizer, text, size, &j->text, &j->marks, j->err));
+  AQ_TRY(aq_normalize_all(&t->normalizers, text, size, &j->text, &j->scratch, j->err));
   aq_added_search search = {.text = j->text.data, .size = j->text.size};
   aq_added_match m;
   while (!is_full(j) && aq_added_next(&t->normalized, &search, &m)) {
@@ -217,6 +236,6 @@ aq_status aq_tokenizer_encode(const aq_tokenizer *tokenizer, const char *text, s
   }
   if (status != AQ_OK) ids->count = start;
   aq_buffer_reset(&j.text);
-  aq_buffer_reset(&j.marks);
+  aq_normalizer_scratch_reset(&j.scratch);
   return status;
 }

@@ -11,6 +11,7 @@
 #include "arrowquant.h"
 #include "model/added_tokens.h"
 #include "model/normalize.h"
+#include "model/tokenizer_class.h"
 #include "model/tokenizer_files.h"
 #include "model/wordpiece.h"
 
@@ -23,12 +24,14 @@ typedef struct aq_token_frame {
 } aq_token_frame;
 
 struct aq_tokenizer {
-  aq_normalizer normalizer;
+  aq_normalizers normalizers;
   aq_wordpiece pieces;
   aq_added_tokens raw;        /* looked for in the text as it is */
   aq_added_tokens normalized; /* looked for in the normalized text, in normalized form */
   aq_token_frame frame;
+  bool lowers;    /* one of the steps of the normalizer is Lowercase itself */
   bool keeps_end; /* truncation drops ids at the beginning */
+  bool pads_left; /* where texts are padded, which they are not here */
   int32_t id_end; /* one past the largest id */
 };
 
@@ -37,21 +40,29 @@ AQ_MUST_CHECK aq_status aq_tokenizer_make(const aq_tokenizer_files *files, aq_to
 
 /* The parts of aq_tokenizer_make. On failure the tokenizer is as it may be; it is freed as a whole. */
 
-/* What a tokenizer.json says, but for the added tokens, which need the normalizer as it is in the end. A vocabulary
- * that is there already is left as it is. */
+/* The files of a tokenizer, parsed; NULL where there is none. What special_tokens_map.json says is in `config`, where
+ * it counts (see tokenizer_settings.h). */
+typedef struct aq_tokenizer_roots {
+  json_t *json, *config, *added, *model;
+  bool alone; /* see aq_tokenizer_files */
+} aq_tokenizer_roots;
+
+/* The vocabulary of a tokenizer.json and what must be so for any class: the type of the model, the version. A
+ * vocabulary that is there already is left as it is. */
+AQ_MUST_CHECK aq_status aq_tokenizer_read_vocab(aq_tokenizer *tokenizer, const json_t *root, aq_error *err);
+
+/* The rest of a tokenizer.json that is taken as it is: model, normalizer, pre-tokenizer, special tokens around. */
 AQ_MUST_CHECK aq_status aq_tokenizer_read_json(aq_tokenizer *tokenizer, const json_t *root, aq_error *err);
-AQ_MUST_CHECK aq_status aq_tokenizer_read_added(aq_tokenizer *tokenizer, const json_t *root, aq_error *err);
 
-/* What a tokenizer_config.json changes in a tokenizer that a tokenizer.json describes: lower case, accents,
- * ideographs. */
-AQ_MUST_CHECK aq_status aq_tokenizer_adjust(aq_tokenizer *tokenizer, const json_t *config, aq_error *err);
+/* The rest of a tokenizer that its class makes: normalizer, and BERT's model. */
+AQ_MUST_CHECK aq_status aq_tokenizer_read_options(aq_tokenizer *tokenizer, const json_t *config, aq_error *err);
 
-/* What a tokenizer_config.json (NULL: there is none) says of a tokenizer whose vocabulary is read. */
-AQ_MUST_CHECK aq_status aq_tokenizer_read_config(aq_tokenizer *tokenizer, const json_t *config, aq_error *err);
+/* The sides of truncation and padding: of the configuration, else of the tokenizer.json. */
+AQ_MUST_CHECK aq_status aq_tokenizer_read_sides(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots,
+                                                aq_error *err);
 
-/* Adds a token that texts may hold. `normalized`: it is looked for in the normalized text. The steps of the normalizer
- * are set. */
-AQ_MUST_CHECK aq_status aq_tokenizer_add_token(aq_tokenizer *tokenizer, const char *content, size_t size,
-                                               const aq_added_token *token, bool normalized, aq_error *err);
+/* All added and special tokens, and the frame of a tokenizer that its class makes. The normalizer is set. */
+AQ_MUST_CHECK aq_status aq_tokenizer_add_tokens(aq_tokenizer *tokenizer, const aq_tokenizer_class *class,
+                                                const aq_tokenizer_roots *roots, aq_error *err);
 
 #endif

@@ -1,6 +1,10 @@
-/* tokenizer_files.c - where the files of a tokenizer are found. */
+/* tokenizer_files.c - where the files of a tokenizer are found.
+ *
+ * The Transformer module of sentence-transformers, which is the first of modules.json, may have a folder of its own
+ * inside the model's. The sentence config is that module's, and is read by nobody where there is no modules.json. */
 #include "model/tokenizer_files.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "core/compiler.h"
@@ -9,68 +13,152 @@
 #include "core/memory.h"
 #include "io/folder.h"
 #include "io/model_files.h"
+#include "io/module_list.h"
 #include "io/source.h"
 
-#define MAX_FILE_BYTES ((size_t)64 << 20)
+static const char *const text_names[AQ_TEXT_COUNT] = {
+    [AQ_TEXT_JSON] = "tokenizer.json",          [AQ_TEXT_VOCAB] = "vocab.txt",
+    [AQ_TEXT_CONFIG] = "tokenizer_config.json", [AQ_TEXT_SPECIAL] = "special_tokens_map.json",
+    [AQ_TEXT_ADDED] = "added_tokens.json",      [AQ_TEXT_MODEL] = "config.json"};
 
-static const char json_name[] = "tokenizer.json", vocab_name[] = "vocab.txt", config_name[] = "tokenizer_config.json";
+/* In the order in which sentence-transformers tries them; the first that is not empty counts. */
+static const char *const sentence_names[] = {"sentence_bert_config.json",       "sentence_roberta_config.json",
+                                             "sentence_distilbert_config.json", "sentence_camembert_config.json",
+                                             "sentence_albert_config.json",     "sentence_xlm-roberta_config.json",
+                                             "sentence_xlnet_config.json"};
 
 /* Files of tokenizers that are not WordPiece. */
 static const char *const other_names[] = {"spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "vocab.json",
                                           "merges.txt"};
 
-void aq_tokenizer_files_reset(aq_tokenizer_files *files) {
-  aq_free(files->main_path);
-  aq_free(files->config_path);
-  aq_free(files->json);
-  aq_free(files->vocab);
-  aq_free(files->config);
-  *files = (aq_tokenizer_files){.json = NULL};
+static void reset_text(aq_named_text *text) {
+  aq_free(text->text);
+  aq_free(text->path);
+  *text = (aq_named_text){NULL, 0, NULL};
 }
 
-/* FOLDER/NAME when it is there; *path is NULL otherwise. */
-static aq_status find_in(const char *folder, const char *name, char **path, aq_error *err) {
-  *path = aq_path_join(folder, name);
-  if (*path == NULL) return aq_fail_memory(err, strlen(folder) + strlen(name));
-  if (!aq_path_exists(*path)) {
-    aq_free(*path);
-    *path = NULL;
+void aq_tokenizer_files_reset(aq_tokenizer_files *files) {
+  for (size_t i = 0; i < AQ_TEXT_COUNT; i++) reset_text(&files->texts[i]);
+  *files = (aq_tokenizer_files){.texts = {{0}}};
+}
+
+/* A source or a folder, and the modules that it has. */
+typedef struct place {
+  const aq_source *source;
+  const char *folder;
+  aq_module_list modules;
+} place;
+
+/* Reads one file of the Transformer module, if it is there. */
+static aq_status read_text(const place *p, const char *name, aq_named_text *out, aq_error *err) {
+  char *inside = aq_module_list_place(&p->modules, name);
+  if (inside == NULL) return aq_fail_memory(err, strlen(name));
+  aq_status status = aq_model_file_read(p->source, p->folder, inside, &out->text, &out->size, err);
+  if (status == AQ_OK && out->text != NULL) {
+    out->path = p->source == NULL ? aq_path_join(p->folder, inside) : aq_strdup(inside);
+    if (out->path == NULL) status = aq_fail_memory(err, strlen(inside));
+  }
+  aq_free(inside);
+  return status;
+}
+
+/* ---- modules.json and the sentence config ---- */
+
+static aq_status read_modules(place *p, aq_tokenizer_files *files, aq_error *err) {
+  aq_named_text list = {NULL, 0, NULL};
+  aq_status status = read_text(p, AQ_MODULE_LIST_NAME, &list, err);
+  files->has_modules = list.text != NULL;
+  if (status == AQ_OK && list.text != NULL) status = aq_module_list_parse(list.text, list.size, &p->modules, err);
+  reset_text(&list);
+  return status;
+}
+
+/* "{}", which sentence-transformers passes over. */
+static bool is_empty_object(const char *text) {
+  static const char white[] = " \t\r\n";
+  text += strspn(text, white);
+  if (*text++ != '{') return false;
+  text += strspn(text, white);
+  return *text == '}';
+}
+
+static aq_status read_sentence(const place *p, aq_tokenizer_files *files, aq_error *err) {
+  aq_named_text *out = &files->texts[AQ_TEXT_SENTENCE];
+  for (size_t i = 0; i < AQ_COUNT_OF(sentence_names); i++) {
+    AQ_TRY(read_text(p, sentence_names[i], out, err));
+    const bool counts = out->text != NULL && !is_empty_object(out->text);
+    if (counts && files->has_modules) return AQ_OK;
+    reset_text(out);
+    if (!counts) continue;
+    files->unread = sentence_names[i];
+    return AQ_OK;
   }
   return AQ_OK;
 }
 
-static aq_status read_config(aq_tokenizer_files *files, const char *folder, aq_error *err) {
-  AQ_TRY(find_in(folder, config_name, &files->config_path, err));
-  if (files->config_path == NULL) return AQ_OK;
-  return aq_file_slurp(files->config_path, MAX_FILE_BYTES, &files->config, &files->config_size, err);
+static aq_status read_settings(place *p, aq_tokenizer_files *files, aq_error *err) {
+  AQ_TRY(read_modules(p, files, err));
+  AQ_TRY(read_sentence(p, files, err));
+  for (size_t i = AQ_TEXT_CONFIG; i <= AQ_TEXT_MODEL; i++) {
+    AQ_TRY(read_text(p, text_names[i], &files->texts[i], err));
+  }
+  return AQ_OK;
 }
 
-static aq_status fail_none(const char *folder, aq_error *err) {
+static aq_status read_vocabulary(const place *p, aq_tokenizer_files *files, aq_error *err) {
+  AQ_TRY(read_text(p, text_names[AQ_TEXT_JSON], &files->texts[AQ_TEXT_JSON], err));
+  if (files->texts[AQ_TEXT_JSON].text != NULL) return AQ_OK;
+  return read_text(p, text_names[AQ_TEXT_VOCAB], &files->texts[AQ_TEXT_VOCAB], err);
+}
+
+static bool has_vocabulary(const aq_tokenizer_files *files) {
+  return files->texts[AQ_TEXT_JSON].text != NULL || files->texts[AQ_TEXT_VOCAB].text != NULL;
+}
+
+/* ---- folders ---- */
+
+static aq_status has_file(const place *p, const char *name, bool *there, aq_error *err) {
+  char *inside = aq_module_list_place(&p->modules, name);
+  char *path = inside != NULL ? aq_path_join(p->folder, inside) : NULL;
+  *there = path != NULL && aq_path_exists(path);
+  aq_free(inside);
+  aq_free(path);
+  return path != NULL ? AQ_OK : aq_fail_memory(err, strlen(name));
+}
+
+static aq_status fail_none(const place *p, aq_error *err) {
   for (size_t i = 0; i < AQ_COUNT_OF(other_names); i++) {
-    char *path = NULL;
-    AQ_TRY(find_in(folder, other_names[i], &path, err));
-    aq_free(path);
-    if (path == NULL) continue;
-    const aq_status status =
-        aq_fail(err, AQ_ERR_UNSUPPORTED, "the folder holds no %s or %s, but %s", json_name, vocab_name, other_names[i]);
+    bool there;
+    AQ_TRY(has_file(p, other_names[i], &there, err));
+    if (!there) continue;
+    const aq_status status = aq_fail(err, AQ_ERR_UNSUPPORTED, "the folder holds no %s or %s, but %s",
+                                     text_names[AQ_TEXT_JSON], text_names[AQ_TEXT_VOCAB], other_names[i]);
     (void)aq_error_hint(err, status, "Only WordPiece tokenizers (the BERT family) are supported");
-    return aq_error_in_file(err, status, folder);
+    return aq_error_in_file(err, status, p->folder);
   }
-  const aq_status status =
-      aq_fail(err, AQ_ERR_NOT_FOUND, "the folder holds no tokenizer: neither %s nor %s", json_name, vocab_name);
-  return aq_error_in_file(err, status, folder);
+  const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND, "the folder holds no tokenizer: neither %s nor %s",
+                                   text_names[AQ_TEXT_JSON], text_names[AQ_TEXT_VOCAB]);
+  return aq_error_in_file(err, status, p->folder);
 }
 
 static aq_status read_folder(aq_tokenizer_files *files, const char *folder, aq_error *err) {
-  AQ_TRY(find_in(folder, json_name, &files->main_path, err));
-  if (files->main_path != NULL) {
-    AQ_TRY(aq_file_slurp(files->main_path, MAX_FILE_BYTES, &files->json, &files->json_size, err));
-    return read_config(files, folder, err);
+  place p = {.folder = folder};
+  aq_status status = read_settings(&p, files, err);
+  if (status == AQ_OK) status = read_vocabulary(&p, files, err);
+  if (status == AQ_OK && !has_vocabulary(files)) {
+    aq_tokenizer_files_reset(files);
+    status = fail_none(&p, err);
   }
-  AQ_TRY(find_in(folder, vocab_name, &files->main_path, err));
-  if (files->main_path == NULL) return fail_none(folder, err);
-  AQ_TRY(aq_file_slurp(files->main_path, MAX_FILE_BYTES, &files->vocab, &files->vocab_size, err));
-  return read_config(files, folder, err);
+  aq_module_list_reset(&p.modules);
+  return status;
+}
+
+/* The files beside a vocab.txt that was named by itself. */
+static aq_status read_rest(aq_tokenizer_files *files, const char *folder, aq_error *err) {
+  place p = {.folder = folder};
+  const aq_status status = read_settings(&p, files, err);
+  aq_module_list_reset(&p.modules);
+  return status;
 }
 
 static aq_status read_beside(aq_tokenizer_files *files, const char *path,
@@ -85,44 +173,45 @@ static aq_status read_beside(aq_tokenizer_files *files, const char *path,
 /* A tokenizer.json is one JSON object; no line of a vocabulary that is in use begins with '{', which is a token of its
  * own somewhere in the middle. */
 static aq_status read_file(aq_tokenizer_files *files, const char *path, aq_error *err) {
-  char *text = NULL;
-  size_t size = 0;
-  files->main_path = aq_strdup(path);
-  if (files->main_path == NULL) return aq_fail_memory(err, strlen(path));
-  AQ_TRY(aq_file_slurp(path, MAX_FILE_BYTES, &text, &size, err));
-  if (text[strspn(text, " \t\r\n")] == '{') {
-    files->json = text;
-    files->json_size = size;
-    return AQ_OK;
-  }
-  files->vocab = text;
-  files->vocab_size = size;
-  return read_beside(files, path, read_config, err);
+  aq_named_text named = {NULL, 0, NULL};
+  AQ_TRY(aq_file_slurp(path, AQ_MODEL_FILE_MAX, &named.text, &named.size, err));
+  const bool is_json = named.text[strspn(named.text, " \t\r\n")] == '{';
+  named.path = aq_strdup(path);
+  files->alone = is_json;
+  files->texts[is_json ? AQ_TEXT_JSON : AQ_TEXT_VOCAB] = named;
+  if (named.path == NULL) return aq_fail_memory(err, strlen(path));
+  return is_json ? AQ_OK : read_beside(files, path, read_rest, err);
 }
 
 /* ---- files that are a model's, in its table or beside it ---- */
 
-static aq_status take(const aq_source *source, const char *folder, aq_tokenizer_files *files, aq_error *err) {
-  AQ_TRY(aq_model_file_read(source, folder, json_name, &files->json, &files->json_size, err));
-  AQ_TRY(aq_model_file_read(source, folder, config_name, &files->config, &files->config_size, err));
-  if (files->json == NULL) {
-    AQ_TRY(aq_model_file_read(source, folder, vocab_name, &files->vocab, &files->vocab_size, err));
-  }
-  if (files->json == NULL && files->vocab == NULL) {
-    const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND, "the model has neither a tokenizer.json nor a vocab.txt");
-    return aq_error_hint(err, status, "Put the files of the model's folder beside the weights, or name the folder");
-  }
-  files->main_path = aq_strdup(files->json != NULL ? json_name : vocab_name);
-  files->config_path = aq_strdup(config_name);
-  return files->main_path != NULL && files->config_path != NULL ? AQ_OK : aq_fail_memory(err, 32);
+static aq_status take(place *p, bool whole, aq_tokenizer_files *files, aq_error *err) {
+  AQ_TRY(read_settings(p, files, err));
+  if (!whole) return AQ_OK;
+  AQ_TRY(read_vocabulary(p, files, err));
+  if (has_vocabulary(files)) return AQ_OK;
+  const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND, "the model has neither a tokenizer.json nor a vocab.txt");
+  return aq_error_hint(err, status, "Put the files of the model's folder beside the weights, or name the folder");
+}
+
+static aq_status take_from(const aq_source *source, const char *folder, bool whole, aq_tokenizer_files *files,
+                           aq_error *err) {
+  place p = {.source = source, .folder = folder};
+  *files = (aq_tokenizer_files){.texts = {{0}}};
+  const aq_status status = take(&p, whole, files, err);
+  aq_module_list_reset(&p.modules);
+  if (status != AQ_OK) aq_tokenizer_files_reset(files);
+  return status;
 }
 
 aq_status aq_tokenizer_files_take(const aq_source *source, const char *folder, aq_tokenizer_files *files,
                                   aq_error *err) {
-  *files = (aq_tokenizer_files){.json = NULL};
-  const aq_status status = take(source, folder, files, err);
-  if (status != AQ_OK) aq_tokenizer_files_reset(files);
-  return status;
+  return take_from(source, folder, true, files, err);
+}
+
+aq_status aq_tokenizer_settings_take(const aq_source *source, const char *folder, aq_tokenizer_files *files,
+                                     aq_error *err) {
+  return take_from(source, folder, false, files, err);
 }
 
 static aq_status is_table(const char *path, bool *yes, aq_error *err) {
@@ -144,12 +233,7 @@ static aq_status read_table(aq_tokenizer_files *files, const char *path, aq_erro
   aq_source_close(source);
   if (status == AQ_ERR_NOT_FOUND)
     return read_beside(files, path, read_folder, err); /* which knows what else is there */
-  if (status != AQ_OK) return aq_error_in_file(err, status, path);
-  aq_free(files->main_path);
-  aq_free(files->config_path);
-  files->main_path = aq_strdup(path);
-  files->config_path = aq_strdup(path);
-  return files->main_path != NULL && files->config_path != NULL ? AQ_OK : aq_fail_memory(err, strlen(path));
+  return status == AQ_OK ? AQ_OK : aq_error_in_file(err, status, path);
 }
 
 static bool has_model_name(const char *path) {
@@ -161,14 +245,21 @@ static bool has_model_name(const char *path) {
   return false;
 }
 
-/* The folder of the model that a repository of the Hugging Face cache, or a name, stands for. */
+/* The model that a repository of the Hugging Face cache, or a name, stands for: a file of weights with the folder that
+ * has its files, a table, or the folder of a table in parts. */
+static aq_status read_resolved(aq_tokenizer_files *files, const char *file, const char *folder, aq_error *err) {
+  bool table = aq_path_is_folder(file);
+  if (!table) AQ_TRY(is_table(file, &table, err));
+  if (table) return read_table(files, file, err);
+  return folder != NULL ? read_folder(files, folder, err) : read_beside(files, file, read_folder, err);
+}
+
 static aq_status read_model(aq_tokenizer_files *files, const char *path, aq_error *err) {
-  char *file = NULL;
-  AQ_TRY(aq_folder_resolve(path, &file, err));
-  bool table = false;
-  aq_status status = is_table(file, &table, err);
-  if (status == AQ_OK) status = table ? read_table(files, file, err) : read_beside(files, file, read_folder, err);
+  char *file, *folder;
+  AQ_TRY(aq_folder_resolve_model(path, &file, &folder, err));
+  const aq_status status = read_resolved(files, file, folder, err);
   aq_free(file);
+  aq_free(folder);
   return status;
 }
 
@@ -187,7 +278,7 @@ static aq_status read_any(aq_tokenizer_files *files, const char *path, aq_error 
 }
 
 aq_status aq_tokenizer_files_read(const char *path, aq_tokenizer_files *files, aq_error *err) {
-  *files = (aq_tokenizer_files){.json = NULL};
+  *files = (aq_tokenizer_files){.texts = {{0}}};
   const aq_status status = read_any(files, path, err);
   if (status != AQ_OK) aq_tokenizer_files_reset(files);
   return status;

@@ -1,12 +1,13 @@
 /* tokenizer_json.c - what a tokenizer.json says. Its parts name their types; one that is not BERT's is an error with
- * the name of it. Padding and the decoder do not matter here; of truncation only the direction does, because the limit
- * is the model's. */
+ * the name of it. Of padding and truncation only the direction matters, because the limit is the model's; the decoder
+ * does not matter at all. */
 #include <string.h>
 
 #include "core/compiler.h"
 #include "core/error.h"
 #include "model/json_member.h"
 #include "model/tokenizer.h"
+#include "model/tokenizer_keys.h"
 
 static aq_status fail_type(const char *part, const json_t *value, const char *supported, aq_error *err) {
   const char *type = json_string_value(json_object_get(value, "type"));
@@ -40,32 +41,72 @@ static bool is_wordpiece(const json_t *model) {
          json_object_get(model, "max_input_chars_per_word") != NULL;
 }
 
-static aq_status read_model(aq_tokenizer *t, json_t *model, aq_error *err) {
+aq_status aq_tokenizer_read_vocab(aq_tokenizer *tokenizer, const json_t *root, aq_error *err) {
+  const json_t *model = json_object_get(root, "model");
+  const char *version;
+  AQ_TRY(aq_tokenizer_keys_check(AQ_TOKENIZER_KEYS_JSON, root, err));
+  AQ_TRY(aq_json_text(root, "version", "1.0", &version, err));
+  AQ_FAIL_IF(strcmp(version, "1.0") != 0, AQ_ERR_UNSUPPORTED, "'version' is '%.40s'; supported: 1.0", version);
   AQ_FAIL_IF(!json_is_object(model), AQ_ERR_FORMAT, "there is no object 'model'");
   if (!is_wordpiece(model)) return fail_type("model", model, "WordPiece", err);
+  if (tokenizer->pieces.vocab.count > 0) return AQ_OK;
+  return read_vocab(&tokenizer->pieces.vocab, json_object_get(model, "vocab"), err);
+}
+
+/* Of WordPiece. */
+static aq_status set_model(aq_tokenizer *t, const char *unknown, const char *prefix, int64_t longest, aq_error *err) {
+  AQ_TRY(aq_wordpiece_set_prefix(&t->pieces, prefix, strlen(prefix), err));
+  t->pieces.max_word = (uint64_t)longest;
+  t->pieces.unknown = aq_vocab_find(&t->pieces.vocab, unknown, strlen(unknown));
+  return AQ_OK;
+}
+
+static aq_status read_model(aq_tokenizer *t, const json_t *model, aq_error *err) {
   const char *unknown, *prefix;
   int64_t longest;
   AQ_TRY(aq_json_text(model, "unk_token", "[UNK]", &unknown, err));
   AQ_TRY(aq_json_text(model, "continuing_subword_prefix", "##", &prefix, err));
   AQ_TRY(aq_json_integer(model, "max_input_chars_per_word", 100, &longest, err));
   AQ_FAIL_IF(longest < 0, AQ_ERR_FORMAT, "max_input_chars_per_word is %lld", (long long)longest);
-  AQ_TRY(aq_wordpiece_set_prefix(&t->pieces, prefix, strlen(prefix), err));
-  if (t->pieces.vocab.count == 0) AQ_TRY(read_vocab(&t->pieces.vocab, json_object_get(model, "vocab"), err));
-  t->pieces.max_word = (uint64_t)longest;
-  t->pieces.unknown = aq_vocab_find(&t->pieces.vocab, unknown, strlen(unknown));
+  AQ_TRY(set_model(t, unknown, prefix, longest, err));
   AQ_FAIL_IF(t->pieces.unknown < 0, AQ_ERR_FORMAT, "the vocabulary does not hold the unknown token '%.60s'", unknown);
   return AQ_OK;
 }
 
-static aq_status read_normalizer(aq_normalizer *steps, const json_t *value, aq_error *err) {
-  if (value != NULL && !json_is_null(value)) {
-    if (!is_type(value, "BertNormalizer")) return fail_type("normalizer", value, "BertNormalizer", err);
-    AQ_TRY(aq_json_bool(value, "clean_text", true, &steps->clean_text, err));
-    AQ_TRY(aq_json_bool(value, "handle_chinese_chars", true, &steps->space_chinese, err));
-    AQ_TRY(aq_json_bool(value, "lowercase", true, &steps->lowercase, err));
-    AQ_TRY(aq_json_bool(value, "strip_accents", steps->lowercase, &steps->strip_accents, err));
+/* ---- Normalizers ---- */
+
+static aq_status read_bert_normalizer(const json_t *value, aq_normalizer *pass, aq_error *err) {
+  AQ_TRY(aq_json_bool(value, "clean_text", true, &pass->clean_text, err));
+  AQ_TRY(aq_json_bool(value, "handle_chinese_chars", true, &pass->space_chinese, err));
+  AQ_TRY(aq_json_bool(value, "lowercase", true, &pass->lowercase, err));
+  return aq_json_bool(value, "strip_accents", pass->lowercase, &pass->strip_accents, err);
+}
+
+/* One step that is no sequence. */
+static aq_status read_step(aq_tokenizer *t, const json_t *value, aq_error *err) {
+  aq_normalizer pass = {.clean_text = false};
+  if (is_type(value, "BertNormalizer")) {
+    AQ_TRY(read_bert_normalizer(value, &pass, err));
+  } else if (is_type(value, "Lowercase")) {
+    pass.lowercase = t->lowers = true;
+  } else if (is_type(value, "NFD")) {
+    pass.decompose = true;
+  } else if (is_type(value, "StripAccents")) {
+    pass.strip_marks = true;
+  } else {
+    return fail_type("normalizer", value, "BertNormalizer, Lowercase, NFD, StripAccents and sequences of these", err);
   }
-  aq_normalizer_prepare(steps);
+  return aq_normalizers_add(&t->normalizers, &pass, false, err);
+}
+
+static aq_status read_normalizer(aq_tokenizer *t, const json_t *value, int depth, aq_error *err) {
+  if (value == NULL || json_is_null(value)) return AQ_OK;
+  if (!is_type(value, "Sequence")) return read_step(t, value, err);
+  const json_t *steps = json_object_get(value, "normalizers"), *step;
+  size_t i;
+  AQ_FAIL_IF(!json_is_array(steps), AQ_ERR_FORMAT, "the tokenizer's normalizer has no list 'normalizers'");
+  AQ_FAIL_IF(depth == AQ_NORMALIZER_PASSES, AQ_ERR_UNSUPPORTED, "the tokenizer's normalizer is nested too deeply");
+  json_array_foreach(steps, i, step) { AQ_TRY(read_normalizer(t, step, depth + 1, err)); }
   return AQ_OK;
 }
 
@@ -82,6 +123,14 @@ static aq_status add_to_frame(aq_token_frame *frame, bool after, const json_t *i
   return AQ_OK;
 }
 
+/* Types of tokens are not handed out: all are 0. */
+static aq_status check_type_id(const json_t *piece, aq_error *err) {
+  const json_t *type = json_object_get(piece, "type_id");
+  AQ_FAIL_IF(type != NULL && (!json_is_integer(type) || json_integer_value(type) != 0), AQ_ERR_UNSUPPORTED,
+             "the post-processor's template has a 'type_id' that is not 0");
+  return AQ_OK;
+}
+
 /* {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[CLS]"}}, {"Sequence": {"id": "A"}}, ...],
  *  "special_tokens": {"[CLS]": {"ids": [101]}}} */
 static aq_status read_template(aq_token_frame *frame, const json_t *value, aq_error *err) {
@@ -89,9 +138,11 @@ static aq_status read_template(aq_token_frame *frame, const json_t *value, aq_er
   json_t *piece, *id;
   bool text_seen = false;
   json_array_foreach(json_object_get(value, "single"), at, piece) {
-    const json_t *special = json_object_get(piece, "SpecialToken");
+    const json_t *special = json_object_get(piece, "SpecialToken"), *text = json_object_get(piece, "Sequence");
+    AQ_TRY(check_type_id(special != NULL ? special : text, err));
     if (special == NULL) {
-      AQ_FAIL_IF(text_seen || !json_is_object(json_object_get(piece, "Sequence")), AQ_ERR_UNSUPPORTED,
+      const char *which = json_string_value(json_object_get(text, "id"));
+      AQ_FAIL_IF(text_seen || which == NULL || strcmp(which, "A") != 0, AQ_ERR_UNSUPPORTED,
                  "the post-processor's template has something else than special tokens and one text");
       text_seen = true;
       continue;
@@ -121,32 +172,56 @@ static aq_status read_frame(aq_token_frame *frame, const json_t *value, aq_error
   return fail_type("post-processor", value, "TemplateProcessing, BertProcessing and RobertaProcessing", err);
 }
 
-aq_status aq_tokenizer_read_added(aq_tokenizer *tokenizer, const json_t *root, aq_error *err) {
-  const json_t *tokens = json_object_get(root, "added_tokens");
-  size_t i;
-  json_t *value;
-  AQ_FAIL_IF(tokens != NULL && !json_is_null(tokens) && !json_is_array(tokens), AQ_ERR_FORMAT,
-             "added_tokens is not an array");
-  /* Special ones come first: of two that are the same when normalized, the first counts. */
-  for (int special = 1; special >= 0; special--) {
-    json_array_foreach(tokens, i, value) {
-      bool is_special;
-      AQ_TRY(aq_json_bool(value, "special", false, &is_special, err));
-      if (is_special != (special == 1)) continue;
-      AQ_TRY(aq_json_added_token(tokenizer, value, json_object_get(value, "id"), !is_special, err));
-    }
-  }
+aq_status aq_tokenizer_read_json(aq_tokenizer *tokenizer, const json_t *root, aq_error *err) {
+  const json_t *cut = json_object_get(root, "pre_tokenizer");
+  AQ_TRY(read_model(tokenizer, json_object_get(root, "model"), err));
+  AQ_TRY(read_normalizer(tokenizer, json_object_get(root, "normalizer"), 0, err));
+  if (!is_type(cut, "BertPreTokenizer")) return fail_type("pre-tokenizer", cut, "BertPreTokenizer", err);
+  return read_frame(&tokenizer->frame, json_object_get(root, "post_processor"), err);
+}
+
+/* ---- What a class makes by itself ---- */
+
+/* A special token may be given as a text or as an object of an added token. */
+static aq_status special_text(const json_t *config, const char *key, const char *otherwise, const char **text,
+                              aq_error *err) {
+  const json_t *value = json_object_get(config, key);
+  return json_is_object(value) ? aq_json_text(value, "content", otherwise, text, err)
+                               : aq_json_text(config, key, otherwise, text, err);
+}
+
+aq_status aq_tokenizer_read_options(aq_tokenizer *tokenizer, const json_t *config, aq_error *err) {
+  aq_normalizer pass = {.clean_text = true};
+  const char *unknown, key[] = "unk_token";
+  AQ_TRY(aq_json_bool(config, "do_lower_case", true, &pass.lowercase, err));
+  AQ_TRY(aq_json_bool(config, "tokenize_chinese_chars", true, &pass.space_chinese, err));
+  AQ_TRY(aq_json_bool(config, "strip_accents", pass.lowercase, &pass.strip_accents, err));
+  AQ_TRY(aq_normalizers_add(&tokenizer->normalizers, &pass, false, err));
+  AQ_TRY(special_text(config, key, "[UNK]", &unknown, err));
+  AQ_FAIL_IF(json_is_null(json_object_get(config, key)), AQ_ERR_UNSUPPORTED, "'%s' is null", key);
+  AQ_TRY(set_model(tokenizer, unknown, "##", 100, err));
+  AQ_FAIL_IF(tokenizer->pieces.unknown < 0, AQ_ERR_FORMAT, "the vocabulary does not hold the %s '%.60s'", key, unknown);
   return AQ_OK;
 }
 
-aq_status aq_tokenizer_read_json(aq_tokenizer *tokenizer, const json_t *root, aq_error *err) {
-  const json_t *cut = json_object_get(root, "pre_tokenizer"), *truncation = json_object_get(root, "truncation");
-  const char *direction;
-  AQ_TRY(read_model(tokenizer, json_object_get(root, "model"), err));
-  AQ_TRY(read_normalizer(&tokenizer->normalizer, json_object_get(root, "normalizer"), err));
-  if (!is_type(cut, "BertPreTokenizer")) return fail_type("pre-tokenizer", cut, "BertPreTokenizer", err);
-  AQ_TRY(read_frame(&tokenizer->frame, json_object_get(root, "post_processor"), err));
-  AQ_TRY(aq_json_text(truncation, "direction", "Right", &direction, err));
-  tokenizer->keeps_end = strcmp(direction, "Left") == 0;
+/* "right" or "left", in a tokenizer.json with a capital. */
+static aq_status read_side(const json_t *config, const char *key, const json_t *part, bool *left, aq_error *err) {
+  const char *side, *direction;
+  AQ_TRY(aq_json_text(part, "direction", "Right", &direction, err));
+  AQ_FAIL_IF(strcmp(direction, "Right") != 0 && strcmp(direction, "Left") != 0, AQ_ERR_FORMAT,
+             "'direction' is '%.20s'; Right and Left are possible", direction);
+  const bool listed = json_object_get(config, key) != NULL;
+  AQ_TRY(aq_json_text(config, key, direction[0] == 'L' ? "left" : "right", &side, err));
+  AQ_FAIL_IF(strcmp(side, "right") != 0 && strcmp(side, "left") != 0, AQ_ERR_FORMAT,
+             "'%s' is '%.20s'; right and left are possible", key, side);
+  AQ_FAIL_IF(listed && json_is_null(json_object_get(config, key)), AQ_ERR_FORMAT, "'%s' is null", key);
+  *left = side[0] == 'l';
   return AQ_OK;
+}
+
+aq_status aq_tokenizer_read_sides(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots, aq_error *err) {
+  const json_t *truncation = json_object_get(roots->json, "truncation");
+  const json_t *padding = json_object_get(roots->json, "padding");
+  AQ_TRY(read_side(roots->config, "truncation_side", truncation, &tokenizer->keeps_end, err));
+  return read_side(roots->config, "padding_side", padding, &tokenizer->pads_left, err);
 }

@@ -35,6 +35,17 @@ static const range inert_ranges[] = {{0x5C8, 0x5C9},     {0x7FD, 0x7FD},     {0x
                                      {0x1145E, 0x1145E}, {0x11839, 0x11A99}, {0x11D42, 0x11F42}, {0x16121, 0x1612F},
                                      {0x16D68, 0x16FF1}, {0x1D127, 0x1D128}, {0x1D250, 0x1D281}, {0x1E08F, 0x1E6F5}};
 
+/* Nothing in these ranges is a mark of any kind to the reference: what is one today was added after Unicode 9, or was
+ * something else then. */
+static const range unmarked_ranges[] = {
+    {0x7FD, 0x7FD},     {0x898, 0x8D3},     {0x9FE, 0x9FE},     {0xAFA, 0xAFF},     {0xB55, 0xB55},
+    {0xC04, 0xC3C},     {0xCF3, 0xD00},     {0xD3B, 0xD3C},     {0xD81, 0xD81},     {0xEBA, 0xEBA},
+    {0xECE, 0xECE},     {0x1715, 0x1715},   {0x180F, 0x180F},   {0x1ABF, 0x1ACE},   {0x1CF7, 0x1CF7},
+    {0x1DF6, 0x1DFA},   {0xA82C, 0xA82C},   {0xA8FF, 0xA8FF},   {0x10D24, 0x10F85}, {0x11070, 0x11074},
+    {0x110C2, 0x110C2}, {0x11145, 0x11146}, {0x111C9, 0x111C9}, {0x111CE, 0x111CF}, {0x11241, 0x11241},
+    {0x1133B, 0x1133B}, {0x1145E, 0x1145E}, {0x1182C, 0x11A99}, {0x11D31, 0x13455}, {0x16F4F, 0x16F4F},
+    {0x16F7F, 0x16F87}, {0x16FE4, 0x16FF1}, {0x1CF00, 0x1CF46}, {0x1E08F, 0x1E4EF}};
+
 /* Characters whose category changed since Unicode 8. */
 static const struct {
   uint32_t c;
@@ -113,6 +124,14 @@ aq_char_kind aq_char_kind_of(uint32_t c) {
   const aq_char_kind kind = kind_of_category(property(c)->category);
   if (kind == AQ_CHAR_PLAIN || kind == AQ_CHAR_SPACE) return kind;
   return in_ranges(plain_ranges, AQ_COUNT_OF(plain_ranges), c) ? AQ_CHAR_PLAIN : kind;
+}
+
+bool aq_char_is_mark(uint32_t c) {
+  if (c == 0x1CF2 || c == 0x1CF3) return true; /* letters since Unicode 12 */
+  const int category = property(c)->category;
+  const bool mark =
+      category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_MC || category == UTF8PROC_CATEGORY_ME;
+  return mark && !in_ranges(unmarked_ranges, AQ_COUNT_OF(unmarked_ranges), c);
 }
 
 bool aq_char_is_white(uint32_t c) { return c == 0x0B || c == 0x0C || c == 0x85 || aq_char_kind_of(c) == AQ_CHAR_SPACE; }

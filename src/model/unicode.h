@@ -22,6 +22,9 @@ typedef enum aq_char_kind {
 
 aq_char_kind aq_char_kind_of(uint32_t c);
 
+/* Marks of every kind, spacing and enclosing ones included, as of Unicode 9. */
+bool aq_char_is_mark(uint32_t c);
+
 /* White_Space: AQ_CHAR_SPACE and the control characters that separate lines. */
 bool aq_char_is_white(uint32_t c);
 

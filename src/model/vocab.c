@@ -143,6 +143,7 @@ aq_status aq_vocab_read_lines(aq_vocab *vocab, const char *text, size_t size, aq
     const char *line = text + at, *end = memchr(line, '\n', size - at);
     const size_t length = end != NULL ? (size_t)(end - line) : size - at;
     const size_t kept = trimmed(line, length);
+    vocab->has_empty = vocab->has_empty || kept == 0;
     if (kept > 0) {
       const aq_status status = aq_vocab_add(vocab, line, kept, id, err);
       if (status != AQ_OK) return aq_error_at(err, status, (int64_t)at);

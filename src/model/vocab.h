@@ -5,6 +5,7 @@
 #ifndef AQ_MODEL_VOCAB_H
 #define AQ_MODEL_VOCAB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,7 @@ typedef struct aq_vocab {
   aq_buffer used;    /* a bit for each id that is taken */
   size_t longest;    /* bytes of the longest token */
   int32_t end;       /* one past the largest id */
+  bool has_empty;    /* a vocab.txt has an empty line, which counts as a token */
 } aq_vocab;
 
 void aq_vocab_reset(aq_vocab *vocab);

@@ -15,6 +15,7 @@
 #include "ops/judge.h"
 #include "ops/name_prefix.h"
 #include "ops/ops.h"
+#include "ops/same_bytes.h"
 #include "report/report.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
@@ -28,9 +29,10 @@ typedef struct comparison {
   aq_metric_pair *pairs;
   aq_metrics *metrics; /* of each pair */
   size_t count;
-  size_t missing, extra, mismatched;
-  const char *first_bad; /* name of the first tensor that has no partner */
-  double mean;           /* what min_cosine is held against */
+  size_t missing, extra, mismatched, differing; /* differing: in bytes of an opaque dtype */
+  size_t opaque;                                /* pairs whose bytes were compared, and nothing else */
+  const char *first_bad;                        /* name of the first tensor that has no partner */
+  double mean;                                  /* what min_cosine is held against */
 } comparison;
 
 /* ---- pairing ---- */
@@ -43,11 +45,28 @@ static aq_status note_mismatch(json_t *list, const aq_tensor_info *a, const aq_t
   return aq_report_set(entry, "shape", aq_shape_json(b), err);
 }
 
+/* Values of an opaque dtype cannot be measured: such tensors are the same, byte for byte, or listed. */
+static aq_status compare_opaque(comparison *c, size_t i, size_t j, json_t *list, aq_error *err) {
+  const aq_tensor_info *a = &c->a->tensors[i], *b = &c->b->tensors[j];
+  uint64_t differs = 0;
+  c->opaque++;
+  if (a->dtype == b->dtype && a->data_bytes == b->data_bytes) {
+    AQ_TRY(aq_find_differing_byte(c->a, aq_owner_of(c->a->tensors, i), c->b, aq_owner_of(c->b->tensors, j),
+                                  a->data_bytes, &differs, err));
+    if (differs == UINT64_MAX) return AQ_OK;
+  }
+  c->differing++;
+  if (c->first_bad == NULL) c->first_bad = a->name;
+  return aq_report_append(list, aq_json_string(a->name), err);
+}
+
+static bool is_opaque(const aq_tensor_info *t) { return t->quant_type == AQ_KEPT && aq_dtype_is_opaque(t->dtype); }
+
 /* Pairs what has the same name and shape; lists the rest. */
 static aq_status pair_up(comparison *c, aq_error *err) {
-  static const char *const lists[] = {"missing", "extra", "shape_mismatch"};
-  json_t *made[3];
-  for (size_t i = 0; i < 3; i++) {
+  static const char *const lists[] = {"missing", "extra", "shape_mismatch", "bytes_differ"};
+  json_t *made[AQ_COUNT_OF(lists)];
+  for (size_t i = 0; i < AQ_COUNT_OF(lists); i++) {
     AQ_TRY(aq_report_set(c->root, lists[i], json_array(), err));
     made[i] = json_object_get(c->root, lists[i]);
   }
@@ -55,6 +74,10 @@ static aq_status pair_up(comparison *c, aq_error *err) {
     const aq_tensor_info *t = &c->a->tensors[i];
     const int64_t j = aq_source_find(c->b, t->name);
     if (j >= 0 && aq_same_shape(t, &c->b->tensors[j])) {
+      if (is_opaque(t) || is_opaque(&c->b->tensors[j])) {
+        AQ_TRY(compare_opaque(c, i, (size_t)j, made[3], err));
+        continue;
+      }
       c->pairs[c->count++] = (aq_metric_pair){i, (size_t)j};
       continue;
     }
@@ -266,6 +289,7 @@ static aq_status compare_sources(comparison *c, aq_error *err) {
   AQ_TRY(status);
   AQ_TRY(measure_outputs(c, err));
   const double limit = c->options->min_cosine;
+  AQ_TRY(aq_report_set(c->root, "compared_as_bytes", aq_json_count(c->opaque), err));
   AQ_TRY(aq_report_set(c->root, "mean_cosine", aq_json_real(c->mean), err));
   AQ_TRY(aq_report_set(c->root, "min_cosine", limit > 0 ? json_real(limit) : json_null(), err));
   AQ_TRY(aq_report_set(c->root, "same_tensors", json_boolean(c->first_bad == NULL), err));
@@ -289,9 +313,10 @@ static aq_status verdict(const comparison *c, aq_error *err) {
   const double limit = c->options->min_cosine;
   if (c->first_bad != NULL) {
     (void)aq_fail(err, AQ_ERR_FORMAT,
-                  "the tensors are not those of the reference: %zu missing, %zu more, %zu of another shape; "
+                  "the tensors are not those of the reference: %zu missing, %zu more, %zu of another shape%s; "
                   "the first is this one",
-                  c->missing, c->extra, c->mismatched);
+                  c->missing, c->extra, c->mismatched,
+                  c->differing > 0 ? ", and bytes differ in one of a dtype that is kept as bytes" : "");
     (void)aq_error_in_tensor(err, AQ_ERR_FORMAT, c->first_bad);
     hint_at_prefix(c, err);
     return aq_error_in_file(err, AQ_ERR_FORMAT, c->b->path);

@@ -2,10 +2,13 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/progress.h"
+#include "io/partial.h"
+#include "io/prequantized.h"
 #include "ops/common.h"
 #include "ops/ops.h"
 #include "ops/summary.h"
 #include "ops/table_job.h"
+#include "quant/quantized_layer.h"
 #include "report/report.h"
 #include "tensor/dtype.h"
 
@@ -28,14 +31,33 @@ static aq_status plan_entry(const aq_tensor_info *t, aq_dtype wanted, aq_plan_en
   return e->name == NULL || e->rule == NULL ? aq_fail_memory(err, 256) : AQ_OK;
 }
 
+/* The bytes of an opaque dtype are carried along only on request. */
+static aq_status check_opaque(const aq_source *source, const aq_convert_options *o, aq_error *err) {
+  for (size_t i = 0; i < source->tensor_count && !o->keep_unsupported; i++) {
+    const aq_tensor_info *t = &source->tensors[i];
+    if (!aq_dtype_is_opaque(t->dtype)) continue;
+    (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "is of dtype %s, whose values cannot be read",
+                  aq_dtype_safetensors_name(t->dtype));
+    (void)aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Keep the bytes of such tensors as they are: --keep-unsupported");
+    (void)aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, t->name);
+    return aq_error_in_file(err, AQ_ERR_UNSUPPORTED, source->path);
+  }
+  return AQ_OK;
+}
+
 static aq_status make_plan(const aq_source *source, aq_dtype wanted, aq_plan *plan, aq_error *err) {
   plan->entries = aq_calloc(source->tensor_count, sizeof *plan->entries);
   if (plan->entries == NULL) return aq_fail_memory(err, source->tensor_count * sizeof *plan->entries);
-  for (size_t i = 0; i < source->tensor_count; i++) {
+  aq_quantized_layers layers;
+  AQ_TRY(aq_quantized_layers_find(source->tensors, source->tensor_count, &layers, err));
+  aq_status status = AQ_OK;
+  for (size_t i = 0; i < source->tensor_count && status == AQ_OK; i++) {
+    const bool as_it_is = layers.members != NULL && layers.members[i]; /* its scales are exact or of no use */
     plan->count = i + 1;
-    AQ_TRY(plan_entry(&source->tensors[i], wanted, &plan->entries[i], err));
+    status = plan_entry(&source->tensors[i], as_it_is ? AQ_DTYPE_INVALID : wanted, &plan->entries[i], err);
   }
-  return AQ_OK;
+  aq_quantized_layers_reset(&layers);
+  return status;
 }
 
 static aq_status convert(aq_source *source, const char *output, const aq_convert_options *o, aq_report **report,
@@ -44,6 +66,9 @@ static aq_status convert(aq_source *source, const char *output, const aq_convert
   aq_dtype wanted;
   AQ_TRY(aq_float_dtype_parse(o->dtype, "keep", &wanted, err));
   AQ_TRY(aq_check_output(source, output, err));
+  AQ_TRY(check_opaque(source, o, err));
+  AQ_TRY(aq_partial_refuse(source, err));
+  AQ_TRY(aq_prequantized_note(source, err));
   AQ_TRY(aq_source_find_aliases(source, err));
   aq_plan plan = {NULL, 0};
   aq_status status = make_plan(source, wanted, &plan, err);

@@ -9,7 +9,9 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/progress.h"
+#include "io/source.h"
 #include "ops/ops.h"
+#include "tensor/dtype.h"
 
 #define BLOCK ((uint64_t)1 << 18) /* 1 MiB as FP32 */
 enum { BATCH_BLOCKS = 256 };
@@ -28,6 +30,17 @@ typedef struct decode_job {
   void *ctx;
 } decode_job;
 
+/* Of an opaque dtype there are no values to look at: its bytes are read, so that damage is found all the same. */
+static aq_status read_opaque(const aq_source *source, size_t tensor, uint64_t first, size_t n, float *room,
+                             aq_error *err) {
+  const uint64_t bits = aq_dtype_bits(source->tensors[tensor].dtype);
+  const uint64_t end = (first + n) * bits / 8;
+  for (uint64_t at = first * bits / 8; at < end; at += BLOCK) {
+    AQ_TRY(aq_source_read_bytes(source, tensor, at, (size_t)AQ_MIN(end - at, BLOCK), room, err));
+  }
+  return AQ_OK;
+}
+
 static aq_status decode_block(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   decode_job *job = ctx;
   if (job->scratch[worker] == NULL) {
@@ -35,8 +48,10 @@ static aq_status decode_block(void *ctx, uint64_t item, uint32_t worker, aq_erro
     if (job->scratch[worker] == NULL) return aq_fail_memory(err, BLOCK * sizeof(float));
   }
   const decode_item *it = &job->items[item];
-  const uint64_t left = aq_source_tensor(job->source, it->tensor)->num_params - it->first;
-  const size_t n = (size_t)AQ_MIN(left, BLOCK);
+  const aq_tensor_info *t = &job->source->tensors[it->tensor];
+  const size_t n = (size_t)AQ_MIN(t->num_params - it->first, BLOCK);
+  if (aq_dtype_is_opaque(t->dtype))
+    return read_opaque(job->source, it->tensor, it->first, n, job->scratch[worker], err);
   AQ_TRY(aq_source_read_f32(job->source, it->tensor, it->first, n, job->scratch[worker], err));
   if (job->look != NULL) job->look(job->ctx, it->tensor, job->scratch[worker], n, worker);
   return AQ_OK;

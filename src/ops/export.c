@@ -10,11 +10,13 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/progress.h"
+#include "io/partial.h"
 #include "io/safetensors_writer.h"
 #include "io/source.h"
 #include "kernels/kernels.h"
 #include "ops/common.h"
 #include "ops/ops.h"
+#include "quant/quantized_layer.h"
 #include "report/report.h"
 #include "tensor/dtype.h"
 
@@ -47,26 +49,35 @@ static bool can_narrow_to(aq_dtype dtype) {
 
 static bool is_copied(const aq_tensor_info *from, const aq_tensor_info *to) {
   return from->quant_type == AQ_KEPT && from->dtype == to->dtype &&
-         from->data_bytes == from->num_params * aq_dtype_size(from->dtype);
+         from->data_bytes == from->num_params * aq_dtype_bits(from->dtype) / 8;
 }
 
-static aq_status settle_targets(export_job *job, aq_dtype wanted, aq_error *err) {
-  job->targets = aq_calloc(job->source->tensor_count, sizeof *job->targets);
-  if (job->targets == NULL) return aq_fail_memory(err, job->source->tensor_count * sizeof *job->targets);
-  for (size_t i = 0; i < job->source->tensor_count; i++) {
-    const aq_tensor_info *from = &job->source->tensors[i];
-    aq_tensor_info *to = &job->targets[i];
-    *to = *from;
-    to->quant_type = AQ_KEPT;
-    if (wanted != AQ_DTYPE_INVALID && (from->quant_type != AQ_KEPT || aq_dtype_is_float(from->dtype))) {
-      to->dtype = wanted;
-    }
-    if (is_copied(from, to) || can_narrow_to(to->dtype)) continue;
-    (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "its values cannot be written as %s", aq_dtype_name(to->dtype));
-    (void)aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Choose a type with --dtype");
-    return aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, from->name);
+static aq_status settle_target(const aq_tensor_info *from, aq_dtype wanted, aq_tensor_info *to, aq_error *err) {
+  *to = *from;
+  to->quant_type = AQ_KEPT;
+  if (wanted != AQ_DTYPE_INVALID && (from->quant_type != AQ_KEPT || aq_dtype_is_float(from->dtype))) {
+    to->dtype = wanted;
   }
-  return AQ_OK;
+  if (is_copied(from, to) || can_narrow_to(to->dtype)) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "its values cannot be written as %s", aq_dtype_name(to->dtype));
+  (void)aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Choose a type with --dtype");
+  return aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, from->name);
+}
+
+/* Layers that another tool quantized go through as they are. */
+static aq_status settle_targets(export_job *job, aq_dtype wanted, aq_error *err) {
+  const size_t count = job->source->tensor_count;
+  job->targets = aq_calloc(count, sizeof *job->targets);
+  if (job->targets == NULL) return aq_fail_memory(err, count * sizeof *job->targets);
+  aq_quantized_layers layers;
+  AQ_TRY(aq_quantized_layers_find(job->source->tensors, count, &layers, err));
+  aq_status status = AQ_OK;
+  for (size_t i = 0; i < count && status == AQ_OK; i++) {
+    const bool as_it_is = layers.members != NULL && layers.members[i];
+    status = settle_target(&job->source->tensors[i], as_it_is ? AQ_DTYPE_INVALID : wanted, &job->targets[i], err);
+  }
+  aq_quantized_layers_reset(&layers);
+  return status;
 }
 
 /* ---- blocks ---- */
@@ -115,8 +126,8 @@ static aq_status fill_block(void *ctx, uint64_t item, uint32_t worker, aq_error 
   if (block->bytes == NULL) block->bytes = aq_malloc(BLOCK * MAX_ELEMENT);
   if (block->bytes == NULL) return aq_fail_memory(err, BLOCK * MAX_ELEMENT);
   if (is_copied(from, to)) {
-    const size_t element = aq_dtype_size(from->dtype);
-    return aq_source_read_bytes(job->source, block->tensor, block->first * element, block->count * element,
+    const uint64_t bits = aq_dtype_bits(from->dtype);
+    return aq_source_read_bytes(job->source, block->tensor, block->first * bits / 8, (size_t)(block->count * bits / 8),
                                 block->bytes, err);
   }
   if (job->scratch[worker] == NULL) job->scratch[worker] = aq_realloc_array(NULL, BLOCK, sizeof(float));
@@ -132,7 +143,7 @@ static aq_status write_batch(export_job *job, aq_pool *pool, aq_error *err) {
   AQ_TRY(aq_pool_run(pool, count, fill_block, job, err));
   for (size_t i = 0; i < count; i++) {
     const export_block *block = &job->blocks[i];
-    const size_t size = block->count * aq_dtype_size(job->targets[block->tensor].dtype);
+    const size_t size = block->count * aq_dtype_bits(job->targets[block->tensor].dtype) / 8;
     AQ_TRY(aq_safetensors_writer_write(job->writer, block->bytes, size, err));
   }
   return AQ_OK;
@@ -238,7 +249,7 @@ static aq_status add_tensor(const export_job *job, json_t *tensors, size_t index
   char type[AQ_STORED_AS_SIZE];
   AQ_TRY(aq_report_set(object, "type", json_string(aq_stored_as(to, type, sizeof type)), err));
   AQ_TRY(aq_report_set(object, "bytes_before", aq_json_count(from->alias_of >= 0 ? 0 : from->stored_bytes), err));
-  return aq_report_set(object, "bytes_after", aq_json_count(to->num_params * aq_dtype_size(to->dtype)), err);
+  return aq_report_set(object, "bytes_after", aq_json_count(to->num_params * aq_dtype_bits(to->dtype) / 8), err);
 }
 
 static aq_status fill_report(const export_job *job, const char *output, double seconds, json_t *root, aq_error *err) {
@@ -299,6 +310,7 @@ static aq_status write_export(aq_source *source, const char *output, const aq_ex
   aq_dtype wanted;
   AQ_TRY(aq_float_dtype_parse(o->dtype, "original", &wanted, err));
   AQ_TRY(aq_check_output(source, output, err));
+  AQ_TRY(aq_partial_refuse(source, err));
   export_job job = {.options = o, .source = source};
   aq_status status = settle_targets(&job, wanted, err);
   if (status == AQ_OK) status = write_file(&job, output, err);

@@ -7,6 +7,8 @@
 #include "core/file.h"
 #include "core/memory.h"
 #include "core/progress.h"
+#include "io/partial.h"
+#include "io/prequantized.h"
 #include "ops/auto_plan.h"
 #include "ops/common.h"
 #include "ops/gptq.h"
@@ -178,6 +180,12 @@ static aq_status check_target(const aq_quantize_options *o, bool search, aq_erro
   if (o->plan_path != NULL) {
     return aq_fail(err, AQ_ERR_ARGUMENT, "a target chooses types and scales; the plan has them for every tensor");
   }
+  if (strcmp(o->type, "auto") == 0) {
+    (void)aq_fail(err, AQ_ERR_ARGUMENT,
+                  "a target chooses for tensors of type auto, and there are none: each is kept, or a rule "
+                  "gives it a type");
+    return aq_error_hint(err, AQ_ERR_ARGUMENT, "quantize --dry-run, without a target, says why each is");
+  }
   return aq_fail(err, AQ_ERR_ARGUMENT, "a target chooses for tensors of type auto, and there are none (type '%.32s')",
                  o->type);
 }
@@ -250,6 +258,8 @@ static aq_status carry_out(const request *r, aq_plan *plan, const aq_auto_plan *
 static aq_status quantize(aq_source *source, const char *output, const aq_quantize_options *o, aq_report **report,
                           aq_error *err) {
   AQ_TRY(aq_places_check(source, output, o, err));
+  AQ_TRY(aq_partial_refuse(source, err));
+  AQ_TRY(aq_prequantized_note(source, err));
   request r = {.source = source, .output = output, .options = o, .started = aq_clock()};
   aq_plan plan = {NULL, 0};
   aq_auto_plan found = {0};

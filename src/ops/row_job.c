@@ -37,12 +37,12 @@ static uint32_t bits_of(const aq_row_job *job) {
     case AQ_QUANTIZE:
       return aq_quant_type_bits(job->entry->scheme.type);
     case AQ_CONVERT:
-      return (uint32_t)aq_dtype_size(job->entry->dtype) * 8;
+      return aq_dtype_bits(job->entry->dtype);
     case AQ_KEEP:
       break;
   }
   const aq_tensor_info *t = info_of(job);
-  return t->quant_type == AQ_KEPT ? (uint32_t)aq_dtype_size(t->dtype) * 8 : aq_quant_type_bits(t->quant_type);
+  return t->quant_type == AQ_KEPT ? aq_dtype_bits(t->dtype) : aq_quant_type_bits(t->quant_type);
 }
 
 static uint64_t greatest_common_divisor(uint64_t a, uint64_t b) {
@@ -281,13 +281,13 @@ static void keep_values(const aq_row_job *job, uint64_t begin, size_t n, uint8_t
 }
 
 static aq_status keep_range(const aq_row_job *job, uint64_t begin, uint64_t end, uint8_t *out, aq_error *err) {
-  const uint64_t size = aq_dtype_size(info_of(job)->dtype);
+  const uint64_t bits = aq_dtype_bits(info_of(job)->dtype);
   if (job->values != NULL) {
     keep_values(job, begin, (size_t)(end - begin), out);
     return AQ_OK;
   }
-  return aq_source_read_bytes(job->source, job->tensor, (job->first + begin) * size, (size_t)((end - begin) * size),
-                              out, err);
+  return aq_source_read_bytes(job->source, job->tensor, (job->first + begin) * bits / 8,
+                              (size_t)((end - begin) * bits / 8), out, err);
 }
 
 /* A quantized row of the source that stays as it is. */

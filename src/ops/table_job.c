@@ -289,7 +289,7 @@ static aq_status write_rows(writer_state *w, aq_error *err) {
   for (size_t i = 0; i < job->source->tensor_count; i++) {
     const aq_tensor_info *t = &job->source->tensors[i];
     if (t->alias_of >= 0) continue;
-    bytes += t->num_params * aq_dtype_size(t->dtype);
+    bytes += t->num_params * aq_dtype_bits(t->dtype) / 8;
     tensors++;
   }
   aq_progress_begin(&w->progress, job->run, job->stage, tensors, bytes);

@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "io/partial.h"
 #include "io/source.h"
 #include "ops/common.h"
 #include "ops/ops.h"
@@ -133,6 +134,7 @@ static aq_status write_form(const aq_report *report, aq_report_form form, const 
 
 static aq_status run_all(aq_validation *v, const aq_report *report, const char *folder, aq_error *err) {
   AQ_TRY(aq_open_for_run(v->model, &v->options->run, &v->source, err));
+  AQ_TRY(aq_partial_refuse(v->source, err));
   AQ_TRY(check_model(v, err));
   AQ_TRY(check_targets(v, folder, err));
   AQ_TRY(aq_source_find_aliases(v->source, err));

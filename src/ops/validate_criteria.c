@@ -70,10 +70,13 @@ static double checks_failed(const json_t *root, const json_t *entry) {
   return json_array_size(checks) > 0 ? (double)failed : NAN;
 }
 
-/* Tensors of the model that the comparison did not find in the table. */
+/* Tensors of the model that the comparison did not find in the table, as values or as bytes. */
 static double tensors_lost(const json_t *root, const json_t *entry) {
   const double expected = aq_json_get_real(aq_json_get(root, "model"), "tensors");
-  return expected - (double)json_array_size(aq_json_get(aq_json_get(entry, "weights"), "tensors"));
+  const json_t *weights = aq_json_get(entry, "weights");
+  const size_t as_bytes = (size_t)aq_json_get_count(weights, "compared_as_bytes");
+  return expected - (double)(json_array_size(aq_json_get(weights, "tensors")) + as_bytes -
+                             json_array_size(aq_json_get(weights, "bytes_differ")));
 }
 
 /* ---- the table ---- */

@@ -121,6 +121,7 @@ aq_status aq_validate_v1(aq_validation *v, const char *path, aq_error *err) {
   aq_convert_options_init(&options);
   options.run = v->options->run;
   options.table.force = true;
+  options.keep_unsupported = v->options->keep_unsupported;
   const double started = aq_clock();
   AQ_TRY(aq_convert(v->model, path, &options, NULL, err));
   AQ_TRY(aq_report_set(entry, "convert_seconds", aq_json_real(aq_clock() - started), err));
@@ -177,6 +178,7 @@ static aq_status quantize(aq_validation *v, json_t *entry, const char *type, con
   options.run = v->options->run;
   options.table.force = true;
   options.type = type;
+  options.keep_unsupported = v->options->keep_unsupported;
   aq_report *report;
   const double started = aq_clock();
   aq_status status = aq_quantize(v->model, path, &options, &report, err);
@@ -198,7 +200,8 @@ static aq_status take_comparison(json_t *entry, json_t *comparison, aq_error *er
   AQ_TRY(aq_report_set(entry, "loss_percent", aq_json_real((1.0 - mean) * 100.0), err));
   AQ_TRY(aq_report_set(entry, "snr_db", aq_json_real(aq_json_get_real(totals, "snr_db")), err));
   AQ_TRY(aq_report_set(entry, "max_abs_error", aq_json_real(aq_json_get_real(totals, "max_abs_error")), err));
-  static const char *const parts[] = {"cosine", "totals", "quantized_totals", "worst", "tensors"};
+  static const char *const parts[] = {
+      "cosine", "totals", "quantized_totals", "worst", "tensors", "compared_as_bytes", "bytes_differ"};
   AQ_TRY(aq_report_set(entry, "weights", json_object(), err));
   json_t *weights = json_object_get(entry, "weights");
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {

@@ -94,7 +94,8 @@ static aq_status check_tensors(const aq_source *table, const aq_source *source, 
 /* What FORMAT.md says about the lengths of a row. */
 static bool lengths_fit(const aq_tensor_info *t) {
   uint64_t bytes = 0;
-  if (t->quant_type == AQ_KEPT) return t->num_scales == 0 && t->data_bytes == t->num_params * aq_dtype_size(t->dtype);
+  if (t->quant_type == AQ_KEPT)
+    return t->num_scales == 0 && aq_dtype_bytes_ok(t->num_params, t->dtype, &bytes) && t->data_bytes == bytes;
   if (!aq_packed_bytes_ok(t->num_params, t->quant_type, &bytes)) return false;
   return t->data_bytes == bytes &&
          t->num_scales == aq_scale_count(t->shape, t->rank, t->num_params, t->quant_axis, t->group_size);

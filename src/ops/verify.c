@@ -99,8 +99,8 @@ static aq_status check_groups(verification *v, page_job *job, aq_pool *pool, aq_
   const size_t groups = aq_pq_row_group_count(job->reader), columns = aq_pq_column_count(job->reader);
   aq_progress progress;
   aq_progress_begin(&progress, &v->options->run, "verify pages", 0, aq_pq_file_bytes(job->reader));
-  v->row_groups = groups;
-  v->rows = aq_pq_row_count(job->reader);
+  v->row_groups += groups;
+  v->rows += aq_pq_row_count(job->reader);
   for (job->group = 0; job->group < groups; job->group++) {
     uint64_t bytes = 0;
     for (size_t c = 0; c < columns; c++) bytes += aq_pq_chunk_bytes(job->reader, job->group, c);
@@ -237,7 +237,8 @@ static aq_status check_source(verification *v, const char *path, aq_pool *pool, 
     return status;
   }
   status = aq_report_set(v->root, "source", aq_source_json(source), err);
-  if (status == AQ_OK && source->schema_version > 0) status = check_pages(v, source->path, pool, err);
+  for (size_t i = 0; i < aq_table_file_count(source) && status == AQ_OK; i++)
+    status = check_pages(v, aq_table_file(source, i), pool, err);
   if (status == AQ_OK && v->options->deep) status = check_values(v, source, pool, err);
   if (status == AQ_OK && v->options->against != NULL && v->first.code == AQ_OK) status = check_against(v, source, err);
   aq_source_close(source);

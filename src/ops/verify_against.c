@@ -13,10 +13,9 @@
 #include "core/progress.h"
 #include "ops/common.h"
 #include "ops/ops.h"
+#include "ops/same_bytes.h"
 #include "report/report.h"
 #include "tensor/shape.h"
-
-#define CHUNK ((size_t)1 << 20)
 
 typedef struct against {
   const aq_source *table, *model;
@@ -24,7 +23,6 @@ typedef struct against {
   json_t *adjusted; /* names */
   aq_note_fn note;
   void *ctx;
-  uint8_t *ours, *theirs; /* CHUNK each */
   uint64_t quantized, kept, converted, changed;
 } against;
 
@@ -51,30 +49,13 @@ static bool is_adjusted(const against *a, const char *name) {
   return false;
 }
 
-/* *differs: the first byte that does, or UINT64_MAX. */
-static aq_status find_difference(const against *a, size_t i, size_t j, uint64_t size, uint64_t *differs,
-                                 aq_error *err) {
-  *differs = UINT64_MAX;
-  for (uint64_t at = 0; at < size; at += CHUNK) {
-    const size_t n = (size_t)AQ_MIN(size - at, (uint64_t)CHUNK);
-    AQ_TRY(aq_source_read_bytes(a->table, i, at, n, a->ours, err));
-    AQ_TRY(aq_source_read_bytes(a->model, j, at, n, a->theirs, err));
-    if (memcmp(a->ours, a->theirs, n) == 0) continue;
-    size_t first = 0;
-    while (a->ours[first] == a->theirs[first]) first++;
-    *differs = at + first;
-    return AQ_OK;
-  }
-  return AQ_OK;
-}
-
 static aq_status check_kept(against *a, size_t i, size_t j, aq_error *err) {
   const aq_tensor_info *t = &a->table->tensors[i];
-  const uint64_t width = AQ_MAX(t->data_bytes / AQ_MAX(t->num_params, 1), 1);
+  const uint64_t bits = AQ_MAX(aq_dtype_bits(t->dtype), 1);
   aq_error read;
   uint64_t differs;
-  const aq_status status = find_difference(a, aq_owner_of(a->table->tensors, i), aq_owner_of(a->model->tensors, j),
-                                           t->data_bytes, &differs, &read);
+  const aq_status status = aq_find_differing_byte(a->table, aq_owner_of(a->table->tensors, i), a->model,
+                                                  aq_owner_of(a->model->tensors, j), t->data_bytes, &differs, &read);
   if (status != AQ_OK) return a->note(a->ctx, aq_error_in_tensor(&read, status, t->name), &read, err);
   if (differs == UINT64_MAX) {
     a->kept++;
@@ -87,7 +68,7 @@ static aq_status check_kept(against *a, size_t i, size_t j, aq_error *err) {
   aq_error found;
   aq_error_clear(&found);
   (void)aq_fail(&found, AQ_ERR_FORMAT, "is kept, but its value %llu is not the model's",
-                (unsigned long long)(differs / width));
+                (unsigned long long)(differs * 8 / bits));
   return note(a, t->name, &found, err);
 }
 
@@ -152,12 +133,8 @@ aq_status aq_verify_against(const aq_source *table, const char *model, const aq_
   AQ_TRY(aq_open_for_run(model, run, &opened, err));
   against a = {.table = table, .model = opened, .run = run, .note = note_fn, .ctx = ctx};
   a.adjusted = aq_metadata_json(table, "arrowquant.adjusted");
-  a.ours = aq_malloc(CHUNK);
-  a.theirs = aq_malloc(CHUNK);
-  aq_status status = a.ours != NULL && a.theirs != NULL ? check_all(&a, err) : aq_fail_memory(err, 2 * CHUNK);
+  aq_status status = check_all(&a, err);
   if (status == AQ_OK) status = report(&a, root, err);
-  aq_free(a.ours);
-  aq_free(a.theirs);
   json_decref(a.adjusted);
   aq_source_close(opened);
   return status;

@@ -93,6 +93,8 @@ static aq_status decode_chunk(const aq_pq_place *place, aq_pq_pages *pages, aq_e
     case AQ_PQ_LIST_INT32:
       return decode_lists(place, err);
     case AQ_PQ_LIST_FLOAT:
+    case AQ_PQ_REAL: /* which need not be whole numbers where the column is none of ours */
+    case AQ_PQ_LIST_REAL:
     case AQ_PQ_OTHER:
       break;
   }

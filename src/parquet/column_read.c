@@ -1,10 +1,14 @@
 /* column_read.c - whole small columns of one row group: strings, integers, lists of integers. */
+#include <math.h>
 #include <string.h>
 
+#include "core/bytes.h"
+#include "core/checked.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "parquet/chunk_pages.h"
 #include "parquet/decoded.h"
+#include "parquet/format.h"
 
 /* A chunk that is read from its first page to its last. */
 typedef struct scan {
@@ -20,7 +24,11 @@ static aq_status scan_begin(scan *s, aq_pq_reader *reader, size_t group, size_t 
   AQ_TRY(aq_pq_place_find(reader, group, column, 0, &s->place, err));
   AQ_FAIL_IF((kinds >> s->place.schema->kind & 1) == 0, AQ_ERR_FORMAT, "column '%.100s' should hold %s",
              s->place.schema->name, wanted);
+  s->place.most = aq_pq_small_limit(reader);
   AQ_TRY(aq_pq_pages_get(&s->place, &s->pages, err));
+  if (s->pages->has_dictionary) AQ_TRY(aq_pq_justify(&s->place, s->pages->dictionary.header.plain_size, err));
+  for (size_t p = 0; p < s->pages->count; p++)
+    AQ_TRY(aq_pq_justify(&s->place, s->pages->data[p].header.plain_size, err));
   AQ_TRY(aq_pq_dictionary_load(&s->place, s->pages, &s->dictionary, err));
   s->rows = reader->footer.groups[group].rows;
   return AQ_OK;
@@ -33,6 +41,7 @@ static aq_status scan_begin(scan *s, aq_pq_reader *reader, size_t group, size_t 
 typedef struct texts {
   aq_buffer text;    /* each string with a zero after it */
   uint64_t *offsets; /* one a row; NO_TEXT: null */
+  uint64_t before;   /* bytes of the texts that were read before from this file */
 } texts;
 
 static aq_status add_text(const scan *s, texts *t, uint64_t row, const aq_pq_span *span, aq_error *err) {
@@ -40,6 +49,7 @@ static aq_status add_text(const scan *s, texts *t, uint64_t row, const aq_pq_spa
   if (span->data == NULL) return AQ_OK;
   AQ_FAIL_IF(memchr(span->data, '\0', (size_t)span->size) != NULL, AQ_ERR_FORMAT,
              "a string of column '%.100s' contains a zero byte", s->place.schema->name);
+  AQ_TRY(aq_pq_justify(&s->place, t->before + t->text.size + span->size, err));
   AQ_TRY(aq_pq_afford(s->place.reader, t->text.size + span->size + s->rows * (sizeof(char *) + sizeof(uint64_t)), err));
   t->offsets[row] = t->text.size;
   AQ_TRY(aq_buffer_append(&t->text, span->data, (size_t)span->size, err));
@@ -78,10 +88,16 @@ static aq_status read_strings(scan *s, texts *t, char ***out, aq_error *err) {
 
 aq_status aq_pq_read_strings(aq_pq_reader *reader, size_t group, size_t column, char ***out, aq_error *err) {
   scan s;
-  texts t = {{0}, NULL};
+  texts t = {{0}, NULL, 0};
   *out = NULL;
+  aq_lock_take(&reader->lock);
+  t.before = reader->text_bytes;
+  aq_lock_release(&reader->lock);
   aq_status status = scan_begin(&s, reader, group, column, "strings", 1u << AQ_PQ_STRING | 1u << AQ_PQ_BINARY, err);
   if (status == AQ_OK) status = read_strings(&s, &t, out, err);
+  aq_lock_take(&reader->lock);
+  reader->text_bytes += t.text.size;
+  aq_lock_release(&reader->lock);
   aq_free(t.offsets);
   aq_buffer_reset(&t.text);
   aq_pq_dictionary_reset(&s.dictionary);
@@ -89,6 +105,26 @@ aq_status aq_pq_read_strings(aq_pq_reader *reader, size_t group, size_t column, 
 }
 
 /* ---- integers ---- */
+
+/* The whole number that the bits of a FLOAT or DOUBLE stand for. */
+static aq_status take_real(const scan *s, uint64_t row, int64_t *bits, uint8_t *valid, aq_error *err) {
+  const bool wide = s->place.schema->type == AQ_PQT_DOUBLE;
+  const double value = wide ? aq_bits_f64((uint64_t)*bits) : (double)aq_bits_f32((uint32_t)*bits);
+  *valid = 1;
+  if (isnan(value)) {
+    *valid = 0;
+    *bits = 0;
+    return AQ_OK;
+  }
+  if (aq_whole_ok(value, wide ? 53 : 24, bits)) return AQ_OK;
+  for (size_t g = 0; g < s->place.group; g++) row += s->place.reader->footer.groups[g].rows;
+  return aq_fail(err, AQ_ERR_FORMAT, "row %llu: column '%.100s' has a value that is no whole number of up to %d bits",
+                 (unsigned long long)row, s->place.schema->name, wide ? 53 : 24);
+}
+
+static bool is_real(const scan *s) {
+  return s->place.schema->kind == AQ_PQ_REAL || s->place.schema->kind == AQ_PQ_LIST_REAL;
+}
 
 static aq_status read_integers_of_page(scan *s, aq_pq_page *page, int64_t *out, uint8_t *valid, aq_error *err) {
   const uint64_t rows = page->header.values;
@@ -100,6 +136,9 @@ static aq_status read_integers_of_page(scan *s, aq_pq_page *page, int64_t *out, 
   for (uint64_t i = 0; i < rows && status == AQ_OK; i++) present += valid[i] = valid[i] == max;
   if (status == AQ_OK) status = aq_pq_values_integers(&s->place, page, &body, &s->dictionary, present, out, err);
   for (uint64_t i = rows; i-- > 0 && status == AQ_OK;) out[i] = valid[i] ? out[--present] : 0;
+  for (uint64_t i = 0; i < rows && is_real(s) && status == AQ_OK; i++) {
+    if (valid[i]) status = take_real(s, page->first_value + i, &out[i], &valid[i], err);
+  }
   aq_pq_body_reset(&body);
   return status;
 }
@@ -121,7 +160,8 @@ aq_status aq_pq_read_integers(aq_pq_reader *reader, size_t group, size_t column,
   scan s;
   *out = NULL;
   *valid = NULL;
-  aq_status status = scan_begin(&s, reader, group, column, "integers", 1u << AQ_PQ_INT32 | 1u << AQ_PQ_INT64, err);
+  aq_status status =
+      scan_begin(&s, reader, group, column, "integers", 1u << AQ_PQ_INT32 | 1u << AQ_PQ_INT64 | 1u << AQ_PQ_REAL, err);
   if (status == AQ_OK) status = read_integers(&s, out, valid, err);
   if (status != AQ_OK) {
     aq_free(*out);
@@ -165,7 +205,10 @@ static aq_status add_element(const scan *s, uint8_t rep, uint8_t def, const int6
   if (rep == 0) out->lengths[(*rows)++] = def < schema->list_def ? -1 : 0;
   if (def <= schema->list_def) return AQ_OK;
   AQ_FAIL_IF(def < schema->max_def, AQ_ERR_FORMAT, "a list of column '%.100s' has a null element", schema->name);
-  const int64_t value = *(*values)++;
+  int64_t value = *(*values)++;
+  uint8_t valid = 1;
+  if (is_real(s)) AQ_TRY(take_real(s, *rows - 1, &value, &valid, err));
+  AQ_FAIL_IF(!valid, AQ_ERR_FORMAT, "a list of column '%.100s' has an element that is no number", schema->name);
   AQ_FAIL_IF(value < INT32_MIN || value > INT32_MAX, AQ_ERR_FORMAT,
              "a list of column '%.100s' has the element %lld, which 32 bits do not hold", schema->name,
              (long long)value);
@@ -192,6 +235,7 @@ static aq_status read_lists(scan *s, aq_pq_lists *out, aq_error *err) {
   const uint64_t most = s->place.chunk->values;
   AQ_FAIL_IF(most > INT32_MAX, AQ_ERR_UNSUPPORTED, "column '%.100s' has %llu list elements in one row group",
              s->place.schema->name, (unsigned long long)most);
+  AQ_TRY(aq_pq_justify(&s->place, most * sizeof *out->values, err));
   AQ_TRY(aq_pq_afford(s->place.reader, s->rows * sizeof *out->lengths + most * sizeof *out->values, err));
   out->lengths = aq_realloc_array(NULL, (size_t)s->rows, sizeof *out->lengths);
   out->values = aq_realloc_array(NULL, (size_t)most, sizeof *out->values);
@@ -206,7 +250,8 @@ static aq_status read_lists(scan *s, aq_pq_lists *out, aq_error *err) {
 aq_status aq_pq_read_lists(aq_pq_reader *reader, size_t group, size_t column, aq_pq_lists *out, aq_error *err) {
   scan s;
   *out = (aq_pq_lists){NULL, NULL, 0};
-  aq_status status = scan_begin(&s, reader, group, column, "lists of int32", 1u << AQ_PQ_LIST_INT32, err);
+  aq_status status =
+      scan_begin(&s, reader, group, column, "lists of int32", 1u << AQ_PQ_LIST_INT32 | 1u << AQ_PQ_LIST_REAL, err);
   if (status == AQ_OK) status = read_lists(&s, out, err);
   if (status != AQ_OK) aq_pq_lists_reset(out);
   aq_pq_dictionary_reset(&s.dictionary);

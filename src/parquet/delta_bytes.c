@@ -84,11 +84,12 @@ static void join(const int64_t *prefixes, aq_pq_span *values, uint64_t count, ui
   }
 }
 
-static aq_status join_values(const aq_pq_reader *reader, const int64_t *prefixes, aq_pq_span *values, uint64_t count,
+static aq_status join_values(const aq_pq_place *place, const int64_t *prefixes, aq_pq_span *values, uint64_t count,
                              uint8_t **scratch, aq_error *err) {
   uint64_t total = 0;
   AQ_TRY(add_up(prefixes, values, count, &total, err));
-  AQ_TRY(aq_pq_afford(reader, total, err));
+  AQ_TRY(aq_pq_justify(place, total, err));
+  AQ_TRY(aq_pq_afford(place->reader, total, err));
   uint8_t *joined = aq_malloc((size_t)total);
   if (joined == NULL) return aq_fail_memory(err, (size_t)total);
   join(prefixes, values, count, joined);
@@ -96,13 +97,13 @@ static aq_status join_values(const aq_pq_reader *reader, const int64_t *prefixes
   return AQ_OK;
 }
 
-aq_status aq_delta_bytes_decode(const aq_pq_reader *reader, const aq_pq_body *body, uint64_t count, aq_pq_span *out,
+aq_status aq_delta_bytes_decode(const aq_pq_place *place, const aq_pq_body *body, uint64_t count, aq_pq_span *out,
                                 uint8_t **scratch, aq_error *err) {
   int64_t *prefixes = NULL;
   size_t used = 0;
-  AQ_TRY(read_lengths(reader, body->values, body->values_size, count, &prefixes, &used, err));
-  aq_status status = decode_lengths(reader, body->values + used, body->values_size - used, count, out, err);
-  if (status == AQ_OK) status = join_values(reader, prefixes, out, count, scratch, err);
+  AQ_TRY(read_lengths(place->reader, body->values, body->values_size, count, &prefixes, &used, err));
+  aq_status status = decode_lengths(place->reader, body->values + used, body->values_size - used, count, out, err);
+  if (status == AQ_OK) status = join_values(place, prefixes, out, count, scratch, err);
   aq_free(prefixes);
   return status;
 }

@@ -9,7 +9,7 @@ AQ_MUST_CHECK aq_status aq_delta_lengths_decode(const aq_pq_reader *reader, cons
                                                 aq_pq_span *out, aq_error *err);
 
 /* Spans into *scratch, which the caller frees; left NULL on failure. */
-AQ_MUST_CHECK aq_status aq_delta_bytes_decode(const aq_pq_reader *reader, const aq_pq_body *body, uint64_t count,
+AQ_MUST_CHECK aq_status aq_delta_bytes_decode(const aq_pq_place *place, const aq_pq_body *body, uint64_t count,
                                               aq_pq_span *out, uint8_t **scratch, aq_error *err);
 
 #endif

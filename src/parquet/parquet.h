@@ -19,8 +19,10 @@ typedef enum aq_pq_kind {
   AQ_PQ_INT32,
   AQ_PQ_INT64,
   AQ_PQ_LIST_INT32,
-  AQ_PQ_LIST_FLOAT, /* written only; in a file that is read it is AQ_PQ_OTHER */
-  AQ_PQ_OTHER       /* readable files may hold columns of other kinds; they can only be ignored */
+  AQ_PQ_LIST_FLOAT, /* written only; in a file that is read it is AQ_PQ_LIST_REAL */
+  AQ_PQ_OTHER,      /* readable files may hold columns of other kinds; they can only be ignored */
+  AQ_PQ_REAL,       /* FLOAT or DOUBLE: what some writers make of integers; read only */
+  AQ_PQ_LIST_REAL
 } aq_pq_kind;
 
 /* The largest value that a page can hold and Arrow's binary arrays can carry. */
@@ -65,7 +67,7 @@ const char *aq_pq_metadata_value(const aq_pq_reader *reader, size_t i); /* "" wh
 AQ_MUST_CHECK aq_status aq_pq_read_strings(aq_pq_reader *reader, size_t group, size_t column, char ***out,
                                            aq_error *err);
 AQ_MUST_CHECK aq_status aq_pq_read_integers(aq_pq_reader *reader, size_t group, size_t column, int64_t **out,
-                                            uint8_t **valid, aq_error *err); /* INT32 and INT64 columns */
+                                            uint8_t **valid, aq_error *err); /* NaN of a FLOAT or DOUBLE is a null */
 typedef struct aq_pq_lists {
   int32_t *lengths; /* a row; -1: null */
   int32_t *values;  /* all lists' values one after another */
@@ -89,6 +91,12 @@ typedef struct aq_pq_value {
 #define AQ_PQ_NULL_SIZE UINT64_MAX
 AQ_MUST_CHECK aq_status aq_pq_value_size(aq_pq_reader *reader, size_t group, size_t column, uint64_t row,
                                          uint64_t *size, uint64_t *stored, aq_error *err);
+
+/* Holds the pages of a column of strings or binaries against the sizes that its values should have, one a row: a page
+ * that claims to be unpacked to much more than those of its rows together is AQ_ERR_CORRUPT. Nothing is unpacked for
+ * it. */
+AQ_MUST_CHECK aq_status aq_pq_check_sizes(aq_pq_reader *reader, size_t group, size_t column, const uint64_t *sizes,
+                                          aq_error *err);
 
 /* The value itself: a view when the page is PLAIN and uncompressed. Safe from several threads. The CRC of the page is
  * checked first unless skipped. */

@@ -1,4 +1,5 @@
 /* place.c - finding a column chunk and refusing what cannot be read; the limits and words every reading call shares. */
+#include "core/checked.h"
 #include "core/error.h"
 #include "parquet/decompress.h"
 #include "parquet/reader.h"
@@ -33,6 +34,19 @@ aq_status aq_pq_afford(const aq_pq_reader *reader, uint64_t bytes, aq_error *err
   aq_fail(err, AQ_ERR_MEMORY, "%llu bytes of memory are needed and %llu are allowed", (unsigned long long)bytes,
           (unsigned long long)limit);
   return aq_error_hint(err, AQ_ERR_MEMORY, "Allow more memory, if the file can be trusted");
+}
+
+uint64_t aq_pq_small_limit(const aq_pq_reader *reader) {
+  uint64_t rows;
+  return aq_mul_ok(reader->footer.rows, AQ_PQ_SMALL_ROW, &rows) && rows < AQ_PQ_CEILING ? AQ_PQ_SMALL_BYTES + rows
+                                                                                        : AQ_PQ_CEILING;
+}
+
+aq_status aq_pq_justify(const aq_pq_place *place, uint64_t bytes, aq_error *err) {
+  AQ_FAIL_IF(place->most != 0 && bytes > place->most, AQ_ERR_CORRUPT,
+             "column '%.100s' would take %llu bytes of memory; its rows and shapes account for %llu at most",
+             place->schema->name, (unsigned long long)bytes, (unsigned long long)place->most);
+  return AQ_OK;
 }
 
 aq_status aq_pq_where(const aq_pq_reader *reader, size_t group, aq_status status, aq_error *err) {

@@ -54,8 +54,9 @@ struct aq_pq_reader {
   aq_lock lock;
   aq_pq_pages **pages; /* lock: one a chunk, row group after row group; NULL until asked for */
   aq_pq_contexts contexts;
-  aq_pq_slot *slots; /* one a column */
-  size_t slot_count; /* those whose lock is made */
+  aq_pq_slot *slots;   /* one a column */
+  size_t slot_count;   /* those whose lock is made */
+  uint64_t text_bytes; /* lock: of all texts of small columns that were handed out */
 };
 
 /* A column chunk to be read: one leaf of one row group. */
@@ -65,6 +66,7 @@ typedef struct aq_pq_place {
   size_t leaf;
   const aq_pq_column *schema;
   const aq_pq_chunk *chunk;
+  uint64_t most; /* bytes that a page of it may be unpacked to; 0: no limit of the column's own */
 } aq_pq_place;
 
 /* Finds the chunk and refuses what cannot be read: AQ_ERR_ARGUMENT for numbers out of range, AQ_ERR_UNSUPPORTED for
@@ -76,6 +78,14 @@ AQ_MUST_CHECK aq_status aq_pq_place_find(aq_pq_reader *reader, size_t group, siz
  * runs and dictionary indices let a small file claim any number of rows. */
 #define AQ_PQ_CEILING ((uint64_t)1 << 32)
 AQ_MUST_CHECK aq_status aq_pq_afford(const aq_pq_reader *reader, uint64_t bytes, aq_error *err);
+
+/* What the small columns of a file may be unpacked to: so much, and so much a row. Without it a page of a few bytes
+ * could claim gigabytes for the name of one tensor. */
+#define AQ_PQ_SMALL_BYTES ((uint64_t)16 << 20)
+#define AQ_PQ_SMALL_ROW ((uint64_t)256)
+uint64_t aq_pq_small_limit(const aq_pq_reader *reader);
+/* AQ_ERR_CORRUPT when `bytes` pass place->most. */
+AQ_MUST_CHECK aq_status aq_pq_justify(const aq_pq_place *place, uint64_t bytes, aq_error *err);
 
 /* Adds file and row group to a failure; every public call ends with it. */
 aq_status aq_pq_where(const aq_pq_reader *reader, size_t group, aq_status status, aq_error *err);

@@ -25,7 +25,14 @@ enum {
   CONVERTED_BSON = 20
 };
 
-enum { LOGICAL_STRING = 1, LOGICAL_ENUM = 4, LOGICAL_INTEGER = 10, LOGICAL_JSON = 12, LOGICAL_BSON = 13 };
+enum {
+  LOGICAL_STRING = 1,
+  LOGICAL_ENUM = 4,
+  LOGICAL_INTEGER = 10,
+  LOGICAL_UNKNOWN = 11,
+  LOGICAL_JSON = 12,
+  LOGICAL_BSON = 13
+};
 
 static void read_integer_type(aq_thrift *t, const aq_thrift_field *field, aq_pq_schema_node *node) {
   if (!aq_thrift_enter(t, field)) return;
@@ -96,20 +103,27 @@ static bool is_plain_binary(const aq_pq_schema_node *node) {
 static bool is_integer(const aq_pq_schema_node *node) {
   return (node->type == AQ_PQT_INT32 || node->type == AQ_PQT_INT64) &&
          (node->converted == -1 || (node->converted >= CONVERTED_UINT_8 && node->converted <= CONVERTED_INT_64)) &&
-         (node->logical == -1 || node->logical == LOGICAL_INTEGER);
+         (node->logical == -1 || node->logical == LOGICAL_INTEGER ||
+          node->logical == LOGICAL_UNKNOWN); /* of a column that holds nulls only */
+}
+
+static bool is_real(const aq_pq_schema_node *node) {
+  return (node->type == AQ_PQT_FLOAT || node->type == AQ_PQT_DOUBLE) && node->converted == -1 && node->logical == -1;
 }
 
 static aq_pq_kind leaf_kind(const aq_pq_schema_node *node) {
   if (node->type == AQ_PQT_BYTE_ARRAY && is_text(node)) return AQ_PQ_STRING;
   if (node->type == AQ_PQT_BYTE_ARRAY && is_plain_binary(node)) return AQ_PQ_BINARY;
   if (is_integer(node)) return node->type == AQ_PQT_INT32 ? AQ_PQ_INT32 : AQ_PQ_INT64;
-  return AQ_PQ_OTHER;
+  return is_real(node) ? AQ_PQ_REAL : AQ_PQ_OTHER;
 }
 
-static bool is_list_leaf(const aq_pq_schema_node *node) { return node->children == 0 && is_integer(node); }
+static bool is_list_leaf(const aq_pq_schema_node *node) {
+  return node->children == 0 && (is_integer(node) || is_real(node));
+}
 
 static void make_list(aq_pq_column *column, const aq_pq_schema_node *leaf, uint8_t list_def) {
-  column->kind = AQ_PQ_LIST_INT32;
+  column->kind = is_real(leaf) ? AQ_PQ_LIST_REAL : AQ_PQ_LIST_INT32;
   column->type = leaf->type;
   column->is_unsigned = leaf->is_unsigned;
   column->list_def = list_def;

@@ -27,7 +27,9 @@ static aq_status fail_encoding(const aq_pq_place *place, int32_t encoding, aq_er
 
 /* ---- integers ---- */
 
-static uint32_t integer_size(const aq_pq_place *place) { return place->schema->type == AQ_PQT_INT32 ? 4 : 8; }
+static uint32_t integer_size(const aq_pq_place *place) {
+  return place->schema->type == AQ_PQT_INT32 || place->schema->type == AQ_PQT_FLOAT ? 4 : 8;
+}
 
 static int64_t load_integer(const uint8_t *p, uint32_t size) {
   return size == 4 ? (int64_t)(int32_t)aq_load_u32(p) : (int64_t)aq_load_u64(p);
@@ -162,6 +164,8 @@ static aq_status decode_integers(const aq_pq_place *place, int32_t encoding, con
     case AQ_PQ_ENC_RLE_DICTIONARY:
       return indexed(place, body, dictionary, count, out, NULL, err);
     case AQ_PQ_ENC_DELTA_BINARY_PACKED:
+      if (place->schema->type == AQ_PQT_FLOAT || place->schema->type == AQ_PQT_DOUBLE)
+        return fail_encoding(place, encoding, err);
       return aq_delta_decode(body->values, (size_t)body->values_size, integer_size(place) * 8, count, out, &used, err);
     case AQ_PQ_ENC_BYTE_STREAM_SPLIT:
       return split_integers(place, body, count, out, err);
@@ -199,7 +203,7 @@ static aq_status decode_spans(const aq_pq_place *place, int32_t encoding, const 
     case AQ_PQ_ENC_DELTA_LENGTH_BYTE_ARRAY:
       return aq_delta_lengths_decode(place->reader, body, count, out, err);
     case AQ_PQ_ENC_DELTA_BYTE_ARRAY:
-      return aq_delta_bytes_decode(place->reader, body, count, out, scratch, err);
+      return aq_delta_bytes_decode(place, body, count, out, scratch, err);
     default:
       return fail_encoding(place, encoding, err);
   }

@@ -15,6 +15,7 @@
 #include "core/memory.h"
 #include "quant/nearest.h"
 #include "quant/pattern.h"
+#include "quant/quantized_layer.h"
 #include "quant/spec.h"
 #include "tensor/dtype.h"
 
@@ -24,6 +25,7 @@ typedef struct planner {
   const aq_tensor_info *tensors;
   size_t count;
   const aq_quantize_options *options;
+  aq_quantized_layers layers; /* of another tool */
   aq_spec base;
   aq_plan *plan;
 } planner;
@@ -37,6 +39,7 @@ bool aq_plan_is_quantizable(const aq_tensor_info *t) {
 /* Why a tensor is kept unless it is named, in words; an empty string when it is not. */
 static const char *reason_to_keep(const aq_tensor_info *t, bool quantize_1d) {
   if (t->dtype == AQ_BOOL) return "boolean tensor";
+  if (aq_dtype_is_opaque(t->dtype)) return "bytes of an unsupported dtype";
   if (!aq_dtype_is_float(t->dtype)) return "integer tensor";
   if (!aq_plan_is_quantizable(t)) return "8-bit floating-point tensor";
   if (t->num_params == 0) return "empty tensor";
@@ -46,9 +49,18 @@ static const char *reason_to_keep(const aq_tensor_info *t, bool quantize_1d) {
   return t->num_params < SMALL_TENSOR ? "small tensor" : "";
 }
 
-static bool is_kept_unless_named(const planner *p, size_t i) {
-  return reason_to_keep(&p->tensors[i], p->options->quantize_1d)[0] != '\0';
+/* Of a layer that another tool quantized: codes again, or scales rounded, are the end of it. */
+static bool is_quantized_elsewhere(const planner *p, size_t i) {
+  return p->layers.members != NULL && p->layers.members[i];
 }
+
+static const char *default_reason(const planner *p, size_t i) {
+  const aq_tensor_info *t = &p->tensors[i];
+  return is_quantized_elsewhere(p, i) && !aq_dtype_is_opaque(t->dtype) ? "of a layer that another tool quantized"
+                                                                       : reason_to_keep(t, p->options->quantize_1d);
+}
+
+static bool is_kept_unless_named(const planner *p, size_t i) { return default_reason(p, i)[0] != '\0'; }
 
 /* The tensor that holds the bytes of tensor i. */
 static size_t owner_of(const planner *p, size_t i) {
@@ -69,11 +81,12 @@ static aq_status plan_default(const planner *p, size_t i, aq_error *err) {
   static const aq_spec keep = {.has_type = true, .action = AQ_KEEP};
   const aq_tensor_info *t = &p->tensors[i];
   aq_plan_entry *entry = &p->plan->entries[i];
-  const char *reason = reason_to_keep(t, p->options->quantize_1d);
+  const char *reason = default_reason(p, i);
   const bool kept = reason[0] != '\0';
   aq_spec_apply(kept ? &keep : &p->base, t, entry);
   entry->kept_by_default = kept;
-  entry->unexpected = kept && aq_dtype_is_float(t->dtype) && t->rank >= 2 && t->num_params >= SMALL_TENSOR;
+  entry->unexpected = kept && aq_dtype_is_float(t->dtype) && t->rank >= 2 && t->num_params >= SMALL_TENSOR &&
+                      !(is_quantized_elsewhere(p, i) && aq_plan_is_quantizable(t)); /* scales are not weights */
   const char *type = p->options->type == NULL ? "int8" : p->options->type;
   return set_rule(entry, kept ? aq_strdup(reason) : aq_format("default %s", type), err);
 }
@@ -171,7 +184,8 @@ static bool rule_takes(const planner *p, const aq_pattern *pattern, const aq_spe
   if (!aq_pattern_matches(pattern, t->name)) return false;
   if (spec->action == AQ_KEEP) return true;
   if (!aq_plan_is_quantizable(t) || t->num_params == 0) return false;
-  return m->ordinary == 0 || aq_pattern_is_exact(pattern, t->name) || !is_kept_unless_named(p, i);
+  if (aq_pattern_is_exact(pattern, t->name)) return true;
+  return !is_quantized_elsewhere(p, i) && (m->ordinary == 0 || !is_kept_unless_named(p, i));
 }
 
 static aq_status not_a_float(const aq_tensor_info *t, aq_error *err) {
@@ -223,12 +237,30 @@ static aq_status plan_keep_pattern(const planner *p, const char *text, aq_error 
   return status == AQ_OK && matched == 0 ? no_match(p, "keep", text, err) : status;
 }
 
+/* Bytes that mean nothing here are carried along only when the caller has said so: by --keep-unsupported, or by a rule
+ * that names the tensor. */
+static aq_status check_opaque(const planner *p, aq_error *err) {
+  for (size_t i = 0; i < p->count && !p->options->keep_unsupported; i++) {
+    const aq_tensor_info *t = &p->tensors[i];
+    if (!aq_dtype_is_opaque(t->dtype) || !p->plan->entries[owner_of(p, i)].kept_by_default) continue;
+    (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "is of dtype %s, whose values cannot be read",
+                  aq_dtype_safetensors_name(t->dtype));
+    (void)aq_error_hint(err, AQ_ERR_UNSUPPORTED,
+                        "Keep its bytes as they are: --keep '%.100s', or --keep-unsupported for all such tensors",
+                        t->name);
+    return aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, t->name);
+  }
+  return AQ_OK;
+}
+
 static aq_status make_plan(planner *p, aq_error *err) {
   const aq_quantize_options *o = p->options;
   AQ_TRY(aq_spec_from_options(o, &p->base, err));
+  AQ_TRY(aq_quantized_layers_find(p->tensors, p->count, &p->layers, err));
   AQ_TRY(create_entries(p, err));
   for (size_t i = 0; i < o->tensor_rule_count; i++) AQ_TRY(plan_tensor_rule(p, o->tensor_rules[i], err));
   for (size_t i = 0; i < o->keep_pattern_count; i++) AQ_TRY(plan_keep_pattern(p, o->keep_patterns[i], err));
+  AQ_TRY(check_opaque(p, err));
   return aq_plan_share_aliases(p->tensors, p->count, p->plan, err);
 }
 
@@ -237,6 +269,7 @@ aq_status aq_plan_make(const aq_tensor_info *tensors, size_t count, const aq_qua
   *plan = (aq_plan){NULL, 0};
   planner p = {.tensors = tensors, .count = count, .options = options, .plan = plan};
   const aq_status status = make_plan(&p, err);
+  aq_quantized_layers_reset(&p.layers);
   if (status != AQ_OK) aq_plan_reset(plan);
   return status;
 }

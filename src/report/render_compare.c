@@ -99,6 +99,11 @@ static aq_status append_verdict(const json_t *root, aq_buffer *out, aq_error *er
   AQ_TRY(append_unpaired(root, "missing", "MISSING", out, err));
   AQ_TRY(append_unpaired(root, "extra", "NOT IN THE REFERENCE", out, err));
   AQ_TRY(append_unpaired(root, "shape_mismatch", "OF ANOTHER SHAPE", out, err));
+  AQ_TRY(append_unpaired(root, "bytes_differ", "OTHER BYTES", out, err));
+  const uint64_t opaque = aq_json_get_count(root, "compared_as_bytes");
+  if (opaque > 0)
+    AQ_TRY(aq_buffer_printf(out, err, "%llu tensors of dtypes that cannot be read as numbers: compared as bytes\n",
+                            (unsigned long long)opaque));
   if (!json_is_number(aq_json_get(root, "min_cosine"))) return AQ_OK;
   char mean[AQ_WORD_SIZE], limit[AQ_WORD_SIZE];
   return aq_buffer_printf(out, err, "%s: mean cosine %s, asked for at least %s\n",

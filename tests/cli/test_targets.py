@@ -300,6 +300,7 @@ def test_an_encoder_that_is_not_calibrated_says_why(tmp_path):
         tensors = {key.replace(f"attention.{old}", f"attention.{new}"): value for key, value in tensors.items()}
     tensors["encoder.relative_attention_bias.weight"] = ("F32", (32, 2), floats(64, 7, 0.5))
     (tmp_path / "encoder" / "model.safetensors").write_bytes(safetensors(tensors))
+    (tmp_path / "encoder" / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
     done("embed", "encoder", "--text", "a text", cwd=tmp_path)
     line = ["quantize", "encoder", "-o", "q.parquet"]
     for options in (["--target-bpw", 4, "--calib", "builtin"], ["--min-similarity", 0.9], ["--target-bpw", 4, "--tune=1"],

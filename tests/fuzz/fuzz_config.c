@@ -1,6 +1,6 @@
 /* fuzz_config.c - any bytes as the configuration of an encoder. Texts are parted by bytes of zero: config.json,
- * modules.json, sentence_bert_config.json, config_sentence_transformers.json, then a config.json for each module.
- * Parsing must end in an error that has words, or in numbers that are within bounds. */
+ * modules.json, config_sentence_transformers.json, then a config.json for each module. Parsing must end in an error
+ * that has words, or in numbers that are within bounds. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +41,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   memset(&err, 0, sizeof err);
   texts.config = next_text(&data, &left, &texts.config_size);
   texts.modules = next_text(&data, &left, &texts.modules_size);
-  texts.sentence = next_text(&data, &left, &texts.sentence_size);
   texts.model = next_text(&data, &left, &texts.model_size);
   for (size_t i = 1; i < AQ_MODULES_MAX; i++) texts.module[i] = next_text(&data, &left, &texts.module_size[i]);
   texts.notes = &notes;

@@ -11,6 +11,7 @@
 
 #include "arrowquant.h"
 #include "io/source.h"
+#include "tensor/dtype.h"
 
 #define VALUES 512
 
@@ -36,7 +37,8 @@ static void read_all(const aq_source *source) {
     const aq_tensor_info *info = aq_source_tensor(source, i);
     const uint64_t count = info->num_params < VALUES ? info->num_params : VALUES;
     aq_tensor tensor;
-    if (aq_source_read_f32(source, i, info->num_params - count, count, values, &err) != AQ_OK) abort();
+    const aq_status wanted = aq_dtype_is_opaque(info->dtype) ? AQ_ERR_UNSUPPORTED : AQ_OK;
+    if (aq_source_read_f32(source, i, info->num_params - count, count, values, &err) != wanted) abort();
     if (aq_source_load(source, i, &tensor, &err) != AQ_OK) abort();
     if (tensor.data_bytes != info->data_bytes) abort();
     aq_tensor_release(&tensor);

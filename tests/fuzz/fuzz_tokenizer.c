@@ -1,6 +1,8 @@
-/* fuzz_tokenizer.c - any bytes as a tokenizer's file and as a text. The first line is the text, the rest a
- * tokenizer.json or a vocab.txt: making a tokenizer must end in an error or in one that encodes every text. A tokenizer
- * of a fixed vocabulary encodes the text, too: as a whole, truncated (the same ids, fewer), and repaired (the same). */
+/* fuzz_tokenizer.c - any bytes as a tokenizer's files and as a text. The first line is the text, the rest the files,
+ * with U+001E between them: a tokenizer.json or a vocab.txt, then tokenizer_config.json, special_tokens_map.json,
+ * added_tokens.json, config.json and the sentence config. Making a tokenizer must end in an error or in one that
+ * encodes every text. A tokenizer of a fixed vocabulary encodes the text, too: as a whole, truncated (the same ids,
+ * fewer), and repaired (the same). */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,17 +14,29 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+#define FILE_END '\x1E'
+
+/* The text, which may be cut up, as the files of a tokenizer. */
+static aq_tokenizer_files split(char *text, size_t size) {
+  aq_tokenizer_files files = {.texts = {{0}}};
+  char *at = text, *const end = text + size;
+  for (size_t i = text[strspn(text, " \t\r\n")] == '{' ? AQ_TEXT_JSON : AQ_TEXT_VOCAB; i < AQ_TEXT_COUNT; i++) {
+    char *stop = memchr(at, FILE_END, (size_t)(end - at));
+    if (stop == NULL) stop = end;
+    if (stop > at) files.texts[i] = (aq_named_text){at, (size_t)(stop - at), NULL};
+    if (i == AQ_TEXT_JSON) i = AQ_TEXT_VOCAB;
+    if (stop == end) break;
+    *stop = '\0';
+    at = stop + 1;
+  }
+  return files;
+}
+
 static aq_tokenizer *make(char *text, size_t size) {
-  aq_tokenizer_files files = {.json = NULL};
+  const aq_tokenizer_files files = split(text, size);
   aq_tokenizer *t = NULL;
   aq_error err;
-  if (text[strspn(text, " \t\r\n")] == '{') {
-    files.json = text;
-    files.json_size = size;
-  } else {
-    files.vocab = text;
-    files.vocab_size = size;
-  }
+  if (files.texts[AQ_TEXT_JSON].text == NULL && files.texts[AQ_TEXT_VOCAB].text == NULL) return NULL;
   const aq_status status = aq_tokenizer_make(&files, &t, &err);
   if ((status == AQ_OK) != (t != NULL) || (status != AQ_OK && err.message[0] == '\0')) abort();
   return t;
@@ -61,11 +75,12 @@ static void check(const aq_tokenizer *t, const uint8_t *text, size_t size) {
 static const aq_tokenizer *fixed(void) {
   static aq_tokenizer *t;
   static char json[] =
-      "{\"added_tokens\":[{\"id\":4,\"content\":\"[MASK]\",\"normalized\":false,\"lstrip\":true},"
-      "{\"id\":20,\"content\":\"ab\",\"normalized\":true,\"single_word\":true,\"rstrip\":true}],"
-      "\"normalizer\":{\"type\":\"BertNormalizer\"},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},"
-      "\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"[UNK]\":1,\"[MASK]\":4,\"a\":5,\"##a\":6,\"b\":7,\"##ba\":8,"
-      "\"!\":9,\"##\\u1100\":10,\"\\u4e2d\":11}}}";
+      "{\"added_tokens\":[{\"id\":0,\"content\":\"[MASK]\",\"normalized\":false,\"lstrip\":true},"
+      "{\"id\":9,\"content\":\"ab\",\"normalized\":true,\"single_word\":true,\"rstrip\":true}],"
+      "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Lowercase\"},{\"type\":\"BertNormalizer\"}]},"
+      "\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},"
+      "\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"[MASK]\":0,\"[UNK]\":1,\"a\":2,\"##a\":3,\"b\":4,\"##ba\":5,"
+      "\"!\":6,\"##\\u1100\":7,\"\\u4e2d\":8}}}";
   if (t == NULL) t = make(json, sizeof json - 1);
   if (t == NULL) abort();
   return t;

@@ -41,6 +41,8 @@ static aq_status load(aq_pq_reader *r, size_t group, size_t column, struct loade
       return aq_pq_read_lists(r, group, column, &out->lists, err);
     case AQ_PQ_BINARY:
     case AQ_PQ_LIST_FLOAT:
+    case AQ_PQ_REAL:
+    case AQ_PQ_LIST_REAL:
     case AQ_PQ_OTHER:
       break;
   }
@@ -116,6 +118,8 @@ static aq_status cell_of(aq_pq_reader *r, size_t group, size_t column, uint64_t 
     case AQ_PQ_BINARY:
       return binary_of(r, group, column, row, out, err);
     case AQ_PQ_LIST_FLOAT:
+    case AQ_PQ_REAL:
+    case AQ_PQ_LIST_REAL:
     case AQ_PQ_OTHER:
       break;
   }
@@ -169,8 +173,9 @@ static aq_status verify(aq_pq_reader *r, uint64_t *pages, uint64_t *crcs, aq_err
 
 static aq_status print_summary(aq_pq_reader *r, aq_error *err) {
   static const char *const kinds[] = {
-      [AQ_PQ_STRING] = "string",   [AQ_PQ_BINARY] = "binary",     [AQ_PQ_INT32] = "int32", [AQ_PQ_INT64] = "int64",
-      [AQ_PQ_LIST_INT32] = "list", [AQ_PQ_LIST_FLOAT] = "floats", [AQ_PQ_OTHER] = "other"};
+      [AQ_PQ_STRING] = "string", [AQ_PQ_BINARY] = "binary",   [AQ_PQ_INT32] = "int32",
+      [AQ_PQ_INT64] = "int64",   [AQ_PQ_LIST_INT32] = "list", [AQ_PQ_LIST_FLOAT] = "floats",
+      [AQ_PQ_OTHER] = "other",   [AQ_PQ_REAL] = "real",       [AQ_PQ_LIST_REAL] = "reals"};
   uint64_t pages = 0, crcs = 0;
   AQ_TRY(verify(r, &pages, &crcs, err));
   json_t *columns = json_object(), *metadata = json_object();

@@ -133,6 +133,7 @@ def save_tiny(folder, model, pooling, normalize):
     vocab = [*special, *"abcdefghijklmnopqrstuvwxyz", *(f"##{c}" for c in "abcdefghij")]
     model.save_pretrained(folder)
     (folder / "vocab.txt").write_text("\n".join(vocab) + "\n")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer"}))
     (folder / "1_Pooling").mkdir()
     modules = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")][:2 + normalize]
     (folder / "modules.json").write_text(json.dumps([

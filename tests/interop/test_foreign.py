@@ -86,6 +86,12 @@ SCHEMAS = {  # name: what is done to the table before it is written
     "large lists": as_type(["shape"], pa.large_list(pa.int32())),
     "views": lambda t: as_type(TEXTS, pa.string_view())(as_type(BLOBS, pa.binary_view())(t)),
     "dictionary types": dictionaries,
+    "doubles": as_type(NUMBERS, pa.float64()),
+    "floats": as_type(NUMBERS, pa.float32()),
+    "lists of doubles": as_type(["shape"], pa.list_(pa.float64())),
+    "lists of int64": as_type(["shape"], pa.list_(pa.int64())),
+    "small integers": as_type(["quant_axis"], pa.int8()),
+    "unsigned integers": as_type(["num_params"], pa.uint64()),
     "required columns": required,
     "other order and extra columns": reversed_with_extras,
     "no metadata": lambda t: t.replace_schema_metadata(None),
@@ -180,6 +186,41 @@ def test_nulls_in_axis_and_group_mean_the_defaults(model_file, tmp_path):
     names = table.column("layer_name").to_pylist()
     a, b = read_safetensors(out), read_safetensors(tmp_path / "b.safetensors")
     assert {n: a[n] for n in names} == {n: b[n] for n in names}
+
+
+def with_column(table, name, values):
+    return table.set_column(table.column_names.index(name), name, values)
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"use_dictionary": False}, {"data_page_version": "2.0"},
+    {"use_dictionary": False, "column_encoding": {"quant_axis": "BYTE_STREAM_SPLIT"}}],
+    ids=["default", "plain", "pages v2", "byte stream split"])
+def test_doubles_with_nulls_and_nan_mean_the_defaults(model_file, tmp_path, options):
+    path = tmp_path / "a.parquet"
+    run("quantize", model_file, "-o", path, "--type", "int8", "--per", "tensor", "--quantize-1d")
+    table = pq.read_table(path)
+    values = [float("nan") if i % 2 else None for i in range(table.num_rows)]
+    table = with_column(table, "quant_axis", pa.array(values, pa.float64()))
+    table = with_column(table, "group_size", pa.nulls(table.num_rows))  # Arrow's type null
+    pq.write_table(table, tmp_path / "b.parquet", **options)
+    run("compare", path, tmp_path / "b.parquet", "--min-cosine", "1")
+
+
+@pytest.mark.parametrize(("column", "values", "row"), [
+    ("num_params", lambda n: n[:-1] + [n[-1] + 0.5], "last"),
+    ("quant_axis", lambda n: [-1.0, float("inf")] + [-1.0] * (len(n) - 2), 1),
+    ("group_size", lambda n: [2.0 ** 60] + [0.0] * (len(n) - 1), 0),
+])
+def test_doubles_that_are_no_integers_name_column_and_row(model_file, tmp_path, column, values, row):
+    path = tmp_path / "a.parquet"
+    run("quantize", model_file, "-o", path, "--type", "int8")
+    table = pq.read_table(path)
+    table = with_column(table, column, pa.array(values(table.column("num_params").to_pylist()), pa.float64()))
+    pq.write_table(table, path, row_group_size=2)
+    told = run("info", path, expect=3).stderr
+    number = table.num_rows - 1 if row == "last" else row
+    assert f"row {number}: column '{column}' has a value that is no whole number" in told
 
 
 def test_fp16_row_that_says_float32_is_read_as_fp16(tmp_path):

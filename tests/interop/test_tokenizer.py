@@ -224,6 +224,18 @@ ADDED = ["[MASK]", "[CLS]", "<mask>", "fox", "FOXY", "Fó", "a b", " ", "  ", "a
 FLAGS = ["lstrip", "rstrip", "single_word", "normalized"]
 
 
+STEPS = {"lower": {"type": "Lowercase"}, "nfd": {"type": "NFD"}, "marks": {"type": "StripAccents"},
+         "bert": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": False}}
+
+
+@pytest.mark.parametrize("steps", ["lower", "nfd", "marks", "lower bert", "bert lower", "nfd marks lower", "marks nfd", "bert nfd", "",
+                                   "nfd marks lower bert marks nfd"])
+def test_sequences_of_normalizers_are_the_same(settings, words, tmp_path, steps):
+    sequence = {"type": "Sequence", "normalizers": [STEPS[step] for step in steps.split()]}
+    texts = Texts(11, words)
+    check(changed(settings, normalizer=sequence), tmp_path, [*texts.take(3000), *texts.long_lines(2, 5000)])
+
+
 @pytest.mark.parametrize("bits", range(16))
 def test_added_tokens_in_the_text_are_the_same(settings, words, tmp_path, bits):
     """Tokens with each combination of flags, which meet, hold each other, and stand beside words and spaces."""
@@ -253,7 +265,9 @@ def renumbered(settings, tokens):
 
 
 @pytest.mark.parametrize("options", [{}, {"normalizer_lowercase": False}, {"normalizer_strip_accents": False},
-                                     {"normalizer_lowercase": False, "normalizer_strip_accents": True}, {"normalizer": None}], ids=str)
+                                     {"normalizer_lowercase": False, "normalizer_strip_accents": True}, {"normalizer": None},
+                                     {"normalizer": STEPS["marks"]}, {"normalizer": {"type": "Sequence", "normalizers": list(STEPS.values())}}],
+                         ids=str)
 def test_every_character_is_treated_the_same(settings, tmp_path, options):
     """With a vocabulary of all characters of the first two planes, ids show what becomes of each. Beside it stand a letter and
     marks of low and high combining class, so that order shows too."""
@@ -285,9 +299,10 @@ def test_vocab_txt_heeds_the_configuration(settings, minilm, words, tmp_path):
 
 
 def test_configuration_beside_tokenizer_json_decides(settings, words, tmp_path):
-    """As in transformers: tokenizer_config.json wins over the normalizer, when the folder is opened."""
+    """As in transformers: for BertTokenizer tokenizer_config.json wins over the normalizer, when the folder is opened."""
     (tmp_path / "tokenizer.json").write_text(json.dumps(settings))
-    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False, "strip_accents": None}))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer", "do_lower_case": False,
+                                                                "strip_accents": None}))
     (tmp_path / "other.json").write_text(json.dumps(changed(settings, normalizer_lowercase=False)))
     agree(Ours(tmp_path), theirs_of(tmp_path / "other.json"), Texts(33, words).take(1000))
     agree(Ours(tmp_path / "tokenizer.json"), theirs_of(tmp_path / "tokenizer.json"), Texts(34, words).take(1000))

@@ -274,4 +274,54 @@ static inline void build(int version, encoding how, int shift) {
   assemble(columns, shift);
 }
 
+/* ---- opening ---- */
+
+static aq_error err;
+
+static inline int drop(void **state) {
+  (void)state;
+  free_blocks();
+  return 0;
+}
+
+/* The two tensors that build() lays out. */
+static inline void expect_model(const aq_source *s, int version) {
+  assert_string_equal(aq_source_format(s), version == 2 ? "Arrow V2" : "Arrow V1");
+  assert_int_equal(aq_source_schema_version(s), version);
+  assert_int_equal(aq_source_tensor_count(s), 2);
+  const aq_tensor_info *w = aq_source_tensor(s, 0), *b = aq_source_tensor(s, 1);
+  assert_string_equal(w->name, "encoder.weight");
+  assert_int_equal(w->dtype, AQ_F32);
+  assert_int_equal(w->rank, 2);
+  assert_int_equal(w->shape[0], 2);
+  assert_int_equal(w->shape[1], 3);
+  assert_int_equal(w->quant_type, version == 2 ? AQ_INT8 : AQ_KEPT);
+  assert_int_equal(w->num_scales, version == 2 ? 2 : 0);
+  assert_string_equal(b->name, "b");
+  assert_int_equal(b->dtype, AQ_I64);
+  assert_int_equal(b->rank, 0);
+  float out[6], one;
+  assert_ok(aq_source_read_f32(s, 0, 0, 6, out, &err));
+  for (int i = 0; i < 6; i++) {
+    const float scale = w_scales[i / 3], zero = w_zeros[i / 3];
+    assert_true(out[i] == (version == 2 ? ((float)w_codes[i] - zero) * scale : w_values[i]));
+  }
+  assert_ok(aq_source_read_f32(s, 1, 0, 1, &one, &err));
+  assert_true(one == 77.0F);
+  assert_int_equal(aq_source_file_bytes(s), version == 2 ? 6 + 8 + 16 : 24 + 8);
+}
+
+static inline void open_and_expect(int version) {
+  aq_source *s;
+  assert_ok(aq_source_open_arrow(&fx.stream, &s, &err));
+  assert_null(fx.stream.release);
+  assert_int_equal(fx.schemas_released, 1);
+  assert_int_equal(fx.streams_released, 1);
+  assert_int_equal(fx.batches_released, 0);
+  expect_model(s, version);
+  aq_source_close(s);
+  assert_int_equal(fx.batches_released, 1);
+  assert_int_equal(fx.schemas_released + fx.streams_released, 2);
+}
+
 #endif

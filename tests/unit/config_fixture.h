@@ -17,8 +17,7 @@ static const char modules[] = "[" MODULE("0", "", "Transformer") "," MODULE("1",
 static const char unnormalized[] = "[" MODULE("0", "", "Transformer") "," MODULE("1", "1_Pooling", "Pooling") "]";
 static const char mean[] = "{\"pooling_mode_cls_token\":false,\"pooling_mode_mean_tokens\":true}";
 
-static inline aq_config_texts texts_of(const char *config, const char *module_list, const char *pooling,
-                                       const char *sentence) {
+static inline aq_config_texts texts_of(const char *config, const char *module_list, const char *pooling) {
   aq_config_texts t = {0};
   t.config = (char *)config;
   t.config_size = strlen(config);
@@ -26,8 +25,6 @@ static inline aq_config_texts texts_of(const char *config, const char *module_li
   t.modules_size = module_list != NULL ? strlen(module_list) : 0;
   t.module[1] = (char *)pooling;
   t.module_size[1] = pooling != NULL ? strlen(pooling) : 0;
-  t.sentence = (char *)sentence;
-  t.sentence_size = sentence != NULL ? strlen(sentence) : 0;
   return t;
 }
 
@@ -44,7 +41,7 @@ static inline void expect_note(const char *config, bool sentence_model, const ch
   aq_error err;
   aq_model_config c;
   aq_notes notes = {.count = 0};
-  aq_config_texts t = texts_of(config, sentence_model ? modules : NULL, mean, NULL);
+  aq_config_texts t = texts_of(config, sentence_model ? modules : NULL, mean);
   t.notes = &notes;
   assert_ok(aq_model_config_parse(&t, &c, &err));
   if (wanted == NULL) {

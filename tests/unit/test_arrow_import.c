@@ -3,54 +3,7 @@
 #include "arrow_fixture.h"
 #include "core/memory.h"
 
-static aq_error err;
-
-static int drop(void **state) {
-  (void)state;
-  free_blocks();
-  return 0;
-}
-
 /* ---- what is accepted ---- */
-
-static void expect_model(const aq_source *s, int version) {
-  assert_string_equal(aq_source_format(s), version == 2 ? "Arrow V2" : "Arrow V1");
-  assert_int_equal(aq_source_schema_version(s), version);
-  assert_int_equal(aq_source_tensor_count(s), 2);
-  const aq_tensor_info *w = aq_source_tensor(s, 0), *b = aq_source_tensor(s, 1);
-  assert_string_equal(w->name, "encoder.weight");
-  assert_int_equal(w->dtype, AQ_F32);
-  assert_int_equal(w->rank, 2);
-  assert_int_equal(w->shape[0], 2);
-  assert_int_equal(w->shape[1], 3);
-  assert_int_equal(w->quant_type, version == 2 ? AQ_INT8 : AQ_KEPT);
-  assert_int_equal(w->num_scales, version == 2 ? 2 : 0);
-  assert_string_equal(b->name, "b");
-  assert_int_equal(b->dtype, AQ_I64);
-  assert_int_equal(b->rank, 0);
-  float out[6], one;
-  assert_ok(aq_source_read_f32(s, 0, 0, 6, out, &err));
-  for (int i = 0; i < 6; i++) {
-    const float scale = w_scales[i / 3], zero = w_zeros[i / 3];
-    assert_true(out[i] == (version == 2 ? ((float)w_codes[i] - zero) * scale : w_values[i]));
-  }
-  assert_ok(aq_source_read_f32(s, 1, 0, 1, &one, &err));
-  assert_true(one == 77.0F);
-  assert_int_equal(aq_source_file_bytes(s), version == 2 ? 6 + 8 + 16 : 24 + 8);
-}
-
-static void open_and_expect(int version) {
-  aq_source *s;
-  assert_ok(aq_source_open_arrow(&fx.stream, &s, &err));
-  assert_null(fx.stream.release);
-  assert_int_equal(fx.schemas_released, 1);
-  assert_int_equal(fx.streams_released, 1);
-  assert_int_equal(fx.batches_released, 0);
-  expect_model(s, version);
-  aq_source_close(s);
-  assert_int_equal(fx.batches_released, 1);
-  assert_int_equal(fx.schemas_released + fx.streams_released, 2);
-}
 
 static void every_encoding_is_read(void **state) {
   (void)state;
@@ -162,10 +115,41 @@ static void nameless_column(void) { fx.fields[AQ_COLUMN_DATA].name = NULL; }
 static void bad_metadata(void) { fx.schema.metadata = "\xff\xff\xff\xff"; }
 static void bad_metadata_length(void) { fx.schema.metadata = "\1\0\0\0\xff\xff\xff\xff"; }
 static void list_view(void) { fx.fields[AQ_COLUMN_SHAPE].format = "+vl"; }
-static void list_of_int64(void) { fx.element.format = "l"; }
+static void list_view_past_the_end(void) {
+  static const int32_t offsets[ROWS] = {1, 2}, sizes[ROWS] = {2, 0};
+  fx.fields[AQ_COLUMN_SHAPE].format = "+vl";
+  fx.arrays[AQ_COLUMN_SHAPE].n_buffers = 3;
+  fx.buffers[AQ_COLUMN_SHAPE][1] = offsets;
+  fx.buffers[AQ_COLUMN_SHAPE][2] = sizes;
+}
+static void list_view_negative(void) {
+  static const int32_t sizes[ROWS] = {-2, 0};
+  list_view_past_the_end();
+  fx.buffers[AQ_COLUMN_SHAPE][2] = sizes;
+}
+static void list_view_without_sizes(void) {
+  list_view_past_the_end();
+  fx.buffers[AQ_COLUMN_SHAPE][2] = NULL;
+}
+static void fixed_list_past_the_end(void) {
+  fx.fields[AQ_COLUMN_SHAPE].format = "+w:2";
+  fx.arrays[AQ_COLUMN_SHAPE].n_buffers = 1;
+}
+static void fixed_list_endless(void) { fx.fields[AQ_COLUMN_SHAPE].format = "+w:99999999999999999999"; }
+static void null_names(void) { fx.fields[AQ_COLUMN_NAME].format = "n"; }
+static void decimal_fractions(void) { fx.fields[AQ_COLUMN_NUM_PARAMS].format = "d:38,2"; }
+static void decimal_too_wide(void) {
+  static const int64_t values[ROWS][2] = {{6, 1}, {1, 0}};
+  fx.fields[AQ_COLUMN_NUM_PARAMS].format = "d:38,0";
+  fx.buffers[AQ_COLUMN_NUM_PARAMS][1] = values;
+}
+static void list_of_texts(void) { fx.element.format = "u"; }
 static void list_without_item(void) { fx.fields[AQ_COLUMN_SHAPE].n_children = 0; }
 static void float_params(void) { fx.fields[AQ_COLUMN_NUM_PARAMS].format = "g"; }
-static void unsigned_params(void) { fx.fields[AQ_COLUMN_NUM_PARAMS].format = "L"; }
+static void unsigned_params(void) {
+  fx.fields[AQ_COLUMN_NUM_PARAMS].format = "L";
+  *(int64_t *)(uintptr_t)fx.buffers[AQ_COLUMN_NUM_PARAMS][1] = INT64_MIN;
+}
 static void number_as_name(void) { fx.fields[AQ_COLUMN_NAME].format = "l"; }
 static void fixed_size_data(void) { fx.fields[AQ_COLUMN_DATA].format = "w:8"; }
 static void dictionary_of_numbers(void) {
@@ -288,11 +272,19 @@ static const struct damage {
     {nameless_column, AQ_ERR_FORMAT, "no column data"},
     {bad_metadata, AQ_ERR_CORRUPT, "metadata"},
     {bad_metadata_length, AQ_ERR_CORRUPT, "metadata"},
-    {list_view, AQ_ERR_FORMAT, "'+vl' of 'i'"},
-    {list_of_int64, AQ_ERR_FORMAT, "'+l' of 'l'"},
+    {list_view, AQ_ERR_CORRUPT, "does not have the buffers"},
+    {list_view_past_the_end, AQ_ERR_CORRUPT, "pass the end"},
+    {list_view_negative, AQ_ERR_CORRUPT, "do not rise"},
+    {list_view_without_sizes, AQ_ERR_CORRUPT, "lacks a buffer"},
+    {fixed_list_past_the_end, AQ_ERR_CORRUPT, "pass the end"},
+    {fixed_list_endless, AQ_ERR_FORMAT, "'shape' must be a list of int32"},
+    {null_names, AQ_ERR_FORMAT, "'layer_name' must be a string"},
+    {decimal_fractions, AQ_ERR_FORMAT, "'num_params' must be int64"},
+    {decimal_too_wide, AQ_ERR_UNSUPPORTED, "64 bits do not hold"},
+    {list_of_texts, AQ_ERR_FORMAT, "'+l' of 'u'"},
     {list_without_item, AQ_ERR_FORMAT, "'shape' must be a list of int32"},
-    {float_params, AQ_ERR_FORMAT, "'num_params' must be int64"},
-    {unsigned_params, AQ_ERR_FORMAT, "format is 'L'"},
+    {float_params, AQ_ERR_FORMAT, "row 0: column 'num_params' has a value that is no whole number"},
+    {unsigned_params, AQ_ERR_UNSUPPORTED, "row 0: column 'num_params' has a number of 2^63 or more"},
     {number_as_name, AQ_ERR_FORMAT, "'layer_name' must be a string"},
     {fixed_size_data, AQ_ERR_FORMAT, "format is 'w:8'"},
     {dictionary_of_numbers, AQ_ERR_FORMAT, "'s' of 'l'"},

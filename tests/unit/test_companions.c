@@ -73,6 +73,7 @@ static void files_travel_by_their_places(void **state) {
   (void)temp_write_text("t/config.json", "{}");
   (void)temp_write_text("t/vocab.txt", "a");
   (void)temp_write_text("t/adapter_config.json", "{}");
+  (void)temp_write_text("t/added_tokens.json", "{}");
   (void)temp_write_text("pool/config.json", "{}");
   (void)temp_write_text("modules.json", "[" MODULE("0", "t", "Transformer") "," MODULE(
                                             "1", "pool", "Pooling") "," MODULE("2", "pool", "Normalize") "]");
@@ -80,11 +81,12 @@ static void files_travel_by_their_places(void **state) {
   assert_ok(aq_source_open(temp_folder, NULL, &source, &err));
   assert_ok(aq_model_files_each(source, put_key, keys, &err));
   assert_string_equal(keys,
-                      "t/config.json modules.json pool/config.json t/adapter_config.json t/vocab.txt "
-                      "config_sentence_transformers.json ");
+                      "t/config.json modules.json pool/config.json t/adapter_config.json t/added_tokens.json "
+                      "config_sentence_transformers.json t/vocab.txt ");
   aq_source_close(source);
   static const char *const made[] = {
-      "t/model.safetensors", "t/config.json", "t/vocab.txt", "t/adapter_config.json", "pool/config.json", "t", "pool"};
+      "t/model.safetensors", "t/config.json",    "t/vocab.txt", "t/adapter_config.json",
+      "t/added_tokens.json", "pool/config.json", "t",           "pool"};
   for (size_t i = 0; i < AQ_COUNT_OF(made); i++) drop(made[i]);
 }
 

@@ -7,7 +7,7 @@ static void parse_minilm_gives_all_numbers(void **state) {
   (void)state;
   aq_error err;
   aq_model_config c;
-  const aq_config_texts t = texts_of(minilm, modules, mean, "{\"max_seq_length\":256}");
+  const aq_config_texts t = texts_of(minilm, modules, mean);
   assert_ok(aq_model_config_parse(&t, &c, &err));
   assert_string_equal(c.architecture->model_type, "bert");
   assert_string_equal(c.activation->name, "gelu");
@@ -20,7 +20,7 @@ static void parse_minilm_gives_all_numbers(void **state) {
   assert_int_equal(c.types, 2);
   assert_int_equal(c.first_position, 0);
   assert_int_equal(c.position_limit, 512);
-  assert_int_equal(c.max_tokens, 256);
+  assert_int_equal(c.max_tokens, 512);
   assert_true(c.epsilon == 1e-12f);
   assert_true(c.pooling == AQ_POOL_MEAN && c.normalize);
 }
@@ -29,7 +29,7 @@ static void parse_without_modules_gives_mean_not_normalized(void **state) {
   (void)state;
   aq_error err;
   aq_model_config c;
-  const aq_config_texts t = texts_of(minilm, NULL, NULL, NULL);
+  const aq_config_texts t = texts_of(minilm, NULL, NULL);
   assert_ok(aq_model_config_parse(&t, &c, &err));
   assert_true(c.pooling == AQ_POOL_MEAN && !c.normalize);
   assert_int_equal(c.max_tokens, 512);
@@ -56,7 +56,7 @@ static void parse_lacking_optional_keys_takes_the_defaults_of_transformers(void 
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     aq_error err;
     aq_model_config c;
-    const aq_config_texts t = texts_of(cases[i].config, NULL, NULL, NULL);
+    const aq_config_texts t = texts_of(cases[i].config, NULL, NULL);
     assert_ok(aq_model_config_parse(&t, &c, &err));
     assert_int_equal(c.types, cases[i].types);
     assert_int_equal(c.first_position, cases[i].first_position);
@@ -74,7 +74,7 @@ static void parse_roberta_positions_begin_after_padding(void **state) {
       "{\"model_type\":\"roberta\",\"hidden_size\":64,\"num_attention_heads\":4,\"num_hidden_layers\":1,"
       "\"intermediate_size\":128,\"vocab_size\":100,\"max_position_embeddings\":514,\"type_vocab_size\":1,"
       "\"layer_norm_eps\":1e-05,\"pad_token_id\":1}",
-      NULL, NULL, "{\"max_seq_length\":900}");
+      NULL, NULL);
   assert_ok(aq_model_config_parse(&t, &c, &err));
   assert_int_equal(c.first_position, 2);
   assert_int_equal(c.max_tokens, 512);
@@ -95,7 +95,7 @@ static void parse_mpnet_has_32_buckets_of_distances(void **state) {
     aq_model_config c;
     char text[400];
     (void)snprintf(text, sizeof text, format, cases[i].buckets);
-    const aq_config_texts t = texts_of(text, NULL, NULL, NULL);
+    const aq_config_texts t = texts_of(text, NULL, NULL);
     assert_int_equal(aq_model_config_parse(&t, &c, &err), cases[i].status);
     if (cases[i].status == AQ_OK) {
       assert_int_equal(c.relative_buckets, 32);
@@ -112,7 +112,7 @@ static void parse_distilbert_has_no_types(void **state) {
   const aq_config_texts t = texts_of(
       "{\"model_type\":\"distilbert\",\"dim\":64,\"n_heads\":4,\"n_layers\":2,\"hidden_dim\":128,"
       "\"vocab_size\":100,\"max_position_embeddings\":32,\"activation\":\"relu\"}",
-      unnormalized, "{\"pooling_mode\":\"cls\"}", NULL);
+      unnormalized, "{\"pooling_mode\":\"cls\"}");
   assert_ok(aq_model_config_parse(&t, &c, &err));
   assert_int_equal(c.types, 0);
   assert_string_equal(c.activation->name, "relu");
@@ -166,7 +166,7 @@ static void parse_changed_config_is_refused(void **state) {
     char *text = json_dumps(root, 0);
     aq_error err;
     aq_model_config c;
-    const aq_config_texts t = texts_of(text, NULL, NULL, NULL);
+    const aq_config_texts t = texts_of(text, NULL, NULL);
     const aq_status status = aq_model_config_parse(&t, &c, &err);
     if (status != changes[i].status || strstr(err.message, changes[i].message) == NULL) {
       fail_msg("%s = %s: status %d, %s", changes[i].key, changes[i].value, (int)status, err.message);
@@ -187,7 +187,7 @@ static void parse_lacking_a_number_names_it(void **state) {
     char *text = json_dumps(root, 0), wanted[64];
     aq_error err;
     aq_model_config c;
-    const aq_config_texts t = texts_of(text, NULL, NULL, NULL);
+    const aq_config_texts t = texts_of(text, NULL, NULL);
     assert_int_equal(aq_model_config_parse(&t, &c, &err), i == 0 ? AQ_ERR_UNSUPPORTED : AQ_ERR_FORMAT);
     (void)snprintf(wanted, sizeof wanted, "'%s' is missing", keys[i]);
     assert_memory_equal(err.message, wanted, strlen(wanted));
@@ -200,7 +200,7 @@ static void parse_wrong_json_is_refused(void **state) {
   (void)state;
   static const char *const wrong[] = {"", "{", "[]", "7", "{\"model_type\":\"bert\",\"model_type\":\"bert\"}", "\xff"};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-    const aq_config_texts t = texts_of(wrong[i], NULL, NULL, NULL);
+    const aq_config_texts t = texts_of(wrong[i], NULL, NULL);
     aq_error err;
     aq_model_config c;
     assert_int_equal(aq_model_config_parse(&t, &c, &err), AQ_ERR_FORMAT);
@@ -223,7 +223,7 @@ static void parse_numbers_of_python(void **state) {
                {WITH("\"x\":\"\\"), "the JSON text is wrong"},
                {WITH("\"x\":Infinity5"), "the JSON text is wrong"}};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-    const aq_config_texts t = texts_of(wrong[i].config, NULL, NULL, NULL);
+    const aq_config_texts t = texts_of(wrong[i].config, NULL, NULL);
     expect(&t, AQ_ERR_FORMAT, "config.json", wrong[i].message);
   }
 }

@@ -31,7 +31,7 @@ static void parse_wrong_modules_is_refused(void **state) {
       {"[", AQ_ERR_FORMAT, "JSON"},
   };
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-    const aq_config_texts t = texts_of(minilm, wrong[i].modules, mean, NULL);
+    const aq_config_texts t = texts_of(minilm, wrong[i].modules, mean);
     expect(&t, wrong[i].status, "modules.json", wrong[i].message);
   }
 }
@@ -45,7 +45,7 @@ static void parse_too_many_modules_is_refused(void **state) {
                    i > 0 ? "," : "", i);
   }
   (void)strcat(text, "]");
-  const aq_config_texts t = texts_of(minilm, text, mean, NULL);
+  const aq_config_texts t = texts_of(minilm, text, mean);
   expect(&t, AQ_ERR_UNSUPPORTED, "modules.json", "33 modules; at most 32");
 }
 
@@ -55,7 +55,7 @@ static void parse_dropout_and_two_normalizes_are_run(void **state) {
   aq_model_config c;
   const char list[] = "[" MODULE("0", "", "Transformer") "," MODULE("1", "p", "Pooling") "," MODULE(
       "2", "d", "Dropout") "," MODULE("3", "n", "Normalize") "," MODULE("4", "m", "Normalize") "]";
-  aq_config_texts t = texts_of(minilm, list, "{\"pooling_mode_cls_token\":true}", NULL);
+  aq_config_texts t = texts_of(minilm, list, "{\"pooling_mode_cls_token\":true}");
   assert_ok(aq_model_config_parse(&t, &c, &err));
   assert_true(c.pooling == AQ_POOL_CLS && c.normalize);
   t.module[3] = (char *)"{\"module_input_name\":\"token_embeddings\"}";
@@ -79,7 +79,7 @@ static void parse_pooling_follows_the_reference(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     aq_error err;
     aq_model_config c;
-    const aq_config_texts t = texts_of(minilm, modules, cases[i].pooling, NULL);
+    const aq_config_texts t = texts_of(minilm, modules, cases[i].pooling);
     assert_ok(aq_model_config_parse(&t, &c, &err));
     assert_int_equal(c.pooling, cases[i].mode);
     assert_int_equal(c.skips_prompt, cases[i].skips);
@@ -105,13 +105,11 @@ static void parse_wrong_pooling_is_refused(void **state) {
       {"[]", AQ_ERR_FORMAT, "not an object"},
   };
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-    const aq_config_texts t = texts_of(minilm, modules, wrong[i].pooling, NULL);
+    const aq_config_texts t = texts_of(minilm, modules, wrong[i].pooling);
     expect(&t, wrong[i].status, "1_Pooling/config.json", wrong[i].message);
   }
-  aq_config_texts t = texts_of(minilm, modules, NULL, NULL);
+  aq_config_texts t = texts_of(minilm, modules, NULL);
   expect(&t, AQ_ERR_NOT_FOUND, "modules.json", "module 1 is Pooling, but '1_Pooling' has no config.json");
-  t = texts_of(minilm, modules, mean, "{\"max_seq_length\":0}");
-  expect(&t, AQ_ERR_FORMAT, "sentence_bert_config.json", "'max_seq_length' is 0");
 }
 
 static void parse_settings_of_the_model_are_checked(void **state) {
@@ -129,7 +127,7 @@ static void parse_settings_of_the_model_are_checked(void **state) {
       {"{\"model_type\":\"CrossEncoder\"}", AQ_ERR_UNSUPPORTED, "'model_type' is 'CrossEncoder'"},
       {"{\"truncate_dim\":1e999}", AQ_ERR_FORMAT, ""}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    aq_config_texts t = texts_of(minilm, modules, mean, NULL);
+    aq_config_texts t = texts_of(minilm, modules, mean);
     t.model = (char *)cases[i].settings;
     t.model_size = strlen(cases[i].settings);
     aq_error err;

@@ -395,7 +395,7 @@ static void lists_of_floats_are_written_and_refused_when_too_long(void **state) 
   aq_pq_check check;
   assert_ok(aq_pq_reader_open(path, NULL, &reader, &err));
   assert_int_equal(aq_pq_row_count(reader), 3);
-  assert_int_equal(aq_pq_column_kind(reader, 0), AQ_PQ_OTHER);
+  assert_int_equal(aq_pq_column_kind(reader, 0), AQ_PQ_LIST_REAL);
   assert_ok(aq_pq_verify_chunk(reader, 0, 0, true, &check, &err));
   assert_int_equal(check.pages_with_crc, 1);
   aq_pq_reader_close(reader);

@@ -133,8 +133,14 @@ static void header_malformed_is_refused(void **state) {
     const char *header, *words;
     aq_status status;
   } cases[] = {
-      {"{\"a\":{\"dtype\":\"F4\",\"shape\":[4],\"data_offsets\":[0,4]}}", "dtype F4 is not supported",
+      {"{\"a\":{\"dtype\":\"I4\",\"shape\":[4],\"data_offsets\":[0,4]}}", "dtype 'I4' is none that safetensors has",
        AQ_ERR_UNSUPPORTED},
+      {"{\"a\":{\"dtype\":\"F4\",\"shape\":[4],\"data_offsets\":[0,4]}}", "shape [4] of F4 takes 2", AQ_ERR_FORMAT},
+      {"{\"a\":{\"dtype\":\"F4\",\"shape\":[7],\"data_offsets\":[0,4]}}",
+       "4 bits an element, does not fill whole bytes", AQ_ERR_FORMAT},
+      {"{\"a\":{\"dtype\":\"F6_E3M2\",\"shape\":[5],\"data_offsets\":[0,4]}}", "6 bits an element, does not fill",
+       AQ_ERR_FORMAT},
+      {"{\"a\":{\"dtype\":\"C64\",\"shape\":[1],\"data_offsets\":[0,4]}}", "shape [1] of C64 takes 8", AQ_ERR_FORMAT},
       {"{\"a\":{\"shape\":[4],\"data_offsets\":[0,4]}}", "no dtype", AQ_ERR_FORMAT},
       {"{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,4]}}", "no shape", AQ_ERR_FORMAT},
       {"{\"a\":{\"dtype\":\"U8\",\"shape\":[4]}}", "two integers", AQ_ERR_FORMAT},
@@ -224,10 +230,15 @@ static void shards_disagreeing_with_index_are_refused(void **state) {
   index_fails("{\"weight_map\":{\"c\":\"m-1.safetensors\",\"b\":\"m-2.safetensors\"}}", AQ_ERR_FORMAT,
               "is in shard 'm-1.safetensors', but the index does not name it", "a");
   index_fails("{\"weight_map\":{\"a\":\"m-1.safetensors\",\"b\":\"m-1.safetensors\",\"c\":\"m-2.safetensors\"}}",
-              AQ_ERR_FORMAT, "is in shard 'm-2.safetensors', but the index puts it into 'm-1.safetensors'", "b");
-  (void)temp_write_safetensors("m-3.safetensors", shard_a, NULL, 4);
+              AQ_ERR_FORMAT,
+              "the index puts it into shard 'm-1.safetensors', which does not have it; 'm-2.safetensors' has", "b");
+  (void)temp_write_safetensors("m-3.safetensors",
+                               "{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},"
+                               "\"c\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[4,8]}}",
+                               NULL, 8);
   index_fails("{\"weight_map\":{\"a\":\"m-1.safetensors\",\"b\":\"m-2.safetensors\",\"c\":\"m-3.safetensors\"}}",
-              AQ_ERR_FORMAT, "is in two shards, 'm-1.safetensors' and 'm-3.safetensors'", "a");
+              AQ_ERR_FORMAT, "is in shard 'm-3.safetensors' as well as in 'm-1.safetensors', where the index puts it",
+              "a");
 }
 
 static void index_hostile_is_refused(void **state) {
@@ -252,17 +263,56 @@ static void shard_that_is_a_pointer_says_so(void **state) {
              "Git LFS pointer", NULL);
 }
 
-static void quantized_elsewhere_gets_notes(void **state) {
+/* Every dtype that safetensors 0.8 has: its bytes are read, and its values where they are numbers. */
+static void every_dtype_of_the_format_opens(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    unsigned bits;
+    bool opaque;
+  } dtypes[] = {{"BOOL", 8, false},       {"U8", 8, false},        {"I8", 8, false},     {"F8_E5M2", 8, false},
+                {"F8_E4M3", 8, false},    {"I16", 16, false},      {"U16", 16, false},   {"F16", 16, false},
+                {"BF16", 16, false},      {"I32", 32, false},      {"U32", 32, false},   {"F32", 32, false},
+                {"F64", 64, false},       {"I64", 64, false},      {"U64", 64, false},   {"F4", 4, true},
+                {"F6_E2M3", 6, true},     {"F6_E3M2", 6, true},    {"F8_E8M0", 8, true}, {"C64", 64, true},
+                {"F8_E4M3FNUZ", 8, true}, {"F8_E5M2FNUZ", 8, true}};
+  for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
+    char header[160];
+    const unsigned bytes = 8 * dtypes[i].bits / 8; /* of 8 values */
+    (void)snprintf(header, sizeof header, "{\"x\":{\"dtype\":\"%s\",\"shape\":[2,4],\"data_offsets\":[0,%u]}}",
+                   dtypes[i].name, bytes);
+    aq_source *s = open_ok(temp_write_safetensors("one.safetensors", header, NULL, bytes));
+    const aq_tensor_info *x = aq_source_tensor(s, 0);
+    assert_int_equal(aq_dtype_bits(x->dtype), dtypes[i].bits);
+    assert_int_equal(x->data_bytes, bytes);
+    uint8_t read[64];
+    assert_int_equal(aq_source_read_bytes(s, 0, 1, bytes - 1, read, &err), AQ_OK);
+    assert_int_equal(read[bytes - 2], bytes - 1);
+    float values[8];
+    const aq_status status = aq_source_read_f32(s, 0, 0, 8, values, &err);
+    assert_int_equal(status, dtypes[i].opaque ? AQ_ERR_UNSUPPORTED : AQ_OK);
+    if (dtypes[i].opaque) assert_non_null(strstr(err.message, dtypes[i].name));
+    aq_source_close(s);
+  }
+}
+
+static void quantized_elsewhere_gets_a_note(void **state) {
   (void)state;
   temp_mkdir("fp8");
   (void)temp_write_text("fp8/config.json", "{\"quantization_config\":{\"quant_method\":\"fp8\"}}");
   (void)temp_write_safetensors("fp8/model.safetensors",
-                               "{\"l.weight_scale_inv\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}", NULL,
-                               4);
+                               "{\"l.weight\":{\"dtype\":\"F8_E4M3\",\"shape\":[4],\"data_offsets\":[0,4]},"
+                               "\"l.weight_scale_inv\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
+                               NULL, 8);
   aq_source *s = open_ok(temp_path("fp8"));
-  assert_int_equal(s->note_count, 2);
-  assert_non_null(strstr(s->notes[0], "method fp8"));
-  assert_non_null(strstr(s->notes[1], "l.weight_scale_inv"));
+  assert_int_equal(s->note_count, 1);
+  assert_non_null(strstr(s->notes[0], "another tool has quantized 1 of the layers already (fp8; 'l.weight'"));
+  aq_source_close(s);
+  (void)temp_write_safetensors("fp8/model.safetensors",
+                               "{\"l.weight\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", NULL, 4);
+  s = open_ok(temp_path("fp8"));
+  assert_int_equal(s->note_count, 1);
+  assert_non_null(strstr(s->notes[0], "no tensor looks like its codes"));
   aq_source_close(s);
 }
 
@@ -337,7 +387,8 @@ int main(void) {
       cmocka_unit_test(shards_disagreeing_with_index_are_refused),
       cmocka_unit_test(index_hostile_is_refused),
       cmocka_unit_test(shard_that_is_a_pointer_says_so),
-      cmocka_unit_test(quantized_elsewhere_gets_notes),
+      cmocka_unit_test(every_dtype_of_the_format_opens),
+      cmocka_unit_test(quantized_elsewhere_gets_a_note),
       cmocka_unit_test(writer_round_trip_gives_same_tensors),
       cmocka_unit_test(writer_missing_bytes_leaves_nothing),
       cmocka_unit_test(writer_wrong_names_are_refused),

@@ -1,0 +1,27 @@
+"""The table of keys in src/model/tokenizer_keys.c and the one in docs/TOKENIZER.md are the same."""
+import re
+
+from cli_helpers import ROOT
+
+FILES = {"JSON": "tokenizer.json", "CONFIG": "tokenizer_config.json", "SENTENCE": "The sentence config"}
+EFFECTS = {"HONOURED": "honoured", "REFUSED": "refused", "NO_EFFECT": "no effect"}
+
+
+def keys_in_code():
+    text = (ROOT / "src" / "model" / "tokenizer_keys.c").read_text(encoding="utf-8")
+    found = re.findall(r'\{AQ_TOKENIZER_KEYS_([A-Z]+), "([^"]+)", AQ_KEY_([A-Z_]+)\}', text)
+    return [(FILES[file], key, EFFECTS[effect]) for file, key, effect in found]
+
+
+def keys_in_docs():
+    text = (ROOT / "docs" / "TOKENIZER.md").read_text(encoding="utf-8")
+    for section in re.split(r"^### ", text, flags=re.MULTILINE)[1:]:
+        title = section.splitlines()[0]
+        for key, effect in re.findall(r"^\| `([^`]+)` \| ([^|]+) \|", section, flags=re.MULTILINE):
+            yield title, key, effect
+
+
+def test_the_docs_have_the_keys_of_the_code():
+    code, docs = keys_in_code(), list(keys_in_docs())
+    assert len(code) == len(set(code)) > 100
+    assert sorted(code) == sorted(docs)
