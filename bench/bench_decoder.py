@@ -53,6 +53,12 @@ def same_size(arguments: str, checks: bool = False) -> Run:
                checks)
 
 
+def whole_file(bits: float, codec: str = "auto", checks: bool = False) -> Run:
+    arguments = "" if codec == "auto" else f" --codec {codec}"
+    return Run("arrowquant", f"--target-size of {bits:g} bits a weight, all of the file{arguments}",
+               lambda job: methods.target_of_bits(job, bits, arguments), False, checks)
+
+
 def llama(kind: str, table: str = "", quick: bool = False, checks: bool = False) -> Run:
     settings = f"{kind}, table and head {table}" if table else kind
     return Run("llama.cpp", settings, lambda job: methods.llama_cpp(job, kind, table), quick, checks)
@@ -62,11 +68,12 @@ RUNS = (
     ours("--type int8"), ours("--type int4", True, True), ours("--type int3"), ours("--type int2"),
     ours("--type int4 --group-size 32", False, True),
     ours("--target-bpw 2.5"), ours("--target-bpw 3", True), ours("--target-bpw 4", True, True), ours("--target-bpw 5"),
+    whole_file(3), whole_file(4, "auto", True), whole_file(5), whole_file(3, "brotli"), whole_file(4, "brotli"),
     same_size("--type int8"), same_size("--type int4", True), same_size("--type int3"), same_size("--type int2"),
     llama("Q8_0"), llama("Q4_K_M", "", False, True), llama("IQ4_NL"), llama("IQ4_NL", "IQ4_NL", True, True),
     llama("Q4_0", "Q4_0"), llama("IQ4_XS"), llama("Q3_K_M"), llama("Q2_K"), llama("IQ2_M"),
 )
-WINDOWS = {"SmolLM2-135M": 12, "SmolLM2-135M-dithered": 6, "Qwen2.5-0.5B": 4, "Qwen2.5-0.5B-tied": 2}
+WINDOWS = {"SmolLM2-135M": 6, "SmolLM2-135M-dithered": 3, "Qwen2.5-0.5B": 2, "Qwen2.5-0.5B-tied": 1}
 SECOND_FORMS = ("SmolLM2-135M-dithered", "Qwen2.5-0.5B-tied")
 Rows = dict[tuple[str, str, str], dict[str, str]]
 

@@ -78,6 +78,12 @@ def size_of(job: Job, arguments: str) -> int:
     return job.sizes[arguments]
 
 
+def target_of_bits(job: Job, bits: float, arguments: str) -> Candidate:
+    """A target for the whole file: tokenizer, configuration and footer count as well."""
+    limit = int(bits * sum(p.numel() for p in job.model.parameters()) / 8)
+    return arrowquant(job, f"--target-size {limit}{arguments}")
+
+
 def target_of_size(job: Job, arguments: str) -> Candidate:
     """The best file that is no larger than the one these arguments make."""
     return arrowquant(job, f"--target-size {size_of(job, arguments)}")

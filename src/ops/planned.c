@@ -210,7 +210,7 @@ aq_status aq_planned_settle(const aq_planned *item, const aq_tensor_info *t, aq_
   entry->scales = choice->steps;
   entry->scale_count = choice->span_count;
   entry->bits = item->bits / (double)t->num_params;
-  entry->loss = item->loss;
+  entry->loss = item->weighed != NULL ? item->loss : 0; /* else its unit is arbitrary */
   choice->steps = NULL;
   return AQ_OK;
 }
