@@ -9,7 +9,6 @@
 #include "core/file.h"
 #include "core/memory.h"
 #include "io/model_files.h"
-#include "io/module_list.h"
 #include "io/source.h"
 
 /* As peft saves them. */
@@ -17,23 +16,10 @@ static const char *const adapter_weights[] = {"adapter_model.safetensors", "adap
 /* As sentence-transformers saves those of a module. */
 static const char *const module_weights[] = {"model.safetensors", "pytorch_model.bin"};
 
-/* Modules of a folder; none when modules.json is not there or wrong, which is for those to say who run the model. */
-static aq_status read_modules(const char *folder, aq_module_list *out, aq_error *err) {
-  char *text = NULL, *path = aq_path_join(folder, AQ_MODULE_LIST_NAME);
-  size_t size = 0;
-  *out = (aq_module_list){.root = NULL};
-  if (path == NULL) return aq_fail_memory(err, strlen(folder));
-  aq_status status = aq_path_exists(path) ? aq_file_slurp(path, AQ_MODEL_FILE_MAX, &text, &size, err) : AQ_OK;
-  aq_free(path);
-  const aq_status parsed = status == AQ_OK && text != NULL ? aq_module_list_parse(text, size, out, NULL) : AQ_OK;
-  aq_free(text);
-  return parsed == AQ_ERR_MEMORY ? aq_fail_memory(err, size) : status;
-}
-
 aq_status aq_first_module_folder(const char *folder, char **inner, aq_error *err) {
   aq_module_list list;
   *inner = NULL;
-  AQ_TRY(read_modules(folder, &list, err));
+  AQ_TRY(aq_model_modules_read(NULL, folder, &list, err));
   aq_status status = AQ_OK;
   if (list.count > 0 && list.modules[0].path[0] != '\0') {
     *inner = aq_path_join(folder, list.modules[0].path);
@@ -71,15 +57,12 @@ static void describe_base(const char *text, size_t size, char *out, size_t room)
 }
 
 aq_status aq_adapter_fail(const char *folder, aq_error *err) {
-  char base[128], *text = NULL, *path = aq_path_join(folder, AQ_ADAPTER_CONFIG_NAME);
-  size_t size = 0;
-  if (path == NULL) return aq_fail_memory(err, strlen(folder));
-  aq_status status = aq_path_exists(path) ? aq_file_slurp(path, AQ_MODEL_FILE_MAX, &text, &size, err) : AQ_OK;
-  aq_free(path);
-  AQ_TRY(status);
+  char base[128], *text;
+  size_t size;
+  AQ_TRY(aq_model_file_read(NULL, folder, AQ_ADAPTER_CONFIG_NAME, &text, &size, err));
   describe_base(text, size, base, sizeof base);
   aq_free(text);
-  status = aq_fail(err, AQ_ERR_UNSUPPORTED, "the folder holds a PEFT adapter%s, and no model", base);
+  const aq_status status = aq_fail(err, AQ_ERR_UNSUPPORTED, "the folder holds a PEFT adapter%s, and no model", base);
   return aq_error_hint(err, status, "Merge the adapter into its model first (PEFT's merge_and_unload), and save that");
 }
 
@@ -120,7 +103,7 @@ static aq_status note_module(aq_source *source, const char *folder, const aq_mod
 
 static aq_status note_modules(aq_source *source, const char *folder, aq_error *err) {
   aq_module_list list;
-  AQ_TRY(read_modules(folder, &list, err));
+  AQ_TRY(aq_model_modules_read(NULL, folder, &list, err));
   aq_status status = AQ_OK;
   for (size_t i = 1; i < list.count && status == AQ_OK; i++) {
     const char *path = list.modules[i].path;
@@ -137,7 +120,7 @@ static aq_status note_model_above(aq_source *source, const char *folder, aq_erro
   char *above = aq_path_parent(folder);
   aq_module_list list;
   if (above == NULL) return aq_fail_memory(err, strlen(folder));
-  aq_status status = read_modules(above, &list, err);
+  aq_status status = aq_model_modules_read(NULL, above, &list, err);
   if (status == AQ_OK && list.count > 1 && strcmp(list.modules[0].path, name) == 0) {
     status = aq_source_add_note(source, err,
                                 "'%.150s' is the first module of the model in the folder above it; name that folder to "

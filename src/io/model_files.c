@@ -6,7 +6,6 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
-#include "io/module_list.h"
 #include "io/source.h"
 #include "io/utf8.h"
 
@@ -85,8 +84,7 @@ static aq_status read_file(const aq_source *source, const char *folder, const ch
   return status;
 }
 
-/* The modules of the model; none when modules.json is not there or wrong, which is for others to say. */
-static aq_status read_modules(const aq_source *source, const char *folder, aq_module_list *out, aq_error *err) {
+aq_status aq_model_modules_read(const aq_source *source, const char *folder, aq_module_list *out, aq_error *err) {
   char *text;
   size_t size;
   *out = (aq_module_list){.root = NULL};
@@ -102,7 +100,7 @@ aq_status aq_model_file_read(const aq_source *source, const char *folder, const 
   *size = 0;
   AQ_FAIL_IF(!aq_name_is_inside(name), AQ_ERR_FORMAT, "'%.100s' is no name of a file in the model's folder", name);
   aq_module_list list;
-  AQ_TRY(read_modules(source, folder, &list, err));
+  AQ_TRY(aq_model_modules_read(source, folder, &list, err));
   char *place = aq_module_list_place(&list, name);
   aq_module_list_reset(&list);
   if (place == NULL) return aq_fail_memory(err, strlen(name));
@@ -171,7 +169,7 @@ static aq_status put_all(travel *t, const aq_module_list *list, aq_error *err) {
 
 aq_status aq_model_files_each(const aq_source *source, aq_model_file_fn put, void *ctx, aq_error *err) {
   aq_module_list list;
-  AQ_TRY(read_modules(source, NULL, &list, err));
+  AQ_TRY(aq_model_modules_read(source, NULL, &list, err));
   travel t = {.source = source, .put = put, .ctx = ctx, .room = AQ_MODEL_FILES_MAX};
   const aq_status status = put_all(&t, &list, err);
   aq_module_list_reset(&list);

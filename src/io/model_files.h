@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "arrowquant.h"
+#include "io/module_list.h"
 
 #define AQ_MODEL_FILE_KEY "arrowquant.file."
 #define AQ_MODEL_FILE_MAX ((size_t)64 << 20)  /* of one file that is read */
@@ -21,6 +22,11 @@
  * leaves the model's folder in no way. Free *text with aq_free. */
 AQ_MUST_CHECK aq_status aq_model_file_read(const aq_source *source, const char *folder, const char *name, char **text,
                                            size_t *size, aq_error *err);
+
+/* The modules of the model, from where aq_model_file_read finds modules.json; none when it is not there or wrong, which
+ * is for those to say who run the model. aq_module_list_reset frees. */
+AQ_MUST_CHECK aq_status aq_model_modules_read(const aq_source *source, const char *folder, aq_module_list *out,
+                                              aq_error *err);
 
 /* The folder that holds the model's small files; NULL with AQ_OK for a source that is no file. Free it with aq_free. */
 AQ_MUST_CHECK aq_status aq_model_folder(const aq_source *source, char **folder, aq_error *err);

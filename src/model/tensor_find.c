@@ -77,13 +77,20 @@ static aq_status check_values(const aq_source *source, const aq_tensor_info *inf
   return aq_error_hint(err, status, "Take the model before it was quantized");
 }
 
+/* It may be in another shard than the one that was named. */
+static aq_status fail_missing(const aq_source *source, const char *name, aq_error *err) {
+  const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND, "tensor '%s' is missing; config.json asks for it", name);
+  if (source->partial == NULL) return status;
+  return aq_error_hint(err, status, "The file %s. %s", source->partial, source->whole);
+}
+
 aq_status aq_tensor_find(const aq_tensor_finder *finder, const char *name, uint32_t layer, const char *ending,
                          uint64_t rows, uint64_t columns, size_t *index, aq_error *err) {
   char full[512], text[128];
   full_name(finder, name, layer, ending, full, sizeof full);
   int64_t found = aq_source_find(finder->source, full);
   if (found < 0) found = find_under_old_name(finder->source, full);
-  AQ_FAIL_IF(found < 0, AQ_ERR_NOT_FOUND, "tensor '%s' is missing; config.json asks for it", full);
+  if (found < 0) return fail_missing(finder->source, full, err);
   *index = (size_t)found;
   const aq_tensor_info *info = aq_source_tensor(finder->source, *index);
   const bool fits = columns == 0

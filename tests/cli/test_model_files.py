@@ -169,8 +169,27 @@ def test_weights_of_another_module_are_told(tmp_path, model, command):
         refused("embed", table, "--text", "cat", cwd=tmp_path, status=3, says=["modules.json", "'Dense'"])
 
 
-def test_model_in_the_folder_of_its_first_module(tmp_path, model):
-    vectors = done("embed", "model", "--text", "cat", cwd=tmp_path).stdout
+@pytest.mark.parametrize("command", ["quantize", "convert", "compare"])
+def test_adapter_beside_the_weights_is_told_once(tmp_path, model, command):
+    write_json(model / "adapter_config.json", {"base_model_name_or_path": "org/base"})
+    (model / "adapter_model.safetensors").write_bytes(safetensors({"a": ("F32", (1,), bytes(4))}))
+    output = ["model"] if command == "compare" else ["-o", "x.parquet"]
+    report = json.loads(done(command, "model", *output, "--json", cwd=tmp_path).stdout)
+    notes = report["reference"]["notes"] if command == "compare" else report["warnings"]
+    assert len(notes) == 1
+    assert "a PEFT adapter of 'org/base' belongs to this model and is left out" in notes[0]
+
+
+def test_embed_of_one_shard_says_what_to_name(tmp_path, model):
+    (model / "model.safetensors").unlink()
+    tensors = encoder_tensors()
+    half = dict(list(tensors.items())[: len(tensors) // 2])
+    (model / "model-00001-of-00002.safetensors").write_bytes(safetensors(half))
+    refused("embed", "model/model-00001-of-00002.safetensors", "--text", "cat", cwd=tmp_path, status=3,
+            says=["is missing", "The file is shard 1 of 2 of a model", "Name the folder"])
+
+
+def move_into_first_module(model):
     inner = model / "0_Transformer"
     inner.mkdir()
     for path in list(model.iterdir()):
@@ -180,6 +199,12 @@ def test_model_in_the_folder_of_its_first_module(tmp_path, model):
     write_json(model / "1_Pooling" / "config.json", {"word_embedding_dimension": HIDDEN})
     write_json(model / "modules.json", [{"name": "0", "path": "0_Transformer", "type": TYPE + "Transformer"},
                                         {"name": "1", "path": "1_Pooling", "type": TYPE + "Pooling"}])
+    return inner
+
+
+def test_model_in_the_folder_of_its_first_module(tmp_path, model):
+    vectors = done("embed", "model", "--text", "cat", cwd=tmp_path).stdout
+    move_into_first_module(model)
     done("convert", "model", "-o", "x.parquet", cwd=tmp_path)
     (tmp_path / "apart").mkdir()
     (tmp_path / "x.parquet").rename(tmp_path / "apart" / "x.parquet")
@@ -189,6 +214,24 @@ def test_model_in_the_folder_of_its_first_module(tmp_path, model):
     assert tokens == done("tokenize", "apart/x.parquet", "--text", "cat", cwd=tmp_path).stdout
     done("quantize", "model", "-o", "y.parquet", "--type", "int8", cwd=tmp_path)
     assert "0.99" in done("compare", "model", "y.parquet", "--outputs", cwd=tmp_path).stdout
+
+
+def test_tokenizer_in_the_folder_of_the_first_module(tmp_path, model):
+    """Its settings are found from the model's folder, from a table and from a repository of the hub's cache."""
+    plain = done("tokenize", "model", "--text", "a b", cwd=tmp_path).stdout
+    inner = move_into_first_module(model)
+    write_json(inner / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "do_lower_case": False})
+    write_json(inner / "sentence_bert_config.json", {"do_lower_case": True, "max_seq_length": 4})
+    done("convert", "model", "-o", "x.parquet", cwd=tmp_path)
+    snapshot = tmp_path / "models--org--name" / "snapshots" / "0123"
+    snapshot.parent.mkdir(parents=True)
+    model.rename(snapshot)
+    (tmp_path / "models--org--name" / "refs").mkdir()
+    (tmp_path / "models--org--name" / "refs" / "main").write_text("0123")
+    for path in (snapshot, "x.parquet", "models--org--name"):
+        assert done("tokenize", path, "--text", "A B", cwd=tmp_path).stdout == plain
+        cut, short = done("embed", path, "--text", "a b c d", "--text", "A B", cwd=tmp_path).stdout.splitlines()
+        assert json.loads(cut)["embedding"] == json.loads(short)["embedding"]
 
 
 def test_table_beside_another_model_is_run_by_its_own_files(tmp_path, model):

@@ -125,7 +125,7 @@ def test_any_str_is_a_text(tiny, tmp_path):
 
 
 def test_texts_that_are_none_are_refused_and_leave_nothing(tiny, tmp_path, scratch):
-    for calib, words in ((TEXTS[:3], "calib: has 3 texts"), (["", " "], "calib: no texts"), ([*TEXTS, 7], "7 is not")):
+    for calib, words in ((TEXTS[:3], "calib: has 3 texts"), (["", " "], "calib: there is no text in it"), ([*TEXTS, 7], "7 is not")):
         with pytest.raises(arrowquant.ArrowQuantError, match=words):
             arrowquant.quantize(tiny, tmp_path / "q.parquet", target_bpw=3, calib=calib)
     with pytest.raises(arrowquant.NotFoundError, match=r"absent\.txt"):

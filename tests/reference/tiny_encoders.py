@@ -109,10 +109,10 @@ def weights_of(config, seed=5):
     return weights
 
 
-def tokenizer_json():
+def tokenizer_json(words=WORDS):
     def special(word):
         return {
-            "id": WORDS.index(word),
+            "id": words.index(word),
             "content": word,
             "single_word": False,
             "lstrip": False,
@@ -143,7 +143,7 @@ def tokenizer_json():
             "single": [token("[CLS]"), first, token("[SEP]")],
             "pair": [token("[CLS]"), first, token("[SEP]"), second, token("[SEP]", 1)],
             "special_tokens": {
-                word: {"id": word, "ids": [WORDS.index(word)], "tokens": [word]} for word in ("[CLS]", "[SEP]")
+                word: {"id": word, "ids": [words.index(word)], "tokens": [word]} for word in ("[CLS]", "[SEP]")
             },
         },
         "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
@@ -152,7 +152,7 @@ def tokenizer_json():
             "unk_token": "[UNK]",
             "continuing_subword_prefix": "##",
             "max_input_chars_per_word": 100,
-            "vocab": {word: i for i, word in enumerate(WORDS)},
+            "vocab": {word: i for i, word in enumerate(words)},
         },
     }
 

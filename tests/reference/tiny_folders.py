@@ -3,14 +3,15 @@
 import json
 import os
 import pathlib
-import struct
 import subprocess
 
 import numpy as np
+import tiny_encoders
+from safetensors.numpy import save
+from tiny_encoders import MODULES, POOLING, SPECIAL, config_of, weights_of
 
 COMMAND = os.environ.get("AQ_COMMAND", "arrowquant")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = [
     *SPECIAL,
     *LETTERS,
@@ -18,103 +19,20 @@ WORDS = [
     *("##" + c for c in LETTERS + LETTERS.upper()),
     *["the", "cat", "sat", "on", "mat", "The", "Cat", "dog", ".", ",", "<s>", "</s>", "<pad>", "<mask>", "foo", "##foo", "bar", "é"],
 ]
-HIDDEN, INNER, LAYERS, POSITIONS = 32, 48, 2, 32
-CONFIG = {
-    "architectures": ["BertModel"],
-    "model_type": "bert",
-    "vocab_size": len(WORDS) + 8,
-    "hidden_size": HIDDEN,
-    "num_hidden_layers": LAYERS,
-    "num_attention_heads": 2,
-    "intermediate_size": INNER,
-    "hidden_act": "gelu",
-    "max_position_embeddings": POSITIONS,
-    "type_vocab_size": 2,
-    "layer_norm_eps": 1e-12,
-    "pad_token_id": 0,
-}
-MODULES = [
-    {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
-    {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
-]
-POOLING = {"word_embedding_dimension": HIDDEN, "pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}
-
-
-def weights(rows=CONFIG["vocab_size"], seed=5):
-    rng, made = np.random.default_rng(seed), {}
-
-    def linear(name, out, inner):
-        made[name + ".weight"] = rng.standard_normal((out, inner)) * 0.3
-        made[name + ".bias"] = rng.standard_normal(out) * 0.1
-
-    def norm(name):
-        made[name + ".weight"] = 1 + rng.standard_normal(HIDDEN) * 0.1
-        made[name + ".bias"] = rng.standard_normal(HIDDEN) * 0.1
-
-    for name, count in (("word", rows), ("position", POSITIONS), ("token_type", 2)):
-        made[f"embeddings.{name}_embeddings.weight"] = rng.standard_normal((count, HIDDEN))
-    norm("embeddings.LayerNorm")
-    for i in range(LAYERS):
-        layer = f"encoder.layer.{i}"
-        for part in ("query", "key", "value"):
-            linear(f"{layer}.attention.self.{part}", HIDDEN, HIDDEN)
-        linear(f"{layer}.attention.output.dense", HIDDEN, HIDDEN)
-        norm(f"{layer}.attention.output.LayerNorm")
-        linear(f"{layer}.intermediate.dense", INNER, HIDDEN)
-        linear(f"{layer}.output.dense", HIDDEN, INNER)
-        norm(f"{layer}.output.LayerNorm")
-    return {name: np.ascontiguousarray(value, dtype="<f4") for name, value in made.items()}
-
-
-def safetensors(tensors):
-    header, data = {"__metadata__": {"format": "pt"}}, b""
-    for name, value in tensors.items():
-        header[name] = {"dtype": "F32", "shape": list(value.shape), "data_offsets": [len(data), len(data) + value.nbytes]}
-        data += value.tobytes()
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + data
-
-
-SAFETENSORS = safetensors(weights())
+CONFIG = config_of("bert", vocab_size=len(WORDS) + 8, max_position_embeddings=32)
+SAFETENSORS = save(weights_of(CONFIG), metadata={"format": "pt"})
 
 
 def tokenizer_json(**changes):
-    def special(word):
-        flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
-        return {"id": WORDS.index(word), "content": word, **flags, "special": True}
-
-    def piece(name):
-        return {"SpecialToken": {"id": name, "type_id": 0}}
-
-    text = {"Sequence": {"id": "A", "type_id": 0}}
-    return {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": [special(word) for word in SPECIAL],
-        "normalizer": bert_normalizer(),
-        "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "post_processor": {
-            "type": "TemplateProcessing",
-            "single": [piece("[CLS]"), text, piece("[SEP]")],
-            "pair": [piece("[CLS]"), text, piece("[SEP]"), {"Sequence": {"id": "B", "type_id": 1}}],
-            "special_tokens": {t: {"id": t, "ids": [WORDS.index(t)], "tokens": [t]} for t in ("[CLS]", "[SEP]")},
-        },
-        "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
-        "model": wordpiece(),
-        **changes,
-    }
+    return {**tiny_encoders.tokenizer_json(WORDS), **changes}
 
 
 def bert_normalizer(**changes):
-    return {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True, **changes}
+    return {**tokenizer_json()["normalizer"], **changes}
 
 
 def wordpiece(**changes):
-    vocab = {word: i for i, word in enumerate(WORDS)}
-    return {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": vocab,
-            **changes}
+    return {**tokenizer_json()["model"], **changes}
 
 
 def write(folder, files):

@@ -84,9 +84,8 @@ static void files_travel_by_their_places(void **state) {
                       "t/config.json modules.json pool/config.json t/adapter_config.json t/added_tokens.json "
                       "config_sentence_transformers.json t/vocab.txt ");
   aq_source_close(source);
-  static const char *const made[] = {
-      "t/model.safetensors", "t/config.json",    "t/vocab.txt", "t/adapter_config.json",
-      "t/added_tokens.json", "pool/config.json", "t",           "pool"};
+  static const char *const made[] = {"t/model.safetensors", "t/config.json",    "t/vocab.txt", "t/adapter_config.json",
+                                     "t/added_tokens.json", "pool/config.json", "t",           "pool"};
   for (size_t i = 0; i < AQ_COUNT_OF(made); i++) drop(made[i]);
 }
 
