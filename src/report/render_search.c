@@ -19,10 +19,11 @@ static aq_status append_calibration(const json_t *calibration, aq_buffer *out, a
 static aq_status append_not_run(const char *why, aq_buffer *out, aq_error *err) {
   AQ_TRY(aq_buffer_printf(out, err, "the model was not run%s", why != NULL ? " (" : ""));
   if (why != NULL) AQ_TRY(aq_text_append_clean(out, why, err));
-  return aq_buffer_printf(out, err,
-                          "%s: the plan follows from the tensors alone (data-free)\n"
-                          "outputs were not measured: compare those of the original and of this file before you use it\n",
-                          why != NULL ? ")" : "");
+  return aq_buffer_printf(
+      out, err,
+      "%s: the plan follows from the tensors alone (data-free)\n"
+      "outputs were not measured: compare those of the original and of this file before you use it\n",
+      why != NULL ? ")" : "");
 }
 
 static aq_status append_similarity(const json_t *search, aq_buffer *out, aq_error *err) {

@@ -109,11 +109,18 @@ static void layer_by_name(void **state) {
   static const struct {
     const char *name;
     int32_t layer;
-  } cases[] = {{"model.layers.12.mlp.up_proj.weight", 12}, {"encoder/layer_3/query", 3}, {"h.0.attn.c_attn.weight", 0},
-               {"0.auto_model.layer.5.w", 0},              {"wte.weight", -1},           {"w2", -1},
-               {"layers.1234567.w", -1},                   {"", -1},                     {"7", 7}};
+  } cases[] = {{"model.layers.12.mlp.up_proj.weight", 12},
+               {"encoder/layer_3/query", 3},
+               {"h.0.attn.c_attn.weight", 0},
+               {"0.auto_model.layer.5.w", 0},
+               {"wte.weight", -1},
+               {"w2", -1},
+               {"layers.1234567.w", -1},
+               {"", -1},
+               {"7", 7}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
-    if (aq_layer_of(cases[i].name) != cases[i].layer) fail_msg("%s: %d", cases[i].name, (int)aq_layer_of(cases[i].name));
+    if (aq_layer_of(cases[i].name) != cases[i].layer)
+      fail_msg("%s: %d", cases[i].name, (int)aq_layer_of(cases[i].name));
   }
   assert_true(aq_names_are_siblings("a.0.q_proj.weight", "a.0.k_proj.weight"));
   assert_false(aq_names_are_siblings("a.0.q_proj.weight", "a.1.k_proj.weight"));
@@ -160,10 +167,11 @@ static void roles_and_sizes_count(void **state) {
   static const struct {
     const char *name;
     double tokens, pooled;
-  } cases[] = {{"layers.5.odd.weight", 1, 1},       {"layers.5.query.weight", 1, .0625}, {"layers.5.key.weight", .4, .0625},
-               {"layers.5.value.weight", 4.5, 1},   {"layers.5.o_proj.weight", .85, .25}, {"layers.5.gate_proj.weight", 1.2, 1},
-               {"layers.5.up_proj.weight", 2, 1},   {"layers.5.down_proj.weight", 1.4, 1}, {"lm_head.weight", 2.6 * 12, 2.6},
-               {"layers.11.up_proj.weight", 32, 1}, {"layers.0.query.weight", .3, .0625}};
+  } cases[] = {
+      {"layers.5.odd.weight", 1, 1},       {"layers.5.query.weight", 1, .0625},   {"layers.5.key.weight", .4, .0625},
+      {"layers.5.value.weight", 4.5, 1},   {"layers.5.o_proj.weight", .85, .25},  {"layers.5.gate_proj.weight", 1.2, 1},
+      {"layers.5.up_proj.weight", 2, 1},   {"layers.5.down_proj.weight", 1.4, 1}, {"lm_head.weight", 2.6 * 12, 2.6},
+      {"layers.11.up_proj.weight", 32, 1}, {"layers.0.query.weight", .3, .0625}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
     for (uint64_t rows = 2; rows <= 8; rows *= 4) {
       for (float size = 1; size <= 4; size *= 4) {
@@ -271,8 +279,9 @@ static void table_may_be_the_output_layer(void **state) {
   static const aq_model_facts tied = {.tied = true};
   assert_int_equal(table_beside("lm_head.weight", true, &nothing_known), AQ_PROXY_OUTPUT);
   assert_int_equal(table_beside("lm_head.weight", false, &nothing_known), AQ_PROXY_TABLE);
-  assert_int_equal(table_beside("lm_head.weight", false, &tied), AQ_PROXY_OUTPUT); /* the head in the file is not used */
-  assert_int_equal(table_beside(NULL, false, &nothing_known), AQ_PROXY_OUTPUT);    /* the safe side */
+  assert_int_equal(table_beside("lm_head.weight", false, &tied),
+                   AQ_PROXY_OUTPUT);                                            /* the head in the file is not used */
+  assert_int_equal(table_beside(NULL, false, &nothing_known), AQ_PROXY_OUTPUT); /* the safe side */
   assert_int_equal(table_beside(NULL, false, &tied), AQ_PROXY_OUTPUT);
   assert_int_equal(table_beside(NULL, false, &other_encoder), AQ_PROXY_TABLE);
   assert_int_equal(table_beside("lm_head.weight", true, &other_encoder), AQ_PROXY_OUTPUT);
@@ -308,7 +317,8 @@ static void score_rows_count_by_their_partner(void **state) {
   static const aq_model_facts facts = {.head_width = 4}, turned = {.head_width = 4, .rotary = true};
   for (int rotary = 0; rotary < 2; ++rotary) {
     aq_proxy_look looks[2] = {{0}};
-    const aq_tensor_info query = info_of("l.0.q_proj.weight", 2, 8, 10, 0), key = info_of("l.0.k_proj.weight", 2, 4, 10, 0);
+    const aq_tensor_info query = info_of("l.0.q_proj.weight", 2, 8, 10, 0),
+                         key = info_of("l.0.k_proj.weight", 2, 4, 10, 0);
     look_at(&looks[0], &query, same_size, 0);
     look_at(&looks[1], &key, same_size, 0);
     const float bias[4] = {0, 0, 1, 0};
