@@ -6,32 +6,23 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "io/json_text.h"
 #include "io/model_files.h"
 #include "model/architecture.h"
+#include "model/json_member.h"
 
 /* *out is NULL when there is no such file. Free it with json_decref. */
 static aq_status read_object(const aq_source *source, const char *name, json_t **out, aq_error *err) {
   char *text;
   size_t size;
-  json_error_t where;
   *out = NULL;
   AQ_TRY(aq_model_file_read(source, NULL, name, &text, &size, err));
   if (text == NULL) return AQ_OK;
-  *out = json_loadb(text, size, 0, &where);
+  aq_status status = aq_json_parse_python(text, size, out, err);
   aq_free(text);
-  if (json_is_object(*out)) return AQ_OK;
-  const bool parsed = *out != NULL;
-  json_decref(*out);
-  *out = NULL;
-  aq_status status = parsed ? aq_fail(err, AQ_ERR_FORMAT, "is no JSON object")
-                            : aq_fail(err, AQ_ERR_FORMAT, "is no JSON: %s (line %d)", where.text, where.line);
+  if (status == AQ_OK) return AQ_OK;
   (void)aq_error_hint(err, status, "Repair the file, or take it out of the model's folder to plan without it");
   return aq_error_in_file(err, status, name);
-}
-
-static bool has_member(const json_t *object, const char *key) {
-  const json_t *value = json_object_get(object, key);
-  return value != NULL && !json_is_null(value);
 }
 
 static uint32_t positive_of(const json_t *object, const char *key) {
@@ -44,8 +35,9 @@ static void take_config(const json_t *config, aq_model_facts *out) {
   const uint32_t hidden = positive_of(config, "hidden_size"), heads = positive_of(config, "num_attention_heads");
   out->pooled = type != NULL && aq_architecture_find(type) != NULL;
   out->tied = json_is_true(json_object_get(config, "tie_word_embeddings"));
-  out->rotary =
-      has_member(config, "rope_theta") || has_member(config, "rope_parameters") || has_member(config, "rope_scaling");
+  out->rotary = aq_json_is_set(json_object_get(config, "rope_theta")) ||
+                aq_json_is_set(json_object_get(config, "rope_parameters")) ||
+                aq_json_is_set(json_object_get(config, "rope_scaling"));
   out->head_width = positive_of(config, "head_dim");
   if (out->head_width == 0 && heads > 0 && hidden % heads == 0) out->head_width = hidden / heads;
 }

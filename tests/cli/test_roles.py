@@ -49,6 +49,7 @@ def rule_of(tmp_path, config, head=None, **files):
     ({**DECODER, "tie_word_embeddings": True}, "own"),  # transformers uses the table, whatever the file has
     (None, None),
     ({"model_type": "something_new"}, None),
+    ('{"model_type": "llama", "x": NaN, "y": 1000000000000000019884624838656}', None),  # as Python's json writes numbers
     (ENCODER, "tied"),  # with the layer that guesses masked tokens
 ])
 def test_a_table_that_may_be_the_output_layer_counts_as_one(tmp_path, config, head):
