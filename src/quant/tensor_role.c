@@ -33,6 +33,7 @@ static const known_part known_parts[] = {
     {"v", false, AQ_ROLE_VALUE},
     {"o_proj", false, AQ_ROLE_ATTENTION_OUT},
     {"wo", false, AQ_ROLE_ATTENTION_OUT},
+    {"o", false, AQ_ROLE_ATTENTION_OUT},
     {"out_lin", false, AQ_ROLE_ATTENTION_OUT},
     {"gate_proj", false, AQ_ROLE_GATE},
     {"w1", false, AQ_ROLE_GATE},

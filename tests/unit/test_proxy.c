@@ -89,6 +89,7 @@ static void role_by_name(void **state) {
       {"pooler.dense.weight", AQ_ROLE_UNKNOWN},
       {"dense.weight", AQ_ROLE_UNKNOWN},
       {"model.layers.3.self_attn.o_proj.weight", AQ_ROLE_ATTENTION_OUT},
+      {"encoder.layer.0.attention.attn.o.weight", AQ_ROLE_ATTENTION_OUT},
       {"model.layers.3.mlp.gate_proj.weight", AQ_ROLE_GATE},
       {"model.layers.3.mlp.up_proj.weight", AQ_ROLE_UP},
       {"model.layers.3.mlp.down_proj.weight", AQ_ROLE_DOWN},
