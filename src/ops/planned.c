@@ -331,20 +331,22 @@ static aq_status read_rows(const aq_source *source, size_t tensor, aq_proxy_look
   return status;
 }
 
-/* A bias has the name of its weights but for the end. */
-static int64_t find_bias(const aq_source *source, const char *name) {
+/* A bias has the name of its weights but for the end. *found is -1 where there is none. */
+static aq_status find_bias(const aq_source *source, const char *name, int64_t *found, aq_error *err) {
   static const char weight[] = "weight", bias[] = "bias";
-  const size_t length = strlen(name), kept = length - (sizeof weight - 1);
-  char *other;
-  if (length < sizeof weight || strcmp(name + kept, weight) != 0) return -1;
-  other = aq_format("%.*s%s", (int)kept, name, bias);
-  const int64_t found = other != NULL ? aq_source_find(source, other) : -1;
+  const size_t length = strlen(name);
+  *found = -1;
+  if (length < sizeof weight || strcmp(name + length - (sizeof weight - 1), weight) != 0) return AQ_OK;
+  char *other = aq_format("%.*s%s", (int)(length - (sizeof weight - 1)), name, bias);
+  if (other == NULL) return aq_fail_memory(err, length);
+  *found = aq_source_find(source, other);
   aq_free(other);
-  return found;
+  return AQ_OK;
 }
 
 static aq_status read_bias(const aq_source *source, aq_proxy_look *look, aq_error *err) {
-  const int64_t tensor = find_bias(source, look->name);
+  int64_t tensor;
+  AQ_TRY(find_bias(source, look->name, &tensor, err));
   if (tensor < 0 || source->tensors[tensor].num_params != look->rows) return AQ_OK;
   float *bias = aq_realloc_array(NULL, (size_t)look->rows, sizeof *bias);
   if (bias == NULL) return aq_fail_memory(err, (size_t)look->rows * sizeof *bias);
