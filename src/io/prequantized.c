@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "io/json_text.h"
 #include "io/model_files.h"
 #include "quant/quantized_layer.h"
 
@@ -50,9 +51,11 @@ aq_status aq_prequantized_note(aq_source *source, aq_error *err) {
   aq_quantized_layers layers;
   AQ_TRY(aq_quantized_layers_find(source->tensors, source->tensor_count, &layers, err));
   /* A config that cannot be read or parsed is the business of those who need it. */
-  json_t *config = aq_model_file_read(source, NULL, "config.json", &text, &size, NULL) == AQ_OK && text != NULL
-                       ? json_loadb(text, size, 0, NULL)
-                       : NULL;
+  json_t *config = NULL;
+  if (aq_model_file_read(source, NULL, "config.json", &text, &size, NULL) == AQ_OK && text != NULL &&
+      aq_json_parse_python(text, size, &config, NULL) != AQ_OK) {
+    config = NULL;
+  }
   aq_free(text);
   const aq_status status = add_note(source, &layers, method_of(config), err);
   json_decref(config);

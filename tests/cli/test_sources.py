@@ -148,6 +148,15 @@ def test_layers_quantized_elsewhere_are_kept_with_a_warning(tmp_path, scheme):
     assert "another tool" in done("info", "v1.parquet", cwd=tmp_path).stdout
 
 
+def test_the_scheme_is_named_from_a_configuration_with_numbers_of_python(tmp_path):
+    write_elsewhere(tmp_path, "gptq")
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert list(config) == ["quantization_config"]
+    (tmp_path / "config.json").write_text(json.dumps({"rope_theta": float("nan"), **config}))
+    made = report("quantize", tmp_path, "-o", "m.parquet", cwd=tmp_path)
+    assert [w for w in made["warnings"] if "another tool" in w and "gptq" in w]
+
+
 def test_a_target_without_a_tensor_left_says_so(tmp_path):
     tensors = write_elsewhere(tmp_path, "gptq")
     del tensors["model.norm_proj.weight"]
