@@ -10,6 +10,7 @@ AQ_WERROR ?= OFF
 TYPES ?= int8,int4,int2
 RESULTS ?= validation_results
 QUALITY ?=
+ROOM ?=
 export JOBS AQ_WERROR
 
 MODEL := .cache/models/all-MiniLM-L6-v2
@@ -40,9 +41,9 @@ test: ## set up everything, run every test
 	@scripts/setup-system build venv test lint
 	@scripts/test all
 
-check: ## the quick tests: GCC only, unit and command-line tests
+check: ## the quick tests: GCC only, unit and command-line tests (ROOM=parquet: the unit tests of one room)
 	@scripts/setup-system build venv test lint
-	@scripts/test quick
+	@if [ -n "$(ROOM)" ]; then scripts/test room "$(ROOM)"; else scripts/test quick; fi
 
 install: build ## into PREFIX (DESTDIR is honoured)
 	@cmake --install build/release --prefix $(PREFIX) >/dev/null

@@ -23,7 +23,7 @@ for level in -O0 -O3; do
   $compiler -std=c11 $level -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Werror \
     -ffp-contract=off -fno-math-errno -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -D_FILE_OFFSET_BITS=64 \
     -Iinclude -Isrc -Itests/unit -static \
-    src/kernels/*.c src/kernels/arm/*.c tests/unit/kernel_*.c -lm -pthread -o "$build/check"
+    src/kernels/*.c src/kernels/arm/*.c tests/unit/kernels/kernel_*.c -lm -pthread -o "$build/check"
   "$emulator" -cpu max "$build/check"
   AQ_CPU=ref "$emulator" "$build/check" >/dev/null
 done

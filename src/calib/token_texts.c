@@ -7,7 +7,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
-#include "model/pass.h"
+#include "model/run/tape.h"
 
 /* Tokens of texts that go through together. */
 #define GROUP_TOKENS ((size_t)1000)
@@ -77,33 +77,33 @@ typedef struct embedding_run {
   float *out;
 } embedding_run;
 
-static aq_status embed_group(const embedding_run *r, size_t first, size_t count, aq_pass *pass, aq_pool *pool,
+static aq_status embed_group(const embedding_run *r, size_t first, size_t count, aq_tape *tape, aq_pool *pool,
                              aq_error *err) {
   const size_t hidden = r->params->config->hidden;
   for (size_t i = 0; i < count; i++) {
     r->ids[i] = r->texts->ids[r->order[first + i].index];
     r->lengths[i] = r->order[first + i].length;
   }
-  AQ_TRY(aq_pass_begin(pass, r->params, r->ids, r->lengths, count, pool, err));
-  AQ_TRY(aq_pass_forward(pass, r->params, err));
+  AQ_TRY(aq_tape_begin(tape, r->params, r->ids, r->lengths, count, pool, err));
+  AQ_TRY(aq_tape_forward(tape, r->params, err));
   for (size_t i = 0; i < count; i++) {
-    memcpy(r->out + r->order[first + i].index * hidden, pass->embeddings + i * hidden, hidden * sizeof(float));
+    memcpy(r->out + r->order[first + i].index * hidden, tape->embeddings + i * hidden, hidden * sizeof(float));
   }
   return AQ_OK;
 }
 
 static aq_status embed_all(const embedding_run *r, aq_pool *pool, aq_error *err) {
-  aq_pass pass = {0};
+  aq_tape tape = {0};
   aq_status status = AQ_OK;
   for (size_t first = 0; status == AQ_OK && first < r->texts->count;) {
     size_t count = 0, tokens = 0;
     do {
       tokens += r->order[first + count++].length;
     } while (first + count < r->texts->count && tokens + r->order[first + count].length <= GROUP_TOKENS);
-    status = embed_group(r, first, count, &pass, pool, err);
+    status = embed_group(r, first, count, &tape, pool, err);
     first += count;
   }
-  aq_pass_reset(&pass);
+  aq_tape_reset(&tape);
   return status;
 }
 

@@ -3,9 +3,9 @@
 #define AQ_CALIB_TOKEN_TEXTS_H
 
 #include "arrowquant.h"
-#include "calib/corpus.h"
-#include "model/encoder.h"
+#include "calib/corpus/corpus.h"
 #include "model/params.h"
+#include "model/run/encoder.h"
 
 typedef struct aq_token_texts { /* zero-initialise */
   const int32_t **ids;

@@ -160,3 +160,8 @@ const char *aq_status_name(aq_status status) {
 }
 
 const char *aq_version(void) { return AQ_VERSION_STRING; }
+
+aq_status aq_fail_memory(aq_error *err, size_t size) {
+  (void)aq_fail(err, AQ_ERR_MEMORY, "out of memory: %zu bytes could not be had", size);
+  return aq_error_hint(err, AQ_ERR_MEMORY, "Close other programs, or use fewer threads");
+}

@@ -36,4 +36,7 @@ aq_status aq_error_hint(aq_error *err, aq_status status, const char *format, ...
     if (AQ_UNLIKELY(condition)) return aq_fail(err, code, __VA_ARGS__); \
   } while (0)
 
+/* The error every failed allocation of `size` bytes reports. */
+aq_status aq_fail_memory(aq_error *err, size_t size);
+
 #endif

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "core/checked.h"
-#include "core/error.h"
 
 static void *system_reallocate(void *ctx, void *ptr, size_t size) {
   (void)ctx;
@@ -67,9 +66,4 @@ char *aq_format(const char *format, ...) {
   if (out != NULL) (void)vsnprintf(out, (size_t)length + 1, format, again);
   va_end(again);
   return out;
-}
-
-aq_status aq_fail_memory(aq_error *err, size_t size) {
-  (void)aq_fail(err, AQ_ERR_MEMORY, "out of memory: %zu bytes could not be had", size);
-  return aq_error_hint(err, AQ_ERR_MEMORY, "Close other programs, or use fewer threads");
 }

@@ -13,9 +13,6 @@ char *aq_strdup(const char *text);
 char *aq_strndup(const char *text, size_t length); /* copies exactly length bytes and adds a zero */
 /* aq_free is public */
 
-/* The error every failed allocation reports. */
-aq_status aq_fail_memory(aq_error *err, size_t size);
-
 /* printf into new memory; NULL when out of memory. */
 char *aq_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

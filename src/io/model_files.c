@@ -6,8 +6,8 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "core/utf8.h"
 #include "io/source.h"
-#include "io/utf8.h"
 
 static const char tokenizer_json[] = "tokenizer.json";
 static const char vocab_txt[] = "vocab.txt";

@@ -9,7 +9,7 @@
 #include "io/companions.h"
 #include "io/listing.h"
 #include "io/part_file.h"
-#include "io/safetensors_index.h"
+#include "io/safetensors/safetensors_index.h"
 
 /* The last component of a path. */
 static const char *file_name(const char *path) {

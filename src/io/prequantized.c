@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/json_text.h"
 #include "core/memory.h"
-#include "io/json_text.h"
 #include "io/model_files.h"
 #include "quant/quantized_layer.h"
 

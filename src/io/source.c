@@ -1,4 +1,4 @@
-/* source.c - a source of tensors: opening, what it holds, and how formats fill it in.
+/* source.c - a source of tensors: what it holds, and how formats fill it in.
  *
  * Everything here is done once at opening; afterwards a source does not change (aq_source_find_aliases aside, which
  * belongs to the opener), so that several threads can read it without a lock. Reading is in source_read.c and
@@ -10,50 +10,6 @@
 
 #include "core/error.h"
 #include "core/memory.h"
-#include "io/companions.h"
-#include "io/folder.h"
-#include "io/formats.h"
-#include "io/partial.h"
-#include "io/prequantized.h"
-
-void aq_source_options_init(aq_source_options *options) {
-  *options = (aq_source_options){.sizeof_options = sizeof *options};
-}
-
-/* A caller built against an older header passes a shorter struct: what it lacks keeps its default. */
-static aq_status take_options(const aq_source_options *options, aq_source_options *out, aq_error *err) {
-  aq_source_options_init(out);
-  if (options == NULL) return AQ_OK;
-  AQ_FAIL_IF(options->sizeof_options < sizeof options->sizeof_options || options->sizeof_options > sizeof *out,
-             AQ_ERR_ARGUMENT, "options say that they have %zu bytes; call aq_source_options_init first",
-             options->sizeof_options);
-  memcpy(out, options, options->sizeof_options);
-  return AQ_OK;
-}
-
-aq_status aq_source_open(const char *path, const aq_source_options *options, aq_source **out, aq_error *err) {
-  *out = NULL;
-  AQ_FAIL_IF(path == NULL || path[0] == '\0', AQ_ERR_ARGUMENT, "no path was given");
-  aq_source_options own;
-  AQ_TRY(take_options(options, &own, err));
-  aq_source *source = aq_calloc(1, sizeof *source);
-  if (source == NULL) return aq_fail_memory(err, sizeof *source);
-  source->max_memory = own.max_memory;
-  aq_status status = aq_folder_resolve_model(path, &source->path, &source->folder, err);
-  if (status == AQ_OK) status = aq_formats_open(source, source->path, &own, err);
-  if (status == AQ_OK) status = aq_source_note_file(source, source->path, err);
-  if (status == AQ_OK) status = aq_partial_find(source, err);
-  if (status == AQ_OK) status = aq_partial_note_others(source, path, err);
-  if (status == AQ_OK) status = aq_companions_note(source, err);
-  if (status == AQ_OK) status = aq_prequantized_note(source, err);
-  if (status != AQ_OK) {
-    (void)aq_error_in_file(err, status, source->path);
-    aq_source_close(source);
-    return status;
-  }
-  *out = source;
-  return AQ_OK;
-}
 
 void aq_source_hold(aq_source *source) { (void)atomic_fetch_add(&source->more_holds, 1); }
 

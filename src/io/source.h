@@ -94,12 +94,15 @@ aq_status aq_safetensors_open(aq_source *source, const char *path, const aq_sour
 aq_status aq_table_open(aq_source *source, const char *path, const aq_source_options *options, bool *mine,
                         aq_error *err);
 
-/* A table in parts: the folder that aq_folder_resolve gave. */
+/* A table in parts: the folder that aq_locate_file gave. */
 AQ_MUST_CHECK aq_status aq_table_open_folder(aq_source *source, const char *folder, const aq_source_options *options,
                                              aq_error *err);
 
 /* The Parquet files of a table; 0 of any other source. */
 size_t aq_table_file_count(const aq_source *source);
 const char *aq_table_file(const aq_source *source, size_t i);
+
+/* Opens a source within the memory limit of the run (NULL: defaults). */
+AQ_MUST_CHECK aq_status aq_open_for_run(const char *path, const aq_run_options *run, aq_source **out, aq_error *err);
 
 #endif

@@ -6,7 +6,7 @@
 #include "core/checked.h"
 #include "core/error.h"
 #include "core/memory.h"
-#include "io/utf8.h"
+#include "core/utf8.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
 

@@ -8,10 +8,10 @@
 
 #include "core/compiler.h"
 #include "core/error.h"
-#include "io/json_line.h"
+#include "core/json_line.h"
+#include "core/utf8.h"
 #include "io/listing.h"
 #include "io/text_kind.h"
-#include "io/utf8.h"
 
 #define BLOCK ((size_t)1 << 16)
 #define HEAD ((size_t)16) /* bytes that tell what a file is */

@@ -4,7 +4,7 @@
  *   Lines end with a line feed, before which a carriage return does not count. A byte order mark of UTF-8 at the
  *   beginning of the file is no part of the first text. A file that is no text in UTF-8 (text_kind.h) is refused by
  *   name. A line that holds a zero byte or is not UTF-8 is refused, with its number.
- *   JSON objects: io/json_line.h says what is taken. Blank lines count for nothing.
+ *   JSON objects: core/json_line.h says what is taken. Blank lines count for nothing.
  *   A file of nothing but blank lines is refused; so is an empty file, but not empty standard input. */
 #ifndef AQ_IO_TEXT_INPUT_H
 #define AQ_IO_TEXT_INPUT_H

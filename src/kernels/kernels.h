@@ -7,8 +7,8 @@
  * Summation order, wherever a sum is taken: 8 double lanes, lane j takes elements j, j+8, j+16, ... in order, and the
  * result is ((l0+l4)+(l2+l6))+((l1+l5)+(l3+l7)). To go on with a sum over several calls, pass the same lanes again;
  * every call but the last then takes a multiple of 8 elements. */
-#ifndef AQ_KERNELS_H
-#define AQ_KERNELS_H
+#ifndef AQ_KERNELS_KERNELS_H
+#define AQ_KERNELS_KERNELS_H
 
 #include <stddef.h>
 #include <stdint.h>

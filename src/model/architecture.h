@@ -12,7 +12,7 @@
  * name lacks its ".weight" or ".bias". */
 typedef struct aq_tensor_names {
   const char *words, *positions, *types; /* tables; types NULL: there are none */
-  const char *relative;                  /* biases by distance, see relative.h; NULL: there are none */
+  const char *relative;                  /* biases by distance, see position_bias.h; NULL: there are none */
   const char *first_norm;
   const char *query, *key, *value, *attention_out, *attention_norm;
   const char *up, *down, *last_norm;

@@ -13,15 +13,16 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json_text.h"
 #include "core/memory.h"
 #include "io/companions.h"
-#include "io/json_text.h"
 #include "io/model_files.h"
 #include "kernels/kernels.h"
 #include "model/config_keys.h"
+#include "model/config_modules.h"
 #include "model/config_notes.h"
-#include "model/modules.h"
-#include "model/relative.h"
+#include "model/nn/position_bias.h"
+#include "tokenizer/sentence_config.h"
 
 static const char config_json[] = "config.json";
 static const char model_json[] = "config_sentence_transformers.json";
@@ -158,7 +159,7 @@ static aq_status read_epsilon(const json_t *root, const char *key, float *out, a
 
 /* transformers has 32 buckets whatever the configuration says; with another number it fails, or leaves some unused. */
 static aq_status read_relative(const json_t *root, aq_model_config *out, aq_error *err) {
-  const uint32_t known = AQ_RELATIVE_BUCKETS;
+  const uint32_t known = AQ_POSITION_BIAS_BUCKETS;
   if (out->architecture->names->relative == NULL) return AQ_OK;
   AQ_TRY(read_count_or(root, "relative_attention_num_buckets", 1, 1024, known, &out->relative_buckets, err));
   AQ_FAIL_IF(out->relative_buckets != known, AQ_ERR_UNSUPPORTED,

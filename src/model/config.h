@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 #include "arrowquant.h"
+#include "core/notes.h"
 #include "io/module_list.h"
-#include "model/activation.h"
 #include "model/architecture.h"
-#include "model/notes.h"
+#include "model/nn/activation.h"
 
 typedef enum aq_pooling { AQ_POOL_MEAN = 0, AQ_POOL_CLS } aq_pooling;
 

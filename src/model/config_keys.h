@@ -6,7 +6,7 @@
 #include <jansson.h>
 
 #include "arrowquant.h"
-#include "model/notes.h"
+#include "core/notes.h"
 
 typedef enum aq_key_file {
   AQ_KEYS_CONFIG = 0, /* config.json */

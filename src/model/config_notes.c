@@ -52,10 +52,6 @@ aq_status aq_config_note(const json_t *config, bool has_modules, aq_notes *notes
   return has_modules ? AQ_OK : note_class(config, notes, err);
 }
 
-aq_status aq_unread_note(const char *file, aq_notes *notes, aq_error *err) {
-  return aq_notes_add(notes, err, "%s is not read, as sentence-transformers does not without a modules.json", file);
-}
-
 static bool names_head(const aq_notes *notes) {
   for (size_t i = 0; i < notes->count; i++) {
     if (strstr(notes->items[i], head_words) != NULL) return true;

@@ -6,14 +6,11 @@
 #include <stdbool.h>
 
 #include "arrowquant.h"
-#include "model/notes.h"
+#include "core/notes.h"
 
 /* A type of numbers that is not FP32; a head that config.json names, when no modules.json says that the model is a
  * sentence encoder. */
 AQ_MUST_CHECK aq_status aq_config_note(const json_t *config, bool has_modules, aq_notes *notes, aq_error *err);
-
-/* A file that sentence-transformers passes over where there is no modules.json, as this does. */
-AQ_MUST_CHECK aq_status aq_unread_note(const char *file, aq_notes *notes, aq_error *err);
 
 /* A head that the source has weights of ("classifier.weight"), unless a note names one already. */
 AQ_MUST_CHECK aq_status aq_head_note(const aq_source *source, aq_notes *notes, aq_error *err);

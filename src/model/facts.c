@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/json_member.h"
+#include "core/json_text.h"
 #include "core/memory.h"
-#include "io/json_text.h"
 #include "io/model_files.h"
 #include "model/architecture.h"
-#include "model/json_member.h"
 
 /* *out is NULL when there is no such file. Free it with json_decref. */
 static aq_status read_object(const aq_source *source, const char *name, json_t **out, aq_error *err) {

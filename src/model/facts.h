@@ -1,9 +1,9 @@
-/* facts.h - what a model's configuration says about its shape (quant/model_facts.h). */
+/* facts.h - what a model's configuration says about its shape (model/model_facts.h). */
 #ifndef AQ_MODEL_FACTS_H
 #define AQ_MODEL_FACTS_H
 
 #include "arrowquant.h"
-#include "quant/model_facts.h"
+#include "model/model_facts.h"
 
 /* Reads config.json and, of a text encoder, what its vocabulary is. Without a config.json nothing is known, which is no
  * error; a damaged one is AQ_ERR_FORMAT. */

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/json_text.h"
 #include "core/memory.h"
-#include "io/json_text.h"
 #include "io/model_files.h"
 
 static const char file_name[] = "config_sentence_transformers.json";

@@ -9,14 +9,14 @@
 #include "core/bytes.h"
 #include "core/error.h"
 #include "core/memory.h"
-#include "model/finite.h"
-#include "model/panels.h"
+#include "model/nn/panels.h"
+#include "model/run/encoder_finite.h"
 #include "model/tensor_find.h"
 
 /* One tensor to be read: a table, a vector, or rows of a linear. */
 typedef struct load_job {
   size_t tensor;
-  aq_rows *table;
+  aq_embedding_table *table;
   float *vector;
   aq_linear *linear;
   size_t first_row; /* in the linear */
@@ -67,7 +67,7 @@ static aq_status add_linear(loader *l, aq_linear *linear, const char *const *nam
   return AQ_OK;
 }
 
-static aq_status add_table(loader *l, aq_rows *rows, const char *name, size_t count, aq_error *err) {
+static aq_status add_table(loader *l, aq_embedding_table *rows, const char *name, size_t count, aq_error *err) {
   load_job *job = &l->jobs[l->count++];
   *job = (load_job){.table = rows};
   return aq_tensor_find(&l->finder, name, 0, ".weight", count, l->config->hidden, &job->tensor, err);
@@ -102,12 +102,12 @@ static aq_status read_relative(const loader *l, aq_weights *w, aq_error *err) {
   size_t tensor;
   AQ_TRY(aq_tensor_find(&l->finder, c->architecture->names->relative, 0, ".weight", c->relative_buckets, c->heads,
                         &tensor, err));
-  AQ_TRY(aq_relative_create(&w->relative, c->heads, c->hidden / c->heads, err));
+  AQ_TRY(aq_position_bias_create(&w->relative, c->heads, c->hidden / c->heads, err));
   w->relative.name = aq_source_tensor(l->finder.source, tensor)->name;
   float *values = aq_realloc_array(NULL, count, sizeof *values);
   if (values == NULL) return aq_fail_memory(err, count * sizeof *values);
   const aq_status status = aq_source_read_f32(l->finder.source, tensor, 0, count, values, err);
-  if (status == AQ_OK) aq_relative_put(&w->relative, values);
+  if (status == AQ_OK) aq_position_bias_set(&w->relative, values);
   aq_free(values);
   return status;
 }
@@ -174,7 +174,7 @@ static aq_status run_job(void *ctx, uint64_t item, uint32_t worker, aq_error *er
   const loader *l = ctx;
   const load_job *job = &l->jobs[item];
   (void)worker;
-  if (job->table != NULL) return aq_rows_open(job->table, l->finder.source, job->tensor, err);
+  if (job->table != NULL) return aq_embedding_table_open(job->table, l->finder.source, job->tensor, err);
   if (job->vector != NULL) {
     const uint64_t count = aq_source_tensor(l->finder.source, job->tensor)->num_params;
     AQ_TRY(aq_source_read_f32(l->finder.source, job->tensor, 0, count, job->vector, err));
@@ -220,9 +220,9 @@ void aq_weights_reset(aq_weights *weights) {
     reset_norm(&layer->last_norm);
   }
   reset_norm(&weights->first_norm);
-  aq_rows_reset(&weights->words);
-  aq_rows_reset(&weights->positions);
-  aq_relative_reset(&weights->relative);
+  aq_embedding_table_reset(&weights->words);
+  aq_embedding_table_reset(&weights->positions);
+  aq_position_bias_reset(&weights->relative);
   aq_free(weights->type);
   aq_free(weights->layers);
   *weights = (aq_weights){0};

@@ -7,9 +7,9 @@
 #include "arrowquant.h"
 #include "core/pool.h"
 #include "model/config.h"
-#include "model/linear.h"
-#include "model/relative.h"
-#include "model/rows.h"
+#include "model/nn/embedding_table.h"
+#include "model/nn/linear.h"
+#include "model/nn/position_bias.h"
 
 typedef struct aq_norm {
   float *gain, *shift;
@@ -22,10 +22,10 @@ typedef struct aq_layer {
 } aq_layer;
 
 typedef struct aq_weights {
-  aq_rows words, positions;
-  float *type;           /* row 0 of the token types; zeros without them */
-  const char *type_name; /* of their tensor; it belongs to the source; NULL without them */
-  aq_relative relative;  /* empty without biases by distance */
+  aq_embedding_table words, positions;
+  float *type;               /* row 0 of the token types; zeros without them */
+  const char *type_name;     /* of their tensor; it belongs to the source; NULL without them */
+  aq_position_bias relative; /* empty without biases by distance */
   aq_norm first_norm;
   aq_layer *layers;
   size_t layer_count;

@@ -8,17 +8,17 @@
 #include "core/checked.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/options.h"
 #include "core/progress.h"
 #include "io/source.h"
 #include "measure/metrics.h"
-#include "ops/common.h"
-#include "ops/judge.h"
+#include "ops/evaluate/evaluator.h"
 #include "ops/name_prefix.h"
-#include "ops/ops.h"
-#include "ops/same_bytes.h"
 #include "report/report.h"
+#include "report/source_json.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
+#include "transform/same_bytes.h"
 
 enum { WORST = 5, BATCH_BLOCKS = 256 };
 
@@ -265,14 +265,14 @@ static aq_status measure_outputs(const comparison *c, aq_error *err) {
     AQ_TRY(aq_report_set(outputs, "measured", json_false(), err));
     return aq_report_set(outputs, "reason", json_string("the tensors are not those of the reference"), err);
   }
-  const aq_judge_options judging = {
+  const aq_evaluator_options judging = {
       .run = &o->run, .texts_file = o->texts_file, .labels_file = o->labels_file, .folder = o->folder};
-  aq_judge *judge;
-  AQ_TRY(aq_judge_create(&judging, &judge, err));
-  aq_status status = aq_judge_reference(judge, c->a, err);
-  if (status == AQ_OK) status = aq_judge_describe(judge, outputs, err);
-  if (status == AQ_OK) status = aq_judge_measure(judge, c->b, c->mean, outputs, err);
-  aq_judge_free(judge);
+  aq_evaluator *evaluator;
+  AQ_TRY(aq_evaluator_create(&judging, &evaluator, err));
+  aq_status status = aq_evaluator_set_reference(evaluator, c->a, err);
+  if (status == AQ_OK) status = aq_evaluator_describe(evaluator, outputs, err);
+  if (status == AQ_OK) status = aq_evaluator_measure(evaluator, c->b, c->mean, outputs, err);
+  aq_evaluator_free(evaluator);
   return status;
 }
 
@@ -381,7 +381,7 @@ static aq_status begin(const void *reference, const void *other, const aq_compar
   if (report != NULL) *report = NULL;
   aq_error_clear(err);
   aq_compare_options_init(o);
-  AQ_TRY(aq_options_take(o, sizeof *o, options, err));
+  AQ_TRY(aq_options_read(o, sizeof *o, options, err));
   AQ_FAIL_IF(!(o->min_cosine >= 0 && o->min_cosine <= 1), AQ_ERR_ARGUMENT, "min_cosine is a number from 0 to 1");
   AQ_FAIL_IF(reference == NULL || other == NULL, AQ_ERR_ARGUMENT, "two sources are needed");
   return AQ_OK;

@@ -1,16 +1,18 @@
 /* convert.c - a source into a V1 table: the values, in their own type or one asked for. */
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/options.h"
 #include "core/progress.h"
 #include "io/partial.h"
 #include "io/prequantized.h"
-#include "ops/common.h"
-#include "ops/ops.h"
+#include "io/source.h"
+#include "ops/float_dtype.h"
 #include "ops/summary.h"
-#include "ops/table_job.h"
 #include "quant/quantized_layer.h"
 #include "report/report.h"
 #include "tensor/dtype.h"
+#include "transform/output_check.h"
+#include "transform/table_job.h"
 
 void aq_convert_options_init(aq_convert_options *options) {
   *options = (aq_convert_options){.sizeof_options = sizeof *options};
@@ -101,7 +103,7 @@ static aq_status begin(const void *source, const char *output, const aq_convert_
   if (report != NULL) *report = NULL;
   aq_error_clear(err);
   aq_convert_options_init(o);
-  AQ_TRY(aq_options_take(o, sizeof *o, options, err));
+  AQ_TRY(aq_options_read(o, sizeof *o, options, err));
   AQ_FAIL_IF(source == NULL || output == NULL, AQ_ERR_ARGUMENT, "a source and an output are needed");
   return AQ_OK;
 }

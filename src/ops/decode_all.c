@@ -2,6 +2,8 @@
  *
  * Tensors are taken in batches of about BATCH_BLOCKS blocks: enough work for all threads at a time, and often enough
  * back in the calling thread, which alone may report progress. */
+#include "ops/decode_all.h"
+
 #include <string.h>
 
 #include "core/checked.h"
@@ -10,7 +12,6 @@
 #include "core/memory.h"
 #include "core/progress.h"
 #include "io/source.h"
-#include "ops/ops.h"
 #include "tensor/dtype.h"
 
 #define BLOCK ((uint64_t)1 << 18) /* 1 MiB as FP32 */

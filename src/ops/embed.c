@@ -3,14 +3,15 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/options.h"
 #include "core/progress.h"
 #include "io/source.h"
 #include "io/text_input.h"
-#include "model/encoder.h"
-#include "ops/common.h"
-#include "ops/ops.h"
+#include "model/run/encoder.h"
 #include "ops/vector_output.h"
 #include "report/report.h"
+#include "report/source_json.h"
+#include "transform/output_check.h"
 
 /* Texts of a chunk: enough to sort by length, few enough to hold. Bytes: a chunk ends when it has these. */
 #define CHUNK_TEXTS ((size_t)512)
@@ -125,7 +126,7 @@ static aq_status make_report(const embedding *e, const aq_source *source, double
   AQ_TRY(aq_report_set(root, "output", aq_json_string(e->options->output), err));
   AQ_TRY(aq_report_set(root, "seconds", aq_json_real(seconds), err));
   AQ_TRY(aq_report_set(root, "prompt", aq_json_string(e->prompt), err));
-  AQ_TRY(aq_report_set(root, "notes", aq_encoder_notes_json(e->encoder), err));
+  AQ_TRY(aq_report_set(root, "notes", aq_notes_json(&e->encoder->notes), err));
   return aq_report_set(root, "texts_per_second", aq_json_real(rate), err);
 }
 
@@ -141,7 +142,7 @@ aq_status aq_embed(const char *model, const aq_embed_options *options, aq_report
   aq_error_clear(err);
   aq_embed_options own;
   aq_embed_options_init(&own);
-  AQ_TRY(aq_options_take(&own, sizeof own, options, err));
+  AQ_TRY(aq_options_read(&own, sizeof own, options, err));
   embedding *e = aq_calloc(1, sizeof *e);
   if (e == NULL) return aq_fail_memory(err, sizeof *e);
   const double started = aq_clock();

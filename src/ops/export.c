@@ -9,16 +9,19 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/options.h"
+#include "core/pool.h"
 #include "core/progress.h"
 #include "io/partial.h"
-#include "io/safetensors_writer.h"
+#include "io/safetensors/safetensors_writer.h"
 #include "io/source.h"
 #include "kernels/kernels.h"
-#include "ops/common.h"
-#include "ops/ops.h"
+#include "ops/float_dtype.h"
 #include "quant/quantized_layer.h"
 #include "report/report.h"
+#include "report/source_json.h"
 #include "tensor/dtype.h"
+#include "transform/output_check.h"
 
 #define BLOCK ((uint64_t)1 << 18)
 enum { BATCH_BLOCKS = 16, MAX_ELEMENT = 8 };
@@ -296,7 +299,7 @@ static aq_status begin(const void *source, const char *output, const aq_export_o
   if (report != NULL) *report = NULL;
   aq_error_clear(err);
   aq_export_options_init(o);
-  AQ_TRY(aq_options_take(o, sizeof *o, options, err));
+  AQ_TRY(aq_options_read(o, sizeof *o, options, err));
   AQ_FAIL_IF(o->format != NULL && strcmp(o->format, "safetensors") != 0, AQ_ERR_ARGUMENT,
              "format '%s' is not known; it is safetensors", o->format);
   AQ_FAIL_IF(source == NULL || output == NULL, AQ_ERR_ARGUMENT, "a source and an output are needed");

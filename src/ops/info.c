@@ -3,9 +3,8 @@
 
 #include "core/error.h"
 #include "io/source.h"
-#include "ops/common.h"
-#include "ops/ops.h"
 #include "report/report.h"
+#include "report/source_json.h"
 
 static aq_status add_tensor(json_t *tensors, const aq_source *source, size_t index, aq_error *err) {
   const aq_tensor_info *t = &source->tensors[index];

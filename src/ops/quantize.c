@@ -6,18 +6,18 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "core/options.h"
 #include "core/progress.h"
 #include "io/partial.h"
 #include "io/prequantized.h"
-#include "ops/auto_plan.h"
-#include "ops/common.h"
-#include "ops/gptq.h"
-#include "ops/ops.h"
-#include "ops/places.h"
-#include "ops/spare.h"
+#include "io/source.h"
+#include "ops/output_paths.h"
 #include "ops/summary.h"
-#include "ops/table_job.h"
 #include "report/report.h"
+#include "search/bit_allocation.h"
+#include "search/exclude.h"
+#include "search/gptq.h"
+#include "transform/table_job.h"
 
 #define PLAN_FILE_LIMIT ((size_t)256 << 20)
 
@@ -191,14 +191,14 @@ static aq_status check_target(const aq_quantize_options *o, bool search, aq_erro
 }
 
 /* Entries that need more than their tensor. */
-static aq_status settle_open(const request *r, aq_plan *plan, aq_auto_plan *found, aq_error *err) {
+static aq_status settle_open(const request *r, aq_plan *plan, aq_bit_allocation *found, aq_error *err) {
   const aq_quantize_options *o = r->options;
-  const bool search = aq_auto_plan_wanted(plan), gptq = aq_gptq_wanted(plan);
+  const bool search = aq_bit_allocation_is_wanted(plan), gptq = aq_gptq_wanted(plan);
   AQ_TRY(check_target(o, search, err));
   AQ_TRY(check_used(o, search, gptq, err));
   if (!search && !gptq) return AQ_OK;
-  AQ_TRY(aq_spare_nonfinite(r->source, o->nonfinite, o->run.threads, plan, err));
-  AQ_TRY(aq_auto_plan_begin(r->source, o, search || o->activation_count == 0, found, err));
+  AQ_TRY(aq_exclude_nonfinite(r->source, o->nonfinite, o->run.threads, plan, err));
+  AQ_TRY(aq_bit_allocation_open(r->source, o, search || o->activation_count == 0, found, err));
   AQ_FAIL_IF(gptq && o->activation_count == 0 && found->why_not != NULL, AQ_ERR_ARGUMENT,
              "method gptq needs to see what goes into the layers, and cannot: %s", found->why_not);
   if (gptq) {
@@ -206,10 +206,10 @@ static aq_status settle_open(const request *r, aq_plan *plan, aq_auto_plan *foun
     AQ_TRY(aq_gptq_make(r->source, o, found->calibration, pool, plan, found->owned, err));
     for (size_t i = 0; i < found->count; i++) found->values[i] = found->owned[i];
   }
-  return search ? aq_auto_plan_make(r->source, o, plan, found, err) : AQ_OK;
+  return search ? aq_bit_allocation_run(r->source, o, plan, found, err) : AQ_OK;
 }
 
-static aq_status make_plan(const request *r, aq_plan *plan, aq_auto_plan *found, aq_error *err) {
+static aq_status make_plan(const request *r, aq_plan *plan, aq_bit_allocation *found, aq_error *err) {
   const aq_quantize_options *o = r->options;
   aq_source *source = r->source;
   AQ_TRY(aq_source_find_aliases(source, err));
@@ -222,7 +222,7 @@ static aq_status make_plan(const request *r, aq_plan *plan, aq_auto_plan *found,
   return o->save_plan_path != NULL ? save_plan(source, plan, o, err) : AQ_OK;
 }
 
-static aq_status carry_out(const request *r, aq_plan *plan, const aq_auto_plan *found, aq_report **report,
+static aq_status carry_out(const request *r, aq_plan *plan, const aq_bit_allocation *found, aq_report **report,
                            aq_error *err) {
   const aq_quantize_options *o = r->options;
   const aq_table_job job = {.stage = "quantize",
@@ -257,17 +257,17 @@ static aq_status carry_out(const request *r, aq_plan *plan, const aq_auto_plan *
 
 static aq_status quantize(aq_source *source, const char *output, const aq_quantize_options *o, aq_report **report,
                           aq_error *err) {
-  AQ_TRY(aq_places_check(source, output, o, err));
+  AQ_TRY(aq_output_paths_check(source, output, o, err));
   AQ_TRY(aq_partial_refuse(source, err));
   AQ_TRY(aq_prequantized_note(source, err));
   request r = {.source = source, .output = output, .options = o, .started = aq_clock()};
   aq_plan plan = {NULL, 0};
-  aq_auto_plan found = {0};
+  aq_bit_allocation found = {0};
   r.config = options_json(o);
   aq_status status = r.config != NULL ? AQ_OK : aq_fail_memory(err, 1024);
   if (status == AQ_OK) status = make_plan(&r, &plan, &found, err);
   if (status == AQ_OK) status = carry_out(&r, &plan, &found, report, err);
-  aq_auto_plan_reset(&found);
+  aq_bit_allocation_reset(&found);
   aq_plan_reset(&plan);
   json_decref(r.config);
   return status;
@@ -279,7 +279,7 @@ static aq_status begin(const void *source, const char *output, const aq_quantize
   if (report != NULL) *report = NULL;
   aq_error_clear(err);
   aq_quantize_options_init(o);
-  AQ_TRY(aq_options_take(o, sizeof *o, options, err));
+  AQ_TRY(aq_options_read(o, sizeof *o, options, err));
   if (o->type == NULL && (targets_set(o) > 0 || o->tune_from != NULL)) o->type = "auto";
   AQ_TRY(check_options(o, err));
   AQ_FAIL_IF(source == NULL, AQ_ERR_ARGUMENT, "a source is needed");

@@ -9,18 +9,19 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "core/options.h"
 #include "core/progress.h"
 #include "io/source.h"
 #include "measure/outputs.h"
 #include "measure/tuning_texts.h"
-#include "model/encoder.h"
-#include "model/weight_place.h"
-#include "ops/common.h"
-#include "ops/judge_texts.h"
-#include "ops/ops.h"
-#include "ops/round_trip.h"
+#include "model/run/encoder.h"
+#include "model/run/weight_override.h"
+#include "ops/evaluate/evaluation_texts.h"
 #include "ops/type_list.h"
 #include "report/report.h"
+#include "report/source_json.h"
+#include "transform/output_check.h"
+#include "transform/round_trip.h"
 
 /* Texts that are encoded between two looks at whether to stop. */
 #define CHUNK_TEXTS ((size_t)512)
@@ -34,7 +35,7 @@ typedef struct study {
   aq_source *source;
   aq_encoder *encoder;
   aq_round_trip *trip;
-  aq_judge_texts own; /* the caller's texts */
+  aq_evaluation_texts own; /* the caller's texts */
   const char *const *texts;
   const size_t *lengths; /* NULL: the texts end with a zero */
   size_t text_count;
@@ -56,7 +57,7 @@ static aq_status take_texts(study *s, aq_error *err) {
   s->texts = aq_tuning_texts;
   s->text_count = aq_tuning_text_count;
   if (s->options->texts_file == NULL) return AQ_OK;
-  AQ_TRY(aq_judge_texts_load(s->options->texts_file, NULL, &s->own, err));
+  AQ_TRY(aq_evaluation_texts_load(s->options->texts_file, NULL, &s->own, err));
   s->texts = s->own.texts;
   s->lengths = s->own.lengths;
   s->text_count = s->own.plain;
@@ -145,10 +146,10 @@ static bool put_everywhere(study *s, size_t tensor, bool restore) {
   bool used = false;
   for (size_t i = 0; i < s->source->tensor_count; i++) {
     const aq_tensor_info *t = &s->source->tensors[i];
-    aq_weight_place place;
+    aq_weight_override place;
     if (i != tensor && t->alias_of != (int32_t)tensor) continue;
-    if (!aq_weight_place_find(&s->encoder->weights, t->name, &place)) continue;
-    (restore ? aq_weight_place_restore : aq_weight_place_put)(&place, s->values);
+    if (!aq_weight_override_find(&s->encoder->weights, t->name, &place)) continue;
+    (restore ? aq_weight_override_restore : aq_weight_override_set)(&place, s->values);
     used = true;
   }
   return used;
@@ -211,7 +212,7 @@ static aq_status try_tensor(study *s, size_t tensor, aq_error *err) {
 static aq_status describe(study *s, aq_error *err) {
   const char *file = s->options->texts_file;
   AQ_TRY(aq_report_set(s->root, "model", aq_source_json(s->source), err));
-  AQ_TRY(aq_report_set(s->root, "notes", aq_encoder_notes_json(s->encoder), err));
+  AQ_TRY(aq_report_set(s->root, "notes", aq_notes_json(&s->encoder->notes), err));
   AQ_TRY(aq_report_set(s->root, "texts", json_object(), err));
   json_t *texts = json_object_get(s->root, "texts");
   AQ_TRY(aq_report_set(texts, "count", aq_json_count(s->text_count), err));
@@ -272,7 +273,7 @@ static void reset(study *s) {
   aq_encoder_close(s->encoder);
   for (size_t k = 0; k < AQ_TYPE_LIST_MAX; k++) aq_plan_reset(&s->plans[k]);
   aq_source_close(s->source);
-  aq_judge_texts_reset(&s->own);
+  aq_evaluation_texts_reset(&s->own);
   aq_free(s->values);
   aq_free(s->reference);
   aq_free(s->other);
@@ -284,7 +285,7 @@ aq_status aq_sensitivity(const char *model, const aq_sensitivity_options *option
   aq_error_clear(err);
   aq_sensitivity_options own;
   aq_sensitivity_options_init(&own);
-  AQ_TRY(aq_options_take(&own, sizeof own, options, err));
+  AQ_TRY(aq_options_read(&own, sizeof own, options, err));
   aq_report *made;
   AQ_TRY(aq_report_create("sensitivity", &made, err));
   study s = {.options = &own, .root = made->root};

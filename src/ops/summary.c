@@ -6,9 +6,9 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "io/model_files.h"
-#include "ops/common.h"
-#include "ops/table_job.h"
 #include "report/report.h"
+#include "report/source_json.h"
+#include "transform/table_job.h"
 
 typedef struct totals {
   uint64_t params, quantized_params, stored_bytes, quantized_bytes;
@@ -51,7 +51,7 @@ static aq_status add_tensor(json_t *tensors, totals *sum, const aq_summary *s, c
   const aq_tensor_info *t = &s->source->tensors[i];
   const aq_plan_entry *e = &s->plan->entries[i];
   const bool alias = t->alias_of >= 0;
-  const uint64_t expected = e->bits > 0 ? (uint64_t)(e->bits * (double)t->num_params / 8) : aq_planned_bytes(t, e);
+  const uint64_t expected = e->bits > 0 ? (uint64_t)(e->bits * (double)t->num_params / 8) : aq_plan_entry_bytes(t, e);
   uint64_t after = alias ? 0 : expected;
   if (output != NULL) {
     const int64_t j = aq_source_find(output, t->name);

@@ -9,7 +9,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
-#include "io/arrow_message.h"
+#include "io/arrow/arrow_message.h"
 #include "io/listing.h"
 #include "report/report.h"
 

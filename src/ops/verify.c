@@ -11,14 +11,15 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "core/options.h"
 #include "core/progress.h"
 #include "io/source.h"
 #include "kernels/kernels.h"
-#include "ops/common.h"
-#include "ops/ops.h"
+#include "ops/decode_all.h"
 #include "ops/verify_against.h"
 #include "parquet/parquet.h"
 #include "report/report.h"
+#include "report/source_json.h"
 
 typedef struct verification {
   const aq_verify_options *options;
@@ -273,7 +274,7 @@ aq_status aq_verify(const char *source, const aq_verify_options *options, aq_rep
   aq_error_clear(err);
   aq_verify_options own;
   aq_verify_options_init(&own);
-  AQ_TRY(aq_options_take(&own, sizeof own, options, err));
+  AQ_TRY(aq_options_read(&own, sizeof own, options, err));
   aq_report *made;
   AQ_TRY(aq_report_create("verify", &made, err));
   verification v = {.options = &own, .root = made->root};

@@ -11,11 +11,11 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/progress.h"
-#include "ops/common.h"
-#include "ops/ops.h"
-#include "ops/same_bytes.h"
+#include "io/source.h"
 #include "report/report.h"
+#include "report/source_json.h"
 #include "tensor/shape.h"
+#include "transform/same_bytes.h"
 
 typedef struct against {
   const aq_source *table, *model;

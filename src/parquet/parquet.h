@@ -1,8 +1,8 @@
 /* parquet.h - the part of Parquet that tables of blobs need: flat columns of strings, binaries and integers, and lists
  * of int32; lists of FP32 can be written. Knows nothing of tensors. Specification: the Apache Parquet format, version 2
  * (format, encodings, compression, logical types). */
-#ifndef AQ_PARQUET_H
-#define AQ_PARQUET_H
+#ifndef AQ_PARQUET_PARQUET_H
+#define AQ_PARQUET_PARQUET_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -15,8 +15,8 @@
 #include "core/memory.h"
 #include "quant/nearest.h"
 #include "quant/pattern.h"
+#include "quant/plan_spec.h"
 #include "quant/quantized_layer.h"
-#include "quant/spec.h"
 #include "tensor/dtype.h"
 
 enum { SMALL_TENSOR = 1024 };

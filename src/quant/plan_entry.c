@@ -4,7 +4,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "quant/plan.h"
-#include "quant/spec.h"
+#include "quant/plan_spec.h"
 
 void aq_plan_reset(aq_plan *plan) {
   for (size_t i = 0; i < plan->count; i++) {

@@ -13,7 +13,7 @@
 #include "core/strmap.h"
 #include "quant/nearest.h"
 #include "quant/plan.h"
-#include "quant/spec.h"
+#include "quant/plan_spec.h"
 #include "tensor/shape.h"
 
 enum { PLAN_VERSION = 1, SCALE_DIGITS = 4 };

@@ -5,7 +5,8 @@
  *
  * Computed in double, so that max - min cannot overflow, and rounded to float once; a scale below the smallest normal
  * float is raised to it, so that a division by it means what it says on every machine. Spans that are all zero or all
- * the same value have rules of their own: docs/schemes/minmax.md. A least-squares fit goes on from there in mse.c. */
+ * the same value have rules of their own: docs/schemes/minmax.md. A least-squares fit goes on from there in
+ * scheme_mse.c. */
 #include "quant/scheme.h"
 
 #include <float.h>
@@ -13,7 +14,7 @@
 #include <string.h>
 
 #include "core/bytes.h"
-#include "quant/mse.h"
+#include "quant/scheme_mse.h"
 #include "tensor/dtype.h"
 
 enum { STAGE_RANGE = 0, STAGE_SEARCH };

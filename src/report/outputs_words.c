@@ -8,6 +8,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "report/render.h"
+#include "report/report.h"
 #include "report/text_table.h"
 #include "report/validate_words.h"
 

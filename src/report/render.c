@@ -1,5 +1,6 @@
 /* render.c - what the renderers of several kinds share. */
 #include "report/render.h"
+#include "report/report.h"
 
 #include <stdio.h>
 #include <string.h>

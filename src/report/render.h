@@ -2,7 +2,10 @@
 #ifndef AQ_REPORT_RENDER_H
 #define AQ_REPORT_RENDER_H
 
-#include "report/report.h"
+#include <jansson.h>
+
+#include "arrowquant.h"
+#include "core/buffer.h"
 
 aq_status aq_render_convert_text(const json_t *root, aq_buffer *out, aq_error *err);  /* render_convert.c */
 aq_status aq_render_quantize_text(const json_t *root, aq_buffer *out, aq_error *err); /* render_convert.c */

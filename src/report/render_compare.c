@@ -2,6 +2,7 @@
 #include "core/error.h"
 #include "report/outputs_words.h"
 #include "report/render.h"
+#include "report/report.h"
 #include "report/text_table.h"
 
 enum { NAMES_SHOWN = 10 };

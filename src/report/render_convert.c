@@ -6,6 +6,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "report/render.h"
+#include "report/report.h"
 #include "report/text_table.h"
 
 enum { NAMES_SHOWN = 4 };

@@ -1,6 +1,7 @@
 /* render_embed.c - what embedding texts came to. */
 #include "core/error.h"
 #include "report/render.h"
+#include "report/report.h"
 #include "report/text_table.h"
 
 aq_status aq_render_embed_text(const json_t *root, aq_buffer *out, aq_error *err) {

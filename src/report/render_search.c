@@ -3,6 +3,7 @@
 
 #include "core/error.h"
 #include "report/render.h"
+#include "report/report.h"
 #include "report/text_table.h"
 
 /* "300 held-out texts", with thousands separated. */

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "report/render.h"
+#include "report/report.h"
 #include "report/text_table.h"
 
 #define TYPES_MAX 4

@@ -3,6 +3,7 @@
 
 #include "core/error.h"
 #include "report/render.h"
+#include "report/report.h"
 #include "report/text_table.h"
 
 enum { PROBLEMS_SHOWN = 20, NONFINITE_SHOWN = 10 };

@@ -1,7 +1,7 @@
 /* report.h - a JSON document with a kind; text and Markdown are rendered from it by the kind's renderer (one file a
- * kind, one line in the table of report.c). docs/REPORTS.md describes the documents. */
-#ifndef AQ_REPORT_H
-#define AQ_REPORT_H
+ * kind, one line in the table of render_kinds.c). docs/REPORTS.md describes the documents. */
+#ifndef AQ_REPORT_REPORT_H
+#define AQ_REPORT_REPORT_H
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -14,7 +14,7 @@ struct aq_report {
   json_t *root;     /* {"kind", "arrowquant": version, "schema": 1, ...} */
 };
 
-/* A report of this kind with the common fields set. */
+/* A report of this kind, a string of static storage, with the common fields set. */
 AQ_MUST_CHECK aq_status aq_report_create(const char *kind, aq_report **out, aq_error *err);
 
 /* Sets root[key] = value and takes the reference; NULL value (out of memory) is an error. */
@@ -34,8 +34,6 @@ const char *aq_json_get_string(const json_t *object, const char *key);
 double aq_json_get_real(const json_t *object, const char *key);
 uint64_t aq_json_get_count(const json_t *object, const char *key);
 bool aq_json_get_flag(const json_t *object, const char *key);
-
-typedef aq_status (*aq_render_fn)(const json_t *root, aq_buffer *out, aq_error *err);
 
 /* Words for numbers, the same everywhere and in every locale. Each writes into out and returns it. AQ_WORD_SIZE is
  * enough for each of them; less cuts the text. */

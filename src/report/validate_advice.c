@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "report/outputs_words.h"
 #include "report/render.h"
+#include "report/report.h"
 #include "report/text_table.h"
 #include "report/validate_words.h"
 

@@ -1,4 +1,4 @@
-"""The table of keys in src/model/tokenizer_keys.c and the one in docs/TOKENIZER.md are the same."""
+"""The table of keys in src/tokenizer/tokenizer_keys.c and the one in docs/TOKENIZER.md are the same."""
 import re
 
 from cli_helpers import ROOT

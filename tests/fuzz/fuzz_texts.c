@@ -3,9 +3,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "io/json_line.h"
+#include "core/json_line.h"
+#include "core/utf8.h"
 #include "io/text_kind.h"
-#include "io/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,8 +9,8 @@
 
 #include "arrowquant.h"
 #include "core/buffer.h"
-#include "model/text_utf8.h"
-#include "model/tokenizer.h"
+#include "tokenizer/text_utf8.h"
+#include "tokenizer/tokenizer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,7 +8,7 @@
 #include <errno.h>
 
 #include "check.h"
-#include "io/table_row.h"
+#include "io/table/table_row.h"
 
 typedef enum encoding { OFFSETS_32, OFFSETS_64, VIEWS, DICTIONARIES, ENCODINGS } encoding;
 

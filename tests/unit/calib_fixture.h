@@ -3,11 +3,11 @@
 #ifndef AQ_TESTS_CALIB_FIXTURE_H
 #define AQ_TESTS_CALIB_FIXTURE_H
 
-#include "calib/tune.h"
+#include "calib/tune/tune.h"
 #include "core/compiler.h"
 #include "faulty_allocator.h"
-#include "model/encoder.h"
 #include "model/params.h"
+#include "model/run/encoder.h"
 #include "tiny_encoder.h"
 
 #define CALIB_TEXTS 24

@@ -3,8 +3,8 @@
 #define AQ_TESTS_PASS_FIXTURE_H
 
 #include "core/compiler.h"
-#include "model/encoder.h"
-#include "model/pass.h"
+#include "model/run/encoder.h"
+#include "model/run/tape.h"
 #include "tiny_encoder.h"
 
 /* Texts from one token to more than a block of queries of attention; together more than a block of rows. */
@@ -85,13 +85,13 @@ static inline loss *make_loss(void) {
 }
 
 /* The gradients of all parameters, where those are in `g`. */
-static inline void gradients_of_embeddings(const aq_pass *pass, const aq_params *g) {
+static inline void gradients_of_embeddings(const aq_tape *tape, const aq_params *g) {
   const size_t n = TINY_HIDDEN;
-  for (size_t text = 0; text < pass->texts; text++) {
-    for (size_t t = 0; t < pass->lengths[text]; t++) {
-      const float *d = pass->d_input + (pass->first[text] + t) * n;
+  for (size_t text = 0; text < tape->texts; text++) {
+    for (size_t t = 0; t < tape->lengths[text]; t++) {
+      const float *d = tape->d_input + (tape->first[text] + t) * n;
       for (size_t i = 0; i < n; i++) {
-        g->words[(size_t)pass->ids[text][t] * n + i] += d[i];
+        g->words[(size_t)tape->ids[text][t] * n + i] += d[i];
         g->positions[t * n + i] += d[i];
         g->type[i] += d[i];
       }
@@ -99,19 +99,19 @@ static inline void gradients_of_embeddings(const aq_pass *pass, const aq_params 
   }
 }
 
-static inline void gradients(const aq_pass *pass, bool add, aq_params *g) {
+static inline void gradients(const aq_tape *tape, bool add, aq_params *g) {
   aq_error err;
-  aq_pass_norm_gradient(pass, &pass->first_norm, add, g->first_norm.gain, g->first_norm.shift);
+  aq_tape_norm_gradient(tape, &tape->first_norm, add, g->first_norm.gain, g->first_norm.shift);
   for (size_t i = 0; i < TINY_LAYERS; i++) {
-    const aq_pass_layer *l = &pass->layers[i];
+    const aq_tape_layer *l = &tape->layers[i];
     aq_param_layer *to = &g->layers[i];
     for (size_t k = 0; k < AQ_LAYER_LINEARS; k++) {
-      assert_ok(aq_pass_linear_gradient(pass, &l->linear[k], add, to->linear[k].w, to->linear[k].b, &err));
+      assert_ok(aq_tape_linear_gradient(tape, &l->linear[k], add, to->linear[k].w, to->linear[k].b, &err));
     }
-    aq_pass_norm_gradient(pass, &l->attention_norm, add, to->attention_norm.gain, to->attention_norm.shift);
-    aq_pass_norm_gradient(pass, &l->last_norm, add, to->last_norm.gain, to->last_norm.shift);
+    aq_tape_norm_gradient(tape, &l->attention_norm, add, to->attention_norm.gain, to->attention_norm.shift);
+    aq_tape_norm_gradient(tape, &l->last_norm, add, to->last_norm.gain, to->last_norm.shift);
   }
-  gradients_of_embeddings(pass, g);
+  gradients_of_embeddings(tape, g);
 }
 
 static inline aq_params zeros_like(const aq_params *p) {

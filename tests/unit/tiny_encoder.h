@@ -6,7 +6,7 @@
 #include <math.h>
 
 #include "check.h"
-#include "io/safetensors_writer.h"
+#include "io/safetensors/safetensors_writer.h"
 
 /* Nothing here is a multiple of what kernels work in. */
 #define TINY_HIDDEN 12

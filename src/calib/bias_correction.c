@@ -1,0 +1,165 @@
+/* bias_correction.c - the shifts of the norms of a quantized encoder, re-fitted from its own hidden states.
+ *
+ * Rounding errors of the weights do not average out: each hidden value h gets a mean error over texts, which all tokens
+ * share. After every norm, in the order in which the network runs, shift += mean over tokens of (h of the original -
+ * h of the quantized), the latter with all corrections so far. That is the least-squares shift. Gains by least squares
+ * make it worse: noise in the regressor pulls a slope towards zero (attenuation).
+ *
+ * The hidden states of both networks are held for all tokens, 8 x hidden bytes a token. Texts are walked in parallel; a
+ * text's differences are summed in double, and the texts' sums in the order of the texts. */
+#include "calib/bias_correction.h"
+
+#include <string.h>
+
+#include "calib/token_check.h"
+#include "core/compiler.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "model/run/tape.h"
+
+typedef enum block { BLOCK_EMBED = 0, BLOCK_ATTENTION, BLOCK_FEED_FORWARD } block;
+
+/* From one norm to the next. */
+typedef struct stage {
+  block before; /* what comes before the norm */
+  uint32_t layer;
+} stage;
+
+typedef struct walk {
+  const aq_params *original;
+  aq_params *quantized;
+  const int32_t *const *ids;
+  const uint32_t *lengths;
+  size_t texts, tokens, hidden;
+  size_t *first;         /* token at which a text begins */
+  float *mine, *theirs;  /* hidden states of the quantized and of the original: tokens x hidden */
+  double *sums;          /* texts x hidden: sums of differences after the norm */
+  float *correction;     /* hidden: what the shift of the norm before got, still to be added to the hidden states */
+  float **scratch;       /* a worker each: of a step, then longest x hidden for its result */
+  size_t scratch_floats; /* of a step */
+  stage stage;
+} walk;
+
+/* ---- one text ---- */
+
+static const aq_param_norm *norm_of(const aq_params *p, const stage *s) {
+  if (s->before == BLOCK_EMBED) return &p->first_norm;
+  return s->before == BLOCK_ATTENTION ? &p->layers[s->layer].attention_norm : &p->layers[s->layer].last_norm;
+}
+
+/* Hidden states after one norm -> after the next. */
+static void advance(const walk *w, const aq_params *p, size_t text, float *scratch, float *x) {
+  const size_t tokens = w->lengths[text];
+  float *out = scratch + w->scratch_floats;
+  switch (w->stage.before) {
+    case BLOCK_EMBED:
+      aq_step_embed(p, w->ids[text], tokens, out);
+      break;
+    case BLOCK_ATTENTION:
+      aq_step_attention(p, w->stage.layer, x, tokens, scratch, out);
+      break;
+    default:
+      aq_step_feed_forward(p, w->stage.layer, x, tokens, scratch, out);
+  }
+  aq_step_norm(p, norm_of(p, &w->stage), out, tokens, x);
+}
+
+static aq_status walk_text(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+  const walk *w = ctx;
+  const size_t text = (size_t)item, n = w->hidden, at = w->first[text] * n;
+  float *mine = w->mine + at, *theirs = w->theirs + at, *scratch = w->scratch[worker];
+  double *sum = w->sums + text * n;
+  (void)err;
+  for (size_t t = 0; t < w->lengths[text]; t++) {
+    for (size_t i = 0; i < n; i++) mine[t * n + i] += w->correction[i];
+  }
+  advance(w, w->quantized, text, scratch, mine);
+  advance(w, w->original, text, scratch, theirs);
+  memset(sum, 0, n * sizeof *sum);
+  for (size_t t = 0; t < w->lengths[text]; t++) {
+    for (size_t i = 0; i < n; i++) sum[i] += (double)theirs[t * n + i] - (double)mine[t * n + i];
+  }
+  return AQ_OK;
+}
+
+/* ---- all texts ---- */
+
+/* The mean difference into the shift. */
+static void correct(walk *w) {
+  float *shift = norm_of(w->quantized, &w->stage)->shift;
+  for (size_t i = 0; i < w->hidden; i++) {
+    double sum = 0;
+    for (size_t text = 0; text < w->texts; text++) sum += w->sums[text * w->hidden + i];
+    w->correction[i] = (float)(sum / (double)w->tokens);
+    shift[i] += w->correction[i];
+  }
+}
+
+static aq_status do_stage(walk *w, block before, uint32_t layer, aq_pool *pool, aq_error *err) {
+  w->stage = (stage){before, layer};
+  AQ_TRY(aq_pool_run(pool, w->texts, walk_text, w, err));
+  correct(w);
+  return AQ_OK;
+}
+
+static aq_status do_stages(walk *w, aq_pool *pool, aq_error *err) {
+  AQ_TRY(do_stage(w, BLOCK_EMBED, 0, pool, err));
+  for (uint32_t i = 0; i < w->original->config->layers; i++) {
+    AQ_TRY(do_stage(w, BLOCK_ATTENTION, i, pool, err));
+    AQ_TRY(do_stage(w, BLOCK_FEED_FORWARD, i, pool, err));
+  }
+  return AQ_OK;
+}
+
+static aq_status allocate(walk *w, uint32_t workers, aq_error *err) {
+  size_t longest = 0;
+  w->first = aq_calloc(w->texts, sizeof *w->first);
+  if (w->first == NULL) return aq_fail_memory(err, w->texts * sizeof *w->first);
+  for (size_t i = 0; i < w->texts; i++) {
+    w->first[i] = w->tokens;
+    w->tokens += w->lengths[i];
+    longest = AQ_MAX(longest, (size_t)w->lengths[i]);
+  }
+  const size_t state = w->tokens * w->hidden;
+  w->mine = aq_calloc(state, sizeof *w->mine);
+  w->theirs = aq_calloc(state, sizeof *w->theirs);
+  w->sums = aq_calloc(w->texts * w->hidden, sizeof *w->sums);
+  w->correction = aq_calloc(w->hidden, sizeof *w->correction);
+  w->scratch = aq_calloc(workers, sizeof *w->scratch);
+  const bool whole =
+      w->mine != NULL && w->theirs != NULL && w->sums != NULL && w->correction != NULL && w->scratch != NULL;
+  if (!whole) return aq_fail_memory(err, 2 * state * sizeof(float));
+  w->scratch_floats = aq_step_scratch(w->original->config, longest);
+  const size_t each = w->scratch_floats + longest * w->hidden;
+  for (uint32_t i = 0; i < workers; i++) {
+    w->scratch[i] = aq_calloc(each, sizeof(float));
+    if (w->scratch[i] == NULL) return aq_fail_memory(err, each * sizeof(float));
+  }
+  return AQ_OK;
+}
+
+static void reset(walk *w, uint32_t workers) {
+  for (uint32_t i = 0; w->scratch != NULL && i < workers; i++) aq_free(w->scratch[i]);
+  aq_free(w->scratch);
+  aq_free(w->correction);
+  aq_free(w->sums);
+  aq_free(w->theirs);
+  aq_free(w->mine);
+  aq_free(w->first);
+}
+
+aq_status aq_bias_correct(const aq_params *original, aq_params *quantized, const int32_t *const *ids,
+                          const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err) {
+  AQ_TRY(aq_token_check(original->config, ids, lengths, texts, "calibration", err));
+  walk w = {.original = original,
+            .quantized = quantized,
+            .ids = ids,
+            .lengths = lengths,
+            .texts = texts,
+            .hidden = original->config->hidden};
+  const uint32_t workers = aq_pool_threads(pool);
+  aq_status status = allocate(&w, workers, err);
+  if (status == AQ_OK) status = do_stages(&w, pool, err);
+  reset(&w, workers);
+  return status;
+}

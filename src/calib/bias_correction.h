@@ -1,0 +1,15 @@
+/* bias_correction.h - re-fitting the shifts of the norms of a quantized encoder, forward only: it costs no bits. Walks
+ * the quantized network in order, its own corrected prefix as input; after each norm, shift += mean over all tokens of
+ * (hidden state of the original - that of the quantized one). (docs/CALIBRATION.md) */
+#ifndef AQ_CALIB_BIAS_CORRECTION_H
+#define AQ_CALIB_BIAS_CORRECTION_H
+
+#include "arrowquant.h"
+#include "core/pool.h"
+#include "model/params.h"
+
+/* Changes the shifts in `quantized`. Same result at any number of threads. */
+AQ_MUST_CHECK aq_status aq_bias_correct(const aq_params *original, aq_params *quantized, const int32_t *const *ids,
+                                        const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err);
+
+#endif

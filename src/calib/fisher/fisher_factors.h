@@ -1,0 +1,42 @@
+/* fisher_factors.h - from statistics to what planning and rounding need: the loss that an error of each row of a matrix
+ * brings, and the factors that error feedback rounds with. docs/CALIBRATION.md. */
+#ifndef AQ_CALIB_FISHER_FISHER_FACTORS_H
+#define AQ_CALIB_FISHER_FISHER_FACTORS_H
+
+#include <stdbool.h>
+
+#include "arrowquant.h"
+#include "calib/fisher/stats.h"
+#include "core/pool.h"
+#include "model/params.h"
+
+/* One matrix of an encoder. */
+typedef struct aq_fisher_factors {
+  size_t tensor; /* index in the source */
+  size_t rows, cols;
+  const float *w;     /* rows x cols, the parameters' */
+  float *sensitivity; /* rows: loss of cosine a squared error of one weight */
+  float narrow, wide; /* bounds of a row's step, as aq_rd_matrix has them */
+  float *input_l;     /* cols x cols, unit lower triangular, for aq_feedback; NULL: none */
+  float *output_l;    /* rows x rows; NULL: rows are independent */
+  float *input_d;  /* cols: what a column's errors weigh, 1 on (geometric) average; NULL: bits have no price while it is
+                      rounded */
+  const char *why; /* what the sensitivity is made of, in words; static storage */
+  const aq_linear_stats *linear; /* of a linear; the statistics' own */
+  const float *word_g;           /* of the word table; the statistics' own */
+  float *row_weight;             /* rows, of the word table: loss of a row's error, measured by word_g */
+} aq_fisher_factors;
+
+/* All linear layers in order, then words and positions. The array and what its items own belong to the caller. */
+AQ_MUST_CHECK aq_status aq_fisher_factors_create(const aq_params *params, const aq_stats *stats, aq_pool *pool,
+                                                 aq_fisher_factors **out, size_t *count, aq_error *err);
+/* Whether the loss of an error E of the matrix is known as tr(G E A E^T). */
+bool aq_fisher_factors_have_metric(const aq_fisher_factors *factors);
+
+/* A (cols x cols), damped, and for a linear G (rows x rows); else G is the diagonal of row_weight. Reads the statistics
+ * that were given to aq_fisher_factors_create. */
+void aq_fisher_factors_metric(const aq_fisher_factors *factors, float *inputs, float *outputs);
+
+void aq_fisher_factors_free(aq_fisher_factors *factors, size_t count);
+
+#endif

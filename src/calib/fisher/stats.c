@@ -1,0 +1,244 @@
+/* stats.c - statistics of the linears from texts: each group of texts goes forward, v . embedding is differentiated,
+ * and what went into every linear and what came back to it is added up (stats_accumulate.h).
+ *
+ * v is a stream of its own for each text, so that the sums do not depend on how texts are grouped but for rounding. */
+#include "calib/fisher/stats.h"
+
+#include <string.h>
+
+#include "calib/fisher/stats_accumulate.h"
+#include "calib/fisher/stats_arrays.h"
+#include "calib/fisher/symmetric.h"
+#include "calib/normal.h"
+#include "core/compiler.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "kernels/kernels.h"
+#include "model/nn/position.h"
+#include "model/run/tape.h"
+
+#define DEFAULT_MAX_TOKENS 96
+
+/* Tokens that run at once: enough that the large products, which pass once over the statistics for each group, take
+ * longer than that pass. */
+#define GROUP_TOKENS ((size_t)1024)
+
+typedef struct gathering {
+  const aq_params *params;
+  const int32_t *const *ids;
+  uint32_t *lengths; /* cut */
+  size_t texts, group_tokens;
+  uint64_t tokens; /* of all texts */
+  uint32_t longest, first_layer, layer_count;
+  uint64_t seed;
+  aq_pool *pool;
+  aq_progress *progress;
+  aq_tape tape;
+  aq_accumulator *acc;
+  float *v; /* texts of a group x hidden */
+  aq_stats *out;
+} gathering;
+
+/* ---- before the first text ---- */
+
+static aq_status cut_texts(gathering *g, const uint32_t *lengths, uint32_t max_tokens, aq_error *err) {
+  const uint32_t wanted = max_tokens != 0 ? max_tokens : DEFAULT_MAX_TOKENS;
+  const uint32_t most = AQ_MIN(wanted, g->params->config->position_limit);
+  g->lengths = aq_calloc(g->texts, sizeof *g->lengths);
+  if (g->lengths == NULL) return aq_fail_memory(err, g->texts * sizeof *g->lengths);
+  for (size_t t = 0; t < g->texts; t++) {
+    AQ_FAIL_IF(lengths[t] == 0, AQ_ERR_ARGUMENT, "text %zu has no tokens", t);
+    g->lengths[t] = AQ_MIN(lengths[t], most);
+    g->tokens += g->lengths[t];
+    g->longest = AQ_MAX(g->longest, g->lengths[t]);
+  }
+  return AQ_OK;
+}
+
+static size_t widest(const aq_params *params) { return AQ_MAX(params->config->hidden, params->config->inner); }
+
+static uint64_t bytes_needed(const gathering *g, size_t group_tokens) {
+  const aq_model_config *c = g->params->config;
+  const uint64_t tape = ((uint64_t)60 * c->hidden + 12 * c->inner) * c->layers * group_tokens; /* about: tape.h */
+  return aq_stats_bytes(g->params, g->layer_count) + tape +
+         aq_accumulator_bytes(aq_pool_threads(g->pool), group_tokens, g->longest, widest(g->params));
+}
+
+static aq_status choose_group(gathering *g, uint64_t max_memory, aq_error *err) {
+  g->group_tokens = (size_t)AQ_MAX(AQ_MIN(GROUP_TOKENS, g->tokens), g->longest);
+  if (max_memory == 0) return AQ_OK;
+  while (g->group_tokens > g->longest && bytes_needed(g, g->group_tokens) > max_memory) {
+    g->group_tokens = AQ_MAX(g->group_tokens / 2, g->longest);
+  }
+  const uint64_t needed = bytes_needed(g, g->group_tokens);
+  if (needed <= max_memory) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_MEMORY, "the statistics of %u of %u layers take %llu bytes of memory, the limit is %llu",
+                g->layer_count, g->params->config->layers, (unsigned long long)needed, (unsigned long long)max_memory);
+  return aq_error_hint(err, AQ_ERR_MEMORY, "Raise the limit%s",
+                       g->layer_count > 1 ? ", or take fewer layers at a time" : "");
+}
+
+aq_status aq_stats_count_words(aq_stats *stats, const int32_t *const *ids, const uint32_t *lengths, size_t texts,
+                               aq_error *err) {
+  const uint32_t words = stats->vocabulary;
+  memset(stats->word_counts, 0, words * sizeof *stats->word_counts);
+  for (size_t t = 0; t < texts; t++) {
+    for (size_t i = 0; i < lengths[t]; i++) {
+      const int32_t id = ids[t][i];
+      AQ_FAIL_IF(id < 0 || (uint32_t)id >= words, AQ_ERR_ARGUMENT,
+                 "token %zu of text %zu is %d; the model has ids 0 to %u", i, t, id, words - 1);
+      stats->word_counts[id]++;
+    }
+  }
+  return AQ_OK;
+}
+
+static aq_status make_room(gathering *g, aq_error *err) {
+  const size_t hidden = g->out->hidden;
+  g->v = aq_calloc(g->group_tokens, hidden * sizeof *g->v); /* a text has one token at least */
+  if (g->v == NULL) return aq_fail_memory(err, g->group_tokens * hidden * sizeof *g->v);
+  return aq_accumulator_create(g->pool, g->group_tokens, g->longest, widest(g->params), &g->acc, err);
+}
+
+/* ---- a group ---- */
+
+static bool is_finite(const float *x, size_t n) {
+  aq_range range = aq_range_empty();
+  aq_kernels_get()->range_f32(x, n, &range);
+  return range.max_abs_bits < 0x7f800000U;
+}
+
+static aq_status check_finite(const gathering *g, size_t first, const char *what, const float *x, const size_t *rows,
+                              aq_error *err) {
+  const size_t hidden = g->out->hidden;
+  for (size_t t = 0; t < g->tape.texts; t++) {
+    const size_t from = rows != NULL ? rows[t] : t, to = rows != NULL ? rows[t + 1] : t + 1;
+    if (is_finite(x + from * hidden, (to - from) * hidden)) continue;
+    (void)aq_fail(err, AQ_ERR_NONFINITE, "the model gives %s of text %zu that is NaN or infinite", what, first + t);
+    return aq_error_hint(err, AQ_ERR_NONFINITE, "Check the weights: such a model has no embeddings to keep");
+  }
+  return AQ_OK;
+}
+
+static aq_status run_group(gathering *g, size_t first, size_t count, aq_error *err) {
+  aq_tape *tape = &g->tape;
+  const size_t hidden = g->out->hidden;
+  AQ_TRY(aq_tape_begin(tape, g->params, g->ids + first, g->lengths + first, count, g->pool, err));
+  AQ_TRY(aq_tape_forward(tape, g->params, err));
+  AQ_TRY(check_finite(g, first, "an embedding", tape->embeddings, NULL, err));
+  for (size_t t = 0; t < count; t++) {
+    aq_normal normal;
+    aq_normal_begin(&normal, g->seed, first + t);
+    for (size_t i = 0; i < hidden; i++) g->v[t * hidden + i] = aq_normal_next(&normal);
+  }
+  AQ_TRY(aq_tape_backward(tape, g->params, g->v, NULL, err));
+  return check_finite(g, first, "a gradient", tape->d_input, tape->first, err);
+}
+
+/* Sums in double, in order: a few hundred thousand values, of which each is used once. */
+static void add_positions(gathering *g) {
+  const aq_tape *tape = &g->tape;
+  const size_t hidden = g->out->hidden;
+  for (size_t t = 0; t < tape->texts; t++) {
+    size_t counted = 0;
+    for (size_t s = tape->first[t]; s < tape->first[t + 1]; s++) {
+      const int32_t id = tape->ids[t][s - tape->first[t]];
+      const float *row = tape->d_input + s * hidden;
+      double sum = 0;
+      for (size_t i = 0; i < hidden; i++) sum += (double)row[i] * (double)row[i];
+      g->out->position_g[aq_position_next(g->params->config, id, &counted)] += (float)sum;
+    }
+  }
+}
+
+static aq_status add_group(gathering *g, aq_error *err) {
+  const aq_stats *out = g->out;
+  aq_accumulator_begin(g->acc, g->tape.first, g->tape.texts);
+  for (size_t layer = out->first_layer; layer < (size_t)out->first_layer + out->layer_count; layer++) {
+    for (size_t i = 0; i < AQ_LAYER_LINEARS; i++) {
+      aq_linear_stats to = out->linear[layer * AQ_LAYER_LINEARS + i];
+      if (i == AQ_KEY || i == AQ_VALUE) to.moments = to.first = NULL; /* the query's, which has them already */
+      AQ_TRY(aq_accumulator_linear(g->acc, &g->tape.layers[layer].linear[i], &to, err));
+    }
+  }
+  AQ_TRY(aq_accumulator_rows(g->acc, g->tape.d_input, out->hidden, out->word_g, err));
+  add_positions(g);
+  return AQ_OK;
+}
+
+static aq_status gather(gathering *g, aq_error *err) {
+  for (size_t first = 0; first < g->texts;) {
+    size_t count = 0, tokens = 0;
+    while (first + count < g->texts && tokens + g->lengths[first + count] <= g->group_tokens) {
+      tokens += g->lengths[first + count++];
+    }
+    AQ_TRY(run_group(g, first, count, err));
+    AQ_TRY(add_group(g, err));
+    if (g->progress != NULL) AQ_TRY(aq_progress_add(g->progress, NULL, count, tokens, err));
+    first += count;
+  }
+  return AQ_OK;
+}
+
+/* ---- after the last text ---- */
+
+static aq_status finish(gathering *g, aq_error *err) {
+  aq_stats *out = g->out;
+  for (size_t i = 0; i < aq_stats_array_count(out); i++) {
+    const aq_stats_array array = aq_stats_array_at(out, g->params, i);
+    if (array.mean == AQ_MEAN_NONE) continue;
+    const double divisor = (double)(array.mean == AQ_MEAN_OF_TOKENS ? out->tokens : out->texts);
+    if (array.matrix) {
+      AQ_TRY(aq_symmetric_finish(g->pool, *array.values, array.n, divisor, err));
+    } else {
+      for (size_t k = 0; k < array.n; k++) (*array.values)[k] = (float)((double)(*array.values)[k] / divisor);
+    }
+  }
+  return AQ_OK;
+}
+
+static aq_status gather_all(gathering *g, const uint32_t *lengths, const aq_stats_options *o, aq_error *err) {
+  AQ_TRY(cut_texts(g, lengths, o->max_tokens, err));
+  AQ_TRY(choose_group(g, o->max_memory, err));
+  AQ_TRY(aq_stats_create(g->out, g->params, g->first_layer, g->layer_count, err));
+  g->out->texts = g->texts;
+  g->out->tokens = g->tokens;
+  g->out->longest = g->longest;
+  AQ_TRY(aq_stats_count_words(g->out, g->ids, lengths, g->texts, err));
+  AQ_TRY(make_room(g, err));
+  AQ_TRY(gather(g, err));
+  return finish(g, err);
+}
+
+static void free_gathering(gathering *g) {
+  aq_tape_reset(&g->tape);
+  aq_accumulator_free(g->acc);
+  aq_free(g->v);
+  aq_free(g->lengths);
+}
+
+aq_status aq_stats_gather(const aq_params *params, const int32_t *const *ids, const uint32_t *lengths, size_t texts,
+                          const aq_stats_options *options, aq_pool *pool, aq_progress *progress, aq_stats *out,
+                          aq_error *err) {
+  static const aq_stats_options defaults;
+  const aq_stats_options *o = options != NULL ? options : &defaults;
+  const uint32_t layers = params->config->layers;
+  *out = (aq_stats){0};
+  AQ_FAIL_IF(texts == 0, AQ_ERR_ARGUMENT, "there are no texts to gather statistics from");
+  AQ_FAIL_IF(o->first_layer >= layers || o->layer_count > layers - o->first_layer, AQ_ERR_ARGUMENT,
+             "layers %u to %llu were asked for, the model has %u", o->first_layer,
+             (unsigned long long)o->first_layer + AQ_MAX(o->layer_count, 1U) - 1, layers);
+  gathering g = {.params = params,
+                 .ids = ids,
+                 .texts = texts,
+                 .first_layer = o->first_layer,
+                 .layer_count = o->layer_count != 0 ? o->layer_count : layers - o->first_layer,
+                 .seed = o->seed,
+                 .pool = pool,
+                 .progress = progress,
+                 .out = out};
+  const aq_status status = gather_all(&g, lengths, o, err);
+  free_gathering(&g);
+  if (status != AQ_OK) aq_stats_reset(out);
+  return status;
+}

@@ -1,0 +1,62 @@
+/* stats.h - what calibration texts say about an encoder: how much its embeddings feel an error of each weight.
+ *
+ * For text t let g = d(v . embedding)/dy at the output y of a linear, v ~ N(0, I), and x its input; X, G the rows of
+ * all tokens of the text. Then a = mean over texts of X^T (G G^T) X    in x in g = mean over texts of G^T (X X^T) G out
+ * x out and an error E of the weights loses about tr(g E a E^T) / (2 tr a) of cosine (docs/CALIBRATION.md). Cross-token
+ * terms are kept. */
+#ifndef AQ_CALIB_FISHER_STATS_H
+#define AQ_CALIB_FISHER_STATS_H
+
+#include "arrowquant.h"
+#include "core/pool.h"
+#include "core/progress.h"
+#include "model/params.h"
+
+typedef struct aq_linear_stats {
+  float *a, *g;           /* as above */
+  float *moments, *first; /* mean over tokens, and over first tokens, of x x^T / |x|^2; in x in. Query, key and value
+                             share theirs: those of key and value point to the query's */
+} aq_linear_stats;
+
+typedef struct aq_stats {
+  uint64_t texts, tokens;
+  uint32_t longest; /* tokens of the longest text: later positions have no gradient */
+  uint32_t hidden, layers, vocabulary, positions;
+  uint32_t first_layer, layer_count; /* those whose linears have statistics */
+  aq_linear_stats *linear;           /* layers x AQ_LAYER_LINEARS, layer by layer; NULLs in those of other layers */
+  float *word_g;      /* hidden x hidden: mean over texts of D^T D, D = gradient at the input of the first norm */
+  float *word_counts; /* vocabulary: how often a token occurred; the sum is that of all texts that were counted */
+  float *position_g;  /* positions: mean over texts of |D|^2 at the token that took that row of the table */
+} aq_stats;
+
+typedef struct aq_stats_options {    /* zeroes are defaults */
+  uint32_t max_tokens;               /* texts are cut there: 96, never more than the model has positions */
+  uint32_t first_layer, layer_count; /* only the linears of these layers; count 0: of all that follow */
+  uint64_t max_memory; /* 0: no limit. Otherwise fewer texts at a time; sums are rounded differently then */
+  uint64_t seed;       /* of v */
+} aq_stats_options;
+
+/* ids, lengths: the texts as token ids. NULL options: defaults. In `progress`, which may be NULL, a text counts as a
+ * tensor and a token as a byte. The result does not depend on the number of threads. AQ_ERR_MEMORY when the statistics
+ * and one text take more than max_memory: what a model has of all layers together may be taken a few layers at a time,
+ * the same texts running again for each. AQ_ERR_NONFINITE when the model gives NaN or infinity. */
+AQ_MUST_CHECK aq_status aq_stats_gather(const aq_params *params, const int32_t *const *ids, const uint32_t *lengths,
+                                        size_t texts, const aq_stats_options *options, aq_pool *pool,
+                                        aq_progress *progress, aq_stats *out, aq_error *err);
+void aq_stats_reset(aq_stats *stats);
+
+/* Counts words in these texts instead of in those that were run: counting costs next to nothing, and what a row of the
+ * word table is worth is known the better the more texts are counted. AQ_ERR_ARGUMENT for ids that the model has not.
+ */
+AQ_MUST_CHECK aq_status aq_stats_count_words(aq_stats *stats, const int32_t *const *ids, const uint32_t *lengths,
+                                             size_t texts, aq_error *err);
+
+/* As a safetensors file (tensor names: those of the weights with ".a", ".g", ...; metadata: counts, a checksum and the
+ * fingerprint of the model), and back: refused when it is of another model (AQ_ERR_NO_MATCH) or damaged. Statistics of
+ * some layers only are not saved. */
+AQ_MUST_CHECK aq_status aq_stats_save(const aq_stats *stats, const aq_params *params, const aq_source *model,
+                                      const char *path, bool force, aq_error *err);
+AQ_MUST_CHECK aq_status aq_stats_load(const char *path, const aq_params *params, const aq_source *model, aq_stats *out,
+                                      aq_error *err);
+
+#endif

@@ -1,0 +1,31 @@
+/* stats_arrays.h - all arrays of the statistics by number: what makes room for them, finishes, saves and loads walks
+ * over them. */
+#ifndef AQ_CALIB_FISHER_STATS_ARRAYS_H
+#define AQ_CALIB_FISHER_STATS_ARRAYS_H
+
+#include "calib/fisher/stats.h"
+
+/* What sums are divided by. */
+typedef enum aq_stats_mean { AQ_MEAN_OF_TEXTS, AQ_MEAN_OF_TOKENS, AQ_MEAN_NONE } aq_stats_mean;
+
+typedef struct aq_stats_array {
+  float **values;
+  size_t tensor;      /* the weights that it is about */
+  const char *ending; /* of its name */
+  size_t n;
+  bool matrix; /* n x n and symmetric; otherwise n values */
+  aq_stats_mean mean;
+} aq_stats_array;
+
+size_t aq_stats_array_count(const aq_stats *stats);
+/* i in 0 .. count - 1; of a linear's arrays, those that it does not share. */
+aq_stats_array aq_stats_array_at(aq_stats *stats, const aq_params *params, size_t i);
+size_t aq_stats_array_floats(const aq_stats_array *array);
+
+/* Sets the sizes from the model and makes room, zeroed, for all arrays of layer_count layers from first_layer on. */
+AQ_MUST_CHECK aq_status aq_stats_create(aq_stats *out, const aq_params *params, uint32_t first_layer,
+                                        uint32_t layer_count, aq_error *err);
+/* Bytes of such room. */
+uint64_t aq_stats_bytes(const aq_params *params, uint32_t layer_count);
+
+#endif

@@ -1,0 +1,195 @@
+/* stats_file.c - the statistics in a safetensors file, so that one gathering serves many trials.
+ *
+ * Every array is a tensor named after the weights that it is about, symmetric matrices in full, so that any reader of
+ * the format can use them. The metadata hold the counts, the fingerprint of the model, and a checksum of the data
+ * (XXH3, 64 bits, over the arrays in the order of the file): a damaged statistic would be seen nowhere else. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "calib/fisher/stats_arrays.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "io/fingerprint.h"
+#include "io/safetensors/safetensors_writer.h"
+#include "kernels/kernels.h"
+
+static const char version_key[] = "arrowquant.statistics", version[] = "1";
+static const char fingerprint_key[] = "model.fingerprint", checksum_key[] = "checksum";
+
+/* Counts of the struct that are not sizes of the model. */
+enum { TEXTS, TOKENS, LONGEST, COUNTS };
+static const char *const count_keys[COUNTS] = {"texts", "tokens", "longest"};
+
+#define NUMBER_SIZE 24
+#define PAIRS (3 + COUNTS)
+
+static char *array_name(const aq_source *model, const aq_stats_array *array) {
+  return aq_format("%s%s", aq_source_tensor(model, array->tensor)->name, array->ending);
+}
+
+static aq_status checksum(aq_stats *stats, const aq_params *params, char out[NUMBER_SIZE], aq_error *err) {
+  XXH3_state_t *state = XXH3_createState();
+  if (state == NULL) return aq_fail_memory(err, 1024);
+  (void)XXH3_64bits_reset(state);
+  for (size_t i = 0; i < aq_stats_array_count(stats); i++) {
+    const aq_stats_array array = aq_stats_array_at(stats, params, i);
+    (void)XXH3_64bits_update(state, *array.values, aq_stats_array_floats(&array) * sizeof(float));
+  }
+  (void)snprintf(out, NUMBER_SIZE, "%016" PRIx64, (uint64_t)XXH3_64bits_digest(state));
+  (void)XXH3_freeState(state);
+  return AQ_OK;
+}
+
+/* ---- saving ---- */
+
+static aq_status describe(aq_stats *stats, const aq_params *params, const aq_source *model, aq_tensor_info *infos,
+                          char **names, aq_error *err) {
+  for (size_t i = 0; i < aq_stats_array_count(stats); i++) {
+    const aq_stats_array array = aq_stats_array_at(stats, params, i);
+    names[i] = array_name(model, &array);
+    if (names[i] == NULL) return aq_fail_memory(err, 256);
+    infos[i] = (aq_tensor_info){.name = names[i], .dtype = AQ_F32, .rank = array.matrix ? 2 : 1};
+    infos[i].shape[0] = infos[i].shape[1] = (int64_t)array.n;
+  }
+  return AQ_OK;
+}
+
+static aq_status write_arrays(aq_safetensors_writer *writer, aq_stats *stats, const aq_params *params, aq_error *err) {
+  for (size_t i = 0; i < aq_stats_array_count(stats); i++) {
+    const aq_stats_array array = aq_stats_array_at(stats, params, i);
+    AQ_TRY(aq_safetensors_writer_write(writer, *array.values, aq_stats_array_floats(&array) * sizeof(float), err));
+  }
+  return AQ_OK;
+}
+
+static aq_status write_file(aq_stats *stats, const aq_params *params, const aq_source *model,
+                            const aq_tensor_info *infos, const char *path, bool force, aq_error *err) {
+  char fingerprint[33], sum[NUMBER_SIZE], numbers[COUNTS][NUMBER_SIZE];
+  const uint64_t counts[COUNTS] = {[TEXTS] = stats->texts, [TOKENS] = stats->tokens, [LONGEST] = stats->longest};
+  const char *metadata[2 * PAIRS] = {version_key, version, fingerprint_key, fingerprint, checksum_key, sum};
+  AQ_TRY(aq_source_fingerprint(model, fingerprint, err));
+  AQ_TRY(checksum(stats, params, sum, err));
+  for (size_t i = 0; i < COUNTS; i++) {
+    (void)snprintf(numbers[i], sizeof numbers[i], "%" PRIu64, counts[i]);
+    metadata[2 * (PAIRS - COUNTS + i)] = count_keys[i];
+    metadata[2 * (PAIRS - COUNTS + i) + 1] = numbers[i];
+  }
+  aq_safetensors_writer *writer;
+  AQ_TRY(aq_safetensors_writer_create(path, force, infos, aq_stats_array_count(stats), metadata, PAIRS, &writer, err));
+  const aq_status status = write_arrays(writer, stats, params, err);
+  if (status == AQ_OK) return aq_safetensors_writer_commit(writer, NULL, err);
+  aq_safetensors_writer_abort(writer);
+  return status;
+}
+
+aq_status aq_stats_save(const aq_stats *stats, const aq_params *params, const aq_source *model, const char *path,
+                        bool force, aq_error *err) {
+  aq_stats own = *stats; /* whose arrays can be listed */
+  AQ_FAIL_IF(own.layer_count != own.layers, AQ_ERR_ARGUMENT, "statistics of %u of %u layers are not saved",
+             own.layer_count, own.layers);
+  const size_t count = aq_stats_array_count(&own);
+  aq_tensor_info *infos = aq_calloc(count, sizeof *infos);
+  char **names = aq_calloc(count, sizeof *names);
+  aq_status status = infos != NULL && names != NULL ? AQ_OK : aq_fail_memory(err, count * sizeof *infos);
+  if (status == AQ_OK) status = describe(&own, params, model, infos, names, err);
+  if (status == AQ_OK) status = write_file(&own, params, model, infos, path, force, err);
+  for (size_t i = 0; names != NULL && i < count; i++) aq_free(names[i]);
+  aq_free(names);
+  aq_free(infos);
+  return status == AQ_OK ? AQ_OK : aq_error_in_file(err, status, path);
+}
+
+/* ---- loading ---- */
+
+static const char *find_metadata(const aq_source *file, const char *key) {
+  for (size_t i = 0; i < aq_source_metadata_count(file); i++) {
+    if (strcmp(aq_source_metadata_key(file, i), key) == 0) return aq_source_metadata_value(file, i);
+  }
+  return "";
+}
+
+static aq_status check_model(const aq_source *file, const aq_source *model, aq_error *err) {
+  char fingerprint[33];
+  const char *found = find_metadata(file, version_key);
+  AQ_FAIL_IF(found[0] == '\0', AQ_ERR_FORMAT, "these are no statistics: the metadata have no '%s'", version_key);
+  AQ_FAIL_IF(strcmp(found, version) != 0, AQ_ERR_UNSUPPORTED, "version '%.20s' of statistics is not known; expected %s",
+             found, version);
+  AQ_TRY(aq_source_fingerprint(model, fingerprint, err));
+  if (strcmp(find_metadata(file, fingerprint_key), fingerprint) == 0) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_NO_MATCH, "these are the statistics of another model");
+  return aq_error_hint(err, AQ_ERR_NO_MATCH, "Gather them again for this one");
+}
+
+/* Digits alone, at most 18 of them. */
+static aq_status read_count(const aq_source *file, const char *key, uint64_t most, uint64_t *out, aq_error *err) {
+  const char *text = find_metadata(file, key);
+  const size_t length = strlen(text);
+  *out = 0;
+  bool fine = length > 0 && length <= 18 && strspn(text, "0123456789") == length;
+  for (size_t i = 0; fine && i < length; i++) *out = *out * 10 + (uint64_t)(text[i] - '0');
+  fine = fine && *out > 0 && *out <= most;
+  AQ_FAIL_IF(!fine, AQ_ERR_FORMAT, "'%.30s' is no number of %s", text, key);
+  return AQ_OK;
+}
+
+static aq_status read_array(const aq_source *file, const aq_source *model, const aq_stats_array *array, aq_error *err) {
+  char *name = array_name(model, array);
+  if (name == NULL) return aq_fail_memory(err, 256);
+  const int64_t index = aq_source_find(file, name);
+  const aq_tensor_info *info = index >= 0 ? aq_source_tensor(file, (size_t)index) : NULL;
+  const int64_t n = (int64_t)array->n;
+  aq_status status = AQ_OK;
+  if (info == NULL) {
+    status = aq_fail(err, AQ_ERR_FORMAT, "a tensor of the statistics is missing");
+  } else if (info->dtype != AQ_F32 || info->quant_type != AQ_KEPT || info->rank != (array->matrix ? 2 : 1) ||
+             info->shape[0] != n || (array->matrix && info->shape[1] != n)) {
+    status = aq_fail(err, AQ_ERR_FORMAT, "its type or shape does not fit the model");
+  } else {
+    status = aq_source_read_f32(file, (size_t)index, 0, info->num_params, *array->values, err);
+    aq_range range = aq_range_empty();
+    if (status == AQ_OK) aq_kernels_get()->range_f32(*array->values, aq_stats_array_floats(array), &range);
+    if (range.max_abs_bits >= 0x7f800000U) status = aq_fail(err, AQ_ERR_NONFINITE, "it has NaN or infinities");
+  }
+  if (status != AQ_OK) (void)aq_error_in_tensor(err, status, name);
+  aq_free(name);
+  return status;
+}
+
+static aq_status read_counts(const aq_source *file, aq_stats *out, aq_error *err) {
+  uint64_t longest;
+  AQ_TRY(read_count(file, count_keys[TEXTS], UINT64_MAX, &out->texts, err));
+  AQ_TRY(read_count(file, count_keys[TOKENS], UINT64_MAX, &out->tokens, err));
+  AQ_TRY(read_count(file, count_keys[LONGEST], out->positions, &longest, err));
+  out->longest = (uint32_t)longest;
+  return AQ_OK;
+}
+
+static aq_status read_file(const aq_source *file, const aq_params *params, const aq_source *model, aq_stats *out,
+                           aq_error *err) {
+  char sum[NUMBER_SIZE];
+  AQ_TRY(check_model(file, model, err));
+  AQ_TRY(aq_stats_create(out, params, 0, params->config->layers, err));
+  AQ_TRY(read_counts(file, out, err));
+  for (size_t i = 0; i < aq_stats_array_count(out); i++) {
+    const aq_stats_array array = aq_stats_array_at(out, params, i);
+    AQ_TRY(read_array(file, model, &array, err));
+  }
+  AQ_TRY(checksum(out, params, sum, err));
+  AQ_FAIL_IF(strcmp(find_metadata(file, checksum_key), sum) != 0, AQ_ERR_CORRUPT,
+             "the data are damaged: their checksum is %s", sum);
+  return AQ_OK;
+}
+
+aq_status aq_stats_load(const char *path, const aq_params *params, const aq_source *model, aq_stats *out,
+                        aq_error *err) {
+  aq_source *file;
+  *out = (aq_stats){0};
+  AQ_TRY(aq_source_open(path, NULL, &file, err));
+  aq_status status = read_file(file, params, model, out, err);
+  aq_source_close(file);
+  if (status == AQ_OK) return AQ_OK;
+  aq_stats_reset(out);
+  return aq_error_in_file(err, status, path);
+}

@@ -1,0 +1,193 @@
+/* tune.c - the descent: batches, schedule, and which state is kept.
+ *
+ * Rates rise over WARM_UP steps and fall with a cosine to 0 at the end, which is a number of steps or a time. The state
+ * that is run is always the one that would be stored, codes and rounded steps; so measuring it on the held-out texts
+ * costs a forward pass and nothing else. That is done at the end and every CHECK_STEPS, with a time limit only as long
+ * as it takes less than CHECK_SHARE of it. (docs/CALIBRATION.md) */
+#include "calib/tune/tune.h"
+
+#include <math.h>
+
+#include "calib/token_check.h"
+#include "calib/tune/distill.h"
+#include "calib/tune/held_out.h"
+#include "calib/tune/student.h"
+#include "core/compiler.h"
+#include "core/error.h"
+
+#define WARM_UP 10
+#define CHECK_STEPS 50
+#define CHECK_SHARE 0.1
+/* What is left for the last measurement, in times of what the one before took. */
+#define RESERVE 1.2
+static const double pi = 3.14159265358979323846;
+
+void aq_tune_options_init(aq_tune_options *options) {
+  *options = (aq_tune_options){.seconds = 120,
+                               .batch_tokens = 500,
+                               .code_rate = 0.005,
+                               .step_rate = 1e-3,
+                               .vector_rate = 3e-4,
+                               .hidden_weight = 0.2,
+                               .latent_slack = 0.3,
+                               .step_mantissa = 5,
+                               .memory = (size_t)256 << 20};
+}
+
+typedef struct descent {
+  const aq_tune_options *options;
+  aq_pool *pool;
+  aq_progress *progress;
+  double started, begun; /* the call, the descent itself */
+  double step_seconds;   /* of the last step */
+  double check_seconds;  /* of all measurements on the way */
+  uint64_t round, ticks;
+  size_t next; /* batch of this round */
+  aq_text_batches batches;
+  aq_teacher teacher;
+  aq_student student;
+  aq_distill distill;
+  aq_held_out held;
+  aq_tape tape;
+  uint32_t checked; /* step at which the student was measured last */
+  bool lost;        /* the loss is no number any more */
+  aq_tune_result result;
+} descent;
+
+/* ---- schedule ---- */
+
+/* 0 at the beginning, 1 or more when it is over. */
+static double share_done(const descent *d) {
+  if (d->options->steps > 0) return (double)d->student.step / d->options->steps;
+  const double end = d->started + d->options->seconds - RESERVE * d->held.seconds - d->step_seconds;
+  return end > d->begun ? (aq_clock() - d->begun) / (end - d->begun) : 1;
+}
+
+static double rate_factor(const descent *d, double done) {
+  const double warm = ((double)d->student.step + 1) / WARM_UP;
+  return (warm < 1 ? warm : 1) * (0.5 + 0.5 * cos(pi * done));
+}
+
+static bool check_is_due(const descent *d) {
+  if (d->student.step % CHECK_STEPS != 0) return false;
+  if (d->options->steps > 0) return true;
+  return d->check_seconds + d->held.seconds < CHECK_SHARE * (aq_clock() - d->begun);
+}
+
+static aq_status tell(descent *d, double done, aq_error *err) {
+  const uint64_t ticks = (uint64_t)((done < 1 ? done : 1) * AQ_TUNE_TICKS);
+  const uint64_t more = ticks > d->ticks ? ticks - d->ticks : 0;
+  d->ticks += more;
+  return d->progress != NULL ? aq_progress_add(d->progress, NULL, more, 0, err) : AQ_OK;
+}
+
+/* ---- one step ---- */
+
+static size_t next_batch(descent *d) {
+  if (d->next == d->batches.count) {
+    d->next = 0;
+    d->round++;
+  }
+  if (d->next == 0) aq_text_batches_shuffle(&d->batches, d->round);
+  return d->batches.order[d->next++];
+}
+
+static aq_status step(descent *d, double done, aq_error *err) {
+  const double started = aq_clock();
+  const size_t batch = next_batch(d);
+  aq_target target;
+  aq_distill_loss loss;
+  const aq_params *params = &d->student.params;
+  AQ_TRY(aq_teacher_run(&d->teacher, batch, &d->tape, d->pool, &target, err));
+  AQ_TRY(aq_batch_begin(&d->batches, batch, params, &d->tape, d->pool, err));
+  AQ_TRY(aq_tape_forward(&d->tape, params, err));
+  AQ_TRY(aq_distill_run(&d->distill, &d->tape, &target, d->options->hidden_weight, d->pool, &loss, err));
+  d->lost = !(isfinite(loss.embedding) && isfinite(loss.hidden));
+  if (d->lost) return AQ_OK;
+  AQ_TRY(aq_tape_backward(&d->tape, params, d->distill.d_embeddings, d->distill.d_hidden, err));
+  AQ_TRY(aq_student_step(&d->student, &d->tape, d->options, rate_factor(d, done), d->pool, err));
+  d->step_seconds = aq_clock() - started;
+  return AQ_OK;
+}
+
+/* Measures the student and remembers it when it is the best so far. */
+static aq_status check(descent *d, aq_error *err) {
+  double loss;
+  AQ_TRY(aq_held_out_loss(&d->held, &d->student.params, &d->tape, &loss, err));
+  d->check_seconds += d->held.seconds;
+  const bool first = d->checked == 0, best = loss < d->result.before && (first || loss < d->result.after);
+  d->checked = d->student.step;
+  if (first || loss < d->result.after) d->result.after = loss;
+  if (!best) return AQ_OK;
+  d->result.accepted = true;
+  aq_student_keep_best(&d->student);
+  return AQ_OK;
+}
+
+static aq_status descend(descent *d, aq_error *err) {
+  d->begun = aq_clock();
+  for (double done = share_done(d); done < 1 && !d->lost; done = share_done(d)) {
+    AQ_TRY(tell(d, done, err));
+    AQ_TRY(step(d, done, err));
+    if (check_is_due(d)) AQ_TRY(check(d, err));
+  }
+  if (d->student.step > d->checked && !d->lost) AQ_TRY(check(d, err));
+  d->result.steps = d->student.step;
+  return tell(d, 1, err);
+}
+
+/* ---- the call ---- */
+
+static aq_status check_options(const aq_tune_options *o, aq_error *err) {
+  AQ_FAIL_IF(o->steps == 0 && !(o->seconds > 0), AQ_ERR_ARGUMENT, "tuning needs a number of steps or a time");
+  AQ_FAIL_IF(o->batch_tokens == 0, AQ_ERR_ARGUMENT, "batches of 0 tokens");
+  const double rates[] = {o->code_rate, o->step_rate, o->vector_rate, o->hidden_weight};
+  for (size_t i = 0; i < AQ_COUNT_OF(rates); i++) {
+    AQ_FAIL_IF(!(rates[i] >= 0 && isfinite(rates[i])), AQ_ERR_ARGUMENT, "%g is no rate or weight of tuning", rates[i]);
+  }
+  return AQ_OK;
+}
+
+static void reset(descent *d) {
+  aq_tape_reset(&d->tape);
+  aq_held_out_reset(&d->held);
+  aq_distill_reset(&d->distill);
+  aq_student_reset(&d->student);
+  aq_teacher_reset(&d->teacher);
+  aq_text_batches_reset(&d->batches);
+}
+
+static aq_status measure_before(descent *d, const aq_params *quantized, aq_error *err) {
+  AQ_TRY(aq_held_out_loss(&d->held, quantized, &d->tape, &d->result.before, err));
+  d->result.after = d->result.before;
+  return AQ_OK;
+}
+
+aq_status aq_tune(const aq_params *original, aq_params *quantized, aq_tune_matrix *matrices, size_t count,
+                  const int32_t *const *ids, const uint32_t *lengths, size_t texts, const int32_t *const *held_ids,
+                  const uint32_t *held_lengths, size_t held_texts, const aq_tune_options *options, aq_pool *pool,
+                  aq_progress *progress, aq_tune_result *result, aq_error *err) {
+  const aq_model_config *c = original->config;
+  const aq_hint_layers hints = aq_hint_layers_of(c->layers);
+  descent d = {.options = options, .pool = pool, .progress = progress, .started = aq_clock()};
+  *result = (aq_tune_result){0};
+  AQ_TRY(check_options(options, err));
+  AQ_TRY(aq_token_check(c, ids, lengths, texts, "tuning", err));
+  AQ_TRY(aq_token_check(c, held_ids, held_lengths, held_texts, "held-out", err));
+  aq_status status = aq_text_batches_make(ids, lengths, texts, options->batch_tokens, options->seed, &d.batches, err);
+  if (status == AQ_OK) status = aq_teacher_init(&d.teacher, original, &d.batches, &hints, options->memory, err);
+  if (status == AQ_OK) status = aq_distill_init(&d.distill, &hints, c->layers, c->hidden, &d.batches, err);
+  if (status == AQ_OK) {
+    status = aq_held_out_init(&d.held, original, held_ids, held_lengths, held_texts, options->batch_tokens, pool,
+                              progress, err);
+  }
+  if (status == AQ_OK) status = aq_student_init(&d.student, quantized, matrices, count, options, err);
+  if (status == AQ_OK) status = measure_before(&d, quantized, err);
+  if (status == AQ_OK) status = descend(&d, err);
+  if (status == AQ_OK) {
+    if (d.result.accepted) aq_student_take_best(&d.student, quantized);
+    *result = d.result;
+  }
+  reset(&d);
+  return status;
+}

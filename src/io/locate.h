@@ -1,0 +1,20 @@
+/* locate.h - from what a user names (a file, a folder, a Hugging Face model) to the one file to open. */
+#ifndef AQ_IO_LOCATE_H
+#define AQ_IO_LOCATE_H
+
+#include "arrowquant.h"
+#include "io/listing.h"
+
+/* A file: itself. A folder: model.safetensors.index.json or model.safetensors in it, else the only index, safetensors
+ * file or Parquet table, or all parts of one (then *file is the folder, ending with a slash); a repository of the
+ * Hugging Face cache: its snapshot. No such path, but a name like ORG/NAME: that model in the Hugging Face cache. Where
+ * a folder's modules.json puts the model into a folder inside it, that one is searched. Free *file with aq_free. */
+AQ_MUST_CHECK aq_status aq_locate_file(const char *path, char **file, aq_error *err);
+
+/* The same, and the folder that has modules.json, when the file is not in it itself; else *folder is NULL. */
+AQ_MUST_CHECK aq_status aq_locate_model(const char *path, char **file, char **folder, aq_error *err);
+
+/* The names of the parts of a table in a folder that aq_locate_file gave, in the order in which they are read. */
+AQ_MUST_CHECK aq_status aq_locate_parts(const char *folder, aq_listing *parts, aq_error *err);
+
+#endif

@@ -1,0 +1,114 @@
+/* activation.c - the table of activation functions and their derivatives. Only GELU is common enough to have a kernel
+ * of its own. Derivatives are made of x and y alone, without functions of the C library, so that compilers turn them
+ * into vector code: what multiplies x, a sigmoid or the like, is y / x again. */
+#include "model/nn/activation.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/bytes.h"
+#include "core/compiler.h"
+
+static void gelu(const aq_kernels *kernels, float *x, size_t n) { kernels->gelu_f32(x, n); }
+
+/* The approximation with tanh (Hendrycks and Gimpel, "Gaussian Error Linear Units"). */
+static void gelu_tanh(const aq_kernels *kernels, float *x, size_t n) {
+  (void)kernels;
+  for (size_t i = 0; i < n; i++) {
+    const float inner = 0.7978845608f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);
+    x[i] = 0.5f * x[i] * (1 + tanhf(inner));
+  }
+}
+
+static void relu(const aq_kernels *kernels, float *x, size_t n) {
+  (void)kernels;
+  for (size_t i = 0; i < n; i++) x[i] = x[i] > 0 ? x[i] : 0;
+}
+
+static void silu(const aq_kernels *kernels, float *x, size_t n) {
+  (void)kernels;
+  for (size_t i = 0; i < n; i++) x[i] = x[i] / (1 + expf(-x[i]));
+}
+
+static void hyperbolic_tangent(const aq_kernels *kernels, float *x, size_t n) {
+  (void)kernels;
+  for (size_t i = 0; i < n; i++) x[i] = tanhf(x[i]);
+}
+
+/* ---- derivatives ---- */
+
+/* s in y = x s, which is 1/2 at 0; the small terms say so where the quotient says nothing. |x| < 1e19. */
+static inline float share_of(float x, float y) { return (x * y + 0.5f * 1e-20f) / (x * x + 1e-20f); }
+
+/* 2^t for -126 <= t <= 0: 2^n 2^f with f in [-1/2, 1/2], where the series of 2^f is off by 2e-7. */
+static inline float power_of_two(float t) {
+  const float shifter = 12582912; /* 1.5 x 2^23: adding it rounds to an integer */
+  const float n = t + shifter - shifter, f = (t - n) * 0.693147181f;
+  const float series = 1 + f * (1 + f * (1.f / 2 + f * (1.f / 6 + f * (1.f / 24 + f * (1.f / 120 + f * (1.f / 720))))));
+  return series * aq_bits_f32((uint32_t)((int32_t)n + 127) << 23);
+}
+
+#define BLOCK ((size_t)64)
+
+/* Phi(x) + x phi(x), phi the density of the normal distribution. Exponents are bounded in a loop of their own: within
+ * the other, compilers would make a branch of it. */
+static void gelu_backward(const float *x, const float *y, size_t n, float *dy) {
+  for (size_t first = 0; first < n; first += BLOCK, x += BLOCK, y += BLOCK, dy += BLOCK) {
+    const size_t count = AQ_MIN(n - first, BLOCK);
+    float exponent[BLOCK];
+    for (size_t i = 0; i < count; i++) {
+      const float t = -0.5f * 1.44269504f * x[i] * x[i];
+      exponent[i] = t > -126 ? t : -126;
+    }
+    for (size_t i = 0; i < count; i++) {
+      dy[i] *= share_of(x[i], y[i]) + x[i] * 0.398942280f * power_of_two(exponent[i]);
+    }
+  }
+}
+
+/* y = x s with s = (1 + tanh(u)) / 2, so ds/du = 2 s (1 - s). */
+static void gelu_tanh_backward(const float *x, const float *y, size_t n, float *dy) {
+  for (size_t i = 0; i < n; i++) {
+    const float s = share_of(x[i], y[i]);
+    dy[i] *= s + 2 * x[i] * s * (1 - s) * (0.7978845608f * (1 + 3 * 0.044715f * x[i] * x[i]));
+  }
+}
+
+static void relu_backward(const float *x, const float *y, size_t n, float *dy) {
+  (void)y;
+  for (size_t i = 0; i < n; i++) dy[i] = x[i] > 0 ? dy[i] : 0;
+}
+
+/* y = x s with s = 1 / (1 + exp(-x)), so ds/dx = s (1 - s). */
+static void silu_backward(const float *x, const float *y, size_t n, float *dy) {
+  for (size_t i = 0; i < n; i++) {
+    const float s = share_of(x[i], y[i]);
+    dy[i] *= s * (1 + x[i] * (1 - s));
+  }
+}
+
+static void hyperbolic_tangent_backward(const float *x, const float *y, size_t n, float *dy) {
+  (void)x;
+  for (size_t i = 0; i < n; i++) dy[i] *= 1 - y[i] * y[i];
+}
+
+/* ---- the table ---- */
+
+static const aq_activation activations[] = {
+    {"gelu", gelu, gelu_backward},
+    {"gelu_new", gelu_tanh, gelu_tanh_backward},
+    {"gelu_pytorch_tanh", gelu_tanh, gelu_tanh_backward},
+    {"relu", relu, relu_backward},
+    {"silu", silu, silu_backward},
+    {"swish", silu, silu_backward},
+    {"tanh", hyperbolic_tangent, hyperbolic_tangent_backward},
+};
+
+const char aq_activation_names[] = "gelu, gelu_new, gelu_pytorch_tanh, relu, silu, swish, tanh";
+
+const aq_activation *aq_activation_find(const char *name) {
+  for (size_t i = 0; i < AQ_COUNT_OF(activations); i++) {
+    if (strcmp(activations[i].name, name) == 0) return &activations[i];
+  }
+  return NULL;
+}

@@ -1,0 +1,100 @@
+/* gemm.c - dense products of weights that change: panels are made anew for each stage, in a layer's worth of memory
+ * that stays in a shared cache. */
+#include "model/nn/gemm.h"
+
+#include <string.h>
+
+#include "core/compiler.h"
+#include "kernels/kernels.h"
+#include "model/nn/panels.h"
+
+aq_gemm aq_gemm_forward(const aq_param_linear *linear, size_t count, float *panels) {
+  return (aq_gemm){.n = count * linear->out,
+                   .k = linear->in,
+                   .w = linear->w,
+                   .stride = linear->in,
+                   .bias = linear->b,
+                   .panels = panels};
+}
+
+aq_gemm aq_gemm_backward(const aq_param_linear *linear, size_t count, float *panels) {
+  return (aq_gemm){.n = linear->in,
+                   .k = count * linear->out,
+                   .w = linear->w,
+                   .stride = linear->in,
+                   .transposed = true,
+                   .panels = panels};
+}
+
+size_t aq_gemm_panels(const aq_gemm *p) { return aq_panel_rows(p->n) / AQ_PANEL; }
+
+/* Where the kernels find the bias: as long as the panels have rows, which the parameter is not. */
+static float *bias_room(const aq_gemm *p) { return p->panels + aq_panel_rows(p->n) * p->k; }
+
+void aq_gemm_prepare(const aq_gemm *p, size_t panel) {
+  const size_t first = panel * AQ_PANEL, rows = AQ_MIN(p->n - first, (size_t)AQ_PANEL);
+  if (p->transposed) {
+    aq_panels_put_transposed(p->panels + first * p->k, p->k, rows, p->w + first, p->stride);
+  } else {
+    aq_panels_put_f32(p->panels, p->k, first, rows, p->w + first * p->stride, p->stride);
+    aq_panels_fill_f32(p->panels, p->k, first + rows);
+  }
+  if (p->bias == NULL) return;
+  float *bias = bias_room(p) + first;
+  memcpy(bias, p->bias + first, rows * sizeof *bias);
+  memset(bias + rows, 0, (AQ_PANEL - rows) * sizeof *bias);
+}
+
+void aq_gemm_run(const aq_gemm *p, const float *x, size_t x_stride, size_t rows, float *y, size_t y_stride) {
+  const aq_dense_f32 d = {.m = rows,
+                          .n = p->n,
+                          .k = p->k,
+                          .a = x,
+                          .lda = x_stride,
+                          .panels = p->panels,
+                          .bias = p->bias != NULL ? bias_room(p) : NULL,
+                          .c = y,
+                          .ldc = y_stride};
+  aq_kernels_get()->dense_f32(&d);
+}
+
+/* ---- stages ---- */
+
+/* The linear at which each begins, and how many. */
+static const struct {
+  uint8_t linear, count;
+} products[AQ_STAGE_GEMMS] = {{AQ_QUERY, 3}, {AQ_ATTENTION_OUT, 1}, {AQ_UP, 1}, {AQ_DOWN, 1}};
+
+aq_stage aq_stage_of(const aq_param_layer *qkv, const aq_param_layer *rest, bool backward, float *panels) {
+  aq_stage stage = {.product = {{0}}};
+  for (size_t i = 0; i < AQ_STAGE_GEMMS; i++) {
+    const aq_param_layer *layer = i == AQ_STAGE_QKV ? qkv : rest;
+    if (layer == NULL) continue;
+    const aq_param_linear *linear = &layer->linear[products[i].linear];
+    stage.product[i] = backward ? aq_gemm_backward(linear, products[i].count, panels)
+                                : aq_gemm_forward(linear, products[i].count, panels);
+    panels += aq_panel_rows(stage.product[i].n) * (stage.product[i].k + 1);
+  }
+  return stage;
+}
+
+size_t aq_stage_floats(const aq_model_config *config) {
+  const size_t hidden = config->hidden, inner = config->inner;
+  const size_t wide = aq_panel_rows(3 * hidden), narrow = aq_panel_rows(hidden), middle = aq_panel_rows(inner);
+  const size_t forward = wide * (hidden + 1) + narrow * (hidden + 1) + middle * (hidden + 1) + narrow * (inner + 1);
+  const size_t backward =
+      narrow * (3 * hidden + 1) + narrow * (hidden + 1) + narrow * (inner + 1) + middle * (hidden + 1);
+  return AQ_MAX(forward, backward);
+}
+
+size_t aq_stage_panels(const aq_stage *stage) {
+  size_t count = 0;
+  for (size_t i = 0; i < AQ_STAGE_GEMMS; i++) count += aq_gemm_panels(&stage->product[i]);
+  return count;
+}
+
+void aq_stage_prepare(const aq_stage *stage, size_t panel) {
+  const aq_gemm *p = stage->product;
+  while (panel >= aq_gemm_panels(p)) panel -= aq_gemm_panels(p++);
+  aq_gemm_prepare(p, panel);
+}

@@ -1,0 +1,46 @@
+/* gemm.h - a dense product whose weights may change between runs: y = x M' + bias, M prepared as panels each time.
+ * A few of them make a stage, which is prepared panel by panel, by whichever thread comes. */
+#ifndef AQ_MODEL_NN_GEMM_H
+#define AQ_MODEL_NN_GEMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "model/params.h"
+
+typedef struct aq_gemm {
+  size_t n, k;    /* of M: n rows of k; y has n values a row, x has k */
+  const float *w; /* M, or the k rows of its transpose; stride from row to row */
+  size_t stride;
+  bool transposed;
+  const float *bias; /* n, or NULL */
+  float *panels;     /* aq_panel_rows(n) x (k + 1): the bias, if any, behind the weights */
+} aq_gemm;
+
+/* y = w x + b of `count` linears that stand next to each other, or the gradient at x from that at y. */
+aq_gemm aq_gemm_forward(const aq_param_linear *linear, size_t count, float *panels);
+aq_gemm aq_gemm_backward(const aq_param_linear *linear, size_t count, float *panels);
+
+/* Panel `panel` of aq_gemm_panels. */
+size_t aq_gemm_panels(const aq_gemm *p);
+void aq_gemm_prepare(const aq_gemm *p, size_t panel);
+
+/* Rows of k values x_stride apart into rows of n values y_stride apart. */
+void aq_gemm_run(const aq_gemm *p, const float *x, size_t x_stride, size_t rows, float *y, size_t y_stride);
+
+/* ---- the products between two looks at the whole group ---- */
+
+enum { AQ_STAGE_QKV = 0, AQ_STAGE_ATTENTION_OUT, AQ_STAGE_UP, AQ_STAGE_DOWN, AQ_STAGE_GEMMS };
+
+typedef struct aq_stage {
+  aq_gemm product[AQ_STAGE_GEMMS]; /* n 0: not in this stage */
+} aq_stage;
+
+/* Of query, key and value of layer `qkv`, and of the other linears of layer `rest`; NULL: without. panels: room of
+ * aq_stage_floats. */
+aq_stage aq_stage_of(const aq_param_layer *qkv, const aq_param_layer *rest, bool backward, float *panels);
+size_t aq_stage_floats(const aq_model_config *config);
+size_t aq_stage_panels(const aq_stage *stage);
+void aq_stage_prepare(const aq_stage *stage, size_t panel);
+
+#endif

@@ -1,0 +1,73 @@
+/* workspace.c - memory for running a group of texts. Sizes are products of a few numbers that config.h bounds. */
+#include "model/nn/workspace.h"
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "model/nn/panels.h"
+
+void aq_thread_space_reset(aq_thread_space *space) {
+  aq_free(space->keys);
+  aq_free(space->values);
+  aq_free(space->scores);
+  aq_free(space->coded.codes);
+  aq_free(space->coded.scales);
+  aq_free(space->coded.zeros);
+  aq_free(space->row);
+  aq_free(space->row_codes);
+  *space = (aq_thread_space){0};
+}
+
+void aq_group_space_reset(aq_group_space *space) {
+  aq_free(space->hidden);
+  aq_free(space->qkv);
+  aq_free(space->context);
+  aq_free(space->wide);
+  aq_free(space->narrow);
+  *space = (aq_group_space){0};
+}
+
+static float *floats(size_t rows, size_t columns) { return aq_realloc_array(NULL, rows * columns, sizeof(float)); }
+
+aq_status aq_thread_space_need(aq_thread_space *space, const aq_model_config *config, size_t longest, bool codes,
+                               aq_error *err) {
+  if (longest <= space->longest) return AQ_OK;
+  aq_thread_space_reset(space);
+  const size_t head = config->hidden / config->heads, widest = AQ_MAX(config->hidden, config->inner);
+  space->keys = floats(aq_panel_rows(longest), head);
+  space->values = floats(aq_panel_rows(head), longest);
+  space->scores = floats(AQ_QUERY_ROWS, longest);
+  space->row = floats(2, config->hidden);
+  space->row_codes = aq_malloc(config->hidden);
+  bool whole = space->keys != NULL && space->values != NULL && space->scores != NULL && space->row != NULL &&
+               space->row_codes != NULL;
+  if (codes) {
+    space->coded.codes = aq_calloc(AQ_BLOCK_ROWS, aq_coded_stride(widest));
+    space->coded.scales = aq_calloc(AQ_BLOCK_ROWS, sizeof(float));
+    space->coded.zeros = aq_calloc(AQ_BLOCK_ROWS, sizeof(int32_t));
+    whole = whole && space->coded.codes != NULL && space->coded.scales != NULL && space->coded.zeros != NULL;
+  }
+  if (!whole) {
+    aq_thread_space_reset(space);
+    return aq_fail_memory(err, longest * head * sizeof(float));
+  }
+  space->longest = longest;
+  return AQ_OK;
+}
+
+aq_status aq_group_space_need(aq_group_space *space, const aq_model_config *config, size_t tokens, aq_error *err) {
+  if (tokens <= space->tokens) return AQ_OK;
+  aq_group_space_reset(space);
+  const size_t hidden = config->hidden;
+  space->hidden = floats(tokens, hidden);
+  space->qkv = floats(tokens, 3 * hidden);
+  space->context = floats(tokens, hidden);
+  space->wide = floats(AQ_BLOCK_ROWS, config->inner);
+  space->narrow = floats(AQ_BLOCK_ROWS, hidden);
+  if (space->hidden == NULL || space->qkv == NULL || space->context == NULL || space->wide == NULL ||
+      space->narrow == NULL) {
+    aq_group_space_reset(space);
+    return aq_fail_memory(err, tokens * 5 * hidden * sizeof(float));
+  }
+  space->tokens = tokens;
+  return AQ_OK;
+}

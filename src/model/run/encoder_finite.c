@@ -1,0 +1,51 @@
+/* encoder_finite.c - looking for NaN and infinities, and for where they come from. */
+#include "model/run/encoder_finite.h"
+
+#include "core/compiler.h"
+#include "core/error.h"
+#include "io/source.h"
+#include "quant/scheme.h"
+
+#define CHUNK ((size_t)2048)
+
+static aq_status fail_weights(const aq_source *source, size_t tensor, aq_error *err) {
+  (void)aq_fail(err, AQ_ERR_NONFINITE, "holds NaN or infinite values: the model has no embeddings");
+  (void)aq_error_hint(err, AQ_ERR_NONFINITE, "Check the weights, or download them again");
+  return aq_error_in_tensor(err, AQ_ERR_NONFINITE, aq_source_tensor(source, tensor)->name);
+}
+
+aq_status aq_weights_check_finite(const aq_source *source, size_t tensor, const float *values, size_t count,
+                                  aq_error *err) {
+  return aq_first_nonfinite(values, count) == count ? AQ_OK : fail_weights(source, tensor, err);
+}
+
+/* The first tensor that is not finite; the count of tensors when there is none, or it cannot be read. */
+static size_t find_tensor(const aq_source *source) {
+  float values[CHUNK];
+  const size_t tensors = aq_source_tensor_count(source);
+  for (size_t i = 0; i < tensors; i++) {
+    const uint64_t count = aq_source_tensor(source, i)->num_params;
+    for (uint64_t at = 0; at < count; at += CHUNK) {
+      const size_t n = (size_t)AQ_MIN(count - at, CHUNK);
+      if (aq_source_read_f32(source, i, at, n, values, NULL) != AQ_OK) break;
+      if (aq_first_nonfinite(values, n) < n) return i;
+    }
+  }
+  return tensors;
+}
+
+aq_status aq_encoder_check_finite(const aq_encoder *e, const float *embeddings, size_t texts, aq_error *err) {
+  const size_t dimension = e->config.hidden, bad = aq_first_nonfinite(embeddings, texts * dimension);
+  if (bad == texts * dimension) return AQ_OK;
+  const size_t text = e->first_text + bad / dimension, tensor = find_tensor(e->source);
+  if (tensor < aq_source_tensor_count(e->source)) {
+    (void)aq_fail(err, AQ_ERR_NONFINITE, "the embedding of text %zu is not finite: this tensor holds NaN or infinities",
+                  text);
+    (void)aq_error_in_tensor(err, AQ_ERR_NONFINITE, aq_source_tensor(e->source, tensor)->name);
+  } else {
+    (void)aq_fail(err, AQ_ERR_NONFINITE, "the embedding of text %zu is not finite: sums in the model overflow FP32",
+                  text);
+  }
+  (void)aq_error_hint(err, AQ_ERR_NONFINITE, "Check the weights, or download them again");
+  return aq_error_in_file(err, AQ_ERR_NONFINITE, e->source->path);
+}

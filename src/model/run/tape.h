@@ -1,0 +1,96 @@
+/* tape.h - a group of texts through the encoder with everything kept that a backward pass needs, and the backward pass.
+ *
+ * The forward pass is that of forward.c in FP32; the backward pass is reverse-mode differentiation by hand, step by
+ * step in the opposite order. Both are cut among the threads of a pool so that no sum depends on their number.
+ *
+ *     aq_tape pass = {0};
+ *     AQ_TRY(aq_tape_begin(&pass, params, ids, lengths, texts, pool, err));   // room; texts side by side, no padding
+ *     AQ_TRY(aq_tape_forward(&pass, params, err));                            // pass.embeddings, pass.hidden, ...
+ *     // fill d_embeddings (texts x hidden), and d_hidden where a loss looks at hidden states
+ *     AQ_TRY(aq_tape_backward(&pass, params, d_embeddings, NULL, err));       // pass.*.dy, ...
+ *     aq_tape_reset(&pass);
+ *
+ * Arrays below are row-major, a row a token of the group, unless they say otherwise. They belong to the pass and are
+ * valid until the next begin. */
+#ifndef AQ_MODEL_RUN_TAPE_H
+#define AQ_MODEL_RUN_TAPE_H
+
+#include "core/pool.h"
+#include "model/params.h"
+
+/* One linear: what went in, and (after backward) the gradient of the loss at what came out, before the bias's or
+ * activation's effect is undone: at y = w x + b itself. Query, key and value have the same x. Rows of x are x_stride
+ * apart, those of dy dy_stride (query, key and value stand side by side). */
+typedef struct aq_tape_linear {
+  const float *x, *dy;
+  size_t in, out, x_stride, dy_stride;
+} aq_tape_linear;
+
+/* One norm, y = gain * z + shift: z, and (after backward) the gradient at y. Both tokens x hidden. */
+typedef struct aq_tape_norm {
+  const float *z, *dy;
+} aq_tape_norm;
+
+typedef struct aq_tape_layer {
+  aq_tape_linear linear[AQ_LAYER_LINEARS];
+  aq_tape_norm attention_norm, last_norm;
+} aq_tape_layer;
+
+typedef struct aq_tape {
+  aq_pool *pool;
+  const aq_model_config *config;
+  size_t texts, tokens;
+  const int32_t *const *ids; /* the caller's, which stay until the next begin */
+  const uint32_t *lengths;
+  const size_t *first; /* token at which a text begins, texts + 1 of them */
+
+  /* after forward */
+  float *embeddings;          /* texts x hidden, as the encoder gives them (pooled, normalized as configured) */
+  const float *const *hidden; /* layers + 1 of them, tokens x hidden: after the first norm, after each layer */
+  aq_tape_norm first_norm;
+  const aq_tape_layer *layers; /* config->layers */
+
+  /* after backward: at the sum of word, position and type rows that goes into the first norm */
+  const float *d_input; /* tokens x hidden */
+  void *buffers;        /* private */
+} aq_tape;
+
+/* Makes room, keeping what is large enough from the group before; about 110 bytes x hidden a token and layer. Zero-
+ * initialise the pass before the first one. AQ_ERR_ARGUMENT for a text without tokens, with more than there are
+ * positions for, or with an id that is no word's. */
+AQ_MUST_CHECK aq_status aq_tape_begin(aq_tape *tape, const aq_params *params, const int32_t *const *ids,
+                                      const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err);
+AQ_MUST_CHECK aq_status aq_tape_forward(aq_tape *tape, const aq_params *params, aq_error *err);
+
+/* d_embeddings: texts x hidden, the gradient of the loss at the embeddings. d_hidden: NULL, or layers + 1 pointers,
+ * each NULL or tokens x hidden: further gradients of the loss at hidden[i]. */
+AQ_MUST_CHECK aq_status aq_tape_backward(aq_tape *tape, const aq_params *params, const float *d_embeddings,
+                                         const float *const *d_hidden, aq_error *err);
+void aq_tape_reset(aq_tape *tape);
+
+/* ---- gradients of parameters, from a pass that went backward; each is added to what is there when `add` ---- */
+
+/* dw (out x in) = sum over tokens of dy x^T; db (out) = sum of dy. db may be NULL. That of the query with `out` times
+ * three gives those of key and value too, behind its own. Not by two threads at once. */
+AQ_MUST_CHECK aq_status aq_tape_linear_gradient(const aq_tape *tape, const aq_tape_linear *linear, bool add, float *dw,
+                                                float *db, aq_error *err);
+/* d_gain = sum of dy * z, d_shift = sum of dy; hidden each. */
+void aq_tape_norm_gradient(const aq_tape *tape, const aq_tape_norm *norm, bool add, float *d_gain, float *d_shift);
+
+/* ---- single steps, for walking two networks side by side: rows of `tokens` tokens in, rows out. Any thread may call
+ * them with scratch of its own. x and out do not overlap unless said so. ---- */
+
+/* out = what goes into the first norm: word + position + type rows. */
+void aq_step_embed(const aq_params *params, const int32_t *ids, size_t tokens, float *out);
+/* Sum of x and the attention block's output (before its norm), for one text. scratch: aq_step_scratch(config, tokens)
+ * floats. */
+void aq_step_attention(const aq_params *params, uint32_t layer, const float *x, size_t tokens, float *scratch,
+                       float *out);
+/* Sum of x and the feed-forward block's output (before its norm). */
+void aq_step_feed_forward(const aq_params *params, uint32_t layer, const float *x, size_t tokens, float *scratch,
+                          float *out);
+/* out = gain * z + shift, row by row; out may be x. */
+void aq_step_norm(const aq_params *params, const aq_param_norm *norm, const float *x, size_t tokens, float *out);
+size_t aq_step_scratch(const aq_model_config *config, size_t tokens);
+
+#endif

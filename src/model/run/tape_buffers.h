@@ -1,0 +1,56 @@
+/* tape_buffers.h - what a pass keeps: one block of memory, laid out anew for each group, and the arrays that point
+ * there.
+ */
+#ifndef AQ_MODEL_RUN_TAPE_BUFFERS_H
+#define AQ_MODEL_RUN_TAPE_BUFFERS_H
+
+#include "model/nn/gemm.h"
+#include "model/run/tape.h"
+
+typedef struct aq_tape_norm_buffers {
+  float *z, *dy; /* tokens x hidden */
+  float *scale;  /* tokens: 1 / deviation */
+} aq_tape_norm_buffers;
+
+/* Tokens x ...; hidden unless said otherwise. */
+typedef struct aq_tape_layer_buffers {
+  float *qkv;                                     /* 3 x hidden */
+  float *context;                                 /* what attention gives */
+  float *middle;                                  /* after the attention norm */
+  float *up, *active;                             /* inner: before and after the activation */
+  float *d_qkv, *d_attention_out, *d_up, *d_down; /* gradients at the linears' outputs; as wide as those */
+  aq_tape_norm_buffers attention_norm, last_norm;
+} aq_tape_layer_buffers;
+
+typedef struct aq_tape_buffers {
+  /* one entry a layer (hidden: one more), for as many layers as `layer_room` */
+  aq_tape_layer_buffers *layers;
+  aq_tape_layer *seen;
+  float **hidden;
+  size_t layer_room;
+  size_t *first; /* text_room + 1 */
+  size_t text_room;
+
+  float *memory; /* `capacity` floats; all below and what the layers point to is in it */
+  size_t capacity;
+  aq_tape_norm_buffers first_norm;
+  float *embeddings, *factors; /* texts x hidden, texts: see pooling.h */
+  float *d_input, *d_context;
+  float *panels;  /* of a stage */
+  float *scratch; /* of `scratch_stride` floats a thread, for attention */
+  size_t scratch_stride;
+  float *columns, *rows; /* for the gradient of a linear: x as panels, dy transposed */
+} aq_tape_buffers;
+
+/* Distance between the columns of dy transposed: whole cache lines, and not a power of two, at which columns would
+ * displace each other. */
+size_t aq_tape_column_stride(size_t tokens);
+
+/* The tokens of a pass in blocks, for steps that treat each token by itself: an even number for every thread, each
+ * small enough for a core's cache. */
+size_t aq_tape_blocks(const aq_tape *tape);
+void aq_tape_block(const aq_tape *tape, size_t block, size_t *first, size_t *rows);
+
+static inline aq_tape_buffers *aq_tape_buffers_of(const aq_tape *tape) { return tape->buffers; }
+
+#endif

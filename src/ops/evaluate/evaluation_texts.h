@@ -1,0 +1,27 @@
+/* evaluation_texts.h - the texts that outputs are judged by: the caller's or the built-in ones, and pairs with labels.
+ */
+#ifndef AQ_OPS_EVALUATE_EVALUATION_TEXTS_H
+#define AQ_OPS_EVALUATE_EVALUATION_TEXTS_H
+
+#include "arrowquant.h"
+#include "core/buffer.h"
+
+#define AQ_EVALUATION_TEXTS_MAX ((size_t)100000) /* texts, and pairs */
+
+/* Zero-initialise; aq_evaluation_texts_reset frees. */
+typedef struct aq_evaluation_texts {
+  const char **texts; /* plain ones, then both of the first pair, both of the second, ... */
+  size_t *lengths;
+  size_t plain, pairs;
+  double *labels; /* one a pair */
+  bool builtin;
+  aq_buffer bytes, offsets, scores; /* what the above point into */
+} aq_evaluation_texts;
+
+/* texts_file: a text a line; empty lines are skipped; NULL: the built-in texts. labels_file (NULL: none): lines of
+ * TEXT, tab, TEXT, tab, number; empty lines and those that begin with # are skipped. */
+AQ_MUST_CHECK aq_status aq_evaluation_texts_load(const char *texts_file, const char *labels_file,
+                                                 aq_evaluation_texts *out, aq_error *err);
+void aq_evaluation_texts_reset(aq_evaluation_texts *texts);
+
+#endif

@@ -1,0 +1,205 @@
+/* calibration.c - texts and statistics of an encoder. */
+#include "search/calibration.h"
+
+#include <string.h>
+
+#include "calib/corpus/corpus.h"
+#include "core/compiler.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/progress.h"
+#include "io/source.h"
+#include "measure/outputs.h"
+#include "measure/tuning_texts.h"
+#include "report/report.h"
+
+#define BUILTIN_TEXTS ((size_t)8000)
+#define FILE_TEXTS ((size_t)20000) /* at most */
+#define STATS_TEXTS ((size_t)2500) /* that statistics are taken from */
+#define STATS_TOKENS 96            /* of a text */
+#define FIT_TOKENS 160
+#define HELD_SHARE ((size_t)20) /* one text of so many is held out, */
+#define HELD_MOST ((size_t)300) /* and so many at most */
+#define TEXTS_LEAST ((size_t)40)
+
+static bool has_word(const char *text, const char *word) { return text != NULL && strcmp(text, word) == 0; }
+
+/* ---- texts ---- */
+
+static aq_status load_corpus(aq_calibration *c, const aq_quantize_options *o, aq_corpus *corpus, aq_error *err) {
+  const bool builtin = o->calib == NULL || has_word(o->calib, "builtin");
+  c->texts_from = builtin ? "built-in" : o->calib;
+  if (builtin) return aq_corpus_builtin(BUILTIN_TEXTS, corpus, err);
+  AQ_TRY(aq_corpus_load(o->calib, FILE_TEXTS, corpus, err));
+  if (corpus->count >= TEXTS_LEAST) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_ARGUMENT, "has %zu texts; calibration needs %zu, and some thousands are better",
+                corpus->count, TEXTS_LEAST);
+  (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "Give a file with a text a line, or --calib builtin");
+  return aq_error_in_file(err, AQ_ERR_ARGUMENT, o->calib);
+}
+
+static aq_status embed_reference(const aq_calibration *c, aq_evaluation_set *judged, aq_error *err) {
+  const size_t room = AQ_MAX(judged->texts.count, 1) * c->original.config->hidden;
+  judged->reference = aq_realloc_array(NULL, room, sizeof *judged->reference);
+  if (judged->reference == NULL) return aq_fail_memory(err, room * sizeof *judged->reference);
+  return aq_params_embed(&c->original, &judged->texts, c->encoder->pool, judged->reference, err);
+}
+
+static aq_status take_choosing_texts(aq_calibration *c, aq_error *err) {
+  size_t *lengths = aq_calloc(aq_tuning_text_count, sizeof *lengths);
+  if (lengths == NULL) return aq_fail_memory(err, aq_tuning_text_count * sizeof *lengths);
+  for (size_t i = 0; i < aq_tuning_text_count; i++) lengths[i] = strlen(aq_tuning_texts[i]);
+  aq_corpus own = {.lengths = lengths, .count = aq_tuning_text_count};
+  own.texts = aq_calloc(aq_tuning_text_count, sizeof *own.texts);
+  aq_status status = own.texts != NULL ? AQ_OK : aq_fail_memory(err, aq_tuning_text_count * sizeof *own.texts);
+  if (status == AQ_OK) {
+    memcpy(own.texts, aq_tuning_texts, aq_tuning_text_count * sizeof *own.texts);
+    status = aq_token_texts_make(c->encoder, &own, 0, own.count, 0, &c->choose.texts, err);
+  }
+  aq_free(own.texts);
+  aq_free(lengths);
+  return status;
+}
+
+static aq_status take_texts(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
+  aq_corpus corpus = {0};
+  aq_status status = load_corpus(c, o, &corpus, err);
+  const size_t held = AQ_MIN(corpus.count / HELD_SHARE, HELD_MOST);
+  if (status == AQ_OK) {
+    status = aq_token_texts_make(c->encoder, &corpus, 0, corpus.count - held, FIT_TOKENS, &c->fit, err);
+  }
+  if (status == AQ_OK) {
+    status = aq_token_texts_make(c->encoder, &corpus, corpus.count - held, held, 0, &c->held.texts, err);
+  }
+  aq_corpus_reset(&corpus);
+  AQ_TRY(status);
+  return take_choosing_texts(c, err);
+}
+
+/* ---- statistics ---- */
+
+static aq_status gather(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
+  const double started = aq_clock();
+  const size_t texts = AQ_MIN(c->fit.count, STATS_TEXTS);
+  const aq_stats_options stats = {.max_tokens = STATS_TOKENS, .max_memory = o->run.max_memory};
+  aq_progress progress;
+  aq_progress_begin(&progress, &o->run, "calibrate", 0, 0);
+  AQ_TRY(aq_stats_gather(&c->original, c->fit.ids, c->fit.lengths, texts, &stats, c->encoder->pool, &progress,
+                         &c->stats, err));
+  AQ_TRY(aq_stats_count_words(&c->stats, c->fit.ids, c->fit.lengths, c->fit.count, err));
+  c->seconds = aq_clock() - started;
+  return AQ_OK;
+}
+
+static aq_status take_statistics(aq_calibration *c, const aq_source *source, const aq_quantize_options *o,
+                                 aq_error *err) {
+  if (o->stats_path != NULL) {
+    AQ_TRY(aq_stats_load(o->stats_path, &c->original, source, &c->stats, err));
+  } else {
+    AQ_TRY(gather(c, o, err));
+  }
+  if (o->save_stats_path != NULL) {
+    AQ_TRY(aq_stats_save(&c->stats, &c->original, source, o->save_stats_path, o->table.force, err));
+  }
+  return aq_fisher_factors_create(&c->original, &c->stats, c->encoder->pool, &c->factors, &c->factor_count, err);
+}
+
+/* ---- the whole ---- */
+
+static aq_status open_model(aq_calibration *c, aq_source *source, const aq_quantize_options *o, aq_error *err) {
+  aq_encoder_options options;
+  aq_encoder_options_init(&options);
+  options.threads = o->run.threads;
+  AQ_TRY(aq_encoder_open_source(source, &options, &c->encoder, err));
+  AQ_TRY(aq_encoder_need_tokenizer(c->encoder, err));
+  return aq_params_load(source, &c->encoder->config, c->encoder->pool, &c->original, err);
+}
+
+static aq_status fill(aq_calibration *c, const aq_source *source, const aq_quantize_options *o, aq_error *err) {
+  AQ_TRY(take_texts(c, o, err));
+  AQ_TRY(embed_reference(c, &c->held, err));
+  AQ_TRY(embed_reference(c, &c->choose, err));
+  return take_statistics(c, source, o, err);
+}
+
+/* Whether the options say nothing that needs the model to be run. */
+static bool is_optional(const aq_quantize_options *o) {
+  return o->calib == NULL && o->stats_path == NULL && o->save_stats_path == NULL && !(o->min_similarity > 0) &&
+         !(o->tune_seconds > 0);
+}
+
+/* The reason of a model that cannot be run, without what to do about it and where the caller knows it to be. */
+static aq_status say_why(const aq_source *source, const aq_error *cause, char **why_not, aq_error *err) {
+  aq_error shown = *cause;
+  char reason[sizeof shown.file + sizeof shown.tensor + sizeof shown.message];
+  shown.hint[0] = '\0';
+  if (source->path != NULL && strcmp(shown.file, source->path) == 0) shown.file[0] = '\0';
+  (void)aq_error_format(&shown, reason, sizeof reason);
+  *why_not = aq_strdup(reason);
+  return *why_not != NULL ? AQ_OK : aq_fail_memory(err, sizeof reason);
+}
+
+aq_status aq_calibration_open(aq_source *source, const aq_quantize_options *o, aq_calibration **out, char **why_not,
+                              aq_error *err) {
+  *out = NULL;
+  *why_not = NULL;
+  if (has_word(o->calib, "none")) return AQ_OK;
+  aq_calibration *c = aq_calloc(1, sizeof *c);
+  if (c == NULL) return aq_fail_memory(err, sizeof *c);
+  aq_error cause;
+  aq_error_clear(&cause);
+  aq_status status = open_model(c, source, o, &cause);
+  if (is_optional(o) && (status == AQ_ERR_NOT_FOUND || status == AQ_ERR_UNSUPPORTED)) {
+    aq_calibration_free(c);
+    return say_why(source, &cause, why_not, err);
+  }
+  if (status == AQ_ERR_UNSUPPORTED) {
+    (void)aq_error_hint(&cause, status,
+                        "Name a size (--target-size, --target-bpw) and go by the tensors (--calib none)");
+  }
+  if (status != AQ_OK && err != NULL) *err = cause;
+  if (status == AQ_OK) status = fill(c, source, o, err);
+  if (status != AQ_OK) {
+    aq_calibration_free(c);
+    return status;
+  }
+  *out = c;
+  return AQ_OK;
+}
+
+void aq_calibration_free(aq_calibration *c) {
+  if (c == NULL) return;
+  aq_fisher_factors_free(c->factors, c->factor_count);
+  aq_stats_reset(&c->stats);
+  aq_token_texts_reset(&c->fit);
+  aq_token_texts_reset(&c->held.texts);
+  aq_token_texts_reset(&c->choose.texts);
+  aq_free(c->held.reference);
+  aq_free(c->choose.reference);
+  aq_params_reset(&c->original);
+  aq_encoder_close(c->encoder);
+  aq_free(c);
+}
+
+aq_status aq_calibration_similarity(const aq_calibration *c, const aq_params *params, const aq_evaluation_set *on,
+                                    double *mean, aq_error *err) {
+  const size_t texts = on->texts.count, hidden = c->original.config->hidden;
+  float *other = aq_realloc_array(NULL, AQ_MAX(texts, 1) * hidden, sizeof *other);
+  double *cosines = aq_calloc(AQ_MAX(texts, 1), sizeof *cosines);
+  aq_output_figures figures = {0};
+  aq_status status = other != NULL && cosines != NULL ? AQ_OK : aq_fail_memory(err, texts * hidden * sizeof *other);
+  if (status == AQ_OK) status = aq_params_embed(params, &on->texts, c->encoder->pool, other, err);
+  if (status == AQ_OK) {
+    status = aq_output_compare(on->reference, other, texts, hidden, c->encoder->pool, cosines, &figures, err);
+  }
+  *mean = figures.mean;
+  aq_free(other);
+  aq_free(cosines);
+  return status;
+}
+
+json_t *aq_calibration_json(const aq_calibration *c) {
+  return json_pack("{s:o, s:I, s:I, s:I, s:f}", "texts_from", aq_json_string(c->texts_from), "texts",
+                   (json_int_t)c->stats.texts, "tokens", (json_int_t)c->stats.tokens, "held_out_texts",
+                   (json_int_t)c->held.texts.count, "seconds", c->seconds);
+}

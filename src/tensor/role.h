@@ -1,0 +1,35 @@
+/* role.h - what a tensor's name says that it does in a network. Names are conventions: nothing depends on one,
+ * and an unknown name has no role. */
+#ifndef AQ_TENSOR_ROLE_H
+#define AQ_TENSOR_ROLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum aq_role {
+  AQ_ROLE_UNKNOWN = 0,
+  AQ_ROLE_QUERY, /* these two make the scores of an attention */
+  AQ_ROLE_KEY,
+  AQ_ROLE_VALUE,         /* makes what an attention averages */
+  AQ_ROLE_ATTENTION_OUT, /* what an attention averaged, back into the stream between layers */
+  AQ_ROLE_GATE,          /* first half of a feed-forward block: what is multiplied with AQ_ROLE_UP */
+  AQ_ROLE_UP,            /* first half of a feed-forward block */
+  AQ_ROLE_DOWN,          /* second half of a feed-forward block */
+  AQ_ROLE_EMBEDDING,     /* a row for each token, item or class that goes in */
+  AQ_ROLE_POSITION,      /* a row for each position */
+  AQ_ROLE_OUTPUT,        /* a row for each token or class that comes out */
+  AQ_ROLE_COUNT
+} aq_role;
+
+/* By the last part of the name, between dots or slashes, "weight" not counted; where that is "dense", by the parts
+ * before it as well. */
+aq_role aq_role_of(const char *name);
+
+/* The number of the layer that a tensor belongs to: the first part of the name that is a number of up to 6 digits, or
+ * that ends with one after an underscore ("layer_3"); -1: there is none. */
+int32_t aq_layer_of(const char *name);
+
+/* Whether two tensors differ in the last part of their names only, "weight" not counted. */
+bool aq_names_are_siblings(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,41 @@
+/* tokenizer_class.h - which class of transformers makes the tokenizer of a folder, and so what its files mean.
+ *
+ * BertTokenizer and MPNetTokenizer take nothing but the vocabulary, the added tokens and the direction of truncation
+ * from a tokenizer.json: normalization and special tokens are those of tokenizer_config.json, or of the class. The
+ * general class (PreTrainedTokenizerFast, TokenizersBackend) takes a tokenizer.json as it is. */
+#ifndef AQ_TOKENIZER_TOKENIZER_CLASS_H
+#define AQ_TOKENIZER_TOKENIZER_CLASS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "arrowquant.h"
+
+#define AQ_NAMED_TOKENS 7
+
+/* The named special tokens, in the order in which they are added. */
+typedef enum aq_named_token {
+  AQ_TOKEN_BOS,
+  AQ_TOKEN_EOS,
+  AQ_TOKEN_UNK,
+  AQ_TOKEN_SEP,
+  AQ_TOKEN_PAD,
+  AQ_TOKEN_CLS,
+  AQ_TOKEN_MASK
+} aq_named_token;
+extern const char *const aq_named_token_keys[AQ_NAMED_TOKENS]; /* "bos_token", ... */
+
+typedef struct aq_tokenizer_class {
+  const char *name;                    /* "BertTokenizer" */
+  bool general;                        /* takes a tokenizer.json as it is */
+  bool wraps;                          /* a mask token that is given as a text takes the space before it */
+  const char *tokens[AQ_NAMED_TOKENS]; /* those of the class where the files name none; NULL: none */
+} aq_tokenizer_class;
+
+/* The class for a tokenizer_config.json and a config.json (either may be NULL) as AutoTokenizer chooses it. With
+ * neither, a tokenizer.json is taken as it is, and a vocab.txt is BERT's. AQ_ERR_UNSUPPORTED names the key and the
+ * class that is not known; *blamed tells which of the two files says it. */
+AQ_MUST_CHECK aq_status aq_tokenizer_class_find(const json_t *config, const json_t *model, bool has_json,
+                                                const aq_tokenizer_class **out, bool *blame_model, aq_error *err);
+
+#endif

@@ -1,0 +1,371 @@
+/* tokenizer_tokens.c - the added and special tokens of a tokenizer, in the order in which transformers 5 adds them.
+ *
+ * First those of the list: "added_tokens_decoder" of tokenizer_config.json, or where it has none those of
+ * added_tokens.json and tokenizer.json together, by their ids. Then the named special tokens that are not among them
+ * ("cls_token", "sep_token", ...), those of the class where the files name none, tokens of other names ("image_token"),
+ * and the extra ones. A tokenizer.json that is taken as it is has its own tokens in before all others. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/compiler.h"
+#include "core/error.h"
+#include "core/json_member.h"
+#include "core/memory.h"
+#include "tokenizer/added_vocabulary.h"
+#include "tokenizer/tokenizer.h"
+
+/* Tokens of a list that is searched for every one of another. */
+#define LIST_MAX 20000
+#define EXTRA_MAX 1000
+
+typedef struct adding {
+  aq_tokenizer *t;
+  const aq_tokenizer_class *class;
+  const aq_tokenizer_roots *roots;
+  aq_added_vocabulary added;
+  aq_token_specs listed, named, extra;
+  aq_token_specs taken;                  /* of the last two, those that were not there before */
+  aq_token_spec by_key[AQ_NAMED_TOKENS]; /* content NULL: there is none */
+  aq_vocab names;                        /* texts of `named`, which are special whatever the list says */
+} adding;
+
+/* ---- The list ---- */
+
+static aq_status take_listed(adding *a, const json_t *value, const char *key, int64_t id, aq_error *err) {
+  aq_token_spec spec;
+  AQ_FAIL_IF(!json_is_object(value), AQ_ERR_FORMAT, "a token of '%s' is not an object", key);
+  AQ_TRY(aq_token_spec_parse(value, key, &spec, err));
+  AQ_FAIL_IF(id < 0 || id >= AQ_VOCAB_MAX_ID, AQ_ERR_FORMAT, "the added token '%.60s' of '%s' has no proper id",
+             spec.content, key);
+  spec.id = id;
+  return aq_token_specs_push(&a->listed, &spec, err);
+}
+
+/* {"added_tokens_decoder": {"103": {"content": "[MASK]", ...}}} */
+static aq_status take_decoder(adding *a, json_t *listed, aq_error *err) {
+  static const char key[] = "added_tokens_decoder";
+  const char *number;
+  json_t *value;
+  AQ_FAIL_IF(!json_is_object(listed), AQ_ERR_FORMAT, "'%s' is not an object", key);
+  json_object_foreach(listed, number, value) {
+    int64_t id = 0;
+    const size_t digits = strspn(number, "0123456789");
+    const bool padded = digits > 1 && number[0] == '0';
+    AQ_FAIL_IF(digits == 0 || digits > 9 || padded || number[digits] != '\0', AQ_ERR_FORMAT,
+               "'%s' has '%.20s' in the place of an id", key, number);
+    for (size_t i = 0; i < digits; i++) id = id * 10 + (number[i] - '0');
+    AQ_TRY(take_listed(a, value, key, id, err));
+  }
+  return AQ_OK;
+}
+
+static int64_t id_of(const json_t *value) { return json_is_integer(value) ? json_integer_value(value) : -1; }
+
+/* {"added_tokens": [{"id": 103, "content": "[MASK]", ...}]} */
+static aq_status take_array(adding *a, aq_error *err) {
+  const json_t *tokens = json_object_get(a->roots->json, "added_tokens");
+  size_t i;
+  json_t *value;
+  AQ_FAIL_IF(tokens != NULL && !json_is_null(tokens) && !json_is_array(tokens), AQ_ERR_FORMAT,
+             "'added_tokens' is not an array");
+  json_array_foreach(tokens, i, value) {
+    AQ_TRY(take_listed(a, value, "added_tokens", id_of(json_object_get(value, "id")), err));
+  }
+  return AQ_OK;
+}
+
+/* The text of a token, unless it is one with flags that tokenizer_config.json itself has: those are no texts yet when
+ * added_tokens.json is read. */
+static const char *early_text(const json_t *token) {
+  if (!json_is_object(token)) return json_string_value(token);
+  return json_object_get(token, "__type") == NULL ? json_string_value(json_object_get(token, "content")) : NULL;
+}
+
+/* True when the configuration names the text as a special token. */
+static bool is_named(const adding *a, const char *content) {
+  const json_t *extra = json_object_get(a->roots->config, "extra_special_tokens");
+  for (size_t i = 0; i < AQ_NAMED_TOKENS; i++) {
+    const char *text = early_text(json_object_get(a->roots->config, aq_named_token_keys[i]));
+    if (text != NULL && strcmp(text, content) == 0) return true;
+  }
+  for (size_t i = 0; i < json_array_size(extra); i++) {
+    const char *text = early_text(json_array_get(extra, i));
+    if (text != NULL && strcmp(text, content) == 0) return true;
+  }
+  return false;
+}
+
+/* added_tokens.json: {"[MASK]": 103}. Of two with one id that of the tokenizer.json counts, which is in the list. */
+static aq_status take_encoder(adding *a, aq_error *err) {
+  static const char file[] = "added_tokens.json";
+  const size_t known = a->listed.count;
+  const char *content;
+  json_t *value;
+  json_object_foreach(a->roots->added, content, value) {
+    const int64_t id = id_of(value);
+    aq_token_spec spec = {.content = content, .special = is_named(a, content), .id = id};
+    size_t same = 0;
+    spec.normalized = !spec.special;
+    AQ_FAIL_IF(id < 0 || id >= AQ_VOCAB_MAX_ID, AQ_ERR_FORMAT, "the token '%.60s' of %s has no proper id", content,
+               file);
+    AQ_FAIL_IF(a->listed.count > LIST_MAX, AQ_ERR_UNSUPPORTED, "%s has too many tokens", file);
+    while (same < known && a->listed.items[same].id != id) same++;
+    if (same == known) AQ_TRY(aq_token_specs_push(&a->listed, &spec, err));
+  }
+  return AQ_OK;
+}
+
+static int compare_ids(const void *a, const void *b) {
+  const int64_t x = ((const aq_token_spec *)a)->id, y = ((const aq_token_spec *)b)->id;
+  return x < y ? -1 : x > y;
+}
+
+static aq_status sort_listed(adding *a, aq_error *err) {
+  if (a->listed.count > 1) qsort(a->listed.items, a->listed.count, sizeof *a->listed.items, compare_ids);
+  for (size_t i = 1; i < a->listed.count; i++) {
+    AQ_FAIL_IF(a->listed.items[i].id == a->listed.items[i - 1].id, AQ_ERR_FORMAT,
+               "two added tokens have the id %lld; one is '%.60s'", (long long)a->listed.items[i].id,
+               a->listed.items[i].content);
+  }
+  return AQ_OK;
+}
+
+/* ---- Named tokens ---- */
+
+/* The flags that a list has for a text are those of the named token, too. */
+static void take_flags(const adding *a, aq_token_spec *spec) {
+  for (size_t i = 0; i < a->listed.count; i++) {
+    if (strcmp(a->listed.items[i].content, spec->content) == 0) *spec = a->listed.items[i];
+  }
+  spec->id = -1;
+}
+
+/* What a class that wraps makes of a text. */
+static void wrap(const aq_tokenizer_class *class, size_t which, aq_token_spec *spec) {
+  if (!class->wraps || !spec->is_text) return;
+  *spec = (aq_token_spec){
+      .content = spec->content, .lstrip = which == AQ_TOKEN_MASK, .normalized = true, .implied = true, .id = -1};
+}
+
+static aq_status read_named(adding *a, size_t which, aq_error *err) {
+  const char *key = aq_named_token_keys[which], *padding = NULL;
+  const json_t *value = json_object_get(a->roots->config, key);
+  aq_token_spec *spec = &a->by_key[which];
+  *spec = (aq_token_spec){.content = a->class->tokens[which], .special = true, .is_text = true, .id = -1};
+  if (a->class->general && which == AQ_TOKEN_PAD && !a->roots->alone) {
+    AQ_TRY(aq_json_text(json_object_get(a->roots->json, "padding"), "pad_token", NULL, &padding, err));
+    spec->content = padding;
+  }
+  if (json_is_null(value)) spec->content = NULL;
+  if (value == NULL || json_is_null(value)) return AQ_OK;
+  return aq_token_spec_parse(value, key, spec, err);
+}
+
+static aq_status add_name(adding *a, const aq_token_spec *spec, aq_error *err) {
+  const size_t size = strlen(spec->content);
+  AQ_TRY(aq_token_specs_push(&a->named, spec, err));
+  if (aq_vocab_find(&a->names, spec->content, size) >= 0) return AQ_OK;
+  return aq_vocab_add(&a->names, spec->content, size, (int64_t)a->names.count, err);
+}
+
+static bool is_other_name(const char *key) {
+  const size_t length = strlen(key), ending = strlen("_token");
+  if (length <= ending || strcmp(key + length - ending, "_token") != 0) return false;
+  for (size_t i = 0; i < AQ_NAMED_TOKENS; i++) {
+    if (strcmp(key, aq_named_token_keys[i]) == 0) return false;
+  }
+  return true;
+}
+
+/* Tokens of names that are the model's own: those with flags first, then texts. */
+static aq_status take_other_names(adding *a, aq_error *err) {
+  const char *key;
+  json_t *value;
+  for (int texts = 0; texts < 2; texts++) {
+    json_object_foreach(a->roots->config, key, value) {
+      const bool token = texts == 1 ? json_is_string(value) : json_object_get(value, "__type") != NULL;
+      aq_token_spec spec;
+      if (!token || !is_other_name(key)) continue;
+      AQ_FAIL_IF(a->named.count > EXTRA_MAX, AQ_ERR_UNSUPPORTED, "there are too many keys like '%.60s'", key);
+      AQ_TRY(aq_token_spec_parse(value, key, &spec, err));
+      AQ_TRY(add_name(a, &spec, err));
+    }
+  }
+  return AQ_OK;
+}
+
+static aq_status check_extra(const json_t *extra, const char *key, aq_error *err) {
+  AQ_FAIL_IF(extra != NULL && !json_is_null(extra) && !json_is_array(extra) && !json_is_object(extra), AQ_ERR_FORMAT,
+             "'%s' is neither a list nor an object", key);
+  AQ_FAIL_IF(json_array_size(extra) > EXTRA_MAX || json_object_size(extra) > EXTRA_MAX, AQ_ERR_UNSUPPORTED,
+             "'%s' has more than %d tokens", key, EXTRA_MAX);
+  return AQ_OK;
+}
+
+/* The list of either name; names of tokens may take the place of the list of the first. */
+static aq_status take_extra(adding *a, aq_error *err) {
+  static const char key[] = "extra_special_tokens", older[] = "additional_special_tokens";
+  json_t *extra = json_object_get(a->roots->config, key), *list = extra, *value;
+  const char *name;
+  size_t i;
+  aq_token_spec spec;
+  if (extra == NULL || json_is_object(extra)) list = json_object_get(a->roots->config, older);
+  AQ_TRY(check_extra(extra, key, err));
+  AQ_TRY(check_extra(list, older, err));
+  json_object_foreach(extra, name, value) {
+    AQ_TRY(aq_token_spec_parse(value, key, &spec, err));
+    AQ_TRY(add_name(a, &spec, err));
+  }
+  json_array_foreach(list, i, value) {
+    AQ_TRY(aq_token_spec_parse(value, list == extra ? key : older, &spec, err));
+    AQ_TRY(aq_token_specs_push(&a->extra, &spec, err));
+  }
+  return AQ_OK;
+}
+
+/* ---- Adding ---- */
+
+static aq_status add_one(adding *a, const aq_token_spec *spec, aq_error *err) {
+  aq_token_spec marked = *spec;
+  const bool named = aq_vocab_find(&a->names, spec->content, strlen(spec->content)) >= 0;
+  marked.special = spec->special || named;
+  if (spec->implied) marked.normalized = !marked.special;
+  marked.implied = false;
+  return aq_added_vocabulary_add(&a->added, &marked, err);
+}
+
+/* True when both say the same of the same text, before the names make them special. */
+static bool is_same(const aq_token_spec *a, const aq_token_spec *b) {
+  return a->is_text == b->is_text && strcmp(a->content, b->content) == 0 && a->single_word == b->single_word &&
+         a->lstrip == b->lstrip && a->rstrip == b->rstrip && a->normalized == b->normalized && a->special == b->special;
+}
+
+static bool is_taken(const adding *a, const aq_token_spec *spec) {
+  for (size_t i = 0; i < a->taken.count; i++) {
+    if (is_same(&a->taken.items[i], spec)) return true;
+  }
+  return false;
+}
+
+/* Adds tokens whose texts are not among the first `count` that were added. */
+static aq_status add_missing(adding *a, const aq_token_specs *specs, size_t count, aq_error *err) {
+  for (size_t i = 0; i < specs->count; i++) {
+    const aq_token_spec *spec = &specs->items[i];
+    const aq_added_entry *known = aq_added_vocabulary_find(&a->added, spec->content);
+    if ((known != NULL && (size_t)(known - a->added.entries) < count) || is_taken(a, spec)) continue;
+    AQ_TRY(aq_token_specs_push(&a->taken, spec, err));
+    AQ_TRY(add_one(a, spec, err));
+  }
+  return AQ_OK;
+}
+
+/* A special token around a text has an id of the vocabulary, or of the list. */
+static aq_status add_to_frame(adding *a, size_t which, int32_t *id, aq_error *err) {
+  const char *content = a->by_key[which].content, *key = aq_named_token_keys[which];
+  AQ_FAIL_IF(content == NULL, AQ_ERR_UNSUPPORTED, "'%s' is null, which cannot be put beside a text", key);
+  *id = aq_added_vocabulary_id(&a->added, content);
+  AQ_FAIL_IF(*id < 0, AQ_ERR_FORMAT, "the vocabulary does not hold the %s '%.60s'", key, content);
+  return AQ_OK;
+}
+
+static aq_status set_frame(adding *a, aq_error *err) {
+  aq_token_frame *frame = &a->t->frame;
+  if (a->class->general) return AQ_OK;
+  AQ_TRY(add_to_frame(a, AQ_TOKEN_CLS, &frame->before[0], err));
+  AQ_TRY(add_to_frame(a, AQ_TOKEN_SEP, &frame->after[0], err));
+  frame->before_count = frame->after_count = 1;
+  return AQ_OK;
+}
+
+/* Adds those of a tokenizer.json that is taken as it is, in the order of the file. */
+static aq_status add_first(adding *a, aq_error *err) {
+  if (!a->class->general) return AQ_OK;
+  AQ_TRY(take_array(a, err));
+  for (size_t i = 0; i < a->listed.count; i++) AQ_TRY(add_one(a, &a->listed.items[i], err)); /* none is named yet */
+  a->listed.count = 0;
+  return AQ_OK;
+}
+
+static aq_status take_list(adding *a, aq_error *err) {
+  json_t *decoder = json_object_get(a->roots->config, "added_tokens_decoder");
+  if (decoder != NULL) {
+    AQ_TRY(take_decoder(a, decoder, err));
+  } else {
+    AQ_TRY(take_array(a, err));
+    AQ_TRY(take_encoder(a, err));
+  }
+  return sort_listed(a, err);
+}
+
+static aq_status take_named(adding *a, aq_error *err) {
+  for (size_t i = 0; i < AQ_NAMED_TOKENS; i++) {
+    if (a->by_key[i].content == NULL) continue;
+    if (json_object_get(a->roots->config, aq_named_token_keys[i]) != NULL) take_flags(a, &a->by_key[i]);
+    wrap(a->class, i, &a->by_key[i]);
+    AQ_TRY(add_name(a, &a->by_key[i], err));
+  }
+  return take_other_names(a, err);
+}
+
+static aq_status add_all(adding *a, aq_error *err) {
+  static const char key[] = "extra_special_tokens";
+  AQ_TRY(check_extra(json_object_get(a->roots->config, key), key, err));
+  AQ_TRY(add_first(a, err));
+  for (size_t i = 0; i < AQ_NAMED_TOKENS; i++) AQ_TRY(read_named(a, i, err));
+  AQ_TRY(take_list(a, err));
+  AQ_TRY(take_named(a, err));
+  AQ_TRY(take_extra(a, err));
+  for (size_t i = 0; i < a->listed.count; i++) AQ_TRY(add_one(a, &a->listed.items[i], err));
+  AQ_TRY(set_frame(a, err));
+  const size_t count = a->added.count;
+  AQ_TRY(add_missing(a, &a->named, count, err));
+  return add_missing(a, &a->extra, count, err);
+}
+
+/* ---- Into the tokenizer ---- */
+
+static aq_status put_token(const adding *a, const aq_added_entry *entry, bool splits, aq_error *err) {
+  aq_tokenizer *t = a->t;
+  const aq_token_spec *spec = &entry->spec;
+  const aq_added_token token = {.id = (int32_t)spec->id,
+                                .single_word = spec->single_word,
+                                .lstrip = spec->lstrip,
+                                .rstrip = spec->rstrip,
+                                .passed_over = splits && entry->special};
+  const size_t size = strlen(spec->content);
+  t->id_end = AQ_MAX(t->id_end, token.id + 1);
+  if (!spec->normalized) return aq_added_add(&t->raw, spec->content, size, &token, err);
+  aq_buffer text = {NULL, 0, 0};
+  aq_normalizer_scratch scratch = {.marks = {NULL, 0, 0}};
+  aq_status status = aq_normalize_all(&t->normalizers, (const uint8_t *)spec->content, size, &text, &scratch, err);
+  if (status == AQ_OK) status = aq_added_add(&t->normalized, (const char *)text.data, text.size, &token, err);
+  aq_buffer_reset(&text);
+  aq_normalizer_scratch_reset(&scratch);
+  return status;
+}
+
+/* Special ones come first: of two that are the same when normalized, the first counts. */
+static aq_status put_all(const adding *a, aq_error *err) {
+  bool splits;
+  AQ_TRY(aq_json_bool(a->roots->config, "split_special_tokens", false, &splits, err));
+  for (int special = 1; special >= 0; special--) {
+    for (size_t i = 0; i < a->added.count; i++) {
+      if (a->added.entries[i].special == (special == 1)) AQ_TRY(put_token(a, &a->added.entries[i], splits, err));
+    }
+  }
+  return AQ_OK;
+}
+
+aq_status aq_tokenizer_add_tokens(aq_tokenizer *tokenizer, const aq_tokenizer_class *class,
+                                  const aq_tokenizer_roots *roots, aq_error *err) {
+  adding a = {.t = tokenizer, .class = class, .roots = roots, .added = {.vocab = &tokenizer->pieces.vocab}};
+  aq_status status = add_all(&a, err);
+  if (status == AQ_OK) status = put_all(&a, err);
+  aq_added_vocabulary_reset(&a.added);
+  aq_token_specs_reset(&a.listed);
+  aq_token_specs_reset(&a.named);
+  aq_token_specs_reset(&a.extra);
+  aq_token_specs_reset(&a.taken);
+  aq_vocab_reset(&a.names);
+  return status;
+}

@@ -1,0 +1,169 @@
+/* vocab_json.c - the vocabulary of a tokenizer.json, read without building a tree of it.
+ *
+ * Thirty thousand members are most of the file; a tree of them takes six times as long to build as the vocabulary
+ * itself. This reads one object of strings and whole numbers (RFC 8259) and finds it by counting braces; what it does
+ * not understand it leaves to the real parser, which has the words for what is wrong. */
+#include "tokenizer/vocab_json.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "tokenizer/text_utf8.h"
+
+typedef struct reader {
+  const uint8_t *at; /* the text ends with a zero, which nothing moves past */
+} reader;
+
+static void skip_space(reader *r) {
+  while (*r->at == ' ' || *r->at == '\n' || *r->at == '\r' || *r->at == '\t') r->at++;
+}
+
+static bool take(reader *r, char wanted) {
+  skip_space(r);
+  if (*r->at != (uint8_t)wanted) return false;
+  r->at++;
+  return true;
+}
+
+/* Moves past a string, whatever its escapes; *start and *size tell what stands between the quotes. */
+static bool take_raw_string(reader *r, const uint8_t **start, size_t *size) {
+  if (!take(r, '"')) return false;
+  *start = r->at;
+  for (; *r->at != '"'; r->at++) {
+    if (*r->at < 0x20) return false;
+    if (*r->at == '\\' && *++r->at < 0x20) return false;
+  }
+  *size = (size_t)(r->at++ - *start);
+  return true;
+}
+
+/* Moves past a value. Brackets are counted, not matched: the rest of the text is parsed again. */
+static bool skip_value(reader *r) {
+  const uint8_t *start;
+  size_t size, depth = 0;
+  do {
+    skip_space(r);
+    if (*r->at == '"') {
+      if (!take_raw_string(r, &start, &size)) return false;
+    } else if (*r->at == '{' || *r->at == '[') {
+      depth++;
+      r->at++;
+    } else if (*r->at == '}' || *r->at == ']') {
+      if (depth-- == 0) return false;
+      r->at++;
+    } else if (*r->at == ',' || *r->at == ':') {
+      if (depth == 0) return false;
+      r->at++;
+    } else {
+      const size_t length = strspn((const char *)r->at, "+-.0123456789Eaeflnrstu");
+      if (length == 0) return false;
+      r->at += length;
+    }
+  } while (depth > 0);
+  return true;
+}
+
+/* Moves to the value of a member of the object that comes next. */
+static bool find_member(reader *r, const char *name) {
+  const uint8_t *key;
+  size_t size;
+  if (!take(r, '{')) return false;
+  do {
+    if (!take_raw_string(r, &key, &size) || !take(r, ':')) return false;
+    if (size == strlen(name) && memcmp(key, name, size) == 0) return true;
+    if (!skip_value(r)) return false;
+  } while (take(r, ','));
+  return false;
+}
+
+static int hex_digit(uint8_t c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  c |= 0x20;
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The four digits after "\u". */
+static bool hex_unit(const uint8_t *at, size_t left, uint32_t *unit) {
+  *unit = 0;
+  if (left < 4) return false;
+  for (size_t i = 0; i < 4; i++) {
+    const int digit = hex_digit(at[i]);
+    if (digit < 0) return false;
+    *unit = *unit << 4 | (uint32_t)digit;
+  }
+  return true;
+}
+
+/* The character of an escape at `raw`, which begins with the backslash; returns the escape's length, or 0. */
+static size_t unescape(const uint8_t *raw, size_t left, uint32_t *c) {
+  static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
+  if (left < 2) return 0;
+  const char *name = raw[1] != '\0' ? strchr(names, raw[1]) : NULL;
+  if (name != NULL) {
+    *c = (uint8_t)values[name - names];
+    return 2;
+  }
+  uint32_t low;
+  if (raw[1] != 'u' || !hex_unit(raw + 2, left - 2, c) || *c == 0) return 0;
+  if (*c < 0xD800 || *c > 0xDFFF) return 6;
+  if (*c > 0xDBFF || left < 12 || raw[6] != '\\' || raw[7] != 'u' || !hex_unit(raw + 8, left - 8, &low)) return 0;
+  if (low < 0xDC00 || low > 0xDFFF) return 0;
+  *c = 0x10000 + ((*c - 0xD800) << 10) + (low - 0xDC00);
+  return 12;
+}
+
+/* A token's text without its escapes; false when there is something else in it or it is too long. */
+static bool plain_token(const uint8_t *raw, size_t raw_size, uint8_t *token, size_t *size) {
+  *size = 0;
+  for (size_t i = 0; i < raw_size;) {
+    if (*size + 4 > AQ_VOCAB_MAX_TOKEN) return false;
+    if (raw[i] != '\\') {
+      token[(*size)++] = raw[i++];
+      continue;
+    }
+    uint32_t c;
+    const size_t length = unescape(raw + i, raw_size - i, &c);
+    if (length == 0) return false;
+    *size += aq_utf8_put(c, token + *size);
+    i += length;
+  }
+  return true;
+}
+
+/* A whole number of at most nine digits and no leading zero. */
+static bool take_id(reader *r, int64_t *id) {
+  skip_space(r);
+  const size_t digits = strspn((const char *)r->at, "0123456789");
+  if (digits == 0 || digits > 9 || (digits > 1 && *r->at == '0')) return false;
+  *id = 0;
+  for (size_t i = 0; i < digits; i++) *id = *id * 10 + (*r->at++ - '0');
+  return *r->at == ',' || *r->at == '}' || *r->at <= ' ';
+}
+
+static bool take_tokens(reader *r, aq_vocab *vocab) {
+  uint8_t token[AQ_VOCAB_MAX_TOKEN];
+  if (!take(r, '{')) return false;
+  do {
+    const uint8_t *raw;
+    size_t raw_size, size;
+    int64_t id;
+    if (!take_raw_string(r, &raw, &raw_size) || !take(r, ':') || !take_id(r, &id)) return false;
+    if (!plain_token(raw, raw_size, token, &size)) return false;
+    if (aq_vocab_add(vocab, (const char *)token, size, id, NULL) != AQ_OK) return false;
+  } while (take(r, ','));
+  return take(r, '}');
+}
+
+bool aq_vocab_read_json(aq_vocab *vocab, const char *text, size_t size, aq_vocab_range *range) {
+  const uint8_t *bytes = (const uint8_t *)text;
+  reader r = {bytes};
+  if (aq_utf8_span(bytes, size) != size || !find_member(&r, "model") || !find_member(&r, "vocab")) return false;
+  skip_space(&r);
+  range->start = (size_t)(r.at - bytes);
+  if (!take_tokens(&r, vocab)) {
+    aq_vocab_reset(vocab);
+    return false;
+  }
+  range->end = (size_t)(r.at - bytes);
+  return true;
+}

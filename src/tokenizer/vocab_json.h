@@ -1,0 +1,21 @@
+/* vocab_json.h - the vocabulary of a tokenizer.json, read without building a tree of it. */
+#ifndef AQ_TOKENIZER_VOCAB_JSON_H
+#define AQ_TOKENIZER_VOCAB_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "arrowquant.h"
+#include "tokenizer/vocab.h"
+
+/* Where the members of "vocab" of "model" stand in the text, braces included. */
+typedef struct aq_vocab_range {
+  size_t start, end;
+} aq_vocab_range;
+
+/* Reads model.vocab of a text with a zero at its end into an empty vocabulary. False, with the vocabulary empty, when
+ * the text is anything but what a well-formed tokenizer.json holds, or memory runs out: then the parser of the whole
+ * text is to say what is wrong. True says nothing of the text outside the range. */
+bool aq_vocab_read_json(aq_vocab *vocab, const char *text, size_t size, aq_vocab_range *range);
+
+#endif

@@ -1,0 +1,253 @@
+/* test_tape.c - the parameters and passes of a tiny encoder: against the encoder, at several numbers of threads, and
+ * with memory that runs out. */
+#include "faulty_allocator.h"
+#include "pass_fixture.h"
+
+/* ---- parameters ---- */
+
+static void params_are_the_tensors_of_the_source(void **state) {
+  const fixture *f = *state;
+  size_t used = 0;
+  for (size_t i = 0; i < f->model.count; i++) {
+    const tiny_tensor *t = &f->model.tensors[i];
+    const int64_t index = aq_source_find(f->source, t->name);
+    size_t count = 0, whole = (size_t)(t->rows * (t->columns > 0 ? t->columns : 1));
+    assert_true(index >= 0);
+    const float *values = aq_params_find(&f->params, (size_t)index, &count);
+    assert_non_null(values);
+    assert_int_equal(count, strstr(t->name, "token_type") != NULL ? TINY_HIDDEN : whole);
+    assert_memory_equal(values, t->values, count * sizeof *values);
+    used += count;
+  }
+  assert_int_equal(used, f->params.count);
+  size_t count;
+  assert_null(aq_params_find(&f->params, f->model.count, &count));
+  assert_null(aq_params_find(&f->params, AQ_NO_TENSOR, &count));
+  const aq_param_linear *l = f->params.layers[1].linear;
+  assert_ptr_equal(l[AQ_KEY].w, l[AQ_QUERY].w + TINY_HIDDEN * TINY_HIDDEN);
+  assert_ptr_equal(l[AQ_VALUE].b, l[AQ_QUERY].b + 2 * TINY_HIDDEN);
+}
+
+static void params_copy_has_memory_of_its_own(void **state) {
+  const fixture *f = *state;
+  aq_error err;
+  aq_params copy;
+  assert_ok(aq_params_copy(&f->params, &copy, &err));
+  assert_memory_equal(copy.memory, f->params.memory, copy.count * sizeof(float));
+  copy.layers[1].last_norm.shift[3] += 1;
+  assert_true(copy.memory[copy.count - TINY_HIDDEN + 3] != f->params.memory[copy.count - TINY_HIDDEN + 3]);
+  assert_int_equal(copy.layers[1].last_norm.shift_tensor, f->params.layers[1].last_norm.shift_tensor);
+  aq_params_reset(&copy);
+}
+
+/* ---- forward ---- */
+
+/* Both round each of about 60 steps to 2^-24 of values near 1, in another order. */
+#define SAME 1e-5
+
+static void expect_near(const float *a, const float *b, size_t n, double tolerance) {
+  for (size_t i = 0; i < n; i++) {
+    if (!(fabs((double)a[i] - (double)b[i]) < tolerance)) fail_msg("%zu: %g and %g", i, (double)a[i], (double)b[i]);
+  }
+}
+
+static void encode(const fixture *f, float *out) {
+  aq_error err;
+  for (size_t i = 0; i < TEXTS; i++) {
+    assert_ok(aq_encoder_encode_ids(f->encoder, f->texts[i], &lengths[i], 1, out + i * TINY_HIDDEN, &err));
+  }
+}
+
+/* Positions that go by the ids, as RoBERTa's do: a padding token inside a text, at its ends and twice in a row. */
+static void forward_with_padding_tokens_equals_encoder(void **state) {
+  fixture *f = *state;
+  enum { LENGTH = 20, PADDING = 7 };
+  int32_t ids[LENGTH];
+  for (int i = 0; i < LENGTH; i++) ids[i] = i % 5 == 0 || i == 6 || i == LENGTH - 1 ? PADDING : 10 + i;
+  const int32_t *text = ids;
+  const uint32_t length = LENGTH;
+  aq_error err;
+  aq_tape tape = {0};
+  float padded[TINY_HIDDEN], counted[TINY_HIDDEN];
+  assert_ok(aq_encoder_encode_ids(f->encoder, ids, &length, 1, counted, &err));
+  f->encoder->config.padding = PADDING;
+  f->encoder->config.first_position = PADDING + 1;
+  assert_ok(aq_encoder_encode_ids(f->encoder, ids, &length, 1, padded, &err));
+  assert_ok(aq_tape_begin(&tape, &f->params, &text, &length, 1, f->pool, &err));
+  assert_ok(aq_tape_forward(&tape, &f->params, &err));
+  for (size_t i = 0; i < TINY_HIDDEN; i++) assert_true(fabsf(tape.embeddings[i] - padded[i]) < 1e-5f);
+  float x[LENGTH * TINY_HIDDEN];
+  aq_step_embed(&f->params, ids, LENGTH, x);
+  aq_step_norm(&f->params, &f->params.first_norm, x, LENGTH, x);
+  for (size_t i = 0; i < AQ_COUNT_OF(x); i++) assert_true(fabsf(tape.hidden[0][i] - x[i]) < 1e-5f);
+  assert_true(memcmp(padded, counted, sizeof padded) != 0);
+  aq_tape_reset(&tape);
+}
+
+static void forward_equals_encoder(void **state) {
+  fixture *f = *state;
+  aq_error err;
+  aq_tape tape = {0};
+  float expected[TEXTS * TINY_HIDDEN];
+  for (int normalize = 0; normalize < 2; normalize++) {
+    for (int pooling = AQ_POOL_MEAN; pooling <= AQ_POOL_CLS; pooling++) {
+      f->encoder->config.normalize = normalize != 0;
+      f->encoder->config.pooling = (aq_pooling)pooling;
+      encode(f, expected);
+      assert_ok(aq_tape_begin(&tape, &f->params, f->texts, lengths, TEXTS, f->pool, &err));
+      assert_int_equal(tape.first[2], 6);
+      assert_int_equal(tape.tokens, 175);
+      assert_ok(aq_tape_forward(&tape, &f->params, &err));
+      expect_near(tape.embeddings, expected, AQ_COUNT_OF(expected), SAME);
+    }
+  }
+  aq_tape_reset(&tape);
+}
+
+static void steps_walk_the_hidden_states_of_forward(void **state) {
+  const fixture *f = *state;
+  aq_error err;
+  aq_tape tape = {0};
+  assert_ok(aq_tape_begin(&tape, &f->params, f->texts, lengths, TEXTS, f->pool, &err));
+  assert_ok(aq_tape_forward(&tape, &f->params, &err));
+  const aq_params *p = &f->params;
+  float *scratch = malloc(aq_step_scratch(p->config, TINY_POSITIONS) * sizeof *scratch);
+  for (size_t text = 0; text < TEXTS; text++) {
+    const size_t n = lengths[text], at = tape.first[text] * TINY_HIDDEN;
+    float x[TINY_POSITIONS * TINY_HIDDEN], y[TINY_POSITIONS * TINY_HIDDEN];
+    aq_step_embed(p, f->texts[text], n, x);
+    aq_step_norm(p, &p->first_norm, x, n, x);
+    expect_near(x, tape.hidden[0] + at, n * TINY_HIDDEN, SAME);
+    for (uint32_t layer = 0; layer < TINY_LAYERS; layer++) {
+      aq_step_attention(p, layer, x, n, scratch, y);
+      aq_step_norm(p, &p->layers[layer].attention_norm, y, n, x);
+      aq_step_feed_forward(p, layer, x, n, scratch, y);
+      aq_step_norm(p, &p->layers[layer].last_norm, y, n, x);
+      expect_near(x, tape.hidden[layer + 1] + at, n * TINY_HIDDEN, SAME);
+    }
+  }
+  free(scratch);
+  aq_tape_reset(&tape);
+}
+
+static void begin_refuses_wrong_ids(void **state) {
+  fixture *f = *state;
+  aq_error err;
+  aq_tape tape = {0};
+  const uint32_t none = 0, long_one = TINY_POSITIONS + 1, two = 2;
+  const int32_t past[2] = {0, TINY_WORDS}, *const text = past;
+  assert_int_equal(aq_tape_begin(&tape, &f->params, f->texts, &none, 1, f->pool, &err), AQ_ERR_ARGUMENT);
+  assert_int_equal(aq_tape_begin(&tape, &f->params, f->texts, &long_one, 1, f->pool, &err), AQ_ERR_ARGUMENT);
+  assert_int_equal(aq_tape_begin(&tape, &f->params, &text, &two, 1, f->pool, &err), AQ_ERR_ARGUMENT);
+  assert_string_equal(err.message, "token 1 of text 0 is 50; the model has 50 words");
+  aq_tape_reset(&tape);
+}
+
+/* ---- backward ---- */
+
+static void pass_threads_and_repetition_change_nothing(void **state) {
+  const fixture *f = *state;
+  aq_error err;
+  loss *l = make_loss();
+  aq_params expected = zeros_like(&f->params), g = zeros_like(&f->params);
+  for (uint32_t threads = 1; threads <= 3; threads++) {
+    aq_pool *pool;
+    aq_tape tape = {0};
+    assert_ok(aq_pool_create(threads, &pool, &err));
+    for (int again = 0; again < 2; again++) {
+      assert_ok(aq_tape_begin(&tape, &f->params, f->texts, lengths, TEXTS - (size_t)again, pool, &err));
+      assert_ok(aq_tape_begin(&tape, &f->params, f->texts, lengths, TEXTS, pool, &err));
+      assert_ok(aq_tape_forward(&tape, &f->params, &err));
+      for (int twice = 0; twice < 2; twice++) {
+        assert_ok(aq_tape_backward(&tape, &f->params, l->embeddings, l->d_hidden, &err));
+      }
+      memset(g.memory, 0, g.count * sizeof *g.memory);
+      gradients(&tape, false, &g);
+      if (threads == 1 && again == 0) memcpy(expected.memory, g.memory, g.count * sizeof *g.memory);
+      assert_memory_equal(g.memory, expected.memory, g.count * sizeof *g.memory);
+    }
+    gradients(&tape, true, &g);
+    const size_t linears = (size_t)(g.layers[0].linear[0].w - g.memory);
+    for (size_t i = linears; i < g.count; i++) assert_true(g.memory[i] == 2 * expected.memory[i]);
+    aq_tape_reset(&tape);
+    aq_pool_free(pool);
+  }
+  aq_params_reset(&expected);
+  aq_params_reset(&g);
+  free(l);
+}
+
+static void gradient_of_qkv_at_once_is_that_of_each(void **state) {
+  const fixture *f = *state;
+  aq_error err;
+  aq_tape tape = {0};
+  loss *l = make_loss();
+  assert_ok(aq_tape_begin(&tape, &f->params, f->texts, lengths, TEXTS, f->pool, &err));
+  assert_ok(aq_tape_forward(&tape, &f->params, &err));
+  assert_ok(aq_tape_backward(&tape, &f->params, l->embeddings, NULL, &err));
+  aq_params g = zeros_like(&f->params), h = zeros_like(&f->params);
+  gradients(&tape, false, &g);
+  aq_tape_linear all = tape.layers[0].linear[AQ_QUERY];
+  all.out = 3 * TINY_HIDDEN;
+  const aq_param_linear *from = &g.layers[0].linear[AQ_QUERY], *to = &h.layers[0].linear[AQ_QUERY];
+  assert_ok(aq_tape_linear_gradient(&tape, &all, false, to->w, to->b, &err));
+  assert_memory_equal(to->w, from->w, all.out * TINY_HIDDEN * sizeof(float));
+  assert_memory_equal(to->b, from->b, all.out * sizeof(float));
+  assert_ok(aq_tape_linear_gradient(&tape, &all, false, to->w, NULL, &err));
+  aq_params_reset(&g);
+  aq_params_reset(&h);
+  aq_tape_reset(&tape);
+  free(l);
+}
+
+/* ---- memory that runs out ---- */
+
+static aq_status whole_pass(const fixture *f, const loss *l, aq_error *err) {
+  aq_params params, copy = {0};
+  aq_tape tape = {0};
+  aq_status status = aq_params_load(f->source, &f->encoder->config, f->pool, &params, err);
+  if (status == AQ_OK) status = aq_params_copy(&params, &copy, err);
+  for (size_t texts = 1; texts <= TEXTS && status == AQ_OK; texts += 4) {
+    status = aq_tape_begin(&tape, &copy, f->texts, lengths, texts, f->pool, err);
+    if (status == AQ_OK) status = aq_tape_forward(&tape, &copy, err);
+    if (status == AQ_OK) status = aq_tape_backward(&tape, &copy, l->embeddings, l->d_hidden, err);
+  }
+  aq_tape_reset(&tape);
+  aq_params_reset(&copy);
+  aq_params_reset(&params);
+  return status;
+}
+
+static void pass_survives_every_fault(void **state) {
+  const fixture *f = *state;
+  const aq_allocator faulty = {faulty_reallocate, faulty_release, NULL};
+  loss *l = make_loss();
+  aq_error err;
+  aq_status status = AQ_ERR_MEMORY;
+  for (long n = 1; status != AQ_OK; n++) {
+    if (n > 2000) fail_msg("still failing after %ld allocations", n);
+    aq_set_allocator(&faulty);
+    atomic_store(&alive, 0);
+    atomic_store(&countdown, n);
+    status = whole_pass(f, l, &err);
+    aq_set_allocator(NULL);
+    if (atomic_load(&alive) != 0) fail_msg("fault %ld: %ld blocks leaked", n, atomic_load(&alive));
+    if (status != AQ_OK && status != AQ_ERR_MEMORY) fail_msg("fault %ld: %s", n, err.message);
+  }
+  free(l);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(params_are_the_tensors_of_the_source, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(params_copy_has_memory_of_its_own, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(forward_with_padding_tokens_equals_encoder, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(forward_equals_encoder, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(steps_walk_the_hidden_states_of_forward, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(begin_refuses_wrong_ids, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(pass_threads_and_repetition_change_nothing, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(gradient_of_qkv_at_once_is_that_of_each, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(pass_survives_every_fault, set_up, tear_down),
+  };
+  return cmocka_run_group_tests_name("pass", tests, NULL, NULL);
+}
