@@ -24,7 +24,7 @@ REACHED_FROM = {
     "quant/plan_entry.c": ["quantize"],
     "report/validate_advice.c": ["validate"],
 }
-TEXTS_AS_DATA = ["calib/corpus_", "measure/builtin_texts.c", "measure/tuning_texts.c"]
+TEXTS_AS_DATA = ["calib/corpus/", "measure/builtin_texts.c", "measure/tuning_texts.c"]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 OF_A_COMMAND = re.compile(r"arrowquant ([a-z]+)((?: [^-'`\"]\S*)*)((?: (?:--[a-z][a-z0-9-]*)[^-`]*)+)")
 

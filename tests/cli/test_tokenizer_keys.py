@@ -8,7 +8,7 @@ EFFECTS = {"HONOURED": "honoured", "REFUSED": "refused", "NO_EFFECT": "no effect
 
 
 def keys_in_code():
-    text = (ROOT / "src" / "model" / "tokenizer_keys.c").read_text(encoding="utf-8")
+    text = (ROOT / "src" / "tokenizer" / "tokenizer_keys.c").read_text(encoding="utf-8")
     found = re.findall(r'\{AQ_TOKENIZER_KEYS_([A-Z]+), "([^"]+)", AQ_KEY_([A-Z_]+)\}', text)
     return [(FILES[file], key, EFFECTS[effect]) for file, key, effect in found]
 

@@ -42,7 +42,7 @@ def plain_and_target(model, kind, folder):
 
 
 def text_of_repository():
-    pages = sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("docs/schemes/*.md"), ROOT / "README.md", *ROOT.glob("src/*/*.h")])
+    pages = sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("docs/schemes/*.md"), ROOT / "README.md", *ROOT.glob("src/**/*.h")])
     return "\n".join(p.read_text(encoding="utf-8") for p in pages)
 
 
