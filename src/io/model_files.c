@@ -6,48 +6,74 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
-#include "core/utf8.h"
 #include "io/source.h"
+#include "io/zstd_text.h"
 
-static const char tokenizer_json[] = "tokenizer.json";
-static const char vocab_txt[] = "vocab.txt";
+/* ---- in the metadata ---- */
 
-/* In the order in which they get room: those that change what the vocabulary means before it, so that a table never
- * carries a part of what its folder says. The configurations of modules come after the list of modules. */
-static const char *const names[] = {"config.json",
-                                    AQ_MODULE_LIST_NAME,
-                                    "adapter_config.json",
-                                    "sentence_bert_config.json",
-                                    "sentence_roberta_config.json",
-                                    "sentence_distilbert_config.json",
-                                    "sentence_camembert_config.json",
-                                    "sentence_albert_config.json",
-                                    "sentence_xlm-roberta_config.json",
-                                    "sentence_xlnet_config.json",
-                                    "tokenizer_config.json",
-                                    "special_tokens_map.json",
-                                    "added_tokens.json",
-                                    "config_sentence_transformers.json",
-                                    tokenizer_json,
-                                    vocab_txt};
+static bool begins_with(const char *text, const char *start) { return strncmp(text, start, strlen(start)) == 0; }
 
-static bool is_file_key(const char *key) { return strncmp(key, AQ_MODEL_FILE_KEY, sizeof AQ_MODEL_FILE_KEY - 1) == 0; }
+const char *aq_model_file_key_place(const char *key) {
+  if (begins_with(key, AQ_MODEL_FILE_KEY)) return key + strlen(AQ_MODEL_FILE_KEY);
+  return begins_with(key, AQ_MODEL_FILE_ZSTD_KEY) ? key + strlen(AQ_MODEL_FILE_ZSTD_KEY) : NULL;
+}
 
 static bool carries_files(const aq_source *source) {
   for (size_t i = 0; source != NULL && i < source->metadata_count; i++) {
-    if (is_file_key(source->metadata[2 * i])) return true;
+    if (aq_model_file_key_place(source->metadata[2 * i]) != NULL) return true;
   }
   return false;
 }
 
-static const char *find_metadata(const aq_source *source, const char *name) {
-  const size_t prefix = sizeof AQ_MODEL_FILE_KEY - 1;
+static const char *find_metadata(const aq_source *source, const char *prefix, const char *name) {
   for (size_t i = 0; i < source->metadata_count; i++) {
     const char *key = source->metadata[2 * i];
-    if (is_file_key(key) && strcmp(key + prefix, name) == 0) return source->metadata[2 * i + 1];
+    if (begins_with(key, prefix) && strcmp(key + strlen(prefix), name) == 0) return source->metadata[2 * i + 1];
   }
   return NULL;
 }
+
+const char *aq_model_file_compressed(const aq_source *source, const char *place) {
+  return find_metadata(source, AQ_MODEL_FILE_ZSTD_KEY, place);
+}
+
+static aq_status copy_text(const char *value, char **text, size_t *size, aq_error *err) {
+  *size = strlen(value);
+  *text = aq_strndup(value, *size);
+  return *text != NULL ? AQ_OK : aq_fail_memory(err, *size);
+}
+
+static aq_status decompress_text(const char *value, const char *name, char **text, size_t *size, aq_error *err) {
+  aq_error found;
+  const aq_status status = aq_zstd_text_read(value, AQ_MODEL_FILE_MAX, text, size, &found);
+  if (status == AQ_OK || status == AQ_ERR_MEMORY) {
+    if (status != AQ_OK && err != NULL) *err = found;
+    return status;
+  }
+  (void)aq_fail(err, status, "metadata %s%s: %.300s", AQ_MODEL_FILE_ZSTD_KEY, name, found.message);
+  return aq_error_hint(err, status, "Make the table again from its model; what its weights are can still be exported");
+}
+
+static aq_status read_metadata(const aq_source *source, const char *name, char **text, size_t *size, aq_error *err) {
+  const char *plain = find_metadata(source, AQ_MODEL_FILE_KEY, name), *packed = aq_model_file_compressed(source, name);
+  AQ_FAIL_IF(plain != NULL && packed != NULL, AQ_ERR_FORMAT, "the metadata hold the file twice: as %s%s and as %s%s",
+             AQ_MODEL_FILE_KEY, name, AQ_MODEL_FILE_ZSTD_KEY, name);
+  if (packed != NULL) return decompress_text(packed, name, text, size, err);
+  return plain != NULL ? copy_text(plain, text, size, err) : AQ_OK;
+}
+
+uint64_t aq_model_files_bytes(const aq_source *source) {
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < source->metadata_count && source->file_count > 0; i++) {
+    if (aq_model_file_key_place(source->metadata[2 * i]) == NULL) continue;
+    bytes += strlen(source->metadata[2 * i]) + strlen(source->metadata[2 * i + 1]);
+  }
+  return AQ_MIN(bytes, source->file_bytes);
+}
+
+uint64_t aq_counted_bytes(const aq_source *source) { return source->file_bytes - aq_model_files_bytes(source); }
+
+/* ---- in a folder ---- */
 
 static aq_status read_from(const char *folder, const char *name, char **text, size_t *size, aq_error *err) {
   char *path = aq_path_join(folder, name);
@@ -64,24 +90,24 @@ aq_status aq_model_folder(const aq_source *source, char **folder, aq_error *err)
   return *folder != NULL ? AQ_OK : aq_fail_memory(err, strlen(source->path));
 }
 
-/* A file by its name in the model's folder. */
+/* ---- where they are ---- */
+
 static aq_status read_file(const aq_source *source, const char *folder, const char *name, char **text, size_t *size,
                            aq_error *err) {
   *text = NULL;
   *size = 0;
   if (folder != NULL) return read_from(folder, name, text, size, err);
-  if (carries_files(source)) {
-    const char *value = find_metadata(source, name);
-    if (value == NULL) return AQ_OK;
-    *size = strlen(value);
-    *text = aq_strndup(value, *size);
-    return *text != NULL ? AQ_OK : aq_fail_memory(err, *size);
-  }
+  if (carries_files(source)) return read_metadata(source, name, text, size, err);
   char *own;
   AQ_TRY(aq_model_folder(source, &own, err));
   const aq_status status = own != NULL ? read_from(own, name, text, size, err) : AQ_OK;
   aq_free(own);
   return status;
+}
+
+aq_status aq_model_file_read_place(const aq_source *source, const char *place, char **text, size_t *size,
+                                   aq_error *err) {
+  return read_file(source, NULL, place, text, size, err);
 }
 
 aq_status aq_model_modules_read(const aq_source *source, const char *folder, aq_module_list *out, aq_error *err) {
@@ -108,93 +134,3 @@ aq_status aq_model_file_read(const aq_source *source, const char *folder, const 
   aq_free(place);
   return status;
 }
-
-/* ---- files that travel ---- */
-
-typedef struct travel {
-  const aq_source *source;
-  aq_model_file_fn put;
-  void *ctx;
-  size_t room;
-  bool has_json;
-} travel;
-
-/* A file by its place, when it is there, is text and fits. */
-static aq_status put_file(travel *t, const char *place, bool *done, aq_error *err) {
-  char *text;
-  size_t size;
-  *done = false;
-  AQ_TRY(read_file(t->source, NULL, place, &text, &size, err));
-  aq_status status = AQ_OK;
-  if (text != NULL && size <= t->room && strlen(text) == size && aq_utf8_ok(text)) {
-    char *key = aq_format("%s%s", AQ_MODEL_FILE_KEY, place);
-    status = key != NULL ? t->put(t->ctx, key, text, err) : aq_fail_memory(err, strlen(place));
-    aq_free(key);
-    t->room -= size;
-    *done = true;
-  }
-  aq_free(text);
-  return status;
-}
-
-static aq_status put_module_configs(travel *t, const aq_module_list *list, aq_error *err) {
-  for (size_t i = 1; i < list->count; i++) {
-    const char *path = list->modules[i].path;
-    bool done = path[0] == '\0'; /* the first module's folder */
-    for (size_t k = 0; k < i; k++) done = done || strcmp(list->modules[k].path, path) == 0;
-    if (done) continue;
-    char *place = aq_path_join(path, "config.json");
-    if (place == NULL) return aq_fail_memory(err, strlen(path));
-    const aq_status status = put_file(t, place, &done, err);
-    aq_free(place);
-    AQ_TRY(status);
-  }
-  return AQ_OK;
-}
-
-static aq_status put_all(travel *t, const aq_module_list *list, aq_error *err) {
-  for (size_t i = 0; i < AQ_COUNT_OF(names); i++) {
-    bool done;
-    if (names[i] == vocab_txt && t->has_json) continue;
-    char *place = aq_module_list_place(list, names[i]);
-    if (place == NULL) return aq_fail_memory(err, strlen(names[i]));
-    const aq_status status = put_file(t, place, &done, err);
-    aq_free(place);
-    AQ_TRY(status);
-    t->has_json = t->has_json || (done && names[i] == tokenizer_json);
-    if (strcmp(names[i], AQ_MODULE_LIST_NAME) == 0) AQ_TRY(put_module_configs(t, list, err));
-  }
-  return AQ_OK;
-}
-
-aq_status aq_model_files_each(const aq_source *source, aq_model_file_fn put, void *ctx, aq_error *err) {
-  aq_module_list list;
-  AQ_TRY(aq_model_modules_read(source, NULL, &list, err));
-  travel t = {.source = source, .put = put, .ctx = ctx, .room = AQ_MODEL_FILES_MAX};
-  const aq_status status = put_all(&t, &list, err);
-  aq_module_list_reset(&list);
-  return status;
-}
-
-static aq_status count_file(void *ctx, const char *key, const char *text, aq_error *err) {
-  (void)err;
-  uint64_t *bytes = ctx;
-  *bytes += strlen(key) + strlen(text);
-  return AQ_OK;
-}
-
-aq_status aq_model_files_measure(const aq_source *source, uint64_t *bytes, aq_error *err) {
-  *bytes = 0;
-  return aq_model_files_each(source, count_file, bytes, err);
-}
-
-uint64_t aq_model_files_bytes(const aq_source *source) {
-  uint64_t bytes = 0;
-  for (size_t i = 0; i < source->metadata_count && source->path != NULL; i++) {
-    if (is_file_key(source->metadata[2 * i]))
-      bytes += strlen(source->metadata[2 * i]) + strlen(source->metadata[2 * i + 1]);
-  }
-  return AQ_MIN(bytes, source->file_bytes);
-}
-
-uint64_t aq_counted_bytes(const aq_source *source) { return source->file_bytes - aq_model_files_bytes(source); }

@@ -1,6 +1,7 @@
 /* model_files.h - the small files of a model: its configuration and its tokenizer. A folder has them beside the
  * weights, or, when modules.json says so, in the folder of its first module; a table carries them in its metadata,
- * under AQ_MODEL_FILE_KEY and the file's name. */
+ * under AQ_MODEL_FILE_KEY and the file's name as text, or under AQ_MODEL_FILE_ZSTD_KEY and the name compressed
+ * (zstd_text.h). */
 #ifndef AQ_IO_MODEL_FILES_H
 #define AQ_IO_MODEL_FILES_H
 
@@ -10,8 +11,9 @@
 #include "io/module_list.h"
 
 #define AQ_MODEL_FILE_KEY "arrowquant.file."
-#define AQ_MODEL_FILE_MAX ((size_t)64 << 20)  /* of one file that is read */
-#define AQ_MODEL_FILES_MAX ((size_t)16 << 20) /* of all files that travel with a table */
+#define AQ_MODEL_FILE_ZSTD_KEY "arrowquant.file_zstd." /* no name of a file follows "arrowquant.file" at once */
+#define AQ_MODEL_FILE_MAX ((size_t)64 << 20)           /* of the text of one file that is read */
+#define AQ_MODEL_FILES_MAX ((size_t)16 << 20)          /* of all values that a table carries */
 
 /* The text of a file of the model, with a zero after its end; *text is NULL with AQ_OK when there is no such file. It
  * is looked for in `folder`, when one is given; else in the metadata, when they hold any file of a model, else in the
@@ -19,7 +21,8 @@
  *
  * modules.json, config_sentence_transformers.json and names with a folder in front ("1_Pooling/config.json") are looked
  * for there; every other name is a file of the first module, in whose folder it is looked for ("0_Transformer"). A name
- * leaves the model's folder in no way. Free *text with aq_free. */
+ * leaves the model's folder in no way. A value that was compressed and is damaged is an error that names its key. Free
+ * *text with aq_free. */
 AQ_MUST_CHECK aq_status aq_model_file_read(const aq_source *source, const char *folder, const char *name, char **text,
                                            size_t *size, aq_error *err);
 
@@ -31,16 +34,27 @@ AQ_MUST_CHECK aq_status aq_model_modules_read(const aq_source *source, const cha
 /* The folder that holds the model's small files; NULL with AQ_OK for a source that is no file. Free it with aq_free. */
 AQ_MUST_CHECK aq_status aq_model_folder(const aq_source *source, char **folder, aq_error *err);
 
-/* Calls put(ctx, key, text) for every file that travels with a table made from the source: those of a fixed list and
+/* The same for a source, by a place in the model's folder, which is taken as it is. */
+AQ_MUST_CHECK aq_status aq_model_file_read_place(const aq_source *source, const char *place, char **text, size_t *size,
+                                                 aq_error *err);
+
+/* The place that a key of the metadata is about; NULL when it is about no file of a model. */
+const char *aq_model_file_key_place(const char *key);
+
+/* The compressed value of the metadata for a place, borrowed; NULL when there is none. */
+const char *aq_model_file_compressed(const aq_source *source, const char *place);
+
+/* Calls put(ctx, key, value) for every file that travels with a table made from the source: those of a fixed list and
  * the configurations of the modules that modules.json names, as far as they exist, are text (UTF-8 without zeros) and
- * fit, with the ones before them, in AQ_MODEL_FILES_MAX. A vocab.txt travels when there is no tokenizer.json. */
-typedef aq_status (*aq_model_file_fn)(void *ctx, const char *key, const char *text, aq_error *err);
-AQ_MUST_CHECK aq_status aq_model_files_each(const aq_source *source, aq_model_file_fn put, void *ctx, aq_error *err);
+ * their values fit, with the ones before them, in AQ_MODEL_FILES_MAX; what exists and does not travel becomes a note of
+ * the source. A vocab.txt travels when no tokenizer.json does. Large files are compressed, once for a source. */
+typedef aq_status (*aq_model_file_fn)(void *ctx, const char *key, const char *value, aq_error *err);
+AQ_MUST_CHECK aq_status aq_model_files_each(aq_source *source, aq_model_file_fn put, void *ctx, aq_error *err);
 
-/* Bytes that those files and their keys will take in a table. */
-AQ_MUST_CHECK aq_status aq_model_files_measure(const aq_source *source, uint64_t *bytes, aq_error *err);
+/* Bytes that those values and their keys will take in a table. */
+AQ_MUST_CHECK aq_status aq_model_files_measure(aq_source *source, uint64_t *bytes, aq_error *err);
 
-/* Bytes that those files and their keys take in a source's own file; 0 when it carries none, or is no file. */
+/* Bytes that values and keys of model files take in a source's own file; 0 when it carries none, or is no file. */
 uint64_t aq_model_files_bytes(const aq_source *source);
 
 /* The source's file without them: what ratios of sizes count. The files are not weights, and take the same room at any

@@ -29,6 +29,7 @@ void aq_source_close(aq_source *source) {
   aq_strmap_reset(&source->index);
   free_strings(source->names, source->tensor_count);
   free_strings(source->metadata, source->metadata_count * 2);
+  aq_source_drop_carried(source);
   free_strings(source->notes, source->note_count);
   aq_free(source->tensors);
   aq_free(source->segments);
@@ -127,18 +128,35 @@ aq_status aq_source_add_tensor(aq_source *source, const aq_tensor_info *info, co
   return AQ_OK;
 }
 
-aq_status aq_source_add_metadata(aq_source *source, const char *key, const char *value, aq_error *err) {
-  AQ_TRY(grow(&source->metadata, source->metadata_count * 2, 2, sizeof *source->metadata, err));
+/* Another pair of copies in *pairs, which holds *count of them. */
+static aq_status add_pair(char ***pairs, size_t *count, const char *key, const char *value, aq_error *err) {
+  AQ_TRY(grow(pairs, *count * 2, 2, sizeof **pairs, err));
   char *own_key = aq_strdup(key), *own_value = aq_strdup(value);
   if (own_key == NULL || own_value == NULL) {
     aq_free(own_key);
     aq_free(own_value);
     return aq_fail_memory(err, strlen(key) + strlen(value));
   }
-  source->metadata[2 * source->metadata_count] = own_key;
-  source->metadata[2 * source->metadata_count + 1] = own_value;
-  source->metadata_count++;
+  (*pairs)[2 * *count] = own_key;
+  (*pairs)[2 * *count + 1] = own_value;
+  ++*count;
   return AQ_OK;
+}
+
+aq_status aq_source_add_metadata(aq_source *source, const char *key, const char *value, aq_error *err) {
+  aq_source_drop_carried(source);
+  return add_pair(&source->metadata, &source->metadata_count, key, value, err);
+}
+
+aq_status aq_source_add_carried(aq_source *source, const char *key, const char *value, aq_error *err) {
+  return add_pair(&source->carried, &source->carried_count, key, value, err);
+}
+
+void aq_source_drop_carried(aq_source *source) {
+  free_strings(source->carried, source->carried_count * 2);
+  source->carried = NULL;
+  source->carried_count = 0;
+  source->carried_known = false;
 }
 
 aq_status aq_source_add_note(aq_source *source, aq_error *err, const char *format, ...) {

@@ -122,6 +122,7 @@ aq_status aq_source_set_metadata(aq_source *source, const char *key, const char 
     if (strcmp(source->metadata[2 * i], key) != 0) continue;
     char *copy = aq_strdup(value);
     if (copy == NULL) return aq_fail_memory(err, strlen(value));
+    aq_source_drop_carried(source);
     aq_free(source->metadata[2 * i + 1]);
     source->metadata[2 * i + 1] = copy;
     return AQ_OK;

@@ -2,7 +2,9 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "io/model_files.h"
 #include "io/source.h"
+#include "io/zstd_text.h"
 #include "report/report.h"
 #include "report/source_json.h"
 
@@ -67,14 +69,21 @@ static aq_status add_tensors(json_t *root, const aq_source *source, aq_error *er
   return aq_report_set(totals, "aliases", aq_json_count(aliases), err);
 }
 
+static aq_status describe_pair(json_t *pair, const char *key, const char *value, aq_error *err) {
+  uint64_t bytes;
+  AQ_TRY(aq_report_set(pair, "key", aq_json_string(key), err));
+  AQ_TRY(aq_report_set(pair, "value", aq_json_string(value), err));
+  if (strncmp(key, AQ_MODEL_FILE_ZSTD_KEY, strlen(AQ_MODEL_FILE_ZSTD_KEY)) != 0) return AQ_OK;
+  const bool whole = aq_zstd_text_size(value, &bytes);
+  return aq_report_set(pair, "text_bytes", whole ? aq_json_count(bytes) : json_null(), err);
+}
+
 static aq_status add_metadata(json_t *root, const aq_source *source, aq_error *err) {
   AQ_TRY(aq_report_set(root, "metadata", json_array(), err));
   json_t *metadata = json_object_get(root, "metadata");
   for (size_t i = 0; i < source->metadata_count; i++) {
     AQ_TRY(aq_report_append(metadata, json_object(), err));
-    json_t *pair = json_array_get(metadata, i);
-    AQ_TRY(aq_report_set(pair, "key", aq_json_string(aq_source_metadata_key(source, i)), err));
-    AQ_TRY(aq_report_set(pair, "value", aq_json_string(aq_source_metadata_value(source, i)), err));
+    AQ_TRY(describe_pair(json_array_get(metadata, i), source->metadata[2 * i], source->metadata[2 * i + 1], err));
   }
   AQ_TRY(aq_report_set(root, "notes", json_array(), err));
   json_t *notes = json_object_get(root, "notes");

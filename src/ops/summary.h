@@ -10,7 +10,7 @@
 
 typedef struct aq_summary {
   const char *kind; /* "convert" or "quantize" */
-  const aq_source *source;
+  aq_source *source;
   const aq_plan *plan;
   const char *output; /* NULL: a dry run, sizes are planned ones */
   int schema_version;

@@ -13,6 +13,7 @@
 #include "core/memory.h"
 #include "core/options.h"
 #include "core/progress.h"
+#include "io/model_files.h"
 #include "io/source.h"
 #include "kernels/kernels.h"
 #include "ops/decode_all.h"
@@ -134,6 +135,23 @@ static aq_status check_pages(verification *v, const char *path, aq_pool *pool, a
   return status;
 }
 
+/* ---- model files ---- */
+
+/* A footer has no checksum; a compressed file in its metadata has one. */
+static aq_status check_model_files(verification *v, const aq_source *source, aq_error *err) {
+  for (size_t i = 0; i < source->metadata_count; i++) {
+    const char *place = aq_model_file_key_place(source->metadata[2 * i]);
+    if (place == NULL || aq_model_file_compressed(source, place) == NULL) continue;
+    char *text;
+    size_t size;
+    aq_error found;
+    const aq_status status = aq_model_file_read_place(source, place, &text, &size, &found);
+    aq_free(text);
+    if (status != AQ_OK) AQ_TRY(note_problem(v, status, &found, err));
+  }
+  return AQ_OK;
+}
+
 /* ---- values ---- */
 
 /* Scales and zero points of one segment. */
@@ -240,6 +258,7 @@ static aq_status check_source(verification *v, const char *path, aq_pool *pool, 
   status = aq_report_set(v->root, "source", aq_source_json(source), err);
   for (size_t i = 0; i < aq_table_file_count(source) && status == AQ_OK; i++)
     status = check_pages(v, aq_table_file(source, i), pool, err);
+  if (status == AQ_OK) status = check_model_files(v, source, err);
   if (status == AQ_OK && v->options->deep) status = check_values(v, source, pool, err);
   if (status == AQ_OK && v->options->against != NULL && v->first.code == AQ_OK) status = check_against(v, source, err);
   aq_source_close(source);

@@ -74,10 +74,23 @@ static size_t shown_length(const char *value) {
   return n;
 }
 
-static aq_status append_pair(const char *key, const char *value, aq_buffer *out, aq_error *err) {
+/* A compressed file: what the characters stand for, and not the characters. */
+static aq_status append_compressed(const json_t *pair, size_t length, aq_buffer *out, aq_error *err) {
+  char bytes[AQ_WORD_SIZE], text[AQ_WORD_SIZE];
+  (void)aq_text_bytes(length, bytes, sizeof bytes);
+  if (json_is_null(json_object_get(pair, "text_bytes"))) {
+    return aq_buffer_printf(out, err, "damaged: no zstd in base64 (%s)\n", bytes);
+  }
+  return aq_buffer_printf(out, err, "a text of %s, as zstd in base64 (%s)\n", aq_word_bytes(pair, "text_bytes", text),
+                          bytes);
+}
+
+static aq_status append_pair(const json_t *pair, aq_buffer *out, aq_error *err) {
+  const char *value = aq_json_get_string(pair, "value");
   AQ_TRY(aq_buffer_printf(out, err, "  "));
-  AQ_TRY(aq_text_append_clean(out, key, err));
+  AQ_TRY(aq_text_append_clean(out, aq_json_get_string(pair, "key"), err));
   AQ_TRY(aq_buffer_printf(out, err, " = "));
+  if (json_object_get(pair, "text_bytes") != NULL) return append_compressed(pair, strlen(value), out, err);
   if (strlen(value) <= VALUE_SHOWN) {
     AQ_TRY(aq_text_append_clean(out, value, err));
     return aq_buffer_append_byte(out, '\n', err);
@@ -95,9 +108,7 @@ static aq_status append_metadata(const json_t *root, aq_buffer *out, aq_error *e
   if (json_array_size(metadata) > 0) AQ_TRY(aq_buffer_printf(out, err, "\nmetadata\n"));
   size_t i;
   json_t *item;
-  json_array_foreach(metadata, i, item) {
-    AQ_TRY(append_pair(aq_json_get_string(item, "key"), aq_json_get_string(item, "value"), out, err));
-  }
+  json_array_foreach(metadata, i, item) { AQ_TRY(append_pair(item, out, err)); }
   json_array_foreach(aq_json_get(root, "notes"), i, item) {
     AQ_TRY(aq_buffer_printf(out, err, "note: "));
     AQ_TRY(aq_text_append_clean(out, json_string_value(item), err));

@@ -14,7 +14,7 @@
 
 typedef struct aq_table_job {
   const char *stage; /* "convert", "quantize" */
-  const aq_source *source;
+  aq_source *source;
   aq_plan *plan; /* entries of tensors kept for a value that is not finite are changed */
   int schema_version;
   const char *output;

@@ -51,13 +51,13 @@ static aq_status put_adjusted(aq_table_writer *writer, const aq_table_job *job, 
   return put_json(writer, "arrowquant.adjusted", names, err);
 }
 
-static aq_status put_file(void *ctx, const char *key, const char *text, aq_error *err) {
+static aq_status put_file(void *ctx, const char *key, const char *value, aq_error *err) {
   aq_table_writer *writer = ctx;
-  return aq_table_writer_metadata(writer, key, text, err);
+  return aq_table_writer_metadata(writer, key, value, err);
 }
 
 aq_status aq_table_put_metadata(aq_table_writer *writer, const aq_table_job *job, aq_error *err) {
-  const aq_source *s = job->source;
+  aq_source *s = job->source;
   char fingerprint[33];
   AQ_TRY(aq_source_fingerprint(s, fingerprint, err));
   AQ_TRY(put_json(writer, "arrowquant.source",

@@ -108,6 +108,150 @@ static void files_of_two_models_are_not_mixed(void **state) {
   aq_source_close(source);
 }
 
+/* ---- large files ---- */
+
+typedef struct pairs {
+  size_t count;
+  char keys[4][64];
+  char *values[4];
+} pairs;
+
+static aq_status keep_pair(void *ctx, const char *key, const char *value, aq_error *err) {
+  (void)err;
+  pairs *p = ctx;
+  assert_true(p->count < AQ_COUNT_OF(p->keys));
+  (void)snprintf(p->keys[p->count], sizeof p->keys[0], "%s", key);
+  p->values[p->count] = aq_strdup(value);
+  assert_non_null(p->values[p->count++]);
+  return AQ_OK;
+}
+
+static void drop_pairs(pairs *p) {
+  for (size_t i = 0; i < p->count; i++) aq_free(p->values[i]);
+  p->count = 0;
+}
+
+/* Text of so many bytes that compresses well, or hardly. */
+static void write_large(const char *name, size_t size, bool repeats) {
+  char *text = malloc(size);
+  uint64_t random = 1;
+  assert_non_null(text);
+  for (size_t i = 0; i < size; i++) {
+    random = random * 6364136223846793005U + 1442695040888963407U;
+    text[i] = repeats ? "\"ab\": 12, "[i % 10] : (char)(' ' + (random >> 33 & 0x3F));
+  }
+  (void)temp_write(name, text, size);
+  free(text);
+}
+
+static aq_source *open_model(void) {
+  aq_error err;
+  aq_source *source = NULL;
+  assert_ok(aq_source_open(temp_folder, NULL, &source, &err));
+  return source;
+}
+
+static void large_files_travel_compressed(void **state) {
+  (void)state;
+  aq_error err;
+  pairs p = {0};
+  uint64_t bytes;
+  write_model("model.safetensors");
+  write_large("config.json", 16383, true);
+  write_large("tokenizer_config.json", 16384, true);
+  write_large("tokenizer.json", 40000, false);
+  aq_source *source = open_model();
+  assert_ok(aq_model_files_measure(source, &bytes, &err));
+  drop("tokenizer_config.json"); /* it is read and compressed once */
+  assert_ok(aq_model_files_each(source, keep_pair, &p, &err));
+  assert_int_equal(p.count, 3);
+  assert_string_equal(p.keys[0], "arrowquant.file.config.json");
+  assert_string_equal(p.keys[1], "arrowquant.file_zstd.tokenizer_config.json");
+  assert_string_equal(p.keys[2], "arrowquant.file.tokenizer.json"); /* six bits a byte: base64 is no smaller */
+  assert_int_equal(strlen(p.values[0]), 16383);
+  assert_true(strlen(p.values[1]) < 400);
+  size_t sum = 0;
+  for (size_t i = 0; i < 3; i++) sum += strlen(p.keys[i]) + strlen(p.values[i]);
+  assert_int_equal(bytes, sum);
+  drop_pairs(&p);
+  aq_source_close(source);
+}
+
+/* What a table carries is read alike in both forms, and goes on to the next table as it is. */
+static void compressed_files_are_read_and_carried_on(void **state) {
+  (void)state;
+  aq_error err;
+  pairs p = {0}, again = {0};
+  char *text;
+  size_t size;
+  write_model("model.safetensors");
+  (void)temp_write_text("config.json", "{}");
+  write_large("tokenizer.json", 50000, true);
+  aq_source *source = open_model();
+  assert_ok(aq_model_files_each(source, keep_pair, &p, &err));
+  for (size_t i = 0; i < p.count; i++) assert_ok(aq_source_add_metadata(source, p.keys[i], p.values[i], &err));
+  drop("config.json");
+  drop("tokenizer.json");
+  assert_ok(aq_model_file_read(source, NULL, "tokenizer.json", &text, &size, &err));
+  assert_int_equal(size, 50000);
+  assert_int_equal(strlen(text), 50000);
+  assert_memory_equal(text, "\"ab\": 12, \"ab\"", 14);
+  aq_free(text);
+  assert_ok(aq_model_files_each(source, keep_pair, &again, &err));
+  assert_int_equal(again.count, p.count);
+  for (size_t i = 0; i < p.count; i++) {
+    assert_string_equal(again.keys[i], p.keys[i]);
+    assert_string_equal(again.values[i], p.values[i]);
+  }
+  drop_pairs(&p);
+  drop_pairs(&again);
+  aq_source_close(source);
+}
+
+static void damaged_values_name_their_key(void **state) {
+  (void)state;
+  aq_error err;
+  char *text;
+  size_t size;
+  uint64_t bytes;
+  write_model("model.safetensors");
+  aq_source *source = open_model();
+  assert_ok(aq_source_add_metadata(source, AQ_MODEL_FILE_ZSTD_KEY "tokenizer.json", "KLUv/SQ=", &err));
+  assert_int_equal(aq_model_file_read(source, NULL, "tokenizer.json", &text, &size, &err), AQ_ERR_CORRUPT);
+  assert_null(text);
+  assert_non_null(strstr(err.message, "metadata arrowquant.file_zstd.tokenizer.json: "));
+  assert_non_null(strstr(err.hint, "Make the table again"));
+  assert_int_equal(aq_model_files_measure(source, &bytes, &err), AQ_ERR_CORRUPT);
+  assert_int_equal(source->carried_count, 0);
+  assert_ok(aq_model_file_read(source, NULL, "config.json", &text, &size, &err));
+  assert_null(text);
+  assert_ok(aq_source_add_metadata(source, AQ_MODEL_FILE_KEY "tokenizer.json", "{}", &err));
+  assert_int_equal(aq_model_file_read(source, NULL, "tokenizer.json", &text, &size, &err), AQ_ERR_FORMAT);
+  assert_non_null(strstr(err.message, "as arrowquant.file.tokenizer.json and as arrowquant.file_zstd.tokenizer.json"));
+  aq_source_close(source);
+}
+
+static void files_that_cannot_travel_are_noted(void **state) {
+  (void)state;
+  aq_error err;
+  pairs p = {0};
+  write_model("model.safetensors");
+  (void)temp_write_text("tokenizer_config.json", "\"caf\xe9\"");
+  write_large("tokenizer.json", AQ_MODEL_FILES_MAX + 1, false);
+  (void)temp_write_text("vocab.txt", "a");
+  aq_source *source = open_model();
+  assert_ok(aq_model_files_each(source, keep_pair, &p, &err));
+  assert_ok(aq_model_files_each(source, keep_pair, &p, &err));
+  assert_int_equal(p.count, 2); /* once a call */
+  assert_string_equal(p.keys[0], "arrowquant.file.vocab.txt");
+  assert_int_equal(source->note_count, 2);
+  assert_string_equal(source->notes[0], "tokenizer_config.json is not UTF-8, and does not travel with a table");
+  assert_string_equal(source->notes[1],
+                      "tokenizer.json does not fit into a table, which carries up to 16 MiB of files");
+  drop_pairs(&p);
+  aq_source_close(source);
+}
+
 static void open_of_an_adapter_alone_says_so(void **state) {
   (void)state;
   aq_error err;
@@ -145,6 +289,10 @@ int main(void) {
       cmocka_unit_test_setup_teardown(open_follows_the_first_module_into_its_folder, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(files_travel_by_their_places, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(files_of_two_models_are_not_mixed, temp_setup, temp_teardown),
+      cmocka_unit_test_setup_teardown(large_files_travel_compressed, temp_setup, temp_teardown),
+      cmocka_unit_test_setup_teardown(compressed_files_are_read_and_carried_on, temp_setup, temp_teardown),
+      cmocka_unit_test_setup_teardown(damaged_values_name_their_key, temp_setup, temp_teardown),
+      cmocka_unit_test_setup_teardown(files_that_cannot_travel_are_noted, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(open_of_an_adapter_alone_says_so, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(open_notes_what_is_left_out, temp_setup, temp_teardown),
   };

@@ -29,6 +29,16 @@ static void write_model(void) {
   assert_ok(aq_file_write_all(model, false, file, 8 + (size_t)length + 49416, &err));
 }
 
+/* Beside the model, so that tables carry it compressed. */
+static void write_tokenizer(void) {
+  aq_error err;
+  char path[600];
+  static char text[20000];
+  (void)snprintf(path, sizeof path, "%s/tokenizer.json", folder);
+  for (size_t i = 0; i < sizeof text; i++) text[i] = "{\"abc\": 1}\n "[i % 13];
+  assert_ok(aq_file_write_all(path, false, text, sizeof text, &err));
+}
+
 static int set_up(void **state) {
   (void)state;
   folder = make_folder();
@@ -37,6 +47,7 @@ static int set_up(void **state) {
   (void)snprintf(output, sizeof output, "%s/out.parquet", folder);
   (void)snprintf(partial, sizeof partial, "%s.partial", output);
   write_model();
+  write_tokenizer();
   aq_error err;
   if (aq_quantize(model, table, NULL, NULL, &err) != AQ_OK) {
     (void)fprintf(stderr, "quantize: %s: %s\n", err.file, err.message);
