@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 
 import numpy as np
 import pytest
+from tiny_encoder import WORDS, write_tiny
 
 import arrowquant
 
@@ -157,3 +159,71 @@ def test_detect_schema_version_refuses_other_tables(arrays, tmp_path):
             arrowquant.detect_schema_version(value)
     with pytest.raises(arrowquant.NotFoundError):
         arrowquant.detect_schema_version(tmp_path / "nothing.parquet")
+
+
+# ---- the model's files on the way ----
+
+KEY, ZSTD_KEY = "arrowquant.file.", "arrowquant.file_zstd."
+
+
+@pytest.fixture(scope="module")
+def encoder_table(tmp_path_factory):
+    """The V1 table of a small encoder whose vocabulary is large enough to be compressed, and its vectors."""
+    folder = tmp_path_factory.mktemp("carried")
+    write_tiny(folder / "tiny", words=[*WORDS, *(f"word{i}" for i in range(3000))])
+    arrowquant.convert(folder / "tiny", folder / "v1.parquet")
+    with arrowquant.Encoder(folder / "tiny") as encoder:
+        return folder / "v1.parquet", encoder.encode(["cat word7", "word2999"])
+
+
+def carried(source):
+    return {key: value for key, value in source.metadata.items() if key.startswith("arrowquant.file")}
+
+
+@pytest.mark.parametrize("way", ["file", "pyarrow", "export"])
+def test_model_files_keep_their_form_on_every_way(encoder_table, tmp_path, way):
+    path, vectors = encoder_table
+    with arrowquant.open(path) as source:
+        files = carried(source)
+        assert {ZSTD_KEY + "vocab.txt", KEY + "config.json"} < set(files)
+        assert KEY + "vocab.txt" not in files
+        table = pa.table(source)
+    taken = {"file": path, "pyarrow": pq.read_table(path), "export": table}[way]
+    with arrowquant.open(taken) as source:
+        assert carried(source) == files
+    report = arrowquant.quantize(taken, tmp_path / "q.parquet", type="int8")
+    with arrowquant.open(tmp_path / "q.parquet") as made:
+        assert carried(made) == files
+    size = sum(len(key) + len(value) for key, value in files.items())
+    assert report["output"]["model_files_bytes"] == size
+    assert report["source"]["model_files_bytes"] == (size if way == "file" else 0)
+    arrowquant.convert(taken, tmp_path / "c.parquet")
+    with arrowquant.Encoder(tmp_path / "c.parquet") as encoder:
+        np.testing.assert_array_equal(encoder.encode(["cat word7", "word2999"]), vectors)
+
+
+def test_files_that_a_user_adds_are_compressed_too(encoder_table, tmp_path):
+    path, _ = encoder_table
+    table = pq.read_table(path)
+    text = pa.input_stream(
+        pa.BufferReader(base64.b64decode(table.schema.metadata[ZSTD_KEY.encode() + b"vocab.txt"])), compression="zstd"
+    ).read()
+    metadata = {k: v for k, v in table.schema.metadata.items() if k != ZSTD_KEY.encode() + b"vocab.txt"}
+    plain = table.replace_schema_metadata(metadata | {KEY + "vocab.txt": text})
+    arrowquant.convert(plain, tmp_path / "c.parquet")
+    with arrowquant.open(tmp_path / "c.parquet") as made, arrowquant.open(path) as expected:
+        assert carried(made) == carried(expected)
+
+
+def test_a_damaged_file_is_an_error_with_its_key(encoder_table, tmp_path):
+    path, _ = encoder_table
+    table = pq.read_table(path)
+    key = ZSTD_KEY.encode() + b"vocab.txt"
+    value = table.schema.metadata[key]
+    damaged = table.replace_schema_metadata(table.schema.metadata | {key: value[:400] + value[404:]})
+    with pytest.raises(arrowquant.CorruptError, match=r"metadata arrowquant\.file_zstd\.vocab\.txt: .*Make the table"):
+        arrowquant.quantize(damaged, tmp_path / "q.parquet", type="int8")
+    assert not (tmp_path / "q.parquet").exists()
+    pq.write_table(damaged, tmp_path / "d.parquet")
+    with arrowquant.Encoder(tmp_path / "d.parquet") as encoder, pytest.raises(arrowquant.CorruptError, match="file_zstd"):
+        encoder.encode(["cat"])
