@@ -51,7 +51,7 @@ static aq_status decompress_text(const char *value, const char *name, char **tex
     return status;
   }
   (void)aq_fail(err, status, "metadata %s%s: %.300s", AQ_MODEL_FILE_ZSTD_KEY, name, found.message);
-  return aq_error_hint(err, status, "Make the table again from its model; what its weights are can still be exported");
+  return aq_error_hint(err, status, "Make the table again from its model; its weights can still be exported");
 }
 
 static aq_status read_metadata(const aq_source *source, const char *name, char **text, size_t *size, aq_error *err) {
