@@ -69,6 +69,7 @@ RUNS = (
     ours("--type int4 --group-size 32", False, True),
     ours("--target-bpw 2.5"), ours("--target-bpw 3", True), ours("--target-bpw 4", True, True), ours("--target-bpw 5"),
     whole_file(3), whole_file(4, "auto", True), whole_file(5), whole_file(3, "brotli"), whole_file(4, "brotli"),
+    whole_file(5, "brotli"),
     same_size("--type int8"), same_size("--type int4", True), same_size("--type int3"), same_size("--type int2"),
     llama("Q8_0"), llama("Q4_K_M", "", False, True), llama("IQ4_NL"), llama("IQ4_NL", "IQ4_NL", True, True),
     llama("Q4_0", "Q4_0"), llama("IQ4_XS"), llama("Q3_K_M"), llama("Q2_K"), llama("IQ2_M"),
