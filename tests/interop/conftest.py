@@ -127,7 +127,7 @@ def small_model():
 
 
 def pytest_addoption(parser):
-    parser.addoption("--regenerate-golden", action="store_true", help="write tests/interop/golden.json anew")
+    parser.addoption("--regenerate-golden", action="store_true", help="write tests/interop/golden*.json anew")
 
 
 @pytest.fixture(scope="session")
