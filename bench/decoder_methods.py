@@ -18,6 +18,9 @@ from collections.abc import Iterable
 import quality_llama
 import torch
 
+sys.path.append(str(pathlib.Path(__file__).parents[1] / "tests"))
+import page_sizes  # noqa: E402
+
 
 @dataclasses.dataclass
 class Job:
@@ -56,7 +59,7 @@ def information_of(job: Job, table: pathlib.Path) -> tuple[int, str]:
     """The bytes of the model's other files in the table, and how many matrices are stored as which type."""
     said = subprocess.run([job.command, "info", table, "--json"], check=True, capture_output=True).stdout
     info = json.loads(said)
-    return (info["source"].get("model_files_bytes", 0),
+    return (page_sizes.model_files_bytes(table),
             count_types(t["stored_as"] for t in info["tensors"] if len(t["shape"]) > 1))
 
 

@@ -2,7 +2,11 @@
 import json
 import pathlib
 import subprocess
+import sys
 import time
+
+sys.path.append(str(pathlib.Path(__file__).parents[1] / "tests"))
+import page_sizes  # noqa: E402
 
 
 class Table:
@@ -19,8 +23,5 @@ class Table:
 
     def bytes_of(self, names) -> int:
         """What the column chunks take, all columns together, without the values of tensors that are not among these."""
-        import pyarrow.parquet
-        meta = pyarrow.parquet.read_metadata(self.path)
-        groups = [meta.row_group(i) for i in range(meta.num_row_groups)]
-        chunks = sum(g.column(c).total_compressed_size for g in groups for c in range(meta.num_columns))
-        return chunks - sum(t["stored_bytes"] for t in self.tensors if t["name"] not in names)
+        chunks = page_sizes.chunk_bytes(self.path)
+        return chunks - sum(size for name, size in page_sizes.stored_bytes(self.path).items() if name not in names)

@@ -1,4 +1,5 @@
-"""What the tests of the command share: running it, and inputs made byte by byte. Standard library and pytest only."""
+"""What the tests of the command share: running it, and inputs made byte by byte. Standard library and pytest only;
+sizes in tables are measured by page_sizes.py."""
 import hashlib
 import json
 import os

@@ -2,6 +2,7 @@
 import json
 import re
 
+import page_sizes
 import pytest
 
 from cli_helpers import done, floats, refused, run, safetensors
@@ -166,11 +167,14 @@ def test_ratios_of_files_are_those_that_the_file_system_shows(encoder):
     markdown = (encoder / "out" / "validation_summary.md").read_text()
     model = (encoder / "encoder" / "model.safetensors").stat().st_size
     v1 = (encoder / "out" / "model.v1.parquet").stat().st_size
-    files = document["v1"]["model_files_bytes"]
+    files = page_sizes.model_files_bytes(encoder / "out" / "model.v1.parquet")
+    assert document["v1"]["model_files_bytes"] == files > 0
     assert document["model"]["file_bytes"] == model and f"{model:,} bytes of the model's own file" in markdown
     for entry in document["types"]:
         size = (encoder / "out" / f"model.{entry['type']}.v2.parquet").stat().st_size
         assert entry["file_bytes"] == size and abs(entry["file_ratio"] - model / size) < 1e-9
+        bits = page_sizes.bits_per_weight(encoder / "out" / f"model.{entry['type']}.v2.parquet")
+        assert abs(entry["bits_per_weight"] - bits) < 1e-9
         assert abs(entry["compression_ratio"] - (v1 - files) / (size - files)) < 1e-9
         assert f"| {size:,} | {model / size:.2f} | {size - files:,} | {(v1 - files) / (size - files):.2f} |" in markdown
     made = report("quantize", "encoder", "-o", "q.parquet", "--bits=8", cwd=encoder)
@@ -183,10 +187,11 @@ def test_ratios_of_files_are_those_that_the_file_system_shows(encoder):
 def test_quantize_tells_model_files_apart(encoder):
     line = ["quantize", "encoder", "-o", "q.parquet", "--bits=8"]
     planned, made = report(*line, "--dry-run", cwd=encoder), report(*line, cwd=encoder)
-    size, files = (made["output"][key] for key in ("file_bytes", "model_files_bytes"))
-    assert planned["estimate"]["model_files_bytes"] == files > 0 and size == (encoder / "q.parquet").stat().st_size
+    size, files = (encoder / "q.parquet").stat().st_size, page_sizes.model_files_bytes(encoder / "q.parquet")
+    assert [made["output"][key] for key in ("file_bytes", "model_files_bytes")] == [size, files]
+    assert planned["estimate"]["model_files_bytes"] == files > 0
     assert abs(made["totals"]["ratio_to_fp32"] - 4 * made["totals"]["params"] / (size - files)) < 1e-9
     again = report("quantize", "q.parquet", "-o", "q4.parquet", "--bits=4", "--allow-requantize", cwd=encoder)
-    counted = again["output"]["file_bytes"] - again["output"]["model_files_bytes"]
+    counted = (encoder / "q4.parquet").stat().st_size - page_sizes.model_files_bytes(encoder / "q4.parquet")
     assert abs(again["totals"]["ratio_to_source_file"] - (size - files) / counted) < 1e-9
     assert " of it model files)" in done(*line, "--force", cwd=encoder).stdout

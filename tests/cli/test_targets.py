@@ -3,6 +3,7 @@ import json
 
 import struct
 
+import page_sizes
 import pytest
 from cli_helpers import done, floats, refused, safetensors
 from test_judge import encoder_tensors, make_encoder
@@ -30,10 +31,17 @@ def known(folder, name, *args):
     return report("-o", name, "--calib", "calib.txt", "--stats", "stats", "--force", *args, cwd=folder)
 
 
+def bits_per_weight(made, path):
+    """Measured in the file; the report says the same."""
+    bits = page_sizes.bits_per_weight(path)
+    assert abs(made["totals"]["bits_per_weight"] - bits) < 1e-9
+    return bits
+
+
 @pytest.mark.parametrize("bits", [3.5, 5])
 def test_bits_a_weight_are_kept_and_used(shared, bits):
     made = known(shared, "bits.parquet", "--target-bpw", bits)
-    assert 0.97 * bits <= made["totals"]["bits_per_weight"] <= bits
+    assert 0.97 * bits <= bits_per_weight(made, shared / "bits.parquet") <= bits
     assert made["search"]["model_was_run"] and made["search"]["similarity"] > 0.8
     assert made["search"]["target"] == f"target {bits:g} bits"
 
@@ -45,7 +53,7 @@ def test_bits_a_weight_are_kept_in_every_codec(shared, codec, calib):
     bits = 5.5 if codec == "none" else 4  # codes of few bits do not shrink by being alike
     made = report("-o", "codec.parquet", "--force", "--target-bpw", bits, "--codec", codec, "--calib", calib, *stats,
                   cwd=shared)
-    assert 0.9 * bits <= made["totals"]["bits_per_weight"] <= bits
+    assert 0.9 * bits <= bits_per_weight(made, shared / "codec.parquet") <= bits
     done("verify", "codec.parquet", "--deep", cwd=shared)
 
 
@@ -57,15 +65,15 @@ def test_a_size_is_kept_in_every_codec(shared, codec):
 
 def test_a_size_is_kept_and_used(shared):
     made = known(shared, "size.parquet", "--target-size", "60kB")
+    assert 0.85 * 60_000 <= (shared / "size.parquet").stat().st_size <= 60_000  # of a file this small, much is footer
     assert made["output"]["file_bytes"] == (shared / "size.parquet").stat().st_size
-    assert 0.85 * 60_000 <= made["output"]["file_bytes"] <= 60_000  # of a file this small, much is footer
 
 
 def test_a_similarity_is_reached_at_fewer_bits_than_a_higher_one(shared):
     low, high = (known(shared, f"{s}.parquet", "--min-similarity", s) for s in (0.95, 0.995))
     for made, asked in ((low, 0.95), (high, 0.995)):
         assert made["search"]["similarity"] >= asked and made["search"]["similarity_on_other_texts"] >= asked
-    assert low["totals"]["bits_per_weight"] < high["totals"]["bits_per_weight"]
+    assert bits_per_weight(low, shared / "0.95.parquet") < bits_per_weight(high, shared / "0.995.parquet")
     judged = json.loads(done("compare", "encoder", "0.995.parquet", "--outputs", "--json", cwd=shared).stdout)
     assert judged["outputs"]["mean_cosine"] > 0.98  # texts that nothing was decided by
 
@@ -140,7 +148,7 @@ def test_a_table_of_another_model_is_told(shared, tmp_path):
 def test_tuning_is_bounded_and_never_worse(shared):
     plain = known(shared, "plain.parquet", "--target-bpw", 3)
     tuned = known(shared, "tuned.parquet", "--target-bpw", 3, "--tune=2")
-    assert tuned["totals"]["bits_per_weight"] <= 3
+    assert bits_per_weight(tuned, shared / "tuned.parquet") <= 3
     assert tuned["search"]["tuning"]["steps"] > 0
     assert tuned["search"]["similarity"] >= plain["search"]["similarity"] - 0.02  # a little less room was used
     assert tuned["search"]["tuning"]["loss_after"] <= tuned["search"]["tuning"]["loss_before"]
@@ -159,7 +167,7 @@ def test_tuning_goes_on_from_a_table(shared):
     assert near > far
     done("verify", "more.parquet", "--deep", "--against", "encoder", cwd=shared)
     within = known(shared, "within.parquet", "--tune-from", "begun.parquet", "--tune=1", "--target-bpw", 3)
-    assert within["totals"]["bits_per_weight"] <= 3
+    assert bits_per_weight(within, shared / "within.parquet") <= 3
 
 
 def test_tables_that_tuning_cannot_go_on_from_are_refused(shared, tmp_path):
@@ -182,7 +190,7 @@ def test_rules_stand_beside_a_target(shared):
     types = {t["name"]: t["type"] for t in made["tensors"]}
     assert types["encoder.layer.0.attention.self.query.weight"] == "int8 per channel sym minmax"
     assert types["encoder.layer.1.attention.self.key.weight"] == "kept"
-    assert made["totals"]["bits_per_weight"] <= 5
+    assert bits_per_weight(made, shared / "rules.parquet") <= 5
 
 
 def test_a_dry_run_explains_and_writes_nothing(shared):
@@ -195,7 +203,7 @@ def test_a_dry_run_explains_and_writes_nothing(shared):
 
 def test_a_model_that_is_not_run_is_planned_by_its_tensors(shared):
     made = report("-o", "unrun.parquet", "--target-bpw", 4, "--calib", "none", cwd=shared)
-    assert 0.95 * 4 <= made["totals"]["bits_per_weight"] <= 4  # small tensors have few plans
+    assert 0.95 * 4 <= bits_per_weight(made, shared / "unrun.parquet") <= 4  # small tensors have few plans
     assert not made["search"]["model_was_run"]
     refused("quantize", "encoder", "-o", "x.parquet", "--min-similarity", 0.9, "--calib", "none", cwd=shared, status=2,
             says=["not run", "--target-size"])
@@ -288,7 +296,7 @@ def test_a_value_that_is_not_finite_is_named_or_its_tensor_kept(shared, tmp_path
     refused("quantize", "encoder", *line, cwd=tmp_path, status=3, says=[bad, "[0, 0] is NaN", "--nonfinite keep"])
     made = report(*line, "--nonfinite", "keep", cwd=tmp_path)
     assert {t["name"]: t["action"] for t in made["tensors"]}[bad] == "kept"
-    assert made["totals"]["bits_per_weight"] <= 4
+    assert bits_per_weight(made, tmp_path / "q.parquet") <= 4
 
 
 def test_an_encoder_that_is_not_calibrated_says_why(tmp_path):

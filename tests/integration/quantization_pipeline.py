@@ -5,6 +5,7 @@ import pathlib
 import time
 
 import numpy as np
+import page_sizes
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -46,8 +47,11 @@ def sizes_of(path):
 
     They are not weights and take the same room at any number of bits, so ratios leave them out.
     """
+    model_files = page_sizes.model_files_bytes(path)
+    size = path.stat().st_size
     source = arrowquant.info(path)["source"]
-    return source["file_bytes"] - source["model_files_bytes"], source["model_files_bytes"]
+    assert (source["file_bytes"], source["model_files_bytes"]) == (size, model_files)
+    return size - model_files, model_files
 
 
 class Pipeline:
@@ -109,9 +113,10 @@ class Quantized:
         """Figures of size, keyed as metrics."""
         (size, model_files), params = sizes_of(self.path), sum(self.pipeline.params.values())
         with arrowquant.open(self.path) as tensors:
-            stored = sum(t.stored_bytes for t in tensors.values())
-            weights = [t for t in tensors.values() if t.is_quantized and t.alias_of is None]
-            bits = 8 * sum(t.stored_bytes for t in weights) / max(1, sum(t.num_params for t in weights))
+            measured = page_sizes.stored_bytes(self.path)
+            assert {t.name: t.stored_bytes for t in tensors.values() if t.alias_of is None} == measured
+            stored = sum(measured.values())
+            bits = page_sizes.bits_per_weight(self.path)
             skipped = sorted((t for t in tensors.values() if not t.is_quantized), key=lambda t: -t.num_params)
             figures = {
                 "file_bytes": size + model_files,

@@ -7,6 +7,7 @@ import tempfile
 import time
 
 import numpy as np
+import page_sizes
 import pytest
 from tiny_encoder import WORDS, write_tiny
 
@@ -46,8 +47,11 @@ def matrices(count: int = 3) -> dict[str, np.ndarray]:
     return {f"{i}.weight": (rng.standard_normal((256, 512)) * 0.02 * (i + 1)).astype(np.float32) for i in range(count)}
 
 
-def bits(report) -> float:
-    return report["totals"]["bits_per_weight"]
+def bits(report, path) -> float:
+    """Measured in the file; the report says the same."""
+    measured = page_sizes.bits_per_weight(path)
+    assert report["totals"]["bits_per_weight"] == pytest.approx(measured, rel=1e-9)
+    return measured
 
 
 # ---- targets ----
@@ -55,7 +59,7 @@ def bits(report) -> float:
 
 def test_bits_are_used_but_not_exceeded(tmp_path):
     report = arrowquant.quantize(matrices(), tmp_path / "q.parquet", target_bpw=3)
-    assert 0.97 * 3 <= bits(report) <= 3
+    assert 0.97 * 3 <= bits(report, tmp_path / "q.parquet") <= 3
     assert report["search"]["planned_tensors"] == 3
     assert report["search"]["model_was_run"] is False
     with arrowquant.open(tmp_path / "q.parquet") as source:
@@ -71,7 +75,7 @@ def test_size_is_that_of_the_whole_file(tmp_path):
 
 def test_an_encoder_is_run_over_the_texts(tiny, tmp_path, scratch):
     report = arrowquant.quantize(tiny, tmp_path / "q.parquet", target_bpw=3, calib=TEXTS)
-    assert 0.9 * 3 <= bits(report) <= 3
+    assert 0.9 * 3 <= bits(report, tmp_path / "q.parquet") <= 3
     search = report["search"]
     assert search["model_was_run"] is True
     assert search["calibration"]["texts"] + search["calibration"]["held_out_texts"] == len(TEXTS)
@@ -84,7 +88,7 @@ def test_the_similarity_asked_for_is_reached(tiny, tmp_path):
     tight = arrowquant.quantize(tiny, tmp_path / "b.parquet", min_similarity=0.95, calib=sentences(200))
     assert loose["search"]["similarity_on_other_texts"] >= 0.8
     assert tight["search"]["similarity_on_other_texts"] >= 0.95
-    assert bits(loose) < bits(tight)
+    assert bits(loose, tmp_path / "a.parquet") < bits(tight, tmp_path / "b.parquet")
 
 
 def test_a_target_that_cannot_be_met_says_what_can(tmp_path):
@@ -153,7 +157,7 @@ def test_tuning_takes_the_time_that_it_is_given(tiny, tmp_path):
     tuning = report["search"]["tuning"]
     assert tuning["steps"] > 0
     assert not tuning["accepted"] or tuning["loss_after"] < tuning["loss_before"]
-    assert bits(report) <= 3
+    assert bits(report, tmp_path / "q.parquet") <= 3
 
 
 # ---- inputs of layers ----
