@@ -62,7 +62,7 @@ static void names_that_differ_otherwise_have_no_prefix(void **state) {
       {"a b", "p.a p.c"},     /* one name differs */
       {"a b", "p.a q.b"},     /* two prefixes */
       {"a b", "p.a p.b p.c"}, /* more tensors */
-      {"a b", "pa pb"},       /* no dot */
+      {"a b", "pxa pxb"},     /* no dot */
       {"a b", "a b"},         /* the same names */
       {"a b", ".a .b c"},     {"", ""}, {"", "p.a"},
   };
