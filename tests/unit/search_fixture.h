@@ -1,0 +1,147 @@
+/* search_fixture.h - a BERT of one layer in a folder, texts, and what a search for types and scales works on. */
+#ifndef AQ_TESTS_SEARCH_FIXTURE_H
+#define AQ_TESTS_SEARCH_FIXTURE_H
+
+#include "core/compiler.h"
+#include "plan_fixture.h"
+#include "search/calibration.h"
+#include "search/candidate.h"
+#include "search/exclude.h"
+#include "tiny_encoder.h"
+#include "transform/table_job.h"
+
+#define SEARCH_WIDTH 32
+#define SEARCH_TEXTS 80
+#define SEARCH_MATRICES 10 /* of 1024 values or more: three tables, six linears, the pooler */
+
+static const char search_config[] =
+    "{\"model_type\":\"bert\",\"hidden_size\":32,\"num_attention_heads\":4,\"num_hidden_layers\":1,"
+    "\"intermediate_size\":48,\"vocab_size\":33,\"max_position_embeddings\":64,\"type_vocab_size\":32}";
+static const char search_vocabulary[] =
+    "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\nl\nm\n##a\n##b\n##c\n##d\n##e\n##f\n##g\n"
+    "##h\n##i\n##j\n##k\n##l\n##m\n##n\n##o\n";
+static const char search_pooler[] = "pooler.dense.weight"; /* which makes no embedding */
+
+static struct {
+  char folder[512], model[600], texts[600], table[600];
+  aq_quantize_options options;
+} sf;
+
+/* Group setup: the files. */
+static inline int search_set_up(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    int64_t rows, columns;
+  } tensors[] = {{"embeddings.word_embeddings.weight", 33, SEARCH_WIDTH},
+                 {"embeddings.position_embeddings.weight", 64, SEARCH_WIDTH},
+                 {"embeddings.token_type_embeddings.weight", 32, SEARCH_WIDTH},
+                 {"embeddings.LayerNorm", SEARCH_WIDTH, 0},
+                 {"encoder.layer.0.attention.self.query", SEARCH_WIDTH, SEARCH_WIDTH},
+                 {"encoder.layer.0.attention.self.key", SEARCH_WIDTH, SEARCH_WIDTH},
+                 {"encoder.layer.0.attention.self.value", SEARCH_WIDTH, SEARCH_WIDTH},
+                 {"encoder.layer.0.attention.output.dense", SEARCH_WIDTH, SEARCH_WIDTH},
+                 {"encoder.layer.0.attention.output.LayerNorm", SEARCH_WIDTH, 0},
+                 {"encoder.layer.0.intermediate.dense", 48, SEARCH_WIDTH},
+                 {"encoder.layer.0.output.dense", SEARCH_WIDTH, 48},
+                 {"encoder.layer.0.output.LayerNorm", SEARCH_WIDTH, 0},
+                 {"pooler.dense", SEARCH_WIDTH, SEARCH_WIDTH}};
+  tiny_encoder tiny = {.seed = 11};
+  for (size_t i = 0; i < sizeof tensors / sizeof tensors[0]; i++) {
+    if (strstr(tensors[i].name, "_embeddings") != NULL) {
+      tiny_add(&tiny, tensors[i].name, tensors[i].rows, tensors[i].columns);
+    } else {
+      tiny_add_pair(&tiny, "", tensors[i].name, tensors[i].rows, tensors[i].columns);
+    }
+  }
+  (void)snprintf(sf.folder, sizeof sf.folder, "%s", make_folder());
+  (void)snprintf(sf.model, sizeof sf.model, "%s/model.safetensors", sf.folder);
+  (void)snprintf(sf.texts, sizeof sf.texts, "%s/texts", sf.folder);
+  (void)snprintf(sf.table, sizeof sf.table, "%s/t.parquet", sf.folder);
+  write_text(sf.folder, "config.json", search_config);
+  write_text(sf.folder, "vocab.txt", search_vocabulary);
+  tiny_write(&tiny, sf.model, NULL);
+  char text[SEARCH_TEXTS * 24] = "";
+  for (size_t i = 0; i < SEARCH_TEXTS; i++) { /* of one to nine tokens */
+    char line[24];
+    size_t length = 0;
+    for (size_t k = 0; k < 1 + i % 9; k++) line[length++] = (char)('a' + (i * 7 + k * (i + 3)) % 13);
+    (void)snprintf(line + length, sizeof line - length, " %c\n", (char)('a' + i % 13));
+    (void)strncat(text, line, sizeof text - strlen(text) - 1);
+  }
+  write_text(sf.folder, "texts", text);
+  tiny_free(&tiny);
+  return 0;
+}
+
+static inline int search_tear_down(void **state) {
+  (void)state;
+  drop_folder(sf.folder);
+  return 0;
+}
+
+static inline aq_source *search_source(void) {
+  aq_error err;
+  aq_source *source;
+  assert_ok(aq_source_open(sf.model, NULL, &source, &err));
+  assert_ok(aq_source_find_aliases(source, &err));
+  return source;
+}
+
+/* For all matrices, at so many bits a weight, with the texts of the folder. */
+static inline aq_quantize_options *search_options(double bits) {
+  aq_quantize_options_init(&sf.options);
+  sf.options.type = "auto";
+  sf.options.target_bpw = bits;
+  sf.options.calib = sf.texts;
+  sf.options.run.threads = 2;
+  return &sf.options;
+}
+
+/* ---- a set that is rounded ---- */
+
+typedef struct search_state {
+  aq_source *source;
+  aq_calibration *calibration;
+  aq_plan plan;
+  aq_search_problem set;
+  aq_candidate rounded;
+  const float *values[64];
+} search_state;
+
+static inline search_state search_begin(const aq_quantize_options *o) {
+  aq_error err;
+  search_state s = {.source = search_source()};
+  char *why_not = NULL;
+  assert_ok(aq_calibration_open(s.source, o, &s.calibration, &why_not, &err));
+  assert_non_null(s.calibration);
+  s.plan = make_plan(s.source, o);
+  return s;
+}
+
+/* Everything before the first lambda. In its place: the state is pointed into. */
+static inline void search_prepare(search_state *s, const aq_quantize_options *o) {
+  aq_error err;
+  *s = search_begin(o);
+  assert_true(s->source->tensor_count <= AQ_COUNT_OF(s->values));
+  assert_ok(aq_exclude_vectors(s->source, &s->calibration->original, &s->plan, &err));
+  assert_ok(aq_search_problem_create(s->source, &s->plan, s->calibration->factors, s->calibration->factor_count,
+                                     &o->table, s->calibration->encoder->pool, &s->set, &err));
+  assert_ok(aq_candidate_create(s->calibration, &s->plan, s->values, &s->set, &s->rounded, &err));
+}
+
+static inline void search_end(search_state *s) {
+  aq_candidate_reset(&s->rounded);
+  aq_search_problem_reset(&s->set);
+  aq_plan_reset(&s->plan);
+  aq_calibration_free(s->calibration);
+  aq_source_close(s->source);
+}
+
+static inline size_t search_find(const aq_source *source, const char *name) {
+  const int64_t i = aq_source_find(source, name);
+  if (i < 0) fail_msg("there is no %s", name);
+  return (size_t)i;
+}
+
+#endif
