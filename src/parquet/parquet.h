@@ -164,6 +164,7 @@ typedef struct aq_pq_cell {
   aq_buffer *take;    /* blob columns: used instead of bytes when not NULL; emptied, the writer owns it */
   aq_pq_fill_fn fill; /* blob columns, large rows only: used instead of bytes and take; size says how much */
   void *fill_ctx;
+  bool budgeted;       /* blob columns: see aq_page */
   const int32_t *list; /* LIST_INT32 */
   const float *floats; /* LIST_FLOAT */
   size_t list_length;

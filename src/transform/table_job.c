@@ -110,6 +110,7 @@ static void describe(const aq_tensor_info *t, const aq_plan_entry *e, aq_row *ro
     row->quant_type = e->scheme.type;
     row->quant_axis = e->quant_axis;
     row->group_size = e->group_size;
+    row->budgeted = e->scheme.method == AQ_RD;
   } else if (e->action == AQ_KEEP) {
     row->quant_type = t->quant_type;
     row->quant_axis = t->quant_axis;

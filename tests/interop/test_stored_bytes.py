@@ -1,9 +1,11 @@
-"""The sizes that are reported are those of the file: of every tensor, in every codec, in parts and row groups."""
+"""The sizes that are reported are those of the file: of every tensor, in every codec, in parts and row groups. Targets are
+kept by the sizes in the file."""
 import json
 
+import numpy as np
 import page_sizes
 import pytest
-from conftest import run
+from conftest import noise, run, write_safetensors
 from golden_models import MODELS
 
 OPTIONS = {
@@ -31,3 +33,28 @@ def test_reported_sizes_are_those_of_the_file(tmp_path, model, options):
         assert abs(made["totals"]["bits_per_weight"] - page_sizes.bits_per_weight(table)) < 1e-9
     else:
         assert made["totals"]["bits_per_weight"] == 0
+
+
+def weights(seed, rows, columns):
+    """Rows of which some are much longer than others, so that codecs differ in what they make of codes."""
+    values = noise(seed, rows, columns) * np.float32(0.5) + noise(seed + 99, rows, columns) * np.float32(0.5)
+    return "F32", (values * np.exp2(np.arange(rows) // 16 / 3).astype("<f4")[:, None]).astype("<f4")
+
+
+# What is kept is far larger than what is planned, and wants another codec: none, and zstd instead of Brotli.
+NEIGHBOURS = {"random": ("U8", (noise(77, 6 << 20) * np.float32(127)).astype("i1").view("u1")),
+              "mask": ("BOOL", np.tril(np.ones((1024, 1024), "u1")))}
+
+
+@pytest.mark.parametrize("codec", ["auto", "brotli", "zstd"])
+@pytest.mark.parametrize("neighbour", NEIGHBOURS)
+def test_targets_are_kept_beside_tensors_that_want_another_codec(tmp_path, neighbour, codec):
+    source, table = tmp_path / "m.safetensors", tmp_path / "t.parquet"
+    kept = NEIGHBOURS[neighbour]
+    write_safetensors(source, {**{f"layer.{i}.weight": weights(i, 256, 256) for i in range(4)}, "kept": kept})
+    for bits in (2.5, 4):
+        run("quantize", source, "-o", table, "--force", "--target-bpw", bits, "--codec", codec)
+        assert 0.98 * bits <= page_sizes.bits_per_weight(table) <= bits
+    limit = kept[1].nbytes + 120_000
+    run("quantize", source, "-o", table, "--force", "--target-size", limit, "--codec", codec)
+    assert table.stat().st_size <= limit

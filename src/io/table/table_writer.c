@@ -165,6 +165,7 @@ static void fill_cells(aq_row *row, const int32_t *shape, aq_pq_cell *cells) {
   cells[5] = text_cell(kept ? aq_kept_type_name(row->dtype) : aq_quant_type_name(row->quant_type));
   cells[6] = (aq_pq_cell){.take = &row->scales};
   cells[7] = (aq_pq_cell){.take = &row->zero_points};
+  cells[3].budgeted = cells[6].budgeted = cells[7].budgeted = row->budgeted;
   cells[8] = (aq_pq_cell){.integer = row->quant_axis};
   cells[9] = (aq_pq_cell){.integer = row->group_size};
 }

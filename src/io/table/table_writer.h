@@ -19,6 +19,7 @@ typedef struct aq_row {
   uint64_t num_params;
   aq_quant_type quant_type;
   int32_t quant_axis, group_size;
+  bool budgeted; /* a target was met with the sizes of data, scales and zero points: the codec is theirs to decide */
   aq_buffer data, scales, zero_points;
   aq_pq_fill_fn fill;
   void *fill_ctx;

@@ -2,11 +2,12 @@
  * the codec of each column chunk.
  *
  * A chunk has one codec. Where it is ours to choose, zstd is kept when it saves AQ_WORTH_PERCENT of the chunk; so is
- * brotli, or zstd where that is smaller. A large chunk is sampled first, at places that depend on its sizes alone, so
- * that data which cannot be compressed costs a sixteenth of the work or less. A value longer than HEAD_APART becomes
- * several zstd frames, the head (levels and length) one and then each AQ_PQ_BLOCK bytes one: concatenated frames are a
- * legal zstd stream (RFC 8878, section 3), all threads work on one value, a reader can decode any range of it, and it
- * learns the length at once. With brotli these are blocks of one stream. */
+ * brotli, or zstd where that is smaller. Both go by the budgeted pages where there are some. A large chunk is sampled
+ * first, at places that depend on its sizes alone, so that data which cannot be compressed costs a sixteenth of the
+ * work or less. A value longer than HEAD_APART becomes several zstd frames, the head (levels and length) one and then
+ * each AQ_PQ_BLOCK bytes one: concatenated frames are a legal zstd stream (RFC 8878, section 3), all threads work on
+ * one value, a reader can decode any range of it, and it learns the length at once. With brotli these are blocks of one
+ * stream. */
 #include <string.h>
 
 #include "core/checked.h"
@@ -74,6 +75,29 @@ aq_status aq_chunk_cut(aq_chunk *chunk, aq_error *err) {
   return AQ_OK;
 }
 
+/* Whether a page has a say in the codec of its chunk. */
+static bool decides(const aq_chunk *chunk, const aq_page *page) { return page->budgeted || !chunk->budgeted; }
+
+/* Of the pages that decide, before and after compression. */
+static uint64_t deciding_raw_bytes(const aq_chunk *chunk) {
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < chunk->page_count; i++) {
+    const aq_page *page = &chunk->pages[i];
+    if (decides(chunk, page)) bytes += (uint64_t)page->head.size + page->value_size;
+  }
+  return bytes;
+}
+
+static uint64_t deciding_packed_bytes(const aq_chunk *chunk) {
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < chunk->page_count; i++) {
+    const aq_page *page = &chunk->pages[i];
+    for (size_t b = 0; b < page->block_count && decides(chunk, page); b++)
+      bytes += chunk->blocks[page->first_block + b].packed.size;
+  }
+  return bytes;
+}
+
 /* A block of some chunk, or the sample of one. */
 struct work_item {
   const aq_chunk *chunk;
@@ -113,18 +137,28 @@ static aq_status sample_item(void *ctx, uint64_t index, uint32_t worker, aq_erro
   return codec == AQ_PQ_BROTLI ? pack_sample(work, worker, AQ_PQ_ZSTD, item, err) : AQ_OK;
 }
 
-/* Adds the blocks in which SAMPLES evenly spaced bytes of the chunk lie, each once. */
+/* Adds the blocks of a page in which evenly spaced bytes, `step` apart, lie. end: of the blocks before. */
+static void choose_blocks(const aq_chunk *chunk, const aq_page *page, uint64_t step, uint64_t *end, size_t *sample,
+                          struct work *work) {
+  for (size_t i = 0; i < page->block_count && *sample < SAMPLES; i++) {
+    aq_block *block = &chunk->blocks[page->first_block + i];
+    *end += block->head_size + block->size;
+    bool chosen = false;
+    while (*sample < SAMPLES && step * *sample < *end) {
+      chosen = true;
+      ++*sample;
+    }
+    if (chosen) work->items[work->count++] = (struct work_item){chunk, block, 0, 0};
+  }
+}
+
+/* Adds the blocks in which SAMPLES evenly spaced bytes of the pages that decide lie, each once. */
 static void choose_samples(const aq_chunk *chunk, struct work *work) {
+  const uint64_t step = deciding_raw_bytes(chunk) / SAMPLES;
   uint64_t end = 0;
   size_t sample = 0;
-  for (size_t i = 0; i < chunk->block_count && sample < SAMPLES; i++) {
-    end += chunk->blocks[i].head_size + chunk->blocks[i].size;
-    bool chosen = false;
-    while (sample < SAMPLES && chunk->raw_bytes / SAMPLES * sample < end) {
-      chosen = true;
-      sample++;
-    }
-    if (chosen) work->items[work->count++] = (struct work_item){chunk, &chunk->blocks[i], 0, 0};
+  for (size_t i = 0; i < chunk->page_count; i++) {
+    if (decides(chunk, &chunk->pages[i])) choose_blocks(chunk, &chunk->pages[i], step, &end, &sample, work);
   }
 }
 
@@ -134,7 +168,7 @@ static aq_status settle_by_samples(aq_chunk *chunks, size_t count, aq_pool *pool
   struct work work;
   AQ_TRY(work_create(&work, count * SAMPLES, compressors, err));
   for (size_t i = 0; i < count; i++) {
-    if (chunks[i].decide && chunks[i].raw_bytes > SAMPLED_CHUNK) choose_samples(&chunks[i], &work);
+    if (chunks[i].decide && deciding_raw_bytes(&chunks[i]) > SAMPLED_CHUNK) choose_samples(&chunks[i], &work);
   }
   const aq_status status = aq_run_items(pool, work.count, sample_item, &work, err);
   for (size_t i = 0, item = 0; i < count && status == AQ_OK; i++) {
@@ -198,17 +232,11 @@ static aq_status run_blocks(const aq_chunk *chunks, size_t count, const bool *ag
   return status;
 }
 
-static uint64_t packed_bytes(const aq_chunk *chunk) {
-  uint64_t bytes = 0;
-  for (size_t i = 0; i < chunk->block_count; i++) bytes += chunk->blocks[i].packed.size;
-  return bytes;
-}
-
 /* Drops the compressed form of a chunk in which it saves too little; true when it did. A chunk without blocks is one
  * that will be streamed, and settles its codec then. */
 static bool drop_if_not_worth(aq_chunk *chunk) {
   if (!chunk->decide || chunk->block_count == 0 || chunk->codec == AQ_PQ_UNCOMPRESSED) return false;
-  if (aq_saves_percent(chunk->raw_bytes, packed_bytes(chunk), AQ_WORTH_PERCENT)) return false;
+  if (aq_saves_percent(deciding_raw_bytes(chunk), deciding_packed_bytes(chunk), AQ_WORTH_PERCENT)) return false;
   for (size_t i = 0; i < chunk->block_count; i++) aq_buffer_reset(&chunk->blocks[i].packed);
   chunk->codec = AQ_PQ_UNCOMPRESSED;
   return true;
@@ -238,7 +266,7 @@ static aq_status keep_smaller(aq_chunk *chunk, aq_pool *pool, aq_compressor *com
   if (!chunk->decide || chunk->codec != AQ_PQ_BROTLI || chunk->block_count == 0) return AQ_OK;
   aq_chunk other;
   const aq_status status = in_zstd(chunk, pool, compressors, &other, err);
-  const bool better = status == AQ_OK && packed_bytes(&other) < packed_bytes(chunk);
+  const bool better = status == AQ_OK && deciding_packed_bytes(&other) < deciding_packed_bytes(chunk);
   drop_blocks(better ? chunk : &other);
   if (better) *chunk = other;
   return status;

@@ -57,7 +57,7 @@ static aq_status add_blob(aq_column_buffer *column, const aq_pq_cell *cell, aq_e
     column->blobs = blobs;
     column->blob_capacity = capacity;
   }
-  aq_blob blob = {.is_null = cell->is_null};
+  aq_blob blob = {.is_null = cell->is_null, .budgeted = cell->budgeted};
   if (!cell->is_null && cell->fill != NULL) {
     blob.fill = cell->fill;
     blob.fill_ctx = cell->fill_ctx;

@@ -8,7 +8,7 @@
 /* A value of a blob column: owned bytes, or a caller that gives them later. */
 typedef struct aq_blob {
   aq_buffer bytes;
-  bool is_null;
+  bool is_null, budgeted;
   aq_pq_fill_fn fill;
   void *fill_ctx;
   uint64_t size;

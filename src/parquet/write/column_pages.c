@@ -35,6 +35,8 @@ static aq_status blob_pages(const aq_column_buffer *column, aq_chunk *chunk, aq_
     page->value_count = 1;
     page->value = blob->bytes.data;
     page->value_size = blob->bytes.size;
+    page->budgeted = blob->budgeted;
+    chunk->budgeted = chunk->budgeted || blob->budgeted;
     AQ_TRY(aq_blob_head(blob->is_null, blob->bytes.size, &page->head, err));
   }
   return AQ_OK;

@@ -24,13 +24,15 @@ typedef struct aq_chunk_place {
 } aq_chunk_place;
 
 /* A data page, PLAIN: `head` followed by `value`: levels, lengths and small values in head, at most one blob in value.
- */
+ * Where a chunk has budgeted pages, those whose compressed size somebody counted on, its codec is decided for them
+ * alone: other values, of which there may be many more, must not make them larger. */
 typedef struct aq_page {
   uint32_t value_count;
   aq_buffer head;       /* owned */
   const uint8_t *value; /* borrowed */
   size_t value_size;
   size_t first_block, block_count; /* in the chunk */
+  bool budgeted;
 } aq_page;
 
 /* What is compressed at one go, and is one zstd frame or some meta-blocks of brotli: a whole page, or its head, or
@@ -51,6 +53,7 @@ typedef struct aq_chunk {
   int codec; /* AQ_PQ_* */
   int level;
   bool decide;        /* codec only where it saves AQ_WORTH_PERCENT */
+  bool budgeted;      /* some of the pages are */
   bool align;         /* keep AQ_VALUE_ALIGNMENT */
   uint64_t raw_bytes; /* of all pages, without headers */
 } aq_chunk;
