@@ -235,7 +235,7 @@ static aq_status carry_out(const request *r, aq_plan *plan, const aq_bit_allocat
                             .nonfinite = o->nonfinite,
                             .values = (const float *const *)found->values,
                             .config = r->config};
-  aq_table_estimate estimate = {0, 0};
+  aq_table_estimate estimate = {0};
   if (o->dry_run) {
     AQ_TRY(aq_table_job_estimate(&job, &estimate, err));
   } else {
@@ -250,7 +250,9 @@ static aq_status carry_out(const request *r, aq_plan *plan, const aq_bit_allocat
                               .seconds = aq_clock() - r->started,
                               .options = r->config,
                               .search = found->report,
-                              .memory_bytes = estimate.memory_bytes};
+                              .memory_bytes = estimate.memory_bytes,
+                              .other_bytes = estimate.overhead_bytes,
+                              .size_limit = o->target_size};
   AQ_TRY(aq_summary_report(&summary, report, err));
   return o->strict ? check_strict(r->source, plan, err) : AQ_OK;
 }

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "io/model_files.h"
@@ -107,8 +108,10 @@ static aq_status set_estimate(json_t *root, const aq_summary *s, const totals *s
   uint64_t files;
   AQ_TRY(aq_model_files_measure(s->source, &files, err));
   AQ_TRY(aq_report_set(root, "output", json_null(), err));
+  const uint64_t most = sum->stored_bytes + s->other_bytes;
   return aq_report_set(root, "estimate",
-                       json_pack("{s:I, s:I, s:I}", "file_bytes_at_most", (json_int_t)(sum->stored_bytes + files),
+                       json_pack("{s:I, s:I, s:I}", "file_bytes_at_most",
+                                 (json_int_t)(s->size_limit > 0 ? AQ_MIN(most, s->size_limit) : most),
                                  "model_files_bytes", (json_int_t)files, "memory_bytes", (json_int_t)s->memory_bytes),
                        err);
 }

@@ -17,7 +17,9 @@ typedef struct aq_summary {
   double seconds;
   json_t *options;       /* borrowed; may be NULL */
   json_t *search;        /* borrowed; may be NULL: nothing was searched for */
-  uint64_t memory_bytes; /* dry run: planned working memory */
+  uint64_t memory_bytes; /* dry run: planned working memory; */
+  uint64_t other_bytes;  /* of the file beside data, scales and zero points, at most; */
+  uint64_t size_limit;   /* and the target that the file will keep to; 0: none */
 } aq_summary;
 
 /* Opens the output again (so it is known to be readable) and makes the report. Without a report there is no success:

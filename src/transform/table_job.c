@@ -309,7 +309,7 @@ aq_status aq_table_job_run(const aq_table_job *job, aq_error *err) {
   AQ_TRY(settle_memory(&w, &threads, err));
   aq_table_estimate estimate;
   AQ_TRY(aq_table_job_estimate(job, &estimate, err));
-  AQ_TRY(aq_check_space(job->output, estimate.file_bytes, err));
+  AQ_TRY(aq_check_space(job->output, estimate.file_bytes + estimate.overhead_bytes, err));
   aq_table_options table = *job->table;
   if (job->run->max_memory != 0) {
     const uint64_t group = table.row_group_bytes != 0 ? table.row_group_bytes : DEFAULT_BATCH_BYTES;
@@ -344,20 +344,54 @@ uint64_t aq_plan_entry_bytes(const aq_tensor_info *t, const aq_plan_entry *e) {
   return bytes + 2 * sizeof(float) * aq_scale_count(t->shape, t->rank, t->num_params, e->quant_axis, e->group_size);
 }
 
+enum {
+  ROW_BYTES = 640,    /* of a row at most: headers of three pages, gaps that align values, small columns */
+  GROUP_BYTES = 2048, /* of a row group: its chunks in the footer, pages of the small columns */
+  EXPANDED = 128      /* a codec makes values longer by less than one part in so many */
+};
+
+/* Rows of a tensor; names and shapes beyond what ROW_BYTES has room for count as more. */
+static uint64_t count_rows(const writer_state *w, size_t tensor) {
+  const aq_tensor_info *t = &w->job->source->tensors[tensor];
+  const int64_t length = aq_part_length(t, &w->job->plan->entries[tensor], w->part_bytes);
+  const uint64_t rows =
+      t->rank > 0 && length > 0 && t->shape[0] > length ? aq_div_up((uint64_t)t->shape[0], (uint64_t)length) : 1;
+  return rows * (1 + strlen(t->name) / 256);
+}
+
+/* Two row groups that follow each other have more than the limit together, but for rows that are streamed. */
+static uint64_t count_groups(const writer_state *w, uint64_t rows, uint64_t bytes) {
+  const uint64_t set = w->job->table->row_group_bytes, limit = set != 0 ? set : DEFAULT_BATCH_BYTES;
+  const uint64_t most = 1 + 2 * (bytes / AQ_MIN(limit, w->batch_bytes) + 1) + 2 * (bytes / w->large_bytes);
+  return AQ_MIN(rows, most);
+}
+
+static aq_status measure_overhead(const writer_state *w, uint64_t bytes, uint64_t *overhead, aq_error *err) {
+  uint64_t rows = 0, metadata;
+  AQ_TRY(aq_table_measure_metadata(w->job, &metadata, err));
+  for (size_t i = 0; i < w->job->source->tensor_count; i++) {
+    if (w->job->source->tensors[i].alias_of < 0) rows += count_rows(w, i);
+  }
+  *overhead =
+      metadata + rows * ROW_BYTES + count_groups(w, rows, bytes + rows * ROW_BYTES) * GROUP_BYTES + bytes / EXPANDED;
+  return AQ_OK;
+}
+
 aq_status aq_table_job_estimate(const aq_table_job *job, aq_table_estimate *out, aq_error *err) {
   writer_state w = {.job = job};
   uint32_t threads = 0;
   AQ_TRY(settle_memory(&w, &threads, err));
-  *out = (aq_table_estimate){0, 0};
-  uint64_t largest = 0;
+  *out = (aq_table_estimate){0, 0, 0};
+  uint64_t largest = 0, total;
   for (size_t i = 0; i < job->source->tensor_count; i++) {
     const aq_tensor_info *t = &job->source->tensors[i];
     if (t->alias_of >= 0) continue;
     const uint64_t bytes = aq_plan_entry_bytes(t, &job->plan->entries[i]);
     AQ_FAIL_IF(!aq_add_ok(out->file_bytes, bytes, &out->file_bytes), AQ_ERR_FORMAT, "the model is too large");
     largest = AQ_MAX(largest, AQ_MIN(bytes, w.large_bytes));
-    out->file_bytes += 256; /* page headers, small columns, footer */
   }
-  out->memory_bytes = threads * WORKER_BYTES + 3 * AQ_MAX(largest, AQ_MIN(out->file_bytes, w.batch_bytes));
+  AQ_TRY(measure_overhead(&w, out->file_bytes, &out->overhead_bytes, err));
+  AQ_FAIL_IF(!aq_add_ok(out->file_bytes, out->overhead_bytes, &total), AQ_ERR_FORMAT, "the model is too large");
+  out->memory_bytes = threads * WORKER_BYTES + 3 * AQ_MAX(largest, AQ_MIN(total, w.batch_bytes));
   return AQ_OK;
 }

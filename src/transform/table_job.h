@@ -28,9 +28,10 @@ typedef struct aq_table_job {
 /* Writes the table. */
 AQ_MUST_CHECK aq_status aq_table_job_run(const aq_table_job *job, aq_error *err);
 
-/* Bytes of data, scales and zero points before compression, and working memory, that the job would take at most. */
+/* Bytes of data, scales and zero points before compression, of everything else in the file (headers, gaps, footer,
+ * metadata), and of working memory, that the job would take at most. */
 typedef struct aq_table_estimate {
-  uint64_t file_bytes, memory_bytes;
+  uint64_t file_bytes, overhead_bytes, memory_bytes;
 } aq_table_estimate;
 AQ_MUST_CHECK aq_status aq_table_job_estimate(const aq_table_job *job, aq_table_estimate *out, aq_error *err);
 

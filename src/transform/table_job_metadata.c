@@ -2,6 +2,7 @@
 #include "transform/table_job_metadata.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/error.h"
 #include "core/memory.h"
@@ -72,4 +73,32 @@ aq_status aq_table_put_metadata(aq_table_writer *writer, const aq_table_job *job
   json_t *plan;
   AQ_TRY(aq_plan_to_json(job->plan, s->tensors, false, &plan, err));
   return put_json(writer, "arrowquant.plan", plan, err);
+}
+
+/* ---- their size ---- */
+
+enum { PAIRS_BYTES = 1024 }; /* keys and lengths of all pairs, the source, and what is of one size always */
+
+static uint64_t json_bytes(const json_t *json) {
+  return json != NULL ? json_dumpb(json, NULL, 0, JSON_COMPACT | JSON_SORT_KEYS) : 0;
+}
+
+/* Of names in aliases and among the adjusted tensors: quotes and escapes make them longer. */
+static uint64_t names_bytes(const aq_table_job *job) {
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < job->plan->count; i++) {
+    const aq_tensor_info *t = &job->source->tensors[i];
+    if (t->alias_of >= 0) bytes += 2 * (strlen(t->name) + strlen(job->source->tensors[t->alias_of].name)) + 8;
+    if (job->plan->entries[i].adjusted) bytes += 2 * strlen(t->name) + 4;
+  }
+  return bytes;
+}
+
+aq_status aq_table_measure_metadata(const aq_table_job *job, uint64_t *bytes, aq_error *err) {
+  json_t *plan = NULL;
+  AQ_TRY(aq_model_files_measure(job->source, bytes, err));
+  if (job->schema_version >= 2) AQ_TRY(aq_plan_to_json(job->plan, job->source->tensors, false, &plan, err));
+  *bytes += PAIRS_BYTES + names_bytes(job) + json_bytes(job->config) + json_bytes(plan);
+  json_decref(plan);
+  return AQ_OK;
 }

@@ -9,4 +9,7 @@
 
 AQ_MUST_CHECK aq_status aq_table_put_metadata(aq_table_writer *writer, const aq_table_job *job, aq_error *err);
 
+/* Bytes that they will take in the footer, or a few more. */
+AQ_MUST_CHECK aq_status aq_table_measure_metadata(const aq_table_job *job, uint64_t *bytes, aq_error *err);
+
 #endif

@@ -58,3 +58,18 @@ def test_targets_are_kept_beside_tensors_that_want_another_codec(tmp_path, neigh
     limit = kept[1].nbytes + 120_000
     run("quantize", source, "-o", table, "--force", "--target-size", limit, "--codec", codec)
     assert table.stat().st_size <= limit
+
+
+@pytest.mark.parametrize("model", ["odd", "bert", "tied"])
+def test_a_dry_run_says_no_less_than_the_file_takes(tmp_path, model):
+    folder, table = tmp_path / model, tmp_path / "t.parquet"
+    folder.mkdir()
+    MODELS[model](folder)
+    for line in ("--type int8", "--type int4 --codec none", "--type fp32 --codec none", "--type int3 --codec lz4 --quantize-1d",
+                 "--type int2 --part-size 2kB --codec none", "--type int4 --row-group-size 3kB --codec snappy",
+                 "--target-bpw 4 --calib none", "--target-size 75kB --calib none"):
+        planned = json.loads(run("quantize", folder, "--dry-run", "--json", *line.split()).stdout)["estimate"]
+        run("quantize", folder, "-o", table, "--force", *line.split())
+        size = table.stat().st_size
+        assert size <= planned["file_bytes_at_most"] <= 4 * size, line  # much of a file this small is headers
+        assert planned["model_files_bytes"] == page_sizes.model_files_bytes(table)

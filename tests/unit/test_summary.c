@@ -107,7 +107,8 @@ static void a_dry_run_has_an_estimate_and_no_output(void **state) {
                               .plan = &jf.plan,
                               .schema_version = 2,
                               .options = options,
-                              .memory_bytes = 12345};
+                              .memory_bytes = 12345,
+                              .other_bytes = 1000};
   aq_report *report;
   assert_ok(aq_summary_report(&summary, &report, &err));
   json_t *root = report->root;
@@ -119,11 +120,27 @@ static void a_dry_run_has_an_estimate_and_no_output(void **state) {
   assert_int_equal(count_of(row_of(root, JOB_HALF), NULL, "bytes_after"), half);
   assert_true(json_real_value(member(row_of(root, JOB_HALF), NULL, "expected_loss")) == 0.25);
   assert_null(json_object_get(row_of(root, JOB_MATRIX), "expected_loss"));
-  assert_true(count_of(root, "estimate", "file_bytes_at_most") >= matrix + half + (JOB_COLUMNS + 1) * 4 + 5 * 8);
+  const uint64_t kept = (JOB_COLUMNS + 1) * 4 + 5 * 8;
+  assert_int_equal(count_of(root, "estimate", "file_bytes_at_most"), matrix + half + kept + 1000);
   assert_string_equal(json_string_value(member(root, "options", "type")), "int8");
   aq_report_free(report);
   assert_int_equal(options->refcount, 1);
   json_decref(options);
+}
+
+static void a_dry_run_never_passes_the_target(void **state) {
+  (void)state;
+  job_plan("int8");
+  const aq_summary summary = {.kind = "quantize",
+                              .source = jf.source,
+                              .plan = &jf.plan,
+                              .schema_version = 2,
+                              .other_bytes = 100000,
+                              .size_limit = 5000};
+  aq_report *report;
+  assert_ok(aq_summary_report(&summary, &report, &err));
+  assert_int_equal(count_of(report->root, "estimate", "file_bytes_at_most"), 5000);
+  aq_report_free(report);
 }
 
 static void warnings_are_notes_and_matrices_kept_without_a_rule(void **state) {
@@ -161,6 +178,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(every_tensor_has_its_action_type_and_rule, job_set_up, job_tear_down),
       cmocka_unit_test_setup_teardown(totals_add_up_to_the_file, job_set_up, job_tear_down),
       cmocka_unit_test_setup_teardown(a_dry_run_has_an_estimate_and_no_output, job_set_up, job_tear_down),
+      cmocka_unit_test_setup_teardown(a_dry_run_never_passes_the_target, job_set_up, job_tear_down),
       cmocka_unit_test_setup_teardown(warnings_are_notes_and_matrices_kept_without_a_rule, job_set_up, job_tear_down),
       cmocka_unit_test_setup_teardown(an_output_that_is_not_right_is_removed, job_set_up, job_tear_down),
   };

@@ -6,6 +6,7 @@
 #include "transform/table_job_metadata.h"
 
 static aq_error err;
+static uint64_t measured; /* of the metadata that were written last */
 
 /* A table with the metadata of a job and one small row, which aliases may stand for. */
 static aq_source *write_metadata(const aq_table_job *job) {
@@ -20,6 +21,7 @@ static aq_source *write_metadata(const aq_table_job *job) {
   assert_ok(aq_table_writer_add(writer, &row, &err));
   aq_row_reset(&row);
   assert_ok(aq_table_put_metadata(writer, job, &err));
+  assert_ok(aq_table_measure_metadata(job, &measured, &err));
   assert_ok(aq_table_writer_commit(writer, NULL, &err));
   aq_pool_free(pool);
   return job_open();
@@ -31,6 +33,19 @@ static json_t *metadata_json(const aq_source *table, const char *key) {
   json_t *json = json_loads(text, 0, NULL);
   assert_non_null(json);
   return json;
+}
+
+static void their_size_is_known_before(void **state) {
+  (void)state;
+  job_plan("int8");
+  const aq_table_job job = job_make();
+  uint64_t bytes = 0;
+  jf.plan.entries[JOB_BIAS].adjusted = true;
+  aq_source *table = write_metadata(&job);
+  for (size_t i = 0; i < aq_source_metadata_count(table); i++)
+    bytes += strlen(aq_source_metadata_key(table, i)) + strlen(aq_source_metadata_value(table, i));
+  assert_in_range(measured, bytes, bytes + 1024);
+  aq_source_close(table);
 }
 
 static void source_is_described_with_its_fingerprint(void **state) {
@@ -132,6 +147,7 @@ static void files_of_the_model_travel_along(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(their_size_is_known_before, job_set_up, job_tear_down),
       cmocka_unit_test_setup_teardown(source_is_described_with_its_fingerprint, job_set_up, job_tear_down),
       cmocka_unit_test_setup_teardown(aliases_name_the_tensor_that_has_their_bytes, job_set_up, job_tear_down),
       cmocka_unit_test_setup_teardown(plan_is_that_of_the_job, job_set_up, job_tear_down),
