@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "core/bytes.h"
+#include "core/compiler.h"
 #include "core/memory.h"
 #include "core/pool.h"
 #include "parquet/parquet.h"
@@ -209,6 +210,43 @@ static void brotli_is_chosen_for_each_chunk(void **state) {
     assert_true(aq_pq_chunk_bytes(reader, 0, 0) < sizes[s] * 85 / 100); /* 6.6 bits of entropy */
     assert_true(aq_pq_chunk_bytes(reader, 0, 1) < sizes[s] / 2);
     for (size_t c = 0; c < 3; c++) assert_read(reader, 0, c, sizes[s], at[c]);
+    aq_pq_reader_close(reader);
+  }
+}
+
+/* A value that somebody counted on decides for the one beside it, which is fifty times as long, in one block or many.
+ */
+static void budgeted_values_decide_the_codec_of_their_chunk(void **state) {
+  (void)state;
+  static const struct {
+    const char *codec;
+    uint8_t (*beside)(uint64_t);
+    const char *plain, *budgeted;
+  } cases[] = {{"auto", noise_at, "none", "zstd"},
+               {"brotli", noise_at, "none", "brotli"},
+               {"brotli", repeating_at, "zstd", "brotli"},
+               {"zstd", noise_at, "zstd", "zstd"},
+               {"none", noise_at, "none", "none"}};
+  static const uint64_t sizes[] = {6000, 84000}; /* the longer ones are sampled first */
+  for (size_t i = 0; i < 4 * AQ_COUNT_OF(cases); i++) {
+    const size_t c = i / 4;
+    const bool budgeted = i % 2 == 1;
+    const uint64_t size = sizes[i / 2 % 2];
+    if (c >= 2 && size > 6000) continue;
+    aq_error err;
+    aq_pq_writer *writer = open_writer(NULL, cases[c].codec);
+    struct value beside = {50 * size, cases[c].beside, UINT64_MAX};
+    uint8_t *codes = malloc((size_t)size);
+    for (size_t k = 0; k < size; k++) codes[k] = code_at(k);
+    const aq_pq_cell cells[] = {
+        {.bytes = "c", .size = 1}, {.list_length = 0}, {.bytes = codes, .size = size, .budgeted = budgeted}};
+    assert_ok(add_taken(writer, &beside, &err));
+    assert_ok(aq_pq_writer_add(writer, cells, &err));
+    assert_ok(aq_pq_writer_commit(writer, NULL, &err));
+    free(codes);
+    aq_pq_reader *reader = open_reader();
+    const char *found = aq_pq_chunk_codec(reader, 0, 2), *wanted = budgeted ? cases[c].budgeted : cases[c].plain;
+    if (strcmp(found, wanted) != 0) fail_msg("case %zu, %llu bytes: %s", i, (unsigned long long)size, found);
     aq_pq_reader_close(reader);
   }
 }
@@ -487,6 +525,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(large_values_have_a_frame_a_block),
       cmocka_unit_test(brotli_is_chosen_for_each_chunk),
+      cmocka_unit_test(budgeted_values_decide_the_codec_of_their_chunk),
       cmocka_unit_test(streamed_values_in_brotli_or_zstd_are_read_back),
       cmocka_unit_test(page_bytes_are_those_of_the_file),
       cmocka_unit_test(uncompressed_values_lie_aligned),
