@@ -105,7 +105,7 @@ typedef struct search_state {
   aq_calibration *calibration;
   aq_plan plan;
   aq_search_problem set;
-  aq_candidate rounded;
+  aq_candidate candidate;
   const float *values[64];
 } search_state;
 
@@ -127,11 +127,11 @@ static inline void search_prepare(search_state *s, const aq_quantize_options *o)
   assert_ok(aq_exclude_vectors(s->source, &s->calibration->original, &s->plan, &err));
   assert_ok(aq_search_problem_create(s->source, &s->plan, s->calibration->factors, s->calibration->factor_count,
                                      &o->table, s->calibration->encoder->pool, &s->set, &err));
-  assert_ok(aq_candidate_create(s->calibration, &s->plan, s->values, &s->set, &s->rounded, &err));
+  assert_ok(aq_candidate_create(s->calibration, &s->plan, s->values, &s->set, &s->candidate, &err));
 }
 
 static inline void search_end(search_state *s) {
-  aq_candidate_reset(&s->rounded);
+  aq_candidate_reset(&s->candidate);
   aq_search_problem_reset(&s->set);
   aq_plan_reset(&s->plan);
   aq_calibration_free(s->calibration);

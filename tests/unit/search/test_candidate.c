@@ -1,4 +1,4 @@
-/* test_rounded.c - the matrices of an encoder at one lambda: codes, values, sizes, and what is decided about them. */
+/* test_candidate.c - the matrices of an encoder at one lambda: codes, values, sizes, and what is decided about them. */
 #include "core/memory.h"
 #include "search_fixture.h"
 #include "tensor/dtype.h"

@@ -1,4 +1,4 @@
-/* test_start.c - a table of an earlier run as the beginning of another. */
+/* test_resume.c - a table of an earlier run as the beginning of another. */
 #include "core/memory.h"
 #include "search/resume.h"
 #include "search_fixture.h"
@@ -15,13 +15,13 @@ static void write_table(search_state *from, const char *path) {
   aq_run_options run = {.threads = 1};
   for (size_t i = 0; i < from->set.count; i++) {
     const aq_search_item *p = &from->set.items[i];
-    aq_rd_choice choice = from->rounded.items[i].choice;
+    aq_rd_choice choice = from->candidate.items[i].choice;
     choice.steps = aq_calloc(choice.span_count, sizeof *choice.steps);
-    memcpy(choice.steps, from->rounded.items[i].choice.steps, choice.span_count * sizeof *choice.steps);
+    memcpy(choice.steps, from->candidate.items[i].choice.steps, choice.span_count * sizeof *choice.steps);
     assert_ok(aq_search_item_fix_entry(p, &from->source->tensors[p->tensor], &choice, "a test",
                                        &from->plan.entries[p->tensor], &err));
   }
-  aq_candidate_collect_values(&from->rounded, &from->plan, owned, from->values);
+  aq_candidate_collect_values(&from->candidate, &from->plan, owned, from->values);
   const aq_table_job job = {.stage = "quantize",
                             .source = from->source,
                             .plan = &from->plan,
@@ -36,8 +36,8 @@ static void write_table(search_state *from, const char *path) {
 static int set_up(void **state) {
   (void)state;
   search_prepare(&first, search_options(4));
-  assert_ok(aq_candidate_round(&first.rounded, LAMBDA, &err));
-  assert_ok(aq_candidate_correct_biases(&first.rounded, &err));
+  assert_ok(aq_candidate_round(&first.candidate, LAMBDA, &err));
+  assert_ok(aq_candidate_correct_biases(&first.candidate, &err));
   return 0;
 }
 
@@ -50,7 +50,7 @@ static int tear_down(void **state) {
 static aq_status try_start(const aq_quantize_options *o, const char *path) {
   search_state second;
   search_prepare(&second, o);
-  const aq_status status = aq_resume_from_table(path, &o->run, &second.rounded, &err);
+  const aq_status status = aq_resume_from_table(path, &o->run, &second.candidate, &err);
   if (status != AQ_OK) assert_non_null(strstr(err.file, path));
   search_end(&second);
   return status;
@@ -63,9 +63,9 @@ static void codes_steps_and_adjusted_vectors_come_back(void **state) {
   search_state second;
   write_table(&first, sf.table);
   search_prepare(&second, search_options(4));
-  assert_ok(aq_resume_from_table(sf.table, &sf.options.run, &second.rounded, &err));
+  assert_ok(aq_resume_from_table(sf.table, &sf.options.run, &second.candidate, &err));
   for (size_t i = 0; i < first.set.count; i++) {
-    const aq_candidate_item *a = &first.rounded.items[i], *b = &second.rounded.items[i];
+    const aq_candidate_item *a = &first.candidate.items[i], *b = &second.candidate.items[i];
     const size_t count = a->planned->rows * a->planned->cols;
     assert_int_equal(a->choice.type, b->choice.type);
     assert_int_equal(aq_search_item_span(a->planned, &a->choice), aq_search_item_span(b->planned, &b->choice));
@@ -74,11 +74,11 @@ static void codes_steps_and_adjusted_vectors_come_back(void **state) {
     if (a->codes != NULL) assert_memory_equal(a->codes, b->codes, count);
   }
   /* All of it, the vectors that repair adjusted among it. */
-  assert_memory_equal(first.rounded.quantized.memory, second.rounded.quantized.memory,
-                      first.rounded.quantized.count * sizeof(float));
-  assert_true(second.rounded.similarity == first.rounded.similarity);
-  assert_true(second.rounded.before_repair == first.rounded.similarity);
-  assert_true(fabs(second.rounded.bits - first.rounded.bits) < 1);
+  assert_memory_equal(first.candidate.quantized.memory, second.candidate.quantized.memory,
+                      first.candidate.quantized.count * sizeof(float));
+  assert_true(second.candidate.similarity == first.candidate.similarity);
+  assert_true(second.candidate.before_repair == first.candidate.similarity);
+  assert_true(fabs(second.candidate.bits - first.candidate.bits) < 1);
   search_end(&second);
 }
 
@@ -93,10 +93,10 @@ static void vectors_that_a_rule_keeps_are_not_taken(void **state) {
   o.keep_pattern_count = 1;
   search_prepare(&second, &o);
   const size_t tensor = search_find(second.source, name);
-  assert_ok(aq_resume_from_table(sf.table, &o.run, &second.rounded, &err));
-  const float *now = aq_params_find(&second.rounded.quantized, tensor, &count);
+  assert_ok(aq_resume_from_table(sf.table, &o.run, &second.candidate, &err));
+  const float *now = aq_params_find(&second.candidate.quantized, tensor, &count);
   assert_memory_equal(now, aq_params_find(&second.calibration->original, tensor, &count), count * sizeof *now);
-  assert_memory_not_equal(now, aq_params_find(&first.rounded.quantized, tensor, &count), count * sizeof *now);
+  assert_memory_not_equal(now, aq_params_find(&first.candidate.quantized, tensor, &count), count * sizeof *now);
   search_end(&second);
 }
 
@@ -176,7 +176,7 @@ static void a_tensor_that_is_planned_now_must_be_in_codes(void **state) {
   o.tensor_rule_count = 1;
   tear_down(NULL);
   search_prepare(&first, &o); /* keeps it */
-  assert_ok(aq_candidate_round(&first.rounded, LAMBDA, &err));
+  assert_ok(aq_candidate_round(&first.candidate, LAMBDA, &err));
   write_table(&first, sf.table);
   assert_int_equal(try_start(search_options(4), sf.table), AQ_ERR_ARGUMENT);
   assert_non_null(strstr(err.tensor, "word_embeddings"));

@@ -1,4 +1,4 @@
-/* test_spare.c - tensors that a search or calibration leaves as they are, settled before it begins. */
+/* test_exclude.c - tensors that a search or calibration leaves as they are, settled before it begins. */
 #include <math.h>
 #include <sys/stat.h>
 

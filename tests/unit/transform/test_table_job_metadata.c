@@ -1,4 +1,4 @@
-/* test_table_metadata.c - what a table says of itself in its footer. */
+/* test_table_job_metadata.c - what a table says of itself in its footer. */
 #include <jansson.h>
 
 #include "io/fingerprint.h"

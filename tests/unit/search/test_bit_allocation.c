@@ -1,4 +1,4 @@
-/* test_auto_plan.c - the search for type, granularity and scales that a target asks for. */
+/* test_bit_allocation.c - the search for type, granularity and scales that a target asks for. */
 #include <sys/stat.h>
 
 #include "core/memory.h"

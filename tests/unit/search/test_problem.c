@@ -1,4 +1,4 @@
-/* test_planned.c - the tensors whose type and scales a search finds, and what they cost at a price of a bit. */
+/* test_problem.c - the tensors whose type and scales a search finds, and what they cost at a price of a bit. */
 #include "core/memory.h"
 #include "search_fixture.h"
 

@@ -1,4 +1,4 @@
-/* test_places.c - the files that a quantization writes, checked before it begins. */
+/* test_output_paths.c - the files that a quantization writes, checked before it begins. */
 #include <sys/stat.h>
 
 #include "ops/output_paths.h"
