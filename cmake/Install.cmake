@@ -13,7 +13,7 @@ set_target_properties(arrowquant_static PROPERTIES EXPORT_NAME static)
 string(REPLACE ";" " " AQ_PC_REQUIRES "${AQ_PKG_MODULES}")
 set(AQ_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/arrowquant)
 
-install(FILES include/arrowquant.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES include/arrowquant.h include/arrowquant_experimental.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(TARGETS arrowquant EXPORT arrowquantTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS arrowquant_static EXPORT arrowquantStaticTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 foreach(set arrowquantTargets arrowquantStaticTargets)

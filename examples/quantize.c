@@ -52,9 +52,19 @@ static aq_status print_tensors(const aq_source *model, const aq_source *table, a
   return AQ_OK;
 }
 
+/* Two figures of the report, without parsing its JSON. */
+static aq_status print_figures(const aq_report *report, aq_error *err) {
+  double bits, ratio;
+  aq_status status = aq_report_number(report, "totals.bits_per_weight", &bits, err);
+  if (status == AQ_OK) status = aq_report_number(report, "totals.ratio_to_fp32", &ratio, err);
+  if (status == AQ_OK) printf("%.3f bits per quantized weight, %.2f times smaller than FP32\n", bits, ratio);
+  return status;
+}
+
 int main(int argc, char **argv) {
   aq_error err;
   aq_source *model = NULL, *table = NULL;
+  aq_report *report = NULL;
   aq_quantize_options options;
   if (argc < 3 || argc > 4) {
     fprintf(stderr, "usage: %s MODEL TABLE.parquet [TYPE]\n", argv[0]);
@@ -62,10 +72,12 @@ int main(int argc, char **argv) {
   }
   aq_quantize_options_init(&options);
   options.type = argc == 4 ? argv[3] : "int8";
-  aq_status status = aq_quantize(argv[1], argv[2], &options, NULL, &err);
-  if (status == AQ_OK) status = aq_source_open(argv[1], NULL, &model, &err);
+  aq_status status = aq_source_open(argv[1], NULL, &model, &err);
+  if (status == AQ_OK) status = aq_quantize_source(model, argv[2], &options, &report, &err);
   if (status == AQ_OK) status = aq_source_open(argv[2], NULL, &table, &err);
   if (status == AQ_OK) status = print_tensors(model, table, &err);
+  if (status == AQ_OK) status = print_figures(report, &err);
+  aq_report_free(report);
   aq_source_close(table);
   aq_source_close(model);
   return status == AQ_OK ? 0 : fail(&err);

@@ -20,20 +20,33 @@
  *     aq_status st = aq_source_read_f32(src, 0, 0, t->num_params, values, &err);
  *     aq_source_close(src);
  *
+ * This header is stable. What may still change is in arrowquant_experimental.h: the search by statistics and tuning,
+ * and sensitivity.
+ *
  * Ownership: an `open` or a call that hands out an object through a pointer-to-pointer makes the caller its owner on
  *   AQ_OK and sets the pointer to NULL otherwise; `close` and `free` accept NULL. Strings and views reached from a
  *   handle live as long as the handle. Nothing takes ownership of what the caller passes in, but for the Arrow stream
  *   given to aq_source_open_arrow.
- * Threads: different handles may be used at the same time by different threads. One aq_source may be read by several
- *   threads at once; opening and closing it is the business of one. Calls that take an aq_source which is not const
- *   (adding to it, converting, quantizing, comparing, exporting it) want it for themselves: no other thread may use it
- *   until they return. The allocator is set before the first other call.
+ * Threads: different handles may be used at the same time by different threads. An open aq_source does not change:
+ *   any number of threads may read it and run operations on it at once. Calls that take it without const (adding to
+ *   it, closing it) are the business of one thread, while no other uses it. The allocator is set before the first
+ *   other call.
  * fork(): what was open before may be used in the child too, with the same results; an encoder starts new threads
  * there. What another thread was changing at that moment (an encoder that was encoding, an operation under way) fails
  * in the child with AQ_ERR_ARGUMENT and has to be opened again; closing it keeps its memory. Locks are waited for, so
  * that fork() may take as long as the decompression of one block. An output that is being written stays the parent's.
  * Errors: every call that can fail returns an aq_status and fills *err when err is not NULL. The library never prints,
  *   never aborts and never exits. Every number in an input file is checked before it is used.
+ * Versions: a program runs with every library of the same soname, whichever header it was built with.
+ *   - A struct of options begins with `sizeof_options`, the size that the caller's header knows. Its init function sets
+ *     it, and everything else to zero, which is the default of every option. New members are added at the end, never
+ *     in padding. What a caller does not have keeps its default. What this library does not have must be zero;
+ *     otherwise the call fails with AQ_ERR_ARGUMENT, for the caller asks for something that this library cannot do.
+ *   - A struct that stands inside another one, that crosses as an array, or that the library fills in the caller's
+ *     memory has a fixed size and `reserved` members, whose room a new member takes. The caller leaves them zero; a
+ *     call that finds them otherwise fails in the same way.
+ *   - aq_allocator and the structs of Arrow never change.
+ *   - AQ_VERSION_NUMBER is the version of the header, aq_version_number() that of the library.
  * Files: an output appears under its name only when it is complete; until then it is NAME.partial. Inputs are never
  *   changed. Same input and same options give the same bytes, at any number of threads and on any instruction set. */
 #ifndef ARROWQUANT_H
@@ -62,9 +75,17 @@ extern "C" {
 #define AQ_VERSION_MINOR 1
 #define AQ_VERSION_PATCH 0
 #define AQ_VERSION_STRING "0.1.0"
+/* For comparisons: 10203 is version 1.2.3. */
+#define AQ_VERSION_NUMBER (AQ_VERSION_MAJOR * 10000 + AQ_VERSION_MINOR * 100 + AQ_VERSION_PATCH)
 
 /* Version of the library in use, "MAJOR.MINOR.PATCH". Static storage. */
 AQ_API const char *aq_version(void);
+/* The same as AQ_VERSION_NUMBER has it. */
+AQ_API uint32_t aq_version_number(void);
+
+/* Sets a struct of options to its defaults. `size` is its size in the caller's header and becomes its first member,
+ * sizeof_options. The init function of each struct is this call. */
+AQ_API void aq_options_init(void *options, size_t size);
 
 /* Instruction sets: the name of the set in use ("ref", "avx2", "avxvnni", "avx512", "avx512vnni", "neon", "neondot"),
  * and the names AQ_CPU accepts on this machine, separated by spaces, lowest first. The environment variable AQ_CPU=NAME
@@ -100,7 +121,8 @@ typedef enum aq_status {
 #define AQ_ERROR_NO_OFFSET (-1)
 
 /* What went wrong. `message` says what and what was expected, `hint` what to do; empty strings and
- * AQ_ERROR_NO_OFFSET where not known. Long paths and names are shortened in the middle. */
+ * AQ_ERROR_NO_OFFSET where not known. Long paths and names are shortened in the middle. A hint that speaks of an option
+ * has the name of its member between backquotes, with a value where one helps: `force=true`, `calib=builtin`. */
 typedef struct aq_error {
   aq_status code;
   int32_t row_group; /* Parquet row group, or -1 */
@@ -109,6 +131,7 @@ typedef struct aq_error {
   char tensor[256];
   char message[512];
   char hint[256];
+  uint64_t reserved[6];
 } aq_error;
 
 /* One line: "FILE: tensor 'NAME': MESSAGE (offset N, row group N). HINT". Returns the length that the whole line has;
@@ -143,18 +166,20 @@ typedef struct aq_progress_event {
   uint64_t tensors_done, tensors_total;
   uint64_t bytes_done, bytes_total; /* bytes of the source */
   double seconds;                   /* since the stage began */
+  uint64_t reserved[4];
 } aq_progress_event;
 
 /* Called now and then from the calling thread. Return false to stop: the call ends with AQ_ERR_INTERRUPTED and leaves
  * no output behind. */
 typedef bool (*aq_progress_fn)(void *ctx, const aq_progress_event *event);
 
-/* What every long call takes. Zeroes mean defaults. */
+/* What every long call takes. Zeroes mean defaults. It stands inside the options of each operation. */
 typedef struct aq_run_options {
   uint32_t threads;    /* 0: the CPUs this process may use */
   uint64_t max_memory; /* bytes of working memory; 0: no limit of its own */
   aq_progress_fn progress;
   void *progress_ctx;
+  uint64_t reserved[8];
 } aq_run_options;
 
 /* ---- Tensors -------------------------------------------------------------------------------------------------------
@@ -205,6 +230,7 @@ typedef struct aq_tensor_info {
   int32_t quant_axis;    /* -1: one scale (or kept); 0: per channel of axis 0, or per group */
   int32_t group_size;    /* 0: per tensor or channel; n: groups of n in C order */
   int32_t alias_of;      /* index of the tensor that holds the bytes, or -1 */
+  uint64_t reserved[7];
 } aq_tensor_info;
 
 AQ_API const char *aq_dtype_name(aq_dtype dtype);          /* "torch.float32", "safetensors.F4", ...; "invalid" */
@@ -212,6 +238,20 @@ AQ_API size_t aq_dtype_size(aq_dtype dtype);               /* bytes an element; 
 AQ_API uint32_t aq_dtype_bits(aq_dtype dtype);             /* bits an element; 0 when invalid */
 AQ_API const char *aq_quant_type_name(aq_quant_type type); /* "int8", ...; "kept" */
 AQ_API uint32_t aq_quant_type_bits(aq_quant_type type);    /* 8, 4, 3, 2; 0 for kept */
+
+/* ---- Texts in memory -----------------------------------------------------------------------------------------------
+ */
+
+/* Texts of the caller, who keeps them: UTF-8, lengths[i] bytes each; lengths NULL: each ends with a zero. texts NULL:
+ * no list is given. It stands inside the options of operations that run a model, beside the name of a file with texts;
+ * only one of the two may be given where nothing else is said. Texts that are nothing but white space count for nothing
+ * there, as blank lines of a file do. */
+typedef struct aq_text_list {
+  const char *const *texts;
+  const size_t *lengths;
+  size_t count;
+  uint64_t reserved[1];
+} aq_text_list;
 
 /* ---- Sources: reading tensors from a file or folder
  * ------------------------------------------------------------------ */
@@ -223,7 +263,7 @@ typedef struct aq_source_options {
   uint64_t max_memory; /* limit on memory that one call may take; 0: none */
   bool skip_checksums; /* do not check page CRCs */
 } aq_source_options;
-AQ_API void aq_source_options_init(aq_source_options *options);
+static inline void aq_source_options_init(aq_source_options *options) { aq_options_init(options, sizeof *options); }
 
 /* Opens a .safetensors file, a model.safetensors.index.json, a folder that holds one of them (a Hugging Face snapshot
  * or repository cache folder too) or a V1/V2 Parquet table, in one file or in the parts that a folder holds. The kind
@@ -231,8 +271,8 @@ AQ_API void aq_source_options_init(aq_source_options *options);
 AQ_API AQ_MUST_CHECK aq_status aq_source_open(const char *path, const aq_source_options *options, aq_source **out,
                                               aq_error *err);
 
-/* Gives up the caller's hold on a source. Its files and memory go with the last hold: the streams and batches that
- * aq_source_export_arrow handed out have one each. */
+/* Gives up the caller's hold on a source. Its files and memory go with the last hold: encoders, and the streams and
+ * batches that aq_source_export_arrow handed out, have one each. */
 AQ_API void aq_source_close(aq_source *source);
 
 /* "safetensors", "table V1", "table V2", "memory", "Arrow V1", "Arrow V2". */
@@ -263,6 +303,7 @@ typedef struct aq_tensor {
   uint64_t num_scales;
   bool is_view; /* data points into the mapped file or array, which the source keeps */
   void *owned;  /* private */
+  uint64_t reserved[5];
 } aq_tensor;
 AQ_API AQ_MUST_CHECK aq_status aq_source_load(const aq_source *source, size_t index, aq_tensor *out, aq_error *err);
 AQ_API void aq_tensor_release(aq_tensor *tensor);
@@ -278,12 +319,12 @@ AQ_API AQ_MUST_CHECK aq_status aq_source_read_f32(const aq_source *source, size_
 /* An empty source in memory, format "memory", to be filled by aq_source_add. */
 AQ_API AQ_MUST_CHECK aq_status aq_source_create(aq_source **out, aq_error *err);
 
-/* Adds a tensor at the end. Of `info` name, dtype, rank and shape are used, and quant_type must be AQ_KEPT; the name is
- * copied. `data` holds the values in C order, little-endian, at any alignment; NULL when there are none. It is
- * borrowed: it must stay as it is until the source is gone (see aq_source_on_release). AQ_ERR_ARGUMENT when the source
- * was not made by aq_source_create, when the name is empty, not UTF-8, that of a part (NAME[lo:hi]) or there already,
- * and while an Arrow stream or batch of the source exists. What aq_source_tensor gave before is no longer valid
- * afterwards. */
+/* Adds a tensor at the end. Of `info` (zero-initialise it) name, dtype, rank and shape are used; quant_type must be
+ * AQ_KEPT and reserved zero; the name is copied. `data` holds the values in C order, little-endian, at any alignment;
+ * NULL when there are none. It is borrowed: it must stay as it is until the source is gone (see aq_source_on_release).
+ * AQ_ERR_ARGUMENT when the source was not made by aq_source_create, when the name is empty, not UTF-8, that of a part
+ * (NAME[lo:hi]) or there already, and while an Arrow stream or batch of the source exists. What aq_source_tensor gave
+ * before is no longer valid afterwards. */
 AQ_API AQ_MUST_CHECK aq_status aq_source_add(aq_source *source, const aq_tensor_info *info, const void *data,
                                              aq_error *err);
 
@@ -365,7 +406,8 @@ AQ_API AQ_MUST_CHECK aq_status aq_source_open_arrow(struct ArrowArrayStream *str
  * The stream and each batch keep the source alive: aq_source_close may be called before they are released. The caller
  * releases *out. On failure out->release is NULL. Getting a batch reads the source, and may run beside other readers of
  * it; one stream is for one thread at a time, as its specification says. */
-AQ_API AQ_MUST_CHECK aq_status aq_source_export_arrow(aq_source *source, struct ArrowArrayStream *out, aq_error *err);
+AQ_API AQ_MUST_CHECK aq_status aq_source_export_arrow(const aq_source *source, struct ArrowArrayStream *out,
+                                                      aq_error *err);
 
 /* ---- Reports: what a call did or found
  * ------------------------------------------------------------------------------- */
@@ -377,6 +419,18 @@ typedef enum aq_report_form { AQ_REPORT_JSON, AQ_REPORT_TEXT, AQ_REPORT_MARKDOWN
 /* Renders the report; the JSON form is the whole truth, the others are made from it. Free *out with aq_free. */
 AQ_API AQ_MUST_CHECK aq_status aq_report_render(const aq_report *report, aq_report_form form, char **out,
                                                 aq_error *err);
+
+/* One figure of a report without parsing its JSON. `path` names a member of the document, members of members after a
+ * dot, elements of an array by their index in brackets: "totals.bits_per_weight", "tensors[3].cosine". *out is exactly
+ * the number that the operation found; true is 1 and false is 0. A number that JSON has no word for is null there and
+ * NaN here. docs/REPORTS.md lists the paths that stay as they are. AQ_ERR_NO_MATCH names the part that is missing and
+ * the members that are there; AQ_ERR_ARGUMENT: the value is none that is asked for, or the path is not one. */
+AQ_API AQ_MUST_CHECK aq_status aq_report_number(const aq_report *report, const char *path, double *out, aq_error *err);
+/* The same for a text, which lives as long as the report; NULL where the report has null. */
+AQ_API AQ_MUST_CHECK aq_status aq_report_text(const aq_report *report, const char *path, const char **out,
+                                              aq_error *err);
+/* The elements of an array, or the members of an object. */
+AQ_API AQ_MUST_CHECK aq_status aq_report_count(const aq_report *report, const char *path, size_t *out, aq_error *err);
 AQ_API void aq_report_free(aq_report *report);
 
 /* ---- Converting
@@ -389,6 +443,7 @@ typedef struct aq_table_options {
   uint64_t row_group_bytes; /* 0: 64 MiB */
   uint64_t part_bytes;      /* a tensor of more FP32 bytes than this becomes several rows; 0: 1 GiB */
   bool force;               /* replace an existing output */
+  uint64_t reserved[8];
 } aq_table_options;
 
 typedef struct aq_convert_options {
@@ -398,15 +453,15 @@ typedef struct aq_convert_options {
   const char *dtype;     /* "keep" (NULL), "fp32", "fp16", "bf16": for floating-point tensors */
   bool keep_unsupported; /* keep the bytes of tensors of opaque dtypes, which are refused otherwise */
 } aq_convert_options;
-AQ_API void aq_convert_options_init(aq_convert_options *options);
+static inline void aq_convert_options_init(aq_convert_options *options) { aq_options_init(options, sizeof *options); }
 
 /* Writes the V1 table of a source. `report` may be NULL. */
 AQ_API AQ_MUST_CHECK aq_status aq_convert(const char *source, const char *output, const aq_convert_options *options,
                                           aq_report **report, aq_error *err);
 
-/* The same for an open source, which stays open. Here and in the other calls that take one: no other thread may use it
- * meanwhile, because tied tensors are looked for and become aliases of each other (alias_of), once and for all. */
-AQ_API AQ_MUST_CHECK aq_status aq_convert_source(aq_source *source, const char *output,
+/* The same for an open source, which stays open and as it is. Every operation has this form too; the first one opens
+ * the path, calls the second and closes. */
+AQ_API AQ_MUST_CHECK aq_status aq_convert_source(const aq_source *source, const char *output,
                                                  const aq_convert_options *options, aq_report **report, aq_error *err);
 
 typedef struct aq_export_options {
@@ -416,13 +471,13 @@ typedef struct aq_export_options {
   const char *dtype;  /* "original" (NULL), "fp32", "fp16", "bf16": for floating-point tensors */
   bool force;
 } aq_export_options;
-AQ_API void aq_export_options_init(aq_export_options *options);
+static inline void aq_export_options_init(aq_export_options *options) { aq_options_init(options, sizeof *options); }
 
 /* Writes every tensor of a source, dequantized, into another format. Aliases become tensors again. */
 AQ_API AQ_MUST_CHECK aq_status aq_export(const char *source, const char *output, const aq_export_options *options,
                                          aq_report **report, aq_error *err);
-AQ_API AQ_MUST_CHECK aq_status aq_export_source(aq_source *source, const char *output, const aq_export_options *options,
-                                                aq_report **report, aq_error *err);
+AQ_API AQ_MUST_CHECK aq_status aq_export_source(const aq_source *source, const char *output,
+                                                const aq_export_options *options, aq_report **report, aq_error *err);
 
 /* ---- Quantizing
  * ------------------------------------------------------------------------------------------------------ */
@@ -430,12 +485,7 @@ AQ_API AQ_MUST_CHECK aq_status aq_export_source(aq_source *source, const char *o
 typedef enum aq_symmetry { AQ_SYMMETRY_DEFAULT = 0, AQ_SYMMETRIC, AQ_ASYMMETRIC } aq_symmetry;
 typedef enum aq_nonfinite { AQ_NONFINITE_REFUSE = 0, AQ_NONFINITE_KEEP } aq_nonfinite;
 
-/* What went into a layer: values of rows x cols, the caller's; cols is the last axis of the weight. */
-typedef struct aq_activations {
-  const char *tensor; /* name of the weight */
-  const float *values;
-  uint64_t rows, cols;
-} aq_activations;
+struct aq_search_options;
 
 /* Patterns, everywhere: an exact tensor name, a glob (* ? [...]) over the whole name, or re:REGEX (POSIX extended,
  * unanchored). A SPEC is a comma-separated list of: a type, "per=tensor|channel|group", "group=N", "sym", "asym",
@@ -468,33 +518,36 @@ typedef struct aq_quantize_options {
   /* What texts say about the model. NULL: "builtin" for an encoder that can be run, otherwise "none"; "builtin",
    * "none", or a file, a text a line. "none": the plan sees the tensors alone. */
   const char *calib;
-  const char *stats_path;      /* statistics of an earlier run of the same model instead of gathering them, or NULL */
-  const char *save_stats_path; /* write them there, or NULL */
-  double tune_seconds;         /* time for gradient descent on what is stored, 0: none */
-  const char *tune_from; /* a table of this model that was made with a target: tuning goes on from its codes, scales
-                            and adjusted vectors, and nothing is searched for; a target of size is kept to. Or NULL */
-  /* For method gptq, beside or instead of texts: inputs of the layers, as they were seen. */
-  const aq_activations *activations;
-  size_t activation_count;
+  aq_text_list calib_texts; /* instead of a file */
+  const struct aq_search_options
+      *search; /* of arrowquant_experimental.h: statistics, tuning, inputs of layers; or NULL */
   /* Keep the bytes of tensors of opaque dtypes. Without it they are refused, but for those that a keep pattern names.
    */
   bool keep_unsupported;
 } aq_quantize_options;
-AQ_API void aq_quantize_options_init(aq_quantize_options *options);
+static inline void aq_quantize_options_init(aq_quantize_options *options) { aq_options_init(options, sizeof *options); }
 
 /* Writes the quantized V2 table of a source. `report` may be NULL; it lists every tensor, what it became and why. */
 AQ_API AQ_MUST_CHECK aq_status aq_quantize(const char *source, const char *output, const aq_quantize_options *options,
                                            aq_report **report, aq_error *err);
-AQ_API AQ_MUST_CHECK aq_status aq_quantize_source(aq_source *source, const char *output,
+AQ_API AQ_MUST_CHECK aq_status aq_quantize_source(const aq_source *source, const char *output,
                                                   const aq_quantize_options *options, aq_report **report,
                                                   aq_error *err);
 
 /* ---- Looking and checking
  * -------------------------------------------------------------------------------------------- */
 
+typedef struct aq_info_options {
+  size_t sizeof_options;
+  aq_run_options run;
+} aq_info_options;
+static inline void aq_info_options_init(aq_info_options *options) { aq_options_init(options, sizeof *options); }
+
 /* What is inside: tensors, types, sizes, bits per weight, metadata. */
-AQ_API AQ_MUST_CHECK aq_status aq_info(const char *source, const aq_run_options *run, aq_report **report,
+AQ_API AQ_MUST_CHECK aq_status aq_info(const char *source, const aq_info_options *options, aq_report **report,
                                        aq_error *err);
+AQ_API AQ_MUST_CHECK aq_status aq_info_source(const aq_source *source, const aq_info_options *options,
+                                              aq_report **report, aq_error *err);
 
 typedef struct aq_verify_options {
   size_t sizeof_options;
@@ -502,13 +555,16 @@ typedef struct aq_verify_options {
   bool deep;           /* decode every value as well */
   const char *against; /* NULL, or the model that a table must be of: its tensors, their shapes, and the bytes of those
                           that are kept but for those that arrowquant.adjusted names */
+  const aq_source *against_source; /* the same, open already */
 } aq_verify_options;
-AQ_API void aq_verify_options_init(aq_verify_options *options);
+static inline void aq_verify_options_init(aq_verify_options *options) { aq_options_init(options, sizeof *options); }
 
 /* Checks every page CRC and the lengths of every row. AQ_OK only when all is well; when damage was found, the report
  * lists all of it and is handed out with the error. */
 AQ_API AQ_MUST_CHECK aq_status aq_verify(const char *source, const aq_verify_options *options, aq_report **report,
                                          aq_error *err);
+AQ_API AQ_MUST_CHECK aq_status aq_verify_source(const aq_source *source, const aq_verify_options *options,
+                                                aq_report **report, aq_error *err);
 
 typedef struct aq_compare_options {
   size_t sizeof_options;
@@ -518,14 +574,15 @@ typedef struct aq_compare_options {
   const char *texts_file;  /* a text a line, or JSONL (aq_text_reader_open); NULL: the built-in texts */
   const char *labels_file; /* lines of TEXT, tab, TEXT, tab, number: how alike the two are; NULL: none */
   const char *folder;      /* of config.json and the tokenizer of both; NULL: as aq_encoder_open finds them */
+  aq_text_list texts;      /* instead of texts_file */
 } aq_compare_options;
-AQ_API void aq_compare_options_init(aq_compare_options *options);
+static inline void aq_compare_options_init(aq_compare_options *options) { aq_options_init(options, sizeof *options); }
 
 /* Per-tensor and total agreement of two sources with the same tensors: cosine, SNR, RMSE, largest error. The report is
  * handed out with AQ_ERR_THRESHOLD too, and with AQ_ERR_FORMAT when the sources do not have the same tensors. */
 AQ_API AQ_MUST_CHECK aq_status aq_compare(const char *reference, const char *other, const aq_compare_options *options,
                                           aq_report **report, aq_error *err);
-AQ_API AQ_MUST_CHECK aq_status aq_compare_sources(aq_source *reference, aq_source *other,
+AQ_API AQ_MUST_CHECK aq_status aq_compare_sources(const aq_source *reference, const aq_source *other,
                                                   const aq_compare_options *options, aq_report **report, aq_error *err);
 
 typedef struct aq_validate_options {
@@ -538,14 +595,17 @@ typedef struct aq_validate_options {
                       it cannot, and that is an error when one of the three below was named */
   const char *texts_file, *labels_file, *folder; /* as in aq_compare_options */
   bool keep_unsupported;                         /* as in aq_quantize_options */
+  aq_text_list texts;                            /* as in aq_compare_options */
 } aq_validate_options;
-AQ_API void aq_validate_options_init(aq_validate_options *options);
+static inline void aq_validate_options_init(aq_validate_options *options) { aq_options_init(options, sizeof *options); }
 
 /* Converts, quantizes to each type, reads back, measures, applies the acceptance criteria, writes
  * OUTPUT_DIR/validation.json and OUTPUT_DIR/validation_summary.md. AQ_ERR_THRESHOLD when a criterion fails; the report
  * is handed out then too. */
 AQ_API AQ_MUST_CHECK aq_status aq_validate(const char *model, const aq_validate_options *options, aq_report **report,
                                            aq_error *err);
+AQ_API AQ_MUST_CHECK aq_status aq_validate_source(const aq_source *model, const aq_validate_options *options,
+                                                  aq_report **report, aq_error *err);
 
 /* ---- Tokenizing
  * ------------------------------------------------------------------------------------------------------ */
@@ -560,6 +620,8 @@ typedef struct aq_tokenizer aq_tokenizer;
  * as the library `tokenizers` takes it. AQ_ERR_UNSUPPORTED names what is not handled: a tokenizer that is not
  * WordPiece, a key that asks for what cannot be done. On success the caller owns *out. */
 AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_open(const char *path, aq_tokenizer **out, aq_error *err);
+/* That of an open source, in its metadata or beside it. It does not need the source afterwards. */
+AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_open_source(const aq_source *source, aq_tokenizer **out, aq_error *err);
 AQ_API void aq_tokenizer_close(aq_tokenizer *tokenizer);
 
 /* One past the largest id that the tokenizer gives: what a table of embeddings needs rows for. */
@@ -569,6 +631,7 @@ AQ_API int32_t aq_tokenizer_id_end(const aq_tokenizer *tokenizer);
 typedef struct aq_token_ids {
   int32_t *ids;
   size_t count, capacity;
+  uint64_t reserved[2];
 } aq_token_ids;
 
 /* Appends the ids of a text of `length` bytes to *ids; on failure the count stays as it was. `add_special` puts the
@@ -599,15 +662,15 @@ typedef struct aq_encoder_options {
   const char *folder;  /* config.json and the tokenizer's files are here; NULL: in the table, or beside the weights */
   bool normalize;      /* make the length of every vector 1, even when the model does not */
 } aq_encoder_options;
-AQ_API void aq_encoder_options_init(aq_encoder_options *options);
+static inline void aq_encoder_options_init(aq_encoder_options *options) { aq_options_init(options, sizeof *options); }
 
 /* Opens an encoder: `path` as aq_source_open takes it. A table that was made from a model's folder is enough by itself.
  * AQ_ERR_UNSUPPORTED says what the model is and what can be run; a tensor that is missing or has the wrong shape is
- * named. The second form takes an open source, which stays open at least as long as the encoder and to which no tensor
- * may be added. */
+ * named. The second form takes an open source, which the encoder holds: closing the source before is fine. No tensor
+ * may be added to it meanwhile. */
 AQ_API AQ_MUST_CHECK aq_status aq_encoder_open(const char *path, const aq_encoder_options *options, aq_encoder **out,
                                                aq_error *err);
-AQ_API AQ_MUST_CHECK aq_status aq_encoder_open_source(aq_source *source, const aq_encoder_options *options,
+AQ_API AQ_MUST_CHECK aq_status aq_encoder_open_source(const aq_source *source, const aq_encoder_options *options,
                                                       aq_encoder **out, aq_error *err);
 AQ_API void aq_encoder_close(aq_encoder *encoder);
 
@@ -664,8 +727,7 @@ typedef struct aq_embed_options {
   const char *compute, *folder; /* these four as in aq_encoder_options */
   uint32_t max_tokens;
   bool normalize;
-  const char *const *texts; /* texts that end with a zero; they come first */
-  size_t text_count;
+  aq_text_list texts; /* all of them, and first */
   const char *input;  /* then those of this file; "-" is standard input; NULL: none */
   const char *field;  /* of aq_text_reader_open; lines that are not UTF-8 are refused */
   const char *output; /* NAME.npy: an array of FP32 as NumPy stores it; NAME.parquet: columns text and embedding; any
@@ -678,31 +740,13 @@ typedef struct aq_embed_options {
                                                 any; NULL: only the report has it */
   void *note_ctx;
 } aq_embed_options;
-AQ_API void aq_embed_options_init(aq_embed_options *options);
+static inline void aq_embed_options_init(aq_embed_options *options) { aq_options_init(options, sizeof *options); }
 
 /* Texts from a list or a file to vectors in a file, a bounded number at a time. `report` may be NULL. */
 AQ_API AQ_MUST_CHECK aq_status aq_embed(const char *model, const aq_embed_options *options, aq_report **report,
                                         aq_error *err);
-
-/* ---- Sensitivity: which tensors matter
- * ------------------------------------------------------------------------------- */
-
-typedef struct aq_sensitivity_options {
-  size_t sizeof_options;
-  aq_run_options run;
-  const char *types;      /* comma-separated; NULL: "int8,int4,int3,int2" */
-  const char *texts_file; /* a text a line; NULL: built-in texts, others than those of aq_compare */
-  const char *folder;     /* of config.json and the tokenizer; NULL: as aq_encoder_open finds them */
-  const char *output;     /* the report as JSON goes there too; NULL: nowhere */
-  bool force;             /* replace an existing output */
-} aq_sensitivity_options;
-AQ_API void aq_sensitivity_options_init(aq_sensitivity_options *options);
-
-/* What quantizing one tensor alone does to the outputs of a sentence encoder, for every tensor that is quantized by
- * default, at each type with its defaults: 1 - mean cosine of the embeddings of texts with those of the unchanged
- * model, all in FP32. AQ_ERR_REQUANTIZE when the model is quantized already. */
-AQ_API AQ_MUST_CHECK aq_status aq_sensitivity(const char *model, const aq_sensitivity_options *options,
-                                              aq_report **report, aq_error *err);
+AQ_API AQ_MUST_CHECK aq_status aq_embed_source(const aq_source *model, const aq_embed_options *options,
+                                               aq_report **report, aq_error *err);
 
 #ifdef __cplusplus
 }

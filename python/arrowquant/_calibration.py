@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-import re
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from ._dtypes import is_floating, is_torch_tensor, name_of_numpy
-from .errors import ArgumentError, ArrowQuantError, NoMatchError
+from .errors import ArgumentError, NoMatchError
 
 if TYPE_CHECKING:
     import torch
@@ -32,30 +29,27 @@ _Input = tuple[str, int, int, int, object]
 # ---- texts ----
 
 
-def _line(text: object) -> bytes:
-    """A text as a line of UTF-8: line breaks are spaces, lone surrogates U+FFFD."""
-    if not isinstance(text, str):
-        raise ArgumentError(f"calib: {text!r} is not a text")
-    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return re.sub(r"[\r\n\0]+", " ", whole).encode() + b"\n"
+def checked_texts(name: str, value: Iterable[str]) -> list[str]:
+    """The texts of any iterable.
+
+    Raises:
+        ArgumentError: one of them is no text.
+
+    """
+    texts = list(value)
+    for text in texts:
+        if not isinstance(text, str):
+            raise ArgumentError(f"{name}: {text!r} is not a text")
+    return texts
 
 
-@contextlib.contextmanager
-def text_source(calib: str | os.PathLike[str] | Iterable[str] | None) -> Iterator[bytes | None]:
-    """What the library takes: a word, a path, or the path of a file that is gone afterwards."""
-    if calib is None or isinstance(calib, (str, os.PathLike)):
-        yield None if calib is None else os.fsencode(calib)
-        return
-    with tempfile.TemporaryDirectory(prefix="arrowquant-") as folder:
-        path = os.path.join(folder, "texts")
-        with open(path, "wb") as file:
-            file.writelines(_line(text) for text in calib)
-        try:
-            yield os.fsencode(path)
-        except ArrowQuantError as error:
-            if error.file == path:
-                error.file = "calib"
-            raise
+def text_options(
+    name: str, value: str | os.PathLike[str] | Iterable[str] | None, by_name: str, as_list: str
+) -> dict[str, Any]:
+    """The option of the library for a path (or a word), or the one for texts."""
+    if value is None or isinstance(value, (str, os.PathLike)):
+        return {by_name: None if value is None else os.fsencode(value)}
+    return {as_list: checked_texts(name, value)}
 
 
 # ---- numbers ----

@@ -143,15 +143,3 @@ def path_or_core(source: SourceLike) -> bytes | _core.Source:
     if isinstance(source, (str, os.PathLike)):
         return os.fsencode(source)
     return open_core(source)
-
-
-def path_only(source: object, operation: str) -> bytes:
-    """A path as bytes.
-
-    Raises:
-        TypeError: it is something else.
-
-    """
-    if isinstance(source, (str, os.PathLike)):
-        return os.fsencode(source)
-    raise TypeError(f"{operation} takes a path, not {type(source).__name__}: write it to a file with convert first")

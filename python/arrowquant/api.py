@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from . import _calibration, _core
 from ._calibration import Activations
-from ._sources import SourceLike, open_core, path_only, path_or_core
+from ._sources import SourceLike, open_core, path_or_core
 from .errors import ArgumentError
 from .report import Report
 from .tensors import Source
@@ -69,11 +69,7 @@ def _choice(name: str, value: str | None, choices: Mapping[str, int]) -> int:
 
 
 def _texts(name: str, value: str | Iterable[str]) -> list[str]:
-    items = [value] if isinstance(value, str) else list(value)
-    for item in items:
-        if not isinstance(item, str):
-            raise ArgumentError(f"{name}: {item!r} is not a text")
-    return items
+    return [value] if isinstance(value, str) else _calibration.checked_texts(name, value)
 
 
 def _rules(value: str | Iterable[str] | Mapping[str, str]) -> list[str]:
@@ -313,10 +309,8 @@ def quantize(
         "part_bytes": _size("part_size", part_size),
         "force": force,
     }
-    first = path_or_core(src)
-    with _calibration.text_source(calib) as texts:
-        options["calib"] = texts
-        return _run("quantize", first, _optional_path(dst), options, threads, max_memory, progress)
+    options |= _calibration.text_options("calib", calib, "calib", "calib_texts")
+    return _run("quantize", path_or_core(src), _optional_path(dst), options, threads, max_memory, progress)
 
 
 def export(
@@ -344,9 +338,9 @@ def export(
     return _run("export", path_or_core(src), os.fsencode(dst), options, threads, max_memory, progress)
 
 
-def _output_files(texts: Path | None, labels: Path | None, folder: Path | None) -> dict[str, Any]:
+def _output_files(texts: Path | Iterable[str] | None, labels: Path | None, folder: Path | None) -> dict[str, Any]:
     return {
-        "texts_file": _optional_path(texts),
+        **_calibration.text_options("texts", texts, "texts_file", "texts"),
         "labels_file": _optional_path(labels),
         "folder": _optional_path(folder),
     }
@@ -358,7 +352,7 @@ def compare(
     *,
     min_cosine: float | None = None,
     outputs: bool = False,
-    texts: Path | None = None,
+    texts: Path | Iterable[str] | None = None,
     labels: Path | None = None,
     folder: Path | None = None,
     threads: int = 0,
@@ -371,7 +365,8 @@ def compare(
         reference, other: what `open` takes; both must have the same tensors.
         min_cosine: threshold of the mean cosine of the quantized tensors, 0 to 1; None: no threshold.
         outputs: run both as well, and compare their embeddings of texts.
-        texts: file with a text a line; None: built-in texts. Naming it, or labels, implies outputs.
+        texts: file with a text a line, or the texts themselves; None: built-in texts. Naming them, or labels, implies
+            outputs.
         labels: file with lines of text, tab, text, tab, number: how alike the two are.
         folder: of config.json and the tokenizer of both; None: in the table, or beside the weights.
         threads, max_memory, progress: as in `convert`.
@@ -389,19 +384,21 @@ def compare(
     return _run("compare", first, second, options, threads, max_memory, progress)
 
 
-def info(src: Path, *, threads: int = 0, max_memory: Size = 0, progress: ProgressCallback | None = None) -> Report:
+def info(
+    src: SourceLike, *, threads: int = 0, max_memory: Size = 0, progress: ProgressCallback | None = None
+) -> Report:
     """What is inside: tensors, types, sizes, bits per weight, metadata.
 
     Args:
-        src: path of a model or weight table.
+        src: what `open` takes.
         threads, max_memory, progress: as in `convert`.
 
     """
-    return _run("info", path_only(src, "info"), None, {}, threads, max_memory, progress)
+    return _run("info", path_or_core(src), None, {}, threads, max_memory, progress)
 
 
 def verify(
-    src: Path,
+    src: SourceLike,
     *,
     deep: bool = False,
     against: Path | None = None,
@@ -412,7 +409,7 @@ def verify(
     """Checks every page CRC and the lengths of every row.
 
     Args:
-        src: path of a model or weight table.
+        src: what `open` takes.
         deep: decode every value as well.
         against: the model that the table must be of: the same tensors and shapes, and the bytes of those that are
             kept, but for those that were adjusted.
@@ -423,18 +420,18 @@ def verify(
 
     """
     options = {"deep": deep, "against": _optional_path(against)}
-    return _run("verify", path_only(src, "verify"), None, options, threads, max_memory, progress)
+    return _run("verify", path_or_core(src), None, options, threads, max_memory, progress)
 
 
 def validate(
-    model: Path,
+    model: SourceLike,
     *,
     types: str | Iterable[str] = "int8,int4,int2",
     output_dir: Path = "validation_results",
     keep_tables: bool = False,
     keep_unsupported: bool = False,
     outputs: bool = True,
-    texts: Path | None = None,
+    texts: Path | Iterable[str] | None = None,
     labels: Path | None = None,
     folder: Path | None = None,
     threads: int = 0,
@@ -444,7 +441,7 @@ def validate(
     """Quantizes a model to several types, measures each, and writes a report.
 
     Args:
-        model: path of a model or weight table.
+        model: what `open` takes.
         types: what to try, as a list or separated by commas.
         output_dir: folder for validation.json and validation_summary.md.
         keep_tables: leave the tables that were made there, too.
@@ -465,4 +462,4 @@ def validate(
         "no_outputs": not outputs,
         **_output_files(texts, labels, folder),
     }
-    return _run("validate", path_only(model, "validate"), None, options, threads, max_memory, progress)
+    return _run("validate", path_or_core(model), None, options, threads, max_memory, progress)

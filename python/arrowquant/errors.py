@@ -286,9 +286,26 @@ _ERRNO = {
 }
 
 
+# A field of the library's options that a hint marks: `force=true`, `target_bpw=2.5`, `keep_patterns`.
+_FIELD = re.compile(r"`([a-z][a-z0-9_]*)(?:=([^`]*))?`")
+_ENDINGS = ("_patterns", "_rules", "_path", "_file", "_seconds")  # that say what kind of value it is
+
+
+def _keyword(field: re.Match[str]) -> str:
+    """The argument of this package for a field."""
+    name, value = field[1], field[2]
+    for ending in _ENDINGS:
+        name = name.removesuffix(ending)
+    if value is None:
+        return name
+    if value in ("true", "false"):
+        return f"{name}={value.capitalize()}"
+    is_plain = (value.isalpha() and value.isupper()) or value[:1] == "'" or re.fullmatch(r"[0-9.]+", value)
+    return f"{name}={value if is_plain else repr(value)}"
+
+
 def _in_python(hint: str) -> str:
-    """Arguments in place of the command's options: target_bpw for --target-bpw."""
-    return re.sub(r"--([a-z][a-z-]*[a-z])", lambda option: option[1].replace("-", "_"), hint)
+    return _FIELD.sub(_keyword, hint)
 
 
 def _rebuild(cls: type[ArrowQuantError], message: str, details: dict[str, Any]) -> ArrowQuantError:

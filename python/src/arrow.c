@@ -35,12 +35,12 @@ PyObject *aqpy_source_arrow_stream(PyObject *self, PyObject *unused) {
   aq_error err;
   struct ArrowArrayStream *stream = PyMem_Calloc(1, sizeof *stream);
   if (stream == NULL) return PyErr_NoMemory();
-  if (!aqpy_source_enter(object, false)) {
+  if (!aqpy_source_enter(object)) {
     PyMem_Free(stream);
     return NULL;
   }
   const aq_status status = aq_source_export_arrow(object->source, stream, &err);
-  aqpy_source_leave(object, false);
+  aqpy_source_leave(object);
   if (status != AQ_OK) {
     PyMem_Free(stream);
     return aqpy_raise(object->module, &err, NULL);

@@ -35,9 +35,7 @@ PyObject *aqpy_message(const char *text);
 typedef struct aqpy_source {
   PyObject_HEAD PyObject *module;
   aq_source *source;
-  Py_ssize_t holds;   /* views and calls that need the source */
-  Py_ssize_t reading; /* calls in progress */
-  bool is_writing;    /* an operation has the source for itself */
+  Py_ssize_t holds; /* views and calls that need the source */
   bool is_closed;
 } aqpy_source;
 
@@ -46,9 +44,9 @@ extern PyType_Spec aqpy_source_spec;
 /* A new object that owns `source`, also when it fails. */
 PyObject *aqpy_source_new(PyObject *module, aq_source *source);
 
-/* Around every use of object->source. Entering fails when the source is closed or in use otherwise. */
-bool aqpy_source_enter(aqpy_source *object, bool for_writing);
-void aqpy_source_leave(aqpy_source *object, bool for_writing);
+/* Around every use of object->source. Entering fails when the source is closed; many threads may be inside. */
+bool aqpy_source_enter(aqpy_source *object);
+void aqpy_source_leave(aqpy_source *object);
 
 /* Around the life of what points into the source: it stays open until the last hold is gone. */
 void aqpy_source_hold(aqpy_source *object);

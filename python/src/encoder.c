@@ -44,11 +44,11 @@ static PyObject *open_source(PyObject *module, aqpy_source *source, const aq_enc
   aq_encoder *encoder = NULL;
   aq_error err;
   aq_status status;
-  if (!aqpy_source_enter(source, true)) return NULL;
+  if (!aqpy_source_enter(source)) return NULL;
   Py_BEGIN_ALLOW_THREADS status = aq_encoder_open_source(source->source, options, &encoder, &err);
   Py_END_ALLOW_THREADS PyObject *object =
       status == AQ_OK ? new_object(module, encoder, source) : aqpy_raise(module, &err, NULL);
-  aqpy_source_leave(source, true);
+  aqpy_source_leave(source);
   return object;
 }
 

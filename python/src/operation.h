@@ -10,10 +10,16 @@ typedef struct aqpy_input {
   aqpy_source *source;
 } aqpy_input;
 
+/* What `search` of the options points to stands beside them. */
+typedef struct aqpy_quantize {
+  aq_quantize_options options;
+  aq_search_options search;
+} aqpy_quantize;
+
 typedef union aqpy_any_options {
-  aq_run_options info;
+  aq_info_options info;
   aq_convert_options convert;
-  aq_quantize_options quantize;
+  aqpy_quantize quantize;
   aq_export_options export_;
   aq_compare_options compare;
   aq_verify_options verify;
@@ -24,7 +30,6 @@ typedef struct aqpy_operation {
   const char *name;
   const aqpy_option *options;
   size_t run_offset; /* of the aq_run_options in its options */
-  bool takes_source; /* an open source may stand for a path */
   void (*init)(aqpy_any_options *options);
   aq_status (*call)(const aqpy_input *first, const aqpy_input *second, const aqpy_any_options *options,
                     aq_report **report, aq_error *err);

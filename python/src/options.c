@@ -87,6 +87,14 @@ static bool fill_texts(const char *name, PyObject *value, void *field, void *cou
   return true;
 }
 
+static bool fill_text_list(PyObject *value, void *field, aqpy_lists *lists) {
+  if (value == Py_None) return true;
+  if (!aqpy_texts_take(value, &lists->texts)) return false;
+  const aq_text_list list = {.texts = lists->texts.texts, .lengths = lists->texts.lengths, .count = lists->texts.count};
+  memcpy(field, &list, sizeof list);
+  return true;
+}
+
 /* The address is one that the owner in the tuple keeps. */
 static bool parse_activations(const char *name, PyObject *item, aq_activations *input) {
   PyObject *tensor, *address, *owner;
@@ -96,7 +104,7 @@ static bool parse_activations(const char *name, PyObject *item, aq_activations *
     return false;
   }
   if (!PyArg_ParseTuple(item, "UKKO!O", &tensor, &rows, &cols, &PyLong_Type, &address, &owner)) return false;
-  *input = (aq_activations){NULL, PyLong_AsVoidPtr(address), rows, cols};
+  *input = (aq_activations){.values = PyLong_AsVoidPtr(address), .rows = rows, .cols = cols};
   if (PyErr_Occurred()) return false;
   input->tensor = text_of(name, tensor);
   return input->tensor != NULL;
@@ -129,6 +137,8 @@ static bool fill(const aqpy_option *option, PyObject *value, char *options, aqpy
       return fill_real(value, field);
     case AQPY_ENUM:
       return fill_enum(value, field);
+    case AQPY_TEXT_LIST:
+      return fill_text_list(value, field, lists);
     case AQPY_INPUTS:
       return fill_inputs(option->name, value, field, options + option->extra, lists);
     default:
@@ -158,4 +168,5 @@ bool aqpy_options_fill(PyObject *dict, const aqpy_option *table, void *options, 
 
 void aqpy_options_reset(aqpy_lists *lists) {
   while (lists->count > 0) PyMem_Free(lists->items[--lists->count]);
+  aqpy_texts_reset(&lists->texts);
 }

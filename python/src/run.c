@@ -35,11 +35,11 @@ static bool on_progress(void *ctx, const aq_progress_event *event) {
   return go_on;
 }
 
-static bool parse_input(PyObject *module, const aqpy_operation *operation, PyObject *value, aqpy_input *input) {
+static bool parse_input(PyObject *module, PyObject *value, aqpy_input *input) {
   const aqpy_state *state = PyModule_GetState(module);
   *input = (aqpy_input){NULL, NULL};
   if (value == Py_None) return true;
-  if (operation->takes_source && Py_TYPE(value) == state->source_type) {
+  if (Py_TYPE(value) == state->source_type) {
     input->source = (aqpy_source *)value;
     return true;
   }
@@ -49,18 +49,16 @@ static bool parse_input(PyObject *module, const aqpy_operation *operation, PyObj
   return true;
 }
 
-/* Sources are wanted for the operation alone; the same one twice is one. */
 static bool enter(const aqpy_input *first, const aqpy_input *second) {
-  if (first->source != NULL && !aqpy_source_enter(first->source, true)) return false;
-  if (second->source == NULL || second->source == first->source) return true;
-  if (aqpy_source_enter(second->source, true)) return true;
-  if (first->source != NULL) aqpy_source_leave(first->source, true);
+  if (first->source != NULL && !aqpy_source_enter(first->source)) return false;
+  if (second->source == NULL || aqpy_source_enter(second->source)) return true;
+  if (first->source != NULL) aqpy_source_leave(first->source);
   return false;
 }
 
 static void leave(const aqpy_input *first, const aqpy_input *second) {
-  if (second->source != NULL && second->source != first->source) aqpy_source_leave(second->source, true);
-  if (first->source != NULL) aqpy_source_leave(first->source, true);
+  if (second->source != NULL) aqpy_source_leave(second->source);
+  if (first->source != NULL) aqpy_source_leave(first->source);
 }
 
 static PyObject *finish(PyObject *module, aq_status status, aq_report *report, const aq_error *err) {
@@ -91,12 +89,11 @@ PyObject *aqpy_run(PyObject *module, PyObject *args) {
   PyObject *first, *second, *dict, *callback;
   aqpy_input inputs[2];
   aqpy_any_options options;
-  aqpy_lists lists = {{NULL}, 0};
+  aqpy_lists lists = {.count = 0};
   if (!PyArg_ParseTuple(args, "sOOO!O", &name, &first, &second, &PyDict_Type, &dict, &callback)) return NULL;
   const aqpy_operation *operation = aqpy_operation_find(name);
   if (operation == NULL) return PyErr_Format(PyExc_ValueError, "there is no operation '%s'", name);
-  if (!parse_input(module, operation, first, &inputs[0]) || !parse_input(module, operation, second, &inputs[1]))
-    return NULL;
+  if (!parse_input(module, first, &inputs[0]) || !parse_input(module, second, &inputs[1])) return NULL;
   PyObject *result = NULL;
   operation->init(&options);
   if (aqpy_options_fill(dict, operation->options, &options, &lists) && enter(&inputs[0], &inputs[1])) {

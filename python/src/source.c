@@ -24,32 +24,16 @@ void aqpy_source_release(aqpy_source *object) {
   Py_DECREF(object);
 }
 
-bool aqpy_source_enter(aqpy_source *object, bool for_writing) {
+bool aqpy_source_enter(aqpy_source *object) {
   if (object->is_closed) {
     PyErr_SetString(PyExc_ValueError, "the source is closed");
     return false;
-  }
-  if (object->is_writing || (for_writing && object->reading > 0)) {
-    PyErr_SetString(PyExc_RuntimeError, "the source is in use by another thread, or was when this process was forked");
-    return false;
-  }
-  if (for_writing) {
-    object->is_writing = true;
-  } else {
-    object->reading++;
   }
   aqpy_source_hold(object);
   return true;
 }
 
-void aqpy_source_leave(aqpy_source *object, bool for_writing) {
-  if (for_writing) {
-    object->is_writing = false;
-  } else {
-    object->reading--;
-  }
-  aqpy_source_release(object);
-}
+void aqpy_source_leave(aqpy_source *object) { aqpy_source_release(object); }
 
 PyObject *aqpy_source_new(PyObject *module, aq_source *source) {
   aqpy_state *state = PyModule_GetState(module);
@@ -62,8 +46,6 @@ PyObject *aqpy_source_new(PyObject *module, aq_source *source) {
   object->module = module;
   object->source = source;
   object->holds = 0;
-  object->reading = 0;
-  object->is_writing = false;
   object->is_closed = false;
   return (PyObject *)object;
 }
@@ -100,21 +82,21 @@ static PyObject *info_tuple(const aq_tensor_info *info) {
 static PyObject *tensors(PyObject *self, PyObject *unused) {
   (void)unused;
   aqpy_source *object = (aqpy_source *)self;
-  if (!aqpy_source_enter(object, false)) return NULL;
+  if (!aqpy_source_enter(object)) return NULL;
   const size_t count = aq_source_tensor_count(object->source);
   PyObject *list = PyList_New((Py_ssize_t)count);
   for (size_t i = 0; list != NULL && i < count; i++) {
     PyObject *tuple = info_tuple(aq_source_tensor(object->source, i));
     if (tuple == NULL || PyList_SetItem(list, (Py_ssize_t)i, tuple) != 0) Py_CLEAR(list);
   }
-  aqpy_source_leave(object, false);
+  aqpy_source_leave(object);
   return list;
 }
 
 static PyObject *metadata(PyObject *self, PyObject *unused) {
   (void)unused;
   aqpy_source *object = (aqpy_source *)self;
-  if (!aqpy_source_enter(object, false)) return NULL;
+  if (!aqpy_source_enter(object)) return NULL;
   const size_t count = aq_source_metadata_count(object->source);
   PyObject *list = PyList_New((Py_ssize_t)count);
   for (size_t i = 0; list != NULL && i < count; i++) {
@@ -122,31 +104,31 @@ static PyObject *metadata(PyObject *self, PyObject *unused) {
                                    aqpy_name(aq_source_metadata_value(object->source, i)));
     if (pair == NULL || PyList_SetItem(list, (Py_ssize_t)i, pair) != 0) Py_CLEAR(list);
   }
-  aqpy_source_leave(object, false);
+  aqpy_source_leave(object);
   return list;
 }
 
 static PyObject *notes(PyObject *self, PyObject *unused) {
   (void)unused;
   aqpy_source *object = (aqpy_source *)self;
-  if (!aqpy_source_enter(object, false)) return NULL;
+  if (!aqpy_source_enter(object)) return NULL;
   const size_t count = aq_source_note_count(object->source);
   PyObject *list = PyList_New((Py_ssize_t)count);
   for (size_t i = 0; list != NULL && i < count; i++) {
     PyObject *text = aqpy_name(aq_source_note(object->source, i));
     if (text == NULL || PyList_SetItem(list, (Py_ssize_t)i, text) != 0) Py_CLEAR(list);
   }
-  aqpy_source_leave(object, false);
+  aqpy_source_leave(object);
   return list;
 }
 
 static PyObject *summary(PyObject *self, PyObject *unused) {
   (void)unused;
   aqpy_source *object = (aqpy_source *)self;
-  if (!aqpy_source_enter(object, false)) return NULL;
+  if (!aqpy_source_enter(object)) return NULL;
   PyObject *tuple = Py_BuildValue("siK", aq_source_format(object->source), aq_source_schema_version(object->source),
                                   (unsigned long long)aq_source_file_bytes(object->source));
-  aqpy_source_leave(object, false);
+  aqpy_source_leave(object);
   return tuple;
 }
 
@@ -196,7 +178,7 @@ static PyObject *read_f32(PyObject *self, PyObject *list) {
   const Py_ssize_t count = PyList_Size(list);
   range *ranges = parse_ranges(list, count);
   if (ranges == NULL) return NULL;
-  if (!aqpy_source_enter(object, false)) {
+  if (!aqpy_source_enter(object)) {
     PyMem_Free(ranges);
     return NULL;
   }
@@ -204,7 +186,7 @@ static PyObject *read_f32(PyObject *self, PyObject *list) {
     const range *r = &ranges[i];
     status = aq_source_read_f32(object->source, (size_t)r->index, r->first, r->count, r->out, &err);
   }
-  Py_END_ALLOW_THREADS aqpy_source_leave(object, false);
+  Py_END_ALLOW_THREADS aqpy_source_leave(object);
   PyMem_Free(ranges);
   if (status != AQ_OK) return aqpy_raise(object->module, &err, NULL);
   Py_RETURN_NONE;

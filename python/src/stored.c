@@ -16,7 +16,7 @@ PyObject *aqpy_stored_new(aqpy_source *source, size_t index) {
   aq_error err;
   aq_status status;
   aq_tensor tensor;
-  if (!aqpy_source_enter(source, false)) return NULL;
+  if (!aqpy_source_enter(source)) return NULL;
   Py_BEGIN_ALLOW_THREADS status = aq_source_load(source->source, index, &tensor, &err);
   Py_END_ALLOW_THREADS aqpy_stored *object = status == AQ_OK ? PyObject_New(aqpy_stored, state->stored_type) : NULL;
   if (object != NULL) {
@@ -27,7 +27,7 @@ PyObject *aqpy_stored_new(aqpy_source *source, size_t index) {
   } else if (status == AQ_OK) {
     aq_tensor_release(&tensor);
   }
-  aqpy_source_leave(source, false);
+  aqpy_source_leave(source);
   return status == AQ_OK ? (PyObject *)object : aqpy_raise(source->module, &err, NULL);
 }
 

@@ -101,7 +101,7 @@ static aq_status encode_all(const aq_tokenizer *tokenizer, const aqpy_texts *tex
 
 static PyObject *encode_entered(aqpy_tokenizer *object, const aqpy_texts *texts, uint32_t max_tokens,
                                 bool add_special) {
-  aq_token_ids ids = {NULL, 0, 0};
+  aq_token_ids ids = {0};
   aq_error err;
   aq_status status;
   size_t *ends = PyMem_Calloc(texts->count > 0 ? texts->count : 1, sizeof *ends);

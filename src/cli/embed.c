@@ -101,8 +101,8 @@ static aq_status run(const cli_values *values, const aq_run_options *run_options
   o.folder = values->folder;
   o.max_tokens = values->max_length;
   o.normalize = values->normalize;
-  o.texts = values->texts.items;
-  o.text_count = values->texts.count;
+  o.texts.texts = values->texts.items;
+  o.texts.count = values->texts.count;
   o.input = values->input != NULL || values->texts.count > 0 ? values->input : "-";
   o.field = values->field;
   o.prompt = values->no_prompt ? "" : values->prompt;

@@ -4,7 +4,10 @@
 static const cli_group *const groups[] = {&cli_common_group, NULL};
 
 static aq_status run(const cli_values *values, const aq_run_options *run_options, aq_report **report, aq_error *err) {
-  return aq_info(values->operands[0], run_options, report, err);
+  aq_info_options options;
+  aq_info_options_init(&options);
+  options.run = *run_options;
+  return aq_info(values->operands[0], &options, report, err);
 }
 
 const cli_command cli_info = {

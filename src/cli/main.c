@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "exit.h"
+#include "fields.h"
 #include "help.h"
 #include "logfile.h"
 #include "output.h"
@@ -91,13 +92,15 @@ static int conclude(const cli_command *command, bool json, bool told, cli_log *l
   const int exit_status = cli_exit_status(status);
   char text[sizeof *err + 256];
   if (status != AQ_OK) {
-    cli_print_error(err);
+    aq_error shown = *err;
+    cli_render_fields(command, err->hint, shown.hint, sizeof shown.hint);
+    cli_print_error(&shown);
     if (json && !told) {
       aq_error lost;
-      cli_print_error_json(command->name, err);
+      cli_print_error_json(command->name, &shown);
       (void)cli_flush_output(&lost);
     }
-    (void)aq_error_format(err, text, sizeof text);
+    (void)aq_error_format(&shown, text, sizeof text);
     cli_log_line(log, "error:", text);
   }
   (void)snprintf(text, sizeof text, "%s, exit status %d", command->name, exit_status);

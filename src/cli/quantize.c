@@ -1,6 +1,7 @@
 /* quantize.c - "arrowquant quantize". */
 #include <string.h>
 
+#include "arrowquant_experimental.h"
 #include "commands.h"
 
 static const cli_word types[] = {{"int8", "int8"}, {"int4", "int4"}, {"int3", "int3"},
@@ -213,7 +214,9 @@ static const cli_conflict conflicts[] = {{"sym", "asym"},
 
 static aq_status run(const cli_values *values, const aq_run_options *run_options, aq_report **report, aq_error *err) {
   aq_quantize_options o;
+  aq_search_options search;
   aq_quantize_options_init(&o);
+  aq_search_options_init(&search);
   o.run = *run_options;
   o.table = cli_table_options(values);
   o.type = values->type;
@@ -237,10 +240,11 @@ static aq_status run(const cli_values *values, const aq_run_options *run_options
   o.target_bpw = values->target_bpw;
   o.min_similarity = values->min_similarity;
   o.calib = values->calib;
-  o.stats_path = values->stats;
-  o.save_stats_path = values->save_stats;
-  o.tune_seconds = values->tune_seconds;
-  o.tune_from = values->tune_from;
+  o.search = &search;
+  search.stats_path = values->stats;
+  search.save_stats_path = values->save_stats;
+  search.tune_seconds = values->tune_seconds;
+  search.tune_from = values->tune_from;
   o.keep_unsupported = values->keep_unsupported;
   return aq_quantize(values->operands[0], values->output, &o, report, err);
 }

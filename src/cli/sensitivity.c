@@ -1,4 +1,5 @@
 /* sensitivity.c - "arrowquant sensitivity". */
+#include "arrowquant_experimental.h"
 #include "commands.h"
 
 static const cli_option options[] = {

@@ -12,6 +12,7 @@ void aq_error_clear(aq_error *err) {
   err->code = AQ_OK;
   err->row_group = -1;
   err->offset = AQ_ERROR_NO_OFFSET;
+  memset(err->reserved, 0, sizeof err->reserved);
   err->file[0] = err->tensor[0] = err->message[0] = err->hint[0] = '\0';
 }
 
@@ -160,6 +161,7 @@ const char *aq_status_name(aq_status status) {
 }
 
 const char *aq_version(void) { return AQ_VERSION_STRING; }
+uint32_t aq_version_number(void) { return AQ_VERSION_NUMBER; }
 
 aq_status aq_fail_memory(aq_error *err, size_t size) {
   (void)aq_fail(err, AQ_ERR_MEMORY, "out of memory: %zu bytes could not be had", size);

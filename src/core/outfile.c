@@ -56,7 +56,7 @@ static aq_status check_target(const char *path, bool force, aq_error *err) {
     status = aq_fail(err, AQ_ERR_EXISTS, "is a device or pipe; the output must be a file");
   } else if (!force) {
     (void)aq_fail(err, AQ_ERR_EXISTS, "exists already");
-    status = aq_error_hint(err, AQ_ERR_EXISTS, "Use --force to replace it, or another name");
+    status = aq_error_hint(err, AQ_ERR_EXISTS, "Use `force=true` to replace it, or another name");
   }
   return status == AQ_OK ? AQ_OK : aq_error_in_file(err, status, path);
 }

@@ -1,7 +1,7 @@
 /* source.c - a source of tensors: what it holds, and how formats fill it in.
  *
- * Everything here is done once at opening; afterwards a source does not change (aq_source_find_aliases aside, which
- * belongs to the opener), so that several threads can read it without a lock. Reading is in source_read.c and
+ * Everything here is done once at opening; afterwards a source does not change, so that several threads can read it
+ * without a lock; what an operation finds out goes into an overlay (source_overlay.c). Reading is in source_read.c and
  * source_load.c. */
 #include "io/source.h"
 
@@ -11,7 +11,8 @@
 #include "core/error.h"
 #include "core/memory.h"
 
-void aq_source_hold(aq_source *source) { (void)atomic_fetch_add(&source->more_holds, 1); }
+void aq_source_hold(const aq_source *source) { (void)atomic_fetch_add(&((aq_source *)source)->more_holds, 1); }
+void aq_source_drop(const aq_source *source) { aq_source_close((aq_source *)source); }
 
 void aq_source_on_release(aq_source *source, void (*release)(void *ctx), void *ctx) {
   source->on_release = release;
@@ -23,8 +24,20 @@ static void free_strings(char **strings, size_t count) {
   aq_free(strings);
 }
 
+/* An overlay has its tensors and notes, and nothing else. */
+static void close_overlay(aq_source *overlay) {
+  free_strings(overlay->notes, overlay->note_count);
+  aq_free(overlay->tensors);
+  aq_source_drop(overlay->base);
+  aq_free(overlay);
+}
+
 void aq_source_close(aq_source *source) {
   if (source == NULL || atomic_fetch_sub(&source->more_holds, 1) > 0) return;
+  if (source->base != NULL) {
+    close_overlay(source);
+    return;
+  }
   if (source->ops != NULL && source->ops->close != NULL) source->ops->close(source);
   aq_strmap_reset(&source->index);
   free_strings(source->names, source->tensor_count);

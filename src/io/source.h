@@ -34,6 +34,7 @@ typedef struct aq_source_ops {
 } aq_source_ops;
 
 struct aq_source {
+  const aq_source *base; /* of an overlay: what it lies over, a hold; or NULL */
   const aq_source_ops *ops;
   void *impl;
   char *path;
@@ -61,13 +62,20 @@ struct aq_source {
   bool carried_known;      /* aq_model_files_each has put them together */
   bool prequantized_known; /* aq_prequantized_note has looked at all tensors */
   bool aliases_known;      /* aq_source_find_aliases has looked at all tensors */
-  atomic_long more_holds;  /* besides the opener's */
+  /* From here on an overlay has its own. */
+  atomic_long more_holds; /* besides the opener's */
   void (*on_release)(void *ctx);
   void *on_release_ctx;
 };
 
-/* Another hold on a source; aq_source_close drops one. Any thread. */
-void aq_source_hold(aq_source *source);
+/* Another hold on a source, and the end of one. How many there are is no part of what a source says, so that who only
+ * reads it can hold it. Any thread. */
+void aq_source_hold(const aq_source *source);
+void aq_source_drop(const aq_source *source); /* NULL is fine */
+
+/* A source of an operation's own over `base`, which stays as it is: the same tensors, to which aq_source_find_aliases
+ * and aq_source_add_note may be applied. It holds `base`; the caller closes *out. */
+AQ_MUST_CHECK aq_status aq_source_overlay(const aq_source *base, aq_source **out, aq_error *err);
 
 /* For formats: building up a source. Names and metadata are copied. The tensor's name must be new. */
 AQ_MUST_CHECK aq_status aq_source_add_tensor(aq_source *source, const aq_tensor_info *info, const aq_segment *segments,
@@ -88,7 +96,7 @@ AQ_MUST_CHECK aq_status aq_source_read_bytes(const aq_source *source, size_t ind
 
 /* Tensors with the same dtype, shape and bytes as an earlier one get alias_of set (tied weights). Same file range: at
  * once; otherwise by hash, then by comparing the bytes. Tensors under 1 KiB are not looked at. A second call does
- * nothing, unless tensors were added. */
+ * nothing, unless tensors were added. Operations have it done to an overlay. */
 AQ_MUST_CHECK aq_status aq_source_find_aliases(aq_source *source, aq_error *err);
 
 /* One opener a format: false in *mine when the file is not of this format (and AQ_OK). The table is in formats.c. */

@@ -6,6 +6,7 @@
 #include "core/checked.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/options.h"
 #include "core/utf8.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
@@ -59,7 +60,7 @@ static aq_status check_open(const aq_source *source, aq_error *err) {
   AQ_FAIL_IF(source == NULL || source->ops != &memory_ops, AQ_ERR_ARGUMENT,
              "only a source made by aq_source_create can be added to");
   AQ_FAIL_IF(atomic_load(&source->more_holds) > 0, AQ_ERR_ARGUMENT,
-             "nothing can be added while an Arrow stream of the source exists");
+             "nothing can be added while an Arrow stream, an encoder or an operation uses the source");
   return AQ_OK;
 }
 
@@ -78,6 +79,7 @@ static aq_status check_name(const aq_source *source, const char *name, aq_error 
 static aq_status describe(const aq_tensor_info *given, aq_tensor_info *info, aq_error *err) {
   *info = (aq_tensor_info){
       .name = given->name, .dtype = given->dtype, .rank = given->rank, .quant_axis = -1, .alias_of = -1};
+  AQ_TRY(AQ_RESERVED_CHECK(given, "a tensor's description", err));
   AQ_FAIL_IF(given->quant_type != AQ_KEPT, AQ_ERR_ARGUMENT, "only plain values can be added, not %s codes",
              aq_quant_type_name(given->quant_type));
   AQ_FAIL_IF(aq_dtype_bits(info->dtype) == 0, AQ_ERR_ARGUMENT, "dtype %d is not known", (int)info->dtype);

@@ -1,8 +1,7 @@
 /* source_open.c - from a path to an open source: find the file, try the formats, note what lies around it. */
-#include <string.h>
-
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/options.h"
 #include "io/companions.h"
 #include "io/formats.h"
 #include "io/locate.h"
@@ -10,26 +9,11 @@
 #include "io/prequantized.h"
 #include "io/source.h"
 
-void aq_source_options_init(aq_source_options *options) {
-  *options = (aq_source_options){.sizeof_options = sizeof *options};
-}
-
-/* A caller built against an older header passes a shorter struct: what it lacks keeps its default. */
-static aq_status take_options(const aq_source_options *options, aq_source_options *out, aq_error *err) {
-  aq_source_options_init(out);
-  if (options == NULL) return AQ_OK;
-  AQ_FAIL_IF(options->sizeof_options < sizeof options->sizeof_options || options->sizeof_options > sizeof *out,
-             AQ_ERR_ARGUMENT, "options say that they have %zu bytes; call aq_source_options_init first",
-             options->sizeof_options);
-  memcpy(out, options, options->sizeof_options);
-  return AQ_OK;
-}
-
 aq_status aq_source_open(const char *path, const aq_source_options *options, aq_source **out, aq_error *err) {
   *out = NULL;
   AQ_FAIL_IF(path == NULL || path[0] == '\0', AQ_ERR_ARGUMENT, "no path was given");
   aq_source_options own;
-  AQ_TRY(take_options(options, &own, err));
+  AQ_TRY(aq_options_read(&own, sizeof own, options, err));
   aq_source *source = aq_calloc(1, sizeof *source);
   if (source == NULL) return aq_fail_memory(err, sizeof *source);
   source->max_memory = own.max_memory;

@@ -14,6 +14,7 @@
 #include "measure/metrics.h"
 #include "ops/evaluate/evaluator.h"
 #include "ops/name_prefix.h"
+#include "ops/operation.h"
 #include "report/report.h"
 #include "report/source_json.h"
 #include "tensor/dtype.h"
@@ -256,7 +257,7 @@ static aq_status report_pairs(comparison *c, aq_error *err) {
 /* Embeddings of both, when they were asked for. Sources of different tensors are no two forms of one model. */
 static aq_status measure_outputs(const comparison *c, aq_error *err) {
   const aq_compare_options *o = c->options;
-  if (!o->outputs && o->texts_file == NULL && o->labels_file == NULL) {
+  if (!o->outputs && o->texts_file == NULL && o->texts.texts == NULL && o->labels_file == NULL) {
     return aq_report_set(c->root, "outputs", json_null(), err);
   }
   AQ_TRY(aq_report_set(c->root, "outputs", json_object(), err));
@@ -266,7 +267,7 @@ static aq_status measure_outputs(const comparison *c, aq_error *err) {
     return aq_report_set(outputs, "reason", json_string("the tensors are not those of the reference"), err);
   }
   const aq_evaluator_options judging = {
-      .run = &o->run, .texts_file = o->texts_file, .labels_file = o->labels_file, .folder = o->folder};
+      .run = &o->run, .origin = {o->texts_file, &o->texts, o->labels_file}, .folder = o->folder};
   aq_evaluator *evaluator;
   AQ_TRY(aq_evaluator_create(&judging, &evaluator, err));
   aq_status status = aq_evaluator_set_reference(evaluator, c->a, err);
@@ -354,10 +355,6 @@ static aq_status make_report(comparison *c, aq_error *err) {
   return compare_sources(c, err);
 }
 
-void aq_compare_options_init(aq_compare_options *options) {
-  *options = (aq_compare_options){.sizeof_options = sizeof *options};
-}
-
 static aq_status compare(aq_source *reference, aq_source *other, const aq_compare_options *o, aq_report **report,
                          aq_error *err) {
   aq_report *made;
@@ -375,33 +372,30 @@ static aq_status compare(aq_source *reference, aq_source *other, const aq_compar
   return status;
 }
 
-/* What both forms of the call begin with. */
-static aq_status begin(const void *reference, const void *other, const aq_compare_options *options,
-                       aq_compare_options *o, aq_report **report, aq_error *err) {
+aq_status aq_compare_sources(const aq_source *reference, const aq_source *other, const aq_compare_options *options,
+                             aq_report **report, aq_error *err) {
   if (report != NULL) *report = NULL;
   aq_error_clear(err);
-  aq_compare_options_init(o);
-  AQ_TRY(aq_options_read(o, sizeof *o, options, err));
-  AQ_FAIL_IF(!(o->min_cosine >= 0 && o->min_cosine <= 1), AQ_ERR_ARGUMENT, "min_cosine is a number from 0 to 1");
-  AQ_FAIL_IF(reference == NULL || other == NULL, AQ_ERR_ARGUMENT, "two sources are needed");
-  return AQ_OK;
-}
-
-aq_status aq_compare_sources(aq_source *reference, aq_source *other, const aq_compare_options *options,
-                             aq_report **report, aq_error *err) {
   aq_compare_options o;
-  AQ_TRY(begin(reference, other, options, &o, report, err));
-  return compare(reference, other, &o, report, err);
+  AQ_TRY(aq_options_read(&o, sizeof o, options, err));
+  AQ_TRY(AQ_RESERVED_CHECK(&o.run, "run", err));
+  AQ_FAIL_IF(!(o.min_cosine >= 0 && o.min_cosine <= 1), AQ_ERR_ARGUMENT, "min_cosine is a number from 0 to 1");
+  AQ_FAIL_IF(reference == NULL || other == NULL, AQ_ERR_ARGUMENT, "two sources are needed");
+  aq_source *a = NULL, *b = NULL;
+  aq_status status = aq_source_overlay(reference, &a, err);
+  if (status == AQ_OK) status = aq_source_overlay(other, &b, err);
+  if (status == AQ_OK) status = compare(a, b, &o, report, err);
+  aq_source_close(a);
+  aq_source_close(b);
+  return status;
 }
 
 aq_status aq_compare(const char *reference, const char *other, const aq_compare_options *options, aq_report **report,
                      aq_error *err) {
-  aq_compare_options o;
-  AQ_TRY(begin(reference, other, options, &o, report, err));
   aq_source *a = NULL, *b = NULL;
-  aq_status status = aq_open_for_run(reference, &o.run, &a, err);
-  if (status == AQ_OK) status = aq_open_for_run(other, &o.run, &b, err);
-  if (status == AQ_OK) status = compare(a, b, &o, report, err);
+  aq_status status = aq_operation_open(reference, options, report, &a, err);
+  if (status == AQ_OK) status = aq_operation_open(other, options, report, &b, err);
+  if (status == AQ_OK) status = aq_compare_sources(a, b, options, report, err);
   aq_source_close(a);
   aq_source_close(b);
   return status;

@@ -7,16 +7,13 @@
 #include "io/prequantized.h"
 #include "io/source.h"
 #include "ops/float_dtype.h"
+#include "ops/operation.h"
 #include "ops/summary.h"
 #include "quant/quantized_layer.h"
 #include "report/report.h"
 #include "tensor/dtype.h"
 #include "transform/output_check.h"
 #include "transform/table_job.h"
-
-void aq_convert_options_init(aq_convert_options *options) {
-  *options = (aq_convert_options){.sizeof_options = sizeof *options};
-}
 
 /* What a tensor becomes: quantized ones are values again, floats take the type asked for. */
 static aq_status plan_entry(const aq_tensor_info *t, aq_dtype wanted, aq_plan_entry *e, aq_error *err) {
@@ -28,7 +25,7 @@ static aq_status plan_entry(const aq_tensor_info *t, aq_dtype wanted, aq_plan_en
   e->dtype = to;
   e->name = aq_strdup(t->name);
   e->rule = aq_strdup(t->quant_type != AQ_KEPT  ? "dequantized"
-                      : e->action == AQ_CONVERT ? "--dtype"
+                      : e->action == AQ_CONVERT ? "dtype"
                                                 : "as in the source");
   return e->name == NULL || e->rule == NULL ? aq_fail_memory(err, 256) : AQ_OK;
 }
@@ -40,7 +37,7 @@ static aq_status check_opaque(const aq_source *source, const aq_convert_options 
     if (!aq_dtype_is_opaque(t->dtype)) continue;
     (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "is of dtype %s, whose values cannot be read",
                   aq_dtype_safetensors_name(t->dtype));
-    (void)aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Keep the bytes of such tensors as they are: --keep-unsupported");
+    (void)aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Keep the bytes of such tensors as they are: `keep_unsupported=true`");
     (void)aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, t->name);
     return aq_error_in_file(err, AQ_ERR_UNSUPPORTED, source->path);
   }
@@ -67,7 +64,6 @@ static aq_status convert(aq_source *source, const char *output, const aq_convert
   const double started = aq_clock();
   aq_dtype wanted;
   AQ_TRY(aq_float_dtype_parse(o->dtype, "keep", &wanted, err));
-  AQ_TRY(aq_check_output(source, output, err));
   AQ_TRY(check_opaque(source, o, err));
   AQ_TRY(aq_partial_refuse(source, err));
   AQ_TRY(aq_prequantized_note(source, err));
@@ -97,31 +93,28 @@ static aq_status convert(aq_source *source, const char *output, const aq_convert
   return status;
 }
 
-/* What both forms of the call begin with. */
-static aq_status begin(const void *source, const char *output, const aq_convert_options *options, aq_convert_options *o,
-                       aq_report **report, aq_error *err) {
+aq_status aq_convert_source(const aq_source *source, const char *output, const aq_convert_options *options,
+                            aq_report **report, aq_error *err) {
   if (report != NULL) *report = NULL;
   aq_error_clear(err);
-  aq_convert_options_init(o);
-  AQ_TRY(aq_options_read(o, sizeof *o, options, err));
-  AQ_FAIL_IF(source == NULL || output == NULL, AQ_ERR_ARGUMENT, "a source and an output are needed");
-  return AQ_OK;
-}
-
-aq_status aq_convert_source(aq_source *source, const char *output, const aq_convert_options *options,
-                            aq_report **report, aq_error *err) {
   aq_convert_options o;
-  AQ_TRY(begin(source, output, options, &o, report, err));
-  return convert(source, output, &o, report, err);
+  aq_source *own;
+  AQ_TRY(aq_options_read(&o, sizeof o, options, err));
+  AQ_TRY(AQ_RESERVED_CHECK(&o.run, "run", err));
+  AQ_TRY(AQ_RESERVED_CHECK(&o.table, "table", err));
+  AQ_FAIL_IF(source == NULL || output == NULL, AQ_ERR_ARGUMENT, "a source and an output are needed");
+  AQ_TRY(aq_check_output(source, output, err));
+  AQ_TRY(aq_source_overlay(source, &own, err));
+  const aq_status status = convert(own, output, &o, report, err);
+  aq_source_close(own);
+  return status;
 }
 
 aq_status aq_convert(const char *path, const char *output, const aq_convert_options *options, aq_report **report,
                      aq_error *err) {
-  aq_convert_options o;
-  AQ_TRY(begin(path, output, options, &o, report, err));
   aq_source *source;
-  AQ_TRY(aq_open_for_run(path, &o.run, &source, err));
-  const aq_status status = convert(source, output, &o, report, err);
+  AQ_TRY(aq_operation_open(path, options, report, &source, err));
+  const aq_status status = aq_convert_source(source, output, options, report, err);
   aq_source_close(source);
   return status;
 }

@@ -8,6 +8,7 @@
 #include "io/source.h"
 #include "io/text_input.h"
 #include "model/run/encoder.h"
+#include "ops/operation.h"
 #include "ops/vector_output.h"
 #include "report/report.h"
 #include "report/source_json.h"
@@ -33,20 +34,19 @@ typedef struct embedding {
   size_t next_text; /* of the options' list */
 } embedding;
 
-void aq_embed_options_init(aq_embed_options *options) {
-  *options = (aq_embed_options){.sizeof_options = sizeof *options};
-}
-
 /* The next text of the list, then of the input. */
 static aq_status take_text(embedding *e, bool *more, aq_error *err) {
   const size_t i = e->count;
-  *more = e->next_text < e->options->text_count;
+  *more = e->next_text < e->options->texts.count;
   e->offsets[i] = e->bytes.size;
   AQ_TRY(aq_buffer_append(&e->bytes, e->prompt, e->prompt_size, err));
   if (*more) {
-    const char *text = e->options->texts[e->next_text++];
-    e->lengths[i] = strlen(text);
-    AQ_TRY(aq_buffer_append(&e->bytes, text, e->lengths[i] + 1, err));
+    const aq_text_list *list = &e->options->texts;
+    const char *text = list->texts[e->next_text];
+    e->lengths[i] = list->lengths != NULL ? list->lengths[e->next_text] : strlen(text);
+    e->next_text++;
+    AQ_TRY(aq_buffer_append(&e->bytes, text, e->lengths[i], err));
+    AQ_TRY(aq_buffer_append_byte(&e->bytes, 0, err));
   } else if (e->input.opened) {
     AQ_TRY(aq_text_input_next(&e->input, &e->bytes, &e->lengths[i], more, err));
   }
@@ -74,7 +74,7 @@ static aq_status do_chunk(embedding *e, aq_error *err) {
   return aq_progress_add(&e->progress, NULL, 0, e->bytes.size, err);
 }
 
-static aq_status open_all(embedding *e, aq_source *source, aq_error *err) {
+static aq_status open_all(embedding *e, const aq_source *source, aq_error *err) {
   const aq_embed_options *o = e->options;
   aq_encoder_options encoder;
   aq_encoder_options_init(&encoder);
@@ -103,7 +103,7 @@ static void tell_notes(const embedding *e, const aq_source *source) {
   for (size_t i = 0; i < aq_encoder_note_count(e->encoder); i++) o->note(o->note_ctx, aq_encoder_note(e->encoder, i));
 }
 
-static aq_status run_all(embedding *e, aq_source *source, aq_error *err) {
+static aq_status run_all(embedding *e, const aq_source *source, aq_error *err) {
   AQ_TRY(open_all(e, source, err));
   tell_notes(e, source);
   aq_progress_begin(&e->progress, &e->options->run, "embed", 0, 0);
@@ -137,34 +137,36 @@ static aq_status check_options(const aq_embed_options *o, const aq_source *sourc
   return o->output != NULL ? aq_check_output(source, o->output, err) : AQ_OK;
 }
 
-aq_status aq_embed(const char *model, const aq_embed_options *options, aq_report **report, aq_error *err) {
+aq_status aq_embed_source(const aq_source *source, const aq_embed_options *options, aq_report **report, aq_error *err) {
   if (report != NULL) *report = NULL;
   aq_error_clear(err);
   aq_embed_options own;
-  aq_embed_options_init(&own);
   AQ_TRY(aq_options_read(&own, sizeof own, options, err));
+  AQ_TRY(AQ_RESERVED_CHECK(&own.run, "run", err));
+  AQ_TRY(AQ_RESERVED_CHECK(&own.texts, "texts", err));
+  AQ_FAIL_IF(source == NULL, AQ_ERR_ARGUMENT, "a source is needed");
+  AQ_TRY(check_options(&own, source, err));
   embedding *e = aq_calloc(1, sizeof *e);
   if (e == NULL) return aq_fail_memory(err, sizeof *e);
   const double started = aq_clock();
-  aq_source *source = NULL;
   aq_report *made = NULL;
   e->options = &own;
-  aq_status status = aq_open_for_run(model, &own.run, &source, err);
-  if (status == AQ_OK) status = check_options(&own, source, err);
-  if (status == AQ_OK) status = run_all(e, source, err);
+  aq_status status = run_all(e, source, err);
   if (status == AQ_OK && report != NULL) status = make_report(e, source, aq_clock() - started, &made, err);
   if (status == AQ_OK) status = aq_vector_output_commit(&e->output, err); /* last: what can fail leaves no file */
   aq_vector_output_reset(&e->output);
   aq_text_input_close(&e->input);
   aq_encoder_close(e->encoder);
-  aq_source_close(source);
   aq_buffer_reset(&e->bytes);
   aq_free(e->vectors);
   aq_free(e);
-  if (status == AQ_OK && report != NULL) {
-    *report = made;
-  } else {
-    aq_report_free(made);
-  }
+  return aq_report_finish(status, made, report);
+}
+
+aq_status aq_embed(const char *path, const aq_embed_options *options, aq_report **report, aq_error *err) {
+  aq_source *source;
+  AQ_TRY(aq_operation_open(path, options, report, &source, err));
+  const aq_status status = aq_embed_source(source, options, report, err);
+  aq_source_close(source);
   return status;
 }

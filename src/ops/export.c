@@ -17,6 +17,7 @@
 #include "io/source.h"
 #include "kernels/kernels.h"
 #include "ops/float_dtype.h"
+#include "ops/operation.h"
 #include "quant/quantized_layer.h"
 #include "report/report.h"
 #include "report/source_json.h"
@@ -35,7 +36,7 @@ typedef struct export_block {
 
 typedef struct export_job {
   const aq_export_options *options;
-  aq_source *source;
+  const aq_source *source;
   aq_tensor_info *targets; /* what is written: the source's tensors with their new types */
   export_block blocks[BATCH_BLOCKS];
   size_t count;
@@ -63,7 +64,7 @@ static aq_status settle_target(const aq_tensor_info *from, aq_dtype wanted, aq_t
   }
   if (is_copied(from, to) || can_narrow_to(to->dtype)) return AQ_OK;
   (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "its values cannot be written as %s", aq_dtype_name(to->dtype));
-  (void)aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Choose a type with --dtype");
+  (void)aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Choose a type with `dtype`");
   return aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, from->name);
 }
 
@@ -289,26 +290,8 @@ static aq_status make_report(const export_job *job, const char *output, double s
   return status;
 }
 
-void aq_export_options_init(aq_export_options *options) {
-  *options = (aq_export_options){.sizeof_options = sizeof *options};
-}
-
-/* What both forms of the call begin with. */
-static aq_status begin(const void *source, const char *output, const aq_export_options *options, aq_export_options *o,
-                       aq_report **report, aq_error *err) {
-  if (report != NULL) *report = NULL;
-  aq_error_clear(err);
-  aq_export_options_init(o);
-  AQ_TRY(aq_options_read(o, sizeof *o, options, err));
-  AQ_FAIL_IF(o->format != NULL && strcmp(o->format, "safetensors") != 0, AQ_ERR_ARGUMENT,
-             "format '%s' is not known; it is safetensors", o->format);
-  AQ_FAIL_IF(source == NULL || output == NULL, AQ_ERR_ARGUMENT, "a source and an output are needed");
-  aq_dtype wanted;
-  return aq_float_dtype_parse(o->dtype, "original", &wanted, err);
-}
-
-static aq_status write_export(aq_source *source, const char *output, const aq_export_options *o, aq_report **report,
-                              aq_error *err) {
+static aq_status write_export(const aq_source *source, const char *output, const aq_export_options *o,
+                              aq_report **report, aq_error *err) {
   const double started = aq_clock();
   aq_dtype wanted;
   AQ_TRY(aq_float_dtype_parse(o->dtype, "original", &wanted, err));
@@ -322,20 +305,24 @@ static aq_status write_export(aq_source *source, const char *output, const aq_ex
   return status;
 }
 
-aq_status aq_export_source(aq_source *source, const char *output, const aq_export_options *options, aq_report **report,
-                           aq_error *err) {
+aq_status aq_export_source(const aq_source *source, const char *output, const aq_export_options *options,
+                           aq_report **report, aq_error *err) {
+  if (report != NULL) *report = NULL;
+  aq_error_clear(err);
   aq_export_options o;
-  AQ_TRY(begin(source, output, options, &o, report, err));
+  AQ_TRY(aq_options_read(&o, sizeof o, options, err));
+  AQ_TRY(AQ_RESERVED_CHECK(&o.run, "run", err));
+  AQ_FAIL_IF(o.format != NULL && strcmp(o.format, "safetensors") != 0, AQ_ERR_ARGUMENT,
+             "format '%s' is not known; it is safetensors", o.format);
+  AQ_FAIL_IF(source == NULL || output == NULL, AQ_ERR_ARGUMENT, "a source and an output are needed");
   return write_export(source, output, &o, report, err);
 }
 
 aq_status aq_export(const char *path, const char *output, const aq_export_options *options, aq_report **report,
                     aq_error *err) {
-  aq_export_options o;
-  AQ_TRY(begin(path, output, options, &o, report, err));
   aq_source *source;
-  AQ_TRY(aq_open_for_run(path, &o.run, &source, err));
-  const aq_status status = write_export(source, output, &o, report, err);
+  AQ_TRY(aq_operation_open(path, options, report, &source, err));
+  const aq_status status = aq_export_source(source, output, options, report, err);
   aq_source_close(source);
   return status;
 }

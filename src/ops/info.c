@@ -2,9 +2,11 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/options.h"
 #include "io/model_files.h"
 #include "io/source.h"
 #include "io/zstd_text.h"
+#include "ops/operation.h"
 #include "report/report.h"
 #include "report/source_json.h"
 
@@ -100,19 +102,22 @@ static aq_status fill_report(json_t *root, const aq_source *source, aq_error *er
   return add_metadata(root, source, err);
 }
 
-aq_status aq_info(const char *source_path, const aq_run_options *run, aq_report **report, aq_error *err) {
+aq_status aq_info_source(const aq_source *source, const aq_info_options *options, aq_report **report, aq_error *err) {
   if (report != NULL) *report = NULL;
   aq_error_clear(err);
-  aq_source *source;
-  AQ_TRY(aq_open_for_run(source_path, run, &source, err));
+  aq_info_options o;
+  AQ_TRY(aq_options_read(&o, sizeof o, options, err));
+  AQ_TRY(AQ_RESERVED_CHECK(&o.run, "run", err));
+  AQ_FAIL_IF(source == NULL, AQ_ERR_ARGUMENT, "a source is needed");
   aq_report *made = NULL;
-  aq_status status = aq_report_create("info", &made, err);
-  if (status == AQ_OK) status = fill_report(made->root, source, err);
+  const aq_status status = aq_report_create("info", &made, err);
+  return aq_report_finish(status == AQ_OK ? fill_report(made->root, source, err) : status, made, report);
+}
+
+aq_status aq_info(const char *path, const aq_info_options *options, aq_report **report, aq_error *err) {
+  aq_source *source;
+  AQ_TRY(aq_operation_open(path, options, report, &source, err));
+  const aq_status status = aq_info_source(source, options, report, err);
   aq_source_close(source);
-  if (status == AQ_OK && report != NULL) {
-    *report = made;
-  } else {
-    aq_report_free(made);
-  }
   return status;
 }

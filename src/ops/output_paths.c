@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "arrowquant_experimental.h"
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -53,11 +54,11 @@ aq_status aq_output_paths_check(const aq_source *source, const char *output, con
                                 aq_error *err) {
   const bool file = o->calib != NULL && strcmp(o->calib, "builtin") != 0 && strcmp(o->calib, "none") != 0;
   const place written[] = {
-      {output, "the table"}, {o->save_plan_path, "the plan"}, {o->save_stats_path, "the statistics"}};
+      {output, "the table"}, {o->save_plan_path, "the plan"}, {o->search->save_stats_path, "the statistics"}};
   const place read[] = {{file ? o->calib : NULL, "the texts"},
-                        {o->stats_path, "the statistics that are read"},
+                        {o->search->stats_path, "the statistics that are read"},
                         {o->plan_path, "the plan that is read"},
-                        {o->tune_from, "the table to go on with"}};
+                        {o->search->tune_from, "the table to go on with"}};
   for (size_t i = 0; i < AQ_COUNT_OF(written); i++) {
     if (written[i].path == NULL) continue;
     AQ_TRY(aq_check_output(source, written[i].path, err));

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arrowquant_experimental.h"
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -11,19 +12,17 @@
 #include "io/partial.h"
 #include "io/prequantized.h"
 #include "io/source.h"
+#include "ops/operation.h"
 #include "ops/output_paths.h"
 #include "ops/summary.h"
 #include "report/report.h"
 #include "search/bit_allocation.h"
+#include "search/calibration.h"
 #include "search/exclude.h"
 #include "search/gptq.h"
 #include "transform/table_job.h"
 
 #define PLAN_FILE_LIMIT ((size_t)256 << 20)
-
-void aq_quantize_options_init(aq_quantize_options *options) {
-  *options = (aq_quantize_options){.sizeof_options = sizeof *options};
-}
 
 /* ---- plan files ---- */
 
@@ -36,7 +35,7 @@ static aq_status load_plan(const aq_source *source, const char *path, aq_plan *p
   aq_free(text);
   if (json == NULL) {
     (void)aq_fail(err, AQ_ERR_FORMAT, "is not a plan: %s (line %d)", where.text, where.line);
-    (void)aq_error_hint(err, AQ_ERR_FORMAT, "Make one with --save-plan");
+    (void)aq_error_hint(err, AQ_ERR_FORMAT, "Make one with `save_plan_path`");
     return aq_error_in_file(err, AQ_ERR_FORMAT, path);
   }
   const aq_status status = aq_plan_from_json(json, source->tensors, source->tensor_count, plan, err);
@@ -64,7 +63,7 @@ static aq_status check_requantize(const aq_source *source, const aq_plan *plan, 
     if (t->quant_type == AQ_KEPT || plan->entries[i].action == AQ_KEEP) continue;
     (void)aq_fail(err, AQ_ERR_REQUANTIZE, "is %s already; quantizing it again adds error to error",
                   aq_quant_type_name(t->quant_type));
-    (void)aq_error_hint(err, AQ_ERR_REQUANTIZE, "Start from the original model, or use --allow-requantize");
+    (void)aq_error_hint(err, AQ_ERR_REQUANTIZE, "Start from the original model, or use `allow_requantize=true`");
     (void)aq_error_in_tensor(err, AQ_ERR_REQUANTIZE, t->name);
     return aq_error_in_file(err, AQ_ERR_REQUANTIZE, source->path);
   }
@@ -75,7 +74,7 @@ static aq_status check_strict(const aq_source *source, const aq_plan *plan, aq_e
   for (size_t i = 0; i < plan->count; i++) {
     if (!plan->entries[i].unexpected) continue;
     (void)aq_fail(err, AQ_ERR_DEGRADED, "was kept (%s), and strict was asked for", plan->entries[i].rule);
-    (void)aq_error_hint(err, AQ_ERR_DEGRADED, "Name it with --keep, or give it a type with --tensor");
+    (void)aq_error_hint(err, AQ_ERR_DEGRADED, "Name it with `keep_patterns`, or give it a type with `tensor_rules`");
     return aq_error_in_tensor(err, AQ_ERR_DEGRADED, source->tensors[i].name);
   }
   return AQ_OK;
@@ -103,8 +102,8 @@ static json_t *options_json(const aq_quantize_options *o) {
   } targets[] = {{"target_size", o->target_size > 0 ? json_integer((json_int_t)o->target_size) : NULL},
                  {"target_bpw", o->target_bpw > 0 ? json_real(o->target_bpw) : NULL},
                  {"min_similarity", o->min_similarity > 0 ? json_real(o->min_similarity) : NULL},
-                 {"tune_seconds", o->tune_seconds > 0 ? json_real(o->tune_seconds) : NULL},
-                 {"from_table", o->tune_from != NULL ? json_true() : NULL}};
+                 {"tune_seconds", o->search->tune_seconds > 0 ? json_real(o->search->tune_seconds) : NULL},
+                 {"from_table", o->search->tune_from != NULL ? json_true() : NULL}};
   json_t *json =
       json_pack("{s:s, s:s*, s:i, s:s, s:s*, s:s, s:b, s:o, s:o, s:b}", "type", o->type != NULL ? o->type : "int8",
                 "granularity", o->granularity, "group_size", (int)o->group_size, "symmetry", symmetry[o->symmetry],
@@ -127,15 +126,18 @@ static size_t targets_set(const aq_quantize_options *o) {
 }
 
 static aq_status check_options(const aq_quantize_options *o, aq_error *err) {
+  AQ_TRY(AQ_RESERVED_CHECK(&o->calib_texts, "calib_texts", err));
+  AQ_FAIL_IF(o->calib != NULL && o->calib_texts.texts != NULL, AQ_ERR_ARGUMENT,
+             "texts to calibrate with were given twice: as a list, and by name ('%.100s')", o->calib);
   AQ_FAIL_IF(targets_set(o) > 1, AQ_ERR_ARGUMENT, "one of target size, target bits a weight and similarity, not more");
   AQ_FAIL_IF(!(o->target_bpw >= 0 && o->target_bpw <= 32), AQ_ERR_ARGUMENT, "%g bits a weight are not between 0 and 32",
              o->target_bpw);
   AQ_FAIL_IF(!(o->min_similarity >= 0 && o->min_similarity < 1), AQ_ERR_ARGUMENT,
              "a similarity of %g is not between 0 and 1", o->min_similarity);
-  AQ_FAIL_IF(o->tune_from != NULL && o->min_similarity > 0, AQ_ERR_ARGUMENT,
+  AQ_FAIL_IF(o->search->tune_from != NULL && o->min_similarity > 0, AQ_ERR_ARGUMENT,
              "a similarity is searched for, and a table to go on with leaves nothing to search");
-  AQ_FAIL_IF(!(o->tune_seconds >= 0 && o->tune_seconds <= 1e9), AQ_ERR_ARGUMENT, "%g seconds are no time to tune for",
-             o->tune_seconds);
+  AQ_FAIL_IF(!(o->search->tune_seconds >= 0 && o->search->tune_seconds <= 1e9), AQ_ERR_ARGUMENT,
+             "%g seconds are no time to tune for", o->search->tune_seconds);
   AQ_FAIL_IF((unsigned)o->symmetry > AQ_ASYMMETRIC, AQ_ERR_ARGUMENT, "symmetry %d is not known", (int)o->symmetry);
   AQ_FAIL_IF((unsigned)o->nonfinite > AQ_NONFINITE_KEEP, AQ_ERR_ARGUMENT, "nonfinite %d is not known",
              (int)o->nonfinite);
@@ -155,16 +157,16 @@ static aq_status check_used(const aq_quantize_options *o, bool search, bool gptq
   const struct {
     bool given, used;
     const char *what, *where;
-  } uses[] = {{o->calib != NULL, search || gptq, "texts to calibrate with", "a target or method gptq"},
-              {o->stats_path != NULL, search || gptq, "statistics", "a target or method gptq"},
-              {o->save_stats_path != NULL, search || gptq, "saving statistics", "a target or method gptq"},
-              {o->tune_seconds > 0, search, "tuning", "a target"},
-              {o->tune_from != NULL, o->tune_seconds > 0, "a table to go on with", "tuning"},
-              {o->activation_count > 0, gptq, "inputs of layers", "method gptq"}};
+  } uses[] = {{aq_calibration_is_named(o), search || gptq, "texts to calibrate with", "a target or method gptq"},
+              {o->search->stats_path != NULL, search || gptq, "statistics", "a target or method gptq"},
+              {o->search->save_stats_path != NULL, search || gptq, "saving statistics", "a target or method gptq"},
+              {o->search->tune_seconds > 0, search, "tuning", "a target"},
+              {o->search->tune_from != NULL, o->search->tune_seconds > 0, "a table to go on with", "tuning"},
+              {o->search->activation_count > 0, gptq, "inputs of layers", "method gptq"}};
   for (size_t i = 0; i < AQ_COUNT_OF(uses); i++) {
     AQ_FAIL_IF(uses[i].given && !uses[i].used, AQ_ERR_ARGUMENT, "%s: of use with %s only", uses[i].what, uses[i].where);
   }
-  const bool run = o->stats_path != NULL || o->save_stats_path != NULL || o->tune_seconds > 0;
+  const bool run = o->search->stats_path != NULL || o->search->save_stats_path != NULL || o->search->tune_seconds > 0;
   AQ_FAIL_IF(run && o->calib != NULL && strcmp(o->calib, "none") == 0, AQ_ERR_ARGUMENT,
              "statistics and tuning need the model to be run; texts 'none' say that it is not");
   return AQ_OK;
@@ -172,10 +174,10 @@ static aq_status check_used(const aq_quantize_options *o, bool search, bool gptq
 
 /* A target needs tensors of type auto, and they a target. */
 static aq_status check_target(const aq_quantize_options *o, bool search, aq_error *err) {
-  if ((targets_set(o) > 0 || o->tune_from != NULL) == search) return AQ_OK;
+  if ((targets_set(o) > 0 || o->search->tune_from != NULL) == search) return AQ_OK;
   if (search) {
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "type auto needs a target");
-    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Add --target-size 6MB, --target-bpw 2.5 or --min-similarity 0.99");
+    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Add `target_size=6MB`, `target_bpw=2.5` or `min_similarity=0.99`");
   }
   if (o->plan_path != NULL) {
     return aq_fail(err, AQ_ERR_ARGUMENT, "a target chooses types and scales; the plan has them for every tensor");
@@ -184,7 +186,7 @@ static aq_status check_target(const aq_quantize_options *o, bool search, aq_erro
     (void)aq_fail(err, AQ_ERR_ARGUMENT,
                   "a target chooses for tensors of type auto, and there are none: each is kept, or a rule "
                   "gives it a type");
-    return aq_error_hint(err, AQ_ERR_ARGUMENT, "quantize --dry-run, without a target, says why each is");
+    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Quantize with `dry_run=true`, without a target, to see why each is");
   }
   return aq_fail(err, AQ_ERR_ARGUMENT, "a target chooses for tensors of type auto, and there are none (type '%.32s')",
                  o->type);
@@ -198,8 +200,8 @@ static aq_status settle_open(const request *r, aq_plan *plan, aq_bit_allocation 
   AQ_TRY(check_used(o, search, gptq, err));
   if (!search && !gptq) return AQ_OK;
   AQ_TRY(aq_exclude_nonfinite(r->source, o->nonfinite, o->run.threads, plan, err));
-  AQ_TRY(aq_bit_allocation_open(r->source, o, search || o->activation_count == 0, found, err));
-  AQ_FAIL_IF(gptq && o->activation_count == 0 && found->why_not != NULL, AQ_ERR_ARGUMENT,
+  AQ_TRY(aq_bit_allocation_open(r->source, o, search || o->search->activation_count == 0, found, err));
+  AQ_FAIL_IF(gptq && o->search->activation_count == 0 && found->why_not != NULL, AQ_ERR_ARGUMENT,
              "method gptq needs to see what goes into the layers, and cannot: %s", found->why_not);
   if (gptq) {
     aq_pool *pool = found->calibration != NULL ? found->calibration->encoder->pool : found->pool;
@@ -275,34 +277,33 @@ static aq_status quantize(aq_source *source, const char *output, const aq_quanti
   return status;
 }
 
-/* What both forms of the call begin with. */
-static aq_status begin(const void *source, const char *output, const aq_quantize_options *options,
-                       aq_quantize_options *o, aq_report **report, aq_error *err) {
+aq_status aq_quantize_source(const aq_source *source, const char *output, const aq_quantize_options *options,
+                             aq_report **report, aq_error *err) {
   if (report != NULL) *report = NULL;
   aq_error_clear(err);
-  aq_quantize_options_init(o);
-  AQ_TRY(aq_options_read(o, sizeof *o, options, err));
-  if (o->type == NULL && (targets_set(o) > 0 || o->tune_from != NULL)) o->type = "auto";
-  AQ_TRY(check_options(o, err));
-  AQ_FAIL_IF(source == NULL, AQ_ERR_ARGUMENT, "a source is needed");
-  AQ_FAIL_IF(output == NULL && !o->dry_run, AQ_ERR_ARGUMENT, "an output path is needed");
-  return AQ_OK;
-}
-
-aq_status aq_quantize_source(aq_source *source, const char *output, const aq_quantize_options *options,
-                             aq_report **report, aq_error *err) {
   aq_quantize_options o;
-  AQ_TRY(begin(source, output, options, &o, report, err));
-  return quantize(source, output, &o, report, err);
+  aq_search_options search;
+  aq_source *own;
+  AQ_TRY(aq_options_read(&o, sizeof o, options, err));
+  AQ_TRY(AQ_RESERVED_CHECK(&o.run, "run", err));
+  AQ_TRY(AQ_RESERVED_CHECK(&o.table, "table", err));
+  AQ_TRY(aq_options_read(&search, sizeof search, o.search, err));
+  o.search = &search; /* never NULL from here on */
+  if (o.type == NULL && (targets_set(&o) > 0 || search.tune_from != NULL)) o.type = "auto";
+  AQ_TRY(check_options(&o, err));
+  AQ_FAIL_IF(source == NULL, AQ_ERR_ARGUMENT, "a source is needed");
+  AQ_FAIL_IF(output == NULL && !o.dry_run, AQ_ERR_ARGUMENT, "an output path is needed");
+  AQ_TRY(aq_source_overlay(source, &own, err));
+  const aq_status status = quantize(own, output, &o, report, err);
+  aq_source_close(own);
+  return status;
 }
 
 aq_status aq_quantize(const char *path, const char *output, const aq_quantize_options *options, aq_report **report,
                       aq_error *err) {
-  aq_quantize_options o;
-  AQ_TRY(begin(path, output, options, &o, report, err));
   aq_source *source;
-  AQ_TRY(aq_open_for_run(path, &o.run, &source, err));
-  const aq_status status = quantize(source, output, &o, report, err);
+  AQ_TRY(aq_operation_open(path, options, report, &source, err));
+  const aq_status status = aq_quantize_source(source, output, options, report, err);
   aq_source_close(source);
   return status;
 }

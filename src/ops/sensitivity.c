@@ -5,6 +5,7 @@
  * this tensor quantized would give. */
 #include <string.h>
 
+#include "arrowquant_experimental.h"
 #include "core/checked.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -17,6 +18,7 @@
 #include "model/run/encoder.h"
 #include "model/run/weight_override.h"
 #include "ops/evaluate/evaluation_texts.h"
+#include "ops/operation.h"
 #include "ops/type_list.h"
 #include "report/report.h"
 #include "report/source_json.h"
@@ -47,17 +49,14 @@ typedef struct study {
   json_t *root;
 } study;
 
-void aq_sensitivity_options_init(aq_sensitivity_options *options) {
-  *options = (aq_sensitivity_options){.sizeof_options = sizeof *options};
-}
-
 /* ---- beginning ---- */
 
 static aq_status take_texts(study *s, aq_error *err) {
   s->texts = aq_tuning_texts;
   s->text_count = aq_tuning_text_count;
-  if (s->options->texts_file == NULL) return AQ_OK;
-  AQ_TRY(aq_evaluation_texts_load(s->options->texts_file, NULL, &s->own, err));
+  const aq_judge_origin origin = {s->options->texts_file, &s->options->texts, NULL};
+  if (origin.texts_file == NULL && origin.texts->texts == NULL) return AQ_OK;
+  AQ_TRY(aq_evaluation_texts_load(&origin, &s->own, err));
   s->texts = s->own.texts;
   s->lengths = s->own.lengths;
   s->text_count = s->own.plain;
@@ -92,9 +91,9 @@ static bool is_candidate(const study *s, size_t tensor) {
   return s->plans[0].entries[tensor].action == AQ_QUANTIZE && s->source->tensors[tensor].alias_of < 0;
 }
 
-static aq_status open_model(study *s, const char *model, aq_error *err) {
+static aq_status open_model(study *s, const aq_source *model, aq_error *err) {
   const aq_sensitivity_options *o = s->options;
-  AQ_TRY(aq_open_for_run(model, &o->run, &s->source, err));
+  AQ_TRY(aq_source_overlay(model, &s->source, err));
   if (o->output != NULL) AQ_TRY(aq_check_output(s->source, o->output, err));
   AQ_TRY(refuse_quantized(s, err));
   AQ_TRY(aq_source_find_aliases(s->source, err));
@@ -210,13 +209,13 @@ static aq_status try_tensor(study *s, size_t tensor, aq_error *err) {
 /* ---- all of them ---- */
 
 static aq_status describe(study *s, aq_error *err) {
-  const char *file = s->options->texts_file;
+  const aq_judge_origin origin = {s->options->texts_file, &s->options->texts, NULL};
   AQ_TRY(aq_report_set(s->root, "model", aq_source_json(s->source), err));
   AQ_TRY(aq_report_set(s->root, "notes", aq_notes_json(&s->encoder->notes), err));
   AQ_TRY(aq_report_set(s->root, "texts", json_object(), err));
   json_t *texts = json_object_get(s->root, "texts");
   AQ_TRY(aq_report_set(texts, "count", aq_json_count(s->text_count), err));
-  AQ_TRY(aq_report_set(texts, "source", aq_json_string(file != NULL ? file : "built-in"), err));
+  AQ_TRY(aq_report_set(texts, "source", aq_json_string(aq_judge_texts_from(&origin)), err));
   AQ_TRY(aq_report_set(s->root, "dimension", aq_json_count(aq_encoder_dimension(s->encoder)), err));
   AQ_TRY(aq_report_set(s->root, "types", json_array(), err));
   json_t *types = json_object_get(s->root, "types");
@@ -254,7 +253,7 @@ static aq_status write_output(study *s, const aq_report *report, aq_error *err) 
   return status;
 }
 
-static aq_status run_all(study *s, const char *model, const aq_report *report, aq_error *err) {
+static aq_status run_all(study *s, const aq_source *model, const aq_report *report, aq_error *err) {
   const double started = aq_clock();
   AQ_TRY(aq_type_list_parse(s->options->types != NULL ? s->options->types : default_types, "tried", &s->list, err));
   AQ_TRY(take_texts(s, err));
@@ -280,21 +279,26 @@ static void reset(study *s) {
   aq_free(s->cosines);
 }
 
-aq_status aq_sensitivity(const char *model, const aq_sensitivity_options *options, aq_report **report, aq_error *err) {
+aq_status aq_sensitivity_source(const aq_source *source, const aq_sensitivity_options *options, aq_report **report,
+                                aq_error *err) {
   if (report != NULL) *report = NULL;
   aq_error_clear(err);
   aq_sensitivity_options own;
-  aq_sensitivity_options_init(&own);
   AQ_TRY(aq_options_read(&own, sizeof own, options, err));
+  AQ_TRY(AQ_RESERVED_CHECK(&own.run, "run", err));
+  AQ_FAIL_IF(source == NULL, AQ_ERR_ARGUMENT, "a source is needed");
   aq_report *made;
   AQ_TRY(aq_report_create("sensitivity", &made, err));
   study s = {.options = &own, .root = made->root};
-  const aq_status status = run_all(&s, model, made, err);
+  const aq_status status = run_all(&s, source, made, err);
   reset(&s);
-  if (status == AQ_OK && report != NULL) {
-    *report = made;
-  } else {
-    aq_report_free(made);
-  }
+  return aq_report_finish(status, made, report);
+}
+
+aq_status aq_sensitivity(const char *path, const aq_sensitivity_options *options, aq_report **report, aq_error *err) {
+  aq_source *source;
+  AQ_TRY(aq_operation_open(path, options, report, &source, err));
+  const aq_status status = aq_sensitivity_source(source, options, report, err);
+  aq_source_close(source);
   return status;
 }

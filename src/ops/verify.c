@@ -17,6 +17,7 @@
 #include "io/source.h"
 #include "kernels/kernels.h"
 #include "ops/decode_all.h"
+#include "ops/operation.h"
 #include "ops/verify_against.h"
 #include "parquet/parquet.h"
 #include "report/report.h"
@@ -233,46 +234,52 @@ static aq_status note_difference(void *v, aq_status status, const aq_error *foun
   return note_problem(v, status, found, err);
 }
 
+static bool is_against_a_model(const aq_verify_options *o) { return o->against != NULL || o->against_source != NULL; }
+
 static aq_status check_against(verification *v, const aq_source *source, aq_error *err) {
-  return aq_verify_against(source, v->options->against, &v->options->run, v->root, note_difference, v, err);
+  const aq_verify_options *o = v->options;
+  aq_source *opened = NULL;
+  if (o->against != NULL) AQ_TRY(aq_open_for_run(o->against, &o->run, &opened, err));
+  const aq_source *model = opened != NULL ? opened : o->against_source;
+  const aq_status status = aq_verify_against(source, model, &o->run, v->root, note_difference, v, err);
+  aq_source_close(opened);
+  return status;
 }
 
 /* ---- all of it ---- */
 
-static aq_status check_source(verification *v, const char *path, aq_pool *pool, aq_error *err) {
-  aq_source *source = NULL;
-  aq_error found;
-  const aq_status opened = aq_open_for_run(path, &v->options->run, &source, &found);
-  if (opened != AQ_OK && !(is_damage(opened) && is_parquet(path))) {
-    if (err != NULL) *err = found;
-    return opened; /* nothing that could be looked into */
-  }
-  aq_status status = AQ_OK;
-  if (source == NULL) {
-    status = aq_report_set(v->root, "source", json_pack("{s:o}", "path", aq_json_string(path)), err);
-    if (status == AQ_OK) status = check_pages(v, path, pool, err);
-    /* Mostly it could not be opened because of a page that is among the problems by now. */
-    if (status == AQ_OK && v->first.code == AQ_OK) status = note_problem(v, opened, &found, err);
-    return status;
-  }
-  status = aq_report_set(v->root, "source", aq_source_json(source), err);
-  for (size_t i = 0; i < aq_table_file_count(source) && status == AQ_OK; i++)
-    status = check_pages(v, aq_table_file(source, i), pool, err);
-  if (status == AQ_OK) status = check_model_files(v, source, err);
-  if (status == AQ_OK && v->options->deep) status = check_values(v, source, pool, err);
-  if (status == AQ_OK && v->options->against != NULL && v->first.code == AQ_OK) status = check_against(v, source, err);
-  aq_source_close(source);
-  return status;
+/* What is verified: an open source, or a file that could not be opened as one and why. */
+typedef struct subject {
+  const aq_source *source; /* NULL: see below */
+  const char *path;
+  aq_status opened;
+  const aq_error *cause;
+} subject;
+
+static aq_status check_source(verification *v, const aq_source *source, aq_pool *pool, aq_error *err) {
+  AQ_TRY(aq_report_set(v->root, "source", aq_source_json(source), err));
+  for (size_t i = 0; i < aq_table_file_count(source); i++) AQ_TRY(check_pages(v, aq_table_file(source, i), pool, err));
+  AQ_TRY(check_model_files(v, source, err));
+  if (v->options->deep) AQ_TRY(check_values(v, source, pool, err));
+  return is_against_a_model(v->options) && v->first.code == AQ_OK ? check_against(v, source, err) : AQ_OK;
 }
 
-static aq_status fill_report(verification *v, const char *path, aq_error *err) {
+/* Mostly it could not be opened because of a page, which the pages tell better. */
+static aq_status check_unopened(verification *v, const subject *what, aq_pool *pool, aq_error *err) {
+  AQ_TRY(aq_report_set(v->root, "source", json_pack("{s:o}", "path", aq_json_string(what->path)), err));
+  AQ_TRY(check_pages(v, what->path, pool, err));
+  return v->first.code == AQ_OK ? note_problem(v, what->opened, what->cause, err) : AQ_OK;
+}
+
+static aq_status fill_report(verification *v, const subject *what, aq_error *err) {
   const double started = aq_clock();
   AQ_TRY(aq_report_set(v->root, "deep", json_boolean(v->options->deep), err));
   AQ_TRY(aq_report_set(v->root, "problems", json_array(), err));
   v->problems = json_object_get(v->root, "problems");
   aq_pool *pool;
   AQ_TRY(aq_pool_create(v->options->run.threads, &pool, err));
-  const aq_status status = check_source(v, path, pool, err);
+  const aq_status status =
+      what->source != NULL ? check_source(v, what->source, pool, err) : check_unopened(v, what, pool, err);
   aq_pool_free(pool);
   AQ_TRY(status);
   AQ_TRY(aq_report_set(v->root, "row_groups", aq_json_count(v->row_groups), err));
@@ -284,27 +291,43 @@ static aq_status fill_report(verification *v, const char *path, aq_error *err) {
   return aq_report_set(v->root, "seconds", aq_json_real(aq_clock() - started), err);
 }
 
-void aq_verify_options_init(aq_verify_options *options) {
-  *options = (aq_verify_options){.sizeof_options = sizeof *options};
-}
-
-aq_status aq_verify(const char *source, const aq_verify_options *options, aq_report **report, aq_error *err) {
-  if (report != NULL) *report = NULL;
-  aq_error_clear(err);
+static aq_status verify(const subject *what, const aq_verify_options *options, aq_report **report, aq_error *err) {
   aq_verify_options own;
-  aq_verify_options_init(&own);
   AQ_TRY(aq_options_read(&own, sizeof own, options, err));
+  AQ_TRY(AQ_RESERVED_CHECK(&own.run, "run", err));
+  AQ_FAIL_IF(own.against != NULL && own.against_source != NULL, AQ_ERR_ARGUMENT,
+             "the model to verify against was given as a path and as a source; one of them, not both");
   aq_report *made;
   AQ_TRY(aq_report_create("verify", &made, err));
   verification v = {.options = &own, .root = made->root};
   aq_error_clear(&v.first);
-  const aq_status status = fill_report(&v, source, err);
-  if (status == AQ_OK && report != NULL) {
-    *report = made;
-  } else {
-    aq_report_free(made);
-  }
+  const aq_status status = aq_report_finish(fill_report(&v, what, err), made, report);
   if (status != AQ_OK || v.first.code == AQ_OK) return status;
   if (err != NULL) *err = v.first;
-  return aq_error_in_file(err, v.first.code, source);
+  return aq_error_in_file(err, v.first.code, what->path);
+}
+
+aq_status aq_verify_source(const aq_source *source, const aq_verify_options *options, aq_report **report,
+                           aq_error *err) {
+  if (report != NULL) *report = NULL;
+  aq_error_clear(err);
+  AQ_FAIL_IF(source == NULL, AQ_ERR_ARGUMENT, "a source is needed");
+  const subject what = {.source = source, .path = source->path};
+  return verify(&what, options, report, err);
+}
+
+/* A file may be too damaged to be opened as a source, which is what this operation is for. */
+aq_status aq_verify(const char *path, const aq_verify_options *options, aq_report **report, aq_error *err) {
+  aq_source *source = NULL;
+  aq_error cause;
+  const aq_status opened = aq_operation_open(path, options, report, &source, &cause);
+  if (opened != AQ_OK && !(is_damage(opened) && is_parquet(path))) {
+    if (err != NULL) *err = cause;
+    return opened; /* nothing that could be looked into */
+  }
+  aq_error_clear(err);
+  const subject what = {source, path, opened, &cause};
+  const aq_status status = verify(&what, options, report, err);
+  aq_source_close(source);
+  return status;
 }

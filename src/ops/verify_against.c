@@ -127,15 +127,12 @@ static aq_status report(const against *a, json_t *root, aq_error *err) {
   return AQ_OK;
 }
 
-aq_status aq_verify_against(const aq_source *table, const char *model, const aq_run_options *run, json_t *root,
+aq_status aq_verify_against(const aq_source *table, const aq_source *model, const aq_run_options *run, json_t *root,
                             aq_note_fn note_fn, void *ctx, aq_error *err) {
-  aq_source *opened = NULL;
-  AQ_TRY(aq_open_for_run(model, run, &opened, err));
-  against a = {.table = table, .model = opened, .run = run, .note = note_fn, .ctx = ctx};
+  against a = {.table = table, .model = model, .run = run, .note = note_fn, .ctx = ctx};
   a.adjusted = aq_metadata_json(table, "arrowquant.adjusted");
   aq_status status = check_all(&a, err);
   if (status == AQ_OK) status = report(&a, root, err);
   json_decref(a.adjusted);
-  aq_source_close(opened);
   return status;
 }

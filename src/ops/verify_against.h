@@ -14,7 +14,7 @@ typedef aq_status (*aq_note_fn)(void *ctx, aq_status status, const aq_error *fou
 /* Every tensor of the model is in the table, with its shape, and the table has no others; what is kept there has the
  * model's bytes, but for tensors that `arrowquant.adjusted` names. Differences go to `note`, counts into `root` as
  * "against". */
-AQ_MUST_CHECK aq_status aq_verify_against(const aq_source *table, const char *model, const aq_run_options *run,
+AQ_MUST_CHECK aq_status aq_verify_against(const aq_source *table, const aq_source *model, const aq_run_options *run,
                                           json_t *root, aq_note_fn note, void *ctx, aq_error *err);
 
 #endif

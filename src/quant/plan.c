@@ -17,6 +17,7 @@
 #include "quant/pattern.h"
 #include "quant/plan_spec.h"
 #include "quant/quantized_layer.h"
+#include "quant/rule_words.h"
 #include "tensor/dtype.h"
 
 enum { SMALL_TENSOR = 1024 };
@@ -201,7 +202,7 @@ static aq_status apply_rule(const planner *p, const char *rule, const aq_pattern
   if (m.matched == 0) return no_match(p, "tensor rule", aq_pattern_text(pattern), err);
   if (spec->action != AQ_KEEP && m.floats == 0) return not_a_float(&p->tensors[m.last], err);
   for (size_t i = 0; i < p->count; i++) {
-    if (rule_takes(p, pattern, spec, &m, i)) AQ_TRY(plan_by_rule(p, i, spec, "--tensor", rule, err));
+    if (rule_takes(p, pattern, spec, &m, i)) AQ_TRY(plan_by_rule(p, i, spec, AQ_RULE_TENSOR, rule, err));
   }
   return AQ_OK;
 }
@@ -231,13 +232,13 @@ static aq_status plan_keep_pattern(const planner *p, const char *text, aq_error 
   for (size_t i = 0; i < p->count && status == AQ_OK; i++) {
     if (!aq_pattern_matches(pattern, p->tensors[i].name)) continue;
     matched++;
-    status = plan_by_rule(p, i, &keep, "--keep", text, err);
+    status = plan_by_rule(p, i, &keep, AQ_RULE_KEEP, text, err);
   }
   aq_pattern_free(pattern);
   return status == AQ_OK && matched == 0 ? no_match(p, "keep", text, err) : status;
 }
 
-/* Bytes that mean nothing here are carried along only when the caller has said so: by --keep-unsupported, or by a rule
+/* Bytes that mean nothing here are carried along only when the caller has said so: by keep_unsupported, or by a rule
  * that names the tensor. */
 static aq_status check_opaque(const planner *p, aq_error *err) {
   for (size_t i = 0; i < p->count && !p->options->keep_unsupported; i++) {
@@ -245,9 +246,10 @@ static aq_status check_opaque(const planner *p, aq_error *err) {
     if (!aq_dtype_is_opaque(t->dtype) || !p->plan->entries[owner_of(p, i)].kept_by_default) continue;
     (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "is of dtype %s, whose values cannot be read",
                   aq_dtype_safetensors_name(t->dtype));
-    (void)aq_error_hint(err, AQ_ERR_UNSUPPORTED,
-                        "Keep its bytes as they are: --keep '%.100s', or --keep-unsupported for all such tensors",
-                        t->name);
+    (void)aq_error_hint(
+        err, AQ_ERR_UNSUPPORTED,
+        "Keep its bytes as they are: `keep_patterns='%.100s'`, or `keep_unsupported=true` for all such tensors",
+        t->name);
     return aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, t->name);
   }
   return AQ_OK;

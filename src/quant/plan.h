@@ -21,7 +21,7 @@ typedef struct aq_plan_entry {
   float *zero_points;   /* with scales; owned; NULL: zeros */
   uint64_t scale_count;
   double bits, loss;    /* of a planned tensor: expected bits a weight on disk, expected loss of similarity; or 0 */
-  char *rule;           /* owned; why, in words: "default int8", "1-D tensor", "--keep 'lm_head*'", "plan" */
+  char *rule;           /* owned; why, in words: "default int8", "1-D tensor", "plan", or of rule_words.h */
   bool tied;            /* the entry of an alias: settled with that of its owner, which has the scales */
   bool adjusted;        /* AQ_KEEP: its values were changed to suit the quantized ones */
   bool kept_by_default; /* AQ_KEEP although no rule of the caller says so */

@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "quant/plan.h"
 #include "quant/plan_spec.h"
+#include "quant/rule_words.h"
 
 void aq_plan_reset(aq_plan *plan) {
   for (size_t i = 0; i < plan->count; i++) {
@@ -24,8 +25,8 @@ void aq_plan_entry_drop_scales(aq_plan_entry *entry) {
 }
 
 aq_status aq_plan_entry_keep_nonfinite(aq_plan_entry *entry, aq_error *err) {
-  char *rule = aq_strdup("a value is not finite, or does not fit the type (--nonfinite keep)");
-  if (rule == NULL) return aq_fail_memory(err, 80);
+  char *rule = aq_strdup(AQ_RULE_NONFINITE);
+  if (rule == NULL) return aq_fail_memory(err, sizeof AQ_RULE_NONFINITE);
   aq_free(entry->rule);
   entry->rule = rule;
   entry->action = AQ_KEEP;

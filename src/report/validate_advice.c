@@ -32,7 +32,7 @@ static const char reading[] =
 
 static const char reading_measured[] =
     "Judge by the outputs above. They are embeddings of a few texts: before a file is used in earnest, measure on "
-    "texts like yours (`--texts`), and on labelled pairs (`--labels`) if you have some.\n\n";
+    "texts like yours (`texts_file`), and on labelled pairs (`labels_file`) if you have some.\n\n";
 
 static const char reading_unmeasured[] =
     "Outputs were not measured here. Before a file is used in earnest, run the model on inputs you know and "
@@ -115,7 +115,7 @@ static aq_status warn_of_outputs(const json_t *entry, aq_buffer *out, aq_error *
   char name[AQ_WORD_SIZE], weights[AQ_WORD_SIZE], mean[AQ_WORD_SIZE], bits[AQ_WORD_SIZE];
   return aq_buffer_printf(out, err,
                           "- %s: %s (mean cosines %s and %s). Do not use it in the model's place as it is. At the same "
-                          "size, `arrowquant quantize --target-bpw %s` gives outputs that agree far better.\n",
+                          "size, quantizing with `target_bpw=%s` gives outputs that agree far better.\n",
                           aq_type_word(entry, name), aq_json_get_string(outputs, "verdict"),
                           aq_word_cosine(entry, "mean_cosine", weights), aq_word_cosine(outputs, "mean_cosine", mean),
                           aq_word_fixed(entry, "bits_per_weight", 2, bits));
@@ -126,11 +126,10 @@ static aq_status warn_of_agreement(const json_t *root, const json_t *entry, aq_b
   if (!(mean < AQ_COSINE_EXCELLENT)) return AQ_OK;
   if (aq_outputs_measured(root)) return warn_of_outputs(entry, out, err);
   char name[AQ_WORD_SIZE], word[AQ_WORD_SIZE];
-  return aq_buffer_printf(
-      out, err,
-      "- %s agrees with the model at %s (%s): expect outputs to change. Measure them first; more "
-      "bits, or smaller groups (`arrowquant quantize --group-size 32`), bring the weights closer.\n",
-      aq_type_word(entry, name), aq_text_cosine(mean, word, sizeof word), aq_cosine_band(mean));
+  return aq_buffer_printf(out, err,
+                          "- %s agrees with the model at %s (%s): expect outputs to change. Measure them first; more "
+                          "bits, or smaller groups (`group_size=32`), bring the weights closer.\n",
+                          aq_type_word(entry, name), aq_text_cosine(mean, word, sizeof word), aq_cosine_band(mean));
 }
 
 /* The weakest layer gets a rule of its own when it is much weaker than the rest. */
@@ -144,7 +143,7 @@ static aq_status advise_worst(const json_t *entry, aq_buffer *out, aq_error *err
   AQ_TRY(aq_buffer_printf(out, err, "- At %s the tensor `", aq_type_word(entry, name)));
   AQ_TRY(aq_text_append_clean(out, aq_json_get_string(worst, "name"), err));
   AQ_TRY(aq_buffer_printf(
-      out, err, "` is much further off (%s) than the rest; give it more bits: `arrowquant quantize --tensor '",
+      out, err, "` is much further off (%s) than the rest; give it more bits by a rule of its own: `tensor_rules='",
       aq_text_cosine(cosine, word, sizeof word)));
   AQ_TRY(aq_text_append_clean(out, aq_json_get_string(worst, "name"), err));
   return aq_buffer_printf(out, err, "=%s'`.\n", strcmp(type, "int4") == 0 ? "int8" : "int4");
@@ -163,14 +162,14 @@ static aq_status warn_of_overhead(const json_t *entry, aq_buffer *out, aq_error 
 
 static aq_status explain_failure(const json_t *c, aq_buffer *out, aq_error *err) {
   const char *unit = aq_json_get_string(c, "unit");
-  const char *advice = "run `arrowquant verify --deep` on the table (kept with `--keep-tables`)";
+  const char *advice = "verify the table (which stays with `keep_tables=true`) with `deep=true`";
   if (strcmp(unit, "x") == 0) advice = "see what was kept above; more of the model quantized, or fewer bits, shrink it";
-  if (strcmp(unit, "s") == 0) advice = "give it more threads (`-t`), or a machine that is not busy";
+  if (strcmp(unit, "s") == 0) advice = "give it more `threads`, or a machine that is not busy";
   if (strcmp(unit, "") == 0 || strcmp(unit, "%") == 0) {
     advice =
-        "quantize with smaller groups (`arrowquant quantize --group-size 32`), or keep the tensors that are furthest "
+        "quantize with smaller groups (`group_size=32`), or keep the tensors that are furthest "
         "off "
-        "(`arrowquant quantize --keep`)";
+        "(`keep_patterns`)";
   }
   char measured[AQ_WORD_SIZE], limit[AQ_WORD_SIZE];
   return aq_buffer_printf(out, err, "- `%s` failed (%s, limit %s %s): %s.\n", aq_json_get_string(c, "id"),

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "arrowquant_experimental.h"
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
@@ -100,12 +101,12 @@ static aq_status too_small(const search_run *s, double budget_bits, double least
   if (o->target_bpw > 0) {
     const double bpw = o->target_bpw + more / (double)AQ_MAX(s->quantized_params, 1);
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "%.4g bits a weight cannot be reached; about %.3f can", o->target_bpw, bpw);
-    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Use --target-bpw %.2f or more", ceil(bpw * 100) / 100);
+    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Use `target_bpw=%.2f` or more", ceil(bpw * 100) / 100);
   }
   const double size = (double)o->target_size + more / 8;
   (void)aq_fail(err, AQ_ERR_ARGUMENT, "a file of %llu bytes cannot be reached; about %.0f can",
                 (unsigned long long)o->target_size, size);
-  return aq_error_hint(err, AQ_ERR_ARGUMENT, "Use --target-size %.2fMB or more", ceil(size / 1e4) / 100);
+  return aq_error_hint(err, AQ_ERR_ARGUMENT, "Use `target_size=%.2fMB` or more", ceil(size / 1e4) / 100);
 }
 
 /* ---- a size ---- */
@@ -167,7 +168,7 @@ static aq_status rounded_bits(void *ctx, double lambda, double *value, aq_error 
 }
 
 static aq_status round_to_size(search_run *s, double bits, aq_error *err) {
-  const bool tuned = s->options->tune_seconds > 0;
+  const bool tuned = s->options->search->tune_seconds > 0;
   AQ_TRY(search_size(s, tuned ? bits * MOST_TUNED : bits, SLACK, ROUNDINGS, rounded_bits, err));
   if (s->out->candidate.lambda != s->lambda) AQ_TRY(round_at(s, err));
   return aq_candidate_correct_biases(&s->out->candidate, err);
@@ -227,7 +228,7 @@ static aq_status total_loss(void *ctx, double lambda, double *value, aq_error *e
 static aq_status not_similar(const search_run *s, double reached, aq_error *err) {
   (void)aq_fail(err, AQ_ERR_ARGUMENT, "a similarity of %.6g cannot be reached; %.6f can", s->options->min_similarity,
                 reached);
-  return aq_error_hint(err, AQ_ERR_ARGUMENT, "Ask for less, or keep tensors as they are (--keep)");
+  return aq_error_hint(err, AQ_ERR_ARGUMENT, "Ask for less, or keep tensors as they are (`keep_patterns`)");
 }
 
 static aq_status search_similarity(search_run *s, double target, aq_error *err) {
@@ -334,7 +335,7 @@ static void name_target(search_run *s) {
 
 aq_status aq_bit_allocation_open(aq_source *source, const aq_quantize_options *options, bool texts,
                                  aq_bit_allocation *out, aq_error *err) {
-  const bool named = options->calib != NULL || options->stats_path != NULL;
+  const bool named = aq_calibration_is_named(options) || options->search->stats_path != NULL;
   if (texts || named) {
     AQ_TRY(aq_calibration_open(source, options, &out->calibration, &out->why_not, err));
   }
@@ -374,7 +375,7 @@ static aq_status nothing_left(const search_run *s, double bits, aq_error *err) {
 /* No search: what an earlier run found. */
 static aq_status start(search_run *s, aq_error *err) {
   const aq_quantize_options *o = s->options;
-  AQ_TRY(aq_resume_from_table(o->tune_from, &o->run, &s->out->candidate, err));
+  AQ_TRY(aq_resume_from_table(o->search->tune_from, &o->run, &s->out->candidate, err));
   if (s->budget <= 0 || s->out->candidate.bits <= s->budget) return AQ_OK;
   (void)aq_fail(err, AQ_ERR_ARGUMENT, "the table to go on with is larger than the target");
   return aq_error_hint(err, AQ_ERR_ARGUMENT, "Make one with this target first, or leave the target out");
@@ -385,7 +386,7 @@ static aq_status search(search_run *s, aq_error *err) {
   if (o->min_similarity > 0) {
     if (s->out->calibration != NULL) return round_to_similarity(s, err);
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "a similarity is one of embeddings, and this model is not run");
-    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Name a size (--target-size, --target-bpw)");
+    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Name a size (`target_size`, `target_bpw`)");
   }
   double bits = 0;
   if (o->target_size > 0 || o->target_bpw > 0) {
@@ -393,7 +394,7 @@ static aq_status search(search_run *s, aq_error *err) {
     if (bits <= 0) return nothing_left(s, bits, err);
   }
   s->budget = bits;
-  if (o->tune_from != NULL) return start(s, err);
+  if (o->search->tune_from != NULL) return start(s, err);
   if (s->out->calibration != NULL) return round_to_size(s, bits, err);
   AQ_TRY(search_size(s, bits, UNRUN_SLACK, UNRUN_COUNTS, unrun_bits, err));
   return s->counted == s->lambda ? AQ_OK : unrun_bits(s, s->lambda, &bits, err);
@@ -404,7 +405,7 @@ static aq_status tune(search_run *s, aq_error *err) {
   aq_candidate *r = &s->out->candidate;
   AQ_TRY(aq_candidate_tune(r, s->options, err));
   if (s->budget <= 0 || r->bits <= s->budget) return AQ_OK;
-  AQ_TRY(s->options->tune_from != NULL ? start(s, err) : round_and_repair(s, err));
+  AQ_TRY(s->options->search->tune_from != NULL ? start(s, err) : round_and_repair(s, err));
   r->tuned.accepted = false;
   r->tuned_too_large = true;
   return AQ_OK;
@@ -414,7 +415,7 @@ static aq_status make(search_run *s, aq_error *err) {
   aq_bit_allocation *out = s->out;
   AQ_TRY(prepare(s, err));
   AQ_TRY(search(s, err));
-  if (out->calibration != NULL && s->options->tune_seconds > 0) AQ_TRY(tune(s, err));
+  if (out->calibration != NULL && s->options->search->tune_seconds > 0) AQ_TRY(tune(s, err));
   AQ_TRY(make_report(s, err));
   AQ_TRY(settle(s, err));
   if (out->calibration != NULL) {

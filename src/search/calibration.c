@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "arrowquant_experimental.h"
 #include "calib/corpus/corpus.h"
 #include "core/compiler.h"
 #include "core/error.h"
@@ -26,16 +27,24 @@ static bool has_word(const char *text, const char *word) { return text != NULL &
 
 /* ---- texts ---- */
 
+bool aq_calibration_is_named(const aq_quantize_options *o) { return o->calib != NULL || o->calib_texts.texts != NULL; }
+
+static aq_status fail_few_texts(size_t count, const char *file, aq_error *err) {
+  (void)aq_fail(err, AQ_ERR_ARGUMENT, "has %zu texts; calibration needs %zu, and some thousands are better", count,
+                TEXTS_LEAST);
+  (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "Give a file with a text a line, or `calib=builtin`");
+  return aq_error_in_file(err, AQ_ERR_ARGUMENT, file);
+}
+
 static aq_status load_corpus(aq_calibration *c, const aq_quantize_options *o, aq_corpus *corpus, aq_error *err) {
-  const bool builtin = o->calib == NULL || has_word(o->calib, "builtin");
-  c->texts_from = builtin ? "built-in" : o->calib;
+  const bool list = o->calib_texts.texts != NULL;
+  const bool builtin = !list && (o->calib == NULL || has_word(o->calib, "builtin"));
+  c->texts_from = list ? "list" : builtin ? "built-in" : o->calib;
   if (builtin) return aq_corpus_builtin(BUILTIN_TEXTS, corpus, err);
-  AQ_TRY(aq_corpus_load(o->calib, FILE_TEXTS, corpus, err));
-  if (corpus->count >= TEXTS_LEAST) return AQ_OK;
-  (void)aq_fail(err, AQ_ERR_ARGUMENT, "has %zu texts; calibration needs %zu, and some thousands are better",
-                corpus->count, TEXTS_LEAST);
-  (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "Give a file with a text a line, or --calib builtin");
-  return aq_error_in_file(err, AQ_ERR_ARGUMENT, o->calib);
+  aq_status status = list ? aq_corpus_take(&o->calib_texts, FILE_TEXTS, corpus, err)
+                          : aq_corpus_load(o->calib, FILE_TEXTS, corpus, err);
+  if (status == AQ_OK && corpus->count < TEXTS_LEAST) status = fail_few_texts(corpus->count, o->calib, err);
+  return status == AQ_OK || !list ? status : aq_error_in_file(err, status, "calib_texts");
 }
 
 static aq_status embed_reference(const aq_calibration *c, aq_evaluation_set *judged, aq_error *err) {
@@ -93,20 +102,20 @@ static aq_status gather(aq_calibration *c, const aq_quantize_options *o, aq_erro
 
 static aq_status take_statistics(aq_calibration *c, const aq_source *source, const aq_quantize_options *o,
                                  aq_error *err) {
-  if (o->stats_path != NULL) {
-    AQ_TRY(aq_stats_load(o->stats_path, &c->original, source, &c->stats, err));
+  if (o->search->stats_path != NULL) {
+    AQ_TRY(aq_stats_load(o->search->stats_path, &c->original, source, &c->stats, err));
   } else {
     AQ_TRY(gather(c, o, err));
   }
-  if (o->save_stats_path != NULL) {
-    AQ_TRY(aq_stats_save(&c->stats, &c->original, source, o->save_stats_path, o->table.force, err));
+  if (o->search->save_stats_path != NULL) {
+    AQ_TRY(aq_stats_save(&c->stats, &c->original, source, o->search->save_stats_path, o->table.force, err));
   }
   return aq_fisher_factors_create(&c->original, &c->stats, c->encoder->pool, &c->factors, &c->factor_count, err);
 }
 
 /* ---- the whole ---- */
 
-static aq_status open_model(aq_calibration *c, aq_source *source, const aq_quantize_options *o, aq_error *err) {
+static aq_status open_model(aq_calibration *c, const aq_source *source, const aq_quantize_options *o, aq_error *err) {
   aq_encoder_options options;
   aq_encoder_options_init(&options);
   options.threads = o->run.threads;
@@ -124,8 +133,8 @@ static aq_status fill(aq_calibration *c, const aq_source *source, const aq_quant
 
 /* Whether the options say nothing that needs the model to be run. */
 static bool is_optional(const aq_quantize_options *o) {
-  return o->calib == NULL && o->stats_path == NULL && o->save_stats_path == NULL && !(o->min_similarity > 0) &&
-         !(o->tune_seconds > 0);
+  return !aq_calibration_is_named(o) && o->search->stats_path == NULL && o->search->save_stats_path == NULL &&
+         !(o->min_similarity > 0) && !(o->search->tune_seconds > 0);
 }
 
 /* The reason of a model that cannot be run, without what to do about it and where the caller knows it to be. */
@@ -139,8 +148,8 @@ static aq_status say_why(const aq_source *source, const aq_error *cause, char **
   return *why_not != NULL ? AQ_OK : aq_fail_memory(err, sizeof reason);
 }
 
-aq_status aq_calibration_open(aq_source *source, const aq_quantize_options *o, aq_calibration **out, char **why_not,
-                              aq_error *err) {
+aq_status aq_calibration_open(const aq_source *source, const aq_quantize_options *o, aq_calibration **out,
+                              char **why_not, aq_error *err) {
   *out = NULL;
   *why_not = NULL;
   if (has_word(o->calib, "none")) return AQ_OK;
@@ -155,7 +164,7 @@ aq_status aq_calibration_open(aq_source *source, const aq_quantize_options *o, a
   }
   if (status == AQ_ERR_UNSUPPORTED) {
     (void)aq_error_hint(&cause, status,
-                        "Name a size (--target-size, --target-bpw) and go by the tensors (--calib none)");
+                        "Name a size (`target_size`, `target_bpw`) and go by the tensors (`calib=none`)");
   }
   if (status != AQ_OK && err != NULL) *err = cause;
   if (status == AQ_OK) status = fill(c, source, o, err);

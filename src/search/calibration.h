@@ -28,15 +28,18 @@ typedef struct aq_calibration {
   aq_stats stats;
   aq_fisher_factors *factors;
   size_t factor_count;
-  const char *texts_from; /* "built-in", or the file */
+  const char *texts_from; /* "built-in", "list", or the file */
   double seconds;         /* that the statistics took, 0 when they were read */
 } aq_calibration;
+
+/* Whether the options name texts to calibrate with. */
+bool aq_calibration_is_named(const aq_quantize_options *options);
 
 /* NULL in *out and AQ_OK when the options say "none", or say nothing and the model is none that can be run; *why_not
  * then says why not, in words to be freed with aq_free. A model whose files are damaged is an error: what it is cannot
  * be known. The source and the options outlive it. */
-AQ_MUST_CHECK aq_status aq_calibration_open(aq_source *source, const aq_quantize_options *options, aq_calibration **out,
-                                            char **why_not, aq_error *err);
+AQ_MUST_CHECK aq_status aq_calibration_open(const aq_source *source, const aq_quantize_options *options,
+                                            aq_calibration **out, char **why_not, aq_error *err);
 void aq_calibration_free(aq_calibration *calibration);
 
 /* Mean cosine of the embeddings of `params` to the original's. */

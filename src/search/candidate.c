@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "arrowquant_experimental.h"
 #include "calib/bias_correction.h"
 #include "core/compiler.h"
 #include "core/error.h"
@@ -393,7 +394,7 @@ static aq_status run_tune(aq_candidate *r, const aq_quantize_options *o, aq_tune
   const aq_calibration *c = r->calibration;
   aq_tune_options options;
   aq_tune_options_init(&options);
-  options.seconds = o->tune_seconds;
+  options.seconds = o->search->tune_seconds;
   aq_progress progress;
   aq_progress_begin(&progress, &o->run, "tune", 0, 0);
   return aq_tune(&c->original, &r->quantized, matrices, count, c->fit.ids, c->fit.lengths, c->fit.count,

@@ -38,8 +38,8 @@ static aq_status look_at(void *ctx, uint64_t i, uint32_t worker, aq_error *err) 
 
 aq_status aq_hint_keep(aq_status status, aq_error *err) {
   if (status != AQ_ERR_NONFINITE) return status;
-  return aq_error_hint(err, status,
-                       "Check the model, keep the tensor (--keep), or keep all such tensors (--nonfinite keep)");
+  return aq_error_hint(
+      err, status, "Check the model, keep the tensor (`keep_patterns`), or keep all such tensors (`nonfinite=keep`)");
 }
 
 static aq_status refuse(const looking *l, size_t tensor, aq_error *err) {

@@ -3,9 +3,11 @@
 
 #include <string.h>
 
+#include "arrowquant_experimental.h"
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/options.h"
 #include "core/progress.h"
 #include "kernels/kernels.h"
 #include "quant/feedback.h"
@@ -69,11 +71,11 @@ static bool is_same(const gptq_job *job, const gptq_tensor *t, size_t tensor) {
  * them. */
 static aq_status find_inputs(const gptq_job *job, gptq_tensor *t, bool *known, aq_error *err) {
   *known = false;
-  for (size_t i = 0; i < job->options->activation_count; i++) {
-    const char *name = job->options->activations[i].tensor;
+  for (size_t i = 0; i < job->options->search->activation_count; i++) {
+    const char *name = job->options->search->activations[i].tensor;
     if (!is_same(job, t, (size_t)aq_source_find(job->source, name))) continue;
     *known = true;
-    AQ_TRY(add_activations(&job->options->activations[i], t, name, err));
+    AQ_TRY(add_activations(&job->options->search->activations[i], t, name, err));
   }
   if (*known || job->calibration == NULL) return AQ_OK;
   const aq_params *p = &job->calibration->original;
@@ -214,8 +216,9 @@ static aq_status make_one(const gptq_job *job, size_t index, aq_error *err) {
 
 /* Names of activations are checked first: a misspelled one must not go unnoticed. */
 static aq_status check_names(const gptq_job *job, aq_error *err) {
-  for (size_t i = 0; i < job->options->activation_count; i++) {
-    const char *name = job->options->activations[i].tensor;
+  for (size_t i = 0; i < job->options->search->activation_count; i++) {
+    const char *name = job->options->search->activations[i].tensor;
+    AQ_TRY(AQ_RESERVED_CHECK(&job->options->search->activations[i], "activations", err));
     AQ_FAIL_IF(aq_source_find(job->source, name) < 0, AQ_ERR_NO_MATCH,
                "activations are given for '%.200s', which is no tensor of the source", name);
   }
@@ -226,9 +229,9 @@ aq_status aq_gptq_make(const aq_source *source, const aq_quantize_options *optio
                        aq_pool *pool, aq_plan *plan, float **values, aq_error *err) {
   const gptq_job job = {source, options, calibration, plan, pool, values};
   AQ_TRY(check_names(&job, err));
-  if (calibration == NULL && options->activation_count == 0) {
+  if (calibration == NULL && options->search->activation_count == 0) {
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "method gptq needs to see what goes into the layers");
-    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Add --calib FILE or --calib builtin for a model that can be run");
+    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Add `calib=FILE` or `calib=builtin` for a model that can be run");
   }
   aq_progress progress;
   aq_progress_begin(&progress, &options->run, "gptq", plan->count, 0);

@@ -296,7 +296,8 @@ static aq_status copy_codes(const aq_row_job *job, aq_error *err) {
   const aq_status status = aq_source_load(job->source, job->tensor, &loaded, err);
   if (status == AQ_ERR_UNSUPPORTED) {
     return aq_error_hint(err, status,
-                         "It can be quantized again (--allow-requantize --tensor), or exported and that quantized");
+                         "It can be quantized again (`allow_requantize=true`, and a rule of `tensor_rules`), or "
+                         "exported and that quantized");
   }
   if (status != AQ_OK) return status;
   memcpy(job->data.data, loaded.data, job->data.size);

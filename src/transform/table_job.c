@@ -254,7 +254,7 @@ static aq_status settle_memory(writer_state *w, uint32_t *threads, aq_error *err
   if (limit < least) {
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "the memory limit of %llu bytes is too low; at least %llu are needed",
                   (unsigned long long)limit, (unsigned long long)least);
-    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Use --max-memory %lluMiB or more", (unsigned long long)(least / MIB));
+    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Use `max_memory=%lluMiB` or more", (unsigned long long)(least / MIB));
   }
   while (*threads > 1 && *threads * WORKER_BYTES > limit / 2) --*threads;
   /* A batch is held up to three times: as results, in the writer's row group, and compressed there. */

@@ -1,4 +1,6 @@
-"""What a message tells to do can be done: every option that it names is one of the command that says it."""
+"""What a message tells to do can be done: the library marks members of its options, which the command that says it
+shows as options that it has, and the Python package as arguments that it has."""
+import importlib.util
 import json
 import re
 import struct
@@ -7,8 +9,7 @@ import pytest
 from cli_helpers import COMMANDS, ROOT, done, floats, run, safetensors, tiny_tensors
 
 EVERYTHING_THAT_WRITES = ["convert", "quantize", "export", "embed", "sensitivity"]
-# Sources of the library whose texts name options, and the commands that can come to print them. "arrowquant COMMAND
-# --option" in a text names the command itself and is held against that one.
+# Sources of the library whose texts mark fields, and the commands that can come to print them.
 REACHED_FROM = {
     "core/outfile.c": EVERYTHING_THAT_WRITES,
     "search/bit_allocation.c": ["quantize"],
@@ -21,12 +22,12 @@ REACHED_FROM = {
     "search/exclude.c": ["quantize"],
     "transform/table_job.c": ["convert", "quantize", "validate"],
     "quant/plan.c": ["quantize"],
-    "quant/plan_entry.c": ["quantize"],
-    "report/validate_advice.c": ["validate"],
+    "report/validate_advice.c": [],  # of a file that is written: the fields as they are
 }
 TEXTS_AS_DATA = ["calib/corpus/", "measure/builtin_texts.c", "measure/tuning_texts.c"]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
-OF_A_COMMAND = re.compile(r"arrowquant ([a-z]+)((?: [^-'`\"]\S*)*)((?: (?:--[a-z][a-z0-9-]*)[^-`]*)+)")
+FIELD = re.compile(r"`([a-z][a-z0-9_]*)(?:=[^`]*)?`")
+ENDINGS = ("_patterns", "_rules", "_path", "_file", "_seconds")
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +37,15 @@ def options(tmp_path_factory):
     return {name: set(OPTION.findall(done(name, "--help", cwd=folder).stdout)) for name in COMMANDS}
 
 
+def stem(field):
+    for ending in ENDINGS:
+        field = field.removesuffix(ending)
+    return field
+
+
 def missing(text, command, options):
-    """Options in a text that the command it is printed by, or the one that it names, does not have."""
-    found = []
-    for named in OF_A_COMMAND.finditer(text):
-        found += [option for option in OPTION.findall(named[0]) if option not in options[named[1]]]
-    rest = OF_A_COMMAND.sub("", text)
-    return found + [option for option in OPTION.findall(rest) if option not in options[command]]
+    """Options in a text that the command it is printed by does not have."""
+    return [option for option in OPTION.findall(text) if option not in options[command]]
 
 
 def strings_of(path):
@@ -52,22 +55,37 @@ def strings_of(path):
     return [re.sub(r'"\s*"', "", literal)[1:-1] for literal in literals]
 
 
-def texts_of_the_library():
+def fields_of_the_library():
+    """(source, field) of everything that is marked."""
     for path in sorted((ROOT / "src").rglob("*.c")):
         name = str(path.relative_to(ROOT / "src"))
         if name.startswith("cli/") or any(name.startswith(data) for data in TEXTS_AS_DATA):
             continue
         for text in strings_of(path):
-            if OPTION.search(text):
-                yield name, text
+            for field in FIELD.findall(text):
+                yield name, field
 
 
-def test_every_option_in_the_texts_of_the_library_exists(options):
-    found = list(texts_of_the_library())
-    assert len(found) > 15
+def test_every_field_that_is_marked_is_a_member_of_options():
+    found = list(fields_of_the_library())
+    assert len(found) > 20
     assert {name for name, _ in found} == set(REACHED_FROM)
-    wrong = [(name, command, text, missing(text, command, options)) for name, text in found
-             for command in REACHED_FROM[name] if missing(text, command, options)]
+    headers = "".join(path.read_text() for path in (ROOT / "include").glob("*.h"))
+    structs = "".join(re.findall(r"typedef struct aq_\w+_options \{.*?\} aq_\w+_options;", headers, flags=re.S))
+    members = set(re.findall(r"\*?(\w+)[;,]", re.sub(r"/\*.*?\*/", "", structs, flags=re.S)))
+    assert [(name, field) for name, field in found if field not in members] == []
+
+
+def test_every_field_that_is_marked_is_an_option_of_the_command(options):
+    wrong = [(name, command, field) for name, field in fields_of_the_library() for command in REACHED_FROM[name]
+             if "--" + stem(field).replace("_", "-") not in options[command]]
+    assert not wrong
+
+
+def test_every_field_that_is_marked_is_an_argument_in_python():
+    api = (ROOT / "python" / "arrowquant" / "api.py").read_text()
+    wrong = [(name, field) for name, field in fields_of_the_library()
+             if REACHED_FROM[name] and not re.search(rf"\b{stem(field)}: ", api)]
     assert not wrong
 
 
@@ -75,23 +93,30 @@ def test_every_option_in_the_texts_of_a_command_exists(options):
     wrong = []
     for command in COMMANDS:
         for text in strings_of(ROOT / "src" / "cli" / f"{command}.c"):
+            text = re.sub(r"arrowquant ([a-z]+) [^\n]*", lambda line: line[0] if line[1] == command else "", text)
             wrong += [(command, option, text) for option in missing(text, command, options)]
     assert not wrong
 
 
 def test_the_check_sees_an_option_that_is_not_there(options):
     assert missing("Use --keep", "convert", options) == ["--keep"]
-    assert missing("Use `arrowquant quantize --keep x` first", "convert", options) == []
-    assert missing("Use `arrowquant convert --keep x` first", "quantize", options) == ["--keep"]
+    assert stem("keep_patterns") == "keep"
 
 
-def test_python_has_every_keyword_that_a_hint_becomes():
-    """The package turns options in hints into keywords."""
-    api = (ROOT / "python" / "arrowquant" / "api.py").read_text()
-    for name, text in texts_of_the_library():
-        for option in OPTION.findall(OF_A_COMMAND.sub("", text)):
-            if not name.startswith("report/"):
-                assert re.search(rf"^ +{option[2:].replace('-', '_')}: ", api, re.M), (name, text)
+def python_words(hint):
+    """The hint as the package shows it; its module of errors needs nothing else of the package."""
+    spec = importlib.util.spec_from_file_location("errors", ROOT / "python" / "arrowquant" / "errors.py")
+    errors = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(errors)
+    return errors._in_python(hint)
+
+
+def test_a_marked_field_is_an_argument_in_the_words_of_python():
+    for hint, shown in [("Use `force=true`", "Use force=True"), ("(`keep_patterns`)", "(keep)"),
+                        ("Add `target_size=6MB`, or `target_bpw=2.5`", "Add target_size='6MB', or target_bpw=2.5"),
+                        ("`calib=FILE` or `calib=builtin`", "calib=FILE or calib='builtin'"),
+                        ("`keep_patterns='a.b'`", "keep='a.b'"), ("a `name with spaces`", "a `name with spaces`")]:
+        assert python_words(hint) == shown
 
 
 def bad_value(dtype, shape, value):
@@ -153,3 +178,13 @@ def test_messages_name_options_of_their_command(files, options, line):
     result = run(*line.split(), cwd=files)
     assert result.returncode != 0 or "nan.safetensors" in line, f"no error: {result.stdout}"
     assert missing(result.stderr, line.split()[0], options) == [], result.stderr
+    assert not FIELD.search(result.stderr), result.stderr
+
+
+def test_a_marked_field_is_an_option_in_the_words_of_the_command(files):
+    for line, hint in [("convert good.safetensors -o exists.parquet", "Use --force to replace it"),
+                       ("quantize good.safetensors -o x.parquet --type auto", "Add --target-size 6MB, --target-bpw 2.5 or"),
+                       ("quantize nan.safetensors -o x.parquet", "(--keep), or keep all such tensors (--nonfinite keep)")]:
+        assert hint in run(*line.split(), cwd=files).stderr
+    told = json.loads(run("convert", "good.safetensors", "-o", "exists.parquet", "--json", cwd=files).stdout)
+    assert told["hint"].startswith("Use --force ")

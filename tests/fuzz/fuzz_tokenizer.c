@@ -43,7 +43,7 @@ static aq_tokenizer *make(char *text, size_t size) {
 }
 
 static aq_token_ids encode(const aq_tokenizer *t, const void *text, size_t size, uint32_t most) {
-  aq_token_ids ids = {NULL, 0, 0};
+  aq_token_ids ids = {0};
   aq_error err;
   if (aq_tokenizer_encode(t, text, size, most, false, &ids, &err) != AQ_OK) abort();
   for (size_t i = 0; i < ids.count; i++) {

@@ -1,4 +1,5 @@
 """An installed tree serves a user: pkg-config, CMake, C and C++, the example of the header, the symbols that show."""
+import json
 import os
 import pathlib
 import re
@@ -17,6 +18,8 @@ sys.path.insert(0, str(ROOT / "tests" / "interop"))
 sys.path.append(str(ROOT / "tests" / "cli"))
 from conftest import dequantize, read_pyarrow, small_model, write_safetensors  # noqa: E402
 from test_judge import make_encoder  # noqa: E402
+
+HEADERS = ["arrowquant.h", "arrowquant_experimental.h"]
 
 FRAME = """
 #include <arrowquant.h>
@@ -85,7 +88,9 @@ def check_printed(text, table):
 
 def test_installed_tree_has_everything(prefix, libdir):
     version = re.search(r'AQ_VERSION_STRING "([0-9.]+)"', (ROOT / "include" / "arrowquant.h").read_text())[1]
-    assert (prefix / "include" / "arrowquant.h").read_bytes() == (ROOT / "include" / "arrowquant.h").read_bytes()
+    assert sorted(path.name for path in (prefix / "include").iterdir()) == sorted(HEADERS)
+    for header in HEADERS:
+        assert (prefix / "include" / header).read_bytes() == (ROOT / "include" / header).read_bytes()
     assert (libdir / f"libarrowquant.so.{version}").is_file()
     assert (libdir / f"libarrowquant.so.{version.split('.')[0]}").is_symlink()
     assert (libdir / "libarrowquant.a").is_file()
@@ -138,9 +143,12 @@ def test_every_program_of_the_examples_is_tested():
     assert {path.stem for path in (ROOT / "examples").glob("*.c")} == {"quantize", "embed", "stream"}
 
 
-def test_example_that_quantizes_reads_back_what_it_made(example, models, tmp_path):
+def test_example_that_quantizes_reads_back_what_it_made(example, prefix, models, tmp_path):
     table = tmp_path / "table.parquet"
-    lines = [line.split() for line in example("quantize", models / "model.safetensors", table, "int4").splitlines()]
+    *lines, figures = [
+        line.split() for line in example("quantize", models / "model.safetensors", table, "int4").splitlines()]
+    totals = json.loads(call(prefix / "bin" / "arrowquant", "info", table, "--json"))["totals"]
+    assert 4 < float(figures[0]) < totals["bits_per_weight"]
     rows = {row["layer_name"]: row for row in read_pyarrow(table)}
     assert {name for name, *_ in lines} == set(small_model())
     checked = 0
@@ -195,12 +203,14 @@ def test_cmake_package_serves_a_program(models, prefix, libdir, tmp_path, kind):
                   models / "table.parquet")
 
 
+@pytest.mark.parametrize("header", HEADERS)
 @pytest.mark.parametrize("command", [
     ["gcc", "-std=c11", "-x", "c", "-pedantic-errors"], ["clang", "-std=c11", "-x", "c", "-pedantic-errors"],
     ["gcc", "-std=c17", "-x", "c"], ["g++", "-std=c++11", "-x", "c++", "-pedantic-errors"],
     ["g++", "-std=c++20", "-x", "c++"], ["clang++", "-std=c++17", "-x", "c++"]], ids=" ".join)
-def test_header_compiles_alone(prefix, tmp_path, command):
-    (tmp_path / "alone").write_text('#include "arrowquant.h"\nint main() { return aq_version() == 0; }\n')
+def test_header_compiles_alone(prefix, tmp_path, header, command):
+    (tmp_path / "alone").write_text(f'#include "{header}"\nint main() {{ aq_quantize_options o; '
+                                    "aq_quantize_options_init(&o); return aq_version() == 0 || o.run.threads > 0; }\n")
     call(*command, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I", prefix / "include", tmp_path / "alone")
 
 

@@ -69,8 +69,8 @@ def test_what_is_no_source_is_refused():
         with pytest.raises(TypeError, match="is no source"):
             arrowquant.open(value)
     for function in (arrowquant.info, arrowquant.verify, arrowquant.validate):
-        with pytest.raises(TypeError, match="path"):
-            function({"x": np.zeros(2)})
+        with pytest.raises(TypeError, match="is no source"):
+            function(3)
 
 
 def test_arrays_live_as_long_as_what_looks_at_them():
@@ -168,3 +168,17 @@ def test_a_nonfinite_array_is_refused_and_nothing_written(tmp_path):
     assert caught.value.tensor == "w"
     assert list(tmp_path.iterdir()) == []
     arrowquant.quantize({"w": bad}, tmp_path / "t.parquet", nonfinite="keep")
+
+
+def test_every_operation_takes_an_opened_source(arrays, tmp_path):
+    table = tmp_path / "table.parquet"
+    source = arrowquant.open(arrays)
+    arrowquant.quantize(source, table, type="int8")
+    assert arrowquant.info(source)["totals"]["tensors"] == len(arrays)
+    with arrowquant.open(table) as opened:
+        checked = arrowquant.verify(opened, deep=True)
+        assert checked["ok"]
+        assert checked["pages"] > 0
+        assert arrowquant.info(opened)["tensors"] == arrowquant.info(table)["tensors"]
+    report = arrowquant.validate(source, types="int8", output_dir=tmp_path / "out")
+    assert [entry["type"] for entry in report["types"]] == ["int8"]

@@ -92,7 +92,7 @@ def test_the_similarity_asked_for_is_reached(tiny, tmp_path):
 
 
 def test_a_target_that_cannot_be_met_says_what_can(tmp_path):
-    with pytest.raises(arrowquant.ArgumentError, match=r"cannot be reached.*Use target_bpw \d") as caught:
+    with pytest.raises(arrowquant.ArgumentError, match=r"cannot be reached.*Use target_bpw=\d") as caught:
         arrowquant.quantize(matrices(), tmp_path / "q.parquet", target_bpw=1e-4)
     assert "--" not in str(caught.value)
     assert os.listdir(tmp_path) == []
@@ -121,6 +121,20 @@ def test_texts_come_in_many_forms(tiny, tmp_path, scratch):
     assert list(scratch.iterdir()) == []
 
 
+def test_outputs_are_compared_on_texts_in_memory(tiny, tmp_path):
+    file = tmp_path / "texts.txt"
+    file.write_text("\n".join(TEXTS) + "\n")
+    arrowquant.quantize(tiny, tmp_path / "q.parquet", type="int4")
+    by_file = arrowquant.compare(tiny, tmp_path / "q.parquet", texts=file)["outputs"]
+    by_list = arrowquant.compare(tiny, tmp_path / "q.parquet", texts=TEXTS)["outputs"]
+    assert by_list["texts"] == len(TEXTS)
+    assert by_list["texts_from"] == "list"
+    for figure in ("mean_cosine", "min_cosine", "neighbour_overlap", "worst_text"):
+        assert by_list[figure] == by_file[figure], figure
+    with pytest.raises(arrowquant.ArgumentError, match="texts: 7 is not a text"):
+        arrowquant.compare(tiny, tmp_path / "q.parquet", texts=[*TEXTS, 7])
+
+
 def test_any_str_is_a_text(tiny, tmp_path):
     odd = ["\ud800 lone", "pair \ud83d\ude00", "zero \0 byte", "", "ü", " "]
     report = arrowquant.quantize(tiny, tmp_path / "q.parquet", target_bpw=3, calib=TEXTS + odd)
@@ -129,7 +143,7 @@ def test_any_str_is_a_text(tiny, tmp_path):
 
 
 def test_texts_that_are_none_are_refused_and_leave_nothing(tiny, tmp_path, scratch):
-    for calib, words in ((TEXTS[:3], "calib: has 3 texts"), (["", " "], "calib: there is no text in it"), ([*TEXTS, 7], "7 is not")):
+    for calib, words in ((TEXTS[:3], "has 3 texts"), (["", " "], "there is no text in the list"), ([*TEXTS, 7], "7 is not")):
         with pytest.raises(arrowquant.ArrowQuantError, match=words):
             arrowquant.quantize(tiny, tmp_path / "q.parquet", target_bpw=3, calib=calib)
     with pytest.raises(arrowquant.NotFoundError, match=r"absent\.txt"):

@@ -1,4 +1,4 @@
-/* corpus.c - calibration texts from a file.
+/* corpus.c - calibration texts from a file or from memory.
  *
  * Of more texts than asked for, text floor(i n / most) for i = 0, 1, ...; then a fixed permutation (Durstenfeld, 1964,
  * "Algorithm 235: Random permutation"), for files have like beside like. */
@@ -37,24 +37,36 @@ static aq_status count_texts(aq_text_input *input, size_t *count, aq_error *err)
   return status;
 }
 
+/* Which of n texts are taken: text floor(i n / count), without overflow of i n. */
+typedef struct choice {
+  size_t whole, rest, count;
+  size_t wanted, over; /* the next one, and what is left over of it */
+} choice;
+
+static choice choose(size_t n, size_t count) { return (choice){n / count, n % count, count, 0, 0}; }
+
+static bool is_chosen(choice *c, size_t i) {
+  if (i != c->wanted) return false;
+  c->over += c->rest;
+  c->wanted += c->whole + c->over / c->count;
+  c->over %= c->count;
+  return true;
+}
+
 /* Lengths and bytes of out->count of the input's n texts. */
 static aq_status take_texts(aq_text_input *input, size_t n, aq_corpus *out, aq_error *err) {
-  const size_t whole = n / out->count, rest = n % out->count; /* i n / count without overflow of i n */
-  size_t wanted = 0, over = 0, taken = 0;
-  for (size_t i = 0; taken < out->count; i++) {
+  choice c = choose(n, out->count);
+  for (size_t i = 0, taken = 0; taken < out->count; i++) {
     const size_t before = out->bytes.size;
     size_t length;
     bool more;
     AQ_TRY(next_text(input, &out->bytes, &length, &more, err));
     AQ_FAIL_IF(!more, AQ_ERR_IO, "it became shorter while it was read");
-    if (i != wanted) {
+    if (is_chosen(&c, i)) {
+      out->lengths[taken++] = length;
+    } else {
       out->bytes.size = before;
-      continue;
     }
-    out->lengths[taken++] = length;
-    over += rest;
-    wanted += whole + over / out->count;
-    over %= out->count;
   }
   return AQ_OK;
 }
@@ -113,6 +125,32 @@ aq_status aq_corpus_load(const char *path, size_t most, aq_corpus *out, aq_error
   if (status == AQ_OK) return AQ_OK;
   aq_corpus_reset(out);
   return aq_error_in_file(err, status, path);
+}
+
+static size_t length_of(const aq_text_list *list, size_t i) {
+  return list->lengths != NULL ? list->lengths[i] : strlen(list->texts[i]);
+}
+
+aq_status aq_corpus_take(const aq_text_list *list, size_t most, aq_corpus *out, aq_error *err) {
+  size_t n = 0, at = 0, taken = 0;
+  *out = (aq_corpus){0};
+  AQ_FAIL_IF(most == 0, AQ_ERR_ARGUMENT, "no texts are asked for");
+  for (size_t i = 0; i < list->count; i++) n += aq_text_is_blank(list->texts[i], length_of(list, i)) ? 0 : 1;
+  AQ_FAIL_IF(n == 0, AQ_ERR_ARGUMENT, "there is no text in the list");
+  const aq_status status = allocate(out, AQ_MIN(n, most), err);
+  if (status != AQ_OK) {
+    aq_corpus_reset(out);
+    return status;
+  }
+  choice c = choose(n, out->count);
+  for (size_t i = 0; taken < out->count; i++) {
+    const size_t length = length_of(list, i);
+    if (aq_text_is_blank(list->texts[i], length) || !is_chosen(&c, at++)) continue;
+    out->texts[taken] = list->texts[i];
+    out->lengths[taken++] = length;
+  }
+  permute(out);
+  return AQ_OK;
 }
 
 void aq_corpus_reset(aq_corpus *corpus) {

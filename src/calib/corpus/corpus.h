@@ -1,4 +1,4 @@
-/* corpus.h - texts to calibrate with: a file of the caller's, a text a line, or the built-in corpus, which is
+/* corpus.h - texts to calibrate with: the caller's, from a file or from memory, or the built-in corpus, which is
  * generated: words, questions, sentences, paragraphs, long texts, code, several languages. No text of it is among those
  * that a model is judged by (measure/builtin_texts.h) or that settings are chosen by (measure/tuning_texts.h). */
 #ifndef AQ_CALIB_CORPUS_CORPUS_H
@@ -22,6 +22,8 @@ AQ_MUST_CHECK aq_status aq_corpus_builtin(size_t count, aq_corpus *out, aq_error
  * Always the same order, which mixes the file's (a fixed permutation), so that every beginning has about the file's
  * mixture. */
 AQ_MUST_CHECK aq_status aq_corpus_load(const char *path, size_t most, aq_corpus *out, aq_error *err);
+/* The same for texts in memory, which must stay as long as the corpus. */
+AQ_MUST_CHECK aq_status aq_corpus_take(const aq_text_list *list, size_t most, aq_corpus *out, aq_error *err);
 void aq_corpus_reset(aq_corpus *corpus);
 
 #endif

@@ -21,8 +21,8 @@ typedef struct column_memory {
 } column_memory;
 
 typedef struct batch {
-  atomic_int shares; /* arrays that are not released */
-  aq_source *source;
+  atomic_int shares;       /* arrays that are not released */
+  const aq_source *source; /* a hold */
   column_memory memory[AQ_COLUMNS_V2];
   struct ArrowArray columns[AQ_COLUMNS_V2], elements;
   struct ArrowArray *column_pointers[AQ_COLUMNS_V2], *element_pointer;
@@ -38,7 +38,7 @@ static void free_batch(batch *b) {
     aq_buffer_reset(&b->memory[i].offsets);
     aq_buffer_reset(&b->memory[i].bytes);
   }
-  aq_source_close(b->source);
+  aq_source_drop(b->source);
   aq_free(b);
 }
 
@@ -191,7 +191,7 @@ static aq_status fill(batch *b, int version, const aq_arrow_row *rows, size_t co
   return AQ_OK;
 }
 
-aq_status aq_arrow_batch_make(aq_source *source, int version, const aq_arrow_row *rows, size_t count,
+aq_status aq_arrow_batch_make(const aq_source *source, int version, const aq_arrow_row *rows, size_t count,
                               struct ArrowArray *out, aq_error *err) {
   batch *b = aq_calloc(1, sizeof *b);
   if (b == NULL) return aq_fail_memory(err, sizeof *b);

@@ -13,7 +13,7 @@
 enum { BATCH_ROWS = 1024 };
 
 typedef struct stream {
-  aq_source *source;
+  const aq_source *source; /* a hold */
   int version;
   aq_arrow_limits limits;
   aq_arrow_cursor cursor;
@@ -85,7 +85,7 @@ static const char *get_last_error(struct ArrowArrayStream *self) {
 static void release_stream(struct ArrowArrayStream *self) {
   stream *s = self->private_data;
   self->release = NULL;
-  aq_source_close(s->source);
+  aq_source_drop(s->source);
   aq_free(s);
 }
 
@@ -97,7 +97,7 @@ static int schema_version(const aq_source *source) {
   return quantized ? 2 : 1;
 }
 
-aq_status aq_arrow_export(aq_source *source, const aq_arrow_limits *limits, struct ArrowArrayStream *out,
+aq_status aq_arrow_export(const aq_source *source, const aq_arrow_limits *limits, struct ArrowArrayStream *out,
                           aq_error *err) {
   out->release = NULL;
   AQ_TRY(aq_arrow_rows_check(source, limits->value_bytes, err));
@@ -115,7 +115,7 @@ aq_status aq_arrow_export(aq_source *source, const aq_arrow_limits *limits, stru
   return AQ_OK;
 }
 
-aq_status aq_source_export_arrow(aq_source *source, struct ArrowArrayStream *out, aq_error *err) {
+aq_status aq_source_export_arrow(const aq_source *source, struct ArrowArrayStream *out, aq_error *err) {
   static const aq_arrow_limits limits = {
       .value_bytes = AQ_PQ_MAX_VALUE, .alone_bytes = (uint64_t)1 << 20, .batch_bytes = (uint64_t)16 << 20};
   aq_error_clear(err);

@@ -11,7 +11,7 @@ typedef struct aq_arrow_limits {
 } aq_arrow_limits;
 
 /* aq_source_export_arrow, with limits of the caller's. */
-AQ_MUST_CHECK aq_status aq_arrow_export(aq_source *source, const aq_arrow_limits *limits, struct ArrowArrayStream *out,
-                                        aq_error *err);
+AQ_MUST_CHECK aq_status aq_arrow_export(const aq_source *source, const aq_arrow_limits *limits,
+                                        struct ArrowArrayStream *out, aq_error *err);
 
 #endif

@@ -10,8 +10,8 @@
 #include "model/run/forward.h"
 
 struct aq_encoder {
-  aq_source *source; /* a hold */
-  char *folder;      /* option, or NULL */
+  const aq_source *source; /* a hold */
+  char *folder;            /* option, or NULL */
   aq_model_config config;
   aq_notes notes; /* see aq_encoder_note */
   aq_weights weights;

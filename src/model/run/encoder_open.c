@@ -3,25 +3,11 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/options.h"
 #include "io/source.h"
 #include "model/config_notes.h"
 #include "model/run/encoder.h"
 #include "tokenizer/sentence_config.h"
-
-void aq_encoder_options_init(aq_encoder_options *options) {
-  *options = (aq_encoder_options){.sizeof_options = sizeof *options};
-}
-
-/* A caller built against an older header passes a shorter struct: what it lacks keeps its default. */
-static aq_status take_options(const aq_encoder_options *options, aq_encoder_options *out, aq_error *err) {
-  aq_encoder_options_init(out);
-  if (options == NULL) return AQ_OK;
-  AQ_FAIL_IF(options->sizeof_options < sizeof options->sizeof_options || options->sizeof_options > sizeof *out,
-             AQ_ERR_ARGUMENT, "options say that they have %zu bytes; call aq_encoder_options_init first",
-             options->sizeof_options);
-  memcpy(out, options, options->sizeof_options);
-  return AQ_OK;
-}
 
 static aq_status take_compute(const char *compute, bool *codes, aq_error *err) {
   *codes = compute != NULL && strcmp(compute, "int8") == 0;
@@ -68,11 +54,11 @@ static aq_status fill(aq_encoder *e, const aq_encoder_options *options, aq_error
   return aq_weights_load(e->source, &e->config, e->codes, e->pool, &e->weights, err);
 }
 
-aq_status aq_encoder_open_source(aq_source *source, const aq_encoder_options *options, aq_encoder **out,
+aq_status aq_encoder_open_source(const aq_source *source, const aq_encoder_options *options, aq_encoder **out,
                                  aq_error *err) {
   aq_encoder_options own;
   *out = NULL;
-  AQ_TRY(take_options(options, &own, err));
+  AQ_TRY(aq_options_read(&own, sizeof own, options, err));
   aq_encoder *e = aq_calloc(1, sizeof *e);
   if (e == NULL) return aq_fail_memory(err, sizeof *e);
   aq_source_hold(source);
@@ -112,7 +98,7 @@ void aq_encoder_close(aq_encoder *encoder) {
   aq_prompts_reset(&encoder->prompts);
   aq_notes_reset(&encoder->notes);
   aq_free(encoder->folder);
-  aq_source_close(encoder->source);
+  aq_source_drop(encoder->source);
   aq_free(encoder);
 }
 

@@ -1,4 +1,5 @@
-/* evaluation_texts.c - texts and labelled pairs, from files that are not trusted or from the built-in list.
+/* evaluation_texts.c - texts and labelled pairs, from files that are not trusted, from memory or from the built-in
+ * list.
  *
  * Texts are copied one after another, and where each begins is kept as an offset until all are there and the bytes move
  * no more. */
@@ -11,6 +12,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/options.h"
 #include "io/text_input.h"
 #include "measure/builtin_texts.h"
 
@@ -109,6 +111,20 @@ static aq_status take_file(aq_evaluation_texts *t, const char *path, const char 
   return status;
 }
 
+static aq_status take_list(aq_evaluation_texts *t, const aq_text_list *list, aq_error *err) {
+  for (size_t i = 0; i < list->count; i++) {
+    const size_t offset = t->bytes.size;
+    const size_t length = list->lengths != NULL ? list->lengths[i] : strlen(list->texts[i]);
+    bool kept = false;
+    AQ_TRY(aq_buffer_append(&t->bytes, list->texts[i], length, err));
+    AQ_TRY(aq_buffer_append_byte(&t->bytes, 0, err));
+    AQ_TRY(take_text(t, offset, length, &kept, err));
+    if (!kept) t->bytes.size = offset;
+  }
+  AQ_FAIL_IF(t->plain == 0, AQ_ERR_ARGUMENT, "there is no text in the list");
+  return AQ_OK;
+}
+
 /* Offsets become pointers. */
 static aq_status settle(aq_evaluation_texts *t, aq_error *err) {
   const size_t count = t->plain + 2 * t->pairs;
@@ -125,11 +141,26 @@ static aq_status settle(aq_evaluation_texts *t, aq_error *err) {
   return AQ_OK;
 }
 
-aq_status aq_evaluation_texts_load(const char *texts_file, const char *labels_file, aq_evaluation_texts *out,
-                                   aq_error *err) {
+static bool has_list(const aq_judge_origin *origin) { return origin->texts != NULL && origin->texts->texts != NULL; }
+
+const char *aq_judge_texts_from(const aq_judge_origin *origin) {
+  return origin->texts_file != NULL ? origin->texts_file : has_list(origin) ? "list" : "built-in";
+}
+
+static aq_status take_plain(aq_evaluation_texts *t, const aq_judge_origin *origin, aq_error *err) {
+  if (origin->texts != NULL) AQ_TRY(AQ_RESERVED_CHECK(origin->texts, "texts", err));
+  AQ_FAIL_IF(origin->texts_file != NULL && has_list(origin), AQ_ERR_ARGUMENT,
+             "texts were given as a list and as a file; one of them, not both");
+  if (origin->texts_file != NULL) return take_file(t, origin->texts_file, NULL, take_text, err);
+  return has_list(origin) ? take_list(t, origin->texts, err) : take_builtin(t, err);
+}
+
+aq_status aq_evaluation_texts_load(const aq_judge_origin *origin, aq_evaluation_texts *out, aq_error *err) {
   *out = (aq_evaluation_texts){0};
-  aq_status status = texts_file != NULL ? take_file(out, texts_file, NULL, take_text, err) : take_builtin(out, err);
-  if (status == AQ_OK && labels_file != NULL) status = take_file(out, labels_file, AQ_TEXT_LINES, take_pair, err);
+  aq_status status = take_plain(out, origin, err);
+  if (status == AQ_OK && origin->labels_file != NULL) {
+    status = take_file(out, origin->labels_file, AQ_TEXT_LINES, take_pair, err);
+  }
   if (status == AQ_OK) status = settle(out, err);
   if (status != AQ_OK) aq_evaluation_texts_reset(out);
   return status;

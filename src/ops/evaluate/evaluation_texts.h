@@ -18,10 +18,21 @@ typedef struct aq_evaluation_texts {
   aq_buffer bytes, offsets, scores; /* what the above point into */
 } aq_evaluation_texts;
 
-/* texts_file: a text a line; empty lines are skipped; NULL: the built-in texts. labels_file (NULL: none): lines of
- * TEXT, tab, TEXT, tab, number; empty lines and those that begin with # are skipped. */
-AQ_MUST_CHECK aq_status aq_evaluation_texts_load(const char *texts_file, const char *labels_file,
-                                                 aq_evaluation_texts *out, aq_error *err);
+/* Where they are: a file with a text a line (empty lines are skipped), or a list; neither: the built-in texts.
+ * labels_file (NULL: none): lines of TEXT, tab, TEXT, tab, number; empty lines and those that begin with # are skipped.
+ */
+typedef struct aq_judge_origin {
+  const char *texts_file;
+  const aq_text_list *texts;
+  const char *labels_file;
+} aq_judge_origin;
+
+/* A file and a list are AQ_ERR_ARGUMENT. */
+AQ_MUST_CHECK aq_status aq_evaluation_texts_load(const aq_judge_origin *origin, aq_evaluation_texts *out,
+                                                 aq_error *err);
+
+/* For reports: "built-in", "list", or the file. */
+const char *aq_judge_texts_from(const aq_judge_origin *origin);
 void aq_evaluation_texts_reset(aq_evaluation_texts *texts);
 
 #endif

@@ -65,7 +65,7 @@ aq_status aq_evaluator_create(const aq_evaluator_options *options, aq_evaluator 
   aq_evaluator *j = aq_calloc(1, sizeof *j);
   if (j == NULL) return aq_fail_memory(err, sizeof *j);
   j->options = options;
-  aq_status status = aq_evaluation_texts_load(options->texts_file, options->labels_file, &j->texts, err);
+  aq_status status = aq_evaluation_texts_load(&options->origin, &j->texts, err);
   if (status == AQ_OK) status = aq_pool_create(options->run->threads, &j->pool, err);
   if (status != AQ_OK) {
     aq_evaluator_free(j);
@@ -98,7 +98,7 @@ static aq_status encode(const aq_evaluator *j, aq_encoder *encoder, float *out, 
   return AQ_OK;
 }
 
-static aq_status open_encoder(const aq_evaluator *j, aq_source *source, const char *folder, aq_encoder **out,
+static aq_status open_encoder(const aq_evaluator *j, const aq_source *source, const char *folder, aq_encoder **out,
                               aq_error *err) {
   aq_encoder_options options;
   aq_encoder_options_init(&options);
@@ -133,7 +133,7 @@ static aq_status find_files(aq_evaluator *j, const aq_source *reference, aq_erro
   return status;
 }
 
-aq_status aq_evaluator_set_reference(aq_evaluator *evaluator, aq_source *reference, aq_error *err) {
+aq_status aq_evaluator_set_reference(aq_evaluator *evaluator, const aq_source *reference, aq_error *err) {
   const double started = aq_clock();
   const aq_evaluation_texts *t = &evaluator->texts;
   aq_encoder *encoder = NULL;
@@ -158,10 +158,9 @@ aq_status aq_evaluator_describe(const aq_evaluator *evaluator, json_t *object, a
   const aq_evaluator_options *o = evaluator->options;
   AQ_TRY(aq_report_set(object, "measured", json_true(), err));
   AQ_TRY(aq_report_set(object, "texts", aq_json_count(evaluator->texts.plain), err));
-  AQ_TRY(
-      aq_report_set(object, "texts_from", aq_json_string(evaluator->texts.builtin ? "built-in" : o->texts_file), err));
+  AQ_TRY(aq_report_set(object, "texts_from", aq_json_string(aq_judge_texts_from(&o->origin)), err));
   AQ_TRY(aq_report_set(object, "label_pairs", aq_json_count(evaluator->texts.pairs), err));
-  AQ_TRY(aq_report_set(object, "labels_from", aq_json_string(o->labels_file), err));
+  AQ_TRY(aq_report_set(object, "labels_from", aq_json_string(o->origin.labels_file), err));
   AQ_TRY(aq_report_set(object, "dimension", aq_json_count(evaluator->dimension), err));
   AQ_TRY(aq_report_set(object, "notes", json_incref(evaluator->notes), err));
   return aq_report_set(object, "reference_seconds", aq_json_real(evaluator->seconds), err);
@@ -244,7 +243,7 @@ static aq_status files_of(const aq_evaluator *j, const aq_source *other, const c
   return AQ_OK;
 }
 
-aq_status aq_evaluator_measure(aq_evaluator *evaluator, aq_source *other, double weights_cosine, json_t *object,
+aq_status aq_evaluator_measure(aq_evaluator *evaluator, const aq_source *other, double weights_cosine, json_t *object,
                                aq_error *err) {
   const double started = aq_clock();
   const char *folder;

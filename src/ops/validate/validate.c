@@ -15,6 +15,7 @@
 #include "core/options.h"
 #include "io/partial.h"
 #include "io/source.h"
+#include "ops/operation.h"
 #include "report/report.h"
 #include "report/source_json.h"
 #include "transform/output_check.h"
@@ -87,7 +88,7 @@ static aq_status check_model(const aq_validation *v, aq_error *err) {
                   aq_quant_type_name(t->quant_type));
     (void)aq_error_hint(err, AQ_ERR_REQUANTIZE, "Name the model that was quantized; compare two files with 'compare'");
     (void)aq_error_in_tensor(err, AQ_ERR_REQUANTIZE, t->name);
-    return aq_error_in_file(err, AQ_ERR_REQUANTIZE, v->model);
+    return aq_error_in_file(err, AQ_ERR_REQUANTIZE, v->source->path);
   }
   return AQ_OK;
 }
@@ -111,7 +112,7 @@ static aq_status describe(aq_validation *v, aq_error *err) {
   AQ_TRY(aq_report_set(v->root, "model", aq_source_json(v->source), err));
   AQ_TRY(aq_report_set(v->root, "environment", aq_environment_json(aq_pool_threads(v->pool)), err));
   json_t *model = json_object_get(v->root, "model");
-  AQ_TRY(aq_report_set(model, "named", aq_json_string(v->model), err));
+  AQ_TRY(aq_report_set(model, "named", aq_json_string(v->named), err));
   AQ_TRY(aq_report_set(model, "dtypes", json_object(), err));
   json_t *dtypes = json_object_get(model, "dtypes");
   for (size_t i = 0; i < v->source->tensor_count; i++) {
@@ -134,7 +135,6 @@ static aq_status write_form(const aq_report *report, aq_report_form form, const 
 }
 
 static aq_status run_all(aq_validation *v, const aq_report *report, const char *folder, aq_error *err) {
-  AQ_TRY(aq_open_for_run(v->model, &v->options->run, &v->source, err));
   AQ_TRY(aq_partial_refuse(v->source, err));
   AQ_TRY(check_model(v, err));
   AQ_TRY(check_targets(v, folder, err));
@@ -169,24 +169,26 @@ static aq_status verdict(const json_t *root, aq_error *err) {
                  (unsigned long long)aq_json_get_count(json_object_get(root, "verdict"), "criteria"), names);
 }
 
-void aq_validate_options_init(aq_validate_options *options) {
-  *options = (aq_validate_options){.sizeof_options = sizeof *options};
+static aq_status check_options(const aq_validate_options *o, aq_type_list *list, aq_error *err) {
+  AQ_TRY(aq_type_list_parse(o->types != NULL ? o->types : default_types, "validated", list, err));
+  AQ_FAIL_IF(o->no_outputs && aq_validate_counts_on_outputs(o), AQ_ERR_ARGUMENT,
+             "texts, labels or a folder were named, and outputs were turned off");
+  return AQ_OK;
 }
 
-aq_status aq_validate(const char *model, const aq_validate_options *options, aq_report **report, aq_error *err) {
-  if (report != NULL) *report = NULL;
-  aq_error_clear(err);
+/* `named`: how the caller calls the model. */
+static aq_status validate(const aq_source *source, const char *named, const aq_validate_options *options,
+                          aq_report **report, aq_error *err) {
   aq_validate_options own;
-  aq_validate_options_init(&own);
   AQ_TRY(aq_options_read(&own, sizeof own, options, err));
-  aq_validation v = {.options = &own, .model = model};
-  AQ_TRY(aq_type_list_parse(own.types != NULL ? own.types : default_types, "validated", &v.list, err));
-  AQ_FAIL_IF(own.no_outputs && (own.texts_file != NULL || own.labels_file != NULL || own.folder != NULL),
-             AQ_ERR_ARGUMENT, "texts, labels or a folder were named, and outputs were turned off");
+  AQ_TRY(AQ_RESERVED_CHECK(&own.run, "run", err));
+  aq_validation v = {.options = &own, .named = named};
+  AQ_TRY(check_options(&own, &v.list, err));
   aq_report *made;
   AQ_TRY(aq_report_create("validate", &made, err));
   v.root = made->root;
-  aq_status status = run_all(&v, made, own.output_dir != NULL ? own.output_dir : default_output_dir, err);
+  aq_status status = aq_source_overlay(source, &v.source, err);
+  if (status == AQ_OK) status = run_all(&v, made, own.output_dir != NULL ? own.output_dir : default_output_dir, err);
   remove_work(&v);
   if (status == AQ_OK) status = verdict(v.root, err);
   if ((status == AQ_OK || status == AQ_ERR_THRESHOLD) && report != NULL) {
@@ -198,5 +200,22 @@ aq_status aq_validate(const char *model, const aq_validate_options *options, aq_
   aq_free(v.work_folder);
   aq_pool_free(v.pool);
   aq_source_close(v.source);
+  return status;
+}
+
+aq_status aq_validate_source(const aq_source *source, const aq_validate_options *options, aq_report **report,
+                             aq_error *err) {
+  if (report != NULL) *report = NULL;
+  aq_error_clear(err);
+  AQ_FAIL_IF(source == NULL, AQ_ERR_ARGUMENT, "a source is needed");
+  return validate(source, source->path, options, report, err);
+}
+
+/* Not by way of the other form only because the report has the name that the caller used. */
+aq_status aq_validate(const char *path, const aq_validate_options *options, aq_report **report, aq_error *err) {
+  aq_source *source;
+  AQ_TRY(aq_operation_open(path, options, report, &source, err));
+  const aq_status status = validate(source, path, options, report, err);
+  aq_source_close(source);
   return status;
 }

@@ -11,7 +11,7 @@
 
 typedef struct aq_validation {
   const aq_validate_options *options;
-  const char *model; /* path, as given */
+  const char *named; /* what the caller calls the model; NULL: nothing */
   aq_source *source; /* the model, its tied tensors known */
   aq_pool *pool;
   json_t *root;      /* the report */
@@ -46,7 +46,11 @@ AQ_MUST_CHECK aq_status aq_validate_type(aq_validation *v, aq_quant_type type, c
 /* Runs the model on texts, or notes why not: root["outputs"]. Then an entry's "outputs", from its table and its
  * "mean_cosine". */
 AQ_MUST_CHECK aq_status aq_validate_outputs_begin(aq_validation *v, aq_error *err);
-AQ_MUST_CHECK aq_status aq_validate_outputs_type(aq_validation *v, json_t *entry, aq_source *table, aq_error *err);
+AQ_MUST_CHECK aq_status aq_validate_outputs_type(aq_validation *v, json_t *entry, const aq_source *table,
+                                                 aq_error *err);
+
+/* Whether the caller named what only outputs are measured with. */
+bool aq_validate_counts_on_outputs(const aq_validate_options *options);
 
 /* Applies the acceptance criteria: root["criteria"] and root["verdict"]. */
 AQ_MUST_CHECK aq_status aq_validate_criteria(json_t *root, aq_error *err);

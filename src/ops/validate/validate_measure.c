@@ -123,7 +123,7 @@ aq_status aq_validate_v1(aq_validation *v, const char *path, aq_error *err) {
   options.table.force = true;
   options.keep_unsupported = v->options->keep_unsupported;
   const double started = aq_clock();
-  AQ_TRY(aq_convert(v->model, path, &options, NULL, err));
+  AQ_TRY(aq_convert_source(v->source, path, &options, NULL, err));
   AQ_TRY(aq_report_set(entry, "convert_seconds", aq_json_real(aq_clock() - started), err));
   aq_source *table;
   double seconds;
@@ -181,7 +181,7 @@ static aq_status quantize(aq_validation *v, json_t *entry, const char *type, con
   options.keep_unsupported = v->options->keep_unsupported;
   aq_report *report;
   const double started = aq_clock();
-  aq_status status = aq_quantize(v->model, path, &options, &report, err);
+  aq_status status = aq_quantize_source(v->source, path, &options, &report, err);
   if (status != AQ_OK) return say_what_helps(status, err);
   status = aq_report_set(entry, "quantize_seconds", aq_json_real(aq_clock() - started), err);
   if (status == AQ_OK) status = take_plan(entry, report->root, err);
@@ -210,12 +210,12 @@ static aq_status take_comparison(json_t *entry, json_t *comparison, aq_error *er
   return AQ_OK;
 }
 
-static aq_status compare(aq_validation *v, json_t *entry, const char *path, aq_error *err) {
+static aq_status compare(aq_validation *v, json_t *entry, const aq_source *table, aq_error *err) {
   aq_compare_options options;
   aq_compare_options_init(&options);
   options.run = v->options->run;
   aq_report *report = NULL;
-  aq_status status = aq_compare(v->model, path, &options, &report, err);
+  aq_status status = aq_compare_sources(v->source, table, &options, &report, err);
   /* With tensors missing there is a report all the same, and a criterion that fails. */
   if (status == AQ_ERR_FORMAT && report != NULL) status = AQ_OK;
   if (status == AQ_OK) status = take_comparison(entry, report->root, err);
@@ -255,7 +255,7 @@ aq_status aq_validate_type(aq_validation *v, aq_quant_type type, const char *pat
   AQ_TRY(aq_load_timed(v, path, &table, &seconds, err));
   aq_status status = aq_report_set(entry, "load_seconds", aq_json_real(seconds), err);
   if (status == AQ_OK) status = fill_type(v, entry, path, table, err);
-  if (status == AQ_OK) status = compare(v, entry, path, err);
+  if (status == AQ_OK) status = compare(v, entry, table, err);
   if (status == AQ_OK) status = aq_validate_outputs_type(v, entry, table, err);
   aq_source_close(table);
   return status;

@@ -11,8 +11,8 @@
 #include "report/outputs_words.h"
 #include "report/report.h"
 
-static bool is_counted_on(const aq_validate_options *o) {
-  return o->texts_file != NULL || o->labels_file != NULL || o->folder != NULL;
+bool aq_validate_counts_on_outputs(const aq_validate_options *o) {
+  return o->texts_file != NULL || o->texts.texts != NULL || o->labels_file != NULL || o->folder != NULL;
 }
 
 static aq_status say_why_not(aq_validation *v, const char *reason, aq_error *err) {
@@ -35,19 +35,19 @@ aq_status aq_validate_outputs_begin(aq_validation *v, aq_error *err) {
   const aq_validate_options *o = v->options;
   AQ_TRY(aq_report_set(v->root, "outputs", json_object(), err));
   if (o->no_outputs) return say_why_not(v, "they were turned off", err);
-  v->judging = (aq_evaluator_options){
-      .run = &o->run, .texts_file = o->texts_file, .labels_file = o->labels_file, .folder = o->folder};
+  v->judging =
+      (aq_evaluator_options){.run = &o->run, .origin = {o->texts_file, &o->texts, o->labels_file}, .folder = o->folder};
   AQ_TRY(aq_evaluator_create(&v->judging, &v->evaluator, err));
   aq_error cause;
   aq_error_clear(&cause);
   const aq_status status = aq_evaluator_set_reference(v->evaluator, v->source, &cause);
   if (status == AQ_OK) return aq_evaluator_describe(v->evaluator, json_object_get(v->root, "outputs"), err);
-  if (!is_counted_on(o) && aq_evaluator_cannot_run(status)) return say_why(v, &cause, err);
+  if (!aq_validate_counts_on_outputs(o) && aq_evaluator_cannot_run(status)) return say_why(v, &cause, err);
   if (err != NULL) *err = cause;
   return status;
 }
 
-aq_status aq_validate_outputs_type(aq_validation *v, json_t *entry, aq_source *table, aq_error *err) {
+aq_status aq_validate_outputs_type(aq_validation *v, json_t *entry, const aq_source *table, aq_error *err) {
   if (!aq_outputs_measured(v->root)) return aq_report_set(entry, "outputs", json_null(), err);
   AQ_TRY(aq_report_set(entry, "outputs", json_object(), err));
   return aq_evaluator_measure(v->evaluator, table, aq_json_get_real(entry, "mean_cosine"),

@@ -80,6 +80,40 @@ static void of_a_long_file_evenly_spaced_lines_are_taken_and_mixed(void **state)
   drop_folder(folder);
 }
 
+static void texts_in_memory_are_those_of_a_file(void **state) {
+  (void)state;
+  aq_error err = {0};
+  char *folder = make_folder();
+  static char bytes[6000], words[1000][8];
+  static const char *texts[1001];
+  static size_t lengths[1001];
+  const char *path = write_texts(folder, bytes, numbers(bytes, 1000));
+  for (size_t i = 0; i < 1000; i++) {
+    (void)snprintf(words[i], sizeof words[i], "%zu", i);
+    texts[i] = words[i];
+    lengths[i] = strlen(words[i]);
+  }
+  texts[1000] = " \n"; /* counts for nothing */
+  lengths[1000] = 2;
+  aq_corpus of_file = {0}, of_list = {0};
+  aq_text_list list = {.texts = texts, .count = 1001};
+  assert_ok(aq_corpus_load(path, 300, &of_file, &err));
+  for (int with_lengths = 0; with_lengths < 2; with_lengths++) {
+    list.lengths = with_lengths ? lengths : NULL;
+    assert_ok(aq_corpus_take(&list, 300, &of_list, &err));
+    assert_int_equal(of_list.count, of_file.count);
+    for (size_t i = 0; i < of_list.count; i++) {
+      assert_string_equal(of_list.texts[i], of_file.texts[i]);
+      assert_int_equal(of_list.lengths[i], of_file.lengths[i]);
+    }
+    aq_corpus_reset(&of_list);
+  }
+  list = (aq_text_list){.texts = texts + 1000, .count = 1};
+  assert_int_equal(aq_corpus_take(&list, 300, &of_list, &err), AQ_ERR_ARGUMENT);
+  aq_corpus_reset(&of_file);
+  drop_folder(folder);
+}
+
 static void a_bad_file_says_what_is_wrong_with_it(void **state) {
   (void)state;
   aq_error err = {0};
@@ -347,6 +381,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_file_gives_a_text_a_line_without_empty_ones),
       cmocka_unit_test(of_a_long_file_evenly_spaced_lines_are_taken_and_mixed),
+      cmocka_unit_test(texts_in_memory_are_those_of_a_file),
       cmocka_unit_test(a_bad_file_says_what_is_wrong_with_it),
       cmocka_unit_test(a_shorter_corpus_is_the_beginning_of_a_longer_one),
       cmocka_unit_test(no_text_comes_twice_or_is_one_that_models_are_judged_by),

@@ -295,7 +295,8 @@ static void open_without_config_says_so(void **state) {
   o.compute = NULL;
   o.max_tokens = TINY_POSITIONS + 1;
   assert_int_equal(aq_encoder_open_source(source, &o, &encoder, &err), AQ_ERR_ARGUMENT);
-  o.sizeof_options = 4096;
+  o.max_tokens = 0;
+  o.sizeof_options = SIZE_MAX; /* never set */
   assert_int_equal(aq_encoder_open_source(source, &o, &encoder, &err), AQ_ERR_ARGUMENT);
   aq_source_close(source);
 }
@@ -308,8 +309,8 @@ static aq_status embed_job(const char *weights, const char *compute, const char 
   aq_embed_options_init(&o);
   o.run.threads = 2;
   o.compute = compute;
-  o.texts = words;
-  o.text_count = 4;
+  o.texts.texts = words;
+  o.texts.count = 4;
   o.output = output;
   aq_report *report;
   const aq_status status = aq_embed(weights, &o, &report, err);

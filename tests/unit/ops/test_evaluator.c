@@ -56,7 +56,7 @@ static void texts_without_a_file_are_the_builtin_ones(void **state) {
   (void)state;
   aq_error err;
   aq_evaluation_texts t;
-  assert_ok(aq_evaluation_texts_load(NULL, NULL, &t, &err));
+  assert_ok(aq_evaluation_texts_load(&(aq_judge_origin){0}, &t, &err));
   assert_true(t.builtin && t.plain == aq_builtin_text_count && t.pairs == 0);
   for (size_t i = 0; i < t.plain; i++) {
     assert_string_equal(t.texts[i], aq_builtin_texts[i].text);
@@ -71,7 +71,7 @@ static void texts_of_a_file_are_its_lines(void **state) {
   aq_evaluation_texts t;
   write_text(folder, "texts", "first\n\nsecond one\r\n\r\n# third");
   write_text(folder, "labels", "# a comment\na b\tc\t0.5\n\nd\te f\t-12e1\r\n");
-  assert_ok(aq_evaluation_texts_load(in_folder("texts"), in_folder("labels"), &t, &err));
+  assert_ok(aq_evaluation_texts_load(&(aq_judge_origin){in_folder("texts"), NULL, in_folder("labels")}, &t, &err));
   static const char *const expected[] = {"first", "second one", "# third", "a b", "c", "d", "e f"};
   assert_true(!t.builtin && t.plain == 3 && t.pairs == 2);
   for (size_t i = 0; i < 7; i++) {
@@ -80,6 +80,28 @@ static void texts_of_a_file_are_its_lines(void **state) {
   }
   assert_true(t.labels[0] == 0.5 && t.labels[1] == -120.0);
   aq_evaluation_texts_reset(&t);
+}
+
+static void texts_of_a_list_are_taken_as_they_are(void **state) {
+  (void)state;
+  aq_error err;
+  aq_evaluation_texts t;
+  static const char *const texts[] = {"first", "", "second\none", "third, cut"};
+  static const size_t lengths[] = {5, 0, 10, 5};
+  const aq_text_list list = {.texts = texts, .lengths = lengths, .count = 4};
+  assert_ok(aq_evaluation_texts_load(&(aq_judge_origin){.texts = &list}, &t, &err));
+  static const char *const expected[] = {"first", "second\none", "third"};
+  assert_true(!t.builtin && t.plain == 3 && t.pairs == 0);
+  for (size_t i = 0; i < 3; i++) {
+    assert_int_equal(t.lengths[i], strlen(expected[i]));
+    assert_memory_equal(t.texts[i], expected[i], t.lengths[i]);
+  }
+  aq_evaluation_texts_reset(&t);
+  write_text(folder, "texts", "first\n");
+  assert_int_equal(aq_evaluation_texts_load(&(aq_judge_origin){in_folder("texts"), &list, NULL}, &t, &err),
+                   AQ_ERR_ARGUMENT);
+  const aq_text_list empty = {.texts = texts, .count = 0};
+  assert_int_equal(aq_evaluation_texts_load(&(aq_judge_origin){.texts = &empty}, &t, &err), AQ_ERR_ARGUMENT);
 }
 
 static void labels_that_are_wrong_name_the_line(void **state) {
@@ -102,14 +124,16 @@ static void labels_that_are_wrong_name_the_line(void **state) {
     aq_error err;
     aq_evaluation_texts t;
     write_text(folder, "labels", cases[i].text);
-    assert_int_equal(aq_evaluation_texts_load(NULL, in_folder("labels"), &t, &err), AQ_ERR_FORMAT);
+    assert_int_equal(aq_evaluation_texts_load(&(aq_judge_origin){.labels_file = in_folder("labels")}, &t, &err),
+                     AQ_ERR_FORMAT);
     if (strstr(err.message, cases[i].says) == NULL) fail_msg("case %zu: %s", i, err.message);
     assert_non_null(strstr(err.file, "labels"));
     assert_null(t.texts);
   }
   aq_error err;
   aq_evaluation_texts t;
-  assert_int_equal(aq_evaluation_texts_load(in_folder("absent"), NULL, &t, &err), AQ_ERR_NOT_FOUND);
+  assert_int_equal(aq_evaluation_texts_load(&(aq_judge_origin){.texts_file = in_folder("absent")}, &t, &err),
+                   AQ_ERR_NOT_FOUND);
 }
 
 /* ---- words ---- */
@@ -331,6 +355,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(texts_without_a_file_are_the_builtin_ones),
       cmocka_unit_test(texts_of_a_file_are_its_lines),
+      cmocka_unit_test(texts_of_a_list_are_taken_as_they_are),
       cmocka_unit_test(labels_that_are_wrong_name_the_line),
       cmocka_unit_test(verdict_names_what_agrees),
       cmocka_unit_test(compare_equal_models_have_equal_outputs),

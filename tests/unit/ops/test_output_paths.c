@@ -1,6 +1,7 @@
 /* test_output_paths.c - the files that a quantization writes, checked before it begins. */
 #include <sys/stat.h>
 
+#include "arrowquant_experimental.h"
 #include "ops/output_paths.h"
 #include "source_fixture.h"
 #include "temp_folder.h"
@@ -47,9 +48,12 @@ static bool exists(const char *name) { return access(place(name), F_OK) == 0; }
 
 static void places_that_are_free_pass_and_stay_free(void **state) {
   (void)state;
+  aq_search_options search;
+  aq_search_options_init(&search);
   aq_quantize_options o = defaults();
+  o.search = &search;
   o.save_plan_path = place("plan");
-  o.save_stats_path = place("stats");
+  search.save_stats_path = place("stats");
   assert_ok(check(place("t.parquet"), &o));
   assert_ok(check(NULL, &o));
   assert_false(exists("t.parquet") || exists("plan") || exists("stats"));
@@ -95,13 +99,16 @@ static void the_model_is_not_overwritten(void **state) {
 /* Two of what is written, and what is written beside what is read. */
 static void one_name_for_two_files_is_refused(void **state) {
   (void)state;
+  aq_search_options search;
+  aq_search_options_init(&search);
   aq_quantize_options o = defaults();
+  o.search = &search;
   o.table.force = true;
   o.save_plan_path = place("t.parquet");
   assert_int_equal(check(place("./t.parquet"), &o), AQ_ERR_ARGUMENT);
   assert_non_null(strstr(err.message, "the table"));
   assert_non_null(strstr(err.message, "the plan"));
-  o.save_stats_path = place("s");
+  search.save_stats_path = place("s");
   o.save_plan_path = place("s");
   assert_int_equal(check(NULL, &o), AQ_ERR_ARGUMENT);
   assert_non_null(strstr(err.message, "the statistics"));
@@ -115,12 +122,15 @@ static void one_name_for_two_files_is_refused(void **state) {
 
 static void links_to_one_file_are_one_place(void **state) {
   (void)state;
+  aq_search_options search;
+  aq_search_options_init(&search);
   aq_quantize_options o = defaults();
+  o.search = &search;
   o.table.force = true;
   (void)temp_write_text("stats", "x");
   assert_int_equal(symlink(place("stats"), place("link")), 0);
-  o.stats_path = place("stats");
-  o.save_stats_path = place("link");
+  search.stats_path = place("stats");
+  search.save_stats_path = place("link");
   assert_int_equal(check(NULL, &o), AQ_ERR_ARGUMENT);
   assert_non_null(strstr(err.message, "the statistics that are read"));
 }

@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <sys/stat.h>
 
+#include "arrowquant_experimental.h"
 #include "faulty_allocator.h"
 #include "measure/builtin_texts.h"
 #include "measure/tuning_texts.h"

@@ -61,7 +61,7 @@ static aq_tokenizer *open_text(const char *name, const char *text) {
 static void expect_ids(const aq_tokenizer *t, const char *text, size_t length, uint32_t most, bool special,
                        const int32_t *wanted) {
   aq_error err;
-  aq_token_ids ids = {NULL, 0, 0};
+  aq_token_ids ids = {0};
   size_t count = 0;
   while (wanted[count] >= 0) count++;
   assert_ok(aq_tokenizer_encode(t, text, length, most, special, &ids, &err));
@@ -240,7 +240,7 @@ static void table_carries_its_vocabulary(void **state) {
 static void truncation_drops_what_is_too_much(void **state) {
   (void)state;
   aq_error err;
-  aq_token_ids ids = {NULL, 0, 0};
+  aq_token_ids ids = {0};
   aq_tokenizer *t = open_text("vocab.txt", vocab_lines);
   static const char text[] = "hello unaffable world";
   expect_ids(t, text, 21, 7, true, (const int32_t[]){CLS, HELLO, UN, AFF, ABLE, WORLD, SEP, -1});
@@ -257,7 +257,7 @@ static void encoding_appends(void **state) {
   (void)state;
   aq_error err;
   static const int32_t wanted[] = {CLS, HELLO, E, SEP};
-  aq_token_ids ids = {NULL, 0, 0};
+  aq_token_ids ids = {0};
   aq_tokenizer *t = open_text("vocab.txt", vocab_lines);
   for (int i = 0; i < 100; i++) assert_ok(aq_tokenizer_encode(t, "hello e e", 9, 4, true, &ids, &err));
   assert_int_equal(ids.count, 400);
@@ -587,7 +587,7 @@ static void faulty_release(void *ctx, void *ptr) {
 
 static aq_status open_and_encode(const char *path, aq_error *err) {
   aq_tokenizer *t = NULL;
-  aq_token_ids ids = {NULL, 0, 0};
+  aq_token_ids ids = {0};
   static const char text[] = "hello \xFF n\xC3\xA9 a\xF0\x9D\x85\xAD\xE3\x80\xAE [MASK] unaffable";
   aq_status status = aq_tokenizer_open(path, &t, err);
   if (status == AQ_OK) status = aq_tokenizer_encode(t, text, sizeof text - 1, 0, true, &ids, err);

@@ -32,7 +32,7 @@ static aq_tokenizer *open_folder(void) {
 /* Ids of the folder's tokenizer, which end with -1. */
 static void expect_ids(const char *text, uint32_t most, const int32_t *wanted) {
   aq_error err;
-  aq_token_ids ids = {NULL, 0, 0};
+  aq_token_ids ids = {0};
   size_t count = 0;
   aq_tokenizer *t = open_folder();
   assert_ok(aq_tokenizer_encode(t, text, strlen(text), most, true, &ids, &err));
@@ -289,7 +289,7 @@ static void wrong_values_are_refused_by_name(void **state) {
 
 static aq_status open_and_encode(aq_error *err) {
   aq_tokenizer *t = NULL;
-  aq_token_ids ids = {NULL, 0, 0};
+  aq_token_ids ids = {0};
   static const char text[] = "The NEW [MASK] C\xC3\x81T <x>";
   aq_status status = aq_tokenizer_open(temp_folder, &t, err);
   if (status == AQ_OK) status = aq_tokenizer_encode(t, text, sizeof text - 1, 0, true, &ids, err);
