@@ -91,6 +91,7 @@ static inline aq_source *search_source(void) {
 /* For all matrices, at so many bits a weight, with the texts of the folder. */
 static inline aq_quantize_options *search_options(double bits) {
   aq_quantize_options_init(&sf.options);
+  sf.options.search = &no_search_options;
   sf.options.type = "auto";
   sf.options.target_bpw = bits;
   sf.options.calib = sf.texts;

@@ -38,9 +38,13 @@ static int set_up(void **state) {
   return 0;
 }
 
+/* As operations hand them on. */
+static const aq_search_options no_search_options = {.sizeof_options = sizeof no_search_options};
+
 static aq_quantize_options defaults(void) {
   aq_quantize_options o;
   aq_quantize_options_init(&o);
+  o.search = &no_search_options;
   return o;
 }
 

@@ -229,9 +229,9 @@ static void targets_that_cannot_be_met_say_what_can(void **state) {
   aq_quantize_options o = free_options(0.1);
   assert_int_equal(try_search(&s, &o), AQ_ERR_ARGUMENT);
   assert_non_null(strstr(err.message, "0.1 bits a weight cannot be reached"));
-  const char *hint = strstr(err.hint, "--target-bpw ");
+  const char *hint = strstr(err.hint, "`target_bpw=");
   assert_non_null(hint);
-  const double said = atof(hint + strlen("--target-bpw "));
+  const double said = atof(hint + strlen("`target_bpw="));
   end_search(&s);
   o.target_bpw = said; /* and that is so */
   assert_ok(try_search(&s, &o));
@@ -239,7 +239,7 @@ static void targets_that_cannot_be_met_say_what_can(void **state) {
   o = free_options(0);
   o.target_size = 100;
   assert_int_equal(try_search(&s, &o), AQ_ERR_ARGUMENT);
-  assert_non_null(strstr(err.hint, "--target-size "));
+  assert_non_null(strstr(err.hint, "`target_size="));
   end_search(&s);
 }
 
@@ -249,7 +249,7 @@ static void a_similarity_without_texts_is_refused(void **state) {
   aq_quantize_options o = free_options(0);
   o.min_similarity = 0.9;
   assert_int_equal(try_search(&s, &o), AQ_ERR_ARGUMENT);
-  assert_non_null(strstr(err.hint, "--target-size"));
+  assert_non_null(strstr(err.hint, "`target_size`"));
   end_search(&s);
 }
 

@@ -69,7 +69,7 @@ static void the_first_such_value_is_named_with_what_to_do(void **state) {
   assert_int_equal(aq_exclude_nonfinite(nf.source, AQ_NONFINITE_REFUSE, 2, &nf.plan, &err), AQ_ERR_NONFINITE);
   assert_string_equal(err.tensor, "long.weight");
   assert_non_null(strstr(err.message, "[500, 9] is infinite"));
-  assert_non_null(strstr(err.hint, "--nonfinite keep"));
+  assert_non_null(strstr(err.hint, "`nonfinite=keep`"));
   nf.values[0][33] = NAN; /* of a tensor before it */
   assert_int_equal(aq_exclude_nonfinite(nf.source, AQ_NONFINITE_REFUSE, 2, &nf.plan, &err), AQ_ERR_NONFINITE);
   assert_string_equal(err.tensor, "first.weight");
@@ -91,7 +91,7 @@ static void hints_are_for_such_values_alone(void **state) {
   assert_int_equal(aq_hint_keep(AQ_ERR_IO, &err), AQ_ERR_IO);
   assert_string_equal(err.hint, "");
   assert_int_equal(aq_hint_keep(AQ_ERR_NONFINITE, &err), AQ_ERR_NONFINITE);
-  assert_non_null(strstr(err.hint, "--keep"));
+  assert_non_null(strstr(err.hint, "`keep_patterns`"));
 }
 
 /* ---- vectors of an encoder ---- */

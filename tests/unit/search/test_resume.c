@@ -107,6 +107,7 @@ static void quantize_plainly(const char *model, const char *type, const char *gr
                              const char *rule) {
   aq_quantize_options o;
   aq_quantize_options_init(&o);
+  o.search = &no_search_options;
   o.type = type;
   o.granularity = granularity;
   o.symmetry = symmetric ? AQ_SYMMETRIC : AQ_ASYMMETRIC;
@@ -130,6 +131,7 @@ static void a_table_of_another_model_is_refused(void **state) {
   }
   aq_quantize_options o;
   aq_quantize_options_init(&o);
+  o.search = &no_search_options;
   o.table.force = true;
   assert_ok(aq_quantize_source(copy, sf.table, &o, NULL, &err));
   assert_int_equal(try_start(search_options(4), sf.table), AQ_ERR_NO_MATCH);
