@@ -42,9 +42,9 @@ typedef struct walk {
 
 /* ---- one text ---- */
 
-static const aq_param_norm *norm_of(const aq_params *p, const stage *s) {
-  if (s->before == BLOCK_EMBED) return &p->first_norm;
-  return s->before == BLOCK_ATTENTION ? &p->layers[s->layer].attention_norm : &p->layers[s->layer].last_norm;
+static aq_param_norm norm_of(const aq_params *p, const stage *s) {
+  if (s->before == BLOCK_EMBED) return aq_params_norm(p, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM);
+  return aq_params_norm(p, s->layer, s->before == BLOCK_ATTENTION ? AQ_ROLE_ATTENTION_NORM : AQ_ROLE_FFN_NORM);
 }
 
 /* Hidden states after one norm -> after the next. */
@@ -61,7 +61,8 @@ static void advance(const walk *w, const aq_params *p, size_t text, float *scrat
     default:
       aq_step_feed_forward(p, w->stage.layer, x, tokens, scratch, out);
   }
-  aq_step_norm(p, norm_of(p, &w->stage), out, tokens, x);
+  const aq_param_norm norm = norm_of(p, &w->stage);
+  aq_step_norm(p, &norm, out, tokens, x);
 }
 
 static aq_status walk_text(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
@@ -86,7 +87,7 @@ static aq_status walk_text(void *ctx, uint64_t item, uint32_t worker, aq_error *
 
 /* The mean difference into the shift. */
 static void correct(walk *w) {
-  float *shift = norm_of(w->quantized, &w->stage)->shift;
+  float *shift = norm_of(w->quantized, &w->stage).shift;
   for (size_t i = 0; i < w->hidden; i++) {
     double sum = 0;
     for (size_t text = 0; text < w->texts; text++) sum += w->sums[text * w->hidden + i];
@@ -104,7 +105,7 @@ static aq_status do_stage(walk *w, block before, uint32_t layer, aq_pool *pool, 
 
 static aq_status do_stages(walk *w, aq_pool *pool, aq_error *err) {
   AQ_TRY(do_stage(w, BLOCK_EMBED, 0, pool, err));
-  for (uint32_t i = 0; i < w->original->config->layers; i++) {
+  for (uint32_t i = 0; i < w->original->model->config.layers; i++) {
     AQ_TRY(do_stage(w, BLOCK_ATTENTION, i, pool, err));
     AQ_TRY(do_stage(w, BLOCK_FEED_FORWARD, i, pool, err));
   }
@@ -129,7 +130,7 @@ static aq_status allocate(walk *w, uint32_t workers, aq_error *err) {
   const bool whole =
       w->mine != NULL && w->theirs != NULL && w->sums != NULL && w->correction != NULL && w->scratch != NULL;
   if (!whole) return aq_fail_memory(err, 2 * state * sizeof(float));
-  w->scratch_floats = aq_step_scratch(w->original->config, longest);
+  w->scratch_floats = aq_step_scratch(w->original->model, longest);
   const size_t each = w->scratch_floats + longest * w->hidden;
   for (uint32_t i = 0; i < workers; i++) {
     w->scratch[i] = aq_calloc(each, sizeof(float));
@@ -150,13 +151,13 @@ static void reset(walk *w, uint32_t workers) {
 
 aq_status aq_bias_correct(const aq_params *original, aq_params *quantized, const int32_t *const *ids,
                           const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err) {
-  AQ_TRY(aq_token_check(original->config, ids, lengths, texts, "calibration", err));
+  AQ_TRY(aq_token_check(&original->model->config, ids, lengths, texts, "calibration", err));
   walk w = {.original = original,
             .quantized = quantized,
             .ids = ids,
             .lengths = lengths,
             .texts = texts,
-            .hidden = original->config->hidden};
+            .hidden = original->model->config.hidden};
   const uint32_t workers = aq_pool_threads(pool);
   aq_status status = allocate(&w, workers, err);
   if (status == AQ_OK) status = do_stages(&w, pool, err);

@@ -24,16 +24,16 @@ static aq_status tokenize(const aq_tokenizer *tokenizer, const aq_corpus *corpus
   return AQ_OK;
 }
 
-aq_status aq_token_texts_make(aq_encoder *encoder, const aq_corpus *corpus, size_t first, size_t count,
-                              uint32_t max_tokens, aq_token_texts *out, aq_error *err) {
+aq_status aq_token_texts_make(aq_model *model, const aq_corpus *corpus, size_t first, size_t count, uint32_t max_tokens,
+                              aq_token_texts *out, aq_error *err) {
   *out = (aq_token_texts){0};
-  AQ_TRY(aq_encoder_need_tokenizer(encoder, err));
-  const uint32_t most = max_tokens == 0 ? encoder->config.max_tokens : AQ_MIN(max_tokens, encoder->config.max_tokens);
+  AQ_TRY(aq_model_need_tokenizer(model, err));
+  const uint32_t most = max_tokens == 0 ? model->config.max_tokens : AQ_MIN(max_tokens, model->config.max_tokens);
   out->ids = aq_calloc(AQ_MAX(count, 1), sizeof *out->ids);
   out->lengths = aq_calloc(AQ_MAX(count, 1), sizeof *out->lengths);
   aq_token_ids ids = {0};
   aq_status status = out->ids != NULL && out->lengths != NULL
-                         ? tokenize(encoder->tokenizer, corpus, first, count, most, &ids, out, err)
+                         ? tokenize(model->tokenizer, corpus, first, count, most, &ids, out, err)
                          : aq_fail_memory(err, count * sizeof *out->ids);
   out->memory = ids.ids;
   if (status == AQ_OK) {
@@ -79,7 +79,7 @@ typedef struct embedding_run {
 
 static aq_status embed_group(const embedding_run *r, size_t first, size_t count, aq_tape *tape, aq_pool *pool,
                              aq_error *err) {
-  const size_t hidden = r->params->config->hidden;
+  const size_t hidden = r->params->model->config.hidden;
   for (size_t i = 0; i < count; i++) {
     r->ids[i] = r->texts->ids[r->order[first + i].index];
     r->lengths[i] = r->order[first + i].length;

@@ -5,7 +5,6 @@
 #include "arrowquant.h"
 #include "calib/corpus/corpus.h"
 #include "model/params.h"
-#include "model/run/encoder.h"
 
 typedef struct aq_token_texts { /* zero-initialise */
   const int32_t **ids;
@@ -16,7 +15,7 @@ typedef struct aq_token_texts { /* zero-initialise */
 
 /* texts [first, first + count) of a corpus, none longer than max_tokens (0: than the model takes). Texts without a
  * token are left out. */
-AQ_MUST_CHECK aq_status aq_token_texts_make(aq_encoder *encoder, const aq_corpus *corpus, size_t first, size_t count,
+AQ_MUST_CHECK aq_status aq_token_texts_make(aq_model *model, const aq_corpus *corpus, size_t first, size_t count,
                                             uint32_t max_tokens, aq_token_texts *out, aq_error *err);
 void aq_token_texts_reset(aq_token_texts *texts);
 

@@ -123,19 +123,20 @@ static aq_status read_text(const json_t *object, const char *key, const char *ot
 
 /* ---- config.json ---- */
 
-static aq_status find_architecture(const json_t *root, aq_model_config *out, aq_error *err) {
+static aq_status find_arch(const json_t *root, aq_model_config *out, aq_error *err) {
   const char *type;
+  char names[AQ_ARCH_NAMES_SIZE];
   AQ_FAIL_IF(json_object_get(root, "model_type") == NULL, AQ_ERR_UNSUPPORTED,
-             "'model_type' is missing; what can be run is %s", aq_architecture_names);
+             "'model_type' is missing; what can be run is %s", aq_arch_names(names));
   AQ_TRY(read_text(root, "model_type", NULL, &type, err));
-  out->architecture = aq_architecture_find(type);
-  AQ_FAIL_IF(out->architecture == NULL, AQ_ERR_UNSUPPORTED, "'model_type' is '%.64s'; what can be run is %s", type,
-             aq_architecture_names);
+  out->arch = aq_arch_find(type);
+  AQ_FAIL_IF(out->arch == NULL, AQ_ERR_UNSUPPORTED, "'model_type' is '%.64s'; what can be run is %s", type,
+             aq_arch_names(names));
   return AQ_OK;
 }
 
 /* transformers lets distilbert's sizes go by their usual names as well, and the one that is read later wins. */
-static aq_status check_twice(const json_t *root, const aq_architecture *a, aq_error *err) {
+static aq_status check_twice(const json_t *root, const aq_arch *a, aq_error *err) {
   const struct {
     const char *own, *usual;
   } pairs[] = {{a->hidden, "hidden_size"}, {a->heads, "num_attention_heads"}, {a->layers, "num_hidden_layers"}};
@@ -160,7 +161,7 @@ static aq_status read_epsilon(const json_t *root, const char *key, float *out, a
 /* transformers has 32 buckets whatever the configuration says; with another number it fails, or leaves some unused. */
 static aq_status read_relative(const json_t *root, aq_model_config *out, aq_error *err) {
   const uint32_t known = AQ_POSITION_BIAS_BUCKETS;
-  if (out->architecture->names->relative == NULL) return AQ_OK;
+  if (!aq_arch_has(out->arch, AQ_ROLE_POSITION_BIAS)) return AQ_OK;
   AQ_TRY(read_count_or(root, "relative_attention_num_buckets", 1, 1024, known, &out->relative_buckets, err));
   AQ_FAIL_IF(out->relative_buckets != known, AQ_ERR_UNSUPPORTED,
              "'relative_attention_num_buckets' is %u; what can be run is %u", out->relative_buckets, known);
@@ -168,7 +169,7 @@ static aq_status read_relative(const json_t *root, aq_model_config *out, aq_erro
 }
 
 static aq_status read_sizes(const json_t *root, aq_model_config *out, aq_error *err) {
-  const aq_architecture *a = out->architecture;
+  const aq_arch *a = out->arch;
   uint32_t padding;
   AQ_TRY(read_count(root, a->hidden, 1, 16384, &out->hidden, err));
   AQ_TRY(read_count(root, a->heads, 1, 1024, &out->heads, err));
@@ -177,7 +178,7 @@ static aq_status read_sizes(const json_t *root, aq_model_config *out, aq_error *
   AQ_TRY(read_count(root, "vocab_size", 1, 1 << 24, &out->vocabulary, err));
   AQ_TRY(read_count(root, "max_position_embeddings", 1, 1 << 20, &out->positions, err));
   AQ_TRY(read_count_or(root, "pad_token_id", 0, out->vocabulary - 1, a->after_padding ? 1 : 0, &padding, err));
-  if (a->names->types != NULL) AQ_TRY(read_count_or(root, "type_vocab_size", 1, 1024, 2, &out->types, err));
+  if (aq_arch_has(a, AQ_ROLE_TOKEN_TYPE)) AQ_TRY(read_count_or(root, "type_vocab_size", 1, 1024, 2, &out->types, err));
   AQ_FAIL_IF(out->hidden % out->heads != 0, AQ_ERR_FORMAT, "'%s' is %u, which is no multiple of '%s' (%u)", a->hidden,
              out->hidden, a->heads, out->heads);
   out->first_position = a->after_padding ? padding + 1 : a->first_position;
@@ -190,14 +191,14 @@ static aq_status read_sizes(const json_t *root, aq_model_config *out, aq_error *
 
 static aq_status parse_config(const json_t *root, aq_model_config *out, aq_error *err) {
   const char *activation;
-  AQ_TRY(check_twice(root, out->architecture, err));
+  AQ_TRY(check_twice(root, out->arch, err));
   AQ_TRY(read_sizes(root, out, err));
   AQ_TRY(read_relative(root, out, err));
-  AQ_TRY(read_epsilon(root, out->architecture->epsilon, &out->epsilon, err));
-  AQ_TRY(read_text(root, out->architecture->activation, "gelu", &activation, err));
+  AQ_TRY(read_epsilon(root, out->arch->epsilon, &out->epsilon, err));
+  AQ_TRY(read_text(root, out->arch->activation, "gelu", &activation, err));
   out->activation = aq_activation_find(activation);
   AQ_FAIL_IF(out->activation == NULL, AQ_ERR_UNSUPPORTED, "'%s' is '%.64s'; what can be run is %s",
-             out->architecture->activation, activation, aq_activation_names);
+             out->arch->activation, activation, aq_activation_names);
   return AQ_OK;
 }
 
@@ -217,7 +218,7 @@ static aq_status parse_model(const json_t *root, aq_model_config *out, aq_error 
 /* ---- the whole ---- */
 
 static aq_status parse_encoder(const json_t *root, const aq_config_texts *texts, aq_model_config *out, aq_error *err) {
-  AQ_TRY(find_architecture(root, out, err));
+  AQ_TRY(find_arch(root, out, err));
   AQ_TRY(aq_config_keys_check(root, AQ_KEYS_CONFIG, config_json, AQ_UNKNOWN_NOTED, texts->notes, err));
   AQ_TRY(parse_config(root, out, err));
   return aq_config_note(root, texts->modules != NULL, texts->notes, err);

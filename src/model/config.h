@@ -11,13 +11,13 @@
 #include "arrowquant.h"
 #include "core/notes.h"
 #include "io/module_list.h"
-#include "model/architecture.h"
+#include "model/arch/arch.h"
 #include "model/nn/activation.h"
 
 typedef enum aq_pooling { AQ_POOL_MEAN = 0, AQ_POOL_CLS } aq_pooling;
 
 typedef struct aq_model_config {
-  const aq_architecture *architecture;
+  const aq_arch *arch;
   const aq_activation *activation;
   uint32_t hidden, heads, layers, inner; /* heads divides hidden */
   uint32_t vocabulary, positions, types; /* rows of the tables; types 0: no table */

@@ -1,7 +1,5 @@
-/* weights.c - the weights of an encoder: found, checked, and then prepared tensor by tensor on the pool.
- *
- * Everything is looked up before anything is read, so that a wrong model fails at once; memory is bounded by what the
- * source really holds, as every shape was compared with it. */
+/* weights.c - the weights of an encoder, prepared for running tensor by tensor on the pool. Memory is bounded by what
+ * the source really holds, as every shape was compared with it when the model was described. */
 #include "model/weights.h"
 
 #include <string.h>
@@ -9,118 +7,89 @@
 #include "core/bytes.h"
 #include "core/error.h"
 #include "core/memory.h"
-#include "model/nn/panels.h"
-#include "model/run/encoder_finite.h"
-#include "model/tensor_find.h"
-
-/* One tensor to be read: a table, a vector, or rows of a linear. */
-typedef struct load_job {
-  size_t tensor;
-  aq_embedding_table *table;
-  float *vector;
-  aq_linear *linear;
-  size_t first_row; /* in the linear */
-} load_job;
+#include "model/finite_weight.h"
 
 typedef struct loader {
-  const aq_model_config *config;
-  aq_tensor_finder finder;
+  const aq_model *model;
   bool codes;
-  load_job *jobs;
-  size_t count;
+  aq_weight_slot *slots; /* one a weight */
 } loader;
 
-#define JOBS_FIXED 8
-#define JOBS_A_LAYER 16
+/* ---- where a weight goes ---- */
 
-/* ---- finding ---- */
-
-static aq_status add_vector(loader *l, float *to, const char *name, uint32_t layer, const char *ending, size_t length,
-                            aq_error *err) {
-  load_job *job = &l->jobs[l->count++];
-  *job = (load_job){.vector = to};
-  return aq_tensor_find(&l->finder, name, layer, ending, length, 0, &job->tensor, err);
-}
-
-static aq_status add_norm(loader *l, aq_norm *norm, const char *name, uint32_t layer, aq_error *err) {
-  const size_t n = l->config->hidden;
-  norm->gain = aq_calloc(n, sizeof *norm->gain);
-  norm->shift = aq_calloc(n, sizeof *norm->shift);
-  if (norm->gain == NULL || norm->shift == NULL) return aq_fail_memory(err, n * sizeof(float));
-  AQ_TRY(add_vector(l, norm->gain, name, layer, ".weight", n, err));
-  return add_vector(l, norm->shift, name, layer, ".bias", n, err);
-}
-
-static aq_status add_linear(loader *l, aq_linear *linear, const char *const *names, size_t parts, uint32_t layer,
-                            size_t out, size_t in, aq_error *err) {
-  size_t weights[AQ_LINEAR_PARTS];
-  for (size_t p = 0; p < parts; p++) {
-    AQ_TRY(aq_tensor_find(&l->finder, names[p], layer, ".weight", out, in, &weights[p], err));
+/* The linear of a layer that a role is a part of; NULL for other roles. */
+static aq_linear *linear_of(aq_layer *layer, aq_role role) {
+  switch (role) {
+    case AQ_ROLE_QUERY:
+    case AQ_ROLE_KEY:
+    case AQ_ROLE_VALUE:
+      return &layer->qkv;
+    case AQ_ROLE_ATTENTION_OUT:
+      return &layer->attention_out;
+    case AQ_ROLE_UP:
+      return &layer->up;
+    case AQ_ROLE_DOWN:
+      return &layer->down;
+    default:
+      return NULL;
   }
-  AQ_TRY(aq_linear_create(linear, parts * out, in, l->codes, err));
-  linear->part_count = parts;
-  for (size_t p = 0; p < parts; p++) {
-    linear->names[p] = aq_source_tensor(l->finder.source, weights[p])->name;
-    l->jobs[l->count++] = (load_job){.tensor = weights[p], .linear = linear, .first_row = p * out};
-    AQ_TRY(add_vector(l, linear->bias + p * out, names[p], layer, ".bias", out, err));
+}
+
+static aq_norm *norm_of(aq_weights *w, uint32_t layer, aq_role role) {
+  if (layer == AQ_NO_LAYER) return &w->embedding_norm;
+  return role == AQ_ROLE_ATTENTION_NORM ? &w->layers[layer].attention_norm : &w->layers[layer].ffn_norm;
+}
+
+/* Rows that stand before those of this weight in its joined linear. */
+static size_t first_row(const aq_model *m, const aq_weight *w) {
+  size_t rows = 0;
+  for (const aq_weight *at = w; !aq_weight_leads_input(m, (uint32_t)(at - m->weights)); at--) rows += at[-1].rows;
+  return rows;
+}
+
+aq_weight_slot aq_weights_slot(aq_weights *weights, const aq_model *model, const aq_weight *w) {
+  switch (w->role) {
+    case AQ_ROLE_EMBEDDING:
+      return (aq_weight_slot){.table = &weights->words};
+    case AQ_ROLE_POSITION:
+      return (aq_weight_slot){.table = &weights->positions};
+    case AQ_ROLE_TOKEN_TYPE:
+      return (aq_weight_slot){.vector = weights->type};
+    case AQ_ROLE_POSITION_BIAS:
+      return (aq_weight_slot){.relative = &weights->relative};
+    default:
+      break;
   }
-  return AQ_OK;
+  aq_linear *linear = w->layer != AQ_NO_LAYER ? linear_of(&weights->layers[w->layer], w->role) : NULL;
+  const uint32_t main = aq_model_find(model, w->layer, w->role);
+  const size_t row = linear != NULL ? first_row(model, &model->weights[main]) : 0;
+  if (w->kind == AQ_WEIGHT_LINEAR) return (aq_weight_slot){.linear = linear, .first_row = row};
+  if (linear != NULL) return (aq_weight_slot){.vector = linear->bias + row};
+  const aq_norm *norm = norm_of(weights, w->layer, w->role);
+  return (aq_weight_slot){.vector = w->bias != AQ_NO_WEIGHT ? norm->gain : norm->shift};
 }
 
-static aq_status add_table(loader *l, aq_embedding_table *rows, const char *name, size_t count, aq_error *err) {
-  load_job *job = &l->jobs[l->count++];
-  *job = (load_job){.table = rows};
-  return aq_tensor_find(&l->finder, name, 0, ".weight", count, l->config->hidden, &job->tensor, err);
+/* ---- memory ---- */
+
+static aq_status create_norm(aq_weights *w, const aq_model *m, const aq_weight *gain, aq_error *err) {
+  aq_norm *norm = norm_of(w, gain->layer, gain->role);
+  norm->gain = aq_calloc(gain->rows, sizeof *norm->gain);
+  norm->shift = aq_calloc(m->weights[gain->bias].rows, sizeof *norm->shift);
+  return norm->gain != NULL && norm->shift != NULL ? AQ_OK : aq_fail_memory(err, gain->rows * sizeof(float));
 }
 
-static aq_status add_layer(loader *l, aq_layer *layer, uint32_t i, aq_error *err) {
-  const aq_tensor_names *names = l->config->architecture->names;
-  const size_t hidden = l->config->hidden, inner = l->config->inner;
-  const char *const qkv[AQ_LINEAR_PARTS] = {names->query, names->key, names->value};
-  AQ_TRY(add_linear(l, &layer->qkv, qkv, AQ_LINEAR_PARTS, i, hidden, hidden, err));
-  AQ_TRY(add_linear(l, &layer->attention_out, &names->attention_out, 1, i, hidden, hidden, err));
-  AQ_TRY(add_linear(l, &layer->up, &names->up, 1, i, inner, hidden, err));
-  AQ_TRY(add_linear(l, &layer->down, &names->down, 1, i, hidden, inner, err));
-  AQ_TRY(add_norm(l, &layer->attention_norm, names->attention_norm, i, err));
-  return add_norm(l, &layer->last_norm, names->last_norm, i, err);
-}
-
-/* Row 0 of the token types is what a text by itself gets. */
-static aq_status read_type(const loader *l, aq_weights *w, aq_error *err) {
-  const char *name = l->config->architecture->names->types;
-  size_t tensor;
-  if (name == NULL) return AQ_OK;
-  AQ_TRY(aq_tensor_find(&l->finder, name, 0, ".weight", l->config->types, l->config->hidden, &tensor, err));
-  w->type_name = aq_source_tensor(l->finder.source, tensor)->name;
-  return aq_source_read_f32(l->finder.source, tensor, 0, l->config->hidden, w->type, err);
-}
-
-static aq_status read_relative(const loader *l, aq_weights *w, aq_error *err) {
-  const aq_model_config *c = l->config;
-  if (c->relative_buckets == 0) return AQ_OK;
-  const size_t count = (size_t)c->relative_buckets * c->heads;
-  size_t tensor;
-  AQ_TRY(aq_tensor_find(&l->finder, c->architecture->names->relative, 0, ".weight", c->relative_buckets, c->heads,
-                        &tensor, err));
-  AQ_TRY(aq_position_bias_create(&w->relative, c->heads, c->hidden / c->heads, err));
-  w->relative.name = aq_source_tensor(l->finder.source, tensor)->name;
-  float *values = aq_realloc_array(NULL, count, sizeof *values);
-  if (values == NULL) return aq_fail_memory(err, count * sizeof *values);
-  const aq_status status = aq_source_read_f32(l->finder.source, tensor, 0, count, values, err);
-  if (status == AQ_OK) aq_position_bias_set(&w->relative, values);
-  aq_free(values);
-  return status;
-}
-
-static aq_status find_all(loader *l, aq_weights *w, aq_error *err) {
-  const aq_model_config *c = l->config;
-  const aq_tensor_names *names = c->architecture->names;
-  AQ_TRY(add_table(l, &w->words, names->words, c->vocabulary, err));
-  AQ_TRY(add_table(l, &w->positions, names->positions, c->positions, err));
-  AQ_TRY(add_norm(l, &w->first_norm, names->first_norm, 0, err));
-  for (uint32_t i = 0; i < c->layers; i++) AQ_TRY(add_layer(l, &w->layers[i], i, err));
-  AQ_TRY(read_relative(l, w, err));
-  return read_type(l, w, err);
+/* What the weight, if it is the first that goes there, is loaded into. */
+static aq_status create_store(const loader *l, aq_weights *w, uint32_t i, aq_error *err) {
+  const aq_model *m = l->model;
+  const aq_weight *weight = &m->weights[i];
+  if (weight->kind == AQ_WEIGHT_VECTOR && weight->bias != AQ_NO_WEIGHT) return create_norm(w, m, weight, err);
+  if (weight->role == AQ_ROLE_POSITION_BIAS) {
+    return aq_position_bias_create(&w->relative, m->config.heads, m->config.hidden / m->config.heads, err);
+  }
+  if (weight->kind != AQ_WEIGHT_LINEAR || !aq_weight_leads_input(m, i)) return AQ_OK;
+  size_t out = 0;
+  for (uint32_t part = 0; part < weight->inputs; part++) out += weight[part].rows;
+  return aq_linear_create(linear_of(&w->layers[weight->layer], weight->role), out, weight->cols, l->codes, err);
 }
 
 /* ---- reading ---- */
@@ -134,17 +103,18 @@ static bool codes_fit(const aq_tensor_info *info, const aq_tensor *stored) {
   return true;
 }
 
-static aq_status read_codes(const loader *l, const load_job *job, bool *done, aq_error *err) {
-  const aq_tensor_info *info = aq_source_tensor(l->finder.source, job->tensor);
+static aq_status read_codes(const aq_source *source, size_t tensor, const aq_weight_slot *slot, bool *done,
+                            aq_error *err) {
+  const aq_tensor_info *info = aq_source_tensor(source, tensor);
   *done = false;
-  if (job->linear->codes == NULL || info->quant_type != AQ_INT8 || info->group_size != 0) return AQ_OK;
+  if (slot->linear->codes == NULL || info->quant_type != AQ_INT8 || info->group_size != 0) return AQ_OK;
   aq_tensor stored;
-  const aq_status status = aq_source_load(l->finder.source, job->tensor, &stored, err);
+  const aq_status status = aq_source_load(source, tensor, &stored, err);
   if (status == AQ_ERR_UNSUPPORTED) return AQ_OK; /* in parts that do not join: by their values then */
   AQ_TRY(status);
   *done = codes_fit(info, &stored);
   if (*done) {
-    aq_linear_put_codes(job->linear, job->first_row, (size_t)info->shape[0], stored.data, stored.scales,
+    aq_linear_put_codes(slot->linear, slot->first_row, (size_t)info->shape[0], stored.data, stored.scales,
                         info->quant_axis < 0 ? 0 : 1);
   }
   aq_tensor_release(&stored);
@@ -153,53 +123,68 @@ static aq_status read_codes(const loader *l, const load_job *job, bool *done, aq
 
 #define CHUNK_ROWS 64
 
-static aq_status read_values(const loader *l, const load_job *job, aq_error *err) {
-  const aq_tensor_info *info = aq_source_tensor(l->finder.source, job->tensor);
+static aq_status read_values(const aq_source *source, size_t tensor, const aq_weight_slot *slot, aq_error *err) {
+  const aq_tensor_info *info = aq_source_tensor(source, tensor);
   const size_t rows = (size_t)info->shape[0], width = (size_t)info->shape[1];
   float *values = aq_realloc_array(NULL, CHUNK_ROWS * width, sizeof *values);
   int8_t *codes = aq_malloc(width);
   aq_status status = values == NULL || codes == NULL ? aq_fail_memory(err, CHUNK_ROWS * width * sizeof *values) : AQ_OK;
   for (size_t row = 0; row < rows && status == AQ_OK; row += CHUNK_ROWS) {
     const size_t n = AQ_MIN(rows - row, (size_t)CHUNK_ROWS);
-    status = aq_source_read_f32(l->finder.source, job->tensor, row * width, n * width, values, err);
-    if (status == AQ_OK) status = aq_weights_check_finite(l->finder.source, job->tensor, values, n * width, err);
-    if (status == AQ_OK) aq_linear_put(job->linear, job->first_row + row, n, values, codes);
+    status = aq_source_read_f32(source, tensor, row * width, n * width, values, err);
+    if (status == AQ_OK) status = aq_check_finite_weight(source, tensor, values, n * width, err);
+    if (status == AQ_OK) aq_linear_put(slot->linear, slot->first_row + row, n, values, codes);
   }
   aq_free(values);
   aq_free(codes);
   return status;
 }
 
-static aq_status run_job(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
-  const loader *l = ctx;
-  const load_job *job = &l->jobs[item];
-  (void)worker;
-  if (job->table != NULL) return aq_embedding_table_open(job->table, l->finder.source, job->tensor, err);
-  if (job->vector != NULL) {
-    const uint64_t count = aq_source_tensor(l->finder.source, job->tensor)->num_params;
-    AQ_TRY(aq_source_read_f32(l->finder.source, job->tensor, 0, count, job->vector, err));
-    return aq_weights_check_finite(l->finder.source, job->tensor, job->vector, (size_t)count, err);
-  }
-  bool done;
-  AQ_TRY(read_codes(l, job, &done, err));
-  return done ? AQ_OK : read_values(l, job, err);
+static aq_status read_position_bias(const aq_source *source, const aq_weight *w, aq_position_bias *to, aq_error *err) {
+  const size_t count = aq_weight_floats(w);
+  float *values = aq_realloc_array(NULL, count, sizeof *values);
+  if (values == NULL) return aq_fail_memory(err, count * sizeof *values);
+  aq_status status = aq_source_read_f32(source, w->tensor, 0, count, values, err);
+  if (status == AQ_OK) aq_position_bias_set(to, values);
+  aq_free(values);
+  return status;
 }
 
-aq_status aq_weights_load(const aq_source *source, const aq_model_config *config, bool codes, aq_pool *pool,
-                          aq_weights *out, aq_error *err) {
-  *out = (aq_weights){.layer_count = config->layers};
-  loader l = {.config = config, .codes = codes};
-  AQ_TRY(aq_tensor_finder_init(&l.finder, source, "embeddings.word_embeddings.weight", err));
-  out->layers = aq_calloc(config->layers, sizeof *out->layers);
-  out->type = aq_calloc(config->hidden, sizeof *out->type);
-  l.jobs = aq_calloc(JOBS_FIXED + (size_t)config->layers * JOBS_A_LAYER, sizeof *l.jobs);
-  aq_status status = AQ_OK;
-  if (out->layers == NULL || out->type == NULL || l.jobs == NULL) {
-    status = aq_fail_memory(err, config->layers * sizeof *out->layers);
+static aq_status load_weight(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+  const loader *l = ctx;
+  const aq_source *source = l->model->source;
+  const aq_weight *w = &l->model->weights[item];
+  const aq_weight_slot *slot = &l->slots[item];
+  (void)worker;
+  if (slot->table != NULL) return aq_embedding_table_open(slot->table, source, w->tensor, err);
+  if (slot->relative != NULL) return read_position_bias(source, w, slot->relative, err);
+  if (slot->vector != NULL) {
+    AQ_TRY(aq_source_read_f32(source, w->tensor, 0, aq_weight_floats(w), slot->vector, err));
+    return aq_check_finite_weight(source, w->tensor, slot->vector, aq_weight_floats(w), err);
   }
-  if (status == AQ_OK) status = find_all(&l, out, err);
-  if (status == AQ_OK) status = aq_pool_run(pool, l.count, run_job, &l, err);
-  aq_free(l.jobs);
+  bool done;
+  AQ_TRY(read_codes(source, w->tensor, slot, &done, err));
+  return done ? AQ_OK : read_values(source, w->tensor, slot, err);
+}
+
+static aq_status load_all(loader *l, aq_pool *pool, aq_weights *out, aq_error *err) {
+  const aq_model *m = l->model;
+  out->layers = aq_calloc(m->config.layers, sizeof *out->layers);
+  out->type = aq_calloc(m->config.hidden, sizeof *out->type);
+  l->slots = aq_calloc(m->weight_count, sizeof *l->slots);
+  if (out->layers == NULL || out->type == NULL || l->slots == NULL) {
+    return aq_fail_memory(err, m->config.layers * sizeof *out->layers);
+  }
+  for (uint32_t i = 0; i < m->weight_count; i++) AQ_TRY(create_store(l, out, i, err));
+  for (uint32_t i = 0; i < m->weight_count; i++) l->slots[i] = aq_weights_slot(out, m, &m->weights[i]);
+  return aq_pool_run(pool, m->weight_count, load_weight, l, err);
+}
+
+aq_status aq_weights_load(const aq_model *model, bool codes, aq_pool *pool, aq_weights *out, aq_error *err) {
+  *out = (aq_weights){.layer_count = model->config.layers};
+  loader l = {.model = model, .codes = codes};
+  const aq_status status = load_all(&l, pool, out, err);
+  aq_free(l.slots);
   if (status != AQ_OK) aq_weights_reset(out);
   return status;
 }
@@ -217,9 +202,9 @@ void aq_weights_reset(aq_weights *weights) {
     aq_linear_reset(&layer->up);
     aq_linear_reset(&layer->down);
     reset_norm(&layer->attention_norm);
-    reset_norm(&layer->last_norm);
+    reset_norm(&layer->ffn_norm);
   }
-  reset_norm(&weights->first_norm);
+  reset_norm(&weights->embedding_norm);
   aq_embedding_table_reset(&weights->words);
   aq_embedding_table_reset(&weights->positions);
   aq_position_bias_reset(&weights->relative);

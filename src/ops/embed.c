@@ -126,7 +126,7 @@ static aq_status make_report(const embedding *e, const aq_source *source, double
   AQ_TRY(aq_report_set(root, "output", aq_json_string(e->options->output), err));
   AQ_TRY(aq_report_set(root, "seconds", aq_json_real(seconds), err));
   AQ_TRY(aq_report_set(root, "prompt", aq_json_string(e->prompt), err));
-  AQ_TRY(aq_report_set(root, "notes", aq_notes_json(&e->encoder->notes), err));
+  AQ_TRY(aq_report_set(root, "notes", aq_notes_json(&e->encoder->model.notes), err));
   return aq_report_set(root, "texts_per_second", aq_json_real(rate), err);
 }
 

@@ -204,7 +204,7 @@ static aq_status settle_open(const request *r, aq_plan *plan, aq_bit_allocation 
   AQ_FAIL_IF(gptq && o->search->activation_count == 0 && found->why_not != NULL, AQ_ERR_ARGUMENT,
              "method gptq needs to see what goes into the layers, and cannot: %s", found->why_not);
   if (gptq) {
-    aq_pool *pool = found->calibration != NULL ? found->calibration->encoder->pool : found->pool;
+    aq_pool *pool = found->calibration != NULL ? found->calibration->pool : found->pool;
     AQ_TRY(aq_gptq_make(r->source, o, found->calibration, pool, plan, found->owned, err));
     for (size_t i = 0; i < found->count; i++) found->values[i] = found->owned[i];
   }

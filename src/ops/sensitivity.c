@@ -145,10 +145,10 @@ static bool put_everywhere(study *s, size_t tensor, bool restore) {
   bool used = false;
   for (size_t i = 0; i < s->source->tensor_count; i++) {
     const aq_tensor_info *t = &s->source->tensors[i];
-    aq_weight_override place;
+    aq_weight_override at;
     if (i != tensor && t->alias_of != (int32_t)tensor) continue;
-    if (!aq_weight_override_find(&s->encoder->weights, t->name, &place)) continue;
-    (restore ? aq_weight_override_restore : aq_weight_override_set)(&place, s->values);
+    if (!aq_weight_override_find(&s->encoder->model, &s->encoder->weights, i, &at)) continue;
+    (restore ? aq_weight_override_restore : aq_weight_override_set)(&at, s->values);
     used = true;
   }
   return used;
@@ -211,7 +211,7 @@ static aq_status try_tensor(study *s, size_t tensor, aq_error *err) {
 static aq_status describe(study *s, aq_error *err) {
   const aq_judge_origin origin = {s->options->texts_file, &s->options->texts, NULL};
   AQ_TRY(aq_report_set(s->root, "model", aq_source_json(s->source), err));
-  AQ_TRY(aq_report_set(s->root, "notes", aq_notes_json(&s->encoder->notes), err));
+  AQ_TRY(aq_report_set(s->root, "notes", aq_notes_json(&s->encoder->model.notes), err));
   AQ_TRY(aq_report_set(s->root, "texts", json_object(), err));
   json_t *texts = json_object_get(s->root, "texts");
   AQ_TRY(aq_report_set(texts, "count", aq_json_count(s->text_count), err));

@@ -289,7 +289,7 @@ static aq_status report_run(const search_run *s, json_t *report, aq_error *err) 
   size_t plain = 0;
   for (size_t i = 0; i < out->set.count; i++) plain += r->plain[i] ? 1 : 0;
   AQ_TRY(aq_report_set(report, "calibration", aq_calibration_json(out->calibration), err));
-  AQ_TRY(aq_report_set(report, "notes", aq_notes_json(&out->calibration->encoder->notes), err));
+  AQ_TRY(aq_report_set(report, "notes", aq_notes_json(&out->calibration->model.notes), err));
   AQ_TRY(aq_report_set(report, "roundings", json_integer((json_int_t)s->roundings), err));
   AQ_TRY(aq_report_set(report, "rounded_to_nearest", aq_json_count(plain), err));
   AQ_TRY(aq_report_set(report, "similarity_before_repair", aq_json_real(r->before_repair), err));
@@ -348,11 +348,10 @@ aq_status aq_bit_allocation_open(aq_source *source, const aq_quantize_options *o
 
 static aq_status prepare(search_run *s, aq_error *err) {
   aq_bit_allocation *out = s->out;
-  if (out->calibration != NULL) AQ_TRY(aq_exclude_vectors(s->source, &out->calibration->original, s->plan, err));
+  if (out->calibration != NULL) AQ_TRY(aq_exclude_vectors(s->source, &out->calibration->model, s->plan, err));
   AQ_TRY(aq_search_problem_create(s->source, s->plan, out->calibration != NULL ? out->calibration->factors : NULL,
                                   out->calibration != NULL ? out->calibration->factor_count : 0, &s->options->table,
-                                  out->calibration != NULL ? out->calibration->encoder->pool : out->pool, &out->set,
-                                  err));
+                                  out->calibration != NULL ? out->calibration->pool : out->pool, &out->set, err));
   AQ_FAIL_IF(out->set.count == 0, AQ_ERR_ARGUMENT, "no tensor is left for the target to plan");
   if (out->calibration == NULL) {
     s->unrun = aq_calloc(out->set.count, sizeof *s->unrun);

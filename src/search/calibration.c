@@ -48,10 +48,10 @@ static aq_status load_corpus(aq_calibration *c, const aq_quantize_options *o, aq
 }
 
 static aq_status embed_reference(const aq_calibration *c, aq_evaluation_set *judged, aq_error *err) {
-  const size_t room = AQ_MAX(judged->texts.count, 1) * c->original.config->hidden;
+  const size_t room = AQ_MAX(judged->texts.count, 1) * c->original.model->config.hidden;
   judged->reference = aq_realloc_array(NULL, room, sizeof *judged->reference);
   if (judged->reference == NULL) return aq_fail_memory(err, room * sizeof *judged->reference);
-  return aq_params_embed(&c->original, &judged->texts, c->encoder->pool, judged->reference, err);
+  return aq_params_embed(&c->original, &judged->texts, c->pool, judged->reference, err);
 }
 
 static aq_status take_choosing_texts(aq_calibration *c, aq_error *err) {
@@ -63,7 +63,7 @@ static aq_status take_choosing_texts(aq_calibration *c, aq_error *err) {
   aq_status status = own.texts != NULL ? AQ_OK : aq_fail_memory(err, aq_tuning_text_count * sizeof *own.texts);
   if (status == AQ_OK) {
     memcpy(own.texts, aq_tuning_texts, aq_tuning_text_count * sizeof *own.texts);
-    status = aq_token_texts_make(c->encoder, &own, 0, own.count, 0, &c->choose.texts, err);
+    status = aq_token_texts_make(&c->model, &own, 0, own.count, 0, &c->choose.texts, err);
   }
   aq_free(own.texts);
   aq_free(lengths);
@@ -75,10 +75,10 @@ static aq_status take_texts(aq_calibration *c, const aq_quantize_options *o, aq_
   aq_status status = load_corpus(c, o, &corpus, err);
   const size_t held = AQ_MIN(corpus.count / HELD_SHARE, HELD_MOST);
   if (status == AQ_OK) {
-    status = aq_token_texts_make(c->encoder, &corpus, 0, corpus.count - held, FIT_TOKENS, &c->fit, err);
+    status = aq_token_texts_make(&c->model, &corpus, 0, corpus.count - held, FIT_TOKENS, &c->fit, err);
   }
   if (status == AQ_OK) {
-    status = aq_token_texts_make(c->encoder, &corpus, corpus.count - held, held, 0, &c->held.texts, err);
+    status = aq_token_texts_make(&c->model, &corpus, corpus.count - held, held, 0, &c->held.texts, err);
   }
   aq_corpus_reset(&corpus);
   AQ_TRY(status);
@@ -93,42 +93,39 @@ static aq_status gather(aq_calibration *c, const aq_quantize_options *o, aq_erro
   const aq_stats_options stats = {.max_tokens = STATS_TOKENS, .max_memory = o->run.max_memory};
   aq_progress progress;
   aq_progress_begin(&progress, &o->run, "calibrate", 0, 0);
-  AQ_TRY(aq_stats_gather(&c->original, c->fit.ids, c->fit.lengths, texts, &stats, c->encoder->pool, &progress,
-                         &c->stats, err));
+  AQ_TRY(aq_stats_gather(&c->original, c->fit.ids, c->fit.lengths, texts, &stats, c->pool, &progress, &c->stats, err));
   AQ_TRY(aq_stats_count_words(&c->stats, c->fit.ids, c->fit.lengths, c->fit.count, err));
   c->seconds = aq_clock() - started;
   return AQ_OK;
 }
 
-static aq_status take_statistics(aq_calibration *c, const aq_source *source, const aq_quantize_options *o,
-                                 aq_error *err) {
+static aq_status take_statistics(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
   if (o->search->stats_path != NULL) {
-    AQ_TRY(aq_stats_load(o->search->stats_path, &c->original, source, &c->stats, err));
+    AQ_TRY(aq_stats_load(o->search->stats_path, &c->model, &c->stats, err));
   } else {
     AQ_TRY(gather(c, o, err));
   }
   if (o->search->save_stats_path != NULL) {
-    AQ_TRY(aq_stats_save(&c->stats, &c->original, source, o->search->save_stats_path, o->table.force, err));
+    AQ_TRY(aq_stats_save(&c->stats, o->search->save_stats_path, o->table.force, err));
   }
-  return aq_fisher_factors_create(&c->original, &c->stats, c->encoder->pool, &c->factors, &c->factor_count, err);
+  return aq_fisher_factors_create(&c->original, &c->stats, c->pool, &c->factors, &c->factor_count, err);
 }
 
 /* ---- the whole ---- */
 
 static aq_status open_model(aq_calibration *c, const aq_source *source, const aq_quantize_options *o, aq_error *err) {
-  aq_encoder_options options;
-  aq_encoder_options_init(&options);
-  options.threads = o->run.threads;
-  AQ_TRY(aq_encoder_open_source(source, &options, &c->encoder, err));
-  AQ_TRY(aq_encoder_need_tokenizer(c->encoder, err));
-  return aq_params_load(source, &c->encoder->config, c->encoder->pool, &c->original, err);
+  aq_status status = aq_model_open(source, NULL, &c->model, err);
+  if (status == AQ_OK) status = aq_model_need_tokenizer(&c->model, err);
+  if (status == AQ_OK) status = aq_pool_create(o->run.threads, &c->pool, err);
+  if (status == AQ_OK) status = aq_params_load(&c->model, c->pool, &c->original, err);
+  return status == AQ_OK || source->path == NULL ? status : aq_error_in_file(err, status, source->path);
 }
 
-static aq_status fill(aq_calibration *c, const aq_source *source, const aq_quantize_options *o, aq_error *err) {
+static aq_status calibrate(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
   AQ_TRY(take_texts(c, o, err));
   AQ_TRY(embed_reference(c, &c->held, err));
   AQ_TRY(embed_reference(c, &c->choose, err));
-  return take_statistics(c, source, o, err);
+  return take_statistics(c, o, err);
 }
 
 /* Whether the options say nothing that needs the model to be run. */
@@ -167,7 +164,7 @@ aq_status aq_calibration_open(const aq_source *source, const aq_quantize_options
                         "Name a size (`target_size`, `target_bpw`) and go by the tensors (`calib=none`)");
   }
   if (status != AQ_OK && err != NULL) *err = cause;
-  if (status == AQ_OK) status = fill(c, source, o, err);
+  if (status == AQ_OK) status = calibrate(c, o, err);
   if (status != AQ_OK) {
     aq_calibration_free(c);
     return status;
@@ -186,20 +183,21 @@ void aq_calibration_free(aq_calibration *c) {
   aq_free(c->held.reference);
   aq_free(c->choose.reference);
   aq_params_reset(&c->original);
-  aq_encoder_close(c->encoder);
+  aq_pool_free(c->pool);
+  aq_model_reset(&c->model);
   aq_free(c);
 }
 
 aq_status aq_calibration_similarity(const aq_calibration *c, const aq_params *params, const aq_evaluation_set *on,
                                     double *mean, aq_error *err) {
-  const size_t texts = on->texts.count, hidden = c->original.config->hidden;
+  const size_t texts = on->texts.count, hidden = c->original.model->config.hidden;
   float *other = aq_realloc_array(NULL, AQ_MAX(texts, 1) * hidden, sizeof *other);
   double *cosines = aq_calloc(AQ_MAX(texts, 1), sizeof *cosines);
   aq_output_figures figures = {0};
   aq_status status = other != NULL && cosines != NULL ? AQ_OK : aq_fail_memory(err, texts * hidden * sizeof *other);
-  if (status == AQ_OK) status = aq_params_embed(params, &on->texts, c->encoder->pool, other, err);
+  if (status == AQ_OK) status = aq_params_embed(params, &on->texts, c->pool, other, err);
   if (status == AQ_OK) {
-    status = aq_output_compare(on->reference, other, texts, hidden, c->encoder->pool, cosines, &figures, err);
+    status = aq_output_compare(on->reference, other, texts, hidden, c->pool, cosines, &figures, err);
   }
   *mean = figures.mean;
   aq_free(other);

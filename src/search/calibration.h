@@ -12,7 +12,8 @@
 #include "calib/fisher/fisher_factors.h"
 #include "calib/fisher/stats.h"
 #include "calib/token_texts.h"
-#include "model/run/encoder.h"
+#include "core/pool.h"
+#include "model/params.h"
 
 /* Texts, and the embeddings that the original gives them. */
 typedef struct aq_evaluation_set {
@@ -21,7 +22,8 @@ typedef struct aq_evaluation_set {
 } aq_evaluation_set;
 
 typedef struct aq_calibration {
-  aq_encoder *encoder;
+  aq_model model;
+  aq_pool *pool;
   aq_params original;
   aq_token_texts fit;
   aq_evaluation_set held, choose;

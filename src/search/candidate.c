@@ -277,7 +277,7 @@ aq_status aq_candidate_correct_biases(aq_candidate *r, aq_error *err) {
   AQ_TRY(tell(r, err));
   AQ_TRY(aq_calibration_similarity(c, &r->quantized, &c->held, &r->before_repair, err));
   AQ_TRY(tell(r, err));
-  AQ_TRY(aq_bias_correct(&c->original, &r->quantized, c->fit.ids, c->fit.lengths, texts, c->encoder->pool, err));
+  AQ_TRY(aq_bias_correct(&c->original, &r->quantized, c->fit.ids, c->fit.lengths, texts, c->pool, err));
   restore_kept(r);
   return aq_calibration_similarity(c, &r->quantized, &c->held, &r->similarity, err);
 }
@@ -398,8 +398,8 @@ static aq_status run_tune(aq_candidate *r, const aq_quantize_options *o, aq_tune
   aq_progress progress;
   aq_progress_begin(&progress, &o->run, "tune", 0, 0);
   return aq_tune(&c->original, &r->quantized, matrices, count, c->fit.ids, c->fit.lengths, c->fit.count,
-                 c->held.texts.ids, c->held.texts.lengths, c->held.texts.count, &options, c->encoder->pool, &progress,
-                 &r->tuned, err);
+                 c->held.texts.ids, c->held.texts.lengths, c->held.texts.count, &options, c->pool, &progress, &r->tuned,
+                 err);
 }
 
 static bool is_tuned(const aq_search_item *p) { return p->factors != NULL && !rows_are_independent(p); }

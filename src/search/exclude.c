@@ -73,10 +73,9 @@ aq_status aq_exclude_nonfinite(const aq_source *source, aq_nonfinite policy, uin
 /* ---- vectors of an encoder ---- */
 
 /* Row 0 of the token types is part of every token, as the vectors are; there is nothing to win. */
-static bool is_spared(const aq_source *source, const aq_params *params, size_t tensor) {
-  size_t count;
-  return tensor == params->types_tensor ||
-         (source->tensors[tensor].rank < 2 && aq_params_find(params, tensor, &count) != NULL);
+static bool is_excluded(const aq_model *model, size_t tensor) {
+  const aq_weight *w = aq_model_find_tensor(model, tensor);
+  return w != NULL && (w->kind == AQ_WEIGHT_VECTOR || w->role == AQ_ROLE_TOKEN_TYPE);
 }
 
 static aq_status keep(aq_plan_entry *e, bool types, aq_error *err) {
@@ -89,19 +88,19 @@ static aq_status keep(aq_plan_entry *e, bool types, aq_error *err) {
   return AQ_OK;
 }
 
-aq_status aq_exclude_vectors(aq_source *source, const aq_params *params, aq_plan *plan, aq_error *err) {
+aq_status aq_exclude_vectors(aq_source *source, const aq_model *model, aq_plan *plan, aq_error *err) {
   for (size_t i = 0; i < plan->count; i++) {
     const size_t owner = aq_owner_of(source->tensors, i);
-    const bool own = is_spared(source, params, i);
+    const bool own = is_excluded(model, i);
     if (own && aq_plan_entry_is_open(&plan->entries[owner], AQ_RD)) {
-      AQ_TRY(keep(&plan->entries[owner], i == params->types_tensor, err));
+      AQ_TRY(keep(&plan->entries[owner], aq_model_find_tensor(model, i)->kind != AQ_WEIGHT_VECTOR, err));
     }
   }
   AQ_TRY(aq_plan_share_aliases(source->tensors, source->tensor_count, plan, err));
   for (size_t i = 0; i < plan->count; i++) {
     aq_tensor_info *t = &source->tensors[i];
     if (t->alias_of < 0 || t->rank != 1 || plan->entries[i].action != AQ_KEEP) continue;
-    if (!is_spared(source, params, i) && !is_spared(source, params, (size_t)t->alias_of)) continue;
+    if (!is_excluded(model, i) && !is_excluded(model, (size_t)t->alias_of)) continue;
     t->alias_of = -1;
     plan->entries[i].tied = false;
   }

@@ -4,7 +4,7 @@
 
 #include "arrowquant.h"
 #include "io/source.h"
-#include "model/params.h"
+#include "model/description.h"
 #include "quant/plan.h"
 
 /* Looks through all tensors that are to be quantized for values that are not finite: minutes of work must not end at
@@ -14,7 +14,7 @@ AQ_MUST_CHECK aq_status aq_exclude_nonfinite(const aq_source *source, aq_nonfini
 
 /* Keeps open entries of an encoder's vectors and token types, and gives vectors that are the same bytes as others, and
  * are kept, a place of their own in the source: what one becomes says nothing about the other. */
-AQ_MUST_CHECK aq_status aq_exclude_vectors(aq_source *source, const aq_params *params, aq_plan *plan, aq_error *err);
+AQ_MUST_CHECK aq_status aq_exclude_vectors(aq_source *source, const aq_model *model, aq_plan *plan, aq_error *err);
 
 /* Adds to an AQ_ERR_NONFINITE which options of "quantize" keep such tensors; passes any status on. */
 aq_status aq_hint_keep(aq_status status, aq_error *err);

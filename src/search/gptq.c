@@ -78,9 +78,9 @@ static aq_status find_inputs(const gptq_job *job, gptq_tensor *t, bool *known, a
     AQ_TRY(add_activations(&job->options->search->activations[i], t, name, err));
   }
   if (*known || job->calibration == NULL) return AQ_OK;
-  const aq_params *p = &job->calibration->original;
-  for (size_t i = 0; i < (size_t)p->config->layers * AQ_LAYER_LINEARS; i++) {
-    if (!is_same(job, t, p->layers[i / AQ_LAYER_LINEARS].linear[i % AQ_LAYER_LINEARS].w_tensor)) continue;
+  const aq_model *m = job->calibration->original.model;
+  for (uint32_t i = 0; i < m->weight_count; i++) {
+    if (m->weights[i].kind != AQ_WEIGHT_LINEAR || !is_same(job, t, m->weights[i].tensor)) continue;
     const float *moments = job->calibration->stats.linear[i].moments;
     for (size_t k = 0; k < t->cols * t->cols; k++) t->second[k] += moments[k];
     *known = true;

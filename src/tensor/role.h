@@ -1,5 +1,6 @@
-/* role.h - what a tensor's name says that it does in a network. Names are conventions: nothing depends on one,
- * and an unknown name has no role. */
+/* role.h - what a tensor is for in a network: one list for all who ask. A model that can be run knows the roles of its
+ * weights (model/arch/); for every other one they are guessed from names, which are conventions: nothing depends on
+ * one, and an unknown name has no role. */
 #ifndef AQ_TENSOR_ROLE_H
 #define AQ_TENSOR_ROLE_H
 
@@ -18,6 +19,12 @@ typedef enum aq_role {
   AQ_ROLE_EMBEDDING,     /* a row for each token, item or class that goes in */
   AQ_ROLE_POSITION,      /* a row for each position */
   AQ_ROLE_OUTPUT,        /* a row for each token or class that comes out */
+  /* Names alone do not tell these: */
+  AQ_ROLE_TOKEN_TYPE,     /* a row for each type of token */
+  AQ_ROLE_POSITION_BIAS,  /* biases of an attention by how far a key is from its query */
+  AQ_ROLE_EMBEDDING_NORM, /* gain and shift: after the embeddings */
+  AQ_ROLE_ATTENTION_NORM, /* after or before an attention block */
+  AQ_ROLE_FFN_NORM,       /* after or before a feed-forward block */
   AQ_ROLE_COUNT
 } aq_role;
 

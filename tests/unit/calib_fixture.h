@@ -9,9 +9,10 @@
 #include "model/params.h"
 #include "model/run/encoder.h"
 #include "tiny_encoder.h"
+#include "tiny_linears.h"
 
 #define CALIB_TEXTS 24
-#define CALIB_MATRICES (TINY_LAYERS * AQ_LAYER_LINEARS)
+#define CALIB_MATRICES (TINY_LAYERS * TINY_LINEARS)
 
 typedef struct calib_fixture {
   tiny_encoder model;
@@ -26,25 +27,32 @@ typedef struct calib_fixture {
   aq_tune_matrix matrices[CALIB_MATRICES];
 } calib_fixture;
 
+/* The linear that matrices[i] is. */
+static inline const aq_weight *calib_weight(const calib_fixture *f, size_t i) {
+  const aq_model *m = &f->encoder->model;
+  return &m->weights[layer_weight(m, i / TINY_LINEARS, i % TINY_LINEARS)];
+}
+
 /* Rounds a linear to nearest: steps of .15, so that weights within .5 have 7 codes. */
-static inline void calib_round(const aq_param_linear *from, aq_param_linear *to, size_t span, aq_tune_matrix *out) {
-  const size_t n = (size_t)from->out * from->in;
-  *out = (aq_tune_matrix){.tensor = from->w_tensor,
-                          .rows = from->out,
-                          .cols = from->in,
+static inline void calib_round(calib_fixture *f, const aq_weight *weight, size_t span, aq_tune_matrix *out) {
+  const size_t n = aq_weight_floats(weight), at = (size_t)(weight - f->original.model->weights);
+  const float *from = f->original.values[at];
+  *out = (aq_tune_matrix){.tensor = weight->tensor,
+                          .rows = weight->rows,
+                          .cols = weight->cols,
                           .span = span,
                           .qmin = -8,
                           .qmax = 7,
-                          .w = from->w,
+                          .w = from,
                           .tune_codes = true,
                           .tune_steps = true};
   out->steps = malloc(n / span * sizeof(float));
   out->codes = malloc(n);
   for (size_t i = 0; i < n; i++) {
     const float step = out->steps[i / span] = 0.15F + 0.0078125F * (float)(i / span % 3);
-    const float code = roundf(from->w[i] / step);
+    const float code = roundf(from[i] / step);
     out->codes[i] = (int8_t)(code < -8 ? -8 : code > 7 ? 7 : code);
-    to->w[i] = (float)out->codes[i] * step;
+    f->quantized.values[at][i] = (float)out->codes[i] * step;
   }
 }
 
@@ -67,12 +75,11 @@ static inline int calib_set_up(void **state) {
   assert_ok(aq_source_open(f->weights, NULL, &f->source, &err));
   assert_ok(aq_encoder_open_source(f->source, &o, &f->encoder, &err));
   assert_ok(aq_pool_create(2, &f->pool, &err));
-  assert_ok(aq_params_load(f->source, &f->encoder->config, f->pool, &f->original, &err));
+  assert_ok(aq_params_load(&f->encoder->model, f->pool, &f->original, &err));
   assert_ok(aq_params_copy(&f->original, &f->quantized, &err));
   for (size_t i = 0; i < CALIB_MATRICES; i++) {
-    const size_t layer = i / AQ_LAYER_LINEARS, j = i % AQ_LAYER_LINEARS;
-    const aq_param_linear *from = &f->original.layers[layer].linear[j];
-    calib_round(from, &f->quantized.layers[layer].linear[j], j == AQ_UP ? 4 : from->in, &f->matrices[i]);
+    const aq_weight *w = calib_weight(f, i);
+    calib_round(f, w, w->role == AQ_ROLE_UP ? 4 : w->cols, &f->matrices[i]);
   }
   *state = f;
   return 0;

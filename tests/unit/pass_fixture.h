@@ -41,7 +41,7 @@ static inline int set_up(void **state) {
   assert_ok(aq_encoder_open_source(f->source, &o, &f->encoder, &err));
   assert_ok(aq_pool_create(2, &f->pool, &err));
   assert_ok(aq_pool_create(1, &f->alone, &err));
-  assert_ok(aq_params_load(f->source, &f->encoder->config, f->pool, &f->params, &err));
+  assert_ok(aq_params_load(&f->encoder->model, f->pool, &f->params, &err));
   *state = f;
   return 0;
 }
@@ -91,9 +91,9 @@ static inline void gradients_of_embeddings(const aq_tape *tape, const aq_params 
     for (size_t t = 0; t < tape->lengths[text]; t++) {
       const float *d = tape->d_input + (tape->first[text] + t) * n;
       for (size_t i = 0; i < n; i++) {
-        g->words[(size_t)tape->ids[text][t] * n + i] += d[i];
-        g->positions[t * n + i] += d[i];
-        g->type[i] += d[i];
+        aq_params_table(g, AQ_ROLE_EMBEDDING)[(size_t)tape->ids[text][t] * n + i] += d[i];
+        aq_params_table(g, AQ_ROLE_POSITION)[t * n + i] += d[i];
+        aq_params_table(g, AQ_ROLE_TOKEN_TYPE)[i] += d[i];
       }
     }
   }
@@ -101,15 +101,13 @@ static inline void gradients_of_embeddings(const aq_tape *tape, const aq_params 
 
 static inline void gradients(const aq_tape *tape, bool add, aq_params *g) {
   aq_error err;
-  aq_tape_norm_gradient(tape, &tape->first_norm, add, g->first_norm.gain, g->first_norm.shift);
-  for (size_t i = 0; i < TINY_LAYERS; i++) {
-    const aq_tape_layer *l = &tape->layers[i];
-    aq_param_layer *to = &g->layers[i];
-    for (size_t k = 0; k < AQ_LAYER_LINEARS; k++) {
-      assert_ok(aq_tape_linear_gradient(tape, &l->linear[k], add, to->linear[k].w, to->linear[k].b, &err));
+  for (uint32_t i = 0; i < g->model->weight_count; i++) {
+    const aq_weight *w = &g->model->weights[i];
+    if (w->kind == AQ_WEIGHT_LINEAR) {
+      assert_ok(aq_tape_linear_gradient(tape, &tape->linear[i], add, g->values[i], g->values[w->bias], &err));
+    } else if (w->kind == AQ_WEIGHT_VECTOR && w->bias != AQ_NO_WEIGHT) {
+      aq_tape_norm_gradient(tape, &tape->norm[i], add, g->values[i], g->values[w->bias]);
     }
-    aq_tape_norm_gradient(tape, &l->attention_norm, add, to->attention_norm.gain, to->attention_norm.shift);
-    aq_tape_norm_gradient(tape, &l->last_norm, add, to->last_norm.gain, to->last_norm.shift);
   }
   gradients_of_embeddings(tape, g);
 }

@@ -69,25 +69,25 @@ static aq_status weigh_linear(const aq_linear_stats *s, aq_fisher_factors *to, f
   return AQ_OK;
 }
 
-static aq_status make_linear(const aq_params *p, const aq_stats *stats, size_t item, aq_fisher_factors *to,
+static aq_status make_linear(const aq_params *p, const aq_stats *stats, uint32_t weight, aq_fisher_factors *to,
                              aq_error *err) {
-  const aq_param_linear *l = &p->layers[item / AQ_LAYER_LINEARS].linear[item % AQ_LAYER_LINEARS];
-  *to = (aq_fisher_factors){.tensor = l->w_tensor,
-                            .rows = l->out,
-                            .cols = l->in,
-                            .w = l->w,
+  const aq_weight *l = &p->model->weights[weight];
+  *to = (aq_fisher_factors){.tensor = l->tensor,
+                            .rows = l->rows,
+                            .cols = l->cols,
+                            .w = p->values[weight],
                             .narrow = 0.25F,
                             .wide = 4,
                             .why = "calibrated: gradients at its outputs, inputs",
-                            .linear = &stats->linear[item]};
-  to->input_l = square(l->in);
-  to->output_l = square(l->out);
-  to->sensitivity = aq_calloc(l->out, sizeof *to->sensitivity);
-  float *mixed = square(l->in), *d = aq_calloc(l->in, sizeof *d), *c = aq_calloc(l->out, sizeof *c);
+                            .linear = &stats->linear[weight]};
+  to->input_l = square(l->cols);
+  to->output_l = square(l->rows);
+  to->sensitivity = aq_calloc(l->rows, sizeof *to->sensitivity);
+  float *mixed = square(l->cols), *d = aq_calloc(l->cols, sizeof *d), *c = aq_calloc(l->rows, sizeof *c);
   const bool room =
       to->input_l != NULL && to->output_l != NULL && to->sensitivity != NULL && mixed != NULL && d != NULL && c != NULL;
-  const aq_status status = room ? weigh_linear(&stats->linear[item], to, mixed, d, c, err)
-                                : aq_fail_memory(err, (size_t)l->in * l->in * sizeof(float));
+  const aq_status status = room ? weigh_linear(&stats->linear[weight], to, mixed, d, c, err)
+                                : aq_fail_memory(err, (size_t)l->cols * l->cols * sizeof(float));
   aq_free(mixed);
   aq_free(d);
   aq_free(c);
@@ -96,12 +96,13 @@ static aq_status make_linear(const aq_params *p, const aq_stats *stats, size_t i
 
 /* ---- tables ---- */
 
-static aq_status make_words(const aq_params *p, const aq_stats *stats, aq_fisher_factors *to, aq_error *err) {
-  const size_t rows = p->config->vocabulary, cols = p->config->hidden;
-  *to = (aq_fisher_factors){.tensor = p->words_tensor,
+static aq_status make_words(const aq_params *p, const aq_stats *stats, uint32_t weight, aq_fisher_factors *to,
+                            aq_error *err) {
+  const size_t rows = p->model->weights[weight].rows, cols = p->model->weights[weight].cols;
+  *to = (aq_fisher_factors){.tensor = p->model->weights[weight].tensor,
                             .rows = rows,
                             .cols = cols,
-                            .w = p->words,
+                            .w = p->values[weight],
                             .narrow = 0.2F,
                             .wide = 2.2F,
                             .why = "calibrated: how often a row is read, gradients at the input",
@@ -160,12 +161,13 @@ static int by_value(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
-static aq_status make_positions(const aq_params *p, const aq_stats *stats, aq_fisher_factors *to, aq_error *err) {
-  const size_t rows = p->config->positions, cols = p->config->hidden;
-  *to = (aq_fisher_factors){.tensor = p->positions_tensor,
+static aq_status make_positions(const aq_params *p, const aq_stats *stats, uint32_t weight, aq_fisher_factors *to,
+                                aq_error *err) {
+  const size_t rows = p->model->weights[weight].rows, cols = p->model->weights[weight].cols;
+  *to = (aq_fisher_factors){.tensor = p->model->weights[weight].tensor,
                             .rows = rows,
                             .cols = cols,
-                            .w = p->positions,
+                            .w = p->values[weight],
                             .narrow = 0.05F,
                             .wide = 8,
                             .why = "calibrated: gradients at each position"};
@@ -194,27 +196,50 @@ typedef struct weighing {
   const aq_params *params;
   const aq_stats *stats;
   aq_fisher_factors *out;
-  size_t linears;
+  uint32_t *weights; /* of the model's list, that have factors: linears, then tables */
 } weighing;
 
 static aq_status make_one(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const weighing *w = ctx;
+  const uint32_t weight = w->weights[item];
   (void)worker;
-  if (item < w->linears) return make_linear(w->params, w->stats, (size_t)item, &w->out[item], err);
-  return (item == w->linears ? make_words : make_positions)(w->params, w->stats, &w->out[item], err);
+  switch (w->params->model->weights[weight].role) {
+    case AQ_ROLE_EMBEDDING:
+      return make_words(w->params, w->stats, weight, &w->out[item], err);
+    case AQ_ROLE_POSITION:
+      return make_positions(w->params, w->stats, weight, &w->out[item], err);
+    default:
+      return make_linear(w->params, w->stats, weight, &w->out[item], err);
+  }
+}
+
+static size_t list_weights(const aq_model *m, uint32_t *out) {
+  size_t count = 0;
+  for (uint32_t i = 0; i < m->weight_count; i++) {
+    if (m->weights[i].kind == AQ_WEIGHT_LINEAR) out[count++] = i;
+  }
+  out[count++] = aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_EMBEDDING);
+  out[count++] = aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_POSITION);
+  return count;
 }
 
 aq_status aq_fisher_factors_create(const aq_params *params, const aq_stats *stats, aq_pool *pool,
                                    aq_fisher_factors **out, size_t *count, aq_error *err) {
-  const size_t linears = (size_t)params->config->layers * AQ_LAYER_LINEARS;
-  *count = linears + 2;
-  *out = aq_calloc(*count, sizeof **out);
-  if (*out == NULL) return aq_fail_memory(err, *count * sizeof **out);
-  weighing w = {params, stats, *out, linears};
-  const aq_status status = aq_pool_run(pool, *count, make_one, &w, err);
-  if (status == AQ_OK) return AQ_OK;
-  aq_fisher_factors_free(*out, *count);
+  const size_t most = (size_t)params->model->weight_count + 2;
+  weighing w = {params, stats, aq_calloc(most, sizeof *w.out), aq_calloc(most, sizeof *w.weights)};
   *out = NULL;
+  *count = 0;
+  aq_status status = w.out != NULL && w.weights != NULL ? AQ_OK : aq_fail_memory(err, most * sizeof *w.out);
+  if (status == AQ_OK) {
+    *count = list_weights(params->model, w.weights);
+    status = aq_pool_run(pool, *count, make_one, &w, err);
+  }
+  aq_free(w.weights);
+  if (status == AQ_OK) {
+    *out = w.out;
+  } else {
+    aq_fisher_factors_free(w.out, *count);
+  }
   return status;
 }
 

@@ -43,7 +43,7 @@ typedef struct gathering {
 
 static aq_status cut_texts(gathering *g, const uint32_t *lengths, uint32_t max_tokens, aq_error *err) {
   const uint32_t wanted = max_tokens != 0 ? max_tokens : DEFAULT_MAX_TOKENS;
-  const uint32_t most = AQ_MIN(wanted, g->params->config->position_limit);
+  const uint32_t most = AQ_MIN(wanted, g->params->model->config.position_limit);
   g->lengths = aq_calloc(g->texts, sizeof *g->lengths);
   if (g->lengths == NULL) return aq_fail_memory(err, g->texts * sizeof *g->lengths);
   for (size_t t = 0; t < g->texts; t++) {
@@ -55,13 +55,20 @@ static aq_status cut_texts(gathering *g, const uint32_t *lengths, uint32_t max_t
   return AQ_OK;
 }
 
-static size_t widest(const aq_params *params) { return AQ_MAX(params->config->hidden, params->config->inner); }
+static size_t widest_linear(const aq_model *m) {
+  size_t widest = 0;
+  for (uint32_t i = 0; i < m->weight_count; i++) {
+    const aq_weight *w = &m->weights[i];
+    if (w->kind == AQ_WEIGHT_LINEAR) widest = AQ_MAX(widest, (size_t)AQ_MAX(w->rows, w->cols));
+  }
+  return widest;
+}
 
 static uint64_t bytes_needed(const gathering *g, size_t group_tokens) {
-  const aq_model_config *c = g->params->config;
+  const aq_model_config *c = &g->params->model->config;
   const uint64_t tape = ((uint64_t)60 * c->hidden + 12 * c->inner) * c->layers * group_tokens; /* about: tape.h */
-  return aq_stats_bytes(g->params, g->layer_count) + tape +
-         aq_accumulator_bytes(aq_pool_threads(g->pool), group_tokens, g->longest, widest(g->params));
+  return aq_stats_bytes(g->params->model, g->first_layer, g->layer_count) + tape +
+         aq_accumulator_bytes(aq_pool_threads(g->pool), group_tokens, g->longest, widest_linear(g->params->model));
 }
 
 static aq_status choose_group(gathering *g, uint64_t max_memory, aq_error *err) {
@@ -73,14 +80,15 @@ static aq_status choose_group(gathering *g, uint64_t max_memory, aq_error *err) 
   const uint64_t needed = bytes_needed(g, g->group_tokens);
   if (needed <= max_memory) return AQ_OK;
   (void)aq_fail(err, AQ_ERR_MEMORY, "the statistics of %u of %u layers take %llu bytes of memory, the limit is %llu",
-                g->layer_count, g->params->config->layers, (unsigned long long)needed, (unsigned long long)max_memory);
+                g->layer_count, g->params->model->config.layers, (unsigned long long)needed,
+                (unsigned long long)max_memory);
   return aq_error_hint(err, AQ_ERR_MEMORY, "Raise the limit%s",
                        g->layer_count > 1 ? ", or take fewer layers at a time" : "");
 }
 
 aq_status aq_stats_count_words(aq_stats *stats, const int32_t *const *ids, const uint32_t *lengths, size_t texts,
                                aq_error *err) {
-  const uint32_t words = stats->vocabulary;
+  const uint32_t words = stats->model->config.vocabulary;
   memset(stats->word_counts, 0, words * sizeof *stats->word_counts);
   for (size_t t = 0; t < texts; t++) {
     for (size_t i = 0; i < lengths[t]; i++) {
@@ -94,10 +102,10 @@ aq_status aq_stats_count_words(aq_stats *stats, const int32_t *const *ids, const
 }
 
 static aq_status make_room(gathering *g, aq_error *err) {
-  const size_t hidden = g->out->hidden;
+  const size_t hidden = g->out->model->config.hidden;
   g->v = aq_calloc(g->group_tokens, hidden * sizeof *g->v); /* a text has one token at least */
   if (g->v == NULL) return aq_fail_memory(err, g->group_tokens * hidden * sizeof *g->v);
-  return aq_accumulator_create(g->pool, g->group_tokens, g->longest, widest(g->params), &g->acc, err);
+  return aq_accumulator_create(g->pool, g->group_tokens, g->longest, widest_linear(g->params->model), &g->acc, err);
 }
 
 /* ---- a group ---- */
@@ -110,7 +118,7 @@ static bool is_finite(const float *x, size_t n) {
 
 static aq_status check_finite(const gathering *g, size_t first, const char *what, const float *x, const size_t *rows,
                               aq_error *err) {
-  const size_t hidden = g->out->hidden;
+  const size_t hidden = g->out->model->config.hidden;
   for (size_t t = 0; t < g->tape.texts; t++) {
     const size_t from = rows != NULL ? rows[t] : t, to = rows != NULL ? rows[t + 1] : t + 1;
     if (is_finite(x + from * hidden, (to - from) * hidden)) continue;
@@ -122,7 +130,7 @@ static aq_status check_finite(const gathering *g, size_t first, const char *what
 
 static aq_status run_group(gathering *g, size_t first, size_t count, aq_error *err) {
   aq_tape *tape = &g->tape;
-  const size_t hidden = g->out->hidden;
+  const size_t hidden = g->out->model->config.hidden;
   AQ_TRY(aq_tape_begin(tape, g->params, g->ids + first, g->lengths + first, count, g->pool, err));
   AQ_TRY(aq_tape_forward(tape, g->params, err));
   AQ_TRY(check_finite(g, first, "an embedding", tape->embeddings, NULL, err));
@@ -138,7 +146,7 @@ static aq_status run_group(gathering *g, size_t first, size_t count, aq_error *e
 /* Sums in double, in order: a few hundred thousand values, of which each is used once. */
 static void add_positions(gathering *g) {
   const aq_tape *tape = &g->tape;
-  const size_t hidden = g->out->hidden;
+  const size_t hidden = g->out->model->config.hidden;
   for (size_t t = 0; t < tape->texts; t++) {
     size_t counted = 0;
     for (size_t s = tape->first[t]; s < tape->first[t + 1]; s++) {
@@ -146,22 +154,22 @@ static void add_positions(gathering *g) {
       const float *row = tape->d_input + s * hidden;
       double sum = 0;
       for (size_t i = 0; i < hidden; i++) sum += (double)row[i] * (double)row[i];
-      g->out->position_g[aq_position_next(g->params->config, id, &counted)] += (float)sum;
+      g->out->position_g[aq_position_next(&g->params->model->config, id, &counted)] += (float)sum;
     }
   }
 }
 
 static aq_status add_group(gathering *g, aq_error *err) {
   const aq_stats *out = g->out;
+  const aq_model *m = out->model;
   aq_accumulator_begin(g->acc, g->tape.first, g->tape.texts);
-  for (size_t layer = out->first_layer; layer < (size_t)out->first_layer + out->layer_count; layer++) {
-    for (size_t i = 0; i < AQ_LAYER_LINEARS; i++) {
-      aq_linear_stats to = out->linear[layer * AQ_LAYER_LINEARS + i];
-      if (i == AQ_KEY || i == AQ_VALUE) to.moments = to.first = NULL; /* the query's, which has them already */
-      AQ_TRY(aq_accumulator_linear(g->acc, &g->tape.layers[layer].linear[i], &to, err));
-    }
+  for (uint32_t i = 0; i < m->weight_count; i++) {
+    aq_linear_stats to = out->linear[i];
+    if (to.a == NULL) continue;
+    if (!aq_weight_leads_input(m, i)) to.moments = to.first = NULL; /* those of the first have been added to */
+    AQ_TRY(aq_accumulator_linear(g->acc, &g->tape.linear[i], &to, err));
   }
-  AQ_TRY(aq_accumulator_rows(g->acc, g->tape.d_input, out->hidden, out->word_g, err));
+  AQ_TRY(aq_accumulator_rows(g->acc, g->tape.d_input, m->config.hidden, out->word_g, err));
   add_positions(g);
   return AQ_OK;
 }
@@ -185,7 +193,7 @@ static aq_status gather(gathering *g, aq_error *err) {
 static aq_status finish(gathering *g, aq_error *err) {
   aq_stats *out = g->out;
   for (size_t i = 0; i < aq_stats_array_count(out); i++) {
-    const aq_stats_array array = aq_stats_array_at(out, g->params, i);
+    const aq_stats_array array = aq_stats_array_at(out, i);
     if (array.mean == AQ_MEAN_NONE) continue;
     const double divisor = (double)(array.mean == AQ_MEAN_OF_TOKENS ? out->tokens : out->texts);
     if (array.matrix) {
@@ -200,7 +208,7 @@ static aq_status finish(gathering *g, aq_error *err) {
 static aq_status gather_all(gathering *g, const uint32_t *lengths, const aq_stats_options *o, aq_error *err) {
   AQ_TRY(cut_texts(g, lengths, o->max_tokens, err));
   AQ_TRY(choose_group(g, o->max_memory, err));
-  AQ_TRY(aq_stats_create(g->out, g->params, g->first_layer, g->layer_count, err));
+  AQ_TRY(aq_stats_create(g->out, g->params->model, g->first_layer, g->layer_count, err));
   g->out->texts = g->texts;
   g->out->tokens = g->tokens;
   g->out->longest = g->longest;
@@ -222,7 +230,7 @@ aq_status aq_stats_gather(const aq_params *params, const int32_t *const *ids, co
                           aq_error *err) {
   static const aq_stats_options defaults;
   const aq_stats_options *o = options != NULL ? options : &defaults;
-  const uint32_t layers = params->config->layers;
+  const uint32_t layers = params->model->config.layers;
   *out = (aq_stats){0};
   AQ_FAIL_IF(texts == 0, AQ_ERR_ARGUMENT, "there are no texts to gather statistics from");
   AQ_FAIL_IF(o->first_layer >= layers || o->layer_count > layers - o->first_layer, AQ_ERR_ARGUMENT,

@@ -14,16 +14,16 @@
 
 typedef struct aq_linear_stats {
   float *a, *g;           /* as above */
-  float *moments, *first; /* mean over tokens, and over first tokens, of x x^T / |x|^2; in x in. Query, key and value
-                             share theirs: those of key and value point to the query's */
+  float *moments, *first; /* mean over tokens, and over first tokens, of x x^T / |x|^2; in x in. Linears that read the
+                             same activation share them: all point to those of the first */
 } aq_linear_stats;
 
 typedef struct aq_stats {
   uint64_t texts, tokens;
-  uint32_t longest; /* tokens of the longest text: later positions have no gradient */
-  uint32_t hidden, layers, vocabulary, positions;
+  uint32_t longest;                  /* tokens of the longest text: later positions have no gradient */
+  const aq_model *model;             /* outlives the statistics */
   uint32_t first_layer, layer_count; /* those whose linears have statistics */
-  aq_linear_stats *linear;           /* layers x AQ_LAYER_LINEARS, layer by layer; NULLs in those of other layers */
+  aq_linear_stats *linear;           /* by weight of the model's list; NULLs for what is none of those linears */
   float *word_g;      /* hidden x hidden: mean over texts of D^T D, D = gradient at the input of the first norm */
   float *word_counts; /* vocabulary: how often a token occurred; the sum is that of all texts that were counted */
   float *position_g;  /* positions: mean over texts of |D|^2 at the token that took that row of the table */
@@ -54,9 +54,7 @@ AQ_MUST_CHECK aq_status aq_stats_count_words(aq_stats *stats, const int32_t *con
 /* As a safetensors file (tensor names: those of the weights with ".a", ".g", ...; metadata: counts, a checksum and the
  * fingerprint of the model), and back: refused when it is of another model (AQ_ERR_NO_MATCH) or damaged. Statistics of
  * some layers only are not saved. */
-AQ_MUST_CHECK aq_status aq_stats_save(const aq_stats *stats, const aq_params *params, const aq_source *model,
-                                      const char *path, bool force, aq_error *err);
-AQ_MUST_CHECK aq_status aq_stats_load(const char *path, const aq_params *params, const aq_source *model, aq_stats *out,
-                                      aq_error *err);
+AQ_MUST_CHECK aq_status aq_stats_save(const aq_stats *stats, const char *path, bool force, aq_error *err);
+AQ_MUST_CHECK aq_status aq_stats_load(const char *path, const aq_model *model, aq_stats *out, aq_error *err);
 
 #endif

@@ -4,123 +4,116 @@
 #include "core/error.h"
 #include "core/memory.h"
 
-/* In the order in which they lie in a file: 3 of the embeddings, then 20 a layer. */
-#define ARRAYS_FIXED ((size_t)3)
-#define ARRAYS_A_LAYER ((size_t)20)
+/* In the order in which they lie in a file: those of the tables, then those of the linears in the order of the list of
+ * weights. The first of the linears that read the same activation has what is about that. */
+enum { TOKENS_G, TOKENS_COUNTS, POSITIONS_G, ARRAYS_FIXED };
+enum { A, G, MOMENTS, FIRST, ARRAYS_LEADING };
+#define ARRAYS_FOLLOWING MOMENTS
 
-size_t aq_stats_array_count(const aq_stats *stats) { return ARRAYS_FIXED + stats->layer_count * ARRAYS_A_LAYER; }
+static bool has_statistics(const aq_stats *s, const aq_weight *w) {
+  return w->kind == AQ_WEIGHT_LINEAR && w->layer >= s->first_layer && w->layer - s->first_layer < s->layer_count;
+}
 
-static aq_stats_array fixed_array(aq_stats *s, const aq_params *p, size_t i) {
+static size_t arrays_of(const aq_model *m, uint32_t weight) {
+  return aq_weight_leads_input(m, weight) ? ARRAYS_LEADING : ARRAYS_FOLLOWING;
+}
+
+size_t aq_stats_array_count(const aq_stats *s) {
+  size_t count = ARRAYS_FIXED;
+  for (uint32_t i = 0; i < s->model->weight_count; i++) {
+    if (has_statistics(s, &s->model->weights[i])) count += arrays_of(s->model, i);
+  }
+  return count;
+}
+
+static aq_stats_array fixed_array(aq_stats *s, size_t i) {
+  const aq_model *m = s->model;
+  const size_t tokens = m->weights[aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_EMBEDDING)].tensor;
+  const size_t positions = m->weights[aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_POSITION)].tensor;
   switch (i) {
-    case 0:
-      return (aq_stats_array){&s->word_g, p->words_tensor, ".g", s->hidden, true, AQ_MEAN_OF_TEXTS};
-    case 1:
-      return (aq_stats_array){&s->word_counts, p->words_tensor, ".counts", s->vocabulary, false, AQ_MEAN_NONE};
+    case TOKENS_G:
+      return (aq_stats_array){&s->word_g, tokens, ".g", m->config.hidden, true, AQ_MEAN_OF_TEXTS};
+    case TOKENS_COUNTS:
+      return (aq_stats_array){&s->word_counts, tokens, ".counts", m->config.vocabulary, false, AQ_MEAN_NONE};
     default:
-      return (aq_stats_array){&s->position_g, p->positions_tensor, ".g", s->positions, false, AQ_MEAN_OF_TEXTS};
+      return (aq_stats_array){&s->position_g, positions, ".g", m->config.positions, false, AQ_MEAN_OF_TEXTS};
   }
 }
 
-/* Parts of a linear's statistics. */
-enum { A, G, MOMENTS, FIRST };
-
-static aq_stats_array linear_array(aq_linear_stats *s, const aq_param_linear *p, size_t part) {
+static aq_stats_array linear_array(aq_linear_stats *s, const aq_weight *w, size_t part) {
   switch (part) {
     case A:
-      return (aq_stats_array){&s->a, p->w_tensor, ".a", p->in, true, AQ_MEAN_OF_TEXTS};
+      return (aq_stats_array){&s->a, w->tensor, ".a", w->cols, true, AQ_MEAN_OF_TEXTS};
     case G:
-      return (aq_stats_array){&s->g, p->w_tensor, ".g", p->out, true, AQ_MEAN_OF_TEXTS};
+      return (aq_stats_array){&s->g, w->tensor, ".g", w->rows, true, AQ_MEAN_OF_TEXTS};
     case MOMENTS:
-      return (aq_stats_array){&s->moments, p->w_tensor, ".moments", p->in, true, AQ_MEAN_OF_TOKENS};
+      return (aq_stats_array){&s->moments, w->tensor, ".moments", w->cols, true, AQ_MEAN_OF_TOKENS};
     default:
-      return (aq_stats_array){&s->first, p->w_tensor, ".first", p->in, true, AQ_MEAN_OF_TEXTS};
+      return (aq_stats_array){&s->first, w->tensor, ".first", w->cols, true, AQ_MEAN_OF_TEXTS};
   }
 }
 
-aq_stats_array aq_stats_array_at(aq_stats *stats, const aq_params *params, size_t i) {
-  static const struct {
-    uint8_t linear, part;
-  } of[ARRAYS_A_LAYER] = {{AQ_QUERY, A},
-                          {AQ_QUERY, G},
-                          {AQ_QUERY, MOMENTS},
-                          {AQ_QUERY, FIRST},
-                          {AQ_KEY, A},
-                          {AQ_KEY, G},
-                          {AQ_VALUE, A},
-                          {AQ_VALUE, G},
-                          {AQ_ATTENTION_OUT, A},
-                          {AQ_ATTENTION_OUT, G},
-                          {AQ_ATTENTION_OUT, MOMENTS},
-                          {AQ_ATTENTION_OUT, FIRST},
-                          {AQ_UP, A},
-                          {AQ_UP, G},
-                          {AQ_UP, MOMENTS},
-                          {AQ_UP, FIRST},
-                          {AQ_DOWN, A},
-                          {AQ_DOWN, G},
-                          {AQ_DOWN, MOMENTS},
-                          {AQ_DOWN, FIRST}};
-  if (i < ARRAYS_FIXED) return fixed_array(stats, params, i);
-  const size_t layer = stats->first_layer + (i - ARRAYS_FIXED) / ARRAYS_A_LAYER;
-  const size_t in_layer = (i - ARRAYS_FIXED) % ARRAYS_A_LAYER, linear = of[in_layer].linear;
-  return linear_array(&stats->linear[layer * AQ_LAYER_LINEARS + linear], &params->layers[layer].linear[linear],
-                      of[in_layer].part);
+aq_stats_array aq_stats_array_at(aq_stats *stats, size_t i) {
+  if (i < ARRAYS_FIXED) return fixed_array(stats, i);
+  i -= ARRAYS_FIXED;
+  for (uint32_t weight = 0;; weight++) {
+    if (!has_statistics(stats, &stats->model->weights[weight])) continue;
+    const size_t arrays = arrays_of(stats->model, weight);
+    if (i < arrays) return linear_array(&stats->linear[weight], &stats->model->weights[weight], i);
+    i -= arrays;
+  }
 }
 
 size_t aq_stats_array_floats(const aq_stats_array *array) { return array->matrix ? array->n * array->n : array->n; }
 
-static void set_sizes(aq_stats *s, const aq_params *params, uint32_t first_layer, uint32_t layer_count) {
-  const aq_model_config *c = params->config;
-  *s = (aq_stats){.hidden = c->hidden,
-                  .layers = c->layers,
-                  .vocabulary = c->vocabulary,
-                  .positions = c->positions,
-                  .first_layer = first_layer,
-                  .layer_count = layer_count};
+static aq_stats sized(const aq_model *model, uint32_t first_layer, uint32_t layer_count) {
+  return (aq_stats){.model = model, .first_layer = first_layer, .layer_count = layer_count};
 }
 
-aq_status aq_stats_create(aq_stats *out, const aq_params *params, uint32_t first_layer, uint32_t layer_count,
+aq_status aq_stats_create(aq_stats *out, const aq_model *model, uint32_t first_layer, uint32_t layer_count,
                           aq_error *err) {
-  set_sizes(out, params, first_layer, layer_count);
-  out->linear = aq_calloc((size_t)out->layers * AQ_LAYER_LINEARS, sizeof *out->linear);
-  if (out->linear == NULL) return aq_fail_memory(err, out->layers * sizeof *out->linear);
+  *out = sized(model, first_layer, layer_count);
+  out->linear = aq_calloc(model->weight_count, sizeof *out->linear);
+  if (out->linear == NULL) return aq_fail_memory(err, model->weight_count * sizeof *out->linear);
   const size_t count = aq_stats_array_count(out);
   for (size_t i = 0; i < count; i++) {
-    const aq_stats_array array = aq_stats_array_at(out, params, i);
+    const aq_stats_array array = aq_stats_array_at(out, i);
     *array.values = aq_calloc(aq_stats_array_floats(&array), sizeof(float));
     if (*array.values == NULL) {
       aq_stats_reset(out);
       return aq_fail_memory(err, aq_stats_array_floats(&array) * sizeof(float));
     }
   }
-  for (size_t layer = first_layer; layer < (size_t)first_layer + layer_count; layer++) {
-    aq_linear_stats *l = out->linear + layer * AQ_LAYER_LINEARS;
-    l[AQ_KEY].moments = l[AQ_VALUE].moments = l[AQ_QUERY].moments;
-    l[AQ_KEY].first = l[AQ_VALUE].first = l[AQ_QUERY].first;
+  for (uint32_t i = 1; i < model->weight_count; i++) {
+    if (!has_statistics(out, &model->weights[i]) || aq_weight_leads_input(model, i)) continue;
+    out->linear[i].moments = out->linear[i - 1].moments;
+    out->linear[i].first = out->linear[i - 1].first;
   }
   return AQ_OK;
 }
 
-uint64_t aq_stats_bytes(const aq_params *params, uint32_t layer_count) {
-  aq_stats s;
-  set_sizes(&s, params, 0, layer_count);
-  aq_linear_stats none[AQ_LAYER_LINEARS]; /* layers are alike, and nothing is read here */
-  uint64_t total = 0;
-  s.linear = none;
-  for (size_t i = 0; i < ARRAYS_FIXED + ARRAYS_A_LAYER; i++) {
-    const aq_stats_array array = aq_stats_array_at(&s, params, i);
-    total += aq_stats_array_floats(&array) * (uint64_t)sizeof(float) * (i < ARRAYS_FIXED ? 1 : layer_count);
+uint64_t aq_stats_bytes(const aq_model *model, uint32_t first_layer, uint32_t layer_count) {
+  aq_stats s = sized(model, first_layer, layer_count);
+  uint64_t floats = 0;
+  for (size_t i = 0; i < ARRAYS_FIXED; i++) {
+    const aq_stats_array array = fixed_array(&s, i);
+    floats += aq_stats_array_floats(&array);
   }
-  return total;
+  for (uint32_t i = 0; i < model->weight_count; i++) {
+    const aq_weight *w = &model->weights[i];
+    if (!has_statistics(&s, w)) continue;
+    const uint64_t of_inputs = aq_weight_leads_input(model, i) ? 3 : 1;
+    floats += of_inputs * w->cols * w->cols + (uint64_t)w->rows * w->rows;
+  }
+  return floats * sizeof(float);
 }
 
 void aq_stats_reset(aq_stats *stats) {
-  for (size_t i = 0; stats->linear != NULL && i < (size_t)stats->layers * AQ_LAYER_LINEARS; i++) {
+  for (uint32_t i = 0; stats->linear != NULL && i < stats->model->weight_count; i++) {
     aq_linear_stats *l = &stats->linear[i];
-    const bool shares = i % AQ_LAYER_LINEARS == AQ_KEY || i % AQ_LAYER_LINEARS == AQ_VALUE;
     aq_free(l->a);
     aq_free(l->g);
-    if (shares) continue;
+    if (!aq_weight_leads_input(stats->model, i)) continue; /* the rest belongs to the one before */
     aq_free(l->moments);
     aq_free(l->first);
   }

@@ -19,13 +19,13 @@ typedef struct aq_stats_array {
 
 size_t aq_stats_array_count(const aq_stats *stats);
 /* i in 0 .. count - 1; of a linear's arrays, those that it does not share. */
-aq_stats_array aq_stats_array_at(aq_stats *stats, const aq_params *params, size_t i);
+aq_stats_array aq_stats_array_at(aq_stats *stats, size_t i);
 size_t aq_stats_array_floats(const aq_stats_array *array);
 
-/* Sets the sizes from the model and makes room, zeroed, for all arrays of layer_count layers from first_layer on. */
-AQ_MUST_CHECK aq_status aq_stats_create(aq_stats *out, const aq_params *params, uint32_t first_layer,
+/* Makes room, zeroed, for all arrays of layer_count layers from first_layer on. */
+AQ_MUST_CHECK aq_status aq_stats_create(aq_stats *out, const aq_model *model, uint32_t first_layer,
                                         uint32_t layer_count, aq_error *err);
 /* Bytes of such room. */
-uint64_t aq_stats_bytes(const aq_params *params, uint32_t layer_count);
+uint64_t aq_stats_bytes(const aq_model *model, uint32_t first_layer, uint32_t layer_count);
 
 #endif

@@ -29,12 +29,12 @@ static char *array_name(const aq_source *model, const aq_stats_array *array) {
   return aq_format("%s%s", aq_source_tensor(model, array->tensor)->name, array->ending);
 }
 
-static aq_status checksum(aq_stats *stats, const aq_params *params, char out[NUMBER_SIZE], aq_error *err) {
+static aq_status checksum(aq_stats *stats, char out[NUMBER_SIZE], aq_error *err) {
   XXH3_state_t *state = XXH3_createState();
   if (state == NULL) return aq_fail_memory(err, 1024);
   (void)XXH3_64bits_reset(state);
   for (size_t i = 0; i < aq_stats_array_count(stats); i++) {
-    const aq_stats_array array = aq_stats_array_at(stats, params, i);
+    const aq_stats_array array = aq_stats_array_at(stats, i);
     (void)XXH3_64bits_update(state, *array.values, aq_stats_array_floats(&array) * sizeof(float));
   }
   (void)snprintf(out, NUMBER_SIZE, "%016" PRIx64, (uint64_t)XXH3_64bits_digest(state));
@@ -44,11 +44,10 @@ static aq_status checksum(aq_stats *stats, const aq_params *params, char out[NUM
 
 /* ---- saving ---- */
 
-static aq_status describe(aq_stats *stats, const aq_params *params, const aq_source *model, aq_tensor_info *infos,
-                          char **names, aq_error *err) {
+static aq_status describe(aq_stats *stats, aq_tensor_info *infos, char **names, aq_error *err) {
   for (size_t i = 0; i < aq_stats_array_count(stats); i++) {
-    const aq_stats_array array = aq_stats_array_at(stats, params, i);
-    names[i] = array_name(model, &array);
+    const aq_stats_array array = aq_stats_array_at(stats, i);
+    names[i] = array_name(stats->model->source, &array);
     if (names[i] == NULL) return aq_fail_memory(err, 256);
     infos[i] = (aq_tensor_info){.name = names[i], .dtype = AQ_F32, .rank = array.matrix ? 2 : 1};
     infos[i].shape[0] = infos[i].shape[1] = (int64_t)array.n;
@@ -56,21 +55,20 @@ static aq_status describe(aq_stats *stats, const aq_params *params, const aq_sou
   return AQ_OK;
 }
 
-static aq_status write_arrays(aq_safetensors_writer *writer, aq_stats *stats, const aq_params *params, aq_error *err) {
+static aq_status write_arrays(aq_safetensors_writer *writer, aq_stats *stats, aq_error *err) {
   for (size_t i = 0; i < aq_stats_array_count(stats); i++) {
-    const aq_stats_array array = aq_stats_array_at(stats, params, i);
+    const aq_stats_array array = aq_stats_array_at(stats, i);
     AQ_TRY(aq_safetensors_writer_write(writer, *array.values, aq_stats_array_floats(&array) * sizeof(float), err));
   }
   return AQ_OK;
 }
 
-static aq_status write_file(aq_stats *stats, const aq_params *params, const aq_source *model,
-                            const aq_tensor_info *infos, const char *path, bool force, aq_error *err) {
+static aq_status write_file(aq_stats *stats, const aq_tensor_info *infos, const char *path, bool force, aq_error *err) {
   char fingerprint[33], sum[NUMBER_SIZE], numbers[COUNTS][NUMBER_SIZE];
   const uint64_t counts[COUNTS] = {[TEXTS] = stats->texts, [TOKENS] = stats->tokens, [LONGEST] = stats->longest};
   const char *metadata[2 * PAIRS] = {version_key, version, fingerprint_key, fingerprint, checksum_key, sum};
-  AQ_TRY(aq_source_fingerprint(model, fingerprint, err));
-  AQ_TRY(checksum(stats, params, sum, err));
+  AQ_TRY(aq_source_fingerprint(stats->model->source, fingerprint, err));
+  AQ_TRY(checksum(stats, sum, err));
   for (size_t i = 0; i < COUNTS; i++) {
     (void)snprintf(numbers[i], sizeof numbers[i], "%" PRIu64, counts[i]);
     metadata[2 * (PAIRS - COUNTS + i)] = count_keys[i];
@@ -78,23 +76,22 @@ static aq_status write_file(aq_stats *stats, const aq_params *params, const aq_s
   }
   aq_safetensors_writer *writer;
   AQ_TRY(aq_safetensors_writer_create(path, force, infos, aq_stats_array_count(stats), metadata, PAIRS, &writer, err));
-  const aq_status status = write_arrays(writer, stats, params, err);
+  const aq_status status = write_arrays(writer, stats, err);
   if (status == AQ_OK) return aq_safetensors_writer_commit(writer, NULL, err);
   aq_safetensors_writer_abort(writer);
   return status;
 }
 
-aq_status aq_stats_save(const aq_stats *stats, const aq_params *params, const aq_source *model, const char *path,
-                        bool force, aq_error *err) {
+aq_status aq_stats_save(const aq_stats *stats, const char *path, bool force, aq_error *err) {
   aq_stats own = *stats; /* whose arrays can be listed */
-  AQ_FAIL_IF(own.layer_count != own.layers, AQ_ERR_ARGUMENT, "statistics of %u of %u layers are not saved",
-             own.layer_count, own.layers);
+  AQ_FAIL_IF(own.layer_count != own.model->config.layers, AQ_ERR_ARGUMENT,
+             "statistics of %u of %u layers are not saved", own.layer_count, own.model->config.layers);
   const size_t count = aq_stats_array_count(&own);
   aq_tensor_info *infos = aq_calloc(count, sizeof *infos);
   char **names = aq_calloc(count, sizeof *names);
   aq_status status = infos != NULL && names != NULL ? AQ_OK : aq_fail_memory(err, count * sizeof *infos);
-  if (status == AQ_OK) status = describe(&own, params, model, infos, names, err);
-  if (status == AQ_OK) status = write_file(&own, params, model, infos, path, force, err);
+  if (status == AQ_OK) status = describe(&own, infos, names, err);
+  if (status == AQ_OK) status = write_file(&own, infos, path, force, err);
   for (size_t i = 0; names != NULL && i < count; i++) aq_free(names[i]);
   aq_free(names);
   aq_free(infos);
@@ -161,33 +158,31 @@ static aq_status read_counts(const aq_source *file, aq_stats *out, aq_error *err
   uint64_t longest;
   AQ_TRY(read_count(file, count_keys[TEXTS], UINT64_MAX, &out->texts, err));
   AQ_TRY(read_count(file, count_keys[TOKENS], UINT64_MAX, &out->tokens, err));
-  AQ_TRY(read_count(file, count_keys[LONGEST], out->positions, &longest, err));
+  AQ_TRY(read_count(file, count_keys[LONGEST], out->model->config.positions, &longest, err));
   out->longest = (uint32_t)longest;
   return AQ_OK;
 }
 
-static aq_status read_file(const aq_source *file, const aq_params *params, const aq_source *model, aq_stats *out,
-                           aq_error *err) {
+static aq_status read_file(const aq_source *file, const aq_model *model, aq_stats *out, aq_error *err) {
   char sum[NUMBER_SIZE];
-  AQ_TRY(check_model(file, model, err));
-  AQ_TRY(aq_stats_create(out, params, 0, params->config->layers, err));
+  AQ_TRY(check_model(file, model->source, err));
+  AQ_TRY(aq_stats_create(out, model, 0, model->config.layers, err));
   AQ_TRY(read_counts(file, out, err));
   for (size_t i = 0; i < aq_stats_array_count(out); i++) {
-    const aq_stats_array array = aq_stats_array_at(out, params, i);
-    AQ_TRY(read_array(file, model, &array, err));
+    const aq_stats_array array = aq_stats_array_at(out, i);
+    AQ_TRY(read_array(file, model->source, &array, err));
   }
-  AQ_TRY(checksum(out, params, sum, err));
+  AQ_TRY(checksum(out, sum, err));
   AQ_FAIL_IF(strcmp(find_metadata(file, checksum_key), sum) != 0, AQ_ERR_CORRUPT,
              "the data are damaged: their checksum is %s", sum);
   return AQ_OK;
 }
 
-aq_status aq_stats_load(const char *path, const aq_params *params, const aq_source *model, aq_stats *out,
-                        aq_error *err) {
+aq_status aq_stats_load(const char *path, const aq_model *model, aq_stats *out, aq_error *err) {
   aq_source *file;
   *out = (aq_stats){0};
   AQ_TRY(aq_source_open(path, NULL, &file, err));
-  aq_status status = read_file(file, params, model, out, err);
+  aq_status status = read_file(file, model, out, err);
   aq_source_close(file);
   if (status == AQ_OK) return AQ_OK;
   aq_stats_reset(out);

@@ -24,7 +24,7 @@ void aq_held_out_reset(aq_held_out *held) {
 static aq_status measure_batch(aq_held_out *held, size_t batch, const aq_params *params, aq_tape *tape, double *sum,
                                aq_error *err) {
   aq_target target;
-  const size_t n = params->config->hidden;
+  const size_t n = params->model->config.hidden;
   AQ_TRY(aq_teacher_run(&held->teacher, batch, tape, held->pool, &target, err));
   AQ_TRY(aq_batch_begin(&held->batches, batch, params, tape, held->pool, err));
   AQ_TRY(aq_tape_forward(tape, params, err));

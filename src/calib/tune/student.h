@@ -7,22 +7,22 @@
 #include "calib/tune/latents.h"
 #include "model/run/tape.h"
 
-/* Where something is in the network: a vector, or a linear with its bias. */
+/* A vector: a bias, a gain or a shift. */
 typedef struct aq_vector_state {
-  size_t offset, count; /* in the parameters' memory */
-  float *m, *v;         /* Adam's */
+  size_t count;
+  float *m, *v; /* Adam's */
+  float *best;  /* its values in the best state */
 } aq_vector_state;
 
 typedef struct aq_student {
   aq_params params;
-  aq_latents *latents; /* layers x AQ_LAYER_LINEARS; those without a matrix are zero */
+  /* one a weight of the model's list; zeroes for what is no matrix that is tuned, and no vector */
+  aq_latents *latents;
   aq_vector_state *vectors;
-  size_t vector_count, vector_floats;
-  float *moments;  /* what m and v of the vectors point into */
-  float *best;     /* vectors of the best state, one after another */
-  float *gradient; /* of one linear's weights */
-  float *d_vector; /* of one linear's bias, or of a gain and then a shift */
-  uint32_t step;   /* steps that were made */
+  float *moments, *best; /* what the vectors' point into */
+  float *gradient;       /* of one linear's weights */
+  float *d_vector;       /* of one linear's bias, or of a gain and then a shift */
+  uint32_t step;         /* steps that were made */
 } aq_student;
 
 /* Of the matrices those with a tune flag must be linears of the encoder, each once. */

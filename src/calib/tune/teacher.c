@@ -19,7 +19,7 @@ aq_hint_layers aq_hint_layers_of(uint32_t layers) {
 
 aq_status aq_teacher_init(aq_teacher *teacher, const aq_params *params, const aq_text_batches *batches,
                           const aq_hint_layers *hints, size_t memory, aq_error *err) {
-  const size_t hidden = params->config->hidden;
+  const size_t hidden = params->model->config.hidden;
   *teacher = (aq_teacher){.params = params, .batches = batches, .hints = *hints, .memory = memory};
   teacher->kept = aq_calloc(batches->count, sizeof *teacher->kept);
   teacher->embeddings = aq_calloc(batches->most_texts * hidden, sizeof(float));
@@ -71,7 +71,7 @@ static aq_status keep(aq_teacher *t, size_t batch, size_t embeddings, size_t hid
 static aq_status compute(aq_teacher *t, size_t batch, aq_tape *tape, aq_pool *pool, aq_error *err) {
   AQ_TRY(aq_batch_begin(t->batches, batch, t->params, tape, pool, err));
   AQ_TRY(aq_tape_forward(tape, t->params, err));
-  const size_t width = t->params->config->hidden, state = tape->tokens * width;
+  const size_t width = t->params->model->config.hidden, state = tape->tokens * width;
   memcpy(t->embeddings, tape->embeddings, tape->texts * width * sizeof(float));
   for (size_t i = 0; i < t->hints.count; i++) {
     memcpy(t->hidden + i * state, tape->hidden[t->hints.at[i]], state * sizeof(float));
@@ -82,7 +82,7 @@ static aq_status compute(aq_teacher *t, size_t batch, aq_tape *tape, aq_pool *po
 aq_status aq_teacher_run(aq_teacher *teacher, size_t batch, aq_tape *tape, aq_pool *pool, aq_target *target,
                          aq_error *err) {
   const aq_kept_target *kept = &teacher->kept[batch];
-  const size_t state = tokens_of(teacher->batches, batch) * teacher->params->config->hidden;
+  const size_t state = tokens_of(teacher->batches, batch) * teacher->params->model->config.hidden;
   if (kept->embeddings != NULL) {
     aq_kernels_get()->bf16_to_f32(kept->hidden, teacher->hints.count * state, teacher->hidden);
     *target = (aq_target){.embeddings = kept->embeddings};

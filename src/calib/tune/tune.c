@@ -167,7 +167,7 @@ aq_status aq_tune(const aq_params *original, aq_params *quantized, aq_tune_matri
                   const int32_t *const *ids, const uint32_t *lengths, size_t texts, const int32_t *const *held_ids,
                   const uint32_t *held_lengths, size_t held_texts, const aq_tune_options *options, aq_pool *pool,
                   aq_progress *progress, aq_tune_result *result, aq_error *err) {
-  const aq_model_config *c = original->config;
+  const aq_model_config *c = &original->model->config;
   const aq_hint_layers hints = aq_hint_layers_of(c->layers);
   descent d = {.options = options, .pool = pool, .progress = progress, .started = aq_clock()};
   *result = (aq_tune_result){0};

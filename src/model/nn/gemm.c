@@ -8,22 +8,14 @@
 #include "kernels/kernels.h"
 #include "model/nn/panels.h"
 
-aq_gemm aq_gemm_forward(const aq_param_linear *linear, size_t count, float *panels) {
-  return (aq_gemm){.n = count * linear->out,
-                   .k = linear->in,
-                   .w = linear->w,
-                   .stride = linear->in,
-                   .bias = linear->b,
-                   .panels = panels};
+aq_gemm aq_gemm_forward(const aq_param_linear *linear, float *panels) {
+  return (aq_gemm){
+      .n = linear->out, .k = linear->in, .w = linear->w, .stride = linear->in, .bias = linear->b, .panels = panels};
 }
 
-aq_gemm aq_gemm_backward(const aq_param_linear *linear, size_t count, float *panels) {
-  return (aq_gemm){.n = linear->in,
-                   .k = count * linear->out,
-                   .w = linear->w,
-                   .stride = linear->in,
-                   .transposed = true,
-                   .panels = panels};
+aq_gemm aq_gemm_backward(const aq_param_linear *linear, float *panels) {
+  return (aq_gemm){
+      .n = linear->in, .k = linear->out, .w = linear->w, .stride = linear->in, .transposed = true, .panels = panels};
 }
 
 size_t aq_gemm_panels(const aq_gemm *p) { return aq_panel_rows(p->n) / AQ_PANEL; }
@@ -60,30 +52,29 @@ void aq_gemm_run(const aq_gemm *p, const float *x, size_t x_stride, size_t rows,
 
 /* ---- stages ---- */
 
-/* The linear at which each begins, and how many. */
-static const struct {
-  uint8_t linear, count;
-} products[AQ_STAGE_GEMMS] = {{AQ_QUERY, 3}, {AQ_ATTENTION_OUT, 1}, {AQ_UP, 1}, {AQ_DOWN, 1}};
+/* The role at which each begins, of those that read the same activation. */
+static const aq_role roles[AQ_STAGE_GEMMS] = {AQ_ROLE_QUERY, AQ_ROLE_ATTENTION_OUT, AQ_ROLE_UP, AQ_ROLE_DOWN};
 
-aq_stage aq_stage_of(const aq_param_layer *qkv, const aq_param_layer *rest, bool backward, float *panels) {
+aq_stage aq_stage_of(const aq_params *params, uint32_t qkv, uint32_t rest, bool backward, float *panels) {
   aq_stage stage = {.product = {{0}}};
   for (size_t i = 0; i < AQ_STAGE_GEMMS; i++) {
-    const aq_param_layer *layer = i == AQ_STAGE_QKV ? qkv : rest;
-    if (layer == NULL) continue;
-    const aq_param_linear *linear = &layer->linear[products[i].linear];
-    stage.product[i] = backward ? aq_gemm_backward(linear, products[i].count, panels)
-                                : aq_gemm_forward(linear, products[i].count, panels);
+    const uint32_t layer = i == AQ_STAGE_QKV ? qkv : rest;
+    if (layer == AQ_NO_LAYER) continue;
+    const aq_param_linear linear = aq_params_joined(params, layer, roles[i]);
+    stage.product[i] = backward ? aq_gemm_backward(&linear, panels) : aq_gemm_forward(&linear, panels);
     panels += aq_panel_rows(stage.product[i].n) * (stage.product[i].k + 1);
   }
   return stage;
 }
 
-size_t aq_stage_floats(const aq_model_config *config) {
-  const size_t hidden = config->hidden, inner = config->inner;
-  const size_t wide = aq_panel_rows(3 * hidden), narrow = aq_panel_rows(hidden), middle = aq_panel_rows(inner);
-  const size_t forward = wide * (hidden + 1) + narrow * (hidden + 1) + middle * (hidden + 1) + narrow * (inner + 1);
-  const size_t backward =
-      narrow * (3 * hidden + 1) + narrow * (hidden + 1) + narrow * (inner + 1) + middle * (hidden + 1);
+/* Layers are alike. */
+size_t aq_stage_floats(const aq_params *params) {
+  size_t forward = 0, backward = 0;
+  for (size_t i = 0; i < AQ_STAGE_GEMMS; i++) {
+    const aq_param_linear linear = aq_params_joined(params, 0, roles[i]);
+    forward += aq_panel_rows(linear.out) * ((size_t)linear.in + 1);
+    backward += aq_panel_rows(linear.in) * ((size_t)linear.out + 1);
+  }
   return AQ_MAX(forward, backward);
 }
 

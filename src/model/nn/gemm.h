@@ -17,9 +17,9 @@ typedef struct aq_gemm {
   float *panels;     /* aq_panel_rows(n) x (k + 1): the bias, if any, behind the weights */
 } aq_gemm;
 
-/* y = w x + b of `count` linears that stand next to each other, or the gradient at x from that at y. */
-aq_gemm aq_gemm_forward(const aq_param_linear *linear, size_t count, float *panels);
-aq_gemm aq_gemm_backward(const aq_param_linear *linear, size_t count, float *panels);
+/* y = w x + b, or the gradient at x from that at y. */
+aq_gemm aq_gemm_forward(const aq_param_linear *linear, float *panels);
+aq_gemm aq_gemm_backward(const aq_param_linear *linear, float *panels);
 
 /* Panel `panel` of aq_gemm_panels. */
 size_t aq_gemm_panels(const aq_gemm *p);
@@ -36,10 +36,10 @@ typedef struct aq_stage {
   aq_gemm product[AQ_STAGE_GEMMS]; /* n 0: not in this stage */
 } aq_stage;
 
-/* Of query, key and value of layer `qkv`, and of the other linears of layer `rest`; NULL: without. panels: room of
- * aq_stage_floats. */
-aq_stage aq_stage_of(const aq_param_layer *qkv, const aq_param_layer *rest, bool backward, float *panels);
-size_t aq_stage_floats(const aq_model_config *config);
+/* Of query, key and value of layer `qkv`, and of the other linears of layer `rest`; AQ_NO_LAYER: without. panels: room
+ * of aq_stage_floats. */
+aq_stage aq_stage_of(const aq_params *params, uint32_t qkv, uint32_t rest, bool backward, float *panels);
+size_t aq_stage_floats(const aq_params *params);
 size_t aq_stage_panels(const aq_stage *stage);
 void aq_stage_prepare(const aq_stage *stage, size_t panel);
 

@@ -10,14 +10,9 @@
 #include "arrowquant.h"
 #include "kernels/kernels.h"
 
-#define AQ_LINEAR_PARTS 3
-
 typedef struct aq_linear {
   uint32_t out, in;
-  /* Source tensors that are stacked to make W: one, or query, key and value. */
-  size_t part_count;
-  const char *names[AQ_LINEAR_PARTS]; /* of the weights; they belong to the source */
-  float *panels;                      /* NULL when it has codes */
+  float *panels; /* NULL when it has codes */
   int8_t *codes;
   float *scales; /* with codes: an output each, as long as the panels have rows, like sums and bias */
   int32_t *sums;

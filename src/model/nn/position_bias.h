@@ -16,7 +16,6 @@
 #define AQ_POSITION_BIAS_SPAN (2 * AQ_POSITION_BIAS_FAR + 1)
 
 typedef struct aq_position_bias {
-  const char *name; /* of the tensor; it belongs to the source */
   uint32_t heads;
   float factor;   /* of the scores to which it is added: they are not scaled yet */
   float *by_head; /* heads x AQ_POSITION_BIAS_SPAN, by key - query from -AQ_POSITION_BIAS_FAR on; NULL: no biases */

@@ -11,26 +11,12 @@
 /* Texts that are held as tokens at a time. */
 #define CHUNK_TEXTS ((size_t)1024)
 
-aq_status aq_encoder_need_tokenizer(aq_encoder *e, aq_error *err) {
-  if (e->tokenizer != NULL) return AQ_OK;
-  aq_tokenizer_files files;
-  aq_status status = aq_tokenizer_files_take(e->source, e->folder, &files, err);
-  if (status == AQ_OK) status = aq_tokenizer_make(&files, &e->tokenizer, err);
-  aq_tokenizer_files_reset(&files);
-  AQ_TRY(status);
-  if (!e->tokenizer->pads_left) return AQ_OK;
-  aq_tokenizer_close(e->tokenizer);
-  e->tokenizer = NULL;
-  return aq_fail(err, AQ_ERR_UNSUPPORTED,
-                 "the tokenizer pads at the left ('padding'), by which a vector depends on the texts beside it");
-}
-
 /* Tokens of all texts, one after another. */
 static aq_status tokenize(const aq_encoder *e, const char *const *texts, const size_t *lengths, size_t count,
                           aq_token_ids *ids, uint32_t *token_counts, aq_error *err) {
   for (size_t i = 0; i < count; i++) {
     const size_t before = ids->count, length = lengths != NULL ? lengths[i] : strlen(texts[i]);
-    AQ_TRY(aq_tokenizer_encode(e->tokenizer, texts[i], length, e->config.max_tokens, true, ids, err));
+    AQ_TRY(aq_tokenizer_encode(e->model.tokenizer, texts[i], length, e->model.config.max_tokens, true, ids, err));
     token_counts[i] = (uint32_t)(ids->count - before);
   }
   return AQ_OK;
@@ -38,7 +24,7 @@ static aq_status tokenize(const aq_encoder *e, const char *const *texts, const s
 
 static aq_status encode_chunks(aq_encoder *encoder, const char *const *texts, const size_t *lengths, size_t count,
                                float *out, aq_error *err) {
-  AQ_TRY(aq_encoder_need_tokenizer(encoder, err));
+  AQ_TRY(aq_model_need_tokenizer(&encoder->model, err));
   const size_t room = AQ_MIN(count, CHUNK_TEXTS);
   uint32_t *token_counts = aq_calloc(room, sizeof *token_counts);
   if (token_counts == NULL) return aq_fail_memory(err, room * sizeof *token_counts);
@@ -51,7 +37,7 @@ static aq_status encode_chunks(aq_encoder *encoder, const char *const *texts, co
     ids.count = 0;
     status = tokenize(encoder, texts + at, lengths != NULL ? lengths + at : NULL, n, &ids, token_counts, err);
     if (status != AQ_OK) break;
-    status = aq_encoder_run_ids(encoder, ids.ids, token_counts, n, out + at * encoder->config.hidden, err);
+    status = aq_encoder_run_ids(encoder, ids.ids, token_counts, n, out + at * encoder->model.config.hidden, err);
   }
   encoder->first_text = first;
   aq_free(ids.ids);
@@ -72,12 +58,12 @@ aq_status aq_encoder_prompt(aq_encoder *encoder, const char *name, const char *p
   aq_error_clear(err);
   *out = prompt;
   if (prompt == NULL) {
-    const bool unread = encoder->config.has_modules && !encoder->prompts_read;
-    if (unread) AQ_TRY(aq_prompts_read(encoder->source, encoder->folder, &encoder->prompts, err));
+    const bool unread = encoder->model.config.has_modules && !encoder->prompts_read;
+    if (unread) AQ_TRY(aq_prompts_read(encoder->model.source, encoder->model.folder, &encoder->prompts, err));
     encoder->prompts_read = true;
     AQ_TRY(aq_prompts_find(&encoder->prompts, name, out, err));
   }
-  AQ_FAIL_IF((*out)[0] != '\0' && encoder->config.skips_prompt, AQ_ERR_UNSUPPORTED,
+  AQ_FAIL_IF((*out)[0] != '\0' && encoder->model.config.skips_prompt, AQ_ERR_UNSUPPORTED,
              "the model's pooling leaves the prompt out ('include_prompt' is false), which cannot be run");
   return AQ_OK;
 }

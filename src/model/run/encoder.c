@@ -18,11 +18,6 @@
 /* Up to this many tokens a thread, all share a group. */
 #define TEAM_TOKENS ((size_t)64)
 
-void aq_encoder_observe(aq_encoder *encoder, aq_observe_fn observe, void *ctx) {
-  encoder->observe = observe;
-  encoder->observe_ctx = ctx;
-}
-
 /* One text of a call. */
 typedef struct text {
   const int32_t *ids;
@@ -69,17 +64,17 @@ static aq_status allocate(batch *b, aq_error *err) {
 
 static aq_status check_text(const aq_encoder *e, const int32_t *ids, uint32_t length, size_t place, aq_error *err) {
   AQ_FAIL_IF(length == 0, AQ_ERR_ARGUMENT, "text %zu has no tokens", place);
-  AQ_FAIL_IF(length > e->config.max_tokens, AQ_ERR_ARGUMENT, "text %zu has %u tokens; at most %u are possible", place,
-             length, e->config.max_tokens);
+  AQ_FAIL_IF(length > e->model.config.max_tokens, AQ_ERR_ARGUMENT, "text %zu has %u tokens; at most %u are possible",
+             place, length, e->model.config.max_tokens);
   for (uint32_t i = 0; i < length; i++) {
-    AQ_FAIL_IF(ids[i] < 0 || (uint32_t)ids[i] >= e->config.vocabulary, AQ_ERR_ARGUMENT,
-               "token %u of text %zu is %d; the model has %u words", i, place, ids[i], e->config.vocabulary);
+    AQ_FAIL_IF(ids[i] < 0 || (uint32_t)ids[i] >= e->model.config.vocabulary, AQ_ERR_ARGUMENT,
+               "token %u of text %zu is %d; the model has %u words", i, place, ids[i], e->model.config.vocabulary);
   }
   return AQ_OK;
 }
 
 static aq_status take_texts(batch *b, const int32_t *ids, const uint32_t *lengths, float *out, aq_error *err) {
-  const size_t dimension = b->encoder->config.hidden;
+  const size_t dimension = b->encoder->model.config.hidden;
   for (size_t i = 0; i < b->count; i++) {
     AQ_TRY(check_text(b->encoder, ids, lengths[i], b->encoder->first_text + i, err));
     b->texts[i] = (text){ids, lengths[i], i};
@@ -99,7 +94,6 @@ static aq_status take_texts(batch *b, const int32_t *ids, const uint32_t *length
 static void make_groups(batch *b, size_t threads) {
   size_t limit = b->tokens / (threads * GROUPS_A_THREAD);
   limit = AQ_MAX(AQ_MIN(limit, GROUP_MOST), GROUP_LEAST);
-  if (b->encoder->observe != NULL) limit = GROUP_MOST;
   size_t tokens = 0;
   for (size_t i = 0; i < b->count; i++) {
     if (i == 0 || tokens + b->lengths[i] > limit) {
@@ -114,14 +108,12 @@ static void make_groups(batch *b, size_t threads) {
 
 static aq_forward forward_of(const batch *b, const aq_group *group, aq_group_space *space, aq_team *team) {
   const aq_encoder *e = b->encoder;
-  return (aq_forward){.config = &e->config,
+  return (aq_forward){.config = &e->model.config,
                       .weights = &e->weights,
                       .kernels = aq_kernels_get(),
                       .group = group,
                       .space = space,
-                      .team = team,
-                      .observe = e->observe,
-                      .observe_ctx = e->observe_ctx};
+                      .team = team};
 }
 
 static aq_group group_at(const batch *b, size_t g) {
@@ -139,8 +131,8 @@ static aq_group group_at(const batch *b, size_t g) {
 static aq_status run_group(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const batch *b = ctx;
   aq_encoder *e = b->encoder;
-  AQ_TRY(aq_thread_space_need(&e->threads[worker], &e->config, b->longest, e->codes, err));
-  AQ_TRY(aq_group_space_need(&e->groups[worker], &e->config, b->widest, err));
+  AQ_TRY(aq_thread_space_need(&e->threads[worker], &e->model.config, b->longest, e->codes, err));
+  AQ_TRY(aq_group_space_need(&e->groups[worker], &e->model.config, b->widest, err));
   const aq_group group = group_at(b, (size_t)item);
   aq_team alone;
   aq_team_init(&alone, 1);
@@ -170,9 +162,9 @@ static aq_status run_together(batch *b, aq_error *err) {
   aq_encoder *e = b->encoder;
   const uint32_t threads = aq_pool_threads(e->pool);
   for (uint32_t i = 0; i < threads; i++) {
-    AQ_TRY(aq_thread_space_need(&e->threads[i], &e->config, b->longest, e->codes, err));
+    AQ_TRY(aq_thread_space_need(&e->threads[i], &e->model.config, b->longest, e->codes, err));
   }
-  AQ_TRY(aq_group_space_need(&e->groups[0], &e->config, b->widest, err));
+  AQ_TRY(aq_group_space_need(&e->groups[0], &e->model.config, b->widest, err));
   aq_team_init(&b->team, threads);
   aq_status status = AQ_OK;
   for (size_t g = 0; g < b->group_count && status == AQ_OK; g++) {
@@ -210,7 +202,7 @@ aq_status aq_encoder_run_ids(aq_encoder *encoder, const int32_t *ids, const uint
   if (status == AQ_OK) status = take_texts(&b, ids, lengths, out, err);
   if (status == AQ_OK) {
     make_groups(&b, threads);
-    const bool few = b.tokens <= threads * TEAM_TOKENS || b.group_count < threads || encoder->observe != NULL;
+    const bool few = b.tokens <= threads * TEAM_TOKENS || b.group_count < threads;
     status = few ? run_together(&b, err) : aq_pool_run(encoder->pool, b.group_count, run_group, &b, err);
   }
   if (status == AQ_OK) status = aq_encoder_check_finite(encoder, out, texts, err);

@@ -8,17 +8,6 @@
 
 #define CHUNK ((size_t)2048)
 
-static aq_status fail_weights(const aq_source *source, size_t tensor, aq_error *err) {
-  (void)aq_fail(err, AQ_ERR_NONFINITE, "holds NaN or infinite values: the model has no embeddings");
-  (void)aq_error_hint(err, AQ_ERR_NONFINITE, "Check the weights, or download them again");
-  return aq_error_in_tensor(err, AQ_ERR_NONFINITE, aq_source_tensor(source, tensor)->name);
-}
-
-aq_status aq_weights_check_finite(const aq_source *source, size_t tensor, const float *values, size_t count,
-                                  aq_error *err) {
-  return aq_first_nonfinite(values, count) == count ? AQ_OK : fail_weights(source, tensor, err);
-}
-
 /* The first tensor that is not finite; the count of tensors when there is none, or it cannot be read. */
 static size_t find_tensor(const aq_source *source) {
   float values[CHUNK];
@@ -35,17 +24,17 @@ static size_t find_tensor(const aq_source *source) {
 }
 
 aq_status aq_encoder_check_finite(const aq_encoder *e, const float *embeddings, size_t texts, aq_error *err) {
-  const size_t dimension = e->config.hidden, bad = aq_first_nonfinite(embeddings, texts * dimension);
+  const size_t dimension = e->model.config.hidden, bad = aq_first_nonfinite(embeddings, texts * dimension);
   if (bad == texts * dimension) return AQ_OK;
-  const size_t text = e->first_text + bad / dimension, tensor = find_tensor(e->source);
-  if (tensor < aq_source_tensor_count(e->source)) {
+  const size_t text = e->first_text + bad / dimension, tensor = find_tensor(e->model.source);
+  if (tensor < aq_source_tensor_count(e->model.source)) {
     (void)aq_fail(err, AQ_ERR_NONFINITE, "the embedding of text %zu is not finite: this tensor holds NaN or infinities",
                   text);
-    (void)aq_error_in_tensor(err, AQ_ERR_NONFINITE, aq_source_tensor(e->source, tensor)->name);
+    (void)aq_error_in_tensor(err, AQ_ERR_NONFINITE, aq_source_tensor(e->model.source, tensor)->name);
   } else {
     (void)aq_fail(err, AQ_ERR_NONFINITE, "the embedding of text %zu is not finite: sums in the model overflow FP32",
                   text);
   }
   (void)aq_error_hint(err, AQ_ERR_NONFINITE, "Check the weights, or download them again");
-  return aq_error_in_file(err, AQ_ERR_NONFINITE, e->source->path);
+  return aq_error_in_file(err, AQ_ERR_NONFINITE, e->model.source->path);
 }

@@ -9,8 +9,4 @@
 AQ_MUST_CHECK aq_status aq_encoder_check_finite(const aq_encoder *encoder, const float *embeddings, size_t texts,
                                                 aq_error *err);
 
-/* The same for weights of a layer: rounding to codes, and some activations, would turn them into numbers. */
-AQ_MUST_CHECK aq_status aq_weights_check_finite(const aq_source *source, size_t tensor, const float *values,
-                                                size_t count, aq_error *err);
-
 #endif

@@ -5,53 +5,35 @@
 #include "core/memory.h"
 #include "core/options.h"
 #include "io/source.h"
-#include "model/config_notes.h"
 #include "model/run/encoder.h"
-#include "tokenizer/sentence_config.h"
 
-static aq_status take_compute(const char *compute, bool *codes, aq_error *err) {
+static aq_status read_compute(const char *compute, bool *codes, aq_error *err) {
   *codes = compute != NULL && strcmp(compute, "int8") == 0;
   AQ_FAIL_IF(compute != NULL && !*codes && strcmp(compute, "fp32") != 0, AQ_ERR_ARGUMENT,
              "'%.64s' is no way to compute; fp32 and int8 are", compute);
   return AQ_OK;
 }
 
-/* The limit of a text that the tokenizer's files give, where they give a smaller one than the model's positions. */
-static aq_status limit_texts(aq_encoder *e, const char *folder, aq_error *err) {
-  uint32_t limit;
-  AQ_TRY(aq_text_limit_read(e->source, folder, &limit, &e->notes, err));
-  if (limit > 0) e->config.max_tokens = AQ_MIN(e->config.position_limit, limit);
+static aq_status apply_options(aq_encoder *e, const aq_encoder_options *options, aq_error *err) {
+  aq_model_config *c = &e->model.config;
+  AQ_FAIL_IF(options->max_tokens > c->position_limit, AQ_ERR_ARGUMENT,
+             "texts of %u tokens were asked for; the model has positions for %u", options->max_tokens,
+             c->position_limit);
+  if (options->max_tokens > 0) c->max_tokens = options->max_tokens;
+  c->normalize = c->normalize || options->normalize;
   return AQ_OK;
 }
 
-static aq_status configure(aq_encoder *e, const aq_encoder_options *options, aq_error *err) {
-  aq_config_texts texts;
-  AQ_TRY(take_compute(options->compute, &e->codes, err));
-  AQ_TRY(aq_config_texts_read(e->source, options->folder, &texts, err));
-  texts.notes = &e->notes;
-  const aq_status status = aq_model_config_parse(&texts, &e->config, err);
-  aq_config_texts_reset(&texts);
-  AQ_TRY(status);
-  AQ_TRY(limit_texts(e, options->folder, err));
-  AQ_TRY(aq_head_note(e->source, &e->notes, err));
-  AQ_FAIL_IF(options->max_tokens > e->config.position_limit, AQ_ERR_ARGUMENT,
-             "texts of %u tokens were asked for; the model has positions for %u", options->max_tokens,
-             e->config.position_limit);
-  if (options->max_tokens > 0) e->config.max_tokens = options->max_tokens;
-  e->config.normalize = e->config.normalize || options->normalize;
-  if (options->folder == NULL) return AQ_OK;
-  e->folder = aq_strdup(options->folder);
-  return e->folder != NULL ? AQ_OK : aq_fail_memory(err, strlen(options->folder));
-}
-
-static aq_status fill(aq_encoder *e, const aq_encoder_options *options, aq_error *err) {
-  AQ_TRY(configure(e, options, err));
+static aq_status open_parts(aq_encoder *e, const aq_source *source, const aq_encoder_options *options, aq_error *err) {
+  AQ_TRY(read_compute(options->compute, &e->codes, err));
+  AQ_TRY(aq_model_open(source, options->folder, &e->model, err));
+  AQ_TRY(apply_options(e, options, err));
   AQ_TRY(aq_pool_create(options->threads, &e->pool, err));
   const uint32_t threads = aq_pool_threads(e->pool);
   e->threads = aq_calloc(threads, sizeof *e->threads);
   e->groups = aq_calloc(threads, sizeof *e->groups);
   if (e->threads == NULL || e->groups == NULL) return aq_fail_memory(err, threads * sizeof *e->groups);
-  return aq_weights_load(e->source, &e->config, e->codes, e->pool, &e->weights, err);
+  return aq_weights_load(&e->model, e->codes, e->pool, &e->weights, err);
 }
 
 aq_status aq_encoder_open_source(const aq_source *source, const aq_encoder_options *options, aq_encoder **out,
@@ -61,9 +43,7 @@ aq_status aq_encoder_open_source(const aq_source *source, const aq_encoder_optio
   AQ_TRY(aq_options_read(&own, sizeof own, options, err));
   aq_encoder *e = aq_calloc(1, sizeof *e);
   if (e == NULL) return aq_fail_memory(err, sizeof *e);
-  aq_source_hold(source);
-  e->source = source;
-  const aq_status status = fill(e, &own, err);
+  const aq_status status = open_parts(e, source, &own, err);
   if (status != AQ_OK) {
     if (source->path != NULL) (void)aq_error_in_file(err, status, source->path);
     aq_encoder_close(e);
@@ -94,18 +74,15 @@ void aq_encoder_close(aq_encoder *encoder) {
   aq_free(encoder->groups);
   aq_pool_free(encoder->pool);
   aq_weights_reset(&encoder->weights);
-  aq_tokenizer_close(encoder->tokenizer);
   aq_prompts_reset(&encoder->prompts);
-  aq_notes_reset(&encoder->notes);
-  aq_free(encoder->folder);
-  aq_source_drop(encoder->source);
+  aq_model_reset(&encoder->model);
   aq_free(encoder);
 }
 
-uint32_t aq_encoder_dimension(const aq_encoder *encoder) { return encoder->config.hidden; }
-uint32_t aq_encoder_max_tokens(const aq_encoder *encoder) { return encoder->config.max_tokens; }
-size_t aq_encoder_note_count(const aq_encoder *encoder) { return encoder->notes.count; }
+uint32_t aq_encoder_dimension(const aq_encoder *encoder) { return encoder->model.config.hidden; }
+uint32_t aq_encoder_max_tokens(const aq_encoder *encoder) { return encoder->model.config.max_tokens; }
+size_t aq_encoder_note_count(const aq_encoder *encoder) { return encoder->model.notes.count; }
 
 const char *aq_encoder_note(const aq_encoder *encoder, size_t i) {
-  return i < encoder->notes.count ? encoder->notes.items[i] : NULL;
+  return i < encoder->model.notes.count ? encoder->model.notes.items[i] : NULL;
 }

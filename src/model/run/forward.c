@@ -33,7 +33,7 @@ static void embed_token(const member *m, int32_t id, size_t row, float *out) {
   const float *word = aq_embedding_table_row(&w->words, (uint64_t)id, m->own->row_codes, m->own->row);
   const float *position = aq_embedding_table_row(&w->positions, row, m->own->row_codes, place);
   for (size_t i = 0; i < n; i++) place[i] = position[i] + w->type[i];
-  m->f->kernels->norm_f32(word, place, n, w->first_norm.gain, w->first_norm.shift, m->f->config->epsilon, out);
+  m->f->kernels->norm_f32(word, place, n, w->embedding_norm.gain, w->embedding_norm.shift, m->f->config->epsilon, out);
 }
 
 static void embed(const member *m) {
@@ -48,12 +48,6 @@ static void embed(const member *m) {
       embed_token(m, g->ids[text][t], row, m->f->space->hidden + at * m->f->config->hidden);
     }
   }
-}
-
-static void observe(const member *m, const aq_linear *linear, uint32_t layer, const float *x, size_t rows) {
-  if (m->f->observe == NULL || m->index != 0) return;
-  const aq_observation seen = {linear, layer, x, rows};
-  m->f->observe(m->f->observe_ctx, &seen);
 }
 
 /* This member's outputs of a product, and of the activation after it, if any. */
@@ -108,12 +102,11 @@ static void attend(const member *m) {
 
 /* ---- a layer ---- */
 
-static void first_half(const member *m, const aq_layer *layer, uint32_t index) {
+static void first_half(const member *m, const aq_layer *layer) {
   const size_t hidden = m->f->config->hidden, tokens = m->f->group->tokens;
   const aq_group_space *s = m->f->space;
   for (size_t first = 0; first < tokens; first += AQ_BLOCK_ROWS) {
     const size_t rows = AQ_MIN(tokens - first, AQ_BLOCK_ROWS);
-    observe(m, &layer->qkv, index, s->hidden + first * hidden, rows);
     product(m, &layer->qkv, s->hidden + first * hidden, rows, NULL, s->qkv + first * 3 * hidden);
   }
   wait_for_all(m);
@@ -122,23 +115,20 @@ static void first_half(const member *m, const aq_layer *layer, uint32_t index) {
 }
 
 /* The rest of a layer treats each token by itself. */
-static void second_half(const member *m, const aq_layer *layer, uint32_t index, size_t first, size_t rows) {
+static void second_half(const member *m, const aq_layer *layer, size_t first, size_t rows) {
   const aq_group_space *s = m->f->space;
   const size_t hidden = m->f->config->hidden;
   float *x = s->hidden + first * hidden;
   const float *context = s->context + first * hidden;
-  observe(m, &layer->attention_out, index, context, rows);
   product(m, &layer->attention_out, context, rows, NULL, s->narrow);
   wait_for_all(m);
   add_and_norm(m, &layer->attention_norm, s->narrow, rows, x);
   wait_for_all(m);
-  observe(m, &layer->up, index, x, rows);
   product(m, &layer->up, x, rows, m->f->config->activation, s->wide);
   wait_for_all(m);
-  observe(m, &layer->down, index, s->wide, rows);
   product(m, &layer->down, s->wide, rows, NULL, s->narrow);
   wait_for_all(m);
-  add_and_norm(m, &layer->last_norm, s->narrow, rows, x);
+  add_and_norm(m, &layer->ffn_norm, s->narrow, rows, x);
   wait_for_all(m);
 }
 
@@ -160,9 +150,9 @@ void aq_forward_run(const aq_forward *f, uint32_t index, aq_thread_space *own) {
   wait_for_all(&m);
   for (uint32_t i = 0; i < f->weights->layer_count; i++) {
     const aq_layer *layer = &f->weights->layers[i];
-    first_half(&m, layer, i);
+    first_half(&m, layer);
     for (size_t first = 0; first < tokens; first += AQ_BLOCK_ROWS) {
-      second_half(&m, layer, i, first, AQ_MIN(tokens - first, AQ_BLOCK_ROWS));
+      second_half(&m, layer, first, AQ_MIN(tokens - first, AQ_BLOCK_ROWS));
     }
   }
   pool_texts(&m);

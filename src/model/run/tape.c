@@ -2,6 +2,8 @@
  * needs more. */
 #include "model/run/tape.h"
 
+#include <string.h>
+
 #include "core/checked.h"
 #include "core/compiler.h"
 #include "core/error.h"
@@ -33,19 +35,20 @@ static void lay_out_norm(cursor *c, size_t tokens, size_t hidden, aq_tape_norm_b
   norm->scale = take(c, tokens, 1);
 }
 
-static void lay_out_layer(cursor *c, size_t tokens, const aq_model_config *config, aq_tape_layer_buffers *layer) {
-  const size_t hidden = config->hidden, inner = config->inner;
-  layer->qkv = take(c, tokens, 3 * hidden);
+static void lay_out_layer(cursor *c, const aq_tape *tape, uint32_t i, aq_tape_layer_buffers *layer) {
+  const size_t tokens = tape->tokens, hidden = tape->config->hidden, inner = tape->config->inner;
+  const size_t qkv = aq_model_joined_rows(tape->model, i, AQ_ROLE_QUERY);
+  layer->qkv = take(c, tokens, qkv);
   layer->context = take(c, tokens, hidden);
   layer->middle = take(c, tokens, hidden);
   layer->up = take(c, tokens, inner);
   layer->active = take(c, tokens, inner);
-  layer->d_qkv = take(c, tokens, 3 * hidden);
+  layer->d_qkv = take(c, tokens, qkv);
   layer->d_attention_out = take(c, tokens, hidden);
   layer->d_up = take(c, tokens, inner);
   layer->d_down = take(c, tokens, hidden);
   lay_out_norm(c, tokens, hidden, &layer->attention_norm);
-  lay_out_norm(c, tokens, hidden, &layer->last_norm);
+  lay_out_norm(c, tokens, hidden, &layer->ffn_norm);
 }
 
 static size_t longest_text(const aq_tape *tape) {
@@ -54,18 +57,18 @@ static size_t longest_text(const aq_tape *tape) {
   return longest;
 }
 
-static void lay_out(cursor *c, const aq_tape *tape, aq_tape_buffers *buffers) {
+static void lay_out(cursor *c, const aq_tape *tape, const aq_params *params, aq_tape_buffers *buffers) {
   const aq_model_config *config = tape->config;
   const size_t tokens = tape->tokens, hidden = config->hidden, width = hidden / config->heads;
-  const size_t longest = longest_text(tape), widest = AQ_MAX(3 * hidden, (size_t)config->inner);
-  lay_out_norm(c, tokens, hidden, &buffers->first_norm);
-  for (uint32_t i = 0; i < config->layers; i++) lay_out_layer(c, tokens, config, &buffers->layers[i]);
+  const size_t longest = longest_text(tape), widest = aq_model_widest(tape->model);
+  lay_out_norm(c, tokens, hidden, &buffers->embedding_norm);
+  for (uint32_t i = 0; i < config->layers; i++) lay_out_layer(c, tape, i, &buffers->layers[i]);
   for (uint32_t i = 0; i <= config->layers; i++) buffers->hidden[i] = take(c, tokens, hidden);
   buffers->embeddings = take(c, tape->texts, hidden);
   buffers->factors = take(c, tape->texts, 1);
   buffers->d_input = take(c, tokens, hidden);
   buffers->d_context = take(c, tokens, hidden);
-  buffers->panels = take(c, aq_stage_floats(config), 1);
+  buffers->panels = take(c, aq_stage_floats(params), 1);
   const size_t scratch = AQ_MAX(aq_attention_floats(width, longest), aq_attention_backward_floats(width, longest));
   buffers->scratch_stride = (size_t)LINE * (2 + scratch / LINE);
   buffers->scratch = take(c, buffers->scratch_stride, aq_pool_threads(tape->pool));
@@ -99,15 +102,23 @@ static aq_status need_layers(aq_tape_buffers *buffers, size_t layers, aq_error *
   if (layers <= buffers->layer_room) return AQ_OK;
   buffers->layer_room = 0;
   aq_free(buffers->layers);
-  aq_free(buffers->seen);
   aq_free((void *)buffers->hidden);
   buffers->layers = aq_calloc(layers, sizeof *buffers->layers);
-  buffers->seen = aq_calloc(layers, sizeof *buffers->seen);
   buffers->hidden = aq_calloc(layers + 1, sizeof *buffers->hidden);
-  if (buffers->layers == NULL || buffers->seen == NULL || buffers->hidden == NULL) {
-    return aq_fail_memory(err, layers * sizeof *buffers->layers);
-  }
+  if (buffers->layers == NULL || buffers->hidden == NULL) return aq_fail_memory(err, layers * sizeof *buffers->layers);
   buffers->layer_room = layers;
+  return AQ_OK;
+}
+
+static aq_status need_weights(aq_tape_buffers *buffers, size_t weights, aq_error *err) {
+  if (weights <= buffers->weight_room) return AQ_OK;
+  buffers->weight_room = 0;
+  aq_free(buffers->linear);
+  aq_free(buffers->norm);
+  buffers->linear = aq_calloc(weights, sizeof *buffers->linear);
+  buffers->norm = aq_calloc(weights, sizeof *buffers->norm);
+  if (buffers->linear == NULL || buffers->norm == NULL) return aq_fail_memory(err, weights * sizeof *buffers->linear);
+  buffers->weight_room = weights;
   return AQ_OK;
 }
 
@@ -122,27 +133,41 @@ static aq_status need_texts(aq_tape_buffers *buffers, size_t texts, aq_error *er
 
 /* ---- what the caller sees ---- */
 
-static void show_layer(const aq_tape *tape, const aq_tape_layer_buffers *l, const float *x, aq_tape_layer *out) {
-  const size_t hidden = tape->config->hidden, inner = tape->config->inner;
-  for (size_t part = 0; part < 3; part++) {
-    out->linear[AQ_QUERY + part] = (aq_tape_linear){x, l->d_qkv + part * hidden, hidden, hidden, hidden, 3 * hidden};
+/* Linears from the one with this role on that read x; their outputs stand side by side. */
+static void show_linears(const aq_tape *tape, uint32_t layer, aq_role first, const float *x, const float *dy) {
+  const aq_model *m = tape->model;
+  const uint32_t lead = aq_model_find(m, layer, first);
+  const size_t stride = aq_model_joined_rows(m, layer, first);
+  for (uint32_t i = lead; i < lead + m->weights[lead].inputs; i++) {
+    const aq_weight *w = &m->weights[i];
+    aq_tape_buffers_of(tape)->linear[i] = (aq_tape_linear){x, dy, w->cols, w->rows, w->cols, stride};
+    dy += w->rows;
   }
-  out->linear[AQ_ATTENTION_OUT] = (aq_tape_linear){l->context, l->d_attention_out, hidden, hidden, hidden, hidden};
-  out->linear[AQ_UP] = (aq_tape_linear){l->middle, l->d_up, hidden, inner, hidden, inner};
-  out->linear[AQ_DOWN] = (aq_tape_linear){l->active, l->d_down, inner, hidden, inner, hidden};
-  out->attention_norm = (aq_tape_norm){l->attention_norm.z, l->attention_norm.dy};
-  out->last_norm = (aq_tape_norm){l->last_norm.z, l->last_norm.dy};
+}
+
+static void show_norm(const aq_tape *tape, uint32_t layer, aq_role role, const aq_tape_norm_buffers *norm) {
+  aq_tape_buffers_of(tape)->norm[aq_model_find(tape->model, layer, role)] = (aq_tape_norm){norm->z, norm->dy};
+}
+
+static void show_layer(const aq_tape *tape, uint32_t i, const aq_tape_layer_buffers *l, const float *x) {
+  show_linears(tape, i, AQ_ROLE_QUERY, x, l->d_qkv);
+  show_linears(tape, i, AQ_ROLE_ATTENTION_OUT, l->context, l->d_attention_out);
+  show_linears(tape, i, AQ_ROLE_UP, l->middle, l->d_up);
+  show_linears(tape, i, AQ_ROLE_DOWN, l->active, l->d_down);
+  show_norm(tape, i, AQ_ROLE_ATTENTION_NORM, &l->attention_norm);
+  show_norm(tape, i, AQ_ROLE_FFN_NORM, &l->ffn_norm);
 }
 
 static void show(aq_tape *tape, const aq_tape_buffers *buffers) {
   tape->first = buffers->first;
   tape->embeddings = buffers->embeddings;
   tape->hidden = (const float *const *)buffers->hidden;
-  tape->first_norm = (aq_tape_norm){buffers->first_norm.z, buffers->first_norm.dy};
-  for (uint32_t i = 0; i < tape->config->layers; i++) {
-    show_layer(tape, &buffers->layers[i], buffers->hidden[i], &buffers->seen[i]);
-  }
-  tape->layers = buffers->seen;
+  tape->linear = buffers->linear;
+  tape->norm = buffers->norm;
+  memset(buffers->linear, 0, buffers->weight_room * sizeof *buffers->linear);
+  memset(buffers->norm, 0, buffers->weight_room * sizeof *buffers->norm);
+  show_norm(tape, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM, &buffers->embedding_norm);
+  for (uint32_t i = 0; i < tape->config->layers; i++) show_layer(tape, i, &buffers->layers[i], buffers->hidden[i]);
   tape->d_input = buffers->d_input;
 }
 
@@ -163,21 +188,28 @@ aq_status aq_tape_begin(aq_tape *tape, const aq_params *params, const int32_t *c
   if (tape->buffers == NULL) tape->buffers = aq_calloc(1, sizeof(aq_tape_buffers));
   aq_tape_buffers *buffers = aq_tape_buffers_of(tape);
   if (buffers == NULL) return aq_fail_memory(err, sizeof *buffers);
-  AQ_TRY(need_layers(buffers, params->config->layers, err));
+  const aq_model_config *config = &params->model->config;
+  AQ_TRY(need_layers(buffers, config->layers, err));
+  AQ_TRY(need_weights(buffers, params->model->weight_count, err));
   AQ_TRY(need_texts(buffers, texts, err));
-  *tape = (aq_tape){
-      .pool = pool, .config = params->config, .texts = texts, .ids = ids, .lengths = lengths, .buffers = buffers};
+  *tape = (aq_tape){.pool = pool,
+                    .model = params->model,
+                    .config = config,
+                    .texts = texts,
+                    .ids = ids,
+                    .lengths = lengths,
+                    .buffers = buffers};
   for (size_t i = 0; i < texts; i++) {
-    AQ_TRY(check_text(params->config, ids[i], lengths[i], i, err));
+    AQ_TRY(check_text(config, ids[i], lengths[i], i, err));
     buffers->first[i] = tape->tokens;
     tape->tokens += lengths[i];
   }
   buffers->first[texts] = tape->tokens;
   cursor c = {NULL, 0};
-  lay_out(&c, tape, buffers);
+  lay_out(&c, tape, params, buffers);
   AQ_TRY(need_memory(buffers, c.at + LINE, err));
   c = (cursor){buffers->memory + misaligned(buffers->memory), 0};
-  lay_out(&c, tape, buffers);
+  lay_out(&c, tape, params, buffers);
   show(tape, buffers);
   return AQ_OK;
 }
@@ -186,7 +218,8 @@ void aq_tape_reset(aq_tape *tape) {
   aq_tape_buffers *buffers = aq_tape_buffers_of(tape);
   if (buffers != NULL) {
     aq_free(buffers->layers);
-    aq_free(buffers->seen);
+    aq_free(buffers->linear);
+    aq_free(buffers->norm);
     aq_free((void *)buffers->hidden);
     aq_free(buffers->first);
     aq_free(buffers->memory);

@@ -31,14 +31,10 @@ typedef struct aq_tape_norm {
   const float *z, *dy;
 } aq_tape_norm;
 
-typedef struct aq_tape_layer {
-  aq_tape_linear linear[AQ_LAYER_LINEARS];
-  aq_tape_norm attention_norm, last_norm;
-} aq_tape_layer;
-
 typedef struct aq_tape {
   aq_pool *pool;
-  const aq_model_config *config;
+  const aq_model *model;
+  const aq_model_config *config; /* the model's */
   size_t texts, tokens;
   const int32_t *const *ids; /* the caller's, which stay until the next begin */
   const uint32_t *lengths;
@@ -47,8 +43,9 @@ typedef struct aq_tape {
   /* after forward */
   float *embeddings;          /* texts x hidden, as the encoder gives them (pooled, normalized as configured) */
   const float *const *hidden; /* layers + 1 of them, tokens x hidden: after the first norm, after each layer */
-  aq_tape_norm first_norm;
-  const aq_tape_layer *layers; /* config->layers */
+  /* by weight of the model's list: of linears their matrix, of norms their gain; of others zeroes */
+  const aq_tape_linear *linear;
+  const aq_tape_norm *norm;
 
   /* after backward: at the sum of word, position and type rows that goes into the first norm */
   const float *d_input; /* tokens x hidden */
@@ -70,8 +67,8 @@ void aq_tape_reset(aq_tape *tape);
 
 /* ---- gradients of parameters, from a pass that went backward; each is added to what is there when `add` ---- */
 
-/* dw (out x in) = sum over tokens of dy x^T; db (out) = sum of dy. db may be NULL. That of the query with `out` times
- * three gives those of key and value too, behind its own. Not by two threads at once. */
+/* dw (out x in) = sum over tokens of dy x^T; db (out) = sum of dy. db may be NULL. That of the query with the outputs
+ * of key and value added to `out` gives theirs too, behind its own. Not by two threads at once. */
 AQ_MUST_CHECK aq_status aq_tape_linear_gradient(const aq_tape *tape, const aq_tape_linear *linear, bool add, float *dw,
                                                 float *db, aq_error *err);
 /* d_gain = sum of dy * z, d_shift = sum of dy; hidden each. */
@@ -82,7 +79,7 @@ void aq_tape_norm_gradient(const aq_tape *tape, const aq_tape_norm *norm, bool a
 
 /* out = what goes into the first norm: word + position + type rows. */
 void aq_step_embed(const aq_params *params, const int32_t *ids, size_t tokens, float *out);
-/* Sum of x and the attention block's output (before its norm), for one text. scratch: aq_step_scratch(config, tokens)
+/* Sum of x and the attention block's output (before its norm), for one text. scratch: aq_step_scratch(model, tokens)
  * floats. */
 void aq_step_attention(const aq_params *params, uint32_t layer, const float *x, size_t tokens, float *scratch,
                        float *out);
@@ -91,6 +88,6 @@ void aq_step_feed_forward(const aq_params *params, uint32_t layer, const float *
                           float *out);
 /* out = gain * z + shift, row by row; out may be x. */
 void aq_step_norm(const aq_params *params, const aq_param_norm *norm, const float *x, size_t tokens, float *out);
-size_t aq_step_scratch(const aq_model_config *config, size_t tokens);
+size_t aq_step_scratch(const aq_model *model, size_t tokens);
 
 #endif

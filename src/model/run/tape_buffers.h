@@ -14,26 +14,28 @@ typedef struct aq_tape_norm_buffers {
 
 /* Tokens x ...; hidden unless said otherwise. */
 typedef struct aq_tape_layer_buffers {
-  float *qkv;                                     /* 3 x hidden */
+  float *qkv;                                     /* outputs of query, key and value */
   float *context;                                 /* what attention gives */
   float *middle;                                  /* after the attention norm */
   float *up, *active;                             /* inner: before and after the activation */
   float *d_qkv, *d_attention_out, *d_up, *d_down; /* gradients at the linears' outputs; as wide as those */
-  aq_tape_norm_buffers attention_norm, last_norm;
+  aq_tape_norm_buffers attention_norm, ffn_norm;
 } aq_tape_layer_buffers;
 
 typedef struct aq_tape_buffers {
-  /* one entry a layer (hidden: one more), for as many layers as `layer_room` */
+  /* one entry a layer (hidden: one more), and one a weight, for as many as there is room for */
   aq_tape_layer_buffers *layers;
-  aq_tape_layer *seen;
   float **hidden;
   size_t layer_room;
+  aq_tape_linear *linear;
+  aq_tape_norm *norm;
+  size_t weight_room;
   size_t *first; /* text_room + 1 */
   size_t text_room;
 
   float *memory; /* `capacity` floats; all below and what the layers point to is in it */
   size_t capacity;
-  aq_tape_norm_buffers first_norm;
+  aq_tape_norm_buffers embedding_norm;
   float *embeddings, *factors; /* texts x hidden, texts: see pooling.h */
   float *d_input, *d_context;
   float *panels;  /* of a stage */

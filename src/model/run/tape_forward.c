@@ -25,19 +25,21 @@ typedef struct forward {
 
 /* ---- tokens ---- */
 
-static void norm_rows(const forward *f, const aq_param_norm *norm, const aq_tape_norm_buffers *keep, const float *x,
-                      size_t first, size_t rows, float *out) {
+/* The norm with a role in the layer at hand. */
+static void norm_rows(const forward *f, aq_role role, const aq_tape_norm_buffers *keep, const float *x, size_t first,
+                      size_t rows, float *out) {
+  const aq_param_norm norm = aq_params_norm(f->params, f->layer, role);
   const size_t n = f->tape->config->hidden;
   for (size_t t = first; t < first + rows; t++) {
-    keep->scale[t] = aq_layer_norm_forward(x + t * n, n, norm->gain, norm->shift, f->tape->config->epsilon,
+    keep->scale[t] = aq_layer_norm_forward(x + t * n, n, norm.gain, norm.shift, f->tape->config->epsilon,
                                            keep->z + t * n, out + t * n);
   }
 }
 
 static void project(const forward *f, uint32_t layer, size_t first, size_t rows) {
-  const size_t n = f->tape->config->hidden;
+  const size_t n = f->tape->config->hidden, width = f->stage.product[AQ_STAGE_QKV].n;
   aq_gemm_run(&f->stage.product[AQ_STAGE_QKV], f->buffers->hidden[layer] + first * n, n, rows,
-              f->buffers->layers[layer].qkv + first * 3 * n, 3 * n);
+              f->buffers->layers[layer].qkv + first * width, width);
 }
 
 /* Token t of the group: the text it belongs to is the last that begins at or before it. */
@@ -57,18 +59,20 @@ static size_t text_of(const aq_tape *tape, size_t t) {
 static void embed_rows(const forward *f, size_t first, size_t rows) {
   const aq_tape *tape = f->tape;
   const size_t n = tape->config->hidden;
+  const aq_param_norm norm = aq_params_norm(f->params, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM);
+  const float *words = aq_params_table(f->params, AQ_ROLE_EMBEDDING);
+  const float *positions = aq_params_table(f->params, AQ_ROLE_POSITION);
   size_t text = text_of(tape, first);
   size_t counted = aq_position_count(tape->config, tape->ids[text], first - tape->first[text]);
   for (size_t t = first; t < first + rows; t++) {
     for (; t >= tape->first[text + 1]; text++) counted = 0;
     const int32_t id = tape->ids[text][t - tape->first[text]];
-    const float *position = f->params->positions + aq_position_next(tape->config, id, &counted) * n;
-    const float *word = f->params->words + (size_t)id * n;
-    float *z = f->buffers->first_norm.z + t * n;
+    const float *position = positions + aq_position_next(tape->config, id, &counted) * n;
+    const float *word = words + (size_t)id * n;
+    float *z = f->buffers->embedding_norm.z + t * n;
     for (size_t i = 0; i < n; i++) z[i] = position[i] + f->params->type[i];
-    f->buffers->first_norm.scale[t] =
-        aq_layer_norm_forward(word, n, f->params->first_norm.gain, f->params->first_norm.shift, tape->config->epsilon,
-                              z, f->buffers->hidden[0] + t * n);
+    f->buffers->embedding_norm.scale[t] =
+        aq_layer_norm_forward(word, n, norm.gain, norm.shift, tape->config->epsilon, z, f->buffers->hidden[0] + t * n);
   }
 }
 
@@ -87,7 +91,6 @@ static aq_status layer_block(void *ctx, uint64_t item, uint32_t worker, aq_error
   const forward *f = ctx;
   const aq_model_config *c = f->tape->config;
   const aq_tape_layer_buffers *l = &f->buffers->layers[f->layer];
-  const aq_param_layer *p = &f->params->layers[f->layer];
   const size_t n = c->hidden, inner = c->inner;
   size_t first, rows;
   (void)worker;
@@ -95,13 +98,13 @@ static aq_status layer_block(void *ctx, uint64_t item, uint32_t worker, aq_error
   aq_tape_block(f->tape, (size_t)item, &first, &rows);
   aq_gemm_run(&f->stage.product[AQ_STAGE_ATTENTION_OUT], l->context + first * n, n, rows,
               l->attention_norm.z + first * n, n);
-  norm_rows(f, &p->attention_norm, &l->attention_norm, f->buffers->hidden[f->layer], first, rows, l->middle);
+  norm_rows(f, AQ_ROLE_ATTENTION_NORM, &l->attention_norm, f->buffers->hidden[f->layer], first, rows, l->middle);
   float *up = l->up + first * inner, *active = l->active + first * inner;
   aq_gemm_run(&f->stage.product[AQ_STAGE_UP], l->middle + first * n, n, rows, up, inner);
   memcpy(active, up, rows * inner * sizeof *active);
   c->activation->apply(aq_kernels_get(), active, rows * inner);
-  aq_gemm_run(&f->stage.product[AQ_STAGE_DOWN], active, inner, rows, l->last_norm.z + first * n, n);
-  norm_rows(f, &p->last_norm, &l->last_norm, l->middle, first, rows, f->buffers->hidden[f->layer + 1]);
+  aq_gemm_run(&f->stage.product[AQ_STAGE_DOWN], active, inner, rows, l->ffn_norm.z + first * n, n);
+  norm_rows(f, AQ_ROLE_FFN_NORM, &l->ffn_norm, l->middle, first, rows, f->buffers->hidden[f->layer + 1]);
   if (f->layer + 1 < c->layers) project(f, f->layer + 1, first, rows);
   return AQ_OK;
 }
@@ -152,10 +155,9 @@ static aq_status pool_text(void *ctx, uint64_t item, uint32_t worker, aq_error *
 /* ---- rounds ---- */
 
 static aq_status run_layer(forward *f, aq_error *err) {
-  const aq_param_layer *layer = &f->params->layers[f->layer];
   const aq_tape *tape = f->tape;
   const bool last = f->layer + 1 == tape->config->layers;
-  f->stage = aq_stage_of(last ? NULL : layer + 1, layer, false, f->buffers->panels);
+  f->stage = aq_stage_of(f->params, last ? AQ_NO_LAYER : f->layer + 1, f->layer, false, f->buffers->panels);
   f->heads = tape->texts * tape->config->heads;
   AQ_TRY(aq_pool_run(tape->pool, f->heads + aq_stage_panels(&f->stage), attend_or_prepare, f, err));
   return aq_pool_run(tape->pool, aq_tape_blocks(tape), layer_block, f, err);
@@ -163,7 +165,7 @@ static aq_status run_layer(forward *f, aq_error *err) {
 
 aq_status aq_tape_forward(aq_tape *tape, const aq_params *params, aq_error *err) {
   forward f = {.tape = tape, .params = params, .buffers = aq_tape_buffers_of(tape)};
-  f.stage = aq_stage_of(&params->layers[0], NULL, false, f.buffers->panels);
+  f.stage = aq_stage_of(params, 0, AQ_NO_LAYER, false, f.buffers->panels);
   AQ_TRY(aq_pool_run(tape->pool, aq_stage_panels(&f.stage), attend_or_prepare, &f, err));
   AQ_TRY(aq_pool_run(tape->pool, aq_tape_blocks(tape), embed_block, &f, err));
   for (f.layer = 0; f.layer < tape->config->layers; f.layer++) AQ_TRY(run_layer(&f, err));

@@ -139,7 +139,7 @@ aq_status aq_evaluator_set_reference(aq_evaluator *evaluator, const aq_source *r
   aq_encoder *encoder = NULL;
   AQ_TRY(open_encoder(evaluator, reference, evaluator->options->folder, &encoder, err));
   evaluator->dimension = aq_encoder_dimension(encoder);
-  evaluator->notes = aq_notes_json(&encoder->notes);
+  evaluator->notes = aq_notes_json(&encoder->model.notes);
   aq_status status = make_room(evaluator, &evaluator->reference, err);
   if (status == AQ_OK) status = make_room(evaluator, &evaluator->other, err);
   if (status == AQ_OK) status = encode(evaluator, encoder, evaluator->reference, err);

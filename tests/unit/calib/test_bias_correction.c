@@ -26,9 +26,13 @@ static double largest_mean(const float *a, const float *b, size_t tokens) {
   return largest;
 }
 
-static void normed(const aq_param_norm *norm, const float *z, size_t tokens, float *out) {
+/* After the norm of a layer's attention block. */
+static void normed(const aq_params *p, const aq_tape *tape, uint32_t layer, float *out) {
+  const aq_param_norm norm = aq_params_norm(p, layer, AQ_ROLE_ATTENTION_NORM);
+  const float *z = tape->norm[aq_model_find(p->model, layer, AQ_ROLE_ATTENTION_NORM)].z;
+  const size_t tokens = tape->tokens;
   for (size_t i = 0; i < tokens * TINY_HIDDEN; i++) {
-    out[i] = norm->gain[i % TINY_HIDDEN] * z[i] + norm->shift[i % TINY_HIDDEN];
+    out[i] = norm.gain[i % TINY_HIDDEN] * z[i] + norm.shift[i % TINY_HIDDEN];
   }
 }
 
@@ -36,8 +40,8 @@ static void normed(const aq_param_norm *norm, const float *z, size_t tokens, flo
 static double largest_mean_in_layer(const aq_params *p, const aq_params *q, const aq_tape *a, const aq_tape *b,
                                     uint32_t layer) {
   float *x = malloc(a->tokens * TINY_HIDDEN * sizeof *x), *y = malloc(a->tokens * TINY_HIDDEN * sizeof *y);
-  normed(&p->layers[layer].attention_norm, a->layers[layer].attention_norm.z, a->tokens, x);
-  normed(&q->layers[layer].attention_norm, b->layers[layer].attention_norm.z, a->tokens, y);
+  normed(p, a, layer, x);
+  normed(q, b, layer, y);
   const double largest = largest_mean(x, y, a->tokens);
   free(x);
   free(y);
@@ -51,7 +55,8 @@ static void repair(const calib_fixture *f, aq_params *quantized, aq_pool *pool) 
 
 static void repair_makes_mean_differences_zero(void **state) {
   calib_fixture *f = *state;
-  for (size_t i = 0; i < (size_t)TINY_WORDS * TINY_HIDDEN; i++) f->quantized.words[i] += 0.01F * (float)(i % 12);
+  float *words = aq_params_table(&f->quantized, AQ_ROLE_EMBEDDING);
+  for (size_t i = 0; i < (size_t)TINY_WORDS * TINY_HIDDEN; i++) words[i] += 0.01F * (float)(i % 12);
   aq_tape a = run(f, &f->original), before = run(f, &f->quantized);
   for (size_t i = 0; i <= TINY_LAYERS; i++) {
     assert_true(largest_mean(a.hidden[i], before.hidden[i], a.tokens) > 0.01);
@@ -78,8 +83,10 @@ static void repair_changes_nothing_but_shifts(void **state) {
   assert_int_equal(changed, 2 * TINY_LAYERS * TINY_HIDDEN);
   for (uint32_t i = 0; i < TINY_LAYERS; i++) {
     const size_t size = TINY_HIDDEN * sizeof(float);
-    memcpy(copy.layers[i].attention_norm.shift, f->quantized.layers[i].attention_norm.shift, size);
-    memcpy(copy.layers[i].last_norm.shift, f->quantized.layers[i].last_norm.shift, size);
+    memcpy(aq_params_norm(&copy, i, AQ_ROLE_ATTENTION_NORM).shift,
+           aq_params_norm(&f->quantized, i, AQ_ROLE_ATTENTION_NORM).shift, size);
+    memcpy(aq_params_norm(&copy, i, AQ_ROLE_FFN_NORM).shift, aq_params_norm(&f->quantized, i, AQ_ROLE_FFN_NORM).shift,
+           size);
   }
   assert_memory_equal(copy.memory, f->quantized.memory, copy.count * sizeof(float));
   aq_params_reset(&copy);

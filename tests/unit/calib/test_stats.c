@@ -10,6 +10,7 @@
 #include "model/run/encoder.h"
 #include "model/run/tape.h"
 #include "tiny_encoder.h"
+#include "tiny_linears.h"
 
 #define TEXTS 9
 #define CUT 24
@@ -46,9 +47,9 @@ static int set_up(void **state) {
   o.threads = 1;
   assert_ok(aq_source_open(f->weights, NULL, &f->source, &err));
   assert_ok(aq_encoder_open_source(f->source, &o, &f->encoder, &err));
-  f->encoder->config.normalize = true; /* as in the models that this is for */
+  f->encoder->model.config.normalize = true; /* as in the models that this is for */
   assert_ok(aq_pool_create(2, &f->pool, &err));
-  assert_ok(aq_params_load(f->source, &f->encoder->config, f->pool, &f->params, &err));
+  assert_ok(aq_params_load(&f->encoder->model, f->pool, &f->params, &err));
   *state = f;
   return 0;
 }
@@ -70,8 +71,10 @@ static void gather(const fixture *f, const aq_stats_options *o, aq_stats *out) {
   assert_ok(aq_stats_gather(&f->params, f->texts, lengths, TEXTS, o, f->pool, NULL, out, &err));
 }
 
+enum { QUERY = 0, KEY, VALUE, DOWN = TINY_LINEARS - 1 }; /* in tiny_linears */
+
 static const aq_linear_stats *linear_of(const aq_stats *stats, size_t layer, size_t linear) {
-  return &stats->linear[layer * AQ_LAYER_LINEARS + linear];
+  return &stats->linear[layer_weight(stats->model, layer, linear)];
 }
 
 /* ---- the definition ---- */
@@ -116,7 +119,7 @@ static void expect_matrix(const float *got, const double *sum, size_t n, double 
   }
 }
 
-static sums expected[TINY_LAYERS][AQ_LAYER_LINEARS];
+static sums expected[TINY_LAYERS][TINY_LINEARS];
 static double expected_words[TINY_HIDDEN * TINY_HIDDEN], expected_positions[TINY_POSITIONS];
 
 /* Text by text, so that nothing is shared with how groups are made. */
@@ -131,7 +134,8 @@ static void add_expected(const fixture *f, size_t text, aq_tape *tape) {
   assert_ok(aq_tape_forward(tape, &f->params, &err));
   assert_ok(aq_tape_backward(tape, &f->params, v, NULL, &err));
   for (size_t layer = 0; layer < TINY_LAYERS; layer++) {
-    for (size_t i = 0; i < AQ_LAYER_LINEARS; i++) add_text(&expected[layer][i], &tape->layers[layer].linear[i], length);
+    for (size_t i = 0; i < TINY_LINEARS; i++)
+      add_text(&expected[layer][i], &tape->linear[layer_weight(f->params.model, layer, i)], length);
   }
   for (size_t s = 0; s < length; s++) {
     const float *d = tape->d_input + s * TINY_HIDDEN;
@@ -156,8 +160,8 @@ static void statistics_are_those_of_the_definition(void **state) {
   assert_true((double)got.tokens == tokens);
   assert_int_equal(got.longest, CUT);
   for (size_t layer = 0; layer < TINY_LAYERS; layer++) {
-    for (size_t i = 0; i < AQ_LAYER_LINEARS; i++) {
-      const aq_param_linear *p = &f->params.layers[layer].linear[i];
+    for (size_t i = 0; i < TINY_LINEARS; i++) {
+      const aq_param_linear linear = aq_params_linear(&f->params, (uint32_t)layer, tiny_linears[i]), *p = &linear;
       const aq_linear_stats *l = linear_of(&got, layer, i);
       const sums *e = &expected[layer][i];
       expect_matrix(l->a, e->a, p->in, TEXTS);
@@ -165,8 +169,8 @@ static void statistics_are_those_of_the_definition(void **state) {
       expect_matrix(l->moments, e->moments, p->in, tokens);
       expect_matrix(l->first, e->first, p->in, TEXTS);
     }
-    assert_ptr_equal(linear_of(&got, layer, AQ_KEY)->moments, linear_of(&got, layer, AQ_QUERY)->moments);
-    assert_ptr_equal(linear_of(&got, layer, AQ_VALUE)->first, linear_of(&got, layer, AQ_QUERY)->first);
+    assert_ptr_equal(linear_of(&got, layer, KEY)->moments, linear_of(&got, layer, QUERY)->moments);
+    assert_ptr_equal(linear_of(&got, layer, VALUE)->first, linear_of(&got, layer, QUERY)->first);
   }
   expect_matrix(got.word_g, expected_words, TINY_HIDDEN, TEXTS);
   for (size_t i = 0; i < TINY_WORDS; i++) assert_true((double)got.word_counts[i] == counts[i]);
@@ -180,11 +184,11 @@ static void statistics_are_those_of_the_definition(void **state) {
 /* ---- the same, whatever the way ---- */
 
 /* Largest difference of any array, relative to the largest value of that array. */
-static double difference(const fixture *f, aq_stats *a, aq_stats *b) {
+static double difference(aq_stats *a, aq_stats *b) {
   double worst = 0;
   assert_int_equal(a->layer_count, b->layer_count);
   for (size_t i = 0; i < aq_stats_array_count(a); i++) {
-    const aq_stats_array one = aq_stats_array_at(a, &f->params, i), other = aq_stats_array_at(b, &f->params, i);
+    const aq_stats_array one = aq_stats_array_at(a, i), other = aq_stats_array_at(b, i);
     double most = 0, off = 0;
     for (size_t k = 0; k < aq_stats_array_floats(&one); k++) {
       most = fmax(most, fabs((double)(*one.values)[k]));
@@ -208,7 +212,7 @@ static void threads_change_no_bit(void **state) {
   for (size_t i = 0; i < AQ_COUNT_OF(threads); i++) {
     assert_ok(aq_pool_create(threads[i], &f->pool, &err));
     gather(f, &cut, &other);
-    assert_true(difference(f, &one, &other) == 0);
+    assert_true(difference(&one, &other) == 0);
     aq_stats_reset(&other);
     aq_pool_free(f->pool);
   }
@@ -246,13 +250,13 @@ static void memory_limit_changes_rounding_only(void **state) {
       assert_null(few.linear);
       least = limit;
     } else {
-      const double off = difference(f, &all, &few);
+      const double off = difference(&all, &few);
       assert_true(off < 1e-5);
       smaller_groups += off > 0;
       aq_stats_reset(&few);
     }
   }
-  assert_true(smaller_groups > 2 && least > aq_stats_bytes(&f->params, TINY_LAYERS));
+  assert_true(smaller_groups > 2 && least > aq_stats_bytes(f->params.model, 0, TINY_LAYERS));
   o.layer_count = 1; /* fits where two do not */
   o.max_memory = least;
   gather(f, &o, &few);
@@ -269,10 +273,10 @@ static void layers_by_themselves_are_the_same(void **state) {
     o.first_layer = layer;
     o.layer_count = 1;
     gather(f, &o, &one);
-    assert_null(linear_of(&one, 1 - layer, AQ_DOWN)->a);
-    for (size_t i = 0; i < AQ_LAYER_LINEARS; i++) {
+    assert_null(linear_of(&one, 1 - layer, DOWN)->a);
+    for (size_t i = 0; i < TINY_LINEARS; i++) {
       const aq_linear_stats *a = linear_of(&all, layer, i), *b = linear_of(&one, layer, i);
-      const aq_param_linear *p = &f->params.layers[layer].linear[i];
+      const aq_param_linear linear = aq_params_linear(&f->params, (uint32_t)layer, tiny_linears[i]), *p = &linear;
       assert_memory_equal(a->a, b->a, p->in * p->in * sizeof(float));
       assert_memory_equal(a->g, b->g, p->out * p->out * sizeof(float));
       assert_memory_equal(a->moments, b->moments, p->in * p->in * sizeof(float));
@@ -312,7 +316,7 @@ static void wrong_arguments_are_refused(void **state) {
 static void models_that_give_nan_are_refused(void **state) {
   fixture *f = *state;
   aq_error err;
-  float *w = f->params.layers[1].linear[AQ_DOWN].w, kept = w[7];
+  float *w = aq_params_linear(&f->params, 1, AQ_ROLE_DOWN).w, kept = w[7];
   w[7] = NAN;
   assert_int_equal(try_gather(f, lengths, TEXTS, &cut, &err), AQ_ERR_NONFINITE);
   assert_non_null(strstr(err.message, "an embedding of text 0"));
@@ -346,22 +350,24 @@ static void file_gives_back_the_same(void **state) {
   aq_error err;
   aq_stats saved, loaded;
   gather(f, &cut, &saved);
-  assert_ok(aq_stats_save(&saved, &f->params, f->source, f->file, false, &err));
-  assert_int_equal(aq_stats_save(&saved, &f->params, f->source, f->file, false, &err), AQ_ERR_EXISTS);
-  assert_ok(aq_stats_save(&saved, &f->params, f->source, f->file, true, &err));
-  assert_ok(aq_stats_load(f->file, &f->params, f->source, &loaded, &err));
-  assert_true(difference(f, &saved, &loaded) == 0);
-  assert_ptr_equal(linear_of(&loaded, 1, AQ_VALUE)->moments, linear_of(&loaded, 1, AQ_QUERY)->moments);
+  assert_ok(aq_stats_save(&saved, f->file, false, &err));
+  assert_int_equal(aq_stats_save(&saved, f->file, false, &err), AQ_ERR_EXISTS);
+  assert_ok(aq_stats_save(&saved, f->file, true, &err));
+  assert_ok(aq_stats_load(f->file, f->params.model, &loaded, &err));
+  assert_true(difference(&saved, &loaded) == 0);
+  assert_ptr_equal(linear_of(&loaded, 1, VALUE)->moments, linear_of(&loaded, 1, QUERY)->moments);
   saved.layer_count = 1;
-  assert_int_equal(aq_stats_save(&saved, &f->params, f->source, f->file, true, &err), AQ_ERR_ARGUMENT);
+  assert_int_equal(aq_stats_save(&saved, f->file, true, &err), AQ_ERR_ARGUMENT);
   saved.layer_count = TINY_LAYERS;
   aq_stats_reset(&loaded);
   aq_stats_reset(&saved);
 }
 
-static aq_status try_load(const fixture *f, const char *path, const aq_source *model, aq_error *err) {
+static aq_status try_load(const fixture *f, const char *path, aq_source *source, aq_error *err) {
   aq_stats stats;
-  const aq_status status = aq_stats_load(path, &f->params, model, &stats, err);
+  aq_model model = *f->params.model;
+  model.source = source;
+  const aq_status status = aq_stats_load(path, &model, &stats, err);
   if (status == AQ_OK) {
     aq_stats_reset(&stats);
   } else {
@@ -447,9 +453,9 @@ static void damaged_file_is_refused(void **state) {
 static aq_status whole_way(const fixture *f, aq_error *err) {
   aq_stats stats, loaded;
   AQ_TRY(aq_stats_gather(&f->params, f->texts, lengths, TEXTS, &cut, f->pool, NULL, &stats, err));
-  aq_status status = aq_stats_save(&stats, &f->params, f->source, f->file, true, err);
+  aq_status status = aq_stats_save(&stats, f->file, true, err);
   aq_stats_reset(&stats);
-  if (status == AQ_OK) status = aq_stats_load(f->file, &f->params, f->source, &loaded, err);
+  if (status == AQ_OK) status = aq_stats_load(f->file, f->params.model, &loaded, err);
   if (status == AQ_OK) aq_stats_reset(&loaded);
   return status;
 }

@@ -97,7 +97,7 @@ static double held_loss(const calib_fixture *f, const aq_params *params) {
 static void expect_consistent(const calib_fixture *f, const snapshot *before) {
   for (size_t i = 0; i < CALIB_MATRICES; i++) {
     const aq_tune_matrix *m = &f->matrices[i];
-    const float *w = f->quantized.layers[i / AQ_LAYER_LINEARS].linear[i % AQ_LAYER_LINEARS].w;
+    const float *w = f->quantized.values[calib_weight(f, i) - f->quantized.model->weights];
     for (size_t k = 0; k < values_of(m); k++) {
       const float step = m->steps[k / m->span];
       assert_true(m->codes[k] >= m->qmin && m->codes[k] <= m->qmax);
@@ -105,7 +105,8 @@ static void expect_consistent(const calib_fixture *f, const snapshot *before) {
       assert_true(step == aq_round_mantissa(step, 5));
     }
   }
-  const size_t tables = (size_t)(f->quantized.first_norm.gain - f->quantized.memory);
+  const size_t tables =
+      (size_t)(aq_params_norm(&f->quantized, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM).gain - f->quantized.memory);
   assert_memory_equal(f->quantized.memory, before->params.memory, tables * sizeof(float));
 }
 
@@ -165,10 +166,10 @@ static void tune_without_flags_changes_vectors_alone(void **state) {
   assert_ok(tune(f, &o, f->pool, NULL, &r, &err));
   assert_true(r.accepted && r.after < r.before);
   for (size_t i = 0; i < CALIB_MATRICES; i++) {
-    aq_param_linear *l = &f->quantized.layers[i / AQ_LAYER_LINEARS].linear[i % AQ_LAYER_LINEARS];
-    const aq_param_linear *was = &before.params.layers[i / AQ_LAYER_LINEARS].linear[i % AQ_LAYER_LINEARS];
-    assert_memory_equal(l->w, was->w, values_of(&f->matrices[i]) * sizeof(float));
-    assert_true(memcmp(l->b, was->b, l->out * sizeof(float)) != 0);
+    const aq_weight *w = calib_weight(f, i);
+    const size_t at = (size_t)(w - f->quantized.model->weights);
+    assert_memory_equal(f->quantized.values[at], before.params.values[at], values_of(&f->matrices[i]) * sizeof(float));
+    assert_true(memcmp(f->quantized.values[w->bias], before.params.values[w->bias], w->rows * sizeof(float)) != 0);
   }
   drop(&before);
 }
@@ -277,11 +278,12 @@ static void tune_refuses_what_makes_no_sense(void **state) {
   char twice[100];
   (void)snprintf(twice, sizeof twice, "the matrix of tensor %zu is given twice", f->matrices[1].tensor);
   refuse(f, &o, twice);
-  f->matrices[2].tensor = f->original.words_tensor;
+  const aq_model *m = f->original.model;
+  const size_t words = m->weights[aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_EMBEDDING)].tensor;
+  f->matrices[2].tensor = words;
   char table[200];
   (void)snprintf(table, sizeof table,
-                 "tensor %zu is to be tuned and is no linear layer's weight: tables make the result worse",
-                 f->original.words_tensor);
+                 "tensor %zu is to be tuned and is no linear layer's weight: tables make the result worse", words);
   refuse(f, &o, table);
   f->tokens[DESCENT][0] = -1;
   refuse(f, &o, "token 0 of held-out text 0 is -1; the model has 50 words");

@@ -45,7 +45,8 @@ static void expect_slopes(const char *name, const loss *l, aq_tape *tape, const 
     size = sqrt(size / (double)n);
     const double found = slope(l, tape, p, x, direction, n, step);
     if (!(fabs(found - expected) < tolerance * (size + fabs(expected) + 0.1))) {
-      fail_msg("%s: %s: slope %g, gradient says %g of %g", p->config->activation->name, name, found, expected, size);
+      fail_msg("%s: %s: slope %g, gradient says %g of %g", p->model->config.activation->name, name, found, expected,
+               size);
     }
   }
   free(direction);
@@ -55,9 +56,9 @@ static void check_gradients(fixture *f, const char *activation, aq_pooling pooli
   aq_error err;
   aq_tape tape = {0};
   const uint32_t few[4] = {1, 7, 40, 12};
-  f->encoder->config.activation = aq_activation_find(activation);
-  f->encoder->config.pooling = pooling;
-  f->encoder->config.normalize = normalize;
+  f->encoder->model.config.activation = aq_activation_find(activation);
+  f->encoder->model.config.pooling = pooling;
+  f->encoder->model.config.normalize = normalize;
   loss *l = make_loss();
   aq_params g = zeros_like(&f->params);
   assert_ok(aq_tape_begin(&tape, &f->params, f->texts, few, 4, f->alone, &err));

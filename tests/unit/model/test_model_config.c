@@ -9,7 +9,7 @@ static void parse_minilm_gives_all_numbers(void **state) {
   aq_model_config c;
   const aq_config_texts t = texts_of(minilm, modules, mean);
   assert_ok(aq_model_config_parse(&t, &c, &err));
-  assert_string_equal(c.architecture->model_type, "bert");
+  assert_string_equal(c.arch->model_type, "bert");
   assert_string_equal(c.activation->name, "gelu");
   assert_int_equal(c.hidden, 384);
   assert_int_equal(c.heads, 12);

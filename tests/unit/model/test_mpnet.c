@@ -156,7 +156,8 @@ static void place_of_the_biases_takes_other_values(void **state) {
   aq_encoder *encoder = NULL;
   assert_ok(open_mpnet(f, NULL, 1, &encoder, &err));
   aq_weight_override place;
-  assert_true(aq_weight_override_find(&encoder->weights, "encoder.relative_attention_bias.weight", &place));
+  const size_t tensor = (size_t)aq_source_find(encoder->model.source, "encoder.relative_attention_bias.weight");
+  assert_true(aq_weight_override_find(&encoder->model, &encoder->weights, tensor, &place));
   const int32_t ids[5] = {1, 2, 3, 49, 0};
   const uint32_t length = 5;
   float own[TINY_HIDDEN], other[TINY_HIDDEN], again[TINY_HIDDEN];

@@ -23,9 +23,13 @@ static void params_are_the_tensors_of_the_source(void **state) {
   size_t count;
   assert_null(aq_params_find(&f->params, f->model.count, &count));
   assert_null(aq_params_find(&f->params, AQ_NO_TENSOR, &count));
-  const aq_param_linear *l = f->params.layers[1].linear;
-  assert_ptr_equal(l[AQ_KEY].w, l[AQ_QUERY].w + TINY_HIDDEN * TINY_HIDDEN);
-  assert_ptr_equal(l[AQ_VALUE].b, l[AQ_QUERY].b + 2 * TINY_HIDDEN);
+  const aq_param_linear query = aq_params_linear(&f->params, 1, AQ_ROLE_QUERY);
+  assert_ptr_equal(aq_params_linear(&f->params, 1, AQ_ROLE_KEY).w, query.w + TINY_HIDDEN * TINY_HIDDEN);
+  assert_ptr_equal(aq_params_linear(&f->params, 1, AQ_ROLE_VALUE).b, query.b + 2 * TINY_HIDDEN);
+  const aq_param_linear joined = aq_params_joined(&f->params, 1, AQ_ROLE_QUERY);
+  assert_ptr_equal(joined.w, query.w);
+  assert_int_equal(joined.out, 3 * TINY_HIDDEN);
+  assert_int_equal(aq_params_joined(&f->params, 1, AQ_ROLE_UP).out, TINY_INNER);
 }
 
 static void params_copy_has_memory_of_its_own(void **state) {
@@ -34,9 +38,9 @@ static void params_copy_has_memory_of_its_own(void **state) {
   aq_params copy;
   assert_ok(aq_params_copy(&f->params, &copy, &err));
   assert_memory_equal(copy.memory, f->params.memory, copy.count * sizeof(float));
-  copy.layers[1].last_norm.shift[3] += 1;
+  aq_params_norm(&copy, 1, AQ_ROLE_FFN_NORM).shift[3] += 1;
   assert_true(copy.memory[copy.count - TINY_HIDDEN + 3] != f->params.memory[copy.count - TINY_HIDDEN + 3]);
-  assert_int_equal(copy.layers[1].last_norm.shift_tensor, f->params.layers[1].last_norm.shift_tensor);
+  assert_ptr_equal(copy.model, f->params.model);
   aq_params_reset(&copy);
 }
 
@@ -70,15 +74,16 @@ static void forward_with_padding_tokens_equals_encoder(void **state) {
   aq_tape tape = {0};
   float padded[TINY_HIDDEN], counted[TINY_HIDDEN];
   assert_ok(aq_encoder_encode_ids(f->encoder, ids, &length, 1, counted, &err));
-  f->encoder->config.padding = PADDING;
-  f->encoder->config.first_position = PADDING + 1;
+  f->encoder->model.config.padding = PADDING;
+  f->encoder->model.config.first_position = PADDING + 1;
   assert_ok(aq_encoder_encode_ids(f->encoder, ids, &length, 1, padded, &err));
   assert_ok(aq_tape_begin(&tape, &f->params, &text, &length, 1, f->pool, &err));
   assert_ok(aq_tape_forward(&tape, &f->params, &err));
   for (size_t i = 0; i < TINY_HIDDEN; i++) assert_true(fabsf(tape.embeddings[i] - padded[i]) < 1e-5f);
   float x[LENGTH * TINY_HIDDEN];
   aq_step_embed(&f->params, ids, LENGTH, x);
-  aq_step_norm(&f->params, &f->params.first_norm, x, LENGTH, x);
+  const aq_param_norm first = aq_params_norm(&f->params, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM);
+  aq_step_norm(&f->params, &first, x, LENGTH, x);
   for (size_t i = 0; i < AQ_COUNT_OF(x); i++) assert_true(fabsf(tape.hidden[0][i] - x[i]) < 1e-5f);
   assert_true(memcmp(padded, counted, sizeof padded) != 0);
   aq_tape_reset(&tape);
@@ -91,8 +96,8 @@ static void forward_equals_encoder(void **state) {
   float expected[TEXTS * TINY_HIDDEN];
   for (int normalize = 0; normalize < 2; normalize++) {
     for (int pooling = AQ_POOL_MEAN; pooling <= AQ_POOL_CLS; pooling++) {
-      f->encoder->config.normalize = normalize != 0;
-      f->encoder->config.pooling = (aq_pooling)pooling;
+      f->encoder->model.config.normalize = normalize != 0;
+      f->encoder->model.config.pooling = (aq_pooling)pooling;
       encode(f, expected);
       assert_ok(aq_tape_begin(&tape, &f->params, f->texts, lengths, TEXTS, f->pool, &err));
       assert_int_equal(tape.first[2], 6);
@@ -111,18 +116,21 @@ static void steps_walk_the_hidden_states_of_forward(void **state) {
   assert_ok(aq_tape_begin(&tape, &f->params, f->texts, lengths, TEXTS, f->pool, &err));
   assert_ok(aq_tape_forward(&tape, &f->params, &err));
   const aq_params *p = &f->params;
-  float *scratch = malloc(aq_step_scratch(p->config, TINY_POSITIONS) * sizeof *scratch);
+  float *scratch = malloc(aq_step_scratch(p->model, TINY_POSITIONS) * sizeof *scratch);
   for (size_t text = 0; text < TEXTS; text++) {
     const size_t n = lengths[text], at = tape.first[text] * TINY_HIDDEN;
     float x[TINY_POSITIONS * TINY_HIDDEN], y[TINY_POSITIONS * TINY_HIDDEN];
     aq_step_embed(p, f->texts[text], n, x);
-    aq_step_norm(p, &p->first_norm, x, n, x);
+    const aq_param_norm first = aq_params_norm(p, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM);
+    aq_step_norm(p, &first, x, n, x);
     expect_near(x, tape.hidden[0] + at, n * TINY_HIDDEN, SAME);
     for (uint32_t layer = 0; layer < TINY_LAYERS; layer++) {
+      const aq_param_norm middle = aq_params_norm(p, layer, AQ_ROLE_ATTENTION_NORM);
+      const aq_param_norm last = aq_params_norm(p, layer, AQ_ROLE_FFN_NORM);
       aq_step_attention(p, layer, x, n, scratch, y);
-      aq_step_norm(p, &p->layers[layer].attention_norm, y, n, x);
+      aq_step_norm(p, &middle, y, n, x);
       aq_step_feed_forward(p, layer, x, n, scratch, y);
-      aq_step_norm(p, &p->layers[layer].last_norm, y, n, x);
+      aq_step_norm(p, &last, y, n, x);
       expect_near(x, tape.hidden[layer + 1] + at, n * TINY_HIDDEN, SAME);
     }
   }
@@ -167,7 +175,7 @@ static void pass_threads_and_repetition_change_nothing(void **state) {
       assert_memory_equal(g.memory, expected.memory, g.count * sizeof *g.memory);
     }
     gradients(&tape, true, &g);
-    const size_t linears = (size_t)(g.layers[0].linear[0].w - g.memory);
+    const size_t linears = (size_t)(aq_params_linear(&g, 0, AQ_ROLE_QUERY).w - g.memory);
     for (size_t i = linears; i < g.count; i++) assert_true(g.memory[i] == 2 * expected.memory[i]);
     aq_tape_reset(&tape);
     aq_pool_free(pool);
@@ -187,13 +195,13 @@ static void gradient_of_qkv_at_once_is_that_of_each(void **state) {
   assert_ok(aq_tape_backward(&tape, &f->params, l->embeddings, NULL, &err));
   aq_params g = zeros_like(&f->params), h = zeros_like(&f->params);
   gradients(&tape, false, &g);
-  aq_tape_linear all = tape.layers[0].linear[AQ_QUERY];
+  aq_tape_linear all = tape.linear[aq_model_find(tape.model, 0, AQ_ROLE_QUERY)];
   all.out = 3 * TINY_HIDDEN;
-  const aq_param_linear *from = &g.layers[0].linear[AQ_QUERY], *to = &h.layers[0].linear[AQ_QUERY];
-  assert_ok(aq_tape_linear_gradient(&tape, &all, false, to->w, to->b, &err));
-  assert_memory_equal(to->w, from->w, all.out * TINY_HIDDEN * sizeof(float));
-  assert_memory_equal(to->b, from->b, all.out * sizeof(float));
-  assert_ok(aq_tape_linear_gradient(&tape, &all, false, to->w, NULL, &err));
+  const aq_param_linear from = aq_params_joined(&g, 0, AQ_ROLE_QUERY), to = aq_params_joined(&h, 0, AQ_ROLE_QUERY);
+  assert_ok(aq_tape_linear_gradient(&tape, &all, false, to.w, to.b, &err));
+  assert_memory_equal(to.w, from.w, all.out * TINY_HIDDEN * sizeof(float));
+  assert_memory_equal(to.b, from.b, all.out * sizeof(float));
+  assert_ok(aq_tape_linear_gradient(&tape, &all, false, to.w, NULL, &err));
   aq_params_reset(&g);
   aq_params_reset(&h);
   aq_tape_reset(&tape);
@@ -205,7 +213,7 @@ static void gradient_of_qkv_at_once_is_that_of_each(void **state) {
 static aq_status whole_pass(const fixture *f, const loss *l, aq_error *err) {
   aq_params params, copy = {0};
   aq_tape tape = {0};
-  aq_status status = aq_params_load(f->source, &f->encoder->config, f->pool, &params, err);
+  aq_status status = aq_params_load(&f->encoder->model, f->pool, &params, err);
   if (status == AQ_OK) status = aq_params_copy(&params, &copy, err);
   for (size_t texts = 1; texts <= TEXTS && status == AQ_OK; texts += 4) {
     status = aq_tape_begin(&tape, &copy, f->texts, lengths, texts, f->pool, err);

@@ -101,7 +101,7 @@ static aq_plan spared_plan(search_state *s) {
   aq_quantize_options *o = search_options(4);
   o->quantize_1d = true;
   *s = search_begin(o);
-  assert_ok(aq_exclude_vectors(s->source, &s->calibration->original, &s->plan, &err));
+  assert_ok(aq_exclude_vectors(s->source, &s->calibration->model, &s->plan, &err));
   return s->plan;
 }
 
@@ -129,7 +129,7 @@ static void what_a_rule_decides_stays_decided(void **state) {
   o.keep_patterns = (const char *const[]){norm};
   o.keep_pattern_count = 1;
   search_state s = search_begin(&o);
-  assert_ok(aq_exclude_vectors(s.source, &s.calibration->original, &s.plan, &err));
+  assert_ok(aq_exclude_vectors(s.source, &s.calibration->model, &s.plan, &err));
   assert_int_equal(s.plan.entries[search_find(s.source, bias)].action, AQ_QUANTIZE);
   const aq_plan_entry *kept = &s.plan.entries[search_find(s.source, norm)];
   assert_int_equal(kept->action, AQ_KEEP);
@@ -156,24 +156,19 @@ static void vectors_of_the_same_bytes_get_places_of_their_own(void **state) {
   for (size_t i = (size_t)first + 1; i < source->tensor_count; i++) { /* shorter than what is looked for */
     if (strstr(source->tensors[i].name, "LayerNorm.weight") != NULL) source->tensors[i].alias_of = first;
   }
-  aq_encoder_options eo;
-  aq_encoder_options_init(&eo);
-  aq_encoder *encoder;
-  aq_params params;
-  assert_ok(aq_encoder_open_source(source, &eo, &encoder, &err));
-  assert_ok(aq_params_load(source, &encoder->config, encoder->pool, &params, &err));
+  aq_model described;
+  assert_ok(aq_model_open(source, NULL, &described, &err));
   aq_plan plan = make_plan(source, search_options(4));
   size_t tied = 0;
   for (size_t i = 0; i < source->tensor_count; i++) tied += source->tensors[i].alias_of == first ? 1 : 0;
   assert_int_equal(tied, 2);
-  assert_ok(aq_exclude_vectors(source, &params, &plan, &err));
+  assert_ok(aq_exclude_vectors(source, &described, &plan, &err));
   for (size_t i = 0; i < source->tensor_count; i++) {
     assert_int_equal(source->tensors[i].alias_of, -1);
     assert_false(plan.entries[i].tied);
   }
   aq_plan_reset(&plan);
-  aq_params_reset(&params);
-  aq_encoder_close(encoder);
+  aq_model_reset(&described);
   aq_source_close(source);
   aq_source_close(model);
 }

@@ -1,0 +1,206 @@
+/* description.c - a model as data: the list of its weights, from the table of its family and the configuration. */
+#include "model/description.h"
+
+#include <string.h>
+
+#include "core/compiler.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "io/source.h"
+#include "model/config_notes.h"
+#include "model/tensor_find.h"
+#include "tokenizer/sentence_config.h"
+#include "tokenizer/tokenizer.h"
+
+/* ---- the list ---- */
+
+typedef struct listing {
+  aq_model *model;
+  aq_tensor_finder finder;
+  uint32_t inputs; /* activations so far */
+} listing;
+
+static bool is_of_layer(const aq_weight_spec *spec) { return strstr(spec->name, "%u") != NULL; }
+
+static uint32_t size_of(const aq_model_config *c, aq_dim dim) {
+  const uint32_t sizes[] = {[AQ_DIM_NONE] = 1,
+                            [AQ_DIM_HIDDEN] = c->hidden,
+                            [AQ_DIM_INNER] = c->inner,
+                            [AQ_DIM_VOCABULARY] = c->vocabulary,
+                            [AQ_DIM_POSITIONS] = c->positions,
+                            [AQ_DIM_TYPES] = c->types,
+                            [AQ_DIM_BUCKETS] = c->relative_buckets,
+                            [AQ_DIM_HEADS] = c->heads};
+  return sizes[dim];
+}
+
+static aq_status add_weight(listing *l, const aq_weight_spec *spec, uint32_t layer, aq_weight_kind kind,
+                            const char *ending, aq_weight **out, aq_error *err) {
+  aq_model *m = l->model;
+  const uint32_t number = layer == AQ_NO_LAYER ? 0 : layer, rows = size_of(&m->config, spec->rows),
+                 cols = kind == AQ_WEIGHT_VECTOR ? 1 : size_of(&m->config, spec->cols);
+  *out = &m->weights[m->weight_count++];
+  **out = (aq_weight){.kind = kind,
+                      .role = spec->role,
+                      .layer = layer,
+                      .rows = rows,
+                      .cols = cols,
+                      .used_rows = spec->role == AQ_ROLE_TOKEN_TYPE ? 1 : rows,
+                      .bias = AQ_NO_WEIGHT};
+  return aq_tensor_find(&l->finder, spec->name, number, ending, rows, kind == AQ_WEIGHT_VECTOR ? 0 : cols,
+                        &(*out)->tensor, err);
+}
+
+static void set_role(aq_model *m, uint32_t layer, aq_role role, uint32_t weight) {
+  m->by_role[(size_t)(layer + 1) * AQ_ROLE_COUNT + role] = weight; /* AQ_NO_LAYER + 1 is 0 */
+}
+
+/* Linears that read one activation: their matrices, then their biases. */
+static aq_status add_linears(listing *l, const aq_weight_spec *specs, uint32_t count, uint32_t layer, aq_error *err) {
+  const uint32_t first = l->model->weight_count, input = l->inputs++;
+  aq_weight *w;
+  for (uint32_t i = 0; i < count; i++) {
+    AQ_TRY(add_weight(l, &specs[i], layer, AQ_WEIGHT_LINEAR, ".weight", &w, err));
+    w->input = input;
+    w->inputs = count;
+    w->bias = first + count + i;
+    set_role(l->model, layer, specs[i].role, first + i);
+  }
+  for (uint32_t i = 0; i < count; i++) AQ_TRY(add_weight(l, &specs[i], layer, AQ_WEIGHT_VECTOR, ".bias", &w, err));
+  return AQ_OK;
+}
+
+static aq_status add_one(listing *l, const aq_weight_spec *spec, uint32_t layer, aq_error *err) {
+  const bool is_norm = spec->kind == AQ_WEIGHT_NORM;
+  aq_weight *w;
+  set_role(l->model, layer, spec->role, l->model->weight_count);
+  AQ_TRY(add_weight(l, spec, layer, is_norm ? AQ_WEIGHT_VECTOR : spec->kind, ".weight", &w, err));
+  if (!is_norm) return AQ_OK;
+  w->bias = l->model->weight_count;
+  return add_weight(l, spec, layer, AQ_WEIGHT_VECTOR, ".bias", &w, err);
+}
+
+/* All weights outside of layers, or all of one layer. */
+static aq_status add_all(listing *l, uint32_t layer, aq_error *err) {
+  const aq_arch *arch = l->model->config.arch;
+  for (size_t i = 0; i < arch->weight_count;) {
+    const aq_weight_spec *spec = &arch->weights[i];
+    size_t count = 1;
+    while (spec->kind == AQ_WEIGHT_LINEAR && i + count < arch->weight_count && spec[count].kind == AQ_WEIGHT_LINEAR &&
+           spec[count].input == spec->input) {
+      count++;
+    }
+    i += count;
+    if (is_of_layer(spec) != (layer != AQ_NO_LAYER)) continue;
+    AQ_TRY(spec->kind == AQ_WEIGHT_LINEAR ? add_linears(l, spec, (uint32_t)count, layer, err)
+                                          : add_one(l, spec, layer, err));
+  }
+  return AQ_OK;
+}
+
+static aq_status list_weights(aq_model *m, aq_error *err) {
+  const aq_arch *arch = m->config.arch;
+  const size_t most = 2 * arch->weight_count * ((size_t)m->config.layers + 1);
+  const size_t roles = ((size_t)m->config.layers + 1) * AQ_ROLE_COUNT;
+  listing l = {.model = m};
+  m->weights = aq_calloc(most, sizeof *m->weights);
+  m->by_role = aq_realloc_array(NULL, roles, sizeof *m->by_role);
+  if (m->weights == NULL || m->by_role == NULL) return aq_fail_memory(err, most * sizeof *m->weights);
+  for (size_t i = 0; i < roles; i++) m->by_role[i] = AQ_NO_WEIGHT;
+  char *tokens = aq_format("%s.weight", arch->weights[0].name);
+  if (tokens == NULL) return aq_fail_memory(err, strlen(arch->weights[0].name));
+  const aq_status status = aq_tensor_finder_init(&l.finder, m->source, tokens, err);
+  aq_free(tokens);
+  AQ_TRY(status);
+  AQ_TRY(add_all(&l, AQ_NO_LAYER, err));
+  for (uint32_t i = 0; i < m->config.layers; i++) AQ_TRY(add_all(&l, i, err));
+  return AQ_OK;
+}
+
+uint32_t aq_model_find(const aq_model *model, uint32_t layer, aq_role role) {
+  return model->by_role[(size_t)(layer + 1) * AQ_ROLE_COUNT + role];
+}
+
+static size_t joined_rows(const aq_model *model, uint32_t first) {
+  size_t rows = 0;
+  for (uint32_t i = 0; i < model->weights[first].inputs; i++) rows += model->weights[first + i].rows;
+  return rows;
+}
+
+size_t aq_model_joined_rows(const aq_model *model, uint32_t layer, aq_role first) {
+  return joined_rows(model, aq_model_find(model, layer, first));
+}
+
+size_t aq_model_widest(const aq_model *model) {
+  size_t widest = 0;
+  for (uint32_t i = 0; i < model->weight_count; i++) {
+    const aq_weight *w = &model->weights[i];
+    if (w->kind != AQ_WEIGHT_LINEAR) continue;
+    widest = AQ_MAX(widest, (size_t)w->cols);
+    if (aq_weight_leads_input(model, i)) widest = AQ_MAX(widest, joined_rows(model, i));
+  }
+  return widest;
+}
+
+const aq_weight *aq_model_find_tensor(const aq_model *model, size_t tensor) {
+  for (uint32_t i = 0; i < model->weight_count; i++) {
+    if (model->weights[i].tensor == tensor) return &model->weights[i];
+  }
+  return NULL;
+}
+
+/* ---- opening ---- */
+
+/* The limit of a text that the tokenizer's files give, where they give a smaller one than the model's positions. */
+static aq_status limit_texts(aq_model *m, const char *folder, aq_error *err) {
+  uint32_t limit;
+  AQ_TRY(aq_text_limit_read(m->source, folder, &limit, &m->notes, err));
+  if (limit > 0) m->config.max_tokens = AQ_MIN(m->config.position_limit, limit);
+  return AQ_OK;
+}
+
+static aq_status configure(aq_model *m, const char *folder, aq_error *err) {
+  aq_config_texts texts;
+  AQ_TRY(aq_config_texts_read(m->source, folder, &texts, err));
+  texts.notes = &m->notes;
+  const aq_status status = aq_model_config_parse(&texts, &m->config, err);
+  aq_config_texts_reset(&texts);
+  AQ_TRY(status);
+  AQ_TRY(limit_texts(m, folder, err));
+  return aq_head_note(m->source, &m->notes, err);
+}
+
+aq_status aq_model_open(const aq_source *source, const char *folder, aq_model *model, aq_error *err) {
+  aq_source_hold(source);
+  *model = (aq_model){.source = source};
+  if (folder != NULL) {
+    model->folder = aq_strdup(folder);
+    if (model->folder == NULL) return aq_fail_memory(err, strlen(folder));
+  }
+  AQ_TRY(configure(model, folder, err));
+  return list_weights(model, err);
+}
+
+void aq_model_reset(aq_model *model) {
+  aq_tokenizer_close(model->tokenizer);
+  aq_notes_reset(&model->notes);
+  aq_free(model->weights);
+  aq_free(model->by_role);
+  aq_free(model->folder);
+  if (model->source != NULL) aq_source_drop(model->source);
+  *model = (aq_model){0};
+}
+
+aq_status aq_model_need_tokenizer(aq_model *model, aq_error *err) {
+  if (model->tokenizer != NULL) return AQ_OK;
+  aq_tokenizer_files files;
+  aq_status status = aq_tokenizer_files_take(model->source, model->folder, &files, err);
+  if (status == AQ_OK) status = aq_tokenizer_make(&files, &model->tokenizer, err);
+  aq_tokenizer_files_reset(&files);
+  AQ_TRY(status);
+  if (!model->tokenizer->pads_left) return AQ_OK;
+  aq_tokenizer_close(model->tokenizer);
+  model->tokenizer = NULL;
+  return aq_fail(err, AQ_ERR_UNSUPPORTED,
+                 "the tokenizer pads at the left ('padding'), by which a vector depends on the texts beside it");
+}
