@@ -45,20 +45,7 @@ static aq_status read_hex4(walker *w, uint32_t *out, aq_error *err) {
 
 static aq_status append_character(aq_buffer *out, uint32_t c, aq_error *err) {
   uint8_t bytes[4];
-  size_t n = 0;
-  if (c < 0x80) {
-    bytes[n++] = (uint8_t)c;
-  } else if (c < 0x800) {
-    bytes[n++] = (uint8_t)(0xC0 | c >> 6);
-  } else if (c < 0x10000) {
-    bytes[n++] = (uint8_t)(0xE0 | c >> 12);
-  } else {
-    bytes[n++] = (uint8_t)(0xF0 | c >> 18);
-    bytes[n++] = (uint8_t)(0x80 | (c >> 12 & 0x3F));
-  }
-  if (c >= 0x800) bytes[n++] = (uint8_t)(0x80 | (c >> 6 & 0x3F));
-  if (c >= 0x80) bytes[n++] = (uint8_t)(0x80 | (c & 0x3F));
-  return aq_buffer_append(out, bytes, n, err);
+  return aq_buffer_append(out, bytes, aq_utf8_put(c, bytes), err);
 }
 
 /* After "\u". Half a surrogate pair becomes U+DC00 in *half, or the high half that stood alone. */
@@ -76,7 +63,7 @@ static aq_status read_unicode(walker *w, aq_buffer *out, uint32_t *half, aq_erro
   }
   if (c < 0xD800 || c > 0xDFFF) return append_character(out, c, err);
   *half = c;
-  return append_character(out, 0xFFFD, err);
+  return append_character(out, AQ_REPLACEMENT, err);
 }
 
 static aq_status read_escape(walker *w, aq_buffer *out, uint32_t *half, aq_error *err) {

@@ -11,7 +11,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
-#include "tokenizer/text_utf8.h"
+#include "core/utf8.h"
 #include "tokenizer/unicode.h"
 
 void aq_added_reset(aq_added_tokens *set) {

@@ -10,7 +10,7 @@
 #include "core/bytes.h"
 #include "core/compiler.h"
 #include "core/error.h"
-#include "tokenizer/text_utf8.h"
+#include "core/utf8.h"
 #include "tokenizer/unicode.h"
 
 /* More than one character can become: four of a decomposition, two of U+0130, two spaces. */

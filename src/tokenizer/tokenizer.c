@@ -8,9 +8,9 @@
 #include "core/error.h"
 #include "core/json_text.h"
 #include "core/memory.h"
+#include "core/utf8.h"
 #include "io/source.h"
 #include "tokenizer/sentence_config.h"
-#include "tokenizer/text_utf8.h"
 #include "tokenizer/tokenizer_settings.h"
 #include "tokenizer/vocab_json.h"
 
@@ -210,7 +210,7 @@ static aq_status encode_text(job *j, const uint8_t *text, size_t size) {
 
 static aq_status encode_any(job *j, const uint8_t *text, size_t size) {
   if (size == 0) return AQ_OK; /* there may be no text to point into */
-  if (AQ_LIKELY(aq_utf8_span(text, size) == size)) return encode_text(j, text, size);
+  if (AQ_LIKELY(aq_utf8_valid(text, size) == size)) return encode_text(j, text, size);
   aq_buffer repaired = {NULL, 0, 0};
   aq_status status = aq_utf8_repair(text, size, &repaired, j->err);
   if (status == AQ_OK) status = encode_text(j, repaired.data, repaired.size);

@@ -6,7 +6,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
-#include "tokenizer/text_utf8.h"
+#include "core/utf8.h"
 #include "tokenizer/unicode.h"
 
 struct aq_vocab_entry {
@@ -134,7 +134,7 @@ static size_t trimmed(const char *line, size_t size) {
 }
 
 aq_status aq_vocab_read_lines(aq_vocab *vocab, const char *text, size_t size, aq_error *err) {
-  const size_t good = aq_utf8_span((const uint8_t *)text, size);
+  const size_t good = aq_utf8_valid((const uint8_t *)text, size);
   if (good < size) {
     return aq_error_at(err, aq_fail(err, AQ_ERR_FORMAT, "a vocabulary is UTF-8 text, and this is not"), (int64_t)good);
   }

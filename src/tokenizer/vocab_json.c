@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "tokenizer/text_utf8.h"
+#include "core/utf8.h"
 
 typedef struct reader {
   const uint8_t *at; /* the text ends with a zero, which nothing moves past */
@@ -157,7 +157,7 @@ static bool take_tokens(reader *r, aq_vocab *vocab) {
 bool aq_vocab_read_json(aq_vocab *vocab, const char *text, size_t size, aq_vocab_range *range) {
   const uint8_t *bytes = (const uint8_t *)text;
   reader r = {bytes};
-  if (aq_utf8_span(bytes, size) != size || !find_member(&r, "model") || !find_member(&r, "vocab")) return false;
+  if (aq_utf8_valid(bytes, size) != size || !find_member(&r, "model") || !find_member(&r, "vocab")) return false;
   skip_space(&r);
   range->start = (size_t)(r.at - bytes);
   if (!take_tokens(&r, vocab)) {

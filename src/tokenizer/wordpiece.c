@@ -10,7 +10,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
-#include "tokenizer/text_utf8.h"
+#include "core/utf8.h"
 #include "tokenizer/unicode.h"
 
 typedef enum part { PART_OF_WORD, WHITE, PUNCTUATION } part;

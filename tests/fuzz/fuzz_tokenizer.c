@@ -9,7 +9,7 @@
 
 #include "arrowquant.h"
 #include "core/buffer.h"
-#include "tokenizer/text_utf8.h"
+#include "core/utf8.h"
 #include "tokenizer/tokenizer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -56,7 +56,7 @@ static void check(const aq_tokenizer *t, const uint8_t *text, size_t size) {
   aq_error err;
   aq_buffer repaired = {NULL, 0, 0};
   if (aq_utf8_repair(text, size, &repaired, &err) != AQ_OK) abort();
-  if (aq_utf8_span(repaired.data, repaired.size) != repaired.size) abort();
+  if (aq_utf8_valid(repaired.data, repaired.size) != repaired.size) abort();
   aq_token_ids whole = encode(t, text, size, 0), other = encode(t, repaired.data, repaired.size, 0);
   if (whole.count != other.count) abort();
   if (whole.count > 0 && memcmp(whole.ids, other.ids, whole.count * sizeof *whole.ids) != 0) abort();

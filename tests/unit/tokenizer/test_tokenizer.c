@@ -2,8 +2,8 @@
  * reference on many texts is in tests/interop/test_tokenizer.py. */
 #include "check.h"
 #include "core/buffer.h"
+#include "core/utf8.h"
 #include "temp_folder.h"
-#include "tokenizer/text_utf8.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/unicode.h"
 #include "tokenizer/vocab_json.h"
