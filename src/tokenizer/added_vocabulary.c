@@ -15,7 +15,7 @@
 void aq_added_vocabulary_reset(aq_added_vocabulary *added) {
   aq_vocab_reset(&added->seen);
   aq_free(added->entries);
-  *added = (aq_added_vocabulary){.vocab = NULL};
+  *added = (aq_added_vocabulary){.model = NULL};
 }
 
 const aq_added_entry *aq_added_vocabulary_find(const aq_added_vocabulary *added, const char *content) {
@@ -25,12 +25,12 @@ const aq_added_entry *aq_added_vocabulary_find(const aq_added_vocabulary *added,
 
 int32_t aq_added_vocabulary_id(const aq_added_vocabulary *added, const char *content) {
   const aq_added_entry *entry = aq_added_vocabulary_find(added, content);
-  return entry != NULL ? (int32_t)entry->spec.id : aq_vocab_find(added->vocab, content, strlen(content));
+  return entry != NULL ? (int32_t)entry->spec.id : aq_token_model_id_of(added->model, content, strlen(content));
 }
 
 static aq_status choose_id(const aq_added_vocabulary *added, const aq_token_spec *spec, int32_t *id, aq_error *err) {
   const int32_t known = aq_added_vocabulary_id(added, spec->content);
-  const int64_t size = (int64_t)(added->vocab->count + (added->vocab->has_empty ? 1 : 0));
+  const int64_t size = (int64_t)aq_token_model_count(added->model);
   const int64_t next = added->count > 0 && added->largest >= size ? (int64_t)added->largest + 1 : size;
   const int64_t chosen = known >= 0 ? known : next;
   AQ_FAIL_IF(chosen >= AQ_VOCAB_MAX_ID, AQ_ERR_UNSUPPORTED, "there are too many added tokens");

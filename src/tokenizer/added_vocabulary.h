@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "arrowquant.h"
+#include "tokenizer/models.h"
 #include "tokenizer/token_specs.h"
 #include "tokenizer/vocab.h"
 
@@ -17,9 +18,9 @@ typedef struct aq_added_entry {
   bool special;       /* was special at one time */
 } aq_added_entry;
 
-/* Set `vocab`, the rest to zero; aq_added_vocabulary_reset frees. */
+/* Set `model`, the rest to zero; aq_added_vocabulary_reset frees. */
 typedef struct aq_added_vocabulary {
-  const aq_vocab *vocab;
+  const aq_token_model *model;
   aq_vocab seen;           /* texts that were added; the id is the index of the entry */
   aq_added_entry *entries; /* in the order in which they were added first */
   size_t count, capacity;

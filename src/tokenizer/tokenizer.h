@@ -10,29 +10,24 @@
 
 #include "arrowquant.h"
 #include "tokenizer/added_tokens.h"
-#include "tokenizer/normalize.h"
+#include "tokenizer/models.h"
+#include "tokenizer/normalizers.h"
+#include "tokenizer/post_processors.h"
+#include "tokenizer/pre_tokenizers.h"
 #include "tokenizer/tokenizer_class.h"
 #include "tokenizer/tokenizer_files.h"
-#include "tokenizer/wordpiece.h"
-
-#define AQ_FRAME_MAX 16
-
-/* The special tokens put before and after a text. */
-typedef struct aq_token_frame {
-  int32_t before[AQ_FRAME_MAX], after[AQ_FRAME_MAX];
-  size_t before_count, after_count;
-} aq_token_frame;
 
 struct aq_tokenizer {
-  aq_normalizers normalizers;
-  aq_wordpiece pieces;
   aq_added_tokens raw;        /* looked for in the text as it is */
   aq_added_tokens normalized; /* looked for in the normalized text, in normalized form */
-  aq_token_frame frame;
-  bool lowers;    /* one of the steps of the normalizer is Lowercase itself */
-  bool keeps_end; /* truncation drops ids at the beginning */
-  bool pads_left; /* where texts are padded, which they are not here */
-  int32_t id_end; /* one past the largest id */
+  aq_normalizers normalizers;
+  aq_pre_tokenizer pre_tokenizer;
+  aq_token_model model;
+  aq_token_frame frame; /* of the post-processor */
+  bool is_local;        /* a text may be cut behind any ' ' (see aq_normalizer_type) */
+  bool keeps_end;       /* truncation drops ids at the beginning */
+  bool pads_left;       /* where texts are padded, which they are not here */
+  int32_t id_end;       /* one past the largest id */
 };
 
 /* Makes a tokenizer from its files. Errors name the file. On success the caller owns *out. */
@@ -47,19 +42,17 @@ typedef struct aq_tokenizer_roots {
   bool alone; /* see aq_tokenizer_files */
 } aq_tokenizer_roots;
 
-/* The vocabulary of a tokenizer.json and what must be so for any class: the type of the model, the version. A
- * vocabulary that is there already is left as it is. */
-AQ_MUST_CHECK aq_status aq_tokenizer_read_vocab(aq_tokenizer *tokenizer, const json_t *root, aq_error *err);
+/* Parses a tokenizer.json, and reads its vocabulary and what must be so for any class: the type of the model, the
+ * version. The caller owns *root, also when it fails. */
+AQ_MUST_CHECK aq_status aq_tokenizer_parse_json(aq_tokenizer *tokenizer, const aq_named_text *text, json_t **root,
+                                                aq_error *err);
 
-/* The rest of a tokenizer.json that is taken as it is: model, normalizer, pre-tokenizer, special tokens around. */
+/* The stages of a tokenizer.json that is taken as it is. The vocabulary is read. */
 AQ_MUST_CHECK aq_status aq_tokenizer_read_json(aq_tokenizer *tokenizer, const json_t *root, aq_error *err);
 
-/* The rest of a tokenizer that its class makes: normalizer, and BERT's model. */
-AQ_MUST_CHECK aq_status aq_tokenizer_read_options(aq_tokenizer *tokenizer, const json_t *config, aq_error *err);
-
-/* The sides of truncation and padding: of the configuration, else of the tokenizer.json. */
-AQ_MUST_CHECK aq_status aq_tokenizer_read_sides(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots,
-                                                aq_error *err);
+/* The stages that BertTokenizer and MPNetTokenizer make of a tokenizer_config.json, which may be NULL; the special
+ * tokens around a text follow with the added tokens. The vocabulary is read. */
+AQ_MUST_CHECK aq_status aq_tokenizer_read_bert(aq_tokenizer *tokenizer, const json_t *config, aq_error *err);
 
 /* All added and special tokens, and the frame of a tokenizer that its class makes. The normalizer is set. */
 AQ_MUST_CHECK aq_status aq_tokenizer_add_tokens(aq_tokenizer *tokenizer, const aq_tokenizer_class *class,

@@ -6,6 +6,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/json_member.h"
+#include "tokenizer/models.h"
 
 const char *const aq_named_token_keys[AQ_NAMED_TOKENS] = {"bos_token", "eos_token", "unk_token", "sep_token",
                                                           "pad_token", "cls_token", "mask_token"};
@@ -95,7 +96,8 @@ aq_status aq_tokenizer_class_find(const json_t *config, const json_t *model, boo
       name != NULL
           ? aq_fail(err, AQ_ERR_UNSUPPORTED, "'tokenizer_class' is '%.80s', whose tokenizer is not known", name)
           : aq_fail(err, AQ_ERR_UNSUPPORTED, "'model_type' is '%.80s', whose tokenizer is not known", type);
+  char models[256];
   return aq_error_hint(err, status,
-                       "Only WordPiece tokenizers (the BERT family) are supported; 'tokenizer_class' in "
-                       "tokenizer_config.json names the class");
+                       "Only %s tokenizers are supported; 'tokenizer_class' in tokenizer_config.json names the class",
+                       aq_stage_names(&aq_token_model_stage, models, sizeof models));
 }

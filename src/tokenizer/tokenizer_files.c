@@ -15,6 +15,7 @@
 #include "io/model_files.h"
 #include "io/module_list.h"
 #include "io/source.h"
+#include "tokenizer/models.h"
 
 static const char *const text_names[AQ_TEXT_COUNT] = {
     [AQ_TEXT_JSON] = "tokenizer.json",          [AQ_TEXT_VOCAB] = "vocab.txt",
@@ -27,7 +28,7 @@ static const char *const sentence_names[] = {"sentence_bert_config.json",       
                                              "sentence_albert_config.json",     "sentence_xlm-roberta_config.json",
                                              "sentence_xlnet_config.json"};
 
-/* Files of tokenizers that are not WordPiece. */
+/* Files of tokenizers that come without a tokenizer.json or a vocab.txt. */
 static const char *const other_names[] = {"spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "vocab.json",
                                           "merges.txt"};
 
@@ -133,7 +134,7 @@ static aq_status fail_none(const place *p, aq_error *err) {
     if (!there) continue;
     const aq_status status = aq_fail(err, AQ_ERR_UNSUPPORTED, "the folder holds no %s or %s, but %s",
                                      text_names[AQ_TEXT_JSON], text_names[AQ_TEXT_VOCAB], other_names[i]);
-    (void)aq_error_hint(err, status, "Only WordPiece tokenizers (the BERT family) are supported");
+    (void)aq_token_model_hint(err, status);
     return aq_error_in_file(err, status, p->folder);
   }
   const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND, "the folder holds no tokenizer: neither %s nor %s",
@@ -185,7 +186,7 @@ static aq_status read_file(aq_tokenizer_files *files, const char *path, aq_error
 
 /* ---- files that are a model's, in its table or beside it ---- */
 
-static aq_status take(place *p, bool whole, aq_tokenizer_files *files, aq_error *err) {
+static aq_status take_files(place *p, bool whole, aq_tokenizer_files *files, aq_error *err) {
   AQ_TRY(read_settings(p, files, err));
   if (!whole) return AQ_OK;
   AQ_TRY(read_vocabulary(p, files, err));
@@ -198,7 +199,7 @@ static aq_status take_from(const aq_source *source, const char *folder, bool who
                            aq_error *err) {
   place p = {.source = source, .folder = folder};
   *files = (aq_tokenizer_files){.texts = {{0}}};
-  const aq_status status = take(&p, whole, files, err);
+  const aq_status status = take_files(&p, whole, files, err);
   aq_module_list_reset(&p.modules);
   if (status != AQ_OK) aq_tokenizer_files_reset(files);
   return status;

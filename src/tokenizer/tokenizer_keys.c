@@ -2,7 +2,7 @@
  *
  * A tokenizer_config.json holds whatever was ever handed to a tokenizer's constructor; what is not in the table is
  * stored by transformers and read by nobody. The other files have a fixed set of keys, and the reference fails on any
- * other. */
+ * other. The parts of a tokenizer.json pass over keys that they do not know; the file of each type has its keys. */
 #include "tokenizer/tokenizer_keys.h"
 
 #include <stdbool.h>
@@ -36,29 +36,13 @@ static const aq_key keys[] = {
     {AQ_TOKENIZER_KEYS_JSON, "added_tokens.special", AQ_KEY_HONOURED},
     {AQ_TOKENIZER_KEYS_JSON, "normalizer", AQ_KEY_HONOURED},
     {AQ_TOKENIZER_KEYS_JSON, "normalizer.type", AQ_KEY_HONOURED},
-    {AQ_TOKENIZER_KEYS_JSON, "normalizer.normalizers", AQ_KEY_HONOURED},
-    {AQ_TOKENIZER_KEYS_JSON, "normalizer.clean_text", AQ_KEY_HONOURED},
-    {AQ_TOKENIZER_KEYS_JSON, "normalizer.handle_chinese_chars", AQ_KEY_HONOURED},
-    {AQ_TOKENIZER_KEYS_JSON, "normalizer.strip_accents", AQ_KEY_HONOURED},
-    {AQ_TOKENIZER_KEYS_JSON, "normalizer.lowercase", AQ_KEY_HONOURED},
     {AQ_TOKENIZER_KEYS_JSON, "pre_tokenizer", AQ_KEY_HONOURED},
     {AQ_TOKENIZER_KEYS_JSON, "pre_tokenizer.type", AQ_KEY_HONOURED},
     {AQ_TOKENIZER_KEYS_JSON, "post_processor", AQ_KEY_HONOURED},
     {AQ_TOKENIZER_KEYS_JSON, "post_processor.type", AQ_KEY_HONOURED},
-    {AQ_TOKENIZER_KEYS_JSON, "post_processor.single", AQ_KEY_HONOURED},
-    {AQ_TOKENIZER_KEYS_JSON, "post_processor.pair", AQ_KEY_NO_EFFECT},
-    {AQ_TOKENIZER_KEYS_JSON, "post_processor.special_tokens", AQ_KEY_HONOURED},
-    {AQ_TOKENIZER_KEYS_JSON, "post_processor.cls", AQ_KEY_HONOURED},
-    {AQ_TOKENIZER_KEYS_JSON, "post_processor.sep", AQ_KEY_HONOURED},
-    {AQ_TOKENIZER_KEYS_JSON, "post_processor.trim_offsets", AQ_KEY_NO_EFFECT},
-    {AQ_TOKENIZER_KEYS_JSON, "post_processor.add_prefix_space", AQ_KEY_NO_EFFECT},
     {AQ_TOKENIZER_KEYS_JSON, "decoder", AQ_KEY_NO_EFFECT},
     {AQ_TOKENIZER_KEYS_JSON, "model", AQ_KEY_HONOURED},
     {AQ_TOKENIZER_KEYS_JSON, "model.type", AQ_KEY_HONOURED},
-    {AQ_TOKENIZER_KEYS_JSON, "model.vocab", AQ_KEY_HONOURED},
-    {AQ_TOKENIZER_KEYS_JSON, "model.unk_token", AQ_KEY_HONOURED},
-    {AQ_TOKENIZER_KEYS_JSON, "model.continuing_subword_prefix", AQ_KEY_HONOURED},
-    {AQ_TOKENIZER_KEYS_JSON, "model.max_input_chars_per_word", AQ_KEY_HONOURED},
 
     {AQ_TOKENIZER_KEYS_CONFIG, "tokenizer_class", AQ_KEY_HONOURED},
     {AQ_TOKENIZER_KEYS_CONFIG, "do_lower_case", AQ_KEY_HONOURED},
@@ -156,6 +140,15 @@ aq_status aq_tokenizer_keys_check(aq_tokenizer_key_file file, const json_t *obje
                name);
     AQ_FAIL_IF(key != NULL && key->effect == AQ_KEY_REFUSED && aq_json_is_set(value), AQ_ERR_UNSUPPORTED,
                "'%s' is set, and what it asks for cannot be done", key->key);
+  }
+  return AQ_OK;
+}
+
+aq_status aq_tokenizer_keys_check_part(const aq_key *part, const json_t *object, aq_error *err) {
+  for (; part != NULL && part->key != NULL; part++) {
+    const char *dot = strrchr(part->key, '.'), *name = dot != NULL ? dot + 1 : part->key;
+    AQ_FAIL_IF(part->effect == AQ_KEY_REFUSED && aq_json_is_set(json_object_get(object, name)), AQ_ERR_UNSUPPORTED,
+               "'%s' is set, and what it asks for cannot be done", part->key);
   }
   return AQ_OK;
 }

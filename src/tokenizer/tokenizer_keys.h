@@ -1,5 +1,6 @@
 /* tokenizer_keys.h - the keys of a tokenizer's files, and what becomes of each: docs/TOKENIZER.md has the same table in
- * words. */
+ * words. The keys of a type of a stage ("model.unk_token") are in the file of the type, all others in
+ * tokenizer_keys.c. */
 #ifndef AQ_TOKENIZER_TOKENIZER_KEYS_H
 #define AQ_TOKENIZER_TOKENIZER_KEYS_H
 
@@ -28,5 +29,9 @@ typedef struct aq_key {
 /* AQ_ERR_UNSUPPORTED with the key's name when a member of the object is one that is refused, or, where the reference
  * fails on such (all but tokenizer_config.json), one that is not in the table. */
 AQ_MUST_CHECK aq_status aq_tokenizer_keys_check(aq_tokenizer_key_file file, const json_t *object, aq_error *err);
+
+/* AQ_ERR_UNSUPPORTED with the key when a member of a part of a tokenizer.json is one that is refused. `part` lists keys
+ * with their paths, the last one without a name; NULL: none. */
+AQ_MUST_CHECK aq_status aq_tokenizer_keys_check_part(const aq_key *part, const json_t *object, aq_error *err);
 
 #endif

@@ -336,8 +336,8 @@ static aq_status put_token(const adding *a, const aq_added_entry *entry, bool sp
   t->id_end = AQ_MAX(t->id_end, token.id + 1);
   if (!spec->normalized) return aq_added_add(&t->raw, spec->content, size, &token, err);
   aq_buffer text = {NULL, 0, 0};
-  aq_normalizer_scratch scratch = {.marks = {NULL, 0, 0}};
-  aq_status status = aq_normalize_all(&t->normalizers, (const uint8_t *)spec->content, size, &text, &scratch, err);
+  aq_normalizer_scratch scratch = {.own = {NULL, 0, 0}};
+  aq_status status = aq_normalizers_apply(&t->normalizers, (const uint8_t *)spec->content, size, &text, &scratch, err);
   if (status == AQ_OK) status = aq_added_add(&t->normalized, (const char *)text.data, text.size, &token, err);
   aq_buffer_reset(&text);
   aq_normalizer_scratch_reset(&scratch);
@@ -358,7 +358,7 @@ static aq_status put_all(const adding *a, aq_error *err) {
 
 aq_status aq_tokenizer_add_tokens(aq_tokenizer *tokenizer, const aq_tokenizer_class *class,
                                   const aq_tokenizer_roots *roots, aq_error *err) {
-  adding a = {.t = tokenizer, .class = class, .roots = roots, .added = {.vocab = &tokenizer->pieces.vocab}};
+  adding a = {.t = tokenizer, .class = class, .roots = roots, .added = {.model = &tokenizer->model}};
   aq_status status = add_all(&a, err);
   if (status == AQ_OK) status = put_all(&a, err);
   aq_added_vocabulary_reset(&a.added);

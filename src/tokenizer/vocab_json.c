@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/error.h"
 #include "core/utf8.h"
 
 typedef struct reader {
@@ -18,7 +19,7 @@ static void skip_space(reader *r) {
   while (*r->at == ' ' || *r->at == '\n' || *r->at == '\r' || *r->at == '\t') r->at++;
 }
 
-static bool take(reader *r, char wanted) {
+static bool take_character(reader *r, char wanted) {
   skip_space(r);
   if (*r->at != (uint8_t)wanted) return false;
   r->at++;
@@ -27,7 +28,7 @@ static bool take(reader *r, char wanted) {
 
 /* Moves past a string, whatever its escapes; *start and *size tell what stands between the quotes. */
 static bool take_raw_string(reader *r, const uint8_t **start, size_t *size) {
-  if (!take(r, '"')) return false;
+  if (!take_character(r, '"')) return false;
   *start = r->at;
   for (; *r->at != '"'; r->at++) {
     if (*r->at < 0x20) return false;
@@ -67,12 +68,12 @@ static bool skip_value(reader *r) {
 static bool find_member(reader *r, const char *name) {
   const uint8_t *key;
   size_t size;
-  if (!take(r, '{')) return false;
+  if (!take_character(r, '{')) return false;
   do {
-    if (!take_raw_string(r, &key, &size) || !take(r, ':')) return false;
+    if (!take_raw_string(r, &key, &size) || !take_character(r, ':')) return false;
     if (size == strlen(name) && memcmp(key, name, size) == 0) return true;
     if (!skip_value(r)) return false;
-  } while (take(r, ','));
+  } while (take_character(r, ','));
   return false;
 }
 
@@ -142,16 +143,16 @@ static bool take_id(reader *r, int64_t *id) {
 
 static bool take_tokens(reader *r, aq_vocab *vocab) {
   uint8_t token[AQ_VOCAB_MAX_TOKEN];
-  if (!take(r, '{')) return false;
+  if (!take_character(r, '{')) return false;
   do {
     const uint8_t *raw;
     size_t raw_size, size;
     int64_t id;
-    if (!take_raw_string(r, &raw, &raw_size) || !take(r, ':') || !take_id(r, &id)) return false;
+    if (!take_raw_string(r, &raw, &raw_size) || !take_character(r, ':') || !take_id(r, &id)) return false;
     if (!plain_token(raw, raw_size, token, &size)) return false;
     if (aq_vocab_add(vocab, (const char *)token, size, id, NULL) != AQ_OK) return false;
-  } while (take(r, ','));
-  return take(r, '}');
+  } while (take_character(r, ','));
+  return take_character(r, '}');
 }
 
 bool aq_vocab_read_json(aq_vocab *vocab, const char *text, size_t size, aq_vocab_range *range) {
@@ -166,4 +167,16 @@ bool aq_vocab_read_json(aq_vocab *vocab, const char *text, size_t size, aq_vocab
   }
   range->end = (size_t)(r.at - bytes);
   return true;
+}
+
+aq_status aq_vocab_read_object(aq_vocab *vocab, const json_t *tokens, aq_error *err) {
+  const char *token;
+  const json_t *id;
+  AQ_FAIL_IF(!json_is_object(tokens), AQ_ERR_FORMAT, "model.vocab is not an object of tokens and ids");
+  json_object_foreach((json_t *)(uintptr_t)tokens, token, id) {
+    AQ_FAIL_IF(!json_is_integer(id), AQ_ERR_FORMAT, "the id of the token '%.60s' is not a whole number", token);
+    AQ_TRY(aq_vocab_add(vocab, token, strlen(token), json_integer_value(id), err));
+  }
+  AQ_FAIL_IF(vocab->count == 0, AQ_ERR_FORMAT, "the vocabulary is empty");
+  return AQ_OK;
 }

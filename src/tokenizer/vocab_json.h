@@ -1,7 +1,8 @@
-/* vocab_json.h - the vocabulary of a tokenizer.json, read without building a tree of it. */
+/* vocab_json.h - the vocabulary of a tokenizer.json, read without building a tree of it where that can be. */
 #ifndef AQ_TOKENIZER_VOCAB_JSON_H
 #define AQ_TOKENIZER_VOCAB_JSON_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -17,5 +18,8 @@ typedef struct aq_vocab_range {
  * the text is anything but what a well-formed tokenizer.json holds, or memory runs out: then the parser of the whole
  * text is to say what is wrong. True says nothing of the text outside the range. */
 bool aq_vocab_read_json(aq_vocab *vocab, const char *text, size_t size, aq_vocab_range *range);
+
+/* Reads it from a tree: an object of tokens and ids. */
+AQ_MUST_CHECK aq_status aq_vocab_read_object(aq_vocab *vocab, const json_t *tokens, aq_error *err);
 
 #endif

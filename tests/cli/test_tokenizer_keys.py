@@ -1,4 +1,4 @@
-"""The table of keys in src/tokenizer/tokenizer_keys.c and the one in docs/TOKENIZER.md are the same."""
+"""The keys in src/tokenizer/ (tokenizer_keys.c, and the file of each type) and those in docs/TOKENIZER.md are the same."""
 import re
 
 from cli_helpers import ROOT
@@ -8,7 +8,7 @@ EFFECTS = {"HONOURED": "honoured", "REFUSED": "refused", "NO_EFFECT": "no effect
 
 
 def keys_in_code():
-    text = (ROOT / "src" / "tokenizer" / "tokenizer_keys.c").read_text(encoding="utf-8")
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "src" / "tokenizer").glob("*.c")))
     found = re.findall(r'\{AQ_TOKENIZER_KEYS_([A-Z]+), "([^"]+)", AQ_KEY_([A-Z_]+)\}', text)
     return [(FILES[file], key, EFFECTS[effect]) for file, key, effect in found]
 

@@ -5,7 +5,6 @@
 #include "core/utf8.h"
 #include "temp_folder.h"
 #include "tokenizer/tokenizer.h"
-#include "tokenizer/unicode.h"
 #include "tokenizer/vocab_json.h"
 
 /* Ids are the numbers of the lines: [PAD] 0, [UNK] 1, [CLS] 2, [SEP] 3, [MASK] 4, un 5, ##aff 6, ##able 7, ... */
@@ -329,76 +328,6 @@ static void broken_utf8_is_dropped_by_the_normalizer(void **state) {
   aq_tokenizer_close(t);
 }
 
-/* ---- Characters and normalization ---- */
-
-static void expect_normal(const aq_normalizer *steps, const char *text, const char *wanted) {
-  aq_error err;
-  aq_buffer out = {NULL, 0, 0}, marks = {NULL, 0, 0};
-  assert_ok(aq_normalize(steps, (const uint8_t *)text, strlen(text), &out, &marks, &err));
-  assert_ok(aq_buffer_append_byte(&out, 0, &err));
-  assert_string_equal((const char *)out.data, wanted);
-  aq_buffer_reset(&out);
-  aq_buffer_reset(&marks);
-}
-
-static void normalizer_steps_do_what_they_say(void **state) {
-  (void)state;
-  aq_normalizer none = {.clean_text = false}, clean = {.clean_text = true}, strip = {.strip_accents = true},
-                lower = {.lowercase = true}, chinese = {.space_chinese = true};
-  aq_normalizer *const all[] = {&none, &clean, &strip, &lower, &chinese};
-  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) aq_normalizer_prepare(all[i]);
-  static const char text[] = "A\x01\t\xC3\x89\xE4\xB8\xAD\xEF\xBF\xBD";
-  expect_normal(&none, text, text);
-  expect_normal(&clean, text, "A \xC3\x89\xE4\xB8\xAD");
-  expect_normal(&strip, text, "A\x01\tE\xE4\xB8\xAD\xEF\xBF\xBD");
-  expect_normal(&lower, text, "a\x01\t\xC3\xA9\xE4\xB8\xAD\xEF\xBF\xBD");
-  expect_normal(&chinese, text, "A\x01\t\xC3\x89 \xE4\xB8\xAD \xEF\xBF\xBD");
-  expect_normal(&lower, "\xC4\xB0\xCE\xA3", "i\xCC\x87\xCF\x83");                /* U+0130 has two; sigma is sigma */
-  expect_normal(&strip, "\xEA\xB0\x81", "\xE1\x84\x80\xE1\x85\xA1\xE1\x86\xA8"); /* Hangul comes apart */
-  expect_normal(&strip, "\xEF\xAC\x81", "\xEF\xAC\x81");                         /* a ligature does not */
-}
-
-static void normalizer_orders_marks_that_stay(void **state) {
-  (void)state;
-  aq_normalizer strip = {.strip_accents = true};
-  aq_normalizer_prepare(&strip);
-  /* U+302E (class 224) and U+1D16D (class 226) are spacing marks and stay, in the order of their classes; U+0301 goes
-   * and does not part them; U+0020 does. */
-  expect_normal(&strip, "a\xF0\x9D\x85\xAD\xCC\x81\xE3\x80\xAE", "a\xE3\x80\xAE\xF0\x9D\x85\xAD");
-  expect_normal(&strip, "\xF0\x9D\x85\xAD \xE3\x80\xAE", "\xF0\x9D\x85\xAD \xE3\x80\xAE");
-  expect_normal(&strip,
-                "\xF0\x9D\x85\xAD\xE3\x80\xAE"
-                "b",
-                "\xE3\x80\xAE\xF0\x9D\x85\xAD"
-                "b");
-  expect_normal(&strip, "\xF0\x9D\x85\xAD\xE3\x80\xAE\xC3\xA9",
-                "\xE3\x80\xAE\xF0\x9D\x85\xAD"
-                "e");
-  /* U+0902 goes, too, but it is of class 0 and parts them. */
-  expect_normal(&strip, "\xF0\x9D\x85\xAD\xE0\xA4\x82\xE3\x80\xAE", "\xF0\x9D\x85\xAD\xE3\x80\xAE");
-}
-
-static void characters_are_of_the_references_kind(void **state) {
-  (void)state;
-  static const struct {
-    uint32_t c;
-    aq_char_kind kind;
-  } cases[] = {
-      {'a', AQ_CHAR_PLAIN},    {'$', AQ_CHAR_PUNCTUATION},    {'`', AQ_CHAR_PUNCTUATION}, {0, AQ_CHAR_CONTROL},
-      {0x7F, AQ_CHAR_CONTROL}, {'\n', AQ_CHAR_SPACE},         {0x0B, AQ_CHAR_CONTROL},    {0x3000, AQ_CHAR_SPACE},
-      {0xAD, AQ_CHAR_CONTROL}, {0xE000, AQ_CHAR_CONTROL},     {0x378, AQ_CHAR_PLAIN},     {0xAC, AQ_CHAR_PLAIN},
-      {0x20AC, AQ_CHAR_PLAIN}, {0x3002, AQ_CHAR_PUNCTUATION}, {0x301, AQ_CHAR_MARK},      {0x903, AQ_CHAR_PLAIN},
-      {0x61D, AQ_CHAR_PLAIN},  {0x166D, AQ_CHAR_PUNCTUATION}, {0x8E2, AQ_CHAR_PLAIN},     {0x7FD, AQ_CHAR_PLAIN},
-      {0x1734, AQ_CHAR_MARK},  {0x10FFFF, AQ_CHAR_PLAIN}};
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    if (aq_char_kind_of(cases[i].c) != cases[i].kind) fail_msg("U+%04X", (unsigned)cases[i].c);
-  }
-  assert_int_equal(aq_char_lower(0x1C89), 0x1C8A); /* Unicode 16 */
-  assert_int_equal(aq_char_combining_class(0x7FD), 0);
-  assert_int_equal(aq_char_combining_class(0x301), 230);
-  assert_true(aq_char_is_word(0x24B6) && aq_char_is_word('_') && !aq_char_is_word('-'));
-}
-
 /* ---- Added tokens ---- */
 
 static void added_tokens_follow_their_flags(void **state) {
@@ -642,9 +571,6 @@ int main(void) {
       CASE(long_texts_are_cut_where_nothing_is_lost),
       CASE(broken_utf8_becomes_replacements),
       CASE(broken_utf8_is_dropped_by_the_normalizer),
-      CASE(normalizer_steps_do_what_they_say),
-      CASE(normalizer_orders_marks_that_stay),
-      CASE(characters_are_of_the_references_kind),
       CASE(added_tokens_follow_their_flags),
       CASE(vocab_txt_that_is_wrong_is_refused),
       CASE(configuration_that_is_wrong_is_refused),

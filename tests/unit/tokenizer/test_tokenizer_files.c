@@ -153,9 +153,9 @@ static void split_special_tokens_leaves_them_text(void **state) {
 static void added_tokens_take_the_flags_that_came_last(void **state) {
   (void)state;
   aq_error err;
-  aq_vocab words = {.entries = NULL};
-  assert_ok(aq_vocab_read_lines(&words, vocab, sizeof vocab - 1, &err));
-  aq_added_vocabulary a = {.vocab = &words};
+  aq_token_model words = {.type = NULL};
+  assert_ok(aq_vocab_read_lines(&words.vocab, vocab, sizeof vocab - 1, &err));
+  aq_added_vocabulary a = {.model = &words};
   aq_token_spec spec = {.content = "cat", .special = true, .id = -1};
   assert_ok(aq_added_vocabulary_add(&a, &spec, &err));
   spec = (aq_token_spec){.content = "cat", .normalized = true, .lstrip = true, .id = CAT};
@@ -176,7 +176,7 @@ static void added_tokens_take_the_flags_that_came_last(void **state) {
   spec = (aq_token_spec){.content = "<x>", .id = 30};
   assert_int_equal(aq_added_vocabulary_add(&a, &spec, &err), AQ_ERR_FORMAT);
   aq_added_vocabulary_reset(&a);
-  aq_vocab_reset(&words);
+  aq_token_model_reset(&words);
 }
 
 /* ---- The sentence config ---- */

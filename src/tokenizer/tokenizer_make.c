@@ -1,0 +1,137 @@
+/* tokenizer_make.c - a tokenizer out of its files: vocabulary, class, stages, added tokens. */
+#include <string.h>
+
+#include "core/compiler.h"
+#include "core/error.h"
+#include "core/json_member.h"
+#include "core/memory.h"
+#include "tokenizer/sentence_config.h"
+#include "tokenizer/tokenizer.h"
+#include "tokenizer/tokenizer_settings.h"
+
+/* The error names the first file that it may be in, and has named it already where it knows better. */
+static aq_status blame_text(aq_status status, const aq_tokenizer_files *files, aq_tokenizer_text text, aq_error *err) {
+  const char *path = files->texts[text].path;
+  return status == AQ_OK || path == NULL ? status : aq_error_in_file(err, status, path);
+}
+
+/* The file to blame for what the class makes of the tokens: the configuration, or where there is none the vocabulary.
+ */
+static aq_tokenizer_text blamed_text(const aq_tokenizer_files *files) {
+  if (files->texts[AQ_TEXT_CONFIG].text != NULL) return AQ_TEXT_CONFIG;
+  return files->texts[AQ_TEXT_JSON].text != NULL ? AQ_TEXT_JSON : AQ_TEXT_VOCAB;
+}
+
+static aq_status read_vocab(aq_tokenizer *t, const aq_tokenizer_files *files, aq_tokenizer_roots *roots,
+                            aq_error *err) {
+  const aq_named_text *json = &files->texts[AQ_TEXT_JSON], *vocab = &files->texts[AQ_TEXT_VOCAB];
+  if (json->text != NULL) {
+    return blame_text(aq_tokenizer_parse_json(t, json, &roots->json, err), files, AQ_TEXT_JSON, err);
+  }
+  return blame_text(aq_vocab_read_lines(&t->model.vocab, vocab->text, vocab->size, err), files, AQ_TEXT_VOCAB, err);
+}
+
+static aq_status read_stages(aq_tokenizer *t, const aq_tokenizer_class *class, const aq_tokenizer_files *files,
+                             const aq_tokenizer_roots *roots, aq_error *err) {
+  if (!class->general) {
+    return blame_text(aq_tokenizer_read_bert(t, roots->config, err), files, blamed_text(files), err);
+  }
+  AQ_FAIL_IF(roots->json == NULL, AQ_ERR_UNSUPPORTED, "'tokenizer_class' is '%s', which needs a tokenizer.json",
+             class->name);
+  return blame_text(aq_tokenizer_read_json(t, roots->json, err), files, AQ_TEXT_JSON, err);
+}
+
+/* "right" or "left", in a tokenizer.json with a capital. */
+static aq_status read_side(const json_t *config, const char *key, const json_t *part, bool *left, aq_error *err) {
+  const char *side, *direction;
+  AQ_TRY(aq_json_text(part, "direction", "Right", &direction, err));
+  AQ_FAIL_IF(strcmp(direction, "Right") != 0 && strcmp(direction, "Left") != 0, AQ_ERR_FORMAT,
+             "'direction' is '%.20s'; Right and Left are possible", direction);
+  const bool listed = json_object_get(config, key) != NULL;
+  AQ_TRY(aq_json_text(config, key, direction[0] == 'L' ? "left" : "right", &side, err));
+  AQ_FAIL_IF(strcmp(side, "right") != 0 && strcmp(side, "left") != 0, AQ_ERR_FORMAT,
+             "'%s' is '%.20s'; right and left are possible", key, side);
+  AQ_FAIL_IF(listed && json_is_null(json_object_get(config, key)), AQ_ERR_FORMAT, "'%s' is null", key);
+  *left = side[0] == 'l';
+  return AQ_OK;
+}
+
+/* The sides of truncation and padding: of the configuration, else of the tokenizer.json. */
+static aq_status read_sides(aq_tokenizer *t, const aq_tokenizer_roots *roots, aq_error *err) {
+  const json_t *truncation = json_object_get(roots->json, "truncation");
+  const json_t *padding = json_object_get(roots->json, "padding");
+  AQ_TRY(read_side(roots->config, "truncation_side", truncation, &t->keeps_end, err));
+  return read_side(roots->config, "padding_side", padding, &t->pads_left, err);
+}
+
+static aq_status lowercase_first(aq_tokenizer *t, const aq_tokenizer_files *files, aq_error *err) {
+  aq_sentence_config sentence;
+  AQ_TRY(aq_sentence_config_read(files, &sentence, err));
+  return sentence.lowercase ? aq_normalizers_lowercase_first(&t->normalizers, err) : AQ_OK;
+}
+
+static aq_status read_files(aq_tokenizer *t, const aq_tokenizer_files *files, aq_tokenizer_roots *roots,
+                            aq_error *err) {
+  const aq_tokenizer_class *class;
+  bool blame_model;
+  AQ_TRY(read_vocab(t, files, roots, err));
+  AQ_TRY(aq_tokenizer_settings_parse(files, roots, err));
+  aq_status status =
+      aq_tokenizer_class_find(roots->config, roots->model, roots->json != NULL, &class, &blame_model, err);
+  AQ_TRY(blame_text(status, files, blame_model ? AQ_TEXT_MODEL : AQ_TEXT_CONFIG, err));
+  const aq_tokenizer_text blamed = blamed_text(files);
+  AQ_TRY(read_stages(t, class, files, roots, err));
+  AQ_TRY(blame_text(read_sides(t, roots, err), files, blamed, err));
+  AQ_TRY(lowercase_first(t, files, err));
+  return blame_text(aq_tokenizer_add_tokens(t, class, roots, err), files, blamed, err);
+}
+
+static aq_status make_parts(aq_tokenizer *t, const aq_tokenizer_files *files, aq_error *err) {
+  aq_tokenizer_roots roots = {.alone = files->alone};
+  const aq_status status = read_files(t, files, &roots, err);
+  json_decref(roots.json);
+  json_decref(roots.config);
+  json_decref(roots.added);
+  json_decref(roots.model);
+  if (status != AQ_OK) return status;
+  aq_added_prepare(&t->raw);
+  aq_added_prepare(&t->normalized);
+  t->is_local = t->pre_tokenizer.type->is_local && aq_normalizers_are_local(&t->normalizers);
+  t->id_end = AQ_MAX(t->id_end, t->model.vocab.end);
+  return AQ_OK;
+}
+
+aq_status aq_tokenizer_make(const aq_tokenizer_files *files, aq_tokenizer **out, aq_error *err) {
+  *out = NULL;
+  aq_tokenizer *t = aq_calloc(1, sizeof *t);
+  if (t == NULL) return aq_fail_memory(err, sizeof *t);
+  const aq_status status = make_parts(t, files, err);
+  if (status == AQ_OK) {
+    *out = t;
+  } else {
+    aq_tokenizer_close(t);
+  }
+  return status;
+}
+
+aq_status aq_tokenizer_open(const char *path, aq_tokenizer **out, aq_error *err) {
+  aq_tokenizer_files files;
+  aq_error_clear(err);
+  *out = NULL;
+  AQ_TRY(aq_tokenizer_files_read(path, &files, err));
+  const aq_status status = aq_tokenizer_make(&files, out, err);
+  aq_tokenizer_files_reset(&files);
+  return status;
+}
+
+void aq_tokenizer_close(aq_tokenizer *tokenizer) {
+  if (tokenizer == NULL) return;
+  aq_added_reset(&tokenizer->raw);
+  aq_added_reset(&tokenizer->normalized);
+  aq_normalizers_reset(&tokenizer->normalizers);
+  aq_pre_tokenizer_reset(&tokenizer->pre_tokenizer);
+  aq_token_model_reset(&tokenizer->model);
+  aq_free(tokenizer);
+}
+
+int32_t aq_tokenizer_id_end(const aq_tokenizer *tokenizer) { return tokenizer->id_end; }
