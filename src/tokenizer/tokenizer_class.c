@@ -1,4 +1,4 @@
-/* tokenizer_class.c - the choice of AutoTokenizer (transformers 5), for the classes that are WordPiece. */
+/* tokenizer_class.c - the choice of AutoTokenizer (transformers 5), among the classes whose stages are known. */
 #include "tokenizer/tokenizer_class.h"
 
 #include <string.h>
@@ -7,18 +7,21 @@
 #include "core/error.h"
 #include "core/json_member.h"
 #include "tokenizer/models.h"
+#include "tokenizer/tokenizer.h"
 
 const char *const aq_named_token_keys[AQ_NAMED_TOKENS] = {"bos_token", "eos_token", "unk_token", "sep_token",
                                                           "pad_token", "cls_token", "mask_token"};
 
-static const aq_tokenizer_class general = {.name = "PreTrainedTokenizerFast", .general = true};
+static const aq_tokenizer_class general = {.name = "PreTrainedTokenizerFast"};
 static const aq_tokenizer_class bert = {.name = "BertTokenizer",
+                                        .read_stages = aq_tokenizer_read_bert,
                                         .tokens = {[AQ_TOKEN_UNK] = "[UNK]",
                                                    [AQ_TOKEN_SEP] = "[SEP]",
                                                    [AQ_TOKEN_PAD] = "[PAD]",
                                                    [AQ_TOKEN_CLS] = "[CLS]",
                                                    [AQ_TOKEN_MASK] = "[MASK]"}};
 static const aq_tokenizer_class mpnet = {.name = "MPNetTokenizer",
+                                         .read_stages = aq_tokenizer_read_bert,
                                          .wraps = true,
                                          .tokens = {[AQ_TOKEN_BOS] = "<s>",
                                                     [AQ_TOKEN_EOS] = "</s>",

@@ -26,8 +26,10 @@ typedef enum aq_named_token {
 extern const char *const aq_named_token_keys[AQ_NAMED_TOKENS]; /* "bos_token", ... */
 
 typedef struct aq_tokenizer_class {
-  const char *name;                    /* "BertTokenizer" */
-  bool general;                        /* takes a tokenizer.json as it is */
+  const char *name; /* "BertTokenizer" */
+  /* Makes the stages of a tokenizer whose vocabulary is read, as tokenizer_config.json (or NULL) has them. NULL: the
+   * class is the general one, and a tokenizer.json is taken as it is. */
+  aq_status (*read_stages)(aq_tokenizer *tokenizer, const json_t *config, aq_error *err);
   bool wraps;                          /* a mask token that is given as a text takes the space before it */
   const char *tokens[AQ_NAMED_TOKENS]; /* those of the class where the files name none; NULL: none */
 } aq_tokenizer_class;

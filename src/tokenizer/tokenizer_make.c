@@ -33,8 +33,8 @@ static aq_status read_vocab(aq_tokenizer *t, const aq_tokenizer_files *files, aq
 
 static aq_status read_stages(aq_tokenizer *t, const aq_tokenizer_class *class, const aq_tokenizer_files *files,
                              const aq_tokenizer_roots *roots, aq_error *err) {
-  if (!class->general) {
-    return blame_text(aq_tokenizer_read_bert(t, roots->config, err), files, blamed_text(files), err);
+  if (class->read_stages != NULL) {
+    return blame_text(class->read_stages(t, roots->config, err), files, blamed_text(files), err);
   }
   AQ_FAIL_IF(roots->json == NULL, AQ_ERR_UNSUPPORTED, "'tokenizer_class' is '%s', which needs a tokenizer.json",
              class->name);

@@ -152,7 +152,7 @@ static aq_status read_named(adding *a, size_t which, aq_error *err) {
   const json_t *value = json_object_get(a->roots->config, key);
   aq_token_spec *spec = &a->by_key[which];
   *spec = (aq_token_spec){.content = a->class->tokens[which], .special = true, .is_text = true, .id = -1};
-  if (a->class->general && which == AQ_TOKEN_PAD && !a->roots->alone) {
+  if (a->class->read_stages == NULL && which == AQ_TOKEN_PAD && !a->roots->alone) {
     AQ_TRY(aq_json_text(json_object_get(a->roots->json, "padding"), "pad_token", NULL, &padding, err));
     spec->content = padding;
   }
@@ -270,7 +270,7 @@ static aq_status add_to_frame(adding *a, size_t which, int32_t *id, aq_error *er
 
 static aq_status set_frame(adding *a, aq_error *err) {
   aq_token_frame *frame = &a->t->frame;
-  if (a->class->general) return AQ_OK;
+  if (a->class->read_stages == NULL) return AQ_OK;
   AQ_TRY(add_to_frame(a, AQ_TOKEN_CLS, &frame->before[0], err));
   AQ_TRY(add_to_frame(a, AQ_TOKEN_SEP, &frame->after[0], err));
   frame->before_count = frame->after_count = 1;
@@ -279,7 +279,7 @@ static aq_status set_frame(adding *a, aq_error *err) {
 
 /* Adds those of a tokenizer.json that is taken as it is, in the order of the file. */
 static aq_status add_first(adding *a, aq_error *err) {
-  if (!a->class->general) return AQ_OK;
+  if (a->class->read_stages != NULL) return AQ_OK;
   AQ_TRY(take_array(a, err));
   for (size_t i = 0; i < a->listed.count; i++) AQ_TRY(add_one(a, &a->listed.items[i], err)); /* none is named yet */
   a->listed.count = 0;
