@@ -23,5 +23,5 @@ def keys_in_docs():
 
 def test_the_docs_have_the_keys_of_the_code():
     code, docs = keys_in_code(), list(keys_in_docs())
-    assert len(code) == len(set(code)) > 100
-    assert sorted(code) == sorted(docs)
+    assert len(docs) == len(set(docs)) > 100
+    assert sorted(set(code)) == sorted(docs)  # types may share a key
