@@ -1,4 +1,4 @@
-/* json_member.c - members of the JSON objects that describe a tokenizer. */
+/* json_member.c - members of JSON objects that came from a file. */
 #include "core/json_member.h"
 
 #include "core/error.h"

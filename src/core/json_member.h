@@ -1,4 +1,4 @@
-/* json_member.h - members of the JSON objects that describe a tokenizer. A member that is missing or null has a
+/* json_member.h - members of JSON objects that came from a file. A member that is missing or null has a
  * default; one of the wrong kind is AQ_ERR_FORMAT. `object` may be NULL. Texts live as long as the object. */
 #ifndef AQ_CORE_JSON_MEMBER_H
 #define AQ_CORE_JSON_MEMBER_H

@@ -43,7 +43,7 @@ aq_status aq_added_add(aq_added_tokens *set, const char *content, size_t size, c
   return AQ_OK;
 }
 
-static int compare(const aq_added_tokens *set, const aq_added_token *a, const aq_added_token *b) {
+static int compare_tokens(const aq_added_tokens *set, const aq_added_token *a, const aq_added_token *b) {
   const int by_bytes = memcmp(set->text.data + a->offset, set->text.data + b->offset, AQ_MIN(a->size, b->size));
   if (by_bytes != 0) return by_bytes;
   if (a->size != b->size) return a->size < b->size ? -1 : 1;
@@ -51,10 +51,10 @@ static int compare(const aq_added_tokens *set, const aq_added_token *a, const aq
 }
 
 /* Heap sort: qsort cannot be told where the bytes are. */
-static void sift(const aq_added_tokens *set, size_t root, size_t count) {
+static void sift_token(const aq_added_tokens *set, size_t root, size_t count) {
   for (size_t child; (child = 2 * root + 1) < count; root = child) {
-    if (child + 1 < count && compare(set, &set->tokens[child], &set->tokens[child + 1]) < 0) child++;
-    if (compare(set, &set->tokens[root], &set->tokens[child]) >= 0) return;
+    if (child + 1 < count && compare_tokens(set, &set->tokens[child], &set->tokens[child + 1]) < 0) child++;
+    if (compare_tokens(set, &set->tokens[root], &set->tokens[child]) >= 0) return;
     const aq_added_token swapped = set->tokens[root];
     set->tokens[root] = set->tokens[child];
     set->tokens[child] = swapped;
@@ -62,12 +62,12 @@ static void sift(const aq_added_tokens *set, size_t root, size_t count) {
 }
 
 void aq_added_prepare(aq_added_tokens *set) {
-  for (size_t i = set->count / 2; i > 0; i--) sift(set, i - 1, set->count);
+  for (size_t i = set->count / 2; i > 0; i--) sift_token(set, i - 1, set->count);
   for (size_t last = set->count; last > 1; last--) {
     const aq_added_token swapped = set->tokens[0];
     set->tokens[0] = set->tokens[last - 1];
     set->tokens[last - 1] = swapped;
-    sift(set, 0, last - 1);
+    sift_token(set, 0, last - 1);
   }
   for (size_t i = 0; i < set->count; i++) set->begins[set->text.data[set->tokens[i].offset]] = true;
 }
@@ -101,7 +101,7 @@ static const aq_added_token *longest_at(const aq_added_tokens *set, const uint8_
 }
 
 /* Where the character before `at` begins; at > 0. */
-static size_t before(const uint8_t *text, size_t at) {
+static size_t character_before(const uint8_t *text, size_t at) {
   do at--;
   while (at > 0 && (text[at] & 0xC0) == 0x80);
   return at;
@@ -110,14 +110,14 @@ static size_t before(const uint8_t *text, size_t at) {
 static bool stands_alone(const aq_added_search *search, size_t start, size_t end) {
   const uint8_t *text = search->text;
   size_t width;
-  if (start > 0 && aq_char_is_word(aq_utf8_get(text + before(text, start), &width))) return false;
+  if (start > 0 && aq_char_is_word(aq_utf8_get(text + character_before(text, start), &width))) return false;
   return end == search->size || !aq_char_is_word(aq_utf8_get(text + end, &width));
 }
 
 static size_t strip_left(const aq_added_search *search, size_t start) {
   size_t width;
   while (start > search->done) {
-    const size_t at = before(search->text, start);
+    const size_t at = character_before(search->text, start);
     if (!aq_char_is_white(aq_utf8_get(search->text + at, &width))) break;
     start = at;
   }

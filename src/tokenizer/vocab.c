@@ -56,7 +56,7 @@ int32_t aq_vocab_find(const aq_vocab *vocab, const char *token, size_t size) {
   return aq_vocab_find_hashed(vocab, aq_vocab_hash(AQ_VOCAB_HASH_START, token, size), bytes, 0, bytes, size);
 }
 
-static void place(aq_vocab *vocab, size_t index) {
+static void place_entry(aq_vocab *vocab, size_t index) {
   const struct aq_vocab_entry *entry = &vocab->entries[index];
   const uint64_t hash = aq_vocab_hash(AQ_VOCAB_HASH_START, vocab->text.data + entry->offset, entry->size);
   size_t i = place_of(vocab, hash);
@@ -65,7 +65,7 @@ static void place(aq_vocab *vocab, size_t index) {
 }
 
 /* Makes room for one entry more. */
-static aq_status grow(aq_vocab *vocab, aq_error *err) {
+static aq_status make_room(aq_vocab *vocab, aq_error *err) {
   if (vocab->count == vocab->entry_capacity) {
     const size_t capacity = AQ_MAX(vocab->entry_capacity * 2, (size_t)1024);
     void *entries = aq_realloc_array(vocab->entries, capacity, sizeof *vocab->entries);
@@ -80,7 +80,7 @@ static aq_status grow(aq_vocab *vocab, aq_error *err) {
   aq_free(vocab->slots);
   vocab->slots = slots;
   vocab->slot_count = slot_count;
-  for (size_t i = 0; i < vocab->count; i++) place(vocab, i);
+  for (size_t i = 0; i < vocab->count; i++) place_entry(vocab, i);
   return AQ_OK;
 }
 
@@ -112,18 +112,18 @@ aq_status aq_vocab_add(aq_vocab *vocab, const char *token, size_t size, int64_t 
              (int)other, (long long)id);
   AQ_TRY(take_id(vocab, (int32_t)id, &taken, err));
   AQ_FAIL_IF(taken, AQ_ERR_FORMAT, "two tokens have the id %lld; one is '%.*s'", (long long)id, shown, token);
-  AQ_TRY(grow(vocab, err));
+  AQ_TRY(make_room(vocab, err));
   const struct aq_vocab_entry entry = {(uint32_t)vocab->text.size, (uint32_t)size, (int32_t)id};
   AQ_TRY(aq_buffer_append(&vocab->text, token, size, err));
   vocab->entries[vocab->count] = entry;
-  place(vocab, vocab->count++);
+  place_entry(vocab, vocab->count++);
   vocab->longest = AQ_MAX(vocab->longest, size);
   vocab->end = AQ_MAX(vocab->end, (int32_t)id + 1);
   return AQ_OK;
 }
 
 /* Length of a line without the white space at its end. */
-static size_t trimmed(const char *line, size_t size) {
+static size_t trimmed_length(const char *line, size_t size) {
   while (size > 0) {
     size_t start = size - 1, width;
     while (start > 0 && ((uint8_t)line[start] & 0xC0) == 0x80) start--;
@@ -142,7 +142,7 @@ aq_status aq_vocab_read_lines(aq_vocab *vocab, const char *text, size_t size, aq
   for (size_t at = 0; at < size; id++) {
     const char *line = text + at, *end = memchr(line, '\n', size - at);
     const size_t length = end != NULL ? (size_t)(end - line) : size - at;
-    const size_t kept = trimmed(line, length);
+    const size_t kept = trimmed_length(line, length);
     vocab->has_empty = vocab->has_empty || kept == 0;
     if (kept > 0) {
       const aq_status status = aq_vocab_add(vocab, line, kept, id, err);
