@@ -26,10 +26,9 @@ static aq_status split_words(const void *state, const aq_text_span *span, const 
   (void)state;
   for (size_t i = 0; i < size;) {
     const size_t start = i;
-    aq_pretoken word = {.bytes = text + start};
     uint64_t hash = AQ_VOCAB_HASH_START;
+    size_t characters = 0, width = 0;
     part what = PART_OF_WORD;
-    size_t width = 0;
     while (i < size) {
       if (is_plain_ascii(text[i])) {
         hash = aq_vocab_hash_byte(hash, text[i++]);
@@ -39,15 +38,16 @@ static aq_status split_words(const void *state, const aq_text_span *span, const 
         hash = aq_vocab_hash(hash, text + i, width);
         i += width;
       }
-      word.characters++;
+      characters++;
     }
-    word.size = i - start;
-    word.hash = hash;
-    if (i > start) AQ_TRY(sink->put(sink->context, &word, err));
+    if (i > start) {
+      const aq_pretoken word = {text + start, i - start, characters, hash};
+      AQ_TRY(sink->put(sink->context, &word, err));
+    }
     if (i == size) break;
     if (what == PUNCTUATION) {
-      word = (aq_pretoken){text + i, width, 1, aq_vocab_hash(AQ_VOCAB_HASH_START, text + i, width)};
-      AQ_TRY(sink->put(sink->context, &word, err));
+      const aq_pretoken sign = {text + i, width, 1, aq_vocab_hash(AQ_VOCAB_HASH_START, text + i, width)};
+      AQ_TRY(sink->put(sink->context, &sign, err));
     }
     i += width;
   }

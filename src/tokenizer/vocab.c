@@ -15,11 +15,6 @@ struct aq_vocab_entry {
   int32_t id;
 };
 
-struct aq_vocab_slot {
-  uint32_t tag;   /* a part of the hash that the place does not tell */
-  uint32_t entry; /* index + 1; 0: free */
-};
-
 #define MAX_TEXT (UINT32_C(1) << 30)
 
 void aq_vocab_reset(aq_vocab *vocab) {
@@ -31,22 +26,17 @@ void aq_vocab_reset(aq_vocab *vocab) {
 }
 
 static uint32_t tag_of(uint64_t hash) { return (uint32_t)(hash >> 32); }
-static size_t place_of(const aq_vocab *vocab, uint64_t hash) {
-  return (size_t)(hash ^ hash >> 32) & (vocab->slot_count - 1);
-}
 
-int32_t aq_vocab_find_hashed(const aq_vocab *vocab, uint64_t hash, const uint8_t *first, size_t first_size,
-                             const uint8_t *rest, size_t rest_size) {
-  if (vocab->slot_count == 0) return -1;
+int32_t aq_vocab_find_from(const aq_vocab *vocab, size_t place, uint64_t hash, const uint8_t *first, size_t first_size,
+                           const uint8_t *rest, size_t rest_size) {
   const size_t mask = vocab->slot_count - 1;
-  for (size_t i = place_of(vocab, hash); vocab->slots[i].entry != 0; i = (i + 1) & mask) {
+  for (size_t i = place; vocab->slots[i].entry != 0; i = (i + 1) & mask) {
     if (vocab->slots[i].tag != tag_of(hash)) continue;
     const struct aq_vocab_entry *entry = &vocab->entries[vocab->slots[i].entry - 1];
     const uint8_t *token = vocab->text.data + entry->offset;
-    if (entry->size == first_size + rest_size && memcmp(token, first, first_size) == 0 &&
-        memcmp(token + first_size, rest, rest_size) == 0) {
-      return entry->id;
-    }
+    if (entry->size != first_size + rest_size) continue;
+    if (first_size > 0 && memcmp(token, first, first_size) != 0) continue;
+    if (memcmp(token + first_size, rest, rest_size) == 0) return entry->id;
   }
   return -1;
 }
@@ -59,9 +49,9 @@ int32_t aq_vocab_find(const aq_vocab *vocab, const char *token, size_t size) {
 static void place_entry(aq_vocab *vocab, size_t index) {
   const struct aq_vocab_entry *entry = &vocab->entries[index];
   const uint64_t hash = aq_vocab_hash(AQ_VOCAB_HASH_START, vocab->text.data + entry->offset, entry->size);
-  size_t i = place_of(vocab, hash);
+  size_t i = aq_vocab_place_of(vocab, hash);
   while (vocab->slots[i].entry != 0) i = (i + 1) & (vocab->slot_count - 1);
-  vocab->slots[i] = (struct aq_vocab_slot){tag_of(hash), (uint32_t)index + 1};
+  vocab->slots[i] = (aq_vocab_slot){tag_of(hash), (uint32_t)index + 1};
 }
 
 /* Makes room for one entry more. */
@@ -75,7 +65,7 @@ static aq_status make_room(aq_vocab *vocab, aq_error *err) {
   }
   if (vocab->count * 2 < vocab->slot_count) return AQ_OK;
   const size_t slot_count = AQ_MAX(vocab->slot_count * 4, (size_t)4096);
-  struct aq_vocab_slot *slots = aq_calloc(slot_count, sizeof *slots);
+  aq_vocab_slot *slots = aq_calloc(slot_count, sizeof *slots);
   if (slots == NULL) return aq_fail_memory(err, slot_count * sizeof *slots);
   aq_free(vocab->slots);
   vocab->slots = slots;

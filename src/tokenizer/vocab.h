@@ -25,11 +25,17 @@ static inline uint64_t aq_vocab_hash(uint64_t hash, const void *bytes, size_t si
   return hash;
 }
 
+/* A place of the hash table: open addressing, at most half full. */
+typedef struct aq_vocab_slot {
+  uint32_t tag;   /* a part of the hash that the place does not tell */
+  uint32_t entry; /* index + 1; 0: free */
+} aq_vocab_slot;
+
 /* Zero-initialise; aq_vocab_reset frees. */
 typedef struct aq_vocab {
   struct aq_vocab_entry *entries;
   size_t count, entry_capacity;
-  struct aq_vocab_slot *slots;
+  aq_vocab_slot *slots;
   size_t slot_count; /* a power of two, at least twice count */
   aq_buffer text;    /* the bytes of all tokens */
   aq_buffer used;    /* a bit for each id that is taken */
@@ -48,9 +54,24 @@ AQ_MUST_CHECK aq_status aq_vocab_add(aq_vocab *vocab, const char *token, size_t 
  * of the token; an empty line is an id that no text gets. */
 AQ_MUST_CHECK aq_status aq_vocab_read_lines(aq_vocab *vocab, const char *text, size_t size, aq_error *err);
 
-/* Id of a token, or -1. The second form takes the token in two pieces, and the hash of both together. */
+/* Id of a token, or -1. */
 int32_t aq_vocab_find(const aq_vocab *vocab, const char *token, size_t size);
-int32_t aq_vocab_find_hashed(const aq_vocab *vocab, uint64_t hash, const uint8_t *first, size_t first_size,
-                             const uint8_t *rest, size_t rest_size);
+
+/* Where a hash has its place, and the search from there on. */
+static inline size_t aq_vocab_place_of(const aq_vocab *vocab, uint64_t hash) {
+  return (size_t)(hash ^ hash >> 32) & (vocab->slot_count - 1);
+}
+int32_t aq_vocab_find_from(const aq_vocab *vocab, size_t place, uint64_t hash, const uint8_t *first, size_t first_size,
+                           const uint8_t *rest, size_t rest_size);
+
+/* Id of a token in two pieces, with the hash of both together, or -1. Most searches of WordPiece end at a free place,
+ * and so without a call. */
+static inline int32_t aq_vocab_find_hashed(const aq_vocab *vocab, uint64_t hash, const uint8_t *first,
+                                           size_t first_size, const uint8_t *rest, size_t rest_size) {
+  if (vocab->slot_count == 0) return -1;
+  const size_t place = aq_vocab_place_of(vocab, hash);
+  if (vocab->slots[place].entry == 0) return -1;
+  return aq_vocab_find_from(vocab, place, hash, first, first_size, rest, rest_size);
+}
 
 #endif
