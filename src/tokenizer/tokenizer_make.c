@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/json_member.h"
 #include "core/memory.h"
+#include "io/source.h"
 #include "tokenizer/sentence_config.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/tokenizer_settings.h"
@@ -122,6 +123,19 @@ aq_status aq_tokenizer_open(const char *path, aq_tokenizer **out, aq_error *err)
   const aq_status status = aq_tokenizer_make(&files, out, err);
   aq_tokenizer_files_reset(&files);
   return status;
+}
+
+aq_status aq_tokenizer_open_source(const aq_source *source, aq_tokenizer **out, aq_error *err) {
+  aq_tokenizer_files files;
+  aq_error_clear(err);
+  *out = NULL;
+  AQ_FAIL_IF(source == NULL, AQ_ERR_ARGUMENT, "a source is needed");
+  aq_status status = aq_tokenizer_files_take(source, NULL, &files, err);
+  if (status == AQ_OK) {
+    status = aq_tokenizer_make(&files, out, err);
+    aq_tokenizer_files_reset(&files);
+  }
+  return status == AQ_OK ? AQ_OK : aq_error_in_file(err, status, source->path);
 }
 
 void aq_tokenizer_close(aq_tokenizer *tokenizer) {

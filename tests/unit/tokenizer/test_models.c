@@ -16,7 +16,7 @@ static void read_model(aq_token_model *model, const char *text) {
 /* Ends with -1. */
 static void expect_ids(const aq_token_model *model, const char *word, const int32_t *wanted) {
   aq_error err;
-  aq_token_ids ids = {NULL, 0, 0};
+  aq_token_ids ids = {.count = 0};
   aq_buffer scratch = {NULL, 0, 0};
   const aq_pretoken pretoken = aq_pretoken_of((const uint8_t *)word, strlen(word));
   assert_ok(model->type->add(model->state, &pretoken, &ids, &scratch, &err));

@@ -53,7 +53,7 @@ static void expect_spans(const aq_tokenizer *t, const char *text, size_t size, c
                          const int32_t *wanted_ids) {
   aq_error err;
   int32_t room[64];
-  aq_token_ids ids = {room, 0, 64};
+  aq_token_ids ids = {.ids = room, .capacity = 64};
   spans[0] = '\0';
   assert_ok(aq_tokenizer_encode(t, text, size, 0, false, &ids, &err));
   assert_string_equal(spans, wanted);
