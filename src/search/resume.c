@@ -36,9 +36,11 @@ static aq_status unfit(const aq_tensor_info *t, const char *what, aq_error *err)
   return aq_error_in_tensor(err, AQ_ERR_ARGUMENT, t->name);
 }
 
-/* Scales of a search have few bits, and a plan keeps no more (quant/plan_json.c). */
+/* Scales of a search have few bits, and a plan keeps no more (quant/plan_json.c). Every code times one is finite, so
+ * that division gives the code back. */
 static bool is_step(float scale) {
-  return isfinite(scale) && (scale == 0 || scale >= FLT_MIN) && (aq_f32_bits(scale) & 0xffff) == 0;
+  const bool in_range = scale == 0 || (scale >= FLT_MIN && scale <= FLT_MAX / 256);
+  return in_range && (aq_f32_bits(scale) & 0xffff) == 0;
 }
 
 static aq_status take_steps(const aq_source *table, size_t index, const aq_search_item *p, aq_rd_choice *choice,

@@ -184,6 +184,18 @@ static void a_tensor_that_is_planned_now_must_be_in_codes(void **state) {
   assert_non_null(strstr(err.tensor, "word_embeddings"));
 }
 
+/* A step so large that a code times it is infinite, from which no code can be had again. */
+static void steps_that_lose_codes_are_refused(void **state) {
+  (void)state;
+  aq_candidate_item *item = &first.rounded.items[0];
+  size_t count;
+  item->choice.steps[0] = 0x1p127F;
+  aq_params_find(&first.rounded.quantized, item->planned->factors->tensor, &count)[0] = 0x1.fep127F;
+  write_table(&first, sf.table);
+  assert_int_equal(try_start(search_options(4), sf.table), AQ_ERR_ARGUMENT);
+  assert_non_null(strstr(err.message, "has scales that no target gives"));
+}
+
 static void a_file_that_is_missing_is_told(void **state) {
   (void)state;
   char path[600];
@@ -198,6 +210,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_table_of_another_model_is_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(tables_that_no_target_made_are_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_tensor_that_is_planned_now_must_be_in_codes, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(steps_that_lose_codes_are_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_file_that_is_missing_is_told, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, search_set_up, search_tear_down);
