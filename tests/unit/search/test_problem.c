@@ -118,6 +118,7 @@ static void estimates_fall_with_the_price_and_not_with_threads(void **state) {
     create(NULL, 0);
     assert_ok(aq_search_problem_estimate_bits(&pf.set, lambda, &again, &err));
     assert_true(again == bits);
+    aq_search_problem_reset(&pf.set);
   }
 }
 
