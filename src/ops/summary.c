@@ -169,11 +169,13 @@ aq_status aq_summary_report(const aq_summary *summary, aq_report **out, aq_error
   *out = NULL;
   aq_source *output = NULL;
   aq_report *report = NULL;
+  uint64_t files; /* measured again below; here for the notes on files that do not travel, which are warnings */
   aq_status status = summary->output != NULL ? aq_source_open(summary->output, NULL, &output, err) : AQ_OK;
   if (status == AQ_OK && output != NULL && output->tensor_count != summary->source->tensor_count) {
     status = aq_fail(err, AQ_ERR_INTERNAL, "the output has %zu tensors, the source %zu", output->tensor_count,
                      summary->source->tensor_count);
   }
+  if (status == AQ_OK) status = aq_model_files_measure(summary->source, &files, err);
   if (status == AQ_OK) status = aq_report_create(summary->kind, &report, err);
   if (status == AQ_OK) status = fill_in(report->root, summary, output, err);
   aq_source_close(output);

@@ -1,6 +1,7 @@
 """The model files that a table carries: large ones compressed, small ones as text, both read alike; damage is named."""
 import base64
 import json
+import shutil
 
 import pytest
 import test_judge
@@ -104,3 +105,12 @@ def test_damage_is_named_and_not_passed_over(made, tmp_path, place):
     done("export", "d.parquet", "-o", "x.safetensors", cwd=folder)
     said = done("info", "d.parquet", cwd=folder).stdout
     assert (f"{ZSTD_KEY}vocab.txt = damaged" in said) == (place == 0)  # later damage takes unpacking to be seen
+
+
+@pytest.mark.parametrize("command", [["convert"], ["quantize"], ["quantize", "--dry-run"],
+                                     ["quantize", "--target-bpw=6", "--calib=none", "--dry-run"]])
+def test_a_file_that_stays_behind_is_told_once(made, tmp_path, command):
+    shutil.copytree(made / "encoder", tmp_path / "encoder")
+    (tmp_path / "encoder" / "added_tokens.json").write_bytes(b'{"caf\xe9": 7}')
+    report = json.loads(done(*command, "encoder", "-o", "x.parquet", "--json", cwd=tmp_path).stdout)
+    assert report["warnings"].count("added_tokens.json is not UTF-8, and does not travel with a table") == 1
