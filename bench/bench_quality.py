@@ -184,7 +184,7 @@ def exact_row(judge: Judge) -> dict:
     """What the FP32 model is compared with: itself."""
     found = {k: f"{v:.6f}" for k, v in judge.compared(judge.exact, judge.matrices).items()}
     size = sum(m.nbytes for m in judge.matrices.values())
-    return {"family": "", "method": "FP32", "settings": "", "bpw": "32.000", "bytes": size, **found}
+    return {"family": "", "method": "FP32", "settings": "", "version": "", "bpw": "32.000", "bytes": size, **found}
 
 
 def chosen(options) -> list[Run]:
