@@ -187,10 +187,10 @@ static void a_tensor_that_is_planned_now_must_be_in_codes(void **state) {
 /* A step so large that a code times it is infinite, from which no code can be had again. */
 static void steps_that_lose_codes_are_refused(void **state) {
   (void)state;
-  aq_candidate_item *item = &first.rounded.items[0];
+  aq_candidate_item *item = &first.candidate.items[0];
   size_t count;
   item->choice.steps[0] = 0x1p127F;
-  aq_params_find(&first.rounded.quantized, item->planned->factors->tensor, &count)[0] = 0x1.fep127F;
+  aq_params_find(&first.candidate.quantized, item->planned->factors->tensor, &count)[0] = 0x1.fep127F;
   write_table(&first, sf.table);
   assert_int_equal(try_start(search_options(4), sf.table), AQ_ERR_ARGUMENT);
   assert_non_null(strstr(err.message, "has scales that no target gives"));
