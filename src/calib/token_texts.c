@@ -84,7 +84,7 @@ static aq_status embed_group(const embedding_run *r, size_t first, size_t count,
     r->ids[i] = r->texts->ids[r->order[first + i].index];
     r->lengths[i] = r->order[first + i].length;
   }
-  AQ_TRY(aq_tape_begin(tape, r->params, r->ids, r->lengths, count, pool, err));
+  AQ_TRY(aq_tape_begin_forward(tape, r->params, r->ids, r->lengths, count, pool, err));
   AQ_TRY(aq_tape_forward(tape, r->params, err));
   for (size_t i = 0; i < count; i++) {
     memcpy(r->out + r->order[first + i].index * hidden, tape->embeddings + i * hidden, hidden * sizeof(float));

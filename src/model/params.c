@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "io/source.h"
@@ -53,12 +54,33 @@ aq_status aq_params_load(const aq_model *model, aq_pool *pool, aq_params *out, a
 aq_status aq_params_copy(const aq_params *from, aq_params *out, aq_error *err) {
   *out = (aq_params){.model = from->model};
   const aq_status status = allocate_values(out, err);
-  if (status == AQ_OK) {
-    memcpy(out->memory, from->memory, from->count * sizeof *out->memory);
-  } else {
-    aq_params_reset(out);
+  for (uint32_t i = 0; status == AQ_OK && i < from->model->weight_count; i++) {
+    memcpy(out->values[i], from->values[i], aq_weight_floats(&from->model->weights[i]) * sizeof *out->memory);
   }
+  if (status != AQ_OK) aq_params_reset(out);
   return status;
+}
+
+aq_status aq_params_overlay(const aq_params *from, const bool *replaced, aq_params *out, aq_error *err) {
+  const aq_model *m = from->model;
+  *out = (aq_params){.model = m, .type = from->type};
+  for (uint32_t i = 0; i < m->weight_count; i++) out->count += replaced[i] ? aq_weight_floats(&m->weights[i]) : 0;
+  out->values = aq_calloc(m->weight_count, sizeof *out->values);
+  out->memory = aq_realloc_array(NULL, AQ_MAX(out->count, 1), sizeof *out->memory);
+  if (out->values == NULL || out->memory == NULL) {
+    const size_t bytes = out->count * sizeof *out->memory;
+    aq_params_reset(out);
+    return aq_fail_memory(err, bytes);
+  }
+  float *at = out->memory;
+  for (uint32_t i = 0; i < m->weight_count; i++) {
+    const size_t count = aq_weight_floats(&m->weights[i]);
+    out->values[i] = replaced[i] ? memcpy(at, from->values[i], count * sizeof *at) : from->values[i];
+    at += replaced[i] ? count : 0;
+  }
+  if (aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_TOKEN_TYPE) != AQ_NO_WEIGHT)
+    out->type = aq_params_table(out, AQ_ROLE_TOKEN_TYPE);
+  return AQ_OK;
 }
 
 void aq_params_reset(aq_params *params) {

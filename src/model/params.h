@@ -3,6 +3,7 @@
 #ifndef AQ_MODEL_PARAMS_H
 #define AQ_MODEL_PARAMS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,7 +15,7 @@ typedef struct aq_params {
   const aq_model *model; /* outlives the parameters */
   float **values;        /* one array a weight of the model's list, aq_weight_floats long */
   const float *type;     /* row 0 of the token types; zeros without them */
-  float *memory;         /* what all the above point into, in the order of the list */
+  float *memory;         /* what the above point into, in the order of the list; of an overlay, what is replaced */
   size_t count;          /* floats there */
 } aq_params;
 
@@ -23,6 +24,9 @@ typedef struct aq_params {
 AQ_MUST_CHECK aq_status aq_params_load(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err);
 /* A copy with memory of its own. */
 AQ_MUST_CHECK aq_status aq_params_copy(const aq_params *from, aq_params *out, aq_error *err);
+/* The values of `from`, which outlives it, but for the weights of the list that are `replaced`: they have memory of
+ * their own, and begin as copies. */
+AQ_MUST_CHECK aq_status aq_params_overlay(const aq_params *from, const bool *replaced, aq_params *out, aq_error *err);
 void aq_params_reset(aq_params *params);
 
 /* The values of source tensor `tensor` in the parameters and their number; NULL when the model does not use it. Of the

@@ -12,40 +12,15 @@
 #include "core/progress.h"
 #include "quant/descent.h"
 #include "quant/feedback.h"
+#include "search/candidate_base.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
-#include "transform/round_trip.h"
 
 #define REPAIR_TEXTS ((size_t)400)
 #define DAMPED_GAIN 0.9F /* feedback is damped below */
 #define FINE_BITS 6.0    /* so many bits a weight, as the statistics know the coarse errors less well */
 #define PRICE 0.7        /* of lambda: what a bit costs when single codes are chosen by it */
 #define SWEEPS 3         /* of the descent on codes; more gain next to nothing */
-
-/* Tensors that are quantized or converted whatever the search does. */
-static aq_status take_ruled(const aq_candidate *r, const aq_plan *plan, const float *const *instead, aq_error *err) {
-  const aq_source *source = r->set->source;
-  aq_round_trip *trip = NULL;
-  AQ_TRY(aq_round_trip_create(r->set->pool, &trip, err));
-  aq_status status = AQ_OK;
-  for (size_t i = 0; status == AQ_OK && i < plan->count; i++) {
-    const aq_tensor_info *t = &source->tensors[i];
-    const size_t owner = aq_owner_of(source->tensors, i);
-    const aq_plan_entry *e = &plan->entries[owner];
-    size_t count;
-    float *values = aq_params_find(&r->base, i, &count);
-    uint64_t bytes;
-    if (values == NULL || e->action != AQ_QUANTIZE || count != t->num_params) continue;
-    if (aq_plan_entry_is_open(e, AQ_RD)) continue;
-    if (instead[owner] != NULL) {
-      memcpy(values, instead[owner], count * sizeof *values);
-      continue;
-    }
-    status = aq_round_trip_run(trip, source, owner, e, values, &bytes, err);
-  }
-  aq_round_trip_free(trip);
-  return status;
-}
 
 aq_status aq_candidate_create(const aq_calibration *calibration, const aq_plan *plan, const float *const *values,
                               aq_search_problem *set, aq_candidate *out, aq_error *err) {
@@ -54,8 +29,7 @@ aq_status aq_candidate_create(const aq_calibration *calibration, const aq_plan *
   out->plain = aq_calloc(AQ_MAX(set->count, 1), sizeof *out->plain);
   if (out->items == NULL || out->plain == NULL) return aq_fail_memory(err, set->count * sizeof *out->items);
   for (size_t i = 0; i < set->count; i++) out->items[i].planned = &set->items[i];
-  AQ_TRY(aq_params_copy(&calibration->original, &out->base, err));
-  return take_ruled(out, plan, values, err);
+  return aq_candidate_make_base(out, plan, values, err);
 }
 
 static void reset_item(aq_candidate_item *item) {
@@ -332,43 +306,68 @@ static aq_status similarity_of(const aq_candidate *r, const aq_params *params, d
   return aq_calibration_similarity(r->calibration, params, &r->calibration->choose, out, err);
 }
 
-/* Only this matrix differs from the original's. */
-static aq_status try_item(aq_candidate *r, size_t i, aq_params *single, int8_t *nearest, aq_error *err) {
+/* What it takes to try one matrix at a time. */
+typedef struct trial {
+  aq_params single; /* the original, with the matrix at hand replaced by `values` */
+  float *values;
+  int8_t *nearest;
+} trial;
+
+static aq_status begin_trial(const aq_candidate *r, trial *t, aq_error *err) {
+  const aq_model *m = r->calibration->original.model;
+  size_t most = 1;
+  for (size_t i = 0; i < r->set->count; i++) most = AQ_MAX(most, r->items[i].planned->rows * r->items[i].planned->cols);
+  t->values = aq_realloc_array(NULL, most, sizeof *t->values);
+  t->nearest = aq_malloc(most);
+  bool *none = aq_calloc(m->weight_count, sizeof *none);
+  const aq_status status = t->values != NULL && t->nearest != NULL && none != NULL
+                               ? aq_params_overlay(&r->calibration->original, none, &t->single, err)
+                               : aq_fail_memory(err, most * sizeof *t->values);
+  aq_free(none);
+  return status;
+}
+
+static void end_trial(trial *t) {
+  aq_params_reset(&t->single);
+  aq_free(t->values);
+  aq_free(t->nearest);
+}
+
+static aq_status try_item(aq_candidate *r, size_t i, trial *t, aq_error *err) {
   aq_candidate_item *item = &r->items[i];
-  const size_t count = item->planned->rows * item->planned->cols;
-  float *place = values_of(single, item);
-  double with_feedback, without;
-  dequantize(item, place);
-  AQ_TRY(similarity_of(r, single, &with_feedback, err));
-  AQ_TRY(round_item(item, r->lambda, true, NULL, nearest, err));
-  int8_t *const codes = item->codes;
-  item->codes = nearest;
-  dequantize(item, place);
-  item->codes = codes;
-  AQ_TRY(similarity_of(r, single, &without, err));
-  memcpy(place, item->planned->factors->w, count * sizeof *place);
+  const aq_model *m = t->single.model;
+  float **at = &t->single.values[aq_model_find_tensor(m, item->planned->factors->tensor) - m->weights];
+  float *const original = *at;
+  double with_feedback = 0, without = 0;
+  *at = t->values;
+  dequantize(item, t->values);
+  aq_status status = similarity_of(r, &t->single, &with_feedback, err);
+  if (status == AQ_OK) status = round_item(item, r->lambda, true, NULL, t->nearest, err);
+  if (status == AQ_OK) {
+    int8_t *const codes = item->codes;
+    item->codes = t->nearest;
+    dequantize(item, t->values);
+    item->codes = codes;
+    status = similarity_of(r, &t->single, &without, err);
+  }
+  *at = original;
   r->plain[i] = without > with_feedback;
-  return AQ_OK;
+  return status;
 }
 
 aq_status aq_candidate_choose_rounding(aq_candidate *r, bool *changed, aq_error *err) {
+  trial t = {.values = NULL};
   *changed = false;
-  aq_params single = {0};
-  size_t most = 1;
-  for (size_t i = 0; i < r->set->count; i++) most = AQ_MAX(most, r->items[i].planned->rows * r->items[i].planned->cols);
-  int8_t *nearest = aq_malloc(most);
-  aq_status status =
-      nearest != NULL ? aq_params_copy(&r->calibration->original, &single, err) : aq_fail_memory(err, most);
+  aq_status status = begin_trial(r, &t, err);
   for (size_t i = 0; status == AQ_OK && i < r->set->count; i++) {
     const aq_search_item *p = r->items[i].planned;
     status = tell(r, err);
     if (status == AQ_OK && p->factors != NULL && p->factors->input_l != NULL) {
-      status = try_item(r, i, &single, nearest, err);
+      status = try_item(r, i, &t, err);
       *changed = *changed || r->plain[i];
     }
   }
-  aq_params_reset(&single);
-  aq_free(nearest);
+  end_trial(&t);
   return status;
 }
 

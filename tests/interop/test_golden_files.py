@@ -24,7 +24,7 @@ from golden_models import MODELS
 
 GOLDEN = pathlib.Path(__file__).with_name("golden_files.json")
 KINDS = ["rows", "metadata", "files", "bytes", "export"]
-FILE_KEY = b"arrowquant.file."
+FILE_KEY = (b"arrowquant.file.", b"arrowquant.file_zstd.")
 
 # ---- Commands, without -o: the second word is a model, and @NAME a file made by the fixture `place` ---------------------
 

@@ -29,10 +29,10 @@ static float *take(cursor *c, uint64_t rows, uint64_t columns) {
   return place;
 }
 
-static void lay_out_norm(cursor *c, size_t tokens, size_t hidden, aq_tape_norm_buffers *norm) {
-  norm->z = take(c, tokens, hidden);
-  norm->dy = take(c, tokens, hidden);
-  norm->scale = take(c, tokens, 1);
+static void lay_out_norm(cursor *c, const aq_tape *tape, aq_tape_norm_buffers *norm) {
+  norm->z = take(c, tape->tokens, tape->config->hidden);
+  norm->dy = tape->forward_only ? NULL : take(c, tape->tokens, tape->config->hidden);
+  norm->scale = take(c, tape->tokens, 1);
 }
 
 static void lay_out_layer(cursor *c, const aq_tape *tape, uint32_t i, aq_tape_layer_buffers *layer) {
@@ -43,12 +43,29 @@ static void lay_out_layer(cursor *c, const aq_tape *tape, uint32_t i, aq_tape_la
   layer->middle = take(c, tokens, hidden);
   layer->up = take(c, tokens, inner);
   layer->active = take(c, tokens, inner);
+  lay_out_norm(c, tape, &layer->attention_norm);
+  lay_out_norm(c, tape, &layer->ffn_norm);
+  if (tape->forward_only) return;
   layer->d_qkv = take(c, tokens, qkv);
   layer->d_attention_out = take(c, tokens, hidden);
   layer->d_up = take(c, tokens, inner);
   layer->d_down = take(c, tokens, hidden);
-  lay_out_norm(c, tokens, hidden, &layer->attention_norm);
-  lay_out_norm(c, tokens, hidden, &layer->ffn_norm);
+}
+
+/* Layers of a pass that goes forward alone follow each other in the same room: a block of tokens is done with its rows
+ * of one layer when it writes those of the next. */
+static void lay_out_layers(cursor *c, const aq_tape *tape, aq_tape_buffers *buffers) {
+  for (uint32_t i = 0; i < tape->config->layers; i++) {
+    if (i == 0 || !tape->forward_only) {
+      lay_out_layer(c, tape, i, &buffers->layers[i]);
+    } else {
+      buffers->layers[i] = buffers->layers[0];
+    }
+  }
+  for (uint32_t i = 0; i <= tape->config->layers; i++) {
+    buffers->hidden[i] =
+        i == 0 || !tape->forward_only ? take(c, tape->tokens, tape->config->hidden) : buffers->hidden[0];
+  }
 }
 
 static size_t longest_text(const aq_tape *tape) {
@@ -61,9 +78,8 @@ static void lay_out(cursor *c, const aq_tape *tape, const aq_params *params, aq_
   const aq_model_config *config = tape->config;
   const size_t tokens = tape->tokens, hidden = config->hidden, width = hidden / config->heads;
   const size_t longest = longest_text(tape), widest = aq_model_widest(tape->model);
-  lay_out_norm(c, tokens, hidden, &buffers->embedding_norm);
-  for (uint32_t i = 0; i < config->layers; i++) lay_out_layer(c, tape, i, &buffers->layers[i]);
-  for (uint32_t i = 0; i <= config->layers; i++) buffers->hidden[i] = take(c, tokens, hidden);
+  lay_out_norm(c, tape, &buffers->embedding_norm);
+  lay_out_layers(c, tape, buffers);
   buffers->embeddings = take(c, tape->texts, hidden);
   buffers->factors = take(c, tape->texts, 1);
   buffers->d_input = take(c, tokens, hidden);
@@ -183,8 +199,8 @@ static aq_status check_text(const aq_model_config *c, const int32_t *ids, uint32
   return AQ_OK;
 }
 
-aq_status aq_tape_begin(aq_tape *tape, const aq_params *params, const int32_t *const *ids, const uint32_t *lengths,
-                        size_t texts, aq_pool *pool, aq_error *err) {
+static aq_status begin(aq_tape *tape, const aq_params *params, const int32_t *const *ids, const uint32_t *lengths,
+                       size_t texts, bool forward_only, aq_pool *pool, aq_error *err) {
   if (tape->buffers == NULL) tape->buffers = aq_calloc(1, sizeof(aq_tape_buffers));
   aq_tape_buffers *buffers = aq_tape_buffers_of(tape);
   if (buffers == NULL) return aq_fail_memory(err, sizeof *buffers);
@@ -195,6 +211,7 @@ aq_status aq_tape_begin(aq_tape *tape, const aq_params *params, const int32_t *c
   *tape = (aq_tape){.pool = pool,
                     .model = params->model,
                     .config = config,
+                    .forward_only = forward_only,
                     .texts = texts,
                     .ids = ids,
                     .lengths = lengths,
@@ -212,6 +229,16 @@ aq_status aq_tape_begin(aq_tape *tape, const aq_params *params, const int32_t *c
   lay_out(&c, tape, params, buffers);
   show(tape, buffers);
   return AQ_OK;
+}
+
+aq_status aq_tape_begin(aq_tape *tape, const aq_params *params, const int32_t *const *ids, const uint32_t *lengths,
+                        size_t texts, aq_pool *pool, aq_error *err) {
+  return begin(tape, params, ids, lengths, texts, false, pool, err);
+}
+
+aq_status aq_tape_begin_forward(aq_tape *tape, const aq_params *params, const int32_t *const *ids,
+                                const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err) {
+  return begin(tape, params, ids, lengths, texts, true, pool, err);
 }
 
 void aq_tape_reset(aq_tape *tape) {

@@ -35,6 +35,7 @@ typedef struct aq_tape {
   aq_pool *pool;
   const aq_model *model;
   const aq_model_config *config; /* the model's */
+  bool forward_only;             /* there will be no backward pass */
   size_t texts, tokens;
   const int32_t *const *ids; /* the caller's, which stay until the next begin */
   const uint32_t *lengths;
@@ -57,6 +58,9 @@ typedef struct aq_tape {
  * positions for, or with an id that is no word's. */
 AQ_MUST_CHECK aq_status aq_tape_begin(aq_tape *tape, const aq_params *params, const int32_t *const *ids,
                                       const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err);
+/* The same for a pass that goes forward alone: layers share their room, and of the hidden states the last is kept. */
+AQ_MUST_CHECK aq_status aq_tape_begin_forward(aq_tape *tape, const aq_params *params, const int32_t *const *ids,
+                                              const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err);
 AQ_MUST_CHECK aq_status aq_tape_forward(aq_tape *tape, const aq_params *params, aq_error *err);
 
 /* d_embeddings: texts x hidden, the gradient of the loss at the embeddings. d_hidden: NULL, or layers + 1 pointers,

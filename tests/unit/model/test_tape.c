@@ -109,6 +109,50 @@ static void forward_equals_encoder(void **state) {
   aq_tape_reset(&tape);
 }
 
+static void overlay_owns_what_is_replaced_alone(void **state) {
+  const fixture *f = *state;
+  aq_error err;
+  const aq_model *m = f->params.model;
+  aq_params overlay;
+  bool *replaced = calloc(m->weight_count, sizeof *replaced);
+  const uint32_t key = aq_model_find(m, 1, AQ_ROLE_KEY), types = aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_TOKEN_TYPE);
+  replaced[key] = replaced[types] = true;
+  assert_ok(aq_params_overlay(&f->params, replaced, &overlay, &err));
+  assert_int_equal(overlay.count, aq_weight_floats(&m->weights[key]) + TINY_HIDDEN);
+  for (uint32_t i = 0; i < m->weight_count; i++) {
+    assert_memory_equal(overlay.values[i], f->params.values[i], aq_weight_floats(&m->weights[i]) * sizeof(float));
+    assert_true((overlay.values[i] != f->params.values[i]) == replaced[i]);
+  }
+  assert_ptr_equal(overlay.type, overlay.values[types]);
+  aq_params copy;
+  overlay.values[key][2] += 1;
+  assert_ok(aq_params_copy(&overlay, &copy, &err));
+  assert_true(copy.values[key][2] == f->params.values[key][2] + 1);
+  aq_params_reset(&copy);
+  aq_params_reset(&overlay);
+  free(replaced);
+}
+
+/* The room that layers share changes no bit, in groups of any size, after a pass that keeps everything and before one.
+ */
+static void forward_alone_is_the_same(void **state) {
+  const fixture *f = *state;
+  aq_error err;
+  aq_tape whole = {0}, alone = {0};
+  for (size_t texts = 1; texts <= TEXTS; texts += 4) {
+    assert_ok(aq_tape_begin(&whole, &f->params, f->texts, lengths, texts, f->pool, &err));
+    assert_ok(aq_tape_forward(&whole, &f->params, &err));
+    assert_ok(aq_tape_begin_forward(&alone, &f->params, f->texts, lengths, texts, f->pool, &err));
+    assert_ok(aq_tape_forward(&alone, &f->params, &err));
+    assert_memory_equal(alone.embeddings, whole.embeddings, texts * TINY_HIDDEN * sizeof(float));
+  }
+  assert_ok(aq_tape_begin(&alone, &f->params, f->texts, lengths, 1, f->pool, &err));
+  assert_ok(aq_tape_forward(&alone, &f->params, &err));
+  assert_memory_equal(alone.embeddings, whole.embeddings, TINY_HIDDEN * sizeof(float));
+  aq_tape_reset(&whole);
+  aq_tape_reset(&alone);
+}
+
 static void steps_walk_the_hidden_states_of_forward(void **state) {
   const fixture *f = *state;
   aq_error err;
@@ -251,6 +295,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(params_copy_has_memory_of_its_own, set_up, tear_down),
       cmocka_unit_test_setup_teardown(forward_with_padding_tokens_equals_encoder, set_up, tear_down),
       cmocka_unit_test_setup_teardown(forward_equals_encoder, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(overlay_owns_what_is_replaced_alone, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(forward_alone_is_the_same, set_up, tear_down),
       cmocka_unit_test_setup_teardown(steps_walk_the_hidden_states_of_forward, set_up, tear_down),
       cmocka_unit_test_setup_teardown(begin_refuses_wrong_ids, set_up, tear_down),
       cmocka_unit_test_setup_teardown(pass_threads_and_repetition_change_nothing, set_up, tear_down),
