@@ -31,6 +31,9 @@ aq_status aq_source_overlay(const aq_source *base, aq_source **out, aq_error *er
   overlay->tensors = NULL;
   overlay->notes = NULL;
   overlay->note_count = 0;
+  overlay->carried = NULL; /* put together when they are asked for */
+  overlay->carried_count = 0;
+  overlay->carried_known = false;
   aq_source_hold(base);
   aq_status status = copy_tensors(base, overlay, err);
   if (status == AQ_OK) status = copy_notes(base, overlay, err);

@@ -61,10 +61,24 @@ aq_status aq_params_copy(const aq_params *from, aq_params *out, aq_error *err) {
   return status;
 }
 
+/* Whether a weight, or one that must stand beside it in memory, is replaced. */
+static bool is_owned(const aq_model *m, const bool *replaced, uint32_t weight) {
+  uint32_t first = weight;
+  if (m->weights[weight].kind == AQ_WEIGHT_LINEAR) {
+    while (!aq_weight_leads_input(m, first)) first--;
+  }
+  const uint32_t inputs = m->weights[first].kind == AQ_WEIGHT_LINEAR ? m->weights[first].inputs : 1;
+  bool owned = false;
+  for (uint32_t i = first; i < first + inputs; i++) owned = owned || replaced[i];
+  return owned;
+}
+
 aq_status aq_params_overlay(const aq_params *from, const bool *replaced, aq_params *out, aq_error *err) {
   const aq_model *m = from->model;
   *out = (aq_params){.model = m, .type = from->type};
-  for (uint32_t i = 0; i < m->weight_count; i++) out->count += replaced[i] ? aq_weight_floats(&m->weights[i]) : 0;
+  for (uint32_t i = 0; i < m->weight_count; i++) {
+    out->count += is_owned(m, replaced, i) ? aq_weight_floats(&m->weights[i]) : 0;
+  }
   out->values = aq_calloc(m->weight_count, sizeof *out->values);
   out->memory = aq_realloc_array(NULL, AQ_MAX(out->count, 1), sizeof *out->memory);
   if (out->values == NULL || out->memory == NULL) {
@@ -75,8 +89,9 @@ aq_status aq_params_overlay(const aq_params *from, const bool *replaced, aq_para
   float *at = out->memory;
   for (uint32_t i = 0; i < m->weight_count; i++) {
     const size_t count = aq_weight_floats(&m->weights[i]);
-    out->values[i] = replaced[i] ? memcpy(at, from->values[i], count * sizeof *at) : from->values[i];
-    at += replaced[i] ? count : 0;
+    const bool owned = is_owned(m, replaced, i);
+    out->values[i] = owned ? memcpy(at, from->values[i], count * sizeof *at) : from->values[i];
+    at += owned ? count : 0;
   }
   if (aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_TOKEN_TYPE) != AQ_NO_WEIGHT)
     out->type = aq_params_table(out, AQ_ROLE_TOKEN_TYPE);

@@ -306,68 +306,53 @@ static aq_status similarity_of(const aq_candidate *r, const aq_params *params, d
   return aq_calibration_similarity(r->calibration, params, &r->calibration->choose, out, err);
 }
 
-/* What it takes to try one matrix at a time. */
-typedef struct trial {
-  aq_params single; /* the original, with the matrix at hand replaced by `values` */
-  float *values;
-  int8_t *nearest;
-} trial;
-
-static aq_status begin_trial(const aq_candidate *r, trial *t, aq_error *err) {
-  const aq_model *m = r->calibration->original.model;
-  size_t most = 1;
-  for (size_t i = 0; i < r->set->count; i++) most = AQ_MAX(most, r->items[i].planned->rows * r->items[i].planned->cols);
-  t->values = aq_realloc_array(NULL, most, sizeof *t->values);
-  t->nearest = aq_malloc(most);
-  bool *none = aq_calloc(m->weight_count, sizeof *none);
-  const aq_status status = t->values != NULL && t->nearest != NULL && none != NULL
-                               ? aq_params_overlay(&r->calibration->original, none, &t->single, err)
-                               : aq_fail_memory(err, most * sizeof *t->values);
-  aq_free(none);
-  return status;
-}
-
-static void end_trial(trial *t) {
-  aq_params_reset(&t->single);
-  aq_free(t->values);
-  aq_free(t->nearest);
-}
-
-static aq_status try_item(aq_candidate *r, size_t i, trial *t, aq_error *err) {
+/* Only this matrix differs from the original's. */
+static aq_status try_item(aq_candidate *r, size_t i, const aq_params *single, int8_t *nearest, aq_error *err) {
   aq_candidate_item *item = &r->items[i];
-  const aq_model *m = t->single.model;
-  float **at = &t->single.values[aq_model_find_tensor(m, item->planned->factors->tensor) - m->weights];
-  float *const original = *at;
-  double with_feedback = 0, without = 0;
-  *at = t->values;
-  dequantize(item, t->values);
-  aq_status status = similarity_of(r, &t->single, &with_feedback, err);
-  if (status == AQ_OK) status = round_item(item, r->lambda, true, NULL, t->nearest, err);
-  if (status == AQ_OK) {
-    int8_t *const codes = item->codes;
-    item->codes = t->nearest;
-    dequantize(item, t->values);
-    item->codes = codes;
-    status = similarity_of(r, &t->single, &without, err);
-  }
-  *at = original;
+  float *values = values_of(single, item);
+  double with_feedback, without;
+  dequantize(item, values);
+  AQ_TRY(similarity_of(r, single, &with_feedback, err));
+  AQ_TRY(round_item(item, r->lambda, true, NULL, nearest, err));
+  int8_t *const codes = item->codes;
+  item->codes = nearest;
+  dequantize(item, values);
+  item->codes = codes;
+  AQ_TRY(similarity_of(r, single, &without, err));
   r->plain[i] = without > with_feedback;
+  return AQ_OK;
+}
+
+static aq_status choose_for_item(aq_candidate *r, size_t i, bool *replaced, int8_t *nearest, aq_error *err) {
+  const aq_model *m = r->calibration->original.model;
+  bool *at = &replaced[aq_model_find_tensor(m, r->items[i].planned->factors->tensor) - m->weights];
+  aq_params single;
+  *at = true;
+  aq_status status = aq_params_overlay(&r->calibration->original, replaced, &single, err);
+  if (status == AQ_OK) status = try_item(r, i, &single, nearest, err);
+  aq_params_reset(&single);
+  *at = false;
   return status;
 }
 
 aq_status aq_candidate_choose_rounding(aq_candidate *r, bool *changed, aq_error *err) {
-  trial t = {.values = NULL};
+  const uint32_t weights = r->calibration->original.model->weight_count;
+  size_t most = 1;
   *changed = false;
-  aq_status status = begin_trial(r, &t, err);
+  for (size_t i = 0; i < r->set->count; i++) most = AQ_MAX(most, r->items[i].planned->rows * r->items[i].planned->cols);
+  int8_t *nearest = aq_malloc(most);
+  bool *replaced = aq_calloc(weights, sizeof *replaced);
+  aq_status status = nearest != NULL && replaced != NULL ? AQ_OK : aq_fail_memory(err, most);
   for (size_t i = 0; status == AQ_OK && i < r->set->count; i++) {
     const aq_search_item *p = r->items[i].planned;
     status = tell(r, err);
     if (status == AQ_OK && p->factors != NULL && p->factors->input_l != NULL) {
-      status = try_item(r, i, &t, err);
+      status = choose_for_item(r, i, replaced, nearest, err);
       *changed = *changed || r->plain[i];
     }
   }
-  end_trial(&t);
+  aq_free(replaced);
+  aq_free(nearest);
   return status;
 }
 

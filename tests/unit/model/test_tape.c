@@ -109,25 +109,34 @@ static void forward_equals_encoder(void **state) {
   aq_tape_reset(&tape);
 }
 
-static void overlay_owns_what_is_replaced_alone(void **state) {
+/* Query, key and value are read as one linear: who replaces one of them gets all three, side by side. */
+static void overlay_owns_what_is_replaced_and_what_stands_beside_it(void **state) {
   const fixture *f = *state;
   aq_error err;
   const aq_model *m = f->params.model;
-  aq_params overlay;
+  aq_params overlay, copy;
+  aq_tape tape = {0};
+  float embeddings[TEXTS * TINY_HIDDEN];
   bool *replaced = calloc(m->weight_count, sizeof *replaced);
   const uint32_t key = aq_model_find(m, 1, AQ_ROLE_KEY), types = aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_TOKEN_TYPE);
   replaced[key] = replaced[types] = true;
   assert_ok(aq_params_overlay(&f->params, replaced, &overlay, &err));
-  assert_int_equal(overlay.count, aq_weight_floats(&m->weights[key]) + TINY_HIDDEN);
+  assert_int_equal(overlay.count, 3 * aq_weight_floats(&m->weights[key]) + TINY_HIDDEN);
   for (uint32_t i = 0; i < m->weight_count; i++) {
     assert_memory_equal(overlay.values[i], f->params.values[i], aq_weight_floats(&m->weights[i]) * sizeof(float));
-    assert_true((overlay.values[i] != f->params.values[i]) == replaced[i]);
+    assert_true((overlay.values[i] != f->params.values[i]) == (i == types || (i + 1 >= key && i <= key + 1)));
   }
   assert_ptr_equal(overlay.type, overlay.values[types]);
-  aq_params copy;
-  overlay.values[key][2] += 1;
+  for (size_t i = 0; i < aq_weight_floats(&m->weights[key]); i++) overlay.values[key][i] *= -1;
   assert_ok(aq_params_copy(&overlay, &copy, &err));
-  assert_true(copy.values[key][2] == f->params.values[key][2] + 1);
+  assert_true(copy.values[key][2] == -f->params.values[key][2]);
+  assert_ok(aq_tape_begin_forward(&tape, &overlay, f->texts, lengths, TEXTS, f->pool, &err));
+  assert_ok(aq_tape_forward(&tape, &overlay, &err));
+  memcpy(embeddings, tape.embeddings, sizeof embeddings);
+  assert_ok(aq_tape_begin_forward(&tape, &copy, f->texts, lengths, TEXTS, f->pool, &err));
+  assert_ok(aq_tape_forward(&tape, &copy, &err));
+  assert_memory_equal(tape.embeddings, embeddings, sizeof embeddings);
+  aq_tape_reset(&tape);
   aq_params_reset(&copy);
   aq_params_reset(&overlay);
   free(replaced);
@@ -295,7 +304,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(params_copy_has_memory_of_its_own, set_up, tear_down),
       cmocka_unit_test_setup_teardown(forward_with_padding_tokens_equals_encoder, set_up, tear_down),
       cmocka_unit_test_setup_teardown(forward_equals_encoder, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(overlay_owns_what_is_replaced_alone, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(overlay_owns_what_is_replaced_and_what_stands_beside_it, set_up, tear_down),
       cmocka_unit_test_setup_teardown(forward_alone_is_the_same, set_up, tear_down),
       cmocka_unit_test_setup_teardown(steps_walk_the_hidden_states_of_forward, set_up, tear_down),
       cmocka_unit_test_setup_teardown(begin_refuses_wrong_ids, set_up, tear_down),
