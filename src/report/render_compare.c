@@ -67,10 +67,10 @@ static void add_unpaired(const json_t *list, const char *words, aq_document *doc
 }
 
 static void add_verdict(const json_t *root, aq_document *document) {
-  add_unpaired(aq_json_get(root, "missing"), "MISSING ({:length}):", document);
-  add_unpaired(aq_json_get(root, "extra"), "NOT IN THE REFERENCE ({:length}):", document);
-  add_unpaired(aq_json_get(root, "shape_mismatch"), "OF ANOTHER SHAPE ({:length}):", document);
-  add_unpaired(aq_json_get(root, "bytes_differ"), "OTHER BYTES ({:length}):", document);
+  add_unpaired(aq_json_get(root, "missing"), "MISSING ({:count}):", document);
+  add_unpaired(aq_json_get(root, "extra"), "NOT IN THE REFERENCE ({:count}):", document);
+  add_unpaired(aq_json_get(root, "shape_mismatch"), "OF ANOTHER SHAPE ({:count}):", document);
+  add_unpaired(aq_json_get(root, "bytes_differ"), "OTHER BYTES ({:count}):", document);
   if (aq_json_get_count(root, "compared_as_bytes") > 0) {
     aq_document_add(document, AQ_PARAGRAPH, root,
                     "{compared_as_bytes:count} tensors of dtypes that cannot be read as numbers: compared as bytes");

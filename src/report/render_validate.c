@@ -128,8 +128,7 @@ static void add_verdict(const json_t *root, aq_document *document) {
     aq_document_add(document, AQ_VERDICT, verdict, "**ALL ACCEPTANCE CRITERIA PASSED**");
     return;
   }
-  aq_document_add(document, AQ_VERDICT, verdict,
-                  "**{failed:length} OF {criteria:count} ACCEPTANCE CRITERIA FAILED**: ");
+  aq_document_add(document, AQ_VERDICT, verdict, "**{failed:count} OF {criteria:count} ACCEPTANCE CRITERIA FAILED**: ");
   for (size_t i = 0; i < json_array_size(failed); i++) {
     aq_document_append(document, json_array_get(failed, i), i > 0 ? ", `{}`" : "`{}`");
   }

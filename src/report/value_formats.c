@@ -8,12 +8,12 @@
 #include "core/compiler.h"
 #include "report/report.h"
 
-typedef void (*write_value)(const json_t *value, const json_t *object, char *out);
-
 static double real_of(const json_t *value) { return json_is_number(value) ? json_number_value(value) : NAN; }
 
+/* Of an array its length. */
 static uint64_t count_of(const json_t *value) {
   const json_int_t count = json_integer_value(value);
+  if (json_is_array(value)) return json_array_size(value);
   return count > 0 ? (uint64_t)count : 0;
 }
 
@@ -21,43 +21,32 @@ static bool is_equal(const json_t *figures) { return aq_json_get_flag(figures, "
 
 /* ---- numbers ---- */
 
-static void write_bytes(const json_t *value, const json_t *object, char *out) {
-  (void)object;
-  (void)aq_text_bytes(count_of(value), out, AQ_FORMATTED_SIZE);
+static const char *plural_of(uint64_t count, char *out, size_t size) {
+  (void)snprintf(out, size, "%s", count == 1 ? "" : "s");
+  return out;
 }
 
-static void write_count(const json_t *value, const json_t *object, char *out) {
-  (void)object;
-  (void)aq_text_count(count_of(value), out, AQ_FORMATTED_SIZE);
+static const char *cosine_band(double cosine, char *out, size_t size) {
+  (void)snprintf(out, size, "%s",
+                 isnan(cosine)                   ? "-"
+                 : cosine >= AQ_COSINE_EXCELLENT ? "excellent"
+                 : cosine >= 0.85                ? "good"
+                 : cosine >= 0.70                ? "fair"
+                                                 : "poor");
+  return out;
 }
 
-/* The number of elements. */
-static void write_length(const json_t *value, const json_t *object, char *out) {
-  (void)object;
-  (void)aq_text_count(json_array_size(value), out, AQ_FORMATTED_SIZE);
+static const char *loss_band(double percent, char *out, size_t size) {
+  (void)snprintf(out, size, "%s",
+                 isnan(percent)  ? "-"
+                 : percent <= 5  ? "excellent"
+                 : percent <= 15 ? "good"
+                 : percent <= 30 ? "fair"
+                                 : "poor");
+  return out;
 }
 
-static void write_plural(const json_t *value, const json_t *object, char *out) {
-  (void)object;
-  const uint64_t count = json_is_array(value) ? json_array_size(value) : count_of(value);
-  (void)snprintf(out, AQ_FORMATTED_SIZE, "%s", count == 1 ? "" : "s");
-}
-
-static void write_seconds(const json_t *value, const json_t *object, char *out) {
-  (void)object;
-  (void)aq_text_seconds(real_of(value), out, AQ_FORMATTED_SIZE);
-}
-
-static void write_cosine(const json_t *value, const json_t *object, char *out) {
-  (void)object;
-  (void)aq_text_cosine(real_of(value), out, AQ_FORMATTED_SIZE);
-}
-
-/* Errors span many magnitudes. */
-static void write_scientific(const json_t *value, const json_t *object, char *out) {
-  (void)object;
-  (void)aq_text_scientific(real_of(value), out, AQ_FORMATTED_SIZE);
-}
+/* ---- values that depend on their neighbours in the object ---- */
 
 /* A signal-to-noise ratio: "equal" rather than an infinite one. */
 static void write_snr(const json_t *value, const json_t *object, char *out) {
@@ -72,35 +61,6 @@ static void write_decibels(const json_t *value, const json_t *object, char *out)
   write_snr(value, object, out);
   if (!is_equal(object)) (void)snprintf(out + strlen(out), AQ_FORMATTED_SIZE - strlen(out), " dB");
 }
-
-/* ---- bands ---- */
-
-typedef struct band {
-  double limit;
-  const char *name;
-} band;
-
-static void write_cosine_band(const json_t *value, const json_t *object, char *out) {
-  static const band bands[] = {{AQ_COSINE_EXCELLENT, "excellent"}, {0.85, "good"}, {0.70, "fair"}};
-  (void)object;
-  const char *name = isnan(real_of(value)) ? "-" : "poor";
-  for (size_t i = AQ_COUNT_OF(bands); i-- > 0;) {
-    if (real_of(value) >= bands[i].limit) name = bands[i].name;
-  }
-  (void)snprintf(out, AQ_FORMATTED_SIZE, "%s", name);
-}
-
-static void write_loss_band(const json_t *value, const json_t *object, char *out) {
-  static const band bands[] = {{5, "excellent"}, {15, "good"}, {30, "fair"}};
-  (void)object;
-  const char *name = isnan(real_of(value)) ? "-" : "poor";
-  for (size_t i = AQ_COUNT_OF(bands); i-- > 0;) {
-    if (real_of(value) <= bands[i].limit) name = bands[i].name;
-  }
-  (void)snprintf(out, AQ_FORMATTED_SIZE, "%s", name);
-}
-
-/* ---- criteria: numbers with the unit of the object ---- */
 
 /* Limits are round numbers: "0.85" and not "0.850000". */
 static void write_limit(const json_t *value, const json_t *object, char *out) {
@@ -167,12 +127,25 @@ static void write_upper(const json_t *value, const json_t *object, char *out) {
 
 static const struct format {
   const char *name;
-  write_value write;
+  const char *(*of_count)(uint64_t count, char *out, size_t size);
+  const char *(*of_real)(double value, char *out, size_t size);
+  void (*of_value)(const json_t *value, const json_t *object, char *out);
 } formats[] = {
-    {"bytes", write_bytes},       {"count", write_count},      {"length", write_length},       {"s", write_plural},
-    {"seconds", write_seconds},   {"cosine", write_cosine},    {"error", write_scientific},    {"snr", write_snr},
-    {"decibels", write_decibels}, {"band", write_cosine_band}, {"loss band", write_loss_band}, {"limit", write_limit},
-    {"measured", write_measured}, {"shape", write_shape},      {"dtype", write_dtype},         {"upper", write_upper},
+    {"bytes", aq_text_bytes, NULL, NULL},
+    {"count", aq_text_count, NULL, NULL},
+    {"s", plural_of, NULL, NULL}, /* the ending of a plural */
+    {"seconds", NULL, aq_text_seconds, NULL},
+    {"cosine", NULL, aq_text_cosine, NULL},
+    {"error", NULL, aq_text_scientific, NULL}, /* errors span many magnitudes */
+    {"band", NULL, cosine_band, NULL},
+    {"loss band", NULL, loss_band, NULL},
+    {"snr", NULL, NULL, write_snr},
+    {"decibels", NULL, NULL, write_decibels},
+    {"limit", NULL, NULL, write_limit},
+    {"measured", NULL, NULL, write_measured},
+    {"shape", NULL, NULL, write_shape},
+    {"dtype", NULL, NULL, write_dtype},
+    {"upper", NULL, NULL, write_upper},
 };
 
 bool aq_format_value(const char *name, size_t size, const json_t *value, const json_t *object, char *out) {
@@ -181,8 +154,11 @@ bool aq_format_value(const char *name, size_t size, const json_t *value, const j
     return true;
   }
   for (size_t i = 0; i < AQ_COUNT_OF(formats); i++) {
-    if (strlen(formats[i].name) != size || memcmp(formats[i].name, name, size) != 0) continue;
-    formats[i].write(value, object, out);
+    const struct format *f = &formats[i];
+    if (strlen(f->name) != size || memcmp(f->name, name, size) != 0) continue;
+    if (f->of_count != NULL) (void)f->of_count(count_of(value), out, AQ_FORMATTED_SIZE);
+    if (f->of_real != NULL) (void)f->of_real(real_of(value), out, AQ_FORMATTED_SIZE);
+    if (f->of_value != NULL) f->of_value(value, object, out);
     return true;
   }
   return false;

@@ -52,7 +52,7 @@ static void template_takes_members_in_their_formats(void **state) {
       {"{cosine:cosine} {absent:cosine}", "0.999999 -"},
       {"{seconds:seconds}", "250 ms"},
       {"{error:error}", "1.23e-04"},
-      {"{list:length} item{list:s}", "3 items"},
+      {"{list:count} item{list:s}", "3 items"},
       {"{shape:shape} {absent:shape}", "[30522, 384] []"},
       {"{dtype:dtype}", "float32"},
       {"{type:upper}", "INT8"},
