@@ -106,10 +106,12 @@ static void blocks_have_their_layout(void **state) {
   aq_document_pair(&document, "through", NULL, "it");
   aq_document_gap(&document);
   aq_document_pair(&document, "on", NULL, "its own");
+  document.page_only = true;
+  aq_document_pair(&document, "a very long name", NULL, "of a detail");
+  document.page_only = false;
   aq_document_add(&document, AQ_HEADING, NULL, "part");
   document.page_only = true;
   aq_document_add(&document, AQ_PARAGRAPH, NULL, "a detail");
-  aq_document_pair(&document, "a very long name", NULL, "of a detail");
   document.page_only = false;
   aq_document_list(&document, AQ_REMARK, "note: ", notes);
   aq_document_add(&document, AQ_VERDICT, NULL, "**OK**, then");
@@ -133,10 +135,10 @@ static void blocks_have_their_layout(void **state) {
                  "- **to**: there\n"
                  "- between\n"
                  "- **through**: it\n"
-                 "- **on**: its own\n\n"
+                 "- **on**: its own\n"
+                 "- **a very long name**: of a detail\n\n"
                  "## Part\n\n"
                  "A detail\n\n"
-                 "- **a very long name**: of a detail\n\n"
                  "> note: one\n\n"
                  "> note: two\n\n"
                  "- and 2 more\n");
@@ -237,11 +239,15 @@ static aq_status render_with_faults(const aq_report *report, aq_report_form form
 
 static void memory_that_is_refused_is_an_error_and_no_leak(void **state) {
   (void)state;
-  static const char *const kinds[] = {"verify", "sensitivity", "validate"};
+  static const char *const kinds[] = {"verify", "quantize", "sensitivity", "validate"};
+  json_t *fields = parse_object(
+      "{\"tensors\":[{\"name\":\"w\",\"action\":\"kept\",\"rule\":\"small\",\"type\":\"kept\",\"used\":true},"
+      "{\"name\":\"v\",\"action\":\"quantized\",\"type\":\"int8\"}],\"types\":[\"int8\"],\"notes\":[\"look\"]}");
   for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
     aq_error err;
     aq_report *report;
     assert_ok(aq_report_create(kinds[k], &report, &err));
+    assert_int_equal(json_object_update(report->root, fields), 0);
     for (int form = AQ_REPORT_TEXT; form <= AQ_REPORT_MARKDOWN; form++) {
       long refused = 1;
       while (render_with_faults(report, (aq_report_form)form, refused) != AQ_OK) refused++;
@@ -249,6 +255,7 @@ static void memory_that_is_refused_is_an_error_and_no_leak(void **state) {
     }
     aq_report_free(report);
   }
+  json_decref(fields);
 }
 
 int main(void) {
