@@ -137,6 +137,11 @@ void aq_document_add(aq_document *document, aq_node_kind kind, const json_t *obj
 
 void aq_document_gap(aq_document *document) { add_node(document, (aq_node){.kind = AQ_GAP}); }
 
+void aq_document_add_page_heading(aq_document *document, const char *heading) {
+  add_node(document, (aq_node){.kind = AQ_HEADING, .page_only = true});
+  aq_document_append(document, NULL, heading);
+}
+
 void aq_document_pair(aq_document *document, const char *name, const json_t *object, const char *template) {
   add_node(document, (aq_node){.kind = AQ_PAIR});
   aq_document_append_string(document, AQ_NAME, name);

@@ -66,6 +66,7 @@ void aq_document_append(aq_document *document, const json_t *object, const char 
 void aq_document_append_string(aq_document *document, unsigned style, const char *string);
 
 void aq_document_gap(aq_document *document);
+void aq_document_add_page_heading(aq_document *document, const char *heading); /* text leaves it out */
 void aq_document_pair(aq_document *document, const char *name, const json_t *object, const char *template);
 /* A block for each string of an array (NULL: none), after some words: "note: ". */
 void aq_document_list(aq_document *document, aq_node_kind kind, const char *before, const json_t *strings);

@@ -44,7 +44,7 @@ static void add_distribution(const char *words, const json_t *distribution, aq_d
                      " ({tensors:count}): mean {mean:cosine}, min {min:cosine}, p5 {p5:cosine}, median {p50:cosine}");
 }
 
-static void add_worst(const json_t *root, aq_document *document) {
+static void add_worst_tensors(const json_t *root, aq_document *document) {
   const json_t *worst = aq_json_get(root, "worst");
   if (json_array_size(worst) > 0) aq_document_add(document, AQ_PARAGRAPH, root, "furthest from the reference:");
   size_t i;
@@ -87,7 +87,7 @@ void aq_render_compare(const json_t *root, aq_document *document) {
   add_totals(aq_json_get(root, "totals"), document);
   add_distribution("cosine of all tensors", aq_json_get(cosine, "all"), document);
   add_distribution("cosine of quantized tensors", aq_json_get(cosine, "quantized"), document);
-  add_worst(root, document);
+  add_worst_tensors(root, document);
   aq_add_compared_outputs(root, document);
   aq_document_list(document, AQ_REMARK, "reference: note: ", aq_json_get(aq_json_get(root, "reference"), "notes"));
   aq_document_list(document, AQ_REMARK, "other: note: ", aq_json_get(aq_json_get(root, "other"), "notes"));

@@ -99,15 +99,17 @@ static void add_rules(const json_t *groups, const char *words, aq_document *docu
   }
 }
 
-static void add_kept(const json_t *groups, aq_document *document) { add_rules(groups, "kept as they are:", document); }
+static void add_kept_tensors(const json_t *groups, aq_document *document) {
+  add_rules(groups, "kept as they are:", document);
+}
 
-static void add_adjusted(const json_t *groups, aq_document *document) {
+static void add_adjusted_tensors(const json_t *groups, aq_document *document) {
   add_rules(groups, "kept, with values adjusted to the quantized weights:", document);
 }
 
 /* Groups are a scratch JSON object; add_groups adds what it says about them. */
-static void add_grouped(const json_t *root, const char *field, const char *action,
-                        void (*add_groups)(const json_t *groups, aq_document *document), aq_document *document) {
+static void add_tensor_groups(const json_t *root, const char *field, const char *action,
+                              void (*add_groups)(const json_t *groups, aq_document *document), aq_document *document) {
   json_t *groups = json_object();
   if (document->status == AQ_OK) {
     document->status = aq_group_tensors(aq_json_get(root, "tensors"), field, action, groups, document->err);
@@ -117,7 +119,7 @@ static void add_grouped(const json_t *root, const char *field, const char *actio
 }
 
 /* A dry run is asked for to see what becomes of each tensor, and why. */
-static void add_plan(const json_t *root, aq_document *document) {
+static void add_plan_table(const json_t *root, aq_document *document) {
   static const aq_column columns[] = {{"tensor", 'l', "`{name}`", false},
                                       {"shape", 'l', "`{shape:shape}`", false},
                                       {"becomes", 'l', "{type}", false},
@@ -139,7 +141,7 @@ static void add_plan(const json_t *root, aq_document *document) {
 
 /* ---- the three kinds ---- */
 
-static void add_end(const json_t *root, aq_document *document) {
+static void add_time_and_warnings(const json_t *root, aq_document *document) {
   aq_document_pair(document, "time", root, "{seconds:seconds}");
   aq_document_list(document, AQ_REMARK, "warning: ", aq_json_get(root, "warnings"));
 }
@@ -147,35 +149,35 @@ static void add_end(const json_t *root, aq_document *document) {
 void aq_render_quantize(const json_t *root, aq_document *document) {
   const bool is_dry_run = !json_is_object(aq_json_get(root, "output"));
   if (is_dry_run) {
-    add_plan(root, document);
+    add_plan_table(root, document);
     aq_document_gap(document);
   }
   aq_document_add(document, AQ_PARAGRAPH, root, is_dry_run ? "would quantize" : "quantized");
   aq_document_append(document, aq_json_get(root, "totals"),
                      " {quantized_params:count} of {params:count} parameters ({quantized_percent:.2} %) in "
                      "{quantized_tensors:count} tensors");
-  add_grouped(root, "type", NULL, add_type_table, document);
-  add_grouped(root, "rule", "kept", add_kept, document);
-  add_grouped(root, "rule", "adjusted", add_adjusted, document);
+  add_tensor_groups(root, "type", NULL, add_type_table, document);
+  add_tensor_groups(root, "rule", "kept", add_kept_tensors, document);
+  add_tensor_groups(root, "rule", "adjusted", add_adjusted_tensors, document);
   add_files(root, document);
   add_ratios(aq_json_get(root, "totals"), document);
   aq_render_search(aq_json_get(root, "search"), document);
-  add_end(root, document);
+  add_time_and_warnings(root, document);
 }
 
-static void add_copied(const json_t *root, const char *words, aq_document *document) {
+static void add_copied_tensors(const json_t *root, const char *words, aq_document *document) {
   aq_document_add(document, AQ_PARAGRAPH, root, words);
-  add_grouped(root, "type", NULL, add_type_table, document);
+  add_tensor_groups(root, "type", NULL, add_type_table, document);
   add_files(root, document);
   add_ratios(aq_json_get(root, "totals"), document);
-  add_end(root, document);
+  add_time_and_warnings(root, document);
 }
 
 void aq_render_convert(const json_t *root, aq_document *document) {
-  add_copied(root, "converted {totals.tensors:count} tensors, {totals.params:count} parameters", document);
+  add_copied_tensors(root, "converted {totals.tensors:count} tensors, {totals.params:count} parameters", document);
 }
 
 void aq_render_export(const json_t *root, aq_document *document) {
-  add_copied(root, "exported {totals.tensors:count} tensors, {totals.params:count} parameters", document);
+  add_copied_tensors(root, "exported {totals.tensors:count} tensors, {totals.params:count} parameters", document);
   aq_document_list(document, AQ_REMARK, "note: ", aq_json_get(aq_json_get(root, "source"), "notes"));
 }

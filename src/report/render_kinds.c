@@ -43,7 +43,7 @@ static aq_status write_form(const aq_document *document, aq_report_form form, aq
   return form == AQ_REPORT_TEXT ? aq_write_text(document, out, err) : aq_write_markdown(document, out, err);
 }
 
-static aq_status render(const aq_report *report, aq_report_form form, aq_buffer *out, aq_error *err) {
+static aq_status render_report(const aq_report *report, aq_report_form form, aq_buffer *out, aq_error *err) {
   const struct renderer *renderer = renderer_of(report->kind);
   AQ_FAIL_IF(renderer == NULL, AQ_ERR_INTERNAL, "there is no report of kind '%s'", report->kind);
   if (form == AQ_REPORT_JSON) return render_json(report->root, out, err);
@@ -60,7 +60,7 @@ aq_status aq_report_render(const aq_report *report, aq_report_form form, char **
   *out = NULL;
   AQ_FAIL_IF(report == NULL, AQ_ERR_ARGUMENT, "no report to render");
   aq_buffer text = {0};
-  aq_status status = render(report, form, &text, err);
+  aq_status status = render_report(report, form, &text, err);
   if (status == AQ_OK) {
     *out = aq_buffer_take_string(&text);
     if (*out == NULL) status = aq_fail_memory(err, text.size + 1);

@@ -55,7 +55,7 @@ static void add_lines(const line *lines, size_t count, const json_t *types, aq_d
   }
 }
 
-static void add_end(const json_t *root, const char *sorted_by, aq_document *document) {
+static void add_explanation(const json_t *root, const char *sorted_by, aq_document *document) {
   const json_t *texts = aq_json_get(root, "texts");
   const bool is_builtin = strcmp(aq_json_get_string(texts, "source"), "built-in") == 0;
   aq_document_add(document, AQ_PARAGRAPH, texts, "1 - mean cosine of the embeddings of {count:count} ");
@@ -87,7 +87,7 @@ void aq_render_sensitivity(const json_t *root, aq_document *document) {
   add_lines(lines, count, types, document);
   aq_free(lines);
   aq_document_gap(document);
-  add_end(root, sorted_by, document);
+  add_explanation(root, sorted_by, document);
   aq_document_list(document, AQ_REMARK, "note: ", aq_json_get(aq_json_get(root, "model"), "notes"));
   aq_document_list(document, AQ_REMARK, "note: ", aq_json_get(root, "notes"));
 }

@@ -18,12 +18,6 @@ static void add_title(const json_t *root, aq_document *document) {
   aq_document_add(document, AQ_TITLE, root, "Quantization validation");
 }
 
-static void add_page_heading(const char *heading, aq_document *document) {
-  document->page_only = true;
-  aq_document_add(document, AQ_HEADING, NULL, heading);
-  document->page_only = false;
-}
-
 static void add_subject(const json_t *root, aq_document *document) {
   aq_document_pair(document, "model", root,
                    "`{model.path}` ({model.file_bytes:bytes}, {model.tensors:count} tensors, {model.params:count} "
@@ -139,16 +133,16 @@ void aq_render_validate(const json_t *root, aq_document *document) {
   add_subject(root, document);
   aq_document_list(document, AQ_REMARK, "note: ", aq_json_get(aq_json_get(root, "model"), "notes"));
   add_details(add_procedure, root, document);
-  add_page_heading("Summary", document);
+  aq_document_add_page_heading(document, "Summary");
   add_types(root, document);
   add_details(aq_add_sizes, root, document);
   add_details(aq_add_agreement, root, document);
-  add_page_heading("Agreement of the outputs", document);
+  aq_document_add_page_heading(document, "Agreement of the outputs");
   aq_add_validated_outputs(root, document);
   aq_document_gap(document);
   add_details(aq_add_kept, root, document);
   add_details(aq_add_checks, root, document);
-  add_page_heading("Acceptance criteria", document);
+  aq_document_add_page_heading(document, "Acceptance criteria");
   add_criteria(root, document);
   add_details(add_origins, root, document);
   add_details(aq_add_reading, root, document);

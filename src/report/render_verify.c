@@ -60,6 +60,7 @@ static void add_problems(const json_t *root, aq_document *document) {
   const json_t *problems = aq_json_get(root, "problems");
   const size_t count = json_array_size(problems);
   aq_document_add(document, AQ_VERDICT, root, "**NOT OK: {problems:count} problem{problems:s}**");
+  aq_document_add_page_heading(document, "problems");
   for (size_t i = 0; i < count && i < PROBLEMS_SHOWN; i++) add_problem(json_array_get(problems, i), document);
   aq_document_add_rest(document, count, PROBLEMS_SHOWN, " more");
 }

@@ -46,7 +46,7 @@ void aq_add_sizes(const json_t *root, aq_document *document) {
 
 /* ---- agreement ---- */
 
-static void add_worst(const json_t *entry, aq_document *document) {
+static void add_worst_tensors(const json_t *entry, aq_document *document) {
   static const aq_column columns[] = {{"tensor", 'l', "`{name}`", false},
                                       {"shape", 'l', "`{shape:shape}`", false},
                                       {"cosine", 'r', "{cosine:cosine}", false},
@@ -71,7 +71,7 @@ void aq_add_agreement(const json_t *root, aq_document *document) {
   aq_document_rows(document, columns, AQ_COUNT_OF(columns), types);
   aq_document_add(document, AQ_PARAGRAPH, root,
                   "Over the quantized tensors, as in the summary. The SNR is over all their elements together.");
-  for (size_t i = 0; i < json_array_size(types); i++) add_worst(json_array_get(types, i), document);
+  for (size_t i = 0; i < json_array_size(types); i++) add_worst_tensors(json_array_get(types, i), document);
 }
 
 /* ---- what was kept ---- */

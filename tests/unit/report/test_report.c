@@ -134,6 +134,46 @@ static void quantize_text_says_what_was_kept_and_why(void **state) {
   aq_report_free(report);
 }
 
+/* A page has the verdict first, a terminal where a reader comes to it. */
+static void verify_lists_problems(void **state) {
+  (void)state;
+  aq_error err;
+  aq_report *report;
+  assert_ok(aq_report_create("verify", &report, &err));
+  json_t *fields = json_loads(
+      "{\"source\":{\"path\":\"a`b\",\"format\":\"table V2\",\"file_bytes\":4200,\"tensors\":2,\"params\":7},"
+      "\"pages\":2,\"pages_with_crc\":2,\"row_groups\":1,\"page_bytes\":100,\"rows\":2,\"ok\":false,\"seconds\":0.25,"
+      "\"problems\":[{\"status\":\"corrupt\",\"tensor\":\"w|\\u001b\",\"message\":\"a *bad* page\","
+      "\"offset\":4711,\"row_group\":3}]}",
+      0, NULL);
+  assert_non_null(fields);
+  assert_int_equal(json_object_update(report->root, fields), 0);
+  json_decref(fields);
+  char *text;
+  assert_ok(aq_report_render(report, AQ_REPORT_TEXT, &text, &err));
+  assert_string_equal(text,
+                      "a`b: table V2, 4.2 kB\n"
+                      "pages    2 in 1 row group, 100 bytes, all with a checksum\n"
+                      "rows     2, of lengths that fit their shapes\n"
+                      "tensors  2, 7 parameters\n"
+                      "time     250 ms\n"
+                      "NOT OK: 1 problem\n"
+                      "  corrupt: tensor 'w|?': a *bad* page, offset 4711, row group 3\n");
+  aq_free(text);
+  assert_ok(aq_report_render(report, AQ_REPORT_MARKDOWN, &text, &err));
+  assert_string_equal(text,
+                      "**NOT OK: 1 problem**\n\n"
+                      "``a`b``: table V2, 4.2 kB\n\n"
+                      "- **pages**: 2 in 1 row group, 100 bytes, all with a checksum\n"
+                      "- **rows**: 2, of lengths that fit their shapes\n"
+                      "- **tensors**: 2, 7 parameters\n"
+                      "- **time**: 250 ms\n\n"
+                      "## Problems\n\n"
+                      "- corrupt: tensor '`w|?`': a \\*bad\\* page, offset 4711, row group 3\n");
+  aq_free(text);
+  aq_report_free(report);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(report_has_the_common_fields),
@@ -143,6 +183,7 @@ int main(void) {
       cmocka_unit_test(json_strings_that_are_not_utf8_are_repaired),
       cmocka_unit_test(json_counts_past_int64_are_capped),
       cmocka_unit_test(quantize_text_says_what_was_kept_and_why),
+      cmocka_unit_test(verify_lists_problems),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
