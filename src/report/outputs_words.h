@@ -2,7 +2,7 @@
 #ifndef AQ_REPORT_OUTPUTS_WORDS_H
 #define AQ_REPORT_OUTPUTS_WORDS_H
 
-#include "report/report.h"
+#include "report/document.h"
 
 /* From the mean cosines of weights and outputs: "outputs agree", "outputs agree roughly", "weights agree, outputs do
  * not", "neither weights nor outputs agree"; "-" when the outputs' is NaN. Static storage. */
@@ -16,11 +16,9 @@ bool aq_outputs_measured(const json_t *root);
 double aq_agreement(const json_t *root, const json_t *entry);
 
 /* Outputs of a comparison in words; nothing when they were not asked for. */
-aq_status aq_append_compared_outputs(const json_t *root, aq_buffer *out, aq_error *err);
+void aq_add_compared_outputs(const json_t *root, aq_document *document);
 
-/* Weights and outputs of each type of a validation side by side, or why there are no outputs: text, and the Markdown
- * section. */
-aq_status aq_append_outputs_text(const json_t *root, aq_buffer *out, aq_error *err);
-aq_status aq_append_outputs_markdown(const json_t *root, aq_buffer *out, aq_error *err);
+/* Weights and outputs of each type of a validation side by side, or why there are no outputs. */
+void aq_add_validated_outputs(const json_t *root, aq_document *document);
 
 #endif

@@ -1,4 +1,4 @@
-/* render_kinds.c - the renderers of all kinds of report, and rendering by one of them. */
+/* render_kinds.c - the kinds of report by name, and the forms that a report can be rendered in. */
 #include <string.h>
 
 #include "core/compiler.h"
@@ -6,26 +6,18 @@
 #include "core/memory.h"
 #include "report/render.h"
 #include "report/report.h"
+#include "report/writers.h"
 
 /* Enough digits for any comparison, few enough that 0.1 is written as 0.1. */
 enum { REAL_DIGITS = 15 };
 
-typedef aq_status (*render_fn)(const json_t *root, aq_buffer *out, aq_error *err);
-
 static const struct renderer {
   const char *kind;
-  render_fn text;
-  render_fn markdown; /* NULL: the text, as a block of code */
+  void (*render)(const json_t *root, aq_document *document);
 } renderers[] = {
-    {"convert", aq_render_convert_text, NULL},
-    {"quantize", aq_render_quantize_text, NULL},
-    {"export", aq_render_export_text, NULL},
-    {"info", aq_render_info_text, NULL},
-    {"verify", aq_render_verify_text, NULL},
-    {"embed", aq_render_embed_text, NULL},
-    {"sensitivity", aq_render_sensitivity_text, NULL},
-    {"compare", aq_render_compare_text, NULL},
-    {"validate", aq_render_validate_text, aq_render_validate_markdown},
+#define AQ_KIND(kind) {#kind, aq_render_##kind},
+#include "report/render_kinds.inc"
+#undef AQ_KIND
 };
 
 static const struct renderer *renderer_of(const char *kind) {
@@ -47,32 +39,28 @@ static aq_status render_json(const json_t *root, aq_buffer *out, aq_error *err) 
   return aq_buffer_append_byte(out, '\n', err);
 }
 
-static aq_status render_code_block(const struct renderer *renderer, const json_t *root, aq_buffer *out, aq_error *err) {
-  AQ_TRY(aq_buffer_printf(out, err, "```text\n"));
-  AQ_TRY(renderer->text(root, out, err));
-  return aq_buffer_printf(out, err, "```\n");
+static aq_status write_form(const aq_document *document, aq_report_form form, aq_buffer *out, aq_error *err) {
+  return form == AQ_REPORT_TEXT ? aq_write_text(document, out, err) : aq_write_markdown(document, out, err);
 }
 
-static aq_status render(const aq_report *report, aq_report_form form, aq_buffer *out, aq_error *err) {
+static aq_status render_report(const aq_report *report, aq_report_form form, aq_buffer *out, aq_error *err) {
   const struct renderer *renderer = renderer_of(report->kind);
   AQ_FAIL_IF(renderer == NULL, AQ_ERR_INTERNAL, "there is no report of kind '%s'", report->kind);
-  switch (form) {
-    case AQ_REPORT_JSON:
-      return render_json(report->root, out, err);
-    case AQ_REPORT_TEXT:
-      return renderer->text(report->root, out, err);
-    case AQ_REPORT_MARKDOWN:
-      if (renderer->markdown == NULL) return render_code_block(renderer, report->root, out, err);
-      return renderer->markdown(report->root, out, err);
-  }
-  return aq_fail(err, AQ_ERR_ARGUMENT, "form %d of a report is unknown", (int)form);
+  if (form == AQ_REPORT_JSON) return render_json(report->root, out, err);
+  AQ_FAIL_IF(form != AQ_REPORT_TEXT && form != AQ_REPORT_MARKDOWN, AQ_ERR_ARGUMENT, "form %d of a report is unknown",
+             (int)form);
+  aq_document document = {.err = err};
+  renderer->render(report->root, &document);
+  const aq_status status = document.status != AQ_OK ? document.status : write_form(&document, form, out, err);
+  aq_document_reset(&document);
+  return status;
 }
 
 aq_status aq_report_render(const aq_report *report, aq_report_form form, char **out, aq_error *err) {
   *out = NULL;
   AQ_FAIL_IF(report == NULL, AQ_ERR_ARGUMENT, "no report to render");
   aq_buffer text = {0};
-  aq_status status = render(report, form, &text, err);
+  aq_status status = render_report(report, form, &text, err);
   if (status == AQ_OK) {
     *out = aq_buffer_take_string(&text);
     if (*out == NULL) status = aq_fail_memory(err, text.size + 1);

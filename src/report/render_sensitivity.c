@@ -6,9 +6,6 @@
 #include "core/memory.h"
 #include "report/render.h"
 #include "report/report.h"
-#include "report/text_table.h"
-
-#define TYPES_MAX 4
 
 /* What the lines are sorted by: int4 where it was tried, or else the first type. */
 static const char *sorting_type(const json_t *types) {
@@ -38,70 +35,59 @@ static int compare_lines(const void *a, const void *b) {
   return x->index < y->index ? -1 : 1;
 }
 
-static void add_line(aq_text_table *table, const json_t *tensor, const json_t *types) {
-  char shape[256];
-  aq_text_table_add(table, aq_json_get_string(tensor, "name"));
-  aq_text_table_add(table, aq_shape_of_json(aq_json_get(tensor, "shape"), shape, sizeof shape));
-  size_t i;
-  json_t *type;
-  json_array_foreach(types, i, type) {
-    char loss[AQ_WORD_SIZE];
-    if (i == TYPES_MAX) break;
-    aq_text_table_add(table, aq_json_get_flag(tensor, "used")
-                                 ? aq_text_fixed(loss_of(tensor, json_string_value(type)), 6, loss, sizeof loss)
-                                 : "unused");
+/* A row a tensor: its loss at each type. */
+static void add_lines(const line *lines, size_t count, const json_t *types, aq_document *document) {
+  const size_t type_count = json_array_size(types);
+  aq_document_open_table(document, 0, 2 + type_count);
+  aq_document_column(document, 'l', NULL, "loss of outputs by tensor");
+  aq_document_column(document, 'l', NULL, "shape");
+  for (size_t t = 0; t < type_count; t++) aq_document_column(document, 'r', json_array_get(types, t), "{}");
+  for (size_t i = 0; i < count; i++) {
+    const json_t *tensor = lines[i].tensor, *losses = aq_json_get(tensor, "types");
+    const bool is_used = aq_json_get_flag(tensor, "used");
+    aq_document_add(document, AQ_CELL, tensor, "`{name}`");
+    aq_document_add(document, AQ_CELL, tensor, "`{shape:shape}`");
+    for (size_t t = 0; t < type_count; t++) {
+      const char *type = json_string_value(json_array_get(types, t));
+      const json_t *loss = type != NULL ? aq_json_get(losses, type) : NULL;
+      aq_document_add(document, AQ_CELL, loss, is_used ? "{loss:.6}" : "unused");
+    }
   }
 }
 
-static aq_status append_lines(const line *lines, size_t count, const json_t *types, aq_buffer *out, aq_error *err) {
-  static const char *const aligns[] = {"ll", "llr", "llrr", "llrrr", "llrrrr"};
-  const size_t type_count = json_array_size(types) < TYPES_MAX ? json_array_size(types) : TYPES_MAX;
-  aq_text_table table;
-  aq_text_table_init(&table, aligns[type_count]);
-  aq_text_table_add(&table, "loss of outputs by tensor");
-  aq_text_table_add(&table, "shape");
-  for (size_t i = 0; i < type_count; i++) aq_text_table_add(&table, json_string_value(json_array_get(types, i)));
-  for (size_t i = 0; i < count; i++) add_line(&table, lines[i].tensor, types);
-  return aq_text_table_text(&table, 0, out, err);
-}
-
-static aq_status append_end(const json_t *root, const char *sorted_by, aq_buffer *out, aq_error *err) {
+static void add_explanation(const json_t *root, const char *sorted_by, aq_document *document) {
   const json_t *texts = aq_json_get(root, "texts");
-  const char *from = aq_json_get_string(texts, "source"), *output = aq_json_get_string(root, "output");
-  char count[AQ_WORD_SIZE], seconds[AQ_WORD_SIZE];
-  AQ_TRY(
-      aq_buffer_printf(out, err, "\n1 - mean cosine of the embeddings of %s ", aq_word_count(texts, "count", count)));
-  if (strcmp(from, "built-in") == 0) {
-    AQ_TRY(aq_buffer_printf(out, err, "built-in texts"));
-  } else {
-    AQ_TRY(aq_buffer_printf(out, err, "texts of "));
-    AQ_TRY(aq_text_append_clean(out, from, err));
-  }
-  AQ_TRY(aq_buffer_printf(out, err, ", one tensor quantized at a time; largest at %s first\n%s", sorted_by,
-                          aq_word_seconds(root, "seconds", seconds)));
-  if (output[0] != '\0') {
-    AQ_TRY(aq_buffer_printf(out, err, ", written to "));
-    AQ_TRY(aq_text_append_clean(out, output, err));
-  }
-  return aq_buffer_append_byte(out, '\n', err);
+  const bool is_builtin = strcmp(aq_json_get_string(texts, "source"), "built-in") == 0;
+  aq_document_add(document, AQ_PARAGRAPH, texts, "1 - mean cosine of the embeddings of {count:count} ");
+  aq_document_append(document, texts, is_builtin ? "built-in texts" : "texts of `{source}`");
+  aq_document_append(document, texts, ", one tensor quantized at a time; largest at ");
+  aq_document_append_string(document, AQ_PLAIN, sorted_by);
+  aq_document_append(document, texts, " first");
+  aq_document_add(document, AQ_PARAGRAPH, root, "{seconds:seconds}");
+  if (aq_json_get_string(root, "output")[0] != '\0') aq_document_append(document, root, ", written to `{output}`");
 }
 
-aq_status aq_render_sensitivity_text(const json_t *root, aq_buffer *out, aq_error *err) {
+void aq_render_sensitivity(const json_t *root, aq_document *document) {
   const json_t *tensors = aq_json_get(root, "tensors"), *types = aq_json_get(root, "types");
   const char *sorted_by = sorting_type(types);
   const size_t count = json_array_size(tensors);
-  if (count == 0) AQ_TRY(aq_buffer_printf(out, err, "nothing was measured: no tensor is quantized by default\n"));
-  line *lines = aq_calloc(count > 0 ? count : 1, sizeof *lines);
-  if (lines == NULL) return aq_fail_memory(err, count * sizeof *lines);
+  line *lines = aq_calloc(count + 1, sizeof *lines);
+  if (lines == NULL) {
+    document->status = aq_fail_memory(document->err, (count + 1) * sizeof *lines);
+    return;
+  }
   for (size_t i = 0; i < count; i++) {
     const json_t *tensor = json_array_get(tensors, i);
     lines[i] = (line){tensor, loss_of(tensor, sorted_by), i};
   }
-  if (count > 0) qsort(lines, count, sizeof *lines, compare_lines);
-  const aq_status status = append_lines(lines, count, types, out, err);
+  qsort(lines, count, sizeof *lines, compare_lines);
+  if (count == 0) {
+    aq_document_add(document, AQ_PARAGRAPH, root, "nothing was measured: no tensor is quantized by default");
+  }
+  add_lines(lines, count, types, document);
   aq_free(lines);
-  AQ_TRY(status);
-  AQ_TRY(append_end(root, sorted_by, out, err));
-  AQ_TRY(aq_render_notes(aq_json_get(aq_json_get(root, "model"), "notes"), "", out, err));
-  return aq_render_notes(aq_json_get(root, "notes"), "", out, err);
+  aq_document_gap(document);
+  add_explanation(root, sorted_by, document);
+  aq_document_list(document, AQ_REMARK, "note: ", aq_json_get(aq_json_get(root, "model"), "notes"));
+  aq_document_list(document, AQ_REMARK, "note: ", aq_json_get(root, "notes"));
 }

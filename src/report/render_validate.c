@@ -1,95 +1,153 @@
-/* render_validate.c - a validation on the terminal: a line a type, what was checked, the verdict last. */
-#include <string.h>
-
-#include "core/error.h"
+/* render_validate.c - a validation: a line a type, what was checked, the verdict. A page has the details as well. */
+#include "core/compiler.h"
 #include "report/outputs_words.h"
 #include "report/render.h"
 #include "report/report.h"
-#include "report/text_table.h"
-#include "report/validate_words.h"
+#include "report/validate_advice.h"
+#include "report/validate_details.h"
 
-static aq_status append_heading(const json_t *root, aq_buffer *out, aq_error *err) {
-  const json_t *model = aq_json_get(root, "model"), *machine = aq_json_get(root, "environment");
-  char params[AQ_WORD_SIZE], bytes[AQ_WORD_SIZE], tensors[AQ_WORD_SIZE];
-  AQ_TRY(aq_buffer_printf(out, err, "model    "));
-  AQ_TRY(aq_text_append_clean(out, aq_json_get_string(model, "path"), err));
-  AQ_TRY(aq_buffer_printf(out, err, " (%s, %s tensors, %s parameters)\n", aq_word_bytes(model, "file_bytes", bytes),
-                          aq_word_count(model, "tensors", tensors), aq_word_count(model, "params", params)));
-  AQ_TRY(aq_buffer_printf(out, err, "machine  "));
-  AQ_TRY(aq_text_append_clean(out, aq_json_get_string(machine, "cpu"), err));
-  return aq_buffer_printf(out, err, ", %s, %llu threads\n\n", aq_json_get_string(machine, "instruction_set"),
-                          (unsigned long long)aq_json_get_count(machine, "threads"));
+/* What a terminal leaves out. */
+static void add_details(void (*add)(const json_t *root, aq_document *document), const json_t *root,
+                        aq_document *document) {
+  document->page_only = true;
+  add(root, document);
+  document->page_only = false;
 }
 
-static void add_v1_row(aq_text_table *table, const json_t *root) {
+static void add_title(const json_t *root, aq_document *document) {
+  aq_document_add(document, AQ_TITLE, root, "Quantization validation");
+}
+
+static void add_subject(const json_t *root, aq_document *document) {
+  aq_document_pair(document, "model", root,
+                   "`{model.path}` ({model.file_bytes:bytes}, {model.tensors:count} tensors, {model.params:count} "
+                   "parameters)");
+  aq_document_pair(document, "machine", root,
+                   "{environment.cpu}, {environment.instruction_set}, {environment.threads:count} threads");
+  aq_document_gap(document);
+}
+
+/* "INT8, INT4 and INT2". */
+static void append_type_list(const json_t *types, aq_document *document) {
+  const size_t count = json_array_size(types);
+  for (size_t i = 0; i < count; i++) {
+    if (i > 0) aq_document_append(document, NULL, i + 1 == count ? " and " : ", ");
+    aq_document_append(document, json_array_get(types, i), "{type:upper}");
+  }
+}
+
+static void add_procedure(const json_t *root, aq_document *document) {
+  const json_t *model = aq_json_get(root, "model");
+  const char *dtype, *join = "; ";
+  json_t *params;
+  aq_document_add(document, AQ_HEADING, root, "What was tested");
+  aq_document_add(document, AQ_PARAGRAPH, model, "The model ({format}");
+  json_object_foreach(json_object_get(model, "dtypes"), dtype, params) {
+    aq_document_append(document, NULL, join);
+    aq_document_append(document, params, "{:count} parameters in ");
+    aq_document_append_string(document, AQ_CODE, dtype);
+    join = ", ";
+  }
+  aq_document_append(document, root,
+                     ") was written as a Parquet weight table (schema V1), quantized from its own values to ");
+  append_type_list(aq_json_get(root, "types"), document);
+  aq_document_append(document, root,
+                     " with the default settings of each type (schema V2), and every file was read back, checked and "
+                     "compared with the model.");
+}
+
+static void add_types(const json_t *root, aq_document *document) {
+  static const aq_column columns[] = {{"", 'l', "{type:upper}", false},
+                                      {"file", 'r', "{file_bytes:bytes}", false},
+                                      {"model/file", 'r', "{file_ratio:.2}", false},
+                                      {"FP32/weights", 'r', "{ratio_to_fp32:.2}", false},
+                                      {"bits", 'r', "{bits_per_weight:.2}", false},
+                                      {"mean cosine", 'r', "{mean_cosine:cosine}", false},
+                                      {"min cosine", 'r', "{min_cosine:cosine}", false},
+                                      {"SNR dB", 'r', "{snr_db:.1}", false},
+                                      {"make", 'r', "{quantize_seconds:seconds}", false},
+                                      {"load", 'r', "{load_seconds:seconds}", false}};
+  static const char *const v1_cells[] = {
+      "V1", "{file_bytes:bytes}",        "{file_ratio:.2}",       "{ratio_to_fp32:.2}", "", "", "",
+      "",   "{convert_seconds:seconds}", "{load_seconds:seconds}"};
   const json_t *v1 = aq_json_get(root, "v1");
-  char bytes[AQ_WORD_SIZE], source[AQ_WORD_SIZE], fp32[AQ_WORD_SIZE], make[AQ_WORD_SIZE], load[AQ_WORD_SIZE];
-  aq_text_table_row(
-      table,
-      (const char *const[]){"V1", aq_word_bytes(v1, "file_bytes", bytes), aq_word_fixed(v1, "file_ratio", 2, source),
-                            aq_word_fixed(v1, "ratio_to_fp32", 2, fp32), "", "", "", "",
-                            aq_word_seconds(v1, "convert_seconds", make), aq_word_seconds(v1, "load_seconds", load)});
-}
-
-static void add_type_row(aq_text_table *table, const json_t *entry) {
-  char name[AQ_WORD_SIZE], bytes[AQ_WORD_SIZE], fp32[AQ_WORD_SIZE], bits[AQ_WORD_SIZE], mean[AQ_WORD_SIZE];
-  char source[AQ_WORD_SIZE], least[AQ_WORD_SIZE], snr[AQ_WORD_SIZE], make[AQ_WORD_SIZE], load[AQ_WORD_SIZE];
-  aq_text_table_row(
-      table, (const char *const[]){
-                 aq_type_word(entry, name), aq_word_bytes(entry, "file_bytes", bytes),
-                 aq_word_fixed(entry, "file_ratio", 2, source), aq_word_fixed(entry, "ratio_to_fp32", 2, fp32),
-                 aq_word_fixed(entry, "bits_per_weight", 2, bits), aq_word_cosine(entry, "mean_cosine", mean),
-                 aq_word_cosine(entry, "min_cosine", least), aq_word_fixed(entry, "snr_db", 1, snr),
-                 aq_word_seconds(entry, "quantize_seconds", make), aq_word_seconds(entry, "load_seconds", load)});
-}
-
-static aq_status append_types(const json_t *root, aq_buffer *out, aq_error *err) {
-  aq_text_table table;
-  aq_text_table_init(&table, "lrrrrrrrrr");
-  aq_text_table_row(&table, (const char *const[]){"", "file", "model/file", "FP32/weights", "bits", "mean cosine",
-                                                  "min cosine", "SNR dB", "make", "load"});
-  add_v1_row(&table, root);
-  size_t i;
-  json_t *entry;
-  json_array_foreach(aq_json_get(root, "types"), i, entry) add_type_row(&table, entry);
-  AQ_TRY(aq_text_table_text(&table, 0, out, err));
-  const json_t *v1 = aq_json_get(root, "v1");
-  char bytes[AQ_WORD_SIZE];
+  aq_document_table(document, 0, columns, AQ_COUNT_OF(columns));
+  for (size_t c = 0; c < AQ_COUNT_OF(v1_cells); c++) aq_document_add(document, AQ_CELL, v1, v1_cells[c]);
+  aq_document_rows(document, columns, AQ_COUNT_OF(columns), aq_json_get(root, "types"));
   if (aq_json_get_count(v1, "model_files_bytes") > 0) {
-    AQ_TRY(aq_buffer_printf(out, err,
-                            "weights: the file without the model files in it, %s (configuration, tokenizer); the "
-                            "compression below is of weights\n",
-                            aq_word_bytes(v1, "model_files_bytes", bytes)));
+    aq_document_add(document, AQ_PARAGRAPH, v1,
+                    "weights: the file without the model files in it, {model_files_bytes:bytes} (configuration, "
+                    "tokenizer); the compression below is of weights");
   }
-  return aq_buffer_append_byte(out, '\n', err);
+  aq_document_gap(document);
 }
 
-static aq_status append_criteria(const json_t *root, aq_buffer *out, aq_error *err) {
-  aq_text_table table;
-  aq_text_table_init(&table, "lllrlr");
-  aq_text_table_row(&table, (const char *const[]){"", "type", "criterion", "measured", "", "limit"});
+static void add_criteria(const json_t *root, aq_document *document) {
+  static const aq_column columns[] = {{"", 'l', "", false},
+                                      {"type", 'l', "{type:upper}", false},
+                                      {"criterion", 'l', "{what}", false},
+                                      {"measured", 'r', "{measured:measured}", false},
+                                      {"", 'l', "{comparison}", false},
+                                      {"limit", 'r', "{limit:limit}", false},
+                                      {"name", 'l', "`{id}`", true},
+                                      {"set by", 'l', "{origin}", true}};
+  aq_document_table(document, 0, columns, AQ_COUNT_OF(columns));
   size_t i;
-  json_t *c;
-  json_array_foreach(aq_json_get(root, "criteria"), i, c) {
-    char name[AQ_WORD_SIZE], measured[AQ_WORD_SIZE], limit[AQ_WORD_SIZE];
-    aq_text_table_row(&table,
-                      (const char *const[]){aq_json_get_flag(c, "passed") ? "pass" : "FAIL", aq_type_word(c, name),
-                                            aq_json_get_string(c, "what"), aq_criterion_word(c, "measured", measured),
-                                            aq_json_get_string(c, "comparison"), aq_criterion_word(c, "limit", limit)});
+  json_t *criterion;
+  json_array_foreach(aq_json_get(root, "criteria"), i, criterion) {
+    const bool has_passed = aq_json_get_flag(criterion, "passed");
+    aq_document_add(document, AQ_CELL, criterion, has_passed ? "pass" : "**FAIL**");
+    aq_document_row(document, columns + 1, AQ_COUNT_OF(columns) - 1, criterion);
   }
-  AQ_TRY(aq_text_table_text(&table, 0, out, err));
-  return aq_buffer_append_byte(out, '\n', err);
+  aq_document_gap(document);
 }
 
-aq_status aq_render_validate_text(const json_t *root, aq_buffer *out, aq_error *err) {
-  AQ_TRY(append_heading(root, out, err));
-  AQ_TRY(aq_render_notes(aq_json_get(aq_json_get(root, "model"), "notes"), "", out, err));
-  AQ_TRY(append_types(root, out, err));
-  AQ_TRY(aq_append_outputs_text(root, out, err));
-  AQ_TRY(append_criteria(root, out, err));
-  AQ_TRY(aq_buffer_printf(out, err, "reports  "));
-  AQ_TRY(aq_text_append_clean(out, aq_json_get_string(root, "output_dir"), err));
-  AQ_TRY(aq_buffer_printf(out, err, "/validation_summary.md and validation.json\n"));
-  AQ_TRY(aq_append_verdict(root, out, err));
-  return aq_buffer_append_byte(out, '\n', err);
+static void add_origins(const json_t *root, aq_document *document) {
+  aq_document_add(document, AQ_PARAGRAPH, root,
+                  "Limits set by \"guide\" are what a quantization must keep to be acceptable; those set by "
+                  "\"arrowquant\" are what the tool promises of its defaults.");
+}
+
+static void add_environment(const json_t *root, aq_document *document) {
+  const json_t *environment = aq_json_get(root, "environment");
+  aq_document_add(document, AQ_HEADING, root, "Environment");
+  aq_document_pair(document, "arrowquant", environment, "{arrowquant}");
+  aq_document_pair(document, "system", environment, "{os}");
+  aq_document_pair(document, "finished (UTC)", environment, "{finished}");
+}
+
+static void add_verdict(const json_t *root, aq_document *document) {
+  const json_t *verdict = aq_json_get(root, "verdict"), *failed = aq_json_get(verdict, "failed");
+  if (aq_json_get_flag(verdict, "passed")) {
+    aq_document_add(document, AQ_VERDICT, verdict, "**ALL ACCEPTANCE CRITERIA PASSED**");
+    return;
+  }
+  aq_document_add(document, AQ_VERDICT, verdict, "**{failed:count} OF {criteria:count} ACCEPTANCE CRITERIA FAILED**: ");
+  for (size_t i = 0; i < json_array_size(failed); i++) {
+    aq_document_append(document, json_array_get(failed, i), i > 0 ? ", `{}`" : "`{}`");
+  }
+}
+
+void aq_render_validate(const json_t *root, aq_document *document) {
+  add_details(add_title, root, document);
+  add_subject(root, document);
+  aq_document_list(document, AQ_REMARK, "note: ", aq_json_get(aq_json_get(root, "model"), "notes"));
+  add_details(add_procedure, root, document);
+  aq_document_add_page_heading(document, "Summary");
+  add_types(root, document);
+  add_details(aq_add_sizes, root, document);
+  add_details(aq_add_agreement, root, document);
+  aq_document_add_page_heading(document, "Agreement of the outputs");
+  aq_add_validated_outputs(root, document);
+  aq_document_gap(document);
+  add_details(aq_add_kept, root, document);
+  add_details(aq_add_checks, root, document);
+  aq_document_add_page_heading(document, "Acceptance criteria");
+  add_criteria(root, document);
+  add_details(add_origins, root, document);
+  add_details(aq_add_reading, root, document);
+  add_details(aq_add_recommendations, root, document);
+  add_details(add_environment, root, document);
+  aq_document_pair(document, "reports", root, "`{output_dir}/validation_summary.md` and validation.json");
+  add_verdict(root, document);
 }

@@ -1,5 +1,6 @@
-/* report.h - a JSON document with a kind; text and Markdown are rendered from it by the kind's renderer (one file a
- * kind, one line in the table of render_kinds.c). docs/REPORTS.md describes the documents. */
+/* report.h - a JSON document with a kind. For text and Markdown the kind's renderer (one file, and one line in
+ * render_kinds.inc) fills a document of blocks (document.h) from it, which a writer lays out (writers.h).
+ * docs/REPORTS.md describes the JSON. */
 #ifndef AQ_REPORT_REPORT_H
 #define AQ_REPORT_REPORT_H
 

@@ -134,7 +134,7 @@ def test_validate_of_a_broken_configuration_names_the_file(encoder):
 def test_validate_without_outputs_does_not_run_the_model(encoder):
     document, markdown = validated(encoder, "encoder", "--no-outputs")
     assert document["outputs"] == {"measured": False, "reason": "they were turned off"}
-    assert "Outputs were not measured: they were turned off." in markdown
+    assert "\nOutputs were not measured: they were turned off\n" in markdown
     refused("validate", "encoder", "--no-outputs", "--texts", "texts", cwd=encoder, status=2, says=["--no-outputs", "--texts"])
 
 

@@ -1,12 +1,11 @@
-/* test_report.c - JSON values, tables of words, and rendering. */
+/* test_report.c - JSON values, and rendering. */
 #include <math.h>
 
 #include "check.h"
-#include "report/render.h"
 #include "report/report.h"
-#include "report/text_table.h"
 
-static const char *const kinds[] = {"convert", "quantize", "export", "info", "verify", "compare", "validate"};
+static const char *const kinds[] = {"convert", "quantize", "export",      "info",    "verify",
+                                    "compare", "embed",    "sensitivity", "validate"};
 
 static void report_has_the_common_fields(void **state) {
   (void)state;
@@ -99,64 +98,6 @@ static void json_counts_past_int64_are_capped(void **state) {
   json_decref(value);
 }
 
-/* ---- tables ---- */
-
-static char *table_text(bool markdown) {
-  aq_error err;
-  aq_text_table table;
-  aq_buffer out = {0};
-  aq_text_table_init(&table, "lr");
-  aq_text_table_row(&table, (const char *const[]){"name", "n"});
-  aq_text_table_row(&table, (const char *const[]){"\xC3\xA9|t", "1,000"});
-  aq_text_table_row(&table, (const char *const[]){"evil\x1B[31m", "7"});
-  assert_ok(markdown ? aq_text_table_markdown(&table, &out, &err) : aq_text_table_text(&table, 1, &out, &err));
-  return aq_buffer_take_string(&out);
-}
-
-static void table_text_is_aligned_and_free_of_control_characters(void **state) {
-  (void)state;
-  char *text = table_text(false);
-  assert_string_equal(text,
-                      " name           n\n"
-                      " \xC3\xA9|t        1,000\n"
-                      " evil?[31m      7\n");
-  aq_free(text);
-}
-
-static void table_markdown_escapes_bars(void **state) {
-  (void)state;
-  char *text = table_text(true);
-  assert_string_equal(text,
-                      "| name | n |\n"
-                      "|---|---:|\n"
-                      "| \xC3\xA9\\|t | 1,000 |\n"
-                      "| evil?[31m | 7 |\n");
-  aq_free(text);
-}
-
-static void table_without_rows_is_empty(void **state) {
-  (void)state;
-  aq_error err;
-  aq_text_table table;
-  aq_buffer out = {0};
-  aq_text_table_init(&table, "lr");
-  assert_ok(aq_text_table_text(&table, 0, &out, &err));
-  assert_int_equal(out.size, 0);
-  aq_buffer_reset(&out);
-}
-
-static void shapes_read_as_lists(void **state) {
-  (void)state;
-  char out[64], small[8];
-  json_t *shape = json_pack("[i,i]", 30522, 384);
-  assert_string_equal(aq_shape_of_json(shape, out, sizeof out), "[30522, 384]");
-  assert_string_equal(aq_shape_of_json(shape, small, sizeof small), "[30522,");
-  json_decref(shape);
-  shape = json_array();
-  assert_string_equal(aq_shape_of_json(shape, out, sizeof out), "[]");
-  json_decref(shape);
-}
-
 /* ---- a kind ---- */
 
 static void quantize_text_says_what_was_kept_and_why(void **state) {
@@ -186,7 +127,49 @@ static void quantize_text_says_what_was_kept_and_why(void **state) {
   assert_non_null(strstr(text, "warning: look\n"));
   aq_free(text);
   assert_ok(aq_report_render(report, AQ_REPORT_MARKDOWN, &text, &err));
-  assert_int_equal(strncmp(text, "```text\n", 8), 0);
+  assert_non_null(strstr(text, "Quantized 1,000 of 1,010 parameters (99.01 %) in 1 tensors\n\n| stored as |"));
+  assert_non_null(strstr(text, "\n- 1-D tensor: 1 tensor, 10 parameters: `b`\n- **from**: `m.safetensors` ("));
+  assert_non_null(strstr(text, "\n> warning: look\n"));
+  aq_free(text);
+  aq_report_free(report);
+}
+
+/* A page has the verdict first, a terminal where a reader comes to it. */
+static void verify_lists_problems(void **state) {
+  (void)state;
+  aq_error err;
+  aq_report *report;
+  assert_ok(aq_report_create("verify", &report, &err));
+  json_t *fields = json_loads(
+      "{\"source\":{\"path\":\"a`b\",\"format\":\"table V2\",\"file_bytes\":4200,\"tensors\":2,\"params\":7},"
+      "\"pages\":2,\"pages_with_crc\":2,\"row_groups\":1,\"page_bytes\":100,\"rows\":2,\"ok\":false,\"seconds\":0.25,"
+      "\"problems\":[{\"status\":\"corrupt\",\"tensor\":\"w|\\u001b\",\"message\":\"a *bad* page\","
+      "\"offset\":4711,\"row_group\":3}]}",
+      0, NULL);
+  assert_non_null(fields);
+  assert_int_equal(json_object_update(report->root, fields), 0);
+  json_decref(fields);
+  char *text;
+  assert_ok(aq_report_render(report, AQ_REPORT_TEXT, &text, &err));
+  assert_string_equal(text,
+                      "a`b: table V2, 4.2 kB\n"
+                      "pages    2 in 1 row group, 100 bytes, all with a checksum\n"
+                      "rows     2, of lengths that fit their shapes\n"
+                      "tensors  2, 7 parameters\n"
+                      "time     250 ms\n"
+                      "NOT OK: 1 problem\n"
+                      "  corrupt: tensor 'w|?': a *bad* page, offset 4711, row group 3\n");
+  aq_free(text);
+  assert_ok(aq_report_render(report, AQ_REPORT_MARKDOWN, &text, &err));
+  assert_string_equal(text,
+                      "**NOT OK: 1 problem**\n\n"
+                      "``a`b``: table V2, 4.2 kB\n\n"
+                      "- **pages**: 2 in 1 row group, 100 bytes, all with a checksum\n"
+                      "- **rows**: 2, of lengths that fit their shapes\n"
+                      "- **tensors**: 2, 7 parameters\n"
+                      "- **time**: 250 ms\n\n"
+                      "## Problems\n\n"
+                      "- corrupt: tensor '`w|?`': a \\*bad\\* page, offset 4711, row group 3\n");
   aq_free(text);
   aq_report_free(report);
 }
@@ -199,11 +182,8 @@ int main(void) {
       cmocka_unit_test(json_numbers_that_json_lacks_become_null),
       cmocka_unit_test(json_strings_that_are_not_utf8_are_repaired),
       cmocka_unit_test(json_counts_past_int64_are_capped),
-      cmocka_unit_test(table_text_is_aligned_and_free_of_control_characters),
-      cmocka_unit_test(table_markdown_escapes_bars),
-      cmocka_unit_test(table_without_rows_is_empty),
-      cmocka_unit_test(shapes_read_as_lists),
       cmocka_unit_test(quantize_text_says_what_was_kept_and_why),
+      cmocka_unit_test(verify_lists_problems),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
