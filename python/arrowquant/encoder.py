@@ -20,9 +20,8 @@ import numpy.typing as npt
 from . import _core
 from ._arguments import count, text_list
 from ._progress import ProgressLine, logger
-from ._sources import SourceLike, open_core
+from ._sources import SourceLike, path_or_core
 from .errors import ArgumentError
-from .models import resolve_model
 
 if TYPE_CHECKING:
     import torch
@@ -58,8 +57,8 @@ class Encoder:
         """Opens an encoder.
 
         Args:
-            model: what `arrowquant.open` takes, or a name that `resolve_model` knows. A V1 or V2 table that was made
-                from a model's folder has everything in it. An opened source stays open as long as the encoder.
+            model: what `arrowquant.open` takes. A V1 or V2 table that was made from a model's folder has everything in
+                it. An opened source stays open as long as the encoder.
             compute: "fp32": weights as FP32, exact; "int8": weights and what they are multiplied with as codes of 8
                 bits, several times faster.
             max_tokens: of a sentence, special tokens included; what is too much is cut off. None: what the model says.
@@ -78,7 +77,7 @@ class Encoder:
         """
         self._lock = threading.RLock()  # of a thread: a signal handler that forks may run while its own thread has it
         self._core = _core.open_encoder(
-            os.fsencode(resolve_model(model)) if isinstance(model, (str, os.PathLike)) else open_core(model),
+            path_or_core(model),
             None if folder is None else os.fsencode(folder),
             str(compute),
             count("threads", threads, 0),

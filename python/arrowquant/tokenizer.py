@@ -12,7 +12,6 @@ from typing import overload
 
 from . import _core
 from ._arguments import count, text_list
-from .models import resolve_model
 
 __all__ = ["Tokenizer"]
 
@@ -23,7 +22,7 @@ _BATCH = 1024
 class Tokenizer:
     """A WordPiece tokenizer. Its ids are those that sentence-transformers gives to the same model.
 
-        with arrowquant.Tokenizer("minilm") as tokenizer:
+        with arrowquant.Tokenizer("model") as tokenizer:
             ids = tokenizer.encode(["a text", "another"], max_tokens=256)
 
     Several threads may use one at once. Closing it is safe meanwhile: calls in progress end first.
@@ -34,9 +33,10 @@ class Tokenizer:
 
         Args:
             path: a folder with a tokenizer.json or else a vocab.txt; a model in such a folder; a V1 or V2 table, which
-                carries the tokenizer of the model that it was made from; one of the two files, under any name; or a
-                name that `resolve_model` knows. All of the model's files count that transformers reads for it, except
-                when the path is a tokenizer.json itself, which is taken as the library `tokenizers` takes it.
+                carries the tokenizer of the model that it was made from; one of the two files, under any name; or the
+                name of a model in the Hugging Face cache. All of the model's files count that transformers reads for
+                it, except when the path is a tokenizer.json itself, which is taken as the library `tokenizers` takes
+                it.
 
         Raises:
             NotFoundError: there is no such model, or no tokenizer beside it.
@@ -45,8 +45,8 @@ class Tokenizer:
             FormatError: a file breaks the rules of its format.
 
         """
-        self._path = resolve_model(path)
-        self._core = _core.open_tokenizer(os.fsencode(self._path))
+        self._path = path
+        self._core = _core.open_tokenizer(os.fsencode(path))
 
     @overload
     def encode(  # type: ignore[overload-overlap]  # a str is also an iterable of str
