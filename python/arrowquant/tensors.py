@@ -227,7 +227,7 @@ class Tensor:
         """
         wanted = self._wanted(dtype)
         out = np.empty(self.shape, np.float32)
-        self._core.read_f32([(self._index, 0, self.num_params, out.ctypes.data)])
+        self._core.read_f32([(self._index, 0, self.num_params, out.ctypes.data)], 1)
         return out if wanted == np.float32 else out.astype(wanted)
 
     def _wanted(self, dtype: npt.DTypeLike) -> np.dtype[Any]:
