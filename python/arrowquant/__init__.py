@@ -68,4 +68,4 @@ def cpu_in_use() -> str:
 
     The environment variable AQ_CPU limits it.
     """
-    return _core.cpu()[0]
+    return _core.cpu()

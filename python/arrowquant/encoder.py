@@ -11,7 +11,6 @@ import threading
 import warnings
 import weakref
 from collections.abc import Iterable
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
@@ -19,6 +18,7 @@ import numpy.typing as npt
 
 from . import _core
 from ._arguments import count, text_list
+from ._handles import Handle
 from ._progress import ProgressLine, logger
 from ._sources import SourceLike, path_or_core
 from .errors import ArgumentError
@@ -34,7 +34,7 @@ Vectors: TypeAlias = npt.NDArray[np.float32]
 _SHORTEST = 1e-12
 
 
-class Encoder:
+class Encoder(Handle[_core.Encoder]):
     """A sentence encoder of the BERT family: one file or folder, no torch.
 
         encoder = arrowquant.Encoder("model.parquet", compute="int8")
@@ -44,6 +44,8 @@ class Encoder:
     encoder wait for each other, batch by batch. An encoder that was opened before `os.fork()` works in the child as
     well, and gives the same vectors; `os.fork()` waits for batches in progress.
     """
+
+    _kind = "encoder"
 
     def __init__(
         self,
@@ -227,28 +229,6 @@ class Encoder:
     def max_seq_length(self) -> int:
         """Tokens that are looked at of a sentence, special tokens included. Set by `max_tokens` on opening."""
         return self._max_tokens
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._core.closed
-
-    def close(self) -> None:
-        """Ends the use of the encoder, after the batch in progress on another thread. Closing again does nothing."""
-        self._core.close()
-
-    def _check_open(self) -> None:
-        if self.closed:
-            raise ValueError("the encoder is closed")
-
-    def __enter__(self) -> Encoder:
-        self._check_open()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"at most {self._max_tokens} tokens"

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from types import TracebackType
 from typing import overload
 
 from . import _core
 from ._arguments import count, text_list
+from ._handles import Handle
 
 __all__ = ["Tokenizer"]
 
@@ -19,7 +19,7 @@ __all__ = ["Tokenizer"]
 _BATCH = 1024
 
 
-class Tokenizer:
+class Tokenizer(Handle[_core.Tokenizer]):
     """A WordPiece tokenizer. Its ids are those that sentence-transformers gives to the same model.
 
         with arrowquant.Tokenizer("model") as tokenizer:
@@ -27,6 +27,8 @@ class Tokenizer:
 
     Several threads may use one at once. Closing it is safe meanwhile: calls in progress end first.
     """
+
+    _kind = "tokenizer"
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Opens the tokenizer of a model.
@@ -88,28 +90,6 @@ class Tokenizer:
     def id_end(self) -> int:
         """One past the largest id: what a table of embeddings needs rows for."""
         return self._core.id_end
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._core.closed
-
-    def close(self) -> None:
-        """Ends the use of the tokenizer. Closing again does nothing."""
-        self._core.close()
-
-    def _check_open(self) -> None:
-        if self.closed:
-            raise ValueError("the tokenizer is closed")
-
-    def __enter__(self) -> Tokenizer:
-        self._check_open()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<arrowquant.Tokenizer {os.fspath(self._path)!r}{', closed' if self.closed else ''}>"

@@ -62,6 +62,7 @@ typedef struct aq_file_id {
   uint64_t device, inode;
 } aq_file_id;
 bool aq_path_id(const char *path, aq_file_id *out);
+static inline bool aq_file_id_equal(aq_file_id a, aq_file_id b) { return a.device == b.device && a.inode == b.inode; }
 
 bool aq_path_is_folder(const char *path);
 bool aq_path_exists(const char *path);
