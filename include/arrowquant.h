@@ -313,6 +313,19 @@ AQ_API void aq_tensor_release(aq_tensor *tensor);
 AQ_API AQ_MUST_CHECK aq_status aq_source_read_f32(const aq_source *source, size_t index, uint64_t first, uint64_t count,
                                                   float *out, aq_error *err);
 
+/* Elements [first, first + count) of a tensor, and where their values go. */
+typedef struct aq_f32_range {
+  size_t tensor;
+  uint64_t first, count;
+  float *out;
+  uint64_t reserved[2]; /* zero */
+} aq_f32_range;
+
+/* The same for many ranges at once, which may be large or small: several threads share the work. threads 0: the CPUs
+ * this process may use. After an error the values in the ranges are undefined. */
+AQ_API AQ_MUST_CHECK aq_status aq_source_read_f32_ranges(const aq_source *source, const aq_f32_range *ranges,
+                                                         size_t count, uint32_t threads, aq_error *err);
+
 /* ---- Sources of the caller's own arrays
  * ------------------------------------------------------------------------------- */
 

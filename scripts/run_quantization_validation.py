@@ -34,7 +34,7 @@ def parse(arguments):
         epilog="Exit status: 0 all criteria passed, 1 not, 2 usage, 130 interrupted.",
     )
     parser.add_argument(
-        "--model", choices=sorted(models.TITLES), default="minilm", help="model to test (default: minilm)"
+        "--model", choices=sorted(models.MODELS), default="minilm", help="model to test (default: minilm)"
     )
     parser.add_argument("--model-path", metavar="DIR", help="folder or file of the model, instead of looking for it")
     parser.add_argument(

@@ -10,7 +10,7 @@ import re
 import pyarrow.parquet as pq
 
 BLOBS = ("data", "scales", "zero_points")
-MODEL_FILE = (b"arrowquant.file.", b"arrowquant.file_zstd.")  # as text, and compressed
+MODEL_FILE = (b"arrowquant.file.", b"arrowquant.file_zstd.")
 
 
 def read_number(read):

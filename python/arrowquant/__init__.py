@@ -12,22 +12,24 @@
     vectors = encoder.encode(["a sentence", "another one"])
 
 Sources may also be mappings of NumPy or torch tensors, torch modules, and tables of pyarrow, polars or DuckDB, and
-an opened source is an Arrow stream for those. NumPy is needed; torch, pyarrow and huggingface_hub are used when a call
-asks for them. Errors are `ArrowQuantError`s (see `arrowquant.errors`).
+an opened source is an Arrow stream for those. NumPy is needed; torch and pyarrow are used when a call asks for
+them. Errors are `ArrowQuantError`s (see `arrowquant.errors`).
 """
 
 from __future__ import annotations
 
-from . import _core, errors, models
+from . import _core, compat, errors
 from .api import Progress, compare, convert, export, info, open, quantize, validate, verify
-from .converter import HuggingFaceToParquetConverter
+from .compat import (
+    ArrowQuantizer,
+    HuggingFaceToParquetConverter,
+    QuantizationConfig,
+    WeightLoader,
+    detect_schema_version,
+)
 from .encoder import Encoder
 from .errors import *  # noqa: F403
-from .loader import WeightLoader
-from .models import resolve_model
-from .quantizer import ArrowQuantizer, QuantizationConfig
 from .report import Report
-from .schema import detect_schema_version
 from .tensors import Source, Tensor
 from .tokenizer import Tokenizer
 
@@ -46,16 +48,15 @@ __all__ = [
     "WeightLoader",
     "__version__",
     "compare",
+    "compat",
     "convert",
     "cpu_in_use",
     "detect_schema_version",
     "errors",
     "export",
     "info",
-    "models",
     "open",
     "quantize",
-    "resolve_model",
     "validate",
     "verify",
     *errors.__all__,
@@ -67,4 +68,4 @@ def cpu_in_use() -> str:
 
     The environment variable AQ_CPU limits it.
     """
-    return _core.cpu()[0]
+    return _core.cpu()

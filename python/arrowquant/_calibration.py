@@ -11,12 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ._dtypes import is_floating, is_torch_tensor, name_of_numpy
-from .errors import ArgumentError, NoMatchError
+from .errors import ArgumentError
 
 if TYPE_CHECKING:
     import torch
-
-    from .tensors import Source
 
 Activations: TypeAlias = "Mapping[str, npt.ArrayLike | torch.Tensor]"
 
@@ -131,7 +129,7 @@ def _is_floating(value: Any) -> bool:
         return False
 
 
-def _matrix(where: str, value: Any) -> npt.NDArray[np.float32]:
+def matrix(where: str, value: Any) -> npt.NDArray[np.float32]:
     """The values as FP32, a row for each sample; a copy only where they are something else."""
     array: Any = value if is_torch_tensor(value) else np.asarray(value)
     if not _is_floating(array) or not array.shape or 0 in array.shape:
@@ -140,10 +138,10 @@ def _matrix(where: str, value: Any) -> npt.NDArray[np.float32]:
     if is_torch_tensor(array):
         array = array.detach().cpu().float().numpy()
     with np.errstate(over="ignore"):
-        matrix = np.ascontiguousarray(array.reshape(-1, array.shape[-1]), dtype="<f4")
-    if not np.isfinite(matrix).all():
+        rows = np.ascontiguousarray(array.reshape(-1, array.shape[-1]), dtype="<f4")
+    if not np.isfinite(rows).all():
         raise ArgumentError(f"{where}: holds NaN or values that FP32 has no number for")
-    return matrix
+    return rows
 
 
 def inputs(name: str, activations: Activations | None) -> list[_Input]:
@@ -164,31 +162,6 @@ def inputs(name: str, activations: Activations | None) -> list[_Input]:
     for tensor, value in activations.items():
         if not isinstance(tensor, str):
             raise ArgumentError(f"{name}: names of tensors are str, not {type(tensor).__name__}")
-        matrix = _matrix(f"{name}[{tensor!r}]", value)
-        given.append((tensor, *matrix.shape, matrix.ctypes.data, matrix))
+        rows = matrix(f"{name}[{tensor!r}]", value)
+        given.append((tensor, *rows.shape, rows.ctypes.data, rows))
     return given
-
-
-def by_weight(name: str, activations: Activations, source: Source) -> dict[str, npt.NDArray[np.float32]]:
-    """The same arrays under the names of the weights: a layer is called 'layer' or 'layer.weight'.
-
-    Raises:
-        ArgumentError: a layer is named twice, or is no matrix; an array does not hold inputs of a layer.
-        NoMatchError: there is no such layer.
-        TypeError: it is no mapping.
-
-    """
-    if not isinstance(activations, Mapping):
-        raise TypeError(f"{name}: a mapping from layers to arrays is expected, not {type(activations).__name__}")
-    named: dict[str, npt.NDArray[np.float32]] = {}
-    for layer, value in activations.items():
-        weight = layer if layer in source else f"{layer}.weight"
-        if weight not in source:
-            raise NoMatchError(f"{name}: there is no weight {layer!r}, and no {weight!r}")
-        if weight in named:
-            raise ArgumentError(f"{name}: the layer is there twice", tensor=weight)
-        shape = source[weight].shape
-        if len(shape) != 2:
-            raise ArgumentError(f"{name}: only a matrix has inputs; its shape is {list(shape)}", tensor=weight)
-        named[weight] = _matrix(f"{name}[{layer!r}]", value)
-    return named

@@ -1,11 +1,8 @@
 """Decoding many tensors at once, straight into the memory of new torch tensors, on several threads.
 
-The C library decodes; a thread holds no GIL while it does. Work is cut into ranges of about a megabyte of values, so
-that one large tensor keeps all threads busy.
-
-Fresh memory costs more than decoding into it, when the system hands it out in pages of 4 KiB. So it is asked for in
-blocks that it may back with huge pages. A large tensor has a block of its own, small ones share blocks; each has a
-torch storage of its own.
+The C library decodes. Fresh memory costs more than decoding into it, when the system hands it out in pages of 4 KiB. So
+it is asked for in blocks that it may back with huge pages. A large tensor has a block of its own, small ones share
+blocks; each has a torch storage of its own.
 """
 
 from __future__ import annotations
@@ -13,28 +10,19 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import mmap
-import os
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from . import _core
+from . import _arguments, _core
 from ._dtypes import is_floating, is_opaque, torch_dtype
 
 if TYPE_CHECKING:
     import torch
 
-# Elements a range: a multiple of what the writer compresses at a time (768 KiB), for codes of every width.
-RANGE = 3 << 18
-# A thread takes so many elements at a time; below, starting a thread costs more than it saves.
-BATCH = 2 * RANGE
-
 # Small tensors share blocks of this many bytes, which are freed with the last of them; so many bytes are a large one.
 BLOCK = 32 << 20
 LARGE = 4 << 20
 ALIGNMENT = 64
-
-Range = tuple[int, int, int, int]
 
 
 class Info(Protocol):
@@ -54,11 +42,6 @@ class Info(Protocol):
     def data_bytes(self) -> int: ...
     @property
     def alias_of(self) -> int: ...
-
-
-def cpu_count() -> int:
-    """The CPUs that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _new_block(size: int) -> mmap.mmap:
@@ -100,47 +83,6 @@ class _Arena:
         return values.view(shape)
 
 
-def _ranges(index: int, count: int, address: int) -> Iterator[Range]:
-    for first in range(0, count, RANGE):
-        yield index, first, min(RANGE, count - first), address + 4 * first
-
-
-def _batches(ranges: Iterable[Range]) -> list[list[Range]]:
-    batches: list[list[Range]] = []
-    room = 0
-    for item in ranges:
-        if room < item[2]:
-            batches.append([])
-            room = BATCH
-        batches[-1].append(item)
-        room -= item[2]
-    return batches
-
-
-def _run(core: _core.Source, batches: list[list[Range]], threads: int) -> None:
-    todo = iter(batches)
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        for batch in todo:
-            if errors:
-                return
-            try:
-                core.read_f32(batch)
-            except BaseException as error:
-                errors.append(error)
-                return
-
-    helpers = [threading.Thread(target=work) for _ in range(min(threads, len(batches)) - 1)]
-    for helper in helpers:
-        helper.start()
-    work()
-    for helper in helpers:
-        helper.join()
-    if errors:
-        raise errors[0]
-
-
 def load_torch(
     core: _core.Source,
     items: Sequence[tuple[int, Info]],
@@ -161,16 +103,16 @@ def load_torch(
 
     arena = _Arena(info.num_params for _, info in items if is_decoded(info))
     by_index: dict[int, torch.Tensor] = {}
-    ranges: list[Range] = []
+    ranges: list[tuple[int, int, int, int]] = []
     for index, info in items:
         if info.alias_of in by_index:
             by_index[index] = by_index[info.alias_of]
         elif is_decoded(info):
             by_index[index] = out = arena.empty(info.shape, info.num_params)
-            ranges.extend(_ranges(index, info.num_params, out.data_ptr()))
+            ranges.append((index, 0, info.num_params, out.data_ptr()))
         else:
             by_index[index] = _copy(core, index, info)
-    _run(core, _batches(ranges), threads or cpu_count())
+    core.read_f32(ranges, _arguments.count("threads", threads, 0))
     if original_dtype:
         for index, info in items:
             if not is_opaque(info.dtype):

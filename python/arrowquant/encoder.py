@@ -11,7 +11,6 @@ import threading
 import warnings
 import weakref
 from collections.abc import Iterable
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
@@ -19,10 +18,10 @@ import numpy.typing as npt
 
 from . import _core
 from ._arguments import count, text_list
+from ._handles import Handle
 from ._progress import ProgressLine, logger
-from ._sources import SourceLike, open_core
+from ._sources import SourceLike, path_or_core
 from .errors import ArgumentError
-from .models import resolve_model
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +34,7 @@ Vectors: TypeAlias = npt.NDArray[np.float32]
 _SHORTEST = 1e-12
 
 
-class Encoder:
+class Encoder(Handle[_core.Encoder]):
     """A sentence encoder of the BERT family: one file or folder, no torch.
 
         encoder = arrowquant.Encoder("model.parquet", compute="int8")
@@ -45,6 +44,8 @@ class Encoder:
     encoder wait for each other, batch by batch. An encoder that was opened before `os.fork()` works in the child as
     well, and gives the same vectors; `os.fork()` waits for batches in progress.
     """
+
+    _kind = "encoder"
 
     def __init__(
         self,
@@ -58,8 +59,8 @@ class Encoder:
         """Opens an encoder.
 
         Args:
-            model: what `arrowquant.open` takes, or a name that `resolve_model` knows. A V1 or V2 table that was made
-                from a model's folder has everything in it. An opened source stays open as long as the encoder.
+            model: what `arrowquant.open` takes. A V1 or V2 table that was made from a model's folder has everything in
+                it. An opened source stays open as long as the encoder.
             compute: "fp32": weights as FP32, exact; "int8": weights and what they are multiplied with as codes of 8
                 bits, several times faster.
             max_tokens: of a sentence, special tokens included; what is too much is cut off. None: what the model says.
@@ -78,7 +79,7 @@ class Encoder:
         """
         self._lock = threading.RLock()  # of a thread: a signal handler that forks may run while its own thread has it
         self._core = _core.open_encoder(
-            os.fsencode(resolve_model(model)) if isinstance(model, (str, os.PathLike)) else open_core(model),
+            path_or_core(model),
             None if folder is None else os.fsencode(folder),
             str(compute),
             count("threads", threads, 0),
@@ -228,28 +229,6 @@ class Encoder:
     def max_seq_length(self) -> int:
         """Tokens that are looked at of a sentence, special tokens included. Set by `max_tokens` on opening."""
         return self._max_tokens
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._core.closed
-
-    def close(self) -> None:
-        """Ends the use of the encoder, after the batch in progress on another thread. Closing again does nothing."""
-        self._core.close()
-
-    def _check_open(self) -> None:
-        if self.closed:
-            raise ValueError("the encoder is closed")
-
-    def __enter__(self) -> Encoder:
-        self._check_open()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"at most {self._max_tokens} tokens"

@@ -24,7 +24,6 @@ __all__ = [
     "ExistsError",
     "FormatError",
     "InternalError",
-    "ModelNotFoundError",
     "NoMatchError",
     "NonFiniteError",
     "NotFoundError",
@@ -185,10 +184,6 @@ class NotFoundError(StorageError, FileNotFoundError):
     """An input does not exist."""
 
     code = Status.NOT_FOUND
-
-
-class ModelNotFoundError(NotFoundError):
-    """A model cannot be had; the message lists everything that was tried."""
 
 
 class ExistsError(StorageError, FileExistsError):

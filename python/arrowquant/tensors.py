@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, ValuesView
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from . import _core, _load
 from ._dtypes import is_opaque, numpy_dtype
+from ._handles import Handle, check_open
 from .errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -62,11 +62,6 @@ def _view(stored: _core.Stored, address: int, dtype: np.dtype[Any], shape: tuple
         empty.flags.writeable = False
         return empty
     return np.asarray(_Memory(stored, address, dtype, shape))
-
-
-def _check_open(core: _core.Source) -> None:
-    if core.closed:
-        raise ValueError("the source is closed")
 
 
 class Tensor:
@@ -227,7 +222,7 @@ class Tensor:
         """
         wanted = self._wanted(dtype)
         out = np.empty(self.shape, np.float32)
-        self._core.read_f32([(self._index, 0, self.num_params, out.ctypes.data)])
+        self._core.read_f32([(self._index, 0, self.num_params, out.ctypes.data)], 1)
         return out if wanted == np.float32 else out.astype(wanted)
 
     def _wanted(self, dtype: npt.DTypeLike) -> np.dtype[Any]:
@@ -245,7 +240,7 @@ class Tensor:
 
         Of a type that cannot be read as numbers: its bytes, as a vector of uint8.
         """
-        _check_open(self._core)
+        check_open(self._core, "source")
         return _load.load_torch(self._core, [(self._index, self._info)])[self.name]
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
@@ -267,7 +262,7 @@ class Tensor:
         return f"<arrowquant.Tensor {self.name!r} {list(self.shape)} {kind}>"
 
 
-class Source:
+class Source(Handle[_core.Source]):
     """An opened source: a mapping from names to tensors, in the order of the file.
 
     It has all methods of a mapping. It is not registered as one: polars would take it apart, and not see the table.
@@ -276,6 +271,8 @@ class Source:
     it stay good after it is closed, and keep the file open. Offers `__arrow_c_stream__`: `pyarrow.table(source)`,
     `polars.DataFrame(source)` and DuckDB take it as a weight table.
     """
+
+    _kind = "source"
 
     def __init__(self, core: _core.Source) -> None:
         self._core = core
@@ -287,9 +284,6 @@ class Source:
         }
         self._format, self._schema_version, self._file_bytes = core.summary()
         self._metadata: dict[str, str] | None = None
-
-    def _check_open(self) -> None:
-        _check_open(self._core)
 
     def __getitem__(self, name: str) -> Tensor:
         self._check_open()
@@ -379,24 +373,6 @@ class Source:
             original_dtype=original_dtype,
             threads=threads,
         )
-
-    def close(self) -> None:
-        """Ends the use of this object. Reading from it, or from its tensors, raises ValueError afterwards."""
-        self._core.close()
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._core.closed
-
-    def __enter__(self) -> Source:
-        self._check_open()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """A stream of record batches: the columns of a V2 table, or of a V1 table. Blobs are not copied."""

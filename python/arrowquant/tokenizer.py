@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from types import TracebackType
 from typing import overload
 
 from . import _core
 from ._arguments import count, text_list
-from .models import resolve_model
+from ._handles import Handle
 
 __all__ = ["Tokenizer"]
 
@@ -20,23 +19,26 @@ __all__ = ["Tokenizer"]
 _BATCH = 1024
 
 
-class Tokenizer:
+class Tokenizer(Handle[_core.Tokenizer]):
     """A WordPiece tokenizer. Its ids are those that sentence-transformers gives to the same model.
 
-        with arrowquant.Tokenizer("minilm") as tokenizer:
+        with arrowquant.Tokenizer("model") as tokenizer:
             ids = tokenizer.encode(["a text", "another"], max_tokens=256)
 
     Several threads may use one at once. Closing it is safe meanwhile: calls in progress end first.
     """
+
+    _kind = "tokenizer"
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Opens the tokenizer of a model.
 
         Args:
             path: a folder with a tokenizer.json or else a vocab.txt; a model in such a folder; a V1 or V2 table, which
-                carries the tokenizer of the model that it was made from; one of the two files, under any name; or a
-                name that `resolve_model` knows. All of the model's files count that transformers reads for it, except
-                when the path is a tokenizer.json itself, which is taken as the library `tokenizers` takes it.
+                carries the tokenizer of the model that it was made from; one of the two files, under any name; or the
+                name of a model in the Hugging Face cache. All of the model's files count that transformers reads for
+                it, except when the path is a tokenizer.json itself, which is taken as the library `tokenizers` takes
+                it.
 
         Raises:
             NotFoundError: there is no such model, or no tokenizer beside it.
@@ -45,8 +47,8 @@ class Tokenizer:
             FormatError: a file breaks the rules of its format.
 
         """
-        self._path = resolve_model(path)
-        self._core = _core.open_tokenizer(os.fsencode(self._path))
+        self._path = path
+        self._core = _core.open_tokenizer(os.fsencode(path))
 
     @overload
     def encode(  # type: ignore[overload-overlap]  # a str is also an iterable of str
@@ -88,28 +90,6 @@ class Tokenizer:
     def id_end(self) -> int:
         """One past the largest id: what a table of embeddings needs rows for."""
         return self._core.id_end
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._core.closed
-
-    def close(self) -> None:
-        """Ends the use of the tokenizer. Closing again does nothing."""
-        self._core.close()
-
-    def _check_open(self) -> None:
-        if self.closed:
-            raise ValueError("the tokenizer is closed")
-
-    def __enter__(self) -> Tokenizer:
-        self._check_open()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<arrowquant.Tokenizer {os.fspath(self._path)!r}{', closed' if self.closed else ''}>"

@@ -1,7 +1,5 @@
 /* encoder.c - the type Encoder: an aq_encoder, which one thread at a time may use. Closing lets it go when the call in
  * progress is done. All fields change under the GIL only. */
-#include <string.h>
-
 #include "texts.h"
 
 typedef struct aqpy_encoder {
@@ -166,8 +164,7 @@ static PyObject *notes(PyObject *self, PyObject *unused) {
   const size_t count = aq_encoder_note_count(object->encoder);
   PyObject *list = PyList_New((Py_ssize_t)count);
   for (size_t i = 0; list != NULL && i < count; i++) {
-    const char *text = aq_encoder_note(object->encoder, i);
-    PyObject *note = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+    PyObject *note = aqpy_message(aq_encoder_note(object->encoder, i));
     if (note == NULL || PyList_SetItem(list, (Py_ssize_t)i, note) != 0) Py_CLEAR(list);
   }
   leave(object);

@@ -5,7 +5,7 @@ static aqpy_state *state_of(PyObject *module) { return PyModule_GetState(module)
 
 static PyObject *cpu(PyObject *module, PyObject *unused) {
   (void)module, (void)unused;
-  return Py_BuildValue("ss", aq_cpu_in_use(), aq_cpu_available());
+  return aqpy_message(aq_cpu_in_use());
 }
 
 static PyMethodDef functions[] = {
@@ -21,7 +21,7 @@ static PyMethodDef functions[] = {
     {"run", aqpy_run, METH_VARARGS,
      PyDoc_STR("run(operation: str, first: bytes | Source, second: bytes | Source | None, options: dict, progress) -> "
                "Report")},
-    {"cpu", cpu, METH_NOARGS, PyDoc_STR("cpu() -> (instruction set in use, names that AQ_CPU accepts)")},
+    {"cpu", cpu, METH_NOARGS, PyDoc_STR("cpu() -> the instruction set in use")},
     {NULL, NULL, 0, NULL},
 };
 

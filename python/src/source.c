@@ -140,28 +140,24 @@ static PyObject *load(PyObject *self, PyObject *argument) {
   return aqpy_stored_new((aqpy_source *)self, index);
 }
 
-/* One range of one tensor: where it goes is memory of the caller, who knows that it is large enough. */
-typedef struct range {
-  Py_ssize_t index;
+/* Where a range goes is memory of the caller, who knows that it is large enough. */
+static bool parse_range(PyObject *item, aq_f32_range *r) {
+  Py_ssize_t tensor;
   unsigned long long first, count;
-  void *out;
-} range;
-
-static bool parse_range(PyObject *item, range *r) {
   PyObject *address;
-  if (!PyArg_ParseTuple(item, "nKKO!", &r->index, &r->first, &r->count, &PyLong_Type, &address)) return false;
-  r->out = PyLong_AsVoidPtr(address);
+  if (!PyArg_ParseTuple(item, "nKKO!", &tensor, &first, &count, &PyLong_Type, &address)) return false;
+  *r = (aq_f32_range){.tensor = (size_t)tensor, .first = first, .count = count, .out = PyLong_AsVoidPtr(address)};
   return !PyErr_Occurred();
 }
 
-static range *parse_ranges(PyObject *list, Py_ssize_t count) {
-  range *ranges = PyMem_Malloc((size_t)(count > 0 ? count : 1) * sizeof *ranges);
+static aq_f32_range *parse_ranges(PyObject *list, size_t count) {
+  aq_f32_range *ranges = PyMem_Calloc(count > 0 ? count : 1, sizeof *ranges);
   if (ranges == NULL) {
     PyErr_NoMemory();
     return NULL;
   }
-  for (Py_ssize_t i = 0; i < count; i++) {
-    if (!parse_range(PyList_GetItem(list, i), &ranges[i])) {
+  for (size_t i = 0; i < count; i++) {
+    if (!parse_range(PyList_GetItem(list, (Py_ssize_t)i), &ranges[i])) {
       PyMem_Free(ranges);
       return NULL;
     }
@@ -169,23 +165,22 @@ static range *parse_ranges(PyObject *list, Py_ssize_t count) {
   return ranges;
 }
 
-/* read_f32([(tensor, first, count, address), ...]): all of them, with the GIL released once. */
-static PyObject *read_f32(PyObject *self, PyObject *list) {
+/* read_f32([(tensor, first, count, address), ...], threads) */
+static PyObject *read_f32(PyObject *self, PyObject *arguments) {
   aqpy_source *object = (aqpy_source *)self;
   aq_error err;
-  aq_status status = AQ_OK;
-  if (!PyList_Check(list)) return PyErr_Format(PyExc_TypeError, "a list of ranges is expected");
-  const Py_ssize_t count = PyList_Size(list);
-  range *ranges = parse_ranges(list, count);
+  aq_status status;
+  PyObject *list;
+  unsigned threads;
+  if (!PyArg_ParseTuple(arguments, "O!I", &PyList_Type, &list, &threads)) return NULL;
+  const size_t count = (size_t)PyList_Size(list);
+  aq_f32_range *ranges = parse_ranges(list, count);
   if (ranges == NULL) return NULL;
   if (!aqpy_source_enter(object)) {
     PyMem_Free(ranges);
     return NULL;
   }
-  Py_BEGIN_ALLOW_THREADS for (Py_ssize_t i = 0; status == AQ_OK && i < count; i++) {
-    const range *r = &ranges[i];
-    status = aq_source_read_f32(object->source, (size_t)r->index, r->first, r->count, r->out, &err);
-  }
+  Py_BEGIN_ALLOW_THREADS status = aq_source_read_f32_ranges(object->source, ranges, count, threads, &err);
   Py_END_ALLOW_THREADS aqpy_source_leave(object);
   PyMem_Free(ranges);
   if (status != AQ_OK) return aqpy_raise(object->module, &err, NULL);
@@ -211,7 +206,7 @@ static PyMethodDef methods[] = {
     {"notes", notes, METH_NOARGS, PyDoc_STR("What a reader should know of the source.")},
     {"summary", summary, METH_NOARGS, PyDoc_STR("(format, schema version, bytes of the files)")},
     {"load", load, METH_O, PyDoc_STR("load(index) -> Stored")},
-    {"read_f32", read_f32, METH_O, PyDoc_STR("read_f32([(index, first, count, address), ...])")},
+    {"read_f32", read_f32, METH_VARARGS, PyDoc_STR("read_f32([(index, first, count, address), ...], threads)")},
     {"arrow_stream", aqpy_source_arrow_stream, METH_NOARGS, PyDoc_STR("A capsule 'arrow_array_stream'.")},
     {"close", close_source, METH_NOARGS, PyDoc_STR("Ends the use of the source; views stay good.")},
     {NULL, NULL, 0, NULL},

@@ -59,16 +59,10 @@ static PyObject *get_zero_points(PyObject *self, void *unused) {
   return address(((aqpy_stored *)self)->tensor.zero_points);
 }
 
-static PyObject *get_is_view(PyObject *self, void *unused) {
-  (void)unused;
-  return PyBool_FromLong(((aqpy_stored *)self)->tensor.is_view);
-}
-
 static PyGetSetDef attributes[] = {
     {"data", get_data, NULL, PyDoc_STR("address of the values or codes"), NULL},
     {"scales", get_scales, NULL, PyDoc_STR("address of the scales"), NULL},
     {"zero_points", get_zero_points, NULL, PyDoc_STR("address of the zero points"), NULL},
-    {"is_view", get_is_view, NULL, PyDoc_STR("whether data lies in the mapped file or the caller's array"), NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

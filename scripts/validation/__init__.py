@@ -6,6 +6,7 @@ metrics      reads the measured numbers from the tests' JSON report
 diagnose     recognises why a test failed: no model, no memory, no time
 environment  the machine, the software and the model
 wording      numbers and tables as people read them
+models       finds the model to test; hub and model_package are two places where it may be
 advice       recommendations that follow from the measured numbers
 report       the two Markdown files
 """

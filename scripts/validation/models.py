@@ -1,10 +1,30 @@
-"""models - finds the model to test, or says what was tried and what to do."""
+"""models - finds the model to test, or says what was tried and what to do.
+
+In this order: a path that was given, the Hugging Face cache, the Hugging Face hub, a Python package that ships the
+model. `HF_HUB_CACHE`, `HF_HOME` and `XDG_CACHE_HOME` say where caches are; `HF_HUB_OFFLINE=1` or
+`TRANSFORMERS_OFFLINE=1` forbid the network.
+"""
 
 import os
+import pathlib
+from dataclasses import dataclass
 
-TITLES = {"minilm": "MiniLM", "qwen": "Qwen"}
+from . import model_package
 
-REPOSITORIES = {"minilm": "sentence-transformers/all-MiniLM-L6-v2", "qwen": "Qwen/Qwen2.5-0.5B"}
+
+@dataclass(frozen=True)
+class Model:
+    """A model that the suite knows by a short name."""
+
+    title: str
+    repository: str
+    package: model_package.Package | None = None
+
+
+MODELS = {
+    "minilm": Model("MiniLM", "sentence-transformers/all-MiniLM-L6-v2", model_package.MINILM),
+    "qwen": Model("Qwen", "Qwen/Qwen2.5-0.5B"),
+}
 
 REMEDIES = (
     "check the internet connection",
@@ -25,30 +45,56 @@ def find(name, path=None):
         import arrowquant
     except ImportError as problem:
         raise Unavailable(
-            f"Failed to load {TITLES[name]} model: arrowquant cannot be imported ({problem})\n"
+            f"Failed to load {MODELS[name].title} model: arrowquant cannot be imported ({problem})\n"
             "  - install it: pip install -e ."
         ) from problem
     try:
-        model_dir = os.path.abspath(arrowquant.resolve_model(path or name))
+        model_dir = os.path.abspath(path or look(name))
         arrowquant.open(model_dir).close()
-    except arrowquant.ArrowQuantError as problem:
-        raise Unavailable(explain(name, path, problem)) from problem
+    except (arrowquant.ArrowQuantError, model_package.Damaged) as problem:
+        reason = str(problem) if not path or os.path.exists(path) else f"there is nothing at {path}"
+        raise Unavailable(explain(name, reason)) from problem
     return model_dir
 
 
-def explain(name, path, problem):
-    """What was tried, one line each, and what to do."""
-    other = next(n for n in TITLES if n != name)
-    reason = problem.message.removeprefix(f"Failed to load {TITLES[name]} model. ")
-    if path and not os.path.exists(path):
-        reason = f"there is nothing at {path}"
-    if reason.startswith("Tried: "):
-        ways = reason.removeprefix("Tried: ").split("; ")
-        reason = "\n".join(["none of these worked", *(f"    {way}" for way in ways)])
-    elif problem.file:
-        reason = f"{problem.file}: {reason}"
-    remedies = [remedy.format(other=other, repository=REPOSITORIES[name]) for remedy in REMEDIES]
-    return "\n".join([f"Failed to load {TITLES[name]} model: {reason}", *(f"  - {r}" for r in remedies)])
+def look(name):
+    """The folder of a model that the suite knows."""
+    tried = []
+    for label, way in ways(MODELS[name]):
+        try:
+            return way()
+        except model_package.Unavailable as reason:
+            tried.append(f"    {label}: {reason}")
+    raise Unavailable(explain(name, "\n".join(["none of these worked", *tried])))
+
+
+def ways(model):
+    """What can be tried, as (words, function)."""
+    from . import hub
+
+    yield "Hugging Face cache", lambda: hub.cached(model.repository)
+    yield "Hugging Face hub", lambda: hub.downloaded(model.repository)
+    if package := model.package:
+        yield f"installed package {package.module}", lambda: model_package.installed(package)
+        yield f"Python package {package.requirement}", lambda: fetched(package)
+
+
+def fetched(package):
+    """The model of a package, from the user's cache or downloaded into it."""
+    from . import hub
+
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    target = cache / "arrowquant" / "models" / package.requirement.replace("==", "-")
+    if hub.is_offline() and not target.exists():
+        raise model_package.Unavailable("not allowed, offline mode is set")
+    return model_package.fetched(package, target)
+
+
+def explain(name, reason):
+    """What is wrong, and what to do."""
+    other = next(n for n in MODELS if n != name)
+    remedies = [remedy.format(other=other, repository=MODELS[name].repository) for remedy in REMEDIES]
+    return "\n".join([f"Failed to load {MODELS[name].title} model: {reason}", *(f"  - {r}" for r in remedies)])
 
 
 def describe(name, path, model_dir):
@@ -57,6 +103,6 @@ def describe(name, path, model_dir):
 
     from . import environment
 
-    title = os.path.basename(os.path.abspath(path)) if path else TITLES[name]
+    title = os.path.basename(os.path.abspath(path)) if path else MODELS[name].title
     with arrowquant.open(model_dir) as tensors:
         return environment.model(title, tensors)

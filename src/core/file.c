@@ -142,6 +142,11 @@ char *aq_path_join(const char *folder, const char *name) {
   return aq_format("%s%s%s", folder, slash ? "/" : "", name);
 }
 
+const char *aq_path_name(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash != NULL ? slash + 1 : path;
+}
+
 char *aq_path_parent(const char *path) {
   const char *slash = strrchr(path, '/');
   if (slash == NULL) return aq_strdup(".");

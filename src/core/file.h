@@ -62,9 +62,11 @@ typedef struct aq_file_id {
   uint64_t device, inode;
 } aq_file_id;
 bool aq_path_id(const char *path, aq_file_id *out);
+static inline bool aq_file_id_equal(aq_file_id a, aq_file_id b) { return a.device == b.device && a.inode == b.inode; }
 
 bool aq_path_is_folder(const char *path);
 bool aq_path_exists(const char *path);
+const char *aq_path_name(const char *path);               /* its last component, within `path` */
 char *aq_path_parent(const char *path);                   /* folder of a path; NULL when out of memory */
 char *aq_path_join(const char *folder, const char *name); /* NULL when out of memory */
 AQ_MUST_CHECK aq_status aq_folder_create(const char *path, aq_error *err); /* parents too; fine when it exists */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/json_escape.h"
 #include "core/utf8.h"
 
 #define DEPTH 500 /* of what is nested; each level is a call */
@@ -32,47 +33,27 @@ static aq_status fail_syntax(const walker *w, const char *expected, aq_error *er
 
 /* ---- strings ---- */
 
-static aq_status read_hex4(walker *w, uint32_t *out, aq_error *err) {
-  *out = 0;
-  for (int i = 0; i < 4; i++, w->at++) {
-    const uint8_t c = w->at < w->end ? *w->at : 0, low = c | 0x20U;
-    const bool is_digit = c >= '0' && c <= '9', is_letter = low >= 'a' && low <= 'f';
-    if (!is_digit && !is_letter) return fail_syntax(w, "a hexadecimal digit", err);
-    *out = *out << 4 | (is_digit ? (uint32_t)(c - '0') : (uint32_t)(low - 'a') + 10);
-  }
-  return AQ_OK;
-}
-
-static aq_status append_character(aq_buffer *out, uint32_t c, aq_error *err) {
-  uint8_t bytes[4];
-  return aq_buffer_append(out, bytes, aq_utf8_put(c, bytes), err);
-}
-
-/* After "\u". Half a surrogate pair becomes U+DC00 in *half, or the high half that stood alone. */
-static aq_status read_unicode(walker *w, aq_buffer *out, uint32_t *half, aq_error *err) {
-  uint32_t c, low = 0;
-  AQ_TRY(read_hex4(w, &c, err));
-  if (c >= 0xD800 && c < 0xDC00 && w->end - w->at >= 6 && w->at[0] == '\\' && w->at[1] == 'u') {
-    walker ahead = *w;
-    ahead.at += 2;
-    AQ_TRY(read_hex4(&ahead, &low, err));
-    if (low >= 0xDC00 && low < 0xE000) {
-      *w = ahead;
-      return append_character(out, 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00), err);
-    }
-  }
-  if (c < 0xD800 || c > 0xDFFF) return append_character(out, c, err);
-  *half = c;
-  return append_character(out, AQ_REPLACEMENT, err);
-}
-
-static aq_status read_escape(walker *w, aq_buffer *out, uint32_t *half, aq_error *err) {
-  static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-  const uint8_t c = w->at < w->end ? *w->at : 0;
-  const char *known = c != 0 ? strchr(from, c) : NULL;
-  if (c != 'u' && known == NULL) return fail_syntax(w, "an escape that JSON has", err);
+/* No escape that JSON has: names what should stand there instead. */
+static aq_status fail_escape(walker *w, aq_error *err) {
   w->at++;
-  return known != NULL ? aq_buffer_append_byte(out, (uint8_t)to[known - from], err) : read_unicode(w, out, half, err);
+  if (w->at == w->end || *w->at != 'u') return fail_syntax(w, "an escape that JSON has", err);
+  do w->at++;
+  while (w->at < w->end && aq_json_hex_digit(*w->at) >= 0);
+  return fail_syntax(w, "a hexadecimal digit", err);
+}
+
+/* Half of a surrogate pair is noted in *half, and becomes the replacement character. */
+static aq_status read_escape(walker *w, aq_buffer *out, uint32_t *half, aq_error *err) {
+  uint32_t c;
+  uint8_t bytes[4];
+  const size_t length = aq_json_unescape(w->at, (size_t)(w->end - w->at), &c);
+  if (length == 0) return fail_escape(w, err);
+  w->at += length;
+  if (c >= 0xD800 && c <= 0xDFFF) {
+    *half = c;
+    c = AQ_REPLACEMENT;
+  }
+  return aq_buffer_append(out, bytes, aq_utf8_put(c, bytes), err);
 }
 
 /* A string, appended to `out`. *half is a surrogate that stood alone, 0 when there was none. */
@@ -84,8 +65,12 @@ static aq_status read_string(walker *w, aq_buffer *out, uint32_t *half, aq_error
     while (w->at < w->end && *w->at != '"' && *w->at != '\\' && *w->at >= 0x20) w->at++;
     AQ_TRY(aq_buffer_append(out, from, (size_t)(w->at - from), err));
     if (w->at == w->end || *w->at < 0x20) return fail_syntax(w, "the end of a string", err);
-    if (*w->at++ == '"') return AQ_OK;
-    AQ_TRY(read_escape(w, out, half, err));
+    if (*w->at == '\\') {
+      AQ_TRY(read_escape(w, out, half, err));
+      continue;
+    }
+    w->at++;
+    return AQ_OK;
   }
 }
 

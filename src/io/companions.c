@@ -40,9 +40,9 @@ aq_status aq_first_module_folder(const char *folder, char **inner, aq_error *err
 /* ---- adapters ---- */
 
 bool aq_is_adapter_weights(const char *name) {
-  const char *slash = strrchr(name, '/');
+  const char *file = aq_path_name(name);
   for (size_t i = 0; i < AQ_COUNT_OF(adapter_weights); i++) {
-    if (strcmp(slash != NULL ? slash + 1 : name, adapter_weights[i]) == 0) return true;
+    if (strcmp(file, adapter_weights[i]) == 0) return true;
   }
   return false;
 }
@@ -116,7 +116,7 @@ static aq_status note_modules(aq_source *source, const char *folder, aq_error *e
 
 /* Weights that were named inside a model whose modules.json is a folder above: its other modules are not seen. */
 static aq_status note_model_above(aq_source *source, const char *folder, aq_error *err) {
-  const char *slash = strrchr(folder, '/'), *name = slash != NULL ? slash + 1 : folder;
+  const char *name = aq_path_name(folder);
   char *above = aq_path_parent(folder);
   aq_module_list list;
   if (above == NULL) return aq_fail_memory(err, strlen(folder));

@@ -5,17 +5,12 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/file.h"
 #include "core/memory.h"
 #include "io/companions.h"
 #include "io/listing.h"
 #include "io/part_file.h"
 #include "io/safetensors/safetensors_index.h"
-
-/* The last component of a path. */
-static const char *file_name(const char *path) {
-  const char *slash = strrchr(path, '/');
-  return slash != NULL ? slash + 1 : path;
-}
 
 static bool is_index(const char *name) { return aq_ends_with(name, ".safetensors.index.json"); }
 static bool is_safetensors(const char *name) { return aq_ends_with(name, ".safetensors"); }
@@ -101,7 +96,7 @@ static aq_status check_hive_folder(aq_source *source, const char *name, aq_error
 }
 
 aq_status aq_partial_find(aq_source *source, aq_error *err) {
-  const char *name = file_name(source->path);
+  const char *name = aq_path_name(source->path);
   aq_part_file part;
   if (name[0] == '\0') return AQ_OK; /* all parts of a folder */
   AQ_TRY(check_hive_folder(source, name, err));
@@ -123,7 +118,7 @@ aq_status aq_partial_find(aq_source *source, aq_error *err) {
 }
 
 aq_status aq_partial_note_others(aq_source *source, const char *path, aq_error *err) {
-  if (strcmp(path, source->path) == 0 && !is_index(file_name(path))) return AQ_OK;
+  if (strcmp(path, source->path) == 0 && !is_index(aq_path_name(path))) return AQ_OK;
   char *folder = aq_path_parent(source->path);
   if (folder == NULL) return aq_fail_memory(err, strlen(source->path));
   aq_listing names;

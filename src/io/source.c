@@ -188,7 +188,7 @@ aq_status aq_source_add_note(aq_source *source, aq_error *err, const char *forma
 
 static bool reads_id(const aq_source *source, aq_file_id id) {
   for (size_t i = 0; i < source->file_count; i++) {
-    if (source->files[i].device == id.device && source->files[i].inode == id.inode) return true;
+    if (aq_file_id_equal(source->files[i], id)) return true;
   }
   return false;
 }

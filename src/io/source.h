@@ -90,6 +90,10 @@ AQ_MUST_CHECK aq_status aq_source_note_file(aq_source *source, const char *path,
 /* True when the path is a file that the source reads. */
 bool aq_source_reads_file(const aq_source *source, const char *path);
 
+/* Fails when a tensor has no such elements, or none that can be read as numbers. */
+AQ_MUST_CHECK aq_status aq_source_check_range(const aq_source *source, size_t index, uint64_t first, uint64_t count,
+                                              aq_error *err);
+
 /* Raw bytes of the data of a tensor of one segment or of byte-aligned segments, without dequantizing. */
 AQ_MUST_CHECK aq_status aq_source_read_bytes(const aq_source *source, size_t index, uint64_t offset, size_t size,
                                              void *out, aq_error *err);

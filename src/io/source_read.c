@@ -119,21 +119,25 @@ static aq_status name_place(const aq_source *source, size_t index, aq_status sta
   return aq_error_in_file(err, status, source->path);
 }
 
-aq_status aq_source_read_f32(const aq_source *source, size_t index, uint64_t first, uint64_t count, float *out,
-                             aq_error *err) {
+aq_status aq_source_check_range(const aq_source *source, size_t index, uint64_t first, uint64_t count, aq_error *err) {
   AQ_TRY(check_index(source, index, err));
   const aq_tensor_info *info = &source->tensors[index];
   aq_status status = AQ_OK;
-  reading r = {source, info, NULL, 0};
-  if (!aq_range_ok(first, count, info->num_params) || count > SIZE_MAX / sizeof *out) {
+  if (!aq_range_ok(first, count, info->num_params) || count > SIZE_MAX / sizeof(float)) {
     status = aq_fail(err, AQ_ERR_ARGUMENT, "%llu elements from %llu were asked for, it has %llu",
                      (unsigned long long)count, (unsigned long long)first, (unsigned long long)info->num_params);
   } else if (info->quant_type == AQ_KEPT && aq_dtype_is_opaque(info->dtype)) {
     status = aq_fail(err, AQ_ERR_UNSUPPORTED, "is of dtype %s, whose values cannot be read, only its bytes",
                      aq_dtype_safetensors_name(info->dtype));
-  } else {
-    status = read_segments(&r, index, first, count, out, err);
   }
+  return name_place(source, index, status, err);
+}
+
+aq_status aq_source_read_f32(const aq_source *source, size_t index, uint64_t first, uint64_t count, float *out,
+                             aq_error *err) {
+  AQ_TRY(aq_source_check_range(source, index, first, count, err));
+  reading r = {source, &source->tensors[index], NULL, 0};
+  const aq_status status = read_segments(&r, index, first, count, out, err);
   aq_free(r.scratch);
   return name_place(source, index, status, err);
 }

@@ -13,6 +13,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json_member.h"
 #include "core/json_text.h"
 #include "core/memory.h"
 #include "io/companions.h"
@@ -113,14 +114,6 @@ static aq_status read_count_or(const json_t *object, const char *key, json_int_t
   return value == NULL || json_is_null(value) ? AQ_OK : read_count(object, key, least, most, out, err);
 }
 
-static aq_status read_text(const json_t *object, const char *key, const char *otherwise, const char **out,
-                           aq_error *err) {
-  const json_t *value = json_object_get(object, key);
-  *out = value == NULL || json_is_null(value) ? otherwise : json_string_value(value);
-  AQ_FAIL_IF(*out == NULL, AQ_ERR_FORMAT, "'%s' is %s", key, value == NULL ? "missing" : "not a text");
-  return AQ_OK;
-}
-
 /* ---- config.json ---- */
 
 static aq_status find_arch(const json_t *root, aq_model_config *out, aq_error *err) {
@@ -128,7 +121,8 @@ static aq_status find_arch(const json_t *root, aq_model_config *out, aq_error *e
   char names[AQ_ARCH_NAMES_SIZE];
   AQ_FAIL_IF(json_object_get(root, "model_type") == NULL, AQ_ERR_UNSUPPORTED,
              "'model_type' is missing; what can be run is %s", aq_arch_names(names));
-  AQ_TRY(read_text(root, "model_type", NULL, &type, err));
+  AQ_TRY(aq_json_text(root, "model_type", NULL, &type, err));
+  AQ_FAIL_IF(type == NULL, AQ_ERR_FORMAT, "'model_type' is not a text");
   out->arch = aq_arch_find(type);
   AQ_FAIL_IF(out->arch == NULL, AQ_ERR_UNSUPPORTED, "'model_type' is '%.64s'; what can be run is %s", type,
              aq_arch_names(names));
@@ -195,7 +189,7 @@ static aq_status parse_config(const json_t *root, aq_model_config *out, aq_error
   AQ_TRY(read_sizes(root, out, err));
   AQ_TRY(read_relative(root, out, err));
   AQ_TRY(read_epsilon(root, out->arch->epsilon, &out->epsilon, err));
-  AQ_TRY(read_text(root, out->arch->activation, "gelu", &activation, err));
+  AQ_TRY(aq_json_text(root, out->arch->activation, "gelu", &activation, err));
   out->activation = aq_activation_find(activation);
   AQ_FAIL_IF(out->activation == NULL, AQ_ERR_UNSUPPORTED, "'%s' is '%.64s'; what can be run is %s",
              out->arch->activation, activation, aq_activation_names);

@@ -18,15 +18,11 @@ typedef struct place {
 /* One place is the same name in the same folder; neither file need exist. */
 static aq_status same_place(const char *a, const char *b, bool *same, aq_error *err) {
   aq_file_id ids[2];
-  const char *slashes[] = {strrchr(a, '/'), strrchr(b, '/')};
-  const char *names[] = {slashes[0] != NULL ? slashes[0] + 1 : a, slashes[1] != NULL ? slashes[1] + 1 : b};
-  *same = aq_path_id(a, &ids[0]) && aq_path_id(b, &ids[1]) && ids[0].device == ids[1].device &&
-          ids[0].inode == ids[1].inode;
-  if (*same || strcmp(names[0], names[1]) != 0) return AQ_OK;
+  *same = aq_path_id(a, &ids[0]) && aq_path_id(b, &ids[1]) && aq_file_id_equal(ids[0], ids[1]);
+  if (*same || strcmp(aq_path_name(a), aq_path_name(b)) != 0) return AQ_OK;
   char *folders[] = {aq_path_parent(a), aq_path_parent(b)};
   const bool had = folders[0] != NULL && folders[1] != NULL;
-  *same = had && aq_path_id(folders[0], &ids[0]) && aq_path_id(folders[1], &ids[1]) && ids[0].device == ids[1].device &&
-          ids[0].inode == ids[1].inode;
+  *same = had && aq_path_id(folders[0], &ids[0]) && aq_path_id(folders[1], &ids[1]) && aq_file_id_equal(ids[0], ids[1]);
   aq_free(folders[0]);
   aq_free(folders[1]);
   return had ? AQ_OK : aq_fail_memory(err, strlen(a) + strlen(b));

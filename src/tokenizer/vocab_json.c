@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/json_escape.h"
 #include "core/utf8.h"
 
 typedef struct reader {
@@ -77,42 +78,6 @@ static bool find_member(reader *r, const char *name) {
   return false;
 }
 
-static int hex_digit(uint8_t c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c |= 0x20;
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The four digits after "\u". */
-static bool hex_unit(const uint8_t *at, size_t left, uint32_t *unit) {
-  *unit = 0;
-  if (left < 4) return false;
-  for (size_t i = 0; i < 4; i++) {
-    const int digit = hex_digit(at[i]);
-    if (digit < 0) return false;
-    *unit = *unit << 4 | (uint32_t)digit;
-  }
-  return true;
-}
-
-/* The character of an escape at `raw`, which begins with the backslash; returns the escape's length, or 0. */
-static size_t unescape(const uint8_t *raw, size_t left, uint32_t *c) {
-  static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
-  if (left < 2) return 0;
-  const char *name = raw[1] != '\0' ? strchr(names, raw[1]) : NULL;
-  if (name != NULL) {
-    *c = (uint8_t)values[name - names];
-    return 2;
-  }
-  uint32_t low;
-  if (raw[1] != 'u' || !hex_unit(raw + 2, left - 2, c) || *c == 0) return 0;
-  if (*c < 0xD800 || *c > 0xDFFF) return 6;
-  if (*c > 0xDBFF || left < 12 || raw[6] != '\\' || raw[7] != 'u' || !hex_unit(raw + 8, left - 8, &low)) return 0;
-  if (low < 0xDC00 || low > 0xDFFF) return 0;
-  *c = 0x10000 + ((*c - 0xD800) << 10) + (low - 0xDC00);
-  return 12;
-}
-
 /* A token's text without its escapes; false when there is something else in it or it is too long. */
 static bool plain_token(const uint8_t *raw, size_t raw_size, uint8_t *token, size_t *size) {
   *size = 0;
@@ -123,8 +88,8 @@ static bool plain_token(const uint8_t *raw, size_t raw_size, uint8_t *token, siz
       continue;
     }
     uint32_t c;
-    const size_t length = unescape(raw + i, raw_size - i, &c);
-    if (length == 0) return false;
+    const size_t length = aq_json_unescape(raw + i, raw_size - i, &c);
+    if (length == 0 || c == 0 || (c >= 0xD800 && c <= 0xDFFF)) return false;
     *size += aq_utf8_put(c, token + *size);
     i += length;
   }

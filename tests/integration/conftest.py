@@ -21,7 +21,7 @@ MEASURED = pytest.StashKey[dict]()
 
 def pytest_addoption(parser):
     group = parser.getgroup("arrowquant")
-    group.addoption("--model", choices=sorted(models.TITLES), default="minilm", help="model to test (default: minilm)")
+    group.addoption("--model", choices=sorted(models.MODELS), default="minilm", help="model to test (default: minilm)")
     group.addoption("--model-path", metavar="DIR", help="folder or file of the model, instead of looking for it")
     group.addoption("--output-dir", metavar="DIR", help="folder for measurements.json")
 

@@ -134,6 +134,11 @@ def test_ranges_cover_a_large_tensor(tmp_path):
                 np.testing.assert_array_equal(source.load_torch(threads=threads)["w"].numpy(), expected)
 
 
+def test_a_number_of_threads_that_cannot_be_is_refused(tables):
+    with arrowquant.open(tables["int8"]) as source, pytest.raises(arrowquant.ArgumentError, match="threads"):
+        source.load_torch(threads=-1)
+
+
 def test_minilm_gives_the_embeddings_of_the_original(minilm, minilm_int8):
     transformers = pytest.importorskip("transformers")
     config = transformers.AutoConfig.from_pretrained(minilm)

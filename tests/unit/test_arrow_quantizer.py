@@ -238,6 +238,6 @@ class TestConverter:
             for name, array in arrays.items():
                 np.testing.assert_array_equal(source[name].numpy(), array)
 
-    def test_a_missing_model_says_what_was_tried(self, tmp_path):
-        with pytest.raises(arrowquant.ModelNotFoundError, match="Tried"):
+    def test_a_missing_model_is_named(self, tmp_path):
+        with pytest.raises(arrowquant.NotFoundError, match="does not exist"):
             HuggingFaceToParquetConverter().convert(tmp_path / "nothing", tmp_path / "v1.parquet")

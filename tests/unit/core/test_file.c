@@ -176,6 +176,9 @@ static void file_size_limit_is_disk_full_and_leaves_nothing(void **state) {
 
 static void paths_join_and_part(void **state) {
   (void)state;
+  assert_string_equal(aq_path_name("x/y"), "y");
+  assert_string_equal(aq_path_name("y"), "y");
+  assert_string_equal(aq_path_name("x/"), "");
   char *a = aq_path_join("x/", "y"), *b = aq_path_join("x", "y"), *c = aq_path_parent("x/y"), *d = aq_path_parent("y"),
        *e = aq_path_parent("/y");
   assert_string_equal(a, "x/y");

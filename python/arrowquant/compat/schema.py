@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .errors import ArgumentError
+from .. import api
+from ..errors import ArgumentError
+from ..tensors import Source
 
 __all__ = ["detect_schema_version"]
 
@@ -22,11 +24,8 @@ def detect_schema_version(table: Any) -> int:
         ArgumentError: it is no weight table (no column `layer_name`), or nothing that has columns.
 
     """
-    from .api import open as open_source
-    from .tensors import Source
-
     if isinstance(table, (str, os.PathLike)):
-        with open_source(table) as source:
+        with api.open(table) as source:
             return _version_of(source)
     if isinstance(table, Source):
         return _version_of(table)
@@ -36,10 +35,10 @@ def detect_schema_version(table: Any) -> int:
     return 2 if "quant_type" in names else 1
 
 
-def _version_of(source: Any) -> int:
+def _version_of(source: Source) -> int:
     if source.schema_version == 0:
         raise ArgumentError(f"it is no weight table but {source.format}")
-    return int(source.schema_version)
+    return source.schema_version
 
 
 def _column_names(table: Any) -> list[str]:

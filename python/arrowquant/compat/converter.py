@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 
-from . import api
-from ._progress import ProgressLine
-from .models import resolve_model
-from .report import Report
+from .. import api
+from .._progress import ProgressLine
+from ..report import Report
 
 __all__ = ["HuggingFaceToParquetConverter"]
 
@@ -25,15 +24,15 @@ class HuggingFaceToParquetConverter:
         """Writes the V1 table of a model: every tensor of its safetensors files, in their types.
 
         Args:
-            hf_model_path: a model folder, a .safetensors file, or a name that `arrowquant.models.resolve_model` finds
-                ("minilm", "sentence-transformers/all-MiniLM-L6-v2").
+            hf_model_path: a model folder, a .safetensors file, or the name of a model in the Hugging Face cache
+                ("sentence-transformers/all-MiniLM-L6-v2"). Nothing is downloaded.
             output_parquet: the table. Replaced when it exists; appears when it is complete.
             show_progress: as in `ArrowQuantizer.quantize_model`.
 
         Raises:
-            ModelNotFoundError: the model cannot be had; lists what was tried.
+            NotFoundError: there is no such model; says where it was looked for.
             StorageError: the model cannot be read or the table not written (see its subclasses).
 
         """
         with ProgressLine(show_progress) as progress:
-            return api.convert(resolve_model(hf_model_path), output_parquet, force=True, progress=progress)
+            return api.convert(hf_model_path, output_parquet, force=True, progress=progress)

@@ -11,11 +11,12 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from . import api
-from ._calibration import Activations, by_weight
-from ._progress import ProgressLine
-from .errors import ConfigurationError
-from .report import Report
+from .. import api
+from .._calibration import Activations
+from .._progress import ProgressLine
+from ..errors import ConfigurationError
+from ..report import Report
+from .calibration_data import by_weight
 
 __all__ = ["ArrowQuantizer", "QuantizationConfig"]
 

@@ -7,15 +7,15 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from . import api
-from .errors import NoMatchError
+from .. import api
+from ..errors import NoMatchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import torch
 
-    from .tensors import Source
+    from ..tensors import Source
 
 __all__ = ["WeightLoader"]
 
