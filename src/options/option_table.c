@@ -421,7 +421,7 @@ const aq_option_place *aq_option_place_of(const aq_option *option, uint32_t owne
 const aq_option *aq_option_find_member(const char *member, size_t length, uint32_t owners) {
   for (const aq_option *option = aq_option_table; option->title != NULL || option->at[0].member != NULL; option++) {
     const aq_option_place *place = aq_option_place_of(option, owners);
-    if (place != NULL && strncmp(place->member, member, length) == 0 && place->member[length] == '\0') return option;
+    if (place != NULL && strlen(place->member) == length && memcmp(place->member, member, length) == 0) return option;
   }
   return NULL;
 }
