@@ -67,7 +67,7 @@ typedef struct aq_option {
   const char *sets;          /* the value that the name alone stands for; with an argument, one may follow after '=' */
   bool may_be_empty;         /* TEXT, TEXTS: the empty text is a value */
   const char *help;          /* without a full stop, for the help and the manual page */
-  const char *more;          /* further sentences, for the manual page; NULL: none */
+  const char *more;          /* further sentences, not for the help; NULL: none */
 } aq_option;
 
 /* Ends with a line that has neither title nor places. */
