@@ -88,6 +88,20 @@ def test_values_in_the_table_are_accepted_and_others_refused(command, tmp_path):
             assert result.returncode == 2 and f"--{option.name} takes " in result.stderr, (option.name, value)
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_options_that_exclude_each_other_exist(command):
+    source = (ROOT / "src" / "cli" / f"{command}.c").read_text()
+    pairs = re.search(r"conflicts\[\] = \{(.*?)\};", source, re.S)
+    names = set(re.findall(r'"([\w-]+)"', pairs[1])) if pairs else set()
+    assert names <= {option.name for option in command_options(command)}
+
+
+def test_python_opens_an_encoder_with_the_words_of_the_table():
+    source = (ROOT / "python" / "arrowquant" / "encoder.py").read_text()
+    words = next(option.words for option in OPTIONS if option.at.get("encoder") == "compute")
+    assert re.findall(r'"(\w+)"', re.search(r"compute: Literal\[(.*?)\]", source)[1]) == words
+
+
 def test_every_member_marked_in_a_hint_finds_its_option():
     by_member = {member: option.name for option in reversed(OPTIONS) for member in option.at.values()}
     assert [by_member[m] for m in ("keep_patterns", "granularity", "row_group_bytes", "tune_seconds", "symmetry")] == [
