@@ -24,8 +24,9 @@ static void free_strings(char **strings, size_t count) {
   aq_free(strings);
 }
 
-/* An overlay has its tensors and notes, and nothing else. */
+/* An overlay has its tensors and notes, the model's files when it gathered them, and nothing else. */
 static void close_overlay(aq_source *overlay) {
+  if (overlay->carried != overlay->base->carried) aq_source_drop_carried(overlay);
   free_strings(overlay->notes, overlay->note_count);
   aq_free(overlay->tensors);
   aq_source_drop(overlay->base);
