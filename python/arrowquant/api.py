@@ -436,8 +436,8 @@ def verify(
     Args:
         src: what `open` takes.
         deep: decode every value as well.
-        against: and whether the source is a table of `against`: its tensors and shapes, and the bytes of those that are
-            kept. Tensors that quantize adjusted and named in the metadata may have other bytes.
+        against: check as well whether the source is a table of `against`: its tensors and shapes, and the bytes of
+            those that are kept. Tensors that quantize adjusted and named in the metadata may have other bytes.
         threads, max_memory, progress: as in `convert`.
 
     Raises:

@@ -292,7 +292,8 @@ const aq_option aq_option_table[] = {
      .kind = AQ_OPTION_TEXT,
      .at = {AT(verify, against)},
      .argument = "MODEL",
-     .help = "and whether SRC is a table of MODEL: its tensors and shapes, and the bytes of those that are kept",
+     .help =
+         "check as well whether SRC is a table of MODEL: its tensors and shapes, and the bytes of those that are kept",
      .more = "Tensors that quantize adjusted and named in the metadata may have other bytes."},
     {.name = "min-cosine",
      .kind = AQ_OPTION_REAL,
