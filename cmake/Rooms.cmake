@@ -6,7 +6,7 @@ set(AQ_ROOMS "")
 set(AQ_ROOM_OBJECTS "")
 foreach(line ${room_lines})
   string(REGEX MATCH "^[a-z]+" room "${line}")
-  if(room STREQUAL "cli" OR room STREQUAL "python")
+  if(room STREQUAL "options" OR room STREQUAL "cli" OR room STREQUAL "python") # of programs, not of the library
     continue()
   endif()
   string(REGEX REPLACE "^[a-z]+: *" "" lower "${line}")

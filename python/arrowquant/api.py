@@ -1,6 +1,7 @@
 """The functions of the package. Options have the names, meanings and defaults of the command `arrowquant`.
 
-Source: `arrowquant.h`, and `arrowquant COMMAND --help` for what the options mean.
+Source: `arrowquant.h`, and `arrowquant COMMAND --help` for what the options mean. scripts/generate-options writes the
+arguments that are options, their entries under Args, and the literals of `options`, from src/options/option_table.c.
 """
 
 from __future__ import annotations
@@ -87,11 +88,8 @@ def _run(
     first: bytes | _core.Source,
     second: bytes | _core.Source | None,
     options: dict[str, Any],
-    threads: int,
-    max_memory: Size,
     progress: ProgressCallback | None,
 ) -> Report:
-    options = {**options, "threads": threads, "max_memory": _size("max_memory", max_memory)}
     callback = None
     if progress is not None:
         if not callable(progress):
@@ -139,12 +137,12 @@ def convert(
     src: SourceLike,
     dst: Path,
     *,
-    dtype: Literal["keep", "fp32", "fp16", "bf16"] = "keep",
+    dtype: Literal["keep", "fp32", "fp16", "bf16"] | None = None,
     keep_unsupported: bool = False,
+    force: bool = False,
     codec: str | None = None,
     row_group_size: Size = 0,
     part_size: Size = 0,
-    force: bool = False,
     threads: int = 0,
     max_memory: Size = 0,
     progress: ProgressCallback | None = None,
@@ -154,37 +152,44 @@ def convert(
     Args:
         src: what `open` takes.
         dst: the table to write. It appears under its name when it is complete.
-        dtype: what floating-point tensors become.
-        keep_unsupported: keep the bytes of tensors whose dtype cannot be read as numbers ("safetensors.F8_E8M0", ...);
-            they are refused otherwise.
-        codec: "auto" (None: zstd where it saves at least 3 %), "none", "zstd", "zstd:LEVEL", "brotli" (the smallest
-            codes, slower to read), "lz4", "snappy".
-        row_group_size: bytes after which a row group is closed; 0: 64 MiB.
-        part_size: a tensor of more FP32 bytes becomes several rows; 0: 1 GiB.
-        force: replace `dst` when it exists.
-        threads: 0: the CPUs that this process may use. The result does not depend on it.
-        max_memory: limit of working memory in bytes, or "2GiB"; 0: none.
+        dtype: store floating-point tensors as "keep" (unchanged, default), "fp32", "fp16" or "bf16". A value that the
+            type cannot hold is an error.
+        keep_unsupported: keep the bytes of tensors whose dtype cannot be read as numbers (F8_E8M0, F8_E4M3FNUZ,
+            F8_E5M2FNUZ, F6_E2M3, F6_E3M2, F4, C64), which are refused otherwise. Those that a pattern of quantize keeps
+            are not refused.
+        force: replace the output when it exists.
+        codec: compression: auto (zstd where it saves at least 3 %, default), none, zstd, zstd:LEVEL, brotli (smallest),
+            lz4 or snappy. brotli makes the smallest tables of quantized weights, which are slower to read; a column
+            chunk that is smaller in zstd is in zstd, and one that neither makes 3 % smaller is not compressed.
+        row_group_size: close a row group when its bytes pass `row_group_size` (default: 64MiB).
+        part_size: write a tensor of more FP32 bytes than `part_size` as several rows (default: 1GiB).
+        threads: threads to use (default: the CPUs this process may use); the result does not depend on it.
+        max_memory: limit of the working memory (default: none); a job that needs more fails and says so. A limit that
+            is too low for any work is refused.
         progress: called with a `Progress`; an exception from it stops the job, which leaves nothing behind.
 
     Raises:
         ExistsError, DiskFullError, NonFiniteError, ...: see `arrowquant.errors`.
 
     """
-    options = {
+    options: dict[str, Any] = {
         "dtype": dtype,
         "keep_unsupported": keep_unsupported,
+        "force": force,
         "codec": codec,
         "row_group_bytes": _size("row_group_size", row_group_size),
         "part_bytes": _size("part_size", part_size),
-        "force": force,
+        "threads": threads,
+        "max_memory": _size("max_memory", max_memory),
     }
-    return _run("convert", path_or_core(src), os.fsencode(dst), options, threads, max_memory, progress)
+    return _run("convert", path_or_core(src), os.fsencode(dst), options, progress)
 
 
 def quantize(
     src: SourceLike,
     dst: Path | None = None,
     *,
+    dry_run: bool = False,
     type: str | None = None,
     per: Literal["tensor", "channel", "group"] | None = None,
     group_size: int = 0,
@@ -194,25 +199,24 @@ def quantize(
     target_bpw: float | None = None,
     min_similarity: float | None = None,
     calib: Path | Iterable[str] | None = None,
+    activations: Activations | None = None,
     stats: Path | None = None,
     save_stats: Path | None = None,
     tune: bool | float = False,
     tune_from: Path | None = None,
-    activations: Activations | None = None,
     tensor: str | Iterable[str] | Mapping[str, str] = (),
     keep: str | Iterable[str] = (),
+    keep_unsupported: bool = False,
     quantize_1d: bool = False,
     nonfinite: Literal["refuse", "keep"] = "refuse",
     allow_requantize: bool = False,
-    keep_unsupported: bool = False,
     strict: bool = False,
-    dry_run: bool = False,
     plan: Path | None = None,
     save_plan: Path | None = None,
+    force: bool = False,
     codec: str | None = None,
     row_group_size: Size = 0,
     part_size: Size = 0,
-    force: bool = False,
     threads: int = 0,
     max_memory: Size = 0,
     progress: ProgressCallback | None = None,
@@ -222,42 +226,46 @@ def quantize(
     Args:
         src: what `open` takes.
         dst: the table to write; None with `dry_run`.
-        type: "int8", "int4", "int3", "int2"; or "fp16", "bf16", "fp32" to store floating-point values. "auto" with a
-            target: it chooses for every tensor. None: "auto" with a target, else "int8".
-        per: one scale per tensor, channel or group. None: channel for int8, group for the others.
-        group_size: values in a group; 0: 64.
-        symmetric: None: symmetric for int8, asymmetric for the others.
-        method: how scales are found. None: minmax for int8, mse for the others. "gptq": as mse, and codes are rounded
-            so that the outputs of layers stay close, for what `activations` or `calib` say goes into them.
-        target_size: the best file of at most that many bytes (or "9MB"), all of it counted; 0: no such target. At most
-            one target can be set.
-        target_bpw: the best file with at most that many bits a quantized weight, scales and page headers counted.
-        min_similarity: the smallest file whose embeddings have at least that mean cosine to the original's, below 1.
-        calib: texts that show what matters in a sentence encoder: "builtin", "none" (go by the tensors alone), the path
-            of a file with a text a line, or the texts themselves, 40 at least and better thousands. None: "builtin" for
-            a model that can be run, else "none". Used with a target or "gptq".
-        stats: file with statistics that `save_stats` wrote, of the same model, instead of gathering them.
-        save_stats: where to write the statistics of the texts.
-        tune: after a target is met, improve codes and scales by gradient descent, for so many seconds; True: 300. The
-            result depends on what the machine gets done meanwhile.
-        tune_from: a table of this model that was made with a target: `tune` goes on from there, and nothing is searched
-            for. A target of size is kept to.
+        dry_run: show what every tensor would become, and by which rule; write no table.
+        type: "int8" (default), "int4", "int3", "int2"; "fp16", "bf16", "fp32" to store floating-point values; "auto"
+            (default with a target): the target chooses.
+        per: one scale per "tensor", "channel" or "group" (default: "channel" for int8, "group" for the others).
+        group_size: values in a group (default: 64).
+        symmetric: whether zero points are 0 (default: for int8 only).
+        method: "minmax": scales from the range of the values (default for int8); "mse": scales that make the squared
+            error small (default for the others); "gptq": the same, and rounding that keeps the outputs of layers close
+            on texts (`calib`).
+        target_size: the best file of at most `target_size`, all of it counted (9MB); chooses type, groups and scales of
+            every tensor.
+        target_bpw: the best file with at most `target_bpw` bits a quantized weight on disk, scales and page headers
+            counted.
+        min_similarity: the smallest file whose embeddings have a mean cosine of at least `min_similarity` to the
+            original's (0.99).
+        calib: texts that show what matters: "builtin" (default for a model that can be run), the path of a file with a
+            text a line or JSONL with a member text, the texts themselves, 40 at least and better thousands, or "none":
+            go by the tensors alone. Of use with a target or "gptq".
         activations: for "gptq", what goes into layers: a mapping from names of weights to arrays of floating-point
             numbers, NumPy or torch, whose last axis has as many values as a row of the weight.
+        stats: statistics that `save_stats` wrote, instead of gathering them.
+        save_stats: write the statistics of the texts there, for another run of this model.
+        tune: after a target is met, improve codes and scales by gradient descent, for so many seconds (True: 300). The
+            result depends on what the machine gets done meanwhile.
+        tune_from: tune this table of the model further instead of searching. It was made with a target; one of size
+            that is given now is kept to.
         tensor: rules "PATTERN=SPEC", or a mapping from patterns to specs; later ones win. A pattern is an exact name, a
             glob over the whole name, or "re:REGEX". A spec is a list such as "int4,per=group,group=32,asym,method=mse",
             or "keep".
-        keep: patterns of tensors to leave as they are.
-        quantize_1d: quantize 1-D and small tensors too (biases, norms).
-        nonfinite: what happens to a tensor with NaN or infinite values.
+        keep: patterns of tensors to leave as they are; wins over `tensor`.
+        keep_unsupported: keep the bytes of tensors whose dtype cannot be read as numbers (F8_E8M0, F8_E4M3FNUZ,
+            F8_E5M2FNUZ, F6_E2M3, F6_E3M2, F4, C64), which are refused otherwise. Those that a pattern of quantize keeps
+            are not refused.
+        quantize_1d: quantize 1-D and small tensors too (biases, norms), which are kept otherwise.
+        nonfinite: a tensor with NaN or infinite values: "refuse" (default) or "keep" it as it is.
         allow_requantize: take a source that is quantized already; its error adds up.
-        keep_unsupported: keep the bytes of tensors whose dtype cannot be read as numbers, as in `convert`. Those that
-            `keep` names are kept without it.
         strict: fail when a matrix would be kept that no rule keeps.
-        dry_run: plan only; the report shows what every tensor would become, and by which rule.
-        plan: a plan file to follow instead of the options above.
-        save_plan: where to write the plan, as JSON that can be edited.
-        codec, row_group_size, part_size, force, threads, max_memory, progress: as in `convert`.
+        plan: do what this plan says for every tensor, instead of the options above.
+        save_plan: write the plan there, as JSON that can be edited. It can be given to `plan`.
+        force, codec, row_group_size, part_size, threads, max_memory, progress: as in `convert`.
 
     Raises:
         ArgumentError, NoMatchError, NonFiniteError, RequantizeError, DegradedError, ...: see `arrowquant.errors`. A
@@ -266,59 +274,58 @@ def quantize(
     """
     if dst is None and not dry_run:
         raise ArgumentError("an output is expected, unless dry_run is set")
-    rules = _rules(tensor)
-    targets = {
-        "target_size": _size("target_size", target_size),
-        "target_bpw": _calibration.number("target_bpw", target_bpw, 32),
-        "min_similarity": _calibration.number("min_similarity", min_similarity, 1),
-    }
-    seconds = _calibration.tune_seconds(tune)
-    uses = {
-        "calib": calib,
-        "stats": stats,
-        "save_stats": save_stats,
-        "tune": seconds or None,
-        "tune_from": tune_from,
-        "activations": activations,
-    }
-    _calibration.check(type, [f"method={method}", *rules], targets, uses, is_planned=plan is not None)
     options: dict[str, Any] = {
+        "dry_run": dry_run,
         "type": type,
         "granularity": per,
         "group_size": group_size,
         "symmetry": {None: 0, True: 1, False: 2}[symmetric if symmetric is None else bool(symmetric)],
         "method": method,
-        **targets,
+        "target_size": _size("target_size", target_size),
+        "target_bpw": _calibration.number("target_bpw", target_bpw, 32),
+        "min_similarity": _calibration.number("min_similarity", min_similarity, 1),
+        **_calibration.text_options("calib", calib, "calib", "calib_texts"),
+        "activations": _calibration.inputs("activations", activations),
         "stats_path": _optional_path(stats),
         "save_stats_path": _optional_path(save_stats),
-        "tune_seconds": seconds,
+        "tune_seconds": _calibration.tune_seconds(tune),
         "tune_from": _optional_path(tune_from),
-        "activations": _calibration.inputs("activations", activations),
-        "tensor_rules": rules,
+        "tensor_rules": _rules(tensor),
         "keep_patterns": _texts("keep", keep),
+        "keep_unsupported": keep_unsupported,
         "quantize_1d": quantize_1d,
         "nonfinite": _choice("nonfinite", nonfinite, {"refuse": 0, "keep": 1}),
         "allow_requantize": allow_requantize,
-        "keep_unsupported": keep_unsupported,
         "strict": strict,
-        "dry_run": dry_run,
         "plan_path": _optional_path(plan),
         "save_plan_path": _optional_path(save_plan),
+        "force": force,
         "codec": codec,
         "row_group_bytes": _size("row_group_size", row_group_size),
         "part_bytes": _size("part_size", part_size),
-        "force": force,
+        "threads": threads,
+        "max_memory": _size("max_memory", max_memory),
     }
-    options |= _calibration.text_options("calib", calib, "calib", "calib_texts")
-    return _run("quantize", path_or_core(src), _optional_path(dst), options, threads, max_memory, progress)
+    targets = {name: options[name] for name in ("target_size", "target_bpw", "min_similarity")}
+    uses = {
+        "calib": calib,
+        "stats": stats,
+        "save_stats": save_stats,
+        "tune": options["tune_seconds"] or None,
+        "tune_from": tune_from,
+        "activations": activations,
+    }
+    specs = [f"method={method}", *options["tensor_rules"]]
+    _calibration.check(type, specs, targets, uses, is_planned=plan is not None)
+    return _run("quantize", path_or_core(src), _optional_path(dst), options, progress)
 
 
 def export(
     src: SourceLike,
     dst: Path,
     *,
-    to: Literal["safetensors"] = "safetensors",
-    dtype: Literal["original", "fp32", "fp16", "bf16"] = "original",
+    to: Literal["safetensors"] | None = None,
+    dtype: Literal["original", "fp32", "fp16", "bf16"] | None = None,
     force: bool = False,
     threads: int = 0,
     max_memory: Size = 0,
@@ -329,21 +336,20 @@ def export(
     Args:
         src: what `open` takes.
         dst: the file to write.
-        to: its format.
-        dtype: of floating-point tensors; "original" is what they had before they were quantized.
-        force, threads, max_memory, progress: as in `convert`.
+        to: "safetensors" (default, the only one so far).
+        dtype: store floating-point tensors as "original" (what they were before, default), "fp32", "fp16" or "bf16".
+        force: replace the output when it exists.
+        threads, max_memory, progress: as in `convert`.
 
     """
-    options = {"format": to, "dtype": dtype, "force": force}
-    return _run("export", path_or_core(src), os.fsencode(dst), options, threads, max_memory, progress)
-
-
-def _output_files(texts: Path | Iterable[str] | None, labels: Path | None, folder: Path | None) -> dict[str, Any]:
-    return {
-        **_calibration.text_options("texts", texts, "texts_file", "texts"),
-        "labels_file": _optional_path(labels),
-        "folder": _optional_path(folder),
+    options: dict[str, Any] = {
+        "format": to,
+        "dtype": dtype,
+        "force": force,
+        "threads": threads,
+        "max_memory": _size("max_memory", max_memory),
     }
+    return _run("export", path_or_core(src), os.fsencode(dst), options, progress)
 
 
 def compare(
@@ -363,12 +369,16 @@ def compare(
 
     Args:
         reference, other: what `open` takes; both must have the same tensors.
-        min_cosine: threshold of the mean cosine of the quantized tensors, 0 to 1; None: no threshold.
-        outputs: run both as well, and compare their embeddings of texts.
-        texts: file with a text a line, or the texts themselves; None: built-in texts. Naming them, or labels, implies
-            outputs.
-        labels: file with lines of text, tab, text, tab, number: how alike the two are.
-        folder: of config.json and the tokenizer of both; None: in the table, or beside the weights.
+        min_cosine: threshold of the mean cosine of the quantized tensors, 0 to 1 (default: none).
+        outputs: run both as well, and compare their embeddings of texts. Reported are the mean, the 1st percentile and
+            the minimum of the cosines, the share of the 10 nearest neighbours that is kept, and the rank correlation of
+            all similarities. Both must be sentence encoders of the BERT family, with their config.json and tokenizer.
+            `texts` and `labels` imply it.
+        texts: run the model on these texts: the path of a file with a text a line or JSONL with a member text, or the
+            texts themselves (default: built-in texts).
+        labels: compare the outputs with labels: lines of TEXT, tab, TEXT, tab, number, which says how alike the two
+            are. The rank correlation of the similarities with the labels is reported for both models.
+        folder: folder of config.json and the tokenizer (default: in the table, or beside the weights).
         threads, max_memory, progress: as in `convert`.
 
     Raises:
@@ -376,16 +386,27 @@ def compare(
         FormatError: the sources do not have the same tensors; its `report` names them.
 
     """
-    options: dict[str, Any] = {"min_cosine": 0.0 if min_cosine is None else min_cosine, "outputs": outputs}
-    options |= _output_files(texts, labels, folder)
+    options: dict[str, Any] = {
+        "min_cosine": 0.0 if min_cosine is None else min_cosine,
+        "outputs": outputs,
+        **_calibration.text_options("texts", texts, "texts_file", "texts"),
+        "labels_file": _optional_path(labels),
+        "folder": _optional_path(folder),
+        "threads": threads,
+        "max_memory": _size("max_memory", max_memory),
+    }
     first, second = path_or_core(reference), path_or_core(other)
     if isinstance(first, bytes) != isinstance(second, bytes):
         first, second = (open_core(os.fsdecode(x)) if isinstance(x, bytes) else x for x in (first, second))
-    return _run("compare", first, second, options, threads, max_memory, progress)
+    return _run("compare", first, second, options, progress)
 
 
 def info(
-    src: SourceLike, *, threads: int = 0, max_memory: Size = 0, progress: ProgressCallback | None = None
+    src: SourceLike,
+    *,
+    threads: int = 0,
+    max_memory: Size = 0,
+    progress: ProgressCallback | None = None,
 ) -> Report:
     """What is inside: tensors, types, sizes, bits per weight, metadata.
 
@@ -394,7 +415,11 @@ def info(
         threads, max_memory, progress: as in `convert`.
 
     """
-    return _run("info", path_or_core(src), None, {}, threads, max_memory, progress)
+    options: dict[str, Any] = {
+        "threads": threads,
+        "max_memory": _size("max_memory", max_memory),
+    }
+    return _run("info", path_or_core(src), None, options, progress)
 
 
 def verify(
@@ -411,25 +436,30 @@ def verify(
     Args:
         src: what `open` takes.
         deep: decode every value as well.
-        against: the model that the table must be of: the same tensors and shapes, and the bytes of those that are
-            kept, but for those that were adjusted.
+        against: check as well whether the source is a table of `against`: its tensors and shapes, and the bytes of
+            those that are kept. Tensors that quantize adjusted and named in the metadata may have other bytes.
         threads, max_memory, progress: as in `convert`.
 
     Raises:
         CorruptError, FormatError: something is wrong; its `report` lists all of it.
 
     """
-    options = {"deep": deep, "against": _optional_path(against)}
-    return _run("verify", path_or_core(src), None, options, threads, max_memory, progress)
+    options: dict[str, Any] = {
+        "deep": deep,
+        "against": _optional_path(against),
+        "threads": threads,
+        "max_memory": _size("max_memory", max_memory),
+    }
+    return _run("verify", path_or_core(src), None, options, progress)
 
 
 def validate(
     model: SourceLike,
     *,
-    types: str | Iterable[str] = "int8,int4,int2",
     output_dir: Path = "validation_results",
     keep_tables: bool = False,
     keep_unsupported: bool = False,
+    types: str | Iterable[str] = "int8,int4,int2",
     outputs: bool = True,
     texts: Path | Iterable[str] | None = None,
     labels: Path | None = None,
@@ -442,24 +472,35 @@ def validate(
 
     Args:
         model: what `open` takes.
-        types: what to try, as a list or separated by commas.
-        output_dir: folder for validation.json and validation_summary.md.
-        keep_tables: leave the tables that were made there, too.
-        keep_unsupported: as in `convert`.
-        outputs: run the model and compare its embeddings of texts, when it can be run.
-        texts, labels, folder: as in `compare`; naming one makes it an error when the model cannot be run.
+        output_dir: folder for the reports.
+        keep_tables: leave the tables that were made in `output_dir`, too.
+        keep_unsupported: keep the bytes of tensors whose dtype cannot be read as numbers (F8_E8M0, F8_E4M3FNUZ,
+            F8_E5M2FNUZ, F6_E2M3, F6_E3M2, F4, C64), which are refused otherwise. Those that a pattern of quantize keeps
+            are not refused.
+        types: types to try, as a list or separated by commas.
+        outputs: run the model and compare its embeddings of texts, when it can be run. When it cannot, naming `texts`,
+            `labels` or `folder` is an error.
+        texts: run the model on these texts: the path of a file with a text a line or JSONL with a member text, or the
+            texts themselves (default: built-in texts).
+        labels: compare the outputs with labels: lines of TEXT, tab, TEXT, tab, number, which says how alike the two
+            are. The rank correlation of the similarities with the labels is reported for both models.
+        folder: folder of config.json and the tokenizer (default: in the table, or beside the weights).
         threads, max_memory, progress: as in `convert`.
 
     Raises:
         ThresholdError: an acceptance criterion fails; its `report` has the numbers.
 
     """
-    options = {
-        "types": types if isinstance(types, str) else ",".join(_texts("types", types)),
+    options: dict[str, Any] = {
         "output_dir": os.fsencode(output_dir),
         "keep_tables": keep_tables,
         "keep_unsupported": keep_unsupported,
+        "types": types if isinstance(types, str) else ",".join(_texts("types", types)),
         "no_outputs": not outputs,
-        **_output_files(texts, labels, folder),
+        **_calibration.text_options("texts", texts, "texts_file", "texts"),
+        "labels_file": _optional_path(labels),
+        "folder": _optional_path(folder),
+        "threads": threads,
+        "max_memory": _size("max_memory", max_memory),
     }
-    return _run("validate", path_or_core(model), None, options, threads, max_memory, progress)
+    return _run("validate", path_or_core(model), None, options, progress)

@@ -80,10 +80,12 @@ class Encoder(Handle[_core.Encoder]):
         self._lock = threading.RLock()  # of a thread: a signal handler that forks may run while its own thread has it
         self._core = _core.open_encoder(
             path_or_core(model),
-            None if folder is None else os.fsencode(folder),
-            str(compute),
-            count("threads", threads, 0),
-            0 if max_tokens is None else count("max_tokens", max_tokens, 1),
+            {
+                "folder": None if folder is None else os.fsencode(folder),
+                "compute": str(compute),
+                "threads": count("threads", threads, 0),
+                "max_tokens": 0 if max_tokens is None else count("max_tokens", max_tokens, 1),
+            },
         )
         self._dimension, self._max_tokens = self._core.summary()
         for note in self._core.notes():

@@ -11,6 +11,8 @@ import errno
 import re
 from typing import TYPE_CHECKING, Any
 
+from ._keywords import KEYWORDS
+
 if TYPE_CHECKING:
     from .report import Report
 
@@ -283,14 +285,12 @@ _ERRNO = {
 
 # A field of the library's options that a hint marks: `force=true`, `target_bpw=2.5`, `keep_patterns`.
 _FIELD = re.compile(r"`([a-z][a-z0-9_]*)(?:=([^`]*))?`")
-_ENDINGS = ("_patterns", "_rules", "_path", "_file", "_seconds")  # that say what kind of value it is
 
 
 def _keyword(field: re.Match[str]) -> str:
     """The argument of this package for a field."""
     name, value = field[1], field[2]
-    for ending in _ENDINGS:
-        name = name.removesuffix(ending)
+    name = KEYWORDS.get(name, name)
     if value is None:
         return name
     if value in ("true", "false"):

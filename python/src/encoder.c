@@ -1,5 +1,6 @@
 /* encoder.c - the type Encoder: an aq_encoder, which one thread at a time may use. Closing lets it go when the call in
  * progress is done. All fields change under the GIL only. */
+#include "options.h"
 #include "texts.h"
 
 typedef struct aqpy_encoder {
@@ -56,22 +57,24 @@ static const char *path_of(PyObject *bytes) {
   return PyBytes_AsStringAndSize(bytes, &path, NULL) == 0 ? path : NULL;
 }
 
-PyObject *aqpy_open_encoder(PyObject *module, PyObject *args) {
-  PyObject *model, *folder;
-  unsigned int threads, max_tokens;
-  aqpy_state *state = PyModule_GetState(module);
-  aq_encoder_options options;
-  aq_encoder_options_init(&options);
-  if (!PyArg_ParseTuple(args, "OOsII", &model, &folder, &options.compute, &threads, &max_tokens)) return NULL;
-  options.threads = threads;
-  options.max_tokens = max_tokens;
-  if (folder != Py_None) {
-    options.folder = path_of(folder);
-    if (options.folder == NULL) return NULL;
-  }
-  if (Py_TYPE(model) == state->source_type) return open_source(module, (aqpy_source *)model, &options);
+static PyObject *open_model(PyObject *module, PyObject *model, const aq_encoder_options *options) {
+  const aqpy_state *state = PyModule_GetState(module);
+  if (Py_TYPE(model) == state->source_type) return open_source(module, (aqpy_source *)model, options);
   const char *path = path_of(model);
-  return path != NULL ? open_path(module, path, &options) : NULL;
+  return path != NULL ? open_path(module, path, options) : NULL;
+}
+
+PyObject *aqpy_open_encoder(PyObject *module, PyObject *args) {
+  PyObject *model, *dict, *object = NULL;
+  aq_option_values values;
+  aqpy_lists lists = {.count = 0};
+  if (!PyArg_ParseTuple(args, "OO!", &model, &PyDict_Type, &dict)) return NULL;
+  aq_option_values_init(&values);
+  if (aqpy_options_fill(dict, AQ_OPTIONS_OF(encoder), &values, &lists)) {
+    object = open_model(module, model, &values.encoder);
+  }
+  aqpy_options_reset(&lists);
+  return object;
 }
 
 static void let_go(aqpy_encoder *object) {

@@ -16,8 +16,7 @@ static PyMethodDef functions[] = {
     {"open_arrow", aqpy_open_arrow, METH_VARARGS, PyDoc_STR("open_arrow(stream: capsule) -> Source")},
     {"open_tokenizer", aqpy_open_tokenizer, METH_VARARGS, PyDoc_STR("open_tokenizer(path: bytes) -> Tokenizer")},
     {"open_encoder", aqpy_open_encoder, METH_VARARGS,
-     PyDoc_STR("open_encoder(model: bytes | Source, folder: bytes | None, compute: str, threads: int, max_tokens: int) "
-               "-> Encoder")},
+     PyDoc_STR("open_encoder(model: bytes | Source, options: dict) -> Encoder")},
     {"run", aqpy_run, METH_VARARGS,
      PyDoc_STR("run(operation: str, first: bytes | Source, second: bytes | Source | None, options: dict, progress) -> "
                "Report")},

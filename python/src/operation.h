@@ -10,28 +10,10 @@ typedef struct aqpy_input {
   aqpy_source *source;
 } aqpy_input;
 
-/* What `search` of the options points to stands beside them. */
-typedef struct aqpy_quantize {
-  aq_quantize_options options;
-  aq_search_options search;
-} aqpy_quantize;
-
-typedef union aqpy_any_options {
-  aq_info_options info;
-  aq_convert_options convert;
-  aqpy_quantize quantize;
-  aq_export_options export_;
-  aq_compare_options compare;
-  aq_verify_options verify;
-  aq_validate_options validate;
-} aqpy_any_options;
-
 typedef struct aqpy_operation {
   const char *name;
-  const aqpy_option *options;
-  size_t run_offset; /* of the aq_run_options in its options */
-  void (*init)(aqpy_any_options *options);
-  aq_status (*call)(const aqpy_input *first, const aqpy_input *second, const aqpy_any_options *options,
+  uint32_t owners; /* the structs of its options */
+  aq_status (*call)(const aqpy_input *first, const aqpy_input *second, const aq_option_values *values,
                     aq_report **report, aq_error *err);
 } aqpy_operation;
 

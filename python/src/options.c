@@ -122,46 +122,48 @@ static bool fill_inputs(const char *name, PyObject *value, void *field, void *co
   return true;
 }
 
-static bool fill(const aqpy_option *option, PyObject *value, char *options, aqpy_lists *lists) {
-  void *field = options + option->offset;
-  switch (option->kind) {
-    case AQPY_TEXT:
-      return fill_text(option->name, value, field);
-    case AQPY_UINT32:
-      return fill_uint(option->name, value, UINT32_MAX, field, sizeof(uint32_t));
-    case AQPY_UINT64:
-      return fill_uint(option->name, value, UINT64_MAX, field, sizeof(uint64_t));
-    case AQPY_BOOL:
+static bool fill(aq_option_kind kind, const aq_option_place *place, PyObject *value, aq_option_values *values,
+                 aqpy_lists *lists) {
+  void *field = (char *)values + place->offset, *count = (char *)values + place->count;
+  switch (kind) {
+    case AQ_OPTION_TEXT:
+    case AQ_OPTION_WORD:
+      return fill_text(place->member, value, field);
+    case AQ_OPTION_UINT:
+      return fill_uint(place->member, value, UINT32_MAX, field, sizeof(uint32_t));
+    case AQ_OPTION_SIZE:
+      return fill_uint(place->member, value, UINT64_MAX, field, sizeof(uint64_t));
+    case AQ_OPTION_FLAG:
       return fill_bool(value, field);
-    case AQPY_REAL:
+    case AQ_OPTION_REAL:
       return fill_real(value, field);
-    case AQPY_ENUM:
+    case AQ_OPTION_ENUM:
       return fill_enum(value, field);
-    case AQPY_TEXT_LIST:
+    case AQ_OPTION_TEXTS:
       return fill_text_list(value, field, lists);
-    case AQPY_INPUTS:
-      return fill_inputs(option->name, value, field, options + option->extra, lists);
-    default:
-      return fill_texts(option->name, value, field, options + option->extra, lists);
+    case AQ_OPTION_INPUTS:
+      return fill_inputs(place->member, value, field, count, lists);
+    case AQ_OPTION_LIST:
+      break;
   }
+  return fill_texts(place->member, value, field, count, lists);
 }
 
-static const aqpy_option *find(const aqpy_option *table, const char *name) {
-  for (; table->name != NULL; table++) {
-    if (strcmp(table->name, name) == 0) return table;
-  }
+static bool fill_member(PyObject *key, PyObject *value, uint32_t owners, aq_option_values *values, aqpy_lists *lists) {
+  Py_ssize_t size;
+  const char *name = PyUnicode_AsUTF8AndSize(key, &size);
+  if (name == NULL) return false;
+  const aq_option *option = aq_option_find_member(name, (size_t)size, owners);
+  if (option != NULL) return fill(option->kind, aq_option_place_of(option, owners), value, values, lists);
   PyErr_Format(PyExc_TypeError, "option '%s' is not known", name);
-  return NULL;
+  return false;
 }
 
-bool aqpy_options_fill(PyObject *dict, const aqpy_option *table, void *options, aqpy_lists *lists) {
+bool aqpy_options_fill(PyObject *dict, uint32_t owners, aq_option_values *values, aqpy_lists *lists) {
   PyObject *key, *value;
   Py_ssize_t at = 0;
-  Py_ssize_t size;
   while (PyDict_Next(dict, &at, &key, &value)) {
-    const char *name = PyUnicode_AsUTF8AndSize(key, &size);
-    const aqpy_option *option = name != NULL ? find(table, name) : NULL;
-    if (option == NULL || !fill(option, value, options, lists)) return false;
+    if (!fill_member(key, value, owners, values, lists)) return false;
   }
   return true;
 }

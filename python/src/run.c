@@ -71,15 +71,15 @@ static PyObject *finish(PyObject *module, aq_status status, aq_report *report, c
 }
 
 static PyObject *run_entered(PyObject *module, const aqpy_operation *operation, const aqpy_input inputs[2],
-                             aqpy_any_options *options, PyObject *callback) {
+                             aq_option_values *values, PyObject *callback) {
   progress p = {NULL, callback == Py_None ? NULL : callback};
-  aq_run_options *run = (aq_run_options *)((char *)options + operation->run_offset);
   aq_report *report = NULL;
   aq_error err;
-  run->progress = on_progress;
-  run->progress_ctx = &p;
+  values->run.progress = on_progress;
+  values->run.progress_ctx = &p;
+  aq_option_values_join(values);
   p.thread = PyEval_SaveThread();
-  const aq_status status = operation->call(&inputs[0], &inputs[1], options, &report, &err);
+  const aq_status status = operation->call(&inputs[0], &inputs[1], values, &report, &err);
   PyEval_RestoreThread(p.thread);
   return finish(module, status, report, &err);
 }
@@ -88,16 +88,16 @@ PyObject *aqpy_run(PyObject *module, PyObject *args) {
   const char *name;
   PyObject *first, *second, *dict, *callback;
   aqpy_input inputs[2];
-  aqpy_any_options options;
+  aq_option_values values;
   aqpy_lists lists = {.count = 0};
   if (!PyArg_ParseTuple(args, "sOOO!O", &name, &first, &second, &PyDict_Type, &dict, &callback)) return NULL;
   const aqpy_operation *operation = aqpy_operation_find(name);
   if (operation == NULL) return PyErr_Format(PyExc_ValueError, "there is no operation '%s'", name);
   if (!parse_input(module, first, &inputs[0]) || !parse_input(module, second, &inputs[1])) return NULL;
   PyObject *result = NULL;
-  operation->init(&options);
-  if (aqpy_options_fill(dict, operation->options, &options, &lists) && enter(&inputs[0], &inputs[1])) {
-    result = run_entered(module, operation, inputs, &options, callback);
+  aq_option_values_init(&values);
+  if (aqpy_options_fill(dict, operation->owners, &values, &lists) && enter(&inputs[0], &inputs[1])) {
+    result = run_entered(module, operation, inputs, &values, callback);
     leave(&inputs[0], &inputs[1]);
   }
   aqpy_options_reset(&lists);

@@ -1,7 +1,7 @@
 /* fields.h - what the library calls a field of its options, as the command writes it.
  *
- * A hint of the library marks fields: `force=true`, `target_bpw=2.5`, `keep_patterns`. The option of a field has its
- * name with dashes, without the ending that says what kind of value it is. */
+ * A hint of the library marks fields: `force=true`, `target_bpw=2.5`, `keep_patterns`. The table of
+ * options knows which option of the command fills it. */
 #ifndef AQ_CLI_FIELDS_H
 #define AQ_CLI_FIELDS_H
 

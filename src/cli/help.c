@@ -1,4 +1,4 @@
-/* help.c - help texts, made from the tables of the commands. */
+/* help.c - help texts, made from the table of options. */
 #include "help.h"
 
 #include <string.h>
@@ -44,11 +44,11 @@ static void print_paragraphs(FILE *out, const char *text) {
   }
 }
 
-static void print_option(FILE *out, const cli_option *option) {
+static void print_option(FILE *out, const aq_option *option) {
   char left[64], letter[8] = "    ";
   if (option->letter != 0) (void)snprintf(letter, sizeof letter, "-%c, ", option->letter);
   const char *argument = option->argument;
-  const bool alone = option->alone > 0; /* its value can be left out */
+  const bool alone = option->sets != NULL && argument != NULL; /* its value can be left out */
   int n = snprintf(left, sizeof left, "  %s--%s%s%s%s", letter, option->name,
                    argument == NULL ? ""
                    : alone          ? "[="
@@ -66,9 +66,13 @@ static void print_option(FILE *out, const cli_option *option) {
 void cli_help_command(FILE *out, const cli_command *command) {
   (void)fprintf(out, "Usage: arrowquant %s %s\n\n", command->name, command->usage);
   print_paragraphs(out, command->about);
-  for (const cli_group *const *g = command->groups; *g != NULL; g++) {
-    (void)fprintf(out, "\n%s:\n", (*g)->title);
-    for (size_t i = 0; i < (*g)->count; i++) print_option(out, &(*g)->options[i]);
+  const char *title = NULL, *printed = NULL;
+  for (const aq_option *o = aq_option_table; o->title != NULL || o->at[0].member != NULL; o++) {
+    if (o->title != NULL) title = o->title;
+    if (o->name == NULL || aq_option_place_of(o, command->owners) == NULL) continue;
+    if (printed != title) (void)fprintf(out, "\n%s:\n", title);
+    printed = title;
+    print_option(out, o);
   }
   (void)fprintf(out, "\nExamples:\n%s", command->examples);
 }

@@ -1,4 +1,4 @@
-/* help.h - help texts, made from the tables of the commands. */
+/* help.h - help texts, made from the table of options. */
 #ifndef AQ_CLI_HELP_H
 #define AQ_CLI_HELP_H
 

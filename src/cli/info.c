@@ -1,13 +1,8 @@
 /* info.c - "arrowquant info". */
 #include "commands.h"
 
-static const cli_group *const groups[] = {&cli_common_group, NULL};
-
-static aq_status run(const cli_values *values, const aq_run_options *run_options, aq_report **report, aq_error *err) {
-  aq_info_options options;
-  aq_info_options_init(&options);
-  options.run = *run_options;
-  return aq_info(values->operands[0], &options, report, err);
+static aq_status run(const cli_values *values, aq_report **report, aq_error *err) {
+  return aq_info(values->operands[0], &values->set.info, report, err);
 }
 
 const cli_command cli_info = {
@@ -22,6 +17,6 @@ const cli_command cli_info = {
         "  arrowquant info model.safetensors --json\n",
     .operands = {"SRC"},
     .operand_words = {"the model or table to look at"},
-    .groups = groups,
+    .owners = AQ_OPTIONS_OF(info) | CLI_COMMON_OPTIONS,
     .run = run,
 };

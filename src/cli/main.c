@@ -69,16 +69,16 @@ static int show_version(void) {
 static aq_status deliver_report(const aq_report *report, const cli_values *values, cli_log *log, aq_error *err) {
   char *text = NULL;
   if (report == NULL) return AQ_OK;
-  if (values->json) {
+  if (values->set.command.json) {
     const aq_status status = aq_report_render(report, AQ_REPORT_JSON, &text, err);
     if (status != AQ_OK) return status;
     cli_print_text(text);
     aq_free(text);
   }
-  if (log->fd >= 0 || !(values->json || values->quiet)) {
+  if (log->fd >= 0 || !(values->set.command.json || values->set.command.quiet)) {
     const aq_status status = aq_report_render(report, AQ_REPORT_TEXT, &text, err);
     if (status != AQ_OK) return status;
-    if (!values->json && !values->quiet) cli_print_text(text);
+    if (!values->set.command.json && !values->set.command.quiet) cli_print_text(text);
     cli_log_report(log, text);
     aq_free(text);
   }
@@ -109,20 +109,18 @@ static int conclude(const cli_command *command, bool json, bool told, cli_log *l
 }
 
 /* Runs the command with its options read. */
-static int run_parsed(const cli_command *command, const cli_values *values, cli_log *log) {
+static int run_parsed(const cli_command *command, cli_values *values, cli_log *log) {
   aq_error err;
   aq_report *report = NULL;
   cli_progress progress;
   memset(&err, 0, sizeof err);
   cli_signals_catch();
-  cli_progress_begin(&progress, !values->quiet && !values->json && !values->no_progress);
-  const aq_run_options run = {
-      .threads = values->threads,
-      .max_memory = values->max_memory,
-      .progress = cli_progress_update,
-      .progress_ctx = &progress,
-  };
-  aq_status status = command->run(values, &run, &report, &err);
+  cli_progress_begin(&progress,
+                     !values->set.command.quiet && !values->set.command.json && !values->set.command.no_progress);
+  values->set.run.progress = cli_progress_update;
+  values->set.run.progress_ctx = &progress;
+  aq_option_values_join(&values->set);
+  aq_status status = command->run(values, &report, &err);
   cli_progress_clear(&progress);
   bool told = false;
   if (report != NULL) {
@@ -135,7 +133,7 @@ static int run_parsed(const cli_command *command, const cli_values *values, cli_
     }
   }
   aq_report_free(report);
-  return conclude(command, values->json, told, log, status, &err);
+  return conclude(command, values->set.command.json, told, log, status, &err);
 }
 
 static int run_command(const cli_command *command, int argc, char **argv) {
@@ -145,11 +143,11 @@ static int run_command(const cli_command *command, int argc, char **argv) {
   aq_error err;
   const bool json = cli_has_flag(argc - 2, argv + 2, "json", 0);
   aq_status status = cli_parse(command, argc - 2, argv + 2, &values, &err);
-  if (status == AQ_OK && values.help) {
+  if (status == AQ_OK && values.set.help.help) {
     cli_values_reset(&values);
     return show_help(command->name);
   }
-  if (status == AQ_OK) status = cli_log_open(&log, values.log_file, &err);
+  if (status == AQ_OK) status = cli_log_open(&log, values.set.command.log_file, &err);
   int exit_status;
   if (status != AQ_OK) {
     exit_status = conclude(command, json, false, &log, status, &err);

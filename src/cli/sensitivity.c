@@ -2,46 +2,8 @@
 #include "arrowquant_experimental.h"
 #include "commands.h"
 
-static const cli_option options[] = {
-    {.name = "output",
-     .letter = 'o',
-     .kind = CLI_TEXT,
-     .field = CLI_FIELD(output),
-     .argument = "OUT",
-     .help = "write the figures there, as JSON (default: nowhere)"},
-    {.name = "force", .kind = CLI_FLAG, .field = CLI_FIELD(force), .help = "replace OUT when it exists"},
-    {.name = "types",
-     .kind = CLI_TEXT,
-     .field = CLI_FIELD(types),
-     .argument = "LIST",
-     .help = "types to try, separated by commas (default: int8,int4,int3,int2)"},
-    {.name = "texts",
-     .kind = CLI_TEXT,
-     .field = CLI_FIELD(texts_file),
-     .argument = "FILE",
-     .help = "run the model on these texts: a text a line, or JSONL with a member text (default: built-in texts, "
-             "others than "
-             "those of compare and "
-             "validate)"},
-    {.name = "folder",
-     .kind = CLI_TEXT,
-     .field = CLI_FIELD(folder),
-     .argument = "DIR",
-     .help = "folder of config.json and the tokenizer (default: in the table, or beside the weights)"},
-};
-static const cli_group own_group = CLI_GROUP("Options", options);
-static const cli_group *const groups[] = {&own_group, &cli_common_group, NULL};
-
-static aq_status run(const cli_values *values, const aq_run_options *run_options, aq_report **report, aq_error *err) {
-  aq_sensitivity_options o;
-  aq_sensitivity_options_init(&o);
-  o.run = *run_options;
-  o.types = values->types;
-  o.texts_file = values->texts_file;
-  o.folder = values->folder;
-  o.output = values->output;
-  o.force = values->force;
-  return aq_sensitivity(values->operands[0], &o, report, err);
+static aq_status run(const cli_values *values, aq_report **report, aq_error *err) {
+  return aq_sensitivity(values->operands[0], &values->set.sensitivity, report, err);
 }
 
 const cli_command cli_sensitivity = {
@@ -60,6 +22,6 @@ const cli_command cli_sensitivity = {
         "  arrowquant sensitivity ./all-MiniLM-L6-v2 --types int4,int2 --texts queries.txt\n",
     .operands = {"MODEL"},
     .operand_words = {"the model to study"},
-    .groups = groups,
+    .owners = AQ_OPTIONS_OF(sensitivity) | CLI_COMMON_OPTIONS,
     .run = run,
 };

@@ -5,42 +5,8 @@
 #include "commands.h"
 #include "output.h"
 
-static const cli_option options[] = {
-    {.name = "text",
-     .kind = CLI_LIST,
-     .field = CLI_FIELD(texts),
-     .argument = "TEXT",
-     .may_be_empty = true,
-     .help = "a text; may be repeated"},
-    {.name = "input",
-     .kind = CLI_TEXT,
-     .field = CLI_FIELD(input),
-     .argument = "FILE",
-     .help = "a file with a text a line, or JSONL; - is standard input, which is read when there is no --text either"},
-    {.name = "field",
-     .kind = CLI_TEXT,
-     .field = CLI_FIELD(field),
-     .argument = "NAME",
-     .help = "lines of the input are JSON objects, and their member NAME is the text (default for .jsonl, .ndjson and "
-             ".json: text)"},
-    {.name = "max-length",
-     .kind = CLI_UINT,
-     .field = CLI_FIELD(max_length),
-     .argument = "N",
-     .least = 1,
-     .most = 2147483647,
-     .help = "at most N ids a text, special tokens included; the rest is dropped (default: no limit)"},
-    {.name = "no-special",
-     .kind = CLI_FLAG,
-     .field = CLI_FIELD(no_special),
-     .help = "leave out the special tokens around a text ([CLS] and [SEP])"},
-    {.name = "help", .letter = 'h', .kind = CLI_FLAG, .field = CLI_FIELD(help), .help = "show this help"},
-};
-static const cli_group own_group = CLI_GROUP("Options", options);
-static const cli_group *const groups[] = {&own_group, NULL};
-
 typedef struct job {
-  const cli_values *values;
+  const aq_tokenize_options *options;
   aq_tokenizer *tokenizer;
   aq_token_ids ids; /* of one text */
 } job;
@@ -48,7 +14,7 @@ typedef struct job {
 static aq_status print_ids(job *j, const char *text, size_t length, aq_error *err) {
   j->ids.count = 0;
   const aq_status status =
-      aq_tokenizer_encode(j->tokenizer, text, length, j->values->max_length, !j->values->no_special, &j->ids, err);
+      aq_tokenizer_encode(j->tokenizer, text, length, j->options->max_tokens, !j->options->no_special, &j->ids, err);
   if (status != AQ_OK) return status;
   (void)putchar('[');
   for (size_t i = 0; i < j->ids.count; i++) (void)printf(i == 0 ? "%d" : ", %d", (int)j->ids.ids[i]);
@@ -66,7 +32,7 @@ static void tell_broken(const aq_text_reader *reader) {
 
 static aq_status print_file(job *j, const char *name, aq_error *err) {
   aq_text_reader *reader;
-  aq_status status = aq_text_reader_open(name != NULL ? name : "-", j->values->field, &reader, err);
+  aq_status status = aq_text_reader_open(name != NULL ? name : "-", j->options->field, &reader, err);
   while (status == AQ_OK) {
     const char *text;
     size_t length;
@@ -79,16 +45,16 @@ static aq_status print_file(job *j, const char *name, aq_error *err) {
   return status;
 }
 
-static aq_status run(const cli_values *values, const aq_run_options *run_options, aq_report **report, aq_error *err) {
-  job j = {.values = values};
-  (void)run_options;
+static aq_status run(const cli_values *values, aq_report **report, aq_error *err) {
+  const aq_tokenize_options *options = &values->set.tokenize;
+  job j = {.options = options};
   *report = NULL;
   aq_status status = aq_tokenizer_open(values->operands[0], &j.tokenizer, err);
-  for (size_t i = 0; i < values->texts.count && status == AQ_OK; i++) {
-    status = print_ids(&j, values->texts.items[i], strlen(values->texts.items[i]), err);
+  for (size_t i = 0; i < options->texts.count && status == AQ_OK; i++) {
+    status = print_ids(&j, options->texts.texts[i], strlen(options->texts.texts[i]), err);
   }
-  if (status == AQ_OK && (values->input != NULL || values->texts.count == 0)) {
-    status = print_file(&j, values->input, err);
+  if (status == AQ_OK && (options->input != NULL || options->texts.count == 0)) {
+    status = print_file(&j, options->input, err);
   }
   if (status == AQ_OK && !cli_flush_output(err)) status = err->code;
   aq_free(j.ids.ids);
@@ -110,6 +76,6 @@ const cli_command cli_tokenize = {
         "  arrowquant tokenize tokenizer.json --input texts.txt --max-length 256 > ids.jsonl\n",
     .operands = {"FILE"},
     .operand_words = {"the tokenizer to use"},
-    .groups = groups,
+    .owners = AQ_OPTIONS_OF(tokenize) | AQ_OPTIONS_OF(help),
     .run = run,
 };

@@ -1,24 +1,8 @@
 /* verify.c - "arrowquant verify". */
 #include "commands.h"
 
-static const cli_option options[] = {
-    {.name = "deep", .kind = CLI_FLAG, .field = CLI_FIELD(deep), .help = "decode every value as well"},
-    {.name = "against",
-     .argument = "MODEL",
-     .kind = CLI_TEXT,
-     .field = CLI_FIELD(against),
-     .help = "and whether SRC is a table of MODEL: its tensors and shapes, and the bytes of those that are kept"},
-};
-static const cli_group own_group = CLI_GROUP("Options", options);
-static const cli_group *const groups[] = {&own_group, &cli_common_group, NULL};
-
-static aq_status run(const cli_values *values, const aq_run_options *run_options, aq_report **report, aq_error *err) {
-  aq_verify_options o;
-  aq_verify_options_init(&o);
-  o.run = *run_options;
-  o.deep = values->deep;
-  o.against = values->against;
-  return aq_verify(values->operands[0], &o, report, err);
+static aq_status run(const cli_values *values, aq_report **report, aq_error *err) {
+  return aq_verify(values->operands[0], &values->set.verify, report, err);
 }
 
 const cli_command cli_verify = {
@@ -34,6 +18,6 @@ const cli_command cli_verify = {
         "  arrowquant verify model.parquet --against ./all-MiniLM-L6-v2\n",
     .operands = {"SRC"},
     .operand_words = {"the table or model to check"},
-    .groups = groups,
+    .owners = AQ_OPTIONS_OF(verify) | CLI_COMMON_OPTIONS,
     .run = run,
 };

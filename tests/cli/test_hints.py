@@ -1,12 +1,19 @@
 """What a message tells to do can be done: the library marks members of its options, which the command that says it
 shows as options that it has, and the Python package as arguments that it has."""
-import importlib.util
+import importlib
 import json
 import re
 import struct
+import sys
+import types
 
 import pytest
 from cli_helpers import COMMANDS, ROOT, done, floats, run, safetensors, tiny_tensors
+
+sys.path.insert(0, str(ROOT / "scripts"))
+from option_table import read_options, read_owners
+
+OPTIONS = read_options()
 
 EVERYTHING_THAT_WRITES = ["convert", "quantize", "export", "embed", "sensitivity"]
 # Sources of the library whose texts mark fields, and the commands that can come to print them.
@@ -27,7 +34,6 @@ REACHED_FROM = {
 TEXTS_AS_DATA = ["calib/corpus/", "measure/builtin_texts.c", "measure/tuning_texts.c"]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 FIELD = re.compile(r"`([a-z][a-z0-9_]*)(?:=[^`]*)?`")
-ENDINGS = ("_patterns", "_rules", "_path", "_file", "_seconds")
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +43,10 @@ def options(tmp_path_factory):
     return {name: set(OPTION.findall(done(name, "--help", cwd=folder).stdout)) for name in COMMANDS}
 
 
-def stem(field):
-    for ending in ENDINGS:
-        field = field.removesuffix(ending)
-    return field
+def option_of(field, command):
+    """The option of the command for a member of the library's options, by the table."""
+    owners = read_owners(command)
+    return next(("--" + o.name for o in OPTIONS if o.name and field in (o.at.get(owner) for owner in owners)), None)
 
 
 def missing(text, command, options):
@@ -78,14 +84,15 @@ def test_every_field_that_is_marked_is_a_member_of_options():
 
 def test_every_field_that_is_marked_is_an_option_of_the_command(options):
     wrong = [(name, command, field) for name, field in fields_of_the_library() for command in REACHED_FROM[name]
-             if "--" + stem(field).replace("_", "-") not in options[command]]
+             if option_of(field, command) not in options[command]]
     assert not wrong
 
 
 def test_every_field_that_is_marked_is_an_argument_in_python():
     api = (ROOT / "python" / "arrowquant" / "api.py").read_text()
+    keywords = errors_module().KEYWORDS
     wrong = [(name, field) for name, field in fields_of_the_library()
-             if REACHED_FROM[name] and not re.search(rf"\b{stem(field)}: ", api)]
+             if REACHED_FROM[name] and not re.search(rf"\b{keywords.get(field, field)}: ", api)]
     assert not wrong
 
 
@@ -100,15 +107,19 @@ def test_every_option_in_the_texts_of_a_command_exists(options):
 
 def test_the_check_sees_an_option_that_is_not_there(options):
     assert missing("Use --keep", "convert", options) == ["--keep"]
-    assert stem("keep_patterns") == "keep"
+    assert option_of("keep_patterns", "quantize") == "--keep" and option_of("keep_patterns", "convert") is None
+
+
+def errors_module():
+    """The package's module of errors, which needs no extension module."""
+    alone = types.ModuleType("arrowquant_alone")
+    alone.__path__ = [str(ROOT / "python" / "arrowquant")]
+    sys.modules["arrowquant_alone"] = alone
+    return importlib.import_module("arrowquant_alone.errors")
 
 
 def python_words(hint):
-    """The hint as the package shows it; its module of errors needs nothing else of the package."""
-    spec = importlib.util.spec_from_file_location("errors", ROOT / "python" / "arrowquant" / "errors.py")
-    errors = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(errors)
-    return errors._in_python(hint)
+    return errors_module()._in_python(hint)
 
 
 def test_a_marked_field_is_an_argument_in_the_words_of_python():
