@@ -1,17 +1,31 @@
-/* formats.c - the table of formats. A new format is one opener in source.h and one line here. */
+/* formats.c - the table of formats. A new format is one file with an opener and one line in formats.inc. */
 #include "io/formats.h"
 
 #include "core/error.h"
 #include "io/foreign.h"
 #include "io/listing.h"
 
-static const aq_source_opener openers[] = {aq_table_open, aq_safetensors_open};
+static const struct {
+  aq_source_opener open;
+  const char *suffix;
+} formats[] = {
+#define FORMAT(opener, suffix) {opener, suffix},
+#include "io/formats.inc"
+#undef FORMAT
+};
+
+bool aq_formats_know_name(const char *name) {
+  for (size_t i = 0; i < AQ_COUNT_OF(formats); i++) {
+    if (aq_ends_with(name, formats[i].suffix)) return true;
+  }
+  return false;
+}
 
 aq_status aq_formats_open(aq_source *source, const char *path, const aq_source_options *options, aq_error *err) {
   if (aq_ends_with(path, "/")) return aq_table_open_folder(source, path, options, err);
-  for (size_t i = 0; i < AQ_COUNT_OF(openers); i++) {
+  for (size_t i = 0; i < AQ_COUNT_OF(formats); i++) {
     bool mine = false;
-    AQ_TRY(openers[i](source, path, options, &mine, err));
+    AQ_TRY(formats[i].open(source, path, options, &mine, err));
     if (mine) return AQ_OK;
   }
   aq_file file;

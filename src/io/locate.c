@@ -11,6 +11,7 @@
 #include "core/memory.h"
 #include "io/companions.h"
 #include "io/foreign.h"
+#include "io/formats.h"
 #include "io/hub_cache.h"
 #include "io/listing.h"
 #include "io/part_file.h"
@@ -24,11 +25,11 @@ static const char single_name[] = "model.safetensors";
 static const char index_suffix[] = ".safetensors.index.json";
 
 static bool is_index(const char *name) { return aq_ends_with(name, index_suffix); }
-static bool is_model(const char *name) { return aq_ends_with(name, ".safetensors") || aq_ends_with(name, ".parquet"); }
 static bool is_foreign(const char *name) { return aq_foreign_by_name(name) != NULL; }
 /* Names that begin with a dot are what systems and writers leave beside files. */
 static bool is_known(const char *name) {
-  return name[0] != '.' && !aq_is_adapter_weights(name) && (is_index(name) || is_model(name) || is_foreign(name));
+  return name[0] != '.' && !aq_is_adapter_weights(name) &&
+         (is_index(name) || aq_formats_know_name(name) || is_foreign(name));
 }
 
 static bool any(const aq_listing *names, bool (*is)(const char *name)) {
@@ -189,8 +190,8 @@ static aq_status choose(const char *folder, aq_listing *names, const char **chos
   /* An index stands for its shards, which are candidates of their own only without it. */
   if (any(names, is_index)) {
     aq_listing_filter(names, is_index);
-  } else if (any(names, is_model)) {
-    aq_listing_filter(names, is_model);
+  } else if (any(names, aq_formats_know_name)) {
+    aq_listing_filter(names, aq_formats_know_name);
   } else {
     return names->count == 0 && has_adapter ? aq_adapter_fail(folder, err) : fail_none(names, err);
   }

@@ -106,10 +106,6 @@ AQ_MUST_CHECK aq_status aq_source_find_aliases(aq_source *source, aq_error *err)
 /* One opener a format: false in *mine when the file is not of this format (and AQ_OK). The table is in formats.c. */
 typedef aq_status (*aq_source_opener)(aq_source *source, const char *path, const aq_source_options *options, bool *mine,
                                       aq_error *err);
-aq_status aq_safetensors_open(aq_source *source, const char *path, const aq_source_options *options, bool *mine,
-                              aq_error *err);
-aq_status aq_table_open(aq_source *source, const char *path, const aq_source_options *options, bool *mine,
-                        aq_error *err);
 
 /* A table in parts: the folder that aq_locate_file gave. */
 AQ_MUST_CHECK aq_status aq_table_open_folder(aq_source *source, const char *folder, const aq_source_options *options,

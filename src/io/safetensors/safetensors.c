@@ -8,6 +8,7 @@
 #include "core/fork.h"
 #include "core/memory.h"
 #include "io/foreign.h"
+#include "io/formats.h"
 #include "io/safetensors/safetensors_header.h"
 #include "io/safetensors/safetensors_index.h"
 #include "io/source.h"

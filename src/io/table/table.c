@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "io/formats.h"
 #include "io/locate.h"
 #include "io/source.h"
 #include "io/table/table_rows.h"

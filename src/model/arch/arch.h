@@ -1,6 +1,6 @@
 /* arch.h - families of encoders that can be run, each a description: what its configuration calls things, and which
- * weights it has. A family is one file here and one line in archs.c; loading, running, statistics, planning and tuning
- * read the list of weights that model/description.h makes of it.
+ * weights it has. A family is one file here and one line in arch_list.inc; loading, running, statistics, planning and
+ * tuning read the list of weights that model/description.h makes of it.
  *
  * All of them are BERT (Devlin et al., 2018): learned absolute positions, attention over all tokens, a norm after each
  * half of a layer. They differ in names, in where positions begin, in whether there are token types, and in whether
@@ -67,7 +67,8 @@ const char *aq_arch_names(char out[AQ_ARCH_NAMES_SIZE]);
   .hidden = "hidden_size", .heads = "num_attention_heads", .layers = "num_hidden_layers", \
   .inner = "intermediate_size", .activation = "hidden_act", .epsilon = "layer_norm_eps"
 
-extern const aq_arch aq_arch_bert, aq_arch_roberta, aq_arch_xlm_roberta, aq_arch_camembert; /* bert.c */
-extern const aq_arch aq_arch_mpnet, aq_arch_distilbert;
+#define ARCH(name) extern const aq_arch aq_arch_##name;
+#include "model/arch/arch_list.inc"
+#undef ARCH
 
 #endif

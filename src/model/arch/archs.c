@@ -5,8 +5,11 @@
 #include "core/compiler.h"
 #include "model/arch/arch.h"
 
-static const aq_arch *const archs[] = {&aq_arch_bert,      &aq_arch_roberta, &aq_arch_xlm_roberta,
-                                       &aq_arch_camembert, &aq_arch_mpnet,   &aq_arch_distilbert};
+static const aq_arch *const archs[] = {
+#define ARCH(name) &aq_arch_##name,
+#include "model/arch/arch_list.inc"
+#undef ARCH
+};
 
 const aq_arch *aq_arch_find(const char *model_type) {
   for (size_t i = 0; i < AQ_COUNT_OF(archs); i++) {
