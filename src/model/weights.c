@@ -35,9 +35,11 @@ static aq_linear *linear_of(aq_layer *layer, aq_role role) {
   }
 }
 
+/* NULL: no norm that is run has this role there. */
 static aq_norm *norm_of(aq_weights *w, uint32_t layer, aq_role role) {
-  if (layer == AQ_NO_LAYER) return &w->embedding_norm;
-  return role == AQ_ROLE_ATTENTION_NORM ? &w->layers[layer].attention_norm : &w->layers[layer].ffn_norm;
+  if (layer == AQ_NO_LAYER) return role == AQ_ROLE_EMBEDDING_NORM ? &w->embedding_norm : NULL;
+  if (role == AQ_ROLE_ATTENTION_NORM) return &w->layers[layer].attention_norm;
+  return role == AQ_ROLE_FFN_NORM ? &w->layers[layer].ffn_norm : NULL;
 }
 
 /* Rows that stand before those of this weight in its joined linear. */
@@ -66,6 +68,7 @@ aq_weight_slot aq_weights_slot(aq_weights *weights, const aq_model *model, const
   if (w->kind == AQ_WEIGHT_LINEAR) return (aq_weight_slot){.linear = linear, .first_row = row};
   if (linear != NULL) return (aq_weight_slot){.vector = linear->bias + row};
   const aq_norm *norm = norm_of(weights, w->layer, w->role);
+  if (norm == NULL) return (aq_weight_slot){.vector = NULL};
   return (aq_weight_slot){.vector = w->bias != AQ_NO_WEIGHT ? norm->gain : norm->shift};
 }
 
@@ -73,6 +76,7 @@ aq_weight_slot aq_weights_slot(aq_weights *weights, const aq_model *model, const
 
 static aq_status create_norm(aq_weights *w, const aq_model *m, const aq_weight *gain, aq_error *err) {
   aq_norm *norm = norm_of(w, gain->layer, gain->role);
+  if (norm == NULL) return AQ_OK;
   norm->gain = aq_calloc(gain->rows, sizeof *norm->gain);
   norm->shift = aq_calloc(m->weights[gain->bias].rows, sizeof *norm->shift);
   return norm->gain != NULL && norm->shift != NULL ? AQ_OK : aq_fail_memory(err, gain->rows * sizeof(float));
@@ -87,9 +91,10 @@ static aq_status create_store(const loader *l, aq_weights *w, uint32_t i, aq_err
     return aq_position_bias_create(&w->relative, m->config.heads, m->config.hidden / m->config.heads, err);
   }
   if (weight->kind != AQ_WEIGHT_LINEAR || !aq_weight_leads_input(m, i)) return AQ_OK;
+  aq_linear *linear = weight->layer != AQ_NO_LAYER ? linear_of(&w->layers[weight->layer], weight->role) : NULL;
   size_t out = 0;
   for (uint32_t part = 0; part < weight->inputs; part++) out += weight[part].rows;
-  return aq_linear_create(linear_of(&w->layers[weight->layer], weight->role), out, weight->cols, l->codes, err);
+  return linear != NULL ? aq_linear_create(linear, out, weight->cols, l->codes, err) : AQ_OK;
 }
 
 /* ---- reading ---- */
@@ -176,7 +181,14 @@ static aq_status load_all(loader *l, aq_pool *pool, aq_weights *out, aq_error *e
     return aq_fail_memory(err, m->config.layers * sizeof *out->layers);
   }
   for (uint32_t i = 0; i < m->weight_count; i++) AQ_TRY(create_store(l, out, i, err));
-  for (uint32_t i = 0; i < m->weight_count; i++) l->slots[i] = aq_weights_slot(out, m, &m->weights[i]);
+  for (uint32_t i = 0; i < m->weight_count; i++) {
+    const aq_weight_slot slot = l->slots[i] = aq_weights_slot(out, m, &m->weights[i]);
+    if (slot.table == NULL && slot.linear == NULL && slot.vector == NULL && slot.relative == NULL) {
+      (void)aq_fail(err, AQ_ERR_INTERNAL, "the family '%s' lists a weight that no step runs",
+                    m->config.arch->model_type);
+      return aq_error_in_tensor(err, AQ_ERR_INTERNAL, aq_source_tensor(m->source, m->weights[i].tensor)->name);
+    }
+  }
   return aq_pool_run(pool, m->weight_count, load_weight, l, err);
 }
 

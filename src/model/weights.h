@@ -35,7 +35,8 @@ typedef struct aq_weights {
 AQ_MUST_CHECK aq_status aq_weights_load(const aq_model *model, bool codes, aq_pool *pool, aq_weights *out,
                                         aq_error *err);
 
-/* Where the values of a weight of the model are. One of the four pointers is set. */
+/* Where the values of a weight of the model are. One of the four pointers is set, or none when no step of the encoder
+ * runs weights of its role. */
 typedef struct aq_weight_slot {
   aq_embedding_table *table;
   aq_linear *linear;
