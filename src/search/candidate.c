@@ -97,8 +97,8 @@ static aq_status descend_item(const aq_candidate_item *item, double lambda, aq_p
   if (!aq_fisher_factors_have_metric(factors)) return AQ_OK;
   float bits[256];
   float *inputs = aq_realloc_array(NULL, p->cols * p->cols, sizeof *inputs);
-  float *outputs = factors->linear != NULL ? aq_realloc_array(NULL, p->rows * p->rows, sizeof *outputs) : NULL;
-  const bool room = inputs != NULL && (outputs != NULL || factors->linear == NULL);
+  float *outputs = factors->g != NULL ? aq_realloc_array(NULL, p->rows * p->rows, sizeof *outputs) : NULL;
+  const bool room = inputs != NULL && (outputs != NULL || factors->g == NULL);
   aq_status status = room ? AQ_OK : aq_fail_memory(err, p->cols * p->cols * sizeof *inputs);
   if (status == AQ_OK) {
     const aq_descent d = {.rows = p->rows,

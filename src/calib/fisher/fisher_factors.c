@@ -56,11 +56,10 @@ static void mix(const aq_linear_stats *s, size_t n, double total, float *out) {
   }
 }
 
-static aq_status weigh_linear(const aq_linear_stats *s, aq_fisher_factors *to, float *mixed, float *d, float *c,
-                              aq_error *err) {
-  const double total = fmax(trace(s->a, to->cols), 1e-30);
-  mix(s, to->cols, total, mixed);
-  AQ_TRY(aq_ldl(mixed, to->cols, DAMPING, to->input_l, d, err));
+static aq_status weigh_linear(const aq_linear_stats *s, aq_fisher_factors *to, float *d, float *c, aq_error *err) {
+  const double total = to->inputs_total = fmax(trace(s->a, to->cols), 1e-30);
+  mix(s, to->cols, total, to->inputs);
+  AQ_TRY(aq_ldl(to->inputs, to->cols, DAMPING, to->input_l, d, err));
   AQ_TRY(aq_ldl(s->g, to->rows, DAMPING, to->output_l, c, err));
   const double inputs = geometric_mean(d, to->cols);
   for (size_t i = 0; i < to->rows; i++) {
@@ -69,7 +68,7 @@ static aq_status weigh_linear(const aq_linear_stats *s, aq_fisher_factors *to, f
   return AQ_OK;
 }
 
-static aq_status make_linear(const aq_params *p, const aq_stats *stats, uint32_t weight, aq_fisher_factors *to,
+static aq_status make_linear(const aq_params *p, aq_stats *stats, uint32_t weight, aq_fisher_factors *to,
                              aq_error *err) {
   const aq_weight *l = &p->model->weights[weight];
   *to = (aq_fisher_factors){.tensor = l->tensor,
@@ -79,16 +78,18 @@ static aq_status make_linear(const aq_params *p, const aq_stats *stats, uint32_t
                             .narrow = 0.25F,
                             .wide = 4,
                             .why = "calibrated: gradients at its outputs, inputs",
-                            .linear = &stats->linear[weight]};
+                            .g = stats->linear[weight].g};
   to->input_l = square(l->cols);
   to->output_l = square(l->rows);
   to->sensitivity = aq_calloc(l->rows, sizeof *to->sensitivity);
-  float *mixed = square(l->cols), *d = aq_calloc(l->cols, sizeof *d), *c = aq_calloc(l->rows, sizeof *c);
-  const bool room =
-      to->input_l != NULL && to->output_l != NULL && to->sensitivity != NULL && mixed != NULL && d != NULL && c != NULL;
-  const aq_status status = room ? weigh_linear(&stats->linear[weight], to, mixed, d, c, err)
+  to->inputs = square(l->cols);
+  float *d = aq_calloc(l->cols, sizeof *d), *c = aq_calloc(l->rows, sizeof *c);
+  const bool room = to->input_l != NULL && to->output_l != NULL && to->sensitivity != NULL && to->inputs != NULL &&
+                    d != NULL && c != NULL;
+  const aq_status status = room ? weigh_linear(&stats->linear[weight], to, d, c, err)
                                 : aq_fail_memory(err, (size_t)l->cols * l->cols * sizeof(float));
-  aq_free(mixed);
+  aq_free(stats->linear[weight].a);
+  stats->linear[weight].a = NULL;
   aq_free(d);
   aq_free(c);
   return status;
@@ -134,7 +135,7 @@ static aq_status make_words(const aq_params *p, const aq_stats *stats, uint32_t 
 /* ---- the loss of an error ---- */
 
 bool aq_fisher_factors_have_metric(const aq_fisher_factors *factors) {
-  return factors->linear != NULL || factors->word_g != NULL;
+  return factors->g != NULL || factors->word_g != NULL;
 }
 
 /* As aq_ldl does, but for an input or output that never occurs: its errors cost next to nothing either way. */
@@ -148,9 +149,8 @@ void aq_fisher_factors_metric(const aq_fisher_factors *factors, float *inputs, f
   if (factors->word_g != NULL) {
     memcpy(inputs, factors->word_g, cols * cols * sizeof *inputs);
   } else {
-    const double total = fmax(trace(factors->linear->a, cols), 1e-30);
-    mix(factors->linear, cols, total, inputs);
-    for (size_t i = 0; i < rows * rows; i++) outputs[i] = (float)((double)factors->linear->g[i] / (2 * total));
+    memcpy(inputs, factors->inputs, cols * cols * sizeof *inputs);
+    for (size_t i = 0; i < rows * rows; i++) outputs[i] = (float)((double)factors->g[i] / (2 * factors->inputs_total));
     damp(outputs, rows);
   }
   damp(inputs, cols);
@@ -194,7 +194,7 @@ static aq_status make_positions(const aq_params *p, const aq_stats *stats, uint3
 
 typedef struct weighing {
   const aq_params *params;
-  const aq_stats *stats;
+  aq_stats *stats;
   aq_fisher_factors *out;
   uint32_t *weights; /* of the model's list, that have factors: linears, then tables */
 } weighing;
@@ -223,8 +223,8 @@ static size_t list_weights(const aq_model *m, uint32_t *out) {
   return count;
 }
 
-aq_status aq_fisher_factors_create(const aq_params *params, const aq_stats *stats, aq_pool *pool,
-                                   aq_fisher_factors **out, size_t *count, aq_error *err) {
+aq_status aq_fisher_factors_create(const aq_params *params, aq_stats *stats, aq_pool *pool, aq_fisher_factors **out,
+                                   size_t *count, aq_error *err) {
   const size_t most = (size_t)params->model->weight_count + 2;
   weighing w = {params, stats, aq_calloc(most, sizeof *w.out), aq_calloc(most, sizeof *w.weights)};
   *out = NULL;
@@ -249,6 +249,7 @@ void aq_fisher_factors_free(aq_fisher_factors *factors, size_t count) {
     aq_free(factors[i].input_l);
     aq_free(factors[i].output_l);
     aq_free(factors[i].input_d);
+    aq_free(factors[i].inputs);
     aq_free(factors[i].row_weight);
   }
   aq_free(factors);

@@ -22,13 +22,16 @@ typedef struct aq_fisher_factors {
   float *input_d;  /* cols: what a column's errors weigh, 1 on (geometric) average; NULL: bits have no price while it is
                       rounded */
   const char *why; /* what the sensitivity is made of, in words; static storage */
-  const aq_linear_stats *linear; /* of a linear; the statistics' own */
-  const float *word_g;           /* of the word table; the statistics' own */
-  float *row_weight;             /* rows, of the word table: loss of a row's error, measured by word_g */
+  float *inputs;   /* of a linear: a, mixed with moments; cols x cols */
+  double inputs_total; /* trace of a */
+  const float *g;      /* of a linear; the statistics' own */
+  const float *word_g; /* of the word table; the statistics' own */
+  float *row_weight;   /* rows, of the word table: loss of a row's error, measured by word_g */
 } aq_fisher_factors;
 
-/* All linear layers in order, then words and positions. The array and what its items own belong to the caller. */
-AQ_MUST_CHECK aq_status aq_fisher_factors_create(const aq_params *params, const aq_stats *stats, aq_pool *pool,
+/* All linear layers in order, then words and positions. The array and what its items own belong to the caller. What is
+ * made of a linear's `a` takes its place: the statistics have none afterwards. */
+AQ_MUST_CHECK aq_status aq_fisher_factors_create(const aq_params *params, aq_stats *stats, aq_pool *pool,
                                                  aq_fisher_factors **out, size_t *count, aq_error *err);
 /* Whether the loss of an error E of the matrix is known as tr(G E A E^T). */
 bool aq_fisher_factors_have_metric(const aq_fisher_factors *factors);

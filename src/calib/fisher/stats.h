@@ -45,6 +45,9 @@ AQ_MUST_CHECK aq_status aq_stats_gather(const aq_params *params, const int32_t *
                                         aq_progress *progress, aq_stats *out, aq_error *err);
 void aq_stats_reset(aq_stats *stats);
 
+/* Frees the moments of the linears' inputs, when nobody needs them any more. */
+void aq_stats_drop_moments(aq_stats *stats);
+
 /* Counts words in these texts instead of in those that were run: counting costs next to nothing, and what a row of the
  * word table is worth is known the better the more texts are counted. AQ_ERR_ARGUMENT for ids that the model has not.
  */

@@ -108,6 +108,17 @@ uint64_t aq_stats_bytes(const aq_model *model, uint32_t first_layer, uint32_t la
   return floats * sizeof(float);
 }
 
+void aq_stats_drop_moments(aq_stats *stats) {
+  for (uint32_t i = 0; stats->linear != NULL && i < stats->model->weight_count; i++) {
+    aq_linear_stats *l = &stats->linear[i];
+    if (aq_weight_leads_input(stats->model, i)) {
+      aq_free(l->moments);
+      aq_free(l->first);
+    }
+    l->moments = l->first = NULL;
+  }
+}
+
 void aq_stats_reset(aq_stats *stats) {
   for (uint32_t i = 0; stats->linear != NULL && i < stats->model->weight_count; i++) {
     aq_linear_stats *l = &stats->linear[i];
