@@ -17,9 +17,6 @@
 #include "io/part_file.h"
 #include "io/safetensors/safetensors_index.h"
 
-/* Parts of a table that are open at once. */
-enum { PARTS_MAX = 1000 };
-
 static const char index_name[] = "model.safetensors.index.json";
 static const char single_name[] = "model.safetensors";
 static const char index_suffix[] = ".safetensors.index.json";
@@ -295,28 +292,4 @@ aq_status aq_locate_file(const char *path, char **file, aq_error *err) {
   const aq_status status = aq_locate_model(path, file, &folder, err);
   aq_free(folder);
   return status;
-}
-
-/* By their numbers: part.2 before part.10. Names of equal numbers keep their order. */
-static void sort_by_number(aq_listing *parts) {
-  for (size_t i = 1; i < parts->count; i++) {
-    aq_part_file one, other;
-    char *name = parts->names[i];
-    size_t to = i;
-    (void)aq_part_file_parse(name, &one);
-    for (; to > 0 && aq_part_file_parse(parts->names[to - 1], &other) && other.number > one.number; to--)
-      parts->names[to] = parts->names[to - 1];
-    parts->names[to] = name;
-  }
-}
-
-aq_status aq_locate_parts(const char *folder, aq_listing *parts, aq_error *err) {
-  AQ_TRY(aq_listing_read(folder, parts, err));
-  aq_listing_filter(parts, is_table);
-  if (parts->count > PARTS_MAX) {
-    aq_listing_reset(parts);
-    return aq_fail(err, AQ_ERR_UNSUPPORTED, "a table in more than %d parts", PARTS_MAX);
-  }
-  sort_by_number(parts);
-  return AQ_OK;
 }

@@ -3,7 +3,6 @@
 #define AQ_IO_LOCATE_H
 
 #include "arrowquant.h"
-#include "io/listing.h"
 
 /* A file: itself. A folder: model.safetensors.index.json or model.safetensors in it, else the only index, safetensors
  * file or Parquet table, or all parts of one (then *file is the folder, ending with a slash); a repository of the
@@ -13,8 +12,5 @@ AQ_MUST_CHECK aq_status aq_locate_file(const char *path, char **file, aq_error *
 
 /* The same, and the folder that has modules.json, when the file is not in it itself; else *folder is NULL. */
 AQ_MUST_CHECK aq_status aq_locate_model(const char *path, char **file, char **folder, aq_error *err);
-
-/* The names of the parts of a table in a folder that aq_locate_file gave, in the order in which they are read. */
-AQ_MUST_CHECK aq_status aq_locate_parts(const char *folder, aq_listing *parts, aq_error *err);
 
 #endif

@@ -7,8 +7,8 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "io/formats.h"
-#include "io/locate.h"
 #include "io/source.h"
+#include "io/table/table_parts.h"
 #include "io/table/table_rows.h"
 #include "io/table/value_cache.h"
 #include "parquet/parquet.h"
@@ -199,7 +199,7 @@ static aq_status open_parts(aq_source *source, const char *folder, const aq_list
 
 aq_status aq_table_open_folder(aq_source *source, const char *folder, const aq_source_options *options, aq_error *err) {
   aq_listing names;
-  AQ_TRY(aq_locate_parts(folder, &names, err));
+  AQ_TRY(aq_table_parts(folder, &names, err));
   const aq_status status = open_parts(source, folder, &names, options, err);
   aq_listing_reset(&names);
   return status;

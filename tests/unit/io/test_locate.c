@@ -5,6 +5,7 @@
 #include "io/listing.h"
 #include "io/locate.h"
 #include "io/part_file.h"
+#include "io/table/table_parts.h"
 
 static aq_error err;
 
@@ -111,7 +112,7 @@ static void parts_are(const char *folder, const char *names) {
   aq_listing parts;
   char text[256];
   resolves(temp_path(folder), "/");
-  assert_int_equal(aq_locate_parts(temp_path(folder), &parts, &err), AQ_OK);
+  assert_int_equal(aq_table_parts(temp_path(folder), &parts, &err), AQ_OK);
   assert_string_equal(aq_listing_text(&parts, text, sizeof text), names);
   aq_listing_reset(&parts);
 }
