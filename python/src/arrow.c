@@ -19,7 +19,7 @@ PyObject *aqpy_open_arrow(PyObject *module, PyObject *args) {
     aq_source_close(source);
     return NULL;
   }
-  return status == AQ_OK ? aqpy_source_new(module, source) : aqpy_raise(module, &err, NULL);
+  return status == AQ_OK ? aqpy_source_new(module, source) : aqpy_raise(&err);
 }
 
 static void release_stream(PyObject *capsule) {
@@ -43,7 +43,7 @@ PyObject *aqpy_source_arrow_stream(PyObject *self, PyObject *unused) {
   aqpy_source_leave(object);
   if (status != AQ_OK) {
     PyMem_Free(stream);
-    return aqpy_raise(object->module, &err, NULL);
+    return aqpy_raise(&err);
   }
   PyObject *capsule = PyCapsule_New(stream, stream_name, release_stream);
   if (capsule == NULL) {

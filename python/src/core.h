@@ -23,8 +23,9 @@ typedef struct aqpy_state {
 
 /* ---- errors.c ---- */
 
-/* Raises the exception of `err`; takes over `report`, which may be NULL. Always NULL. */
-PyObject *aqpy_raise(PyObject *module, const aq_error *err, aq_report *report);
+/* Raises the exception of `err`, with the report of what went wrong. Always NULL. */
+PyObject *aqpy_raise(const aq_error *err);
+PyObject *aqpy_raise_with(const aq_error *err, PyObject *report);
 
 /* Text of the library as str: tensor names keep bytes that are not UTF-8, messages show them. */
 PyObject *aqpy_name(const char *text);
@@ -44,6 +45,8 @@ extern PyType_Spec aqpy_source_spec;
 /* A new object that owns `source`, also when it fails. */
 PyObject *aqpy_source_new(PyObject *module, aq_source *source);
 
+/* ---- source_holds.c ---- */
+
 /* Around every use of object->source. Entering fails when the source is closed; many threads may be inside. */
 bool aqpy_source_enter(aqpy_source *object);
 void aqpy_source_leave(aqpy_source *object);
@@ -51,6 +54,9 @@ void aqpy_source_leave(aqpy_source *object);
 /* Around the life of what points into the source: it stays open until the last hold is gone. */
 void aqpy_source_hold(aqpy_source *object);
 void aqpy_source_release(aqpy_source *object);
+
+/* Closes the aq_source of a closed object that nobody holds. */
+void aqpy_source_let_go(aqpy_source *object);
 
 /* ---- stored.c ---- */
 

@@ -36,7 +36,7 @@ static PyObject *open_path(PyObject *module, const char *path, const aq_encoder_
   aq_error err;
   aq_status status;
   Py_BEGIN_ALLOW_THREADS status = aq_encoder_open(path, options, &encoder, &err);
-  Py_END_ALLOW_THREADS return status == AQ_OK ? new_object(module, encoder, NULL) : aqpy_raise(module, &err, NULL);
+  Py_END_ALLOW_THREADS return status == AQ_OK ? new_object(module, encoder, NULL) : aqpy_raise(&err);
 }
 
 static PyObject *open_source(PyObject *module, aqpy_source *source, const aq_encoder_options *options) {
@@ -45,8 +45,7 @@ static PyObject *open_source(PyObject *module, aqpy_source *source, const aq_enc
   aq_status status;
   if (!aqpy_source_enter(source)) return NULL;
   Py_BEGIN_ALLOW_THREADS status = aq_encoder_open_source(source->source, options, &encoder, &err);
-  Py_END_ALLOW_THREADS PyObject *object =
-      status == AQ_OK ? new_object(module, encoder, source) : aqpy_raise(module, &err, NULL);
+  Py_END_ALLOW_THREADS PyObject *object = status == AQ_OK ? new_object(module, encoder, source) : aqpy_raise(&err);
   aqpy_source_leave(source);
   return object;
 }
@@ -132,7 +131,7 @@ static PyObject *encode(PyObject *self, PyObject *args) {
   }
   aqpy_texts_reset(&texts);
   if (!entered) return NULL;
-  if (status != AQ_OK) return aqpy_raise(object->module, &err, NULL);
+  if (status != AQ_OK) return aqpy_raise(&err);
   Py_RETURN_NONE;
 }
 
@@ -143,7 +142,7 @@ static PyObject *prompt(PyObject *self, PyObject *args) {
   aq_error err;
   if (!PyArg_ParseTuple(args, "zz", &name, &words) || !enter(object)) return NULL;
   const aq_status status = aq_encoder_prompt(object->encoder, name, words, &chosen, &err);
-  PyObject *text = status == AQ_OK ? PyUnicode_FromString(chosen) : aqpy_raise(object->module, &err, NULL);
+  PyObject *text = status == AQ_OK ? PyUnicode_FromString(chosen) : aqpy_raise(&err);
   leave(object);
   return text;
 }

@@ -31,18 +31,12 @@ static PyObject *make(const aq_error *err, PyObject *report) {
   return exception;
 }
 
-PyObject *aqpy_raise(PyObject *module, const aq_error *err, aq_report *report) {
-  PyObject *owned = Py_None;
-  Py_INCREF(owned);
-  if (report != NULL) {
-    Py_DECREF(owned);
-    owned = aqpy_report_new(module, report);
-    if (owned == NULL) return NULL;
-  }
-  PyObject *exception = make(err, owned);
-  Py_DECREF(owned);
+PyObject *aqpy_raise_with(const aq_error *err, PyObject *report) {
+  PyObject *exception = make(err, report);
   if (exception == NULL) return NULL;
   PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
   Py_DECREF(exception);
   return NULL;
 }
+
+PyObject *aqpy_raise(const aq_error *err) { return aqpy_raise_with(err, Py_None); }

@@ -20,7 +20,7 @@ PyObject *aqpy_open_path(PyObject *module, PyObject *args) {
   const char *name = PyBytes_AsString(path);
   Py_BEGIN_ALLOW_THREADS status = aq_source_open(name, &options, &source, &err);
   Py_END_ALLOW_THREADS Py_DECREF(path);
-  return status == AQ_OK ? aqpy_source_new(module, source) : aqpy_raise(module, &err, NULL);
+  return status == AQ_OK ? aqpy_source_new(module, source) : aqpy_raise(&err);
 }
 
 /* ---- arrays of the caller ---- */
@@ -33,7 +33,7 @@ static void raise_about(PyObject *module, const char *tensor, const char *format
   (void)vsnprintf(err.message, sizeof err.message, format, args);
   va_end(args);
   (void)snprintf(err.tensor, sizeof err.tensor, "%s", tensor);
-  (void)aqpy_raise(module, &err, NULL);
+  (void)aqpy_raise(&err);
 }
 
 /* "float32, float16, ..." */
@@ -87,7 +87,7 @@ static bool add_tensor(PyObject *module, aq_source *source, PyObject *item) {
   if (PyErr_Occurred()) return false;
   if (aq_source_add(source, &info, data, &err) == AQ_OK) return true;
   if (err.tensor[0] == '\0') (void)snprintf(err.tensor, sizeof err.tensor, "%s", info.name);
-  (void)aqpy_raise(module, &err, NULL);
+  (void)aqpy_raise(&err);
   return false;
 }
 
@@ -104,7 +104,7 @@ PyObject *aqpy_open_tensors(PyObject *module, PyObject *args) {
   aq_source *source = NULL;
   aq_error err;
   if (!PyArg_ParseTuple(args, "O!O", &PyList_Type, &list, &owners)) return NULL;
-  if (aq_source_create(&source, &err) != AQ_OK) return aqpy_raise(module, &err, NULL);
+  if (aq_source_create(&source, &err) != AQ_OK) return aqpy_raise(&err);
   Py_INCREF(owners);
   aq_source_on_release(source, let_owners_go, owners);
   for (Py_ssize_t i = 0; i < PyList_Size(list); i++) {

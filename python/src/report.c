@@ -43,8 +43,7 @@ static PyObject *render(PyObject *self, PyObject *argument) {
     if (strcmp(name, forms[i].name) != 0) continue;
     aq_error err;
     char *text = NULL;
-    if (aq_report_render(object->report, forms[i].form, &text, &err) != AQ_OK)
-      return aqpy_raise(object->module, &err, NULL);
+    if (aq_report_render(object->report, forms[i].form, &text, &err) != AQ_OK) return aqpy_raise(&err);
     PyObject *result = aqpy_message(text);
     aq_free(text);
     return result;

@@ -66,8 +66,12 @@ static PyObject *finish(PyObject *module, aq_status status, aq_report *report, c
     aq_report_free(report);
     return NULL;
   }
-  if (status != AQ_OK) return aqpy_raise(module, err, report);
-  return aqpy_report_new(module, report);
+  if (status != AQ_OK && report == NULL) return aqpy_raise(err);
+  PyObject *made = aqpy_report_new(module, report);
+  if (status == AQ_OK || made == NULL) return made;
+  (void)aqpy_raise_with(err, made);
+  Py_DECREF(made);
+  return NULL;
 }
 
 static PyObject *run_entered(PyObject *module, const aqpy_operation *operation, const aqpy_input inputs[2],

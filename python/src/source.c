@@ -6,35 +6,6 @@
 
 /* ---- life ---- */
 
-static void let_go(aqpy_source *object) {
-  if (!object->is_closed || object->holds > 0 || object->source == NULL) return;
-  aq_source *source = object->source;
-  object->source = NULL;
-  aq_source_close(source);
-}
-
-void aqpy_source_hold(aqpy_source *object) {
-  Py_INCREF(object);
-  object->holds++;
-}
-
-void aqpy_source_release(aqpy_source *object) {
-  object->holds--;
-  let_go(object);
-  Py_DECREF(object);
-}
-
-bool aqpy_source_enter(aqpy_source *object) {
-  if (object->is_closed) {
-    PyErr_SetString(PyExc_ValueError, "the source is closed");
-    return false;
-  }
-  aqpy_source_hold(object);
-  return true;
-}
-
-void aqpy_source_leave(aqpy_source *object) { aqpy_source_release(object); }
-
 PyObject *aqpy_source_new(PyObject *module, aq_source *source) {
   aqpy_state *state = PyModule_GetState(module);
   aqpy_source *object = PyObject_New(aqpy_source, state->source_type);
@@ -54,7 +25,7 @@ static void deallocate(PyObject *self) {
   aqpy_source *object = (aqpy_source *)self;
   PyTypeObject *type = Py_TYPE(self);
   object->is_closed = true;
-  let_go(object);
+  aqpy_source_let_go(object);
   Py_XDECREF(object->module);
   PyObject_Free(self);
   Py_DECREF(type);
@@ -183,7 +154,7 @@ static PyObject *read_f32(PyObject *self, PyObject *arguments) {
   Py_BEGIN_ALLOW_THREADS status = aq_source_read_f32_ranges(object->source, ranges, count, threads, &err);
   Py_END_ALLOW_THREADS aqpy_source_leave(object);
   PyMem_Free(ranges);
-  if (status != AQ_OK) return aqpy_raise(object->module, &err, NULL);
+  if (status != AQ_OK) return aqpy_raise(&err);
   Py_RETURN_NONE;
 }
 
@@ -191,7 +162,7 @@ static PyObject *close_source(PyObject *self, PyObject *unused) {
   (void)unused;
   aqpy_source *object = (aqpy_source *)self;
   object->is_closed = true;
-  let_go(object);
+  aqpy_source_let_go(object);
   Py_RETURN_NONE;
 }
 

@@ -28,7 +28,7 @@ PyObject *aqpy_stored_new(aqpy_source *source, size_t index) {
     aq_tensor_release(&tensor);
   }
   aqpy_source_leave(source);
-  return status == AQ_OK ? (PyObject *)object : aqpy_raise(source->module, &err, NULL);
+  return status == AQ_OK ? (PyObject *)object : aqpy_raise(&err);
 }
 
 static void deallocate(PyObject *self) {

@@ -21,7 +21,7 @@ PyObject *aqpy_open_tokenizer(PyObject *module, PyObject *args) {
   const char *name = PyBytes_AsString(path);
   Py_BEGIN_ALLOW_THREADS status = aq_tokenizer_open(name, &tokenizer, &err);
   Py_END_ALLOW_THREADS Py_DECREF(path);
-  if (status != AQ_OK) return aqpy_raise(module, &err, NULL);
+  if (status != AQ_OK) return aqpy_raise(&err);
   aqpy_tokenizer *object = PyObject_New(aqpy_tokenizer, state->tokenizer_type);
   if (object == NULL) {
     aq_tokenizer_close(tokenizer);
@@ -107,8 +107,7 @@ static PyObject *encode_entered(aqpy_tokenizer *object, const aqpy_texts *texts,
   size_t *ends = PyMem_Calloc(texts->count > 0 ? texts->count : 1, sizeof *ends);
   if (ends == NULL) return PyErr_NoMemory();
   Py_BEGIN_ALLOW_THREADS status = encode_all(object->tokenizer, texts, max_tokens, add_special, &ids, ends, &err);
-  Py_END_ALLOW_THREADS PyObject *result =
-      status == AQ_OK ? id_lists(&ids, ends, texts->count) : aqpy_raise(object->module, &err, NULL);
+  Py_END_ALLOW_THREADS PyObject *result = status == AQ_OK ? id_lists(&ids, ends, texts->count) : aqpy_raise(&err);
   aq_free(ids.ids);
   PyMem_Free(ends);
   return result;
