@@ -26,7 +26,7 @@ PyObject *aqpy_open_path(PyObject *module, PyObject *args) {
 /* ---- arrays of the caller ---- */
 
 /* An ArgumentError that names the tensor. */
-static void raise_about(PyObject *module, const char *tensor, const char *format, ...) {
+static void raise_about(const char *tensor, const char *format, ...) {
   aq_error err = {.code = AQ_ERR_ARGUMENT, .row_group = -1, .offset = AQ_ERROR_NO_OFFSET};
   va_list args;
   va_start(args, format);
@@ -48,7 +48,7 @@ static const char *known_dtypes(char *out, size_t size) {
   return out;
 }
 
-static bool find_dtype(PyObject *module, const char *tensor, const char *name, aq_dtype *dtype) {
+static bool find_dtype(const char *tensor, const char *name, aq_dtype *dtype) {
   for (int i = AQ_DTYPE_INVALID + 1; i <= (int)AQ_BOOL; i++) {
     const char *known = aq_dtype_name((aq_dtype)i);
     const char *a = known, *b = name;
@@ -58,16 +58,16 @@ static bool find_dtype(PyObject *module, const char *tensor, const char *name, a
     return true;
   }
   char known[320];
-  raise_about(module, tensor, "the element type %s cannot be stored; expected one of %s", name,
+  raise_about(tensor, "the element type %s cannot be stored; expected one of %s", name,
               known_dtypes(known, sizeof known));
   return false;
 }
 
-static bool parse_shape(PyObject *module, PyObject *shape, aq_tensor_info *info) {
+static bool parse_shape(PyObject *shape, aq_tensor_info *info) {
   const Py_ssize_t rank = PyTuple_Size(shape);
   if (rank < 0) return false;
   if (rank > AQ_MAX_RANK) {
-    raise_about(module, info->name, "has %zd dimensions; at most %d are possible", rank, AQ_MAX_RANK);
+    raise_about(info->name, "has %zd dimensions; at most %d are possible", rank, AQ_MAX_RANK);
     return false;
   }
   info->rank = (int32_t)rank;
@@ -75,14 +75,14 @@ static bool parse_shape(PyObject *module, PyObject *shape, aq_tensor_info *info)
   return !PyErr_Occurred();
 }
 
-static bool add_tensor(PyObject *module, aq_source *source, PyObject *item) {
+static bool add_tensor(aq_source *source, PyObject *item) {
   const char *dtype;
   PyObject *shape, *address;
   aq_tensor_info info = {.quant_type = AQ_KEPT, .quant_axis = -1, .alias_of = -1};
   aq_error err;
   if (!PyArg_ParseTuple(item, "ssO!O!", &info.name, &dtype, &PyTuple_Type, &shape, &PyLong_Type, &address))
     return false;
-  if (!find_dtype(module, info.name, dtype, &info.dtype) || !parse_shape(module, shape, &info)) return false;
+  if (!find_dtype(info.name, dtype, &info.dtype) || !parse_shape(shape, &info)) return false;
   const void *data = PyLong_AsVoidPtr(address);
   if (PyErr_Occurred()) return false;
   if (aq_source_add(source, &info, data, &err) == AQ_OK) return true;
@@ -108,7 +108,7 @@ PyObject *aqpy_open_tensors(PyObject *module, PyObject *args) {
   Py_INCREF(owners);
   aq_source_on_release(source, let_owners_go, owners);
   for (Py_ssize_t i = 0; i < PyList_Size(list); i++) {
-    if (add_tensor(module, source, PyList_GetItem(list, i))) continue;
+    if (add_tensor(source, PyList_GetItem(list, i))) continue;
     aq_source_close(source);
     return NULL;
   }

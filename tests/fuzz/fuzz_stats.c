@@ -13,8 +13,7 @@
 
 #include "calib/fisher/stats.h"
 #include "calib/fisher/stats_arrays.h"
-#include "model/config.h"
-#include "model/params.h"
+#include "model/description.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -29,8 +28,7 @@ static struct {
   float values[MOST_TENSORS][INNER * INNER];
   size_t tensors;
   aq_source *source;
-  aq_model_config config;
-  aq_params params;
+  aq_model model;
   aq_stats saved;
   uint8_t file[MOST_BYTES]; /* of them */
   size_t file_size;
@@ -59,8 +57,6 @@ static void add_pair(const char *name, int64_t rows, int64_t columns) {
 
 static void make_model(void) {
   aq_error err;
-  aq_pool *pool;
-  const aq_config_texts texts = {.config = config_text, .config_size = sizeof config_text - 1};
   must(aq_source_create(&fixed.source, &err));
   add_tensor("embeddings.word_embeddings.weight", WORDS, HIDDEN);
   add_tensor("embeddings.position_embeddings.weight", POSITIONS, HIDDEN);
@@ -74,21 +70,19 @@ static void make_model(void) {
   add_pair("encoder.layer.0.intermediate.dense", INNER, HIDDEN);
   add_pair("encoder.layer.0.output.dense", HIDDEN, INNER);
   add_pair("encoder.layer.0.output.LayerNorm", HIDDEN, 0);
-  must(aq_model_config_parse(&texts, &fixed.config, &err));
-  must(aq_pool_create(1, &pool, &err));
-  must(aq_params_load(fixed.source, &fixed.config, pool, &fixed.params, &err));
-  aq_pool_free(pool);
+  must(aq_source_set_metadata(fixed.source, "arrowquant.file.config.json", config_text, &err));
+  must(aq_model_open(fixed.source, NULL, &fixed.model, &err));
 }
 
 /* Any numbers will do: what they mean is not looked at. */
 static void make_statistics(void) {
   aq_error err;
-  must(aq_stats_create(&fixed.saved, &fixed.params, 0, 1, &err));
+  must(aq_stats_create(&fixed.saved, &fixed.model, 0, 1, &err));
   fixed.saved.texts = 3;
   fixed.saved.tokens = 12;
   fixed.saved.longest = POSITIONS;
   for (size_t i = 0; i < aq_stats_array_count(&fixed.saved); i++) {
-    const aq_stats_array array = aq_stats_array_at(&fixed.saved, &fixed.params, i);
+    const aq_stats_array array = aq_stats_array_at(&fixed.saved, i);
     for (size_t k = 0; k < aq_stats_array_floats(&array); k++) (*array.values)[k] = (float)(i + k % 7);
   }
 }
@@ -99,7 +93,7 @@ static void make_file(void) {
   aq_error err;
   if (mkdtemp(folder) == NULL) abort();
   (void)snprintf(path, sizeof path, "%s/s", folder);
-  must(aq_stats_save(&fixed.saved, &fixed.params, fixed.source, path, false, &err));
+  must(aq_stats_save(&fixed.saved, path, false, &err));
   FILE *f = fopen(path, "rb");
   if (f == NULL) abort();
   fixed.file_size = fread(fixed.file, 1, sizeof fixed.file, f);
@@ -140,8 +134,8 @@ static const char *write_changed(const uint8_t *data, size_t size) {
 static void check_statistics(aq_stats *found) {
   if (found->longest == 0 || found->longest > POSITIONS || found->texts == 0 || found->tokens == 0) abort();
   for (size_t i = 0; i < aq_stats_array_count(found); i++) {
-    const aq_stats_array a = aq_stats_array_at(found, &fixed.params, i);
-    const aq_stats_array b = aq_stats_array_at(&fixed.saved, &fixed.params, i);
+    const aq_stats_array a = aq_stats_array_at(found, i);
+    const aq_stats_array b = aq_stats_array_at(&fixed.saved, i);
     if (memcmp(*a.values, *b.values, aq_stats_array_floats(&a) * sizeof(float)) != 0) abort();
   }
 }
@@ -150,7 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const char *path = size > 0 && data[0] == '!' ? write_changed(data + 1, size - 1) : write_input(data, size);
   aq_stats found;
   aq_error err;
-  if (aq_stats_load(path, &fixed.params, fixed.source, &found, &err) != AQ_OK) {
+  if (aq_stats_load(path, &fixed.model, &found, &err) != AQ_OK) {
     if (found.linear != NULL || err.code == AQ_OK || err.message[0] == '\0') abort();
     return 0;
   }
