@@ -20,11 +20,13 @@ COUNT = int(os.environ.get("AQ_TOKENIZER_TEXTS", "120000"))
 
 class Error(ctypes.Structure):
     _fields_ = [("code", ctypes.c_int), ("row_group", ctypes.c_int32), ("offset", ctypes.c_int64), ("file", ctypes.c_char * 256),
-                ("tensor", ctypes.c_char * 256), ("message", ctypes.c_char * 512), ("hint", ctypes.c_char * 256)]
+                ("tensor", ctypes.c_char * 256), ("message", ctypes.c_char * 512), ("hint", ctypes.c_char * 256),
+                ("reserved", ctypes.c_uint64 * 6)]
 
 
 class Ids(ctypes.Structure):
-    _fields_ = [("ids", ctypes.POINTER(ctypes.c_int32)), ("count", ctypes.c_size_t), ("capacity", ctypes.c_size_t)]
+    _fields_ = [("ids", ctypes.POINTER(ctypes.c_int32)), ("count", ctypes.c_size_t), ("capacity", ctypes.c_size_t),
+                ("reserved", ctypes.c_uint64 * 2)]
 
 
 class Ours:
