@@ -121,6 +121,15 @@ uint32_t aq_model_find(const aq_model *model, uint32_t layer, aq_role role) {
   return model->by_role[(size_t)(layer + 1) * AQ_ROLE_COUNT + role];
 }
 
+aq_weight_group aq_model_group_of(const aq_model *model, uint32_t weight) {
+  const aq_weight *w = &model->weights[weight];
+  const uint32_t named = aq_model_find(model, w->layer, w->role); /* not by a bias: by what it is the bias of */
+  uint32_t lead = named;
+  if (model->weights[named].kind != AQ_WEIGHT_LINEAR) return (aq_weight_group){weight, 1};
+  while (!aq_weight_leads_input(model, lead)) lead--;
+  return (aq_weight_group){weight == named ? lead : model->weights[lead].bias, model->weights[lead].inputs};
+}
+
 static size_t joined_rows(const aq_model *model, uint32_t first) {
   size_t rows = 0;
   for (uint32_t i = 0; i < model->weights[first].inputs; i++) rows += model->weights[first + i].rows;

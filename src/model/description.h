@@ -48,6 +48,15 @@ void aq_model_reset(aq_model *model);
 /* Index of the table, matrix or gain with a role; AQ_NO_WEIGHT when the model has none. */
 uint32_t aq_model_find(const aq_model *model, uint32_t layer, aq_role role);
 
+/* Weights that are run as one, from the `first` of the list on. */
+typedef struct aq_weight_group {
+  uint32_t first, count;
+} aq_weight_group;
+
+/* Those beside which a weight of the list must stand in memory: matrices, or biases, of the linears that read the same
+ * activation. Any other weight is a group by itself. */
+aq_weight_group aq_model_group_of(const aq_model *model, uint32_t weight);
+
 /* Outputs of all linears that read the same activation as the one with a role, which is the first of them. */
 size_t aq_model_joined_rows(const aq_model *model, uint32_t layer, aq_role first);
 

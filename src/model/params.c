@@ -63,13 +63,9 @@ aq_status aq_params_copy(const aq_params *from, aq_params *out, aq_error *err) {
 
 /* Whether a weight, or one that must stand beside it in memory, is replaced. */
 static bool is_owned(const aq_model *m, const bool *replaced, uint32_t weight) {
-  uint32_t first = weight;
-  if (m->weights[weight].kind == AQ_WEIGHT_LINEAR) {
-    while (!aq_weight_leads_input(m, first)) first--;
-  }
-  const uint32_t inputs = m->weights[first].kind == AQ_WEIGHT_LINEAR ? m->weights[first].inputs : 1;
+  const aq_weight_group group = aq_model_group_of(m, weight);
   bool owned = false;
-  for (uint32_t i = first; i < first + inputs; i++) owned = owned || replaced[i];
+  for (uint32_t i = group.first; i < group.first + group.count; i++) owned = owned || replaced[i];
   return owned;
 }
 
@@ -120,9 +116,8 @@ aq_param_linear aq_params_linear(const aq_params *params, uint32_t layer, aq_rol
 }
 
 aq_param_linear aq_params_joined(const aq_params *params, uint32_t layer, aq_role first) {
-  const aq_weight *w = &params->model->weights[aq_model_find(params->model, layer, first)];
   aq_param_linear joined = aq_params_linear(params, layer, first);
-  for (uint32_t i = 1; i < w->inputs; i++) joined.out += w[i].rows;
+  joined.out = (uint32_t)aq_model_joined_rows(params->model, layer, first);
   return joined;
 }
 

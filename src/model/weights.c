@@ -44,8 +44,9 @@ static aq_norm *norm_of(aq_weights *w, uint32_t layer, aq_role role) {
 
 /* Rows that stand before those of this weight in its joined linear. */
 static size_t first_row(const aq_model *m, const aq_weight *w) {
+  const uint32_t own = (uint32_t)(w - m->weights);
   size_t rows = 0;
-  for (const aq_weight *at = w; !aq_weight_leads_input(m, (uint32_t)(at - m->weights)); at--) rows += at[-1].rows;
+  for (uint32_t i = aq_model_group_of(m, own).first; i < own; i++) rows += m->weights[i].rows;
   return rows;
 }
 
@@ -63,8 +64,7 @@ aq_weight_slot aq_weights_slot(aq_weights *weights, const aq_model *model, const
       break;
   }
   aq_linear *linear = w->layer != AQ_NO_LAYER ? linear_of(&weights->layers[w->layer], w->role) : NULL;
-  const uint32_t main = aq_model_find(model, w->layer, w->role);
-  const size_t row = linear != NULL ? first_row(model, &model->weights[main]) : 0;
+  const size_t row = linear != NULL ? first_row(model, w) : 0;
   if (w->kind == AQ_WEIGHT_LINEAR) return (aq_weight_slot){.linear = linear, .first_row = row};
   if (linear != NULL) return (aq_weight_slot){.vector = linear->bias + row};
   const aq_norm *norm = norm_of(weights, w->layer, w->role);
@@ -92,9 +92,8 @@ static aq_status create_store(const loader *l, aq_weights *w, uint32_t i, aq_err
   }
   if (weight->kind != AQ_WEIGHT_LINEAR || !aq_weight_leads_input(m, i)) return AQ_OK;
   aq_linear *linear = weight->layer != AQ_NO_LAYER ? linear_of(&w->layers[weight->layer], weight->role) : NULL;
-  size_t out = 0;
-  for (uint32_t part = 0; part < weight->inputs; part++) out += weight[part].rows;
-  return linear != NULL ? aq_linear_create(linear, out, weight->cols, l->codes, err) : AQ_OK;
+  if (linear == NULL) return AQ_OK;
+  return aq_linear_create(linear, aq_model_joined_rows(m, weight->layer, weight->role), weight->cols, l->codes, err);
 }
 
 /* ---- reading ---- */

@@ -72,10 +72,11 @@ aq_status aq_exclude_nonfinite(const aq_source *source, aq_nonfinite policy, uin
 
 /* ---- vectors of an encoder ---- */
 
-/* Row 0 of the token types is part of every token, as the vectors are; there is nothing to win. */
-static bool is_excluded(const aq_model *model, size_t tensor) {
+/* NULL: the tensor is none of them. Row 0 of the token types is part of every token, as the vectors are; there is
+ * nothing to win. */
+static const aq_weight *excluded_weight(const aq_model *model, size_t tensor) {
   const aq_weight *w = aq_model_find_tensor(model, tensor);
-  return w != NULL && (w->kind == AQ_WEIGHT_VECTOR || w->role == AQ_ROLE_TOKEN_TYPE);
+  return w != NULL && (w->kind == AQ_WEIGHT_VECTOR || w->role == AQ_ROLE_TOKEN_TYPE) ? w : NULL;
 }
 
 static aq_status keep(aq_plan_entry *e, bool types, aq_error *err) {
@@ -91,16 +92,16 @@ static aq_status keep(aq_plan_entry *e, bool types, aq_error *err) {
 aq_status aq_exclude_vectors(aq_source *source, const aq_model *model, aq_plan *plan, aq_error *err) {
   for (size_t i = 0; i < plan->count; i++) {
     const size_t owner = aq_owner_of(source->tensors, i);
-    const bool own = is_excluded(model, i);
-    if (own && aq_plan_entry_is_open(&plan->entries[owner], AQ_RD)) {
-      AQ_TRY(keep(&plan->entries[owner], aq_model_find_tensor(model, i)->kind != AQ_WEIGHT_VECTOR, err));
+    const aq_weight *w = excluded_weight(model, i);
+    if (w != NULL && aq_plan_entry_is_open(&plan->entries[owner], AQ_RD)) {
+      AQ_TRY(keep(&plan->entries[owner], w->kind != AQ_WEIGHT_VECTOR, err));
     }
   }
   AQ_TRY(aq_plan_share_aliases(source->tensors, source->tensor_count, plan, err));
   for (size_t i = 0; i < plan->count; i++) {
     aq_tensor_info *t = &source->tensors[i];
     if (t->alias_of < 0 || t->rank != 1 || plan->entries[i].action != AQ_KEEP) continue;
-    if (!is_excluded(model, i) && !is_excluded(model, (size_t)t->alias_of)) continue;
+    if (excluded_weight(model, i) == NULL && excluded_weight(model, (size_t)t->alias_of) == NULL) continue;
     t->alias_of = -1;
     plan->entries[i].tied = false;
   }

@@ -152,9 +152,9 @@ static aq_status need_texts(aq_tape_buffers *buffers, size_t texts, aq_error *er
 /* Linears from the one with this role on that read x; their outputs stand side by side. */
 static void show_linears(const aq_tape *tape, uint32_t layer, aq_role first, const float *x, const float *dy) {
   const aq_model *m = tape->model;
-  const uint32_t lead = aq_model_find(m, layer, first);
+  const aq_weight_group group = aq_model_group_of(m, aq_model_find(m, layer, first));
   const size_t stride = aq_model_joined_rows(m, layer, first);
-  for (uint32_t i = lead; i < lead + m->weights[lead].inputs; i++) {
+  for (uint32_t i = group.first; i < group.first + group.count; i++) {
     const aq_weight *w = &m->weights[i];
     aq_tape_buffers_of(tape)->linear[i] = (aq_tape_linear){x, dy, w->cols, w->rows, w->cols, stride};
     dy += w->rows;

@@ -142,6 +142,38 @@ static void overlay_owns_what_is_replaced_and_what_stands_beside_it(void **state
   free(replaced);
 }
 
+/* So are their biases. */
+static void overlay_of_a_bias_is_run_with_those_beside_it(void **state) {
+  const fixture *f = *state;
+  static const aq_role roles[] = {AQ_ROLE_QUERY, AQ_ROLE_KEY, AQ_ROLE_VALUE, AQ_ROLE_UP};
+  aq_error err;
+  const aq_model *m = f->params.model;
+  bool *replaced = calloc(m->weight_count, sizeof *replaced);
+  for (size_t i = 0; i < AQ_COUNT_OF(roles); i++) {
+    aq_params overlay, copy;
+    aq_tape tape = {0};
+    float embeddings[TEXTS * TINY_HIDDEN];
+    const uint32_t bias = m->weights[aq_model_find(m, 1, roles[i])].bias;
+    const size_t count = aq_weight_floats(&m->weights[bias]);
+    replaced[bias] = true;
+    assert_ok(aq_params_overlay(&f->params, replaced, &overlay, &err));
+    replaced[bias] = false;
+    assert_ok(aq_params_copy(&f->params, &copy, &err));
+    for (size_t k = 0; k < count; k++) overlay.values[bias][k] = copy.values[bias][k] = 1 - copy.values[bias][k];
+    assert_ok(aq_tape_begin_forward(&tape, &copy, f->texts, lengths, TEXTS, f->pool, &err));
+    assert_ok(aq_tape_forward(&tape, &copy, &err));
+    memcpy(embeddings, tape.embeddings, sizeof embeddings);
+    assert_ok(aq_tape_begin_forward(&tape, &overlay, f->texts, lengths, TEXTS, f->pool, &err));
+    assert_ok(aq_tape_forward(&tape, &overlay, &err));
+    assert_memory_equal(tape.embeddings, embeddings, sizeof embeddings);
+    assert_int_equal(overlay.count, roles[i] == AQ_ROLE_UP ? count : 3 * count);
+    aq_tape_reset(&tape);
+    aq_params_reset(&copy);
+    aq_params_reset(&overlay);
+  }
+  free(replaced);
+}
+
 /* The room that layers share changes no bit, in groups of any size, after a pass that keeps everything and before one.
  */
 static void forward_alone_is_the_same(void **state) {
@@ -305,6 +337,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(forward_with_padding_tokens_equals_encoder, set_up, tear_down),
       cmocka_unit_test_setup_teardown(forward_equals_encoder, set_up, tear_down),
       cmocka_unit_test_setup_teardown(overlay_owns_what_is_replaced_and_what_stands_beside_it, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(overlay_of_a_bias_is_run_with_those_beside_it, set_up, tear_down),
       cmocka_unit_test_setup_teardown(forward_alone_is_the_same, set_up, tear_down),
       cmocka_unit_test_setup_teardown(steps_walk_the_hidden_states_of_forward, set_up, tear_down),
       cmocka_unit_test_setup_teardown(begin_refuses_wrong_ids, set_up, tear_down),
