@@ -3,23 +3,16 @@
 #define AQ_TESTS_SEARCH_FIXTURE_H
 
 #include "core/compiler.h"
+#include "one_layer_encoder.h"
 #include "plan_fixture.h"
 #include "search/calibration.h"
 #include "search/candidate.h"
 #include "search/exclude.h"
-#include "tiny_encoder.h"
 #include "transform/table_job.h"
 
-#define SEARCH_WIDTH 32
 #define SEARCH_TEXTS 80
-#define SEARCH_MATRICES 10 /* of 1024 values or more: three tables, six linears, the pooler */
+#define SEARCH_POSITIONS 64
 
-static const char search_config[] =
-    "{\"model_type\":\"bert\",\"hidden_size\":32,\"num_attention_heads\":4,\"num_hidden_layers\":1,"
-    "\"intermediate_size\":48,\"vocab_size\":33,\"max_position_embeddings\":64,\"type_vocab_size\":32}";
-static const char search_vocabulary[] =
-    "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\nl\nm\n##a\n##b\n##c\n##d\n##e\n##f\n##g\n"
-    "##h\n##i\n##j\n##k\n##l\n##m\n##n\n##o\n";
 static const char search_pooler[] = "pooler.dense.weight"; /* which makes no embedding */
 
 static struct {
@@ -30,37 +23,11 @@ static struct {
 /* Group setup: the files. */
 static inline int search_set_up(void **state) {
   (void)state;
-  static const struct {
-    const char *name;
-    int64_t rows, columns;
-  } tensors[] = {{"embeddings.word_embeddings.weight", 33, SEARCH_WIDTH},
-                 {"embeddings.position_embeddings.weight", 64, SEARCH_WIDTH},
-                 {"embeddings.token_type_embeddings.weight", 32, SEARCH_WIDTH},
-                 {"embeddings.LayerNorm", SEARCH_WIDTH, 0},
-                 {"encoder.layer.0.attention.self.query", SEARCH_WIDTH, SEARCH_WIDTH},
-                 {"encoder.layer.0.attention.self.key", SEARCH_WIDTH, SEARCH_WIDTH},
-                 {"encoder.layer.0.attention.self.value", SEARCH_WIDTH, SEARCH_WIDTH},
-                 {"encoder.layer.0.attention.output.dense", SEARCH_WIDTH, SEARCH_WIDTH},
-                 {"encoder.layer.0.attention.output.LayerNorm", SEARCH_WIDTH, 0},
-                 {"encoder.layer.0.intermediate.dense", 48, SEARCH_WIDTH},
-                 {"encoder.layer.0.output.dense", SEARCH_WIDTH, 48},
-                 {"encoder.layer.0.output.LayerNorm", SEARCH_WIDTH, 0},
-                 {"pooler.dense", SEARCH_WIDTH, SEARCH_WIDTH}};
-  tiny_encoder tiny = {.seed = 11};
-  for (size_t i = 0; i < sizeof tensors / sizeof tensors[0]; i++) {
-    if (strstr(tensors[i].name, "_embeddings") != NULL) {
-      tiny_add(&tiny, tensors[i].name, tensors[i].rows, tensors[i].columns);
-    } else {
-      tiny_add_pair(&tiny, "", tensors[i].name, tensors[i].rows, tensors[i].columns);
-    }
-  }
   (void)snprintf(sf.folder, sizeof sf.folder, "%s", make_folder());
   (void)snprintf(sf.model, sizeof sf.model, "%s/model.safetensors", sf.folder);
   (void)snprintf(sf.texts, sizeof sf.texts, "%s/texts", sf.folder);
   (void)snprintf(sf.table, sizeof sf.table, "%s/t.parquet", sf.folder);
-  write_text(sf.folder, "config.json", search_config);
-  write_text(sf.folder, "vocab.txt", search_vocabulary);
-  tiny_write(&tiny, sf.model, NULL);
+  one_layer_write(sf.folder, sf.model, SEARCH_POSITIONS);
   char text[SEARCH_TEXTS * 24] = "";
   for (size_t i = 0; i < SEARCH_TEXTS; i++) { /* of one to nine tokens */
     char line[24];
@@ -70,7 +37,6 @@ static inline int search_set_up(void **state) {
     (void)strncat(text, line, sizeof text - strlen(text) - 1);
   }
   write_text(sf.folder, "texts", text);
-  tiny_free(&tiny);
   return 0;
 }
 

@@ -7,63 +7,25 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "faulty_allocator.h"
-#include "model/run/encoder.h"
-#include "model/run/tape.h"
-#include "tiny_encoder.h"
+#include "pass_fixture.h"
 #include "tiny_linears.h"
 
-#define TEXTS 9
 #define CUT 24
 #define SEED 5
-static const uint32_t lengths[TEXTS] = {1, 5, 40, 17, 2, 33, 40, 8, 29};
 static const aq_stats_options cut = {.max_tokens = CUT, .seed = SEED};
 
-typedef struct fixture {
-  tiny_encoder model;
-  char folder[512], weights[600], file[600];
-  int32_t ids[TEXTS][TINY_POSITIONS];
-  const int32_t *texts[TEXTS];
-  aq_source *source;
-  aq_encoder *encoder;
-  aq_pool *pool;
-  aq_params params;
-} fixture;
-
-static int set_up(void **state) {
-  fixture *f = calloc(1, sizeof *f);
-  aq_error err;
-  tiny_make(&f->model, "");
-  (void)snprintf(f->folder, sizeof f->folder, "%s", make_folder());
-  (void)snprintf(f->weights, sizeof f->weights, "%s/tiny.safetensors", f->folder);
-  (void)snprintf(f->file, sizeof f->file, "%s/tiny.statistics", f->folder);
-  write_text(f->folder, "config.json", tiny_config);
-  tiny_write(&f->model, f->weights, NULL);
-  for (uint32_t i = 0; i < TEXTS; i++) {
-    for (uint32_t k = 0; k < TINY_POSITIONS; k++) f->ids[i][k] = (int32_t)((i * 31 + k * 7 + k * k / 3) % TINY_WORDS);
-    f->texts[i] = f->ids[i];
-  }
-  aq_encoder_options o;
-  aq_encoder_options_init(&o);
-  o.threads = 1;
-  assert_ok(aq_source_open(f->weights, NULL, &f->source, &err));
-  assert_ok(aq_encoder_open_source(f->source, &o, &f->encoder, &err));
-  f->encoder->model.config.normalize = true; /* as in the models that this is for */
-  assert_ok(aq_pool_create(2, &f->pool, &err));
-  assert_ok(aq_params_load(&f->encoder->model, f->pool, &f->params, &err));
-  *state = f;
-  return 0;
+/* Of embeddings that are normalized, as in the models that this is for. */
+static int set_up_normalized(void **state) {
+  const int result = set_up(state);
+  const fixture *f = *state;
+  f->encoder->model.config.normalize = true;
+  return result;
 }
 
-static int tear_down(void **state) {
-  fixture *f = *state;
-  aq_params_reset(&f->params);
-  aq_pool_free(f->pool);
-  aq_encoder_close(f->encoder);
-  aq_source_close(f->source);
-  drop_folder(f->folder);
-  tiny_free(&f->model);
-  free(f);
-  return 0;
+static const char *statistics_file(const fixture *f) {
+  static char path[600];
+  (void)snprintf(path, sizeof path, "%s/tiny.statistics", f->folder);
+  return path;
 }
 
 static void gather(const fixture *f, const aq_stats_options *o, aq_stats *out) {
@@ -350,14 +312,14 @@ static void file_gives_back_the_same(void **state) {
   aq_error err;
   aq_stats saved, loaded;
   gather(f, &cut, &saved);
-  assert_ok(aq_stats_save(&saved, f->file, false, &err));
-  assert_int_equal(aq_stats_save(&saved, f->file, false, &err), AQ_ERR_EXISTS);
-  assert_ok(aq_stats_save(&saved, f->file, true, &err));
-  assert_ok(aq_stats_load(f->file, f->params.model, &loaded, &err));
+  assert_ok(aq_stats_save(&saved, statistics_file(f), false, &err));
+  assert_int_equal(aq_stats_save(&saved, statistics_file(f), false, &err), AQ_ERR_EXISTS);
+  assert_ok(aq_stats_save(&saved, statistics_file(f), true, &err));
+  assert_ok(aq_stats_load(statistics_file(f), f->params.model, &loaded, &err));
   assert_true(difference(&saved, &loaded) == 0);
   assert_ptr_equal(linear_of(&loaded, 1, VALUE)->moments, linear_of(&loaded, 1, QUERY)->moments);
   saved.layer_count = 1;
-  assert_int_equal(aq_stats_save(&saved, f->file, true, &err), AQ_ERR_ARGUMENT);
+  assert_int_equal(aq_stats_save(&saved, statistics_file(f), true, &err), AQ_ERR_ARGUMENT);
   saved.layer_count = TINY_LAYERS;
   aq_stats_reset(&loaded);
   aq_stats_reset(&saved);
@@ -387,7 +349,7 @@ static void file_of_another_model_is_refused(void **state) {
   tiny_write(&f->model, path, NULL);
   f->model.tensors[3].values[2] -= 0.25f;
   assert_ok(aq_source_open(path, NULL, &other, &err));
-  assert_int_equal(try_load(f, f->file, other, &err), AQ_ERR_NO_MATCH);
+  assert_int_equal(try_load(f, statistics_file(f), other, &err), AQ_ERR_NO_MATCH);
   assert_int_equal(try_load(f, f->weights, f->source, &err), AQ_ERR_FORMAT); /* no statistics at all */
   aq_source_close(other);
 }
@@ -421,16 +383,16 @@ static aq_status load_with(const fixture *f, const uint8_t *bytes, size_t size, 
   while (at + length < size && memcmp(changed + at, was, length) != 0) at++;
   assert_true(at + length < size && strlen(now) == length);
   memcpy(changed + at, now, length);
-  write_file(f->file, changed, size);
+  write_file(statistics_file(f), changed, size);
   free(changed);
-  return try_load(f, f->file, f->source, &err);
+  return try_load(f, statistics_file(f), f->source, &err);
 }
 
 static void damaged_file_is_refused(void **state) {
   const fixture *f = *state;
   aq_error err;
   uint8_t *bytes;
-  const size_t size = read_file(f->file, &bytes);
+  const size_t size = read_file(statistics_file(f), &bytes);
   assert_int_equal(load_with(f, bytes, size, "\"texts\":\"9\"", "\"texts\":\"0\""), AQ_ERR_FORMAT);
   assert_int_equal(load_with(f, bytes, size, "\"texts\":\"9\"", "\"texts\":\"-\""), AQ_ERR_FORMAT);
   assert_int_equal(load_with(f, bytes, size, "longest\":\"24\"", "longest\":\"99\""), AQ_ERR_FORMAT);
@@ -438,13 +400,13 @@ static void damaged_file_is_refused(void **state) {
   assert_int_equal(load_with(f, bytes, size, "query.weight.first", "query.weight.firsr"), AQ_ERR_FORMAT);
   assert_int_equal(load_with(f, bytes, size, "[37,37]", "[1369]\x20"), AQ_ERR_FORMAT);
   bytes[size - 2] ^= 1;
-  write_file(f->file, bytes, size);
-  assert_int_equal(try_load(f, f->file, f->source, &err), AQ_ERR_CORRUPT);
+  write_file(statistics_file(f), bytes, size);
+  assert_int_equal(try_load(f, statistics_file(f), f->source, &err), AQ_ERR_CORRUPT);
   memset(bytes + size - 4, 0xff, 4); /* a NaN */
-  write_file(f->file, bytes, size);
-  assert_int_equal(try_load(f, f->file, f->source, &err), AQ_ERR_NONFINITE);
-  write_file(f->file, bytes, size - 1);
-  assert_true(try_load(f, f->file, f->source, &err) != AQ_OK);
+  write_file(statistics_file(f), bytes, size);
+  assert_int_equal(try_load(f, statistics_file(f), f->source, &err), AQ_ERR_NONFINITE);
+  write_file(statistics_file(f), bytes, size - 1);
+  assert_true(try_load(f, statistics_file(f), f->source, &err) != AQ_OK);
   free(bytes);
 }
 
@@ -453,9 +415,9 @@ static void damaged_file_is_refused(void **state) {
 static aq_status whole_way(const fixture *f, aq_error *err) {
   aq_stats stats, loaded;
   AQ_TRY(aq_stats_gather(&f->params, f->texts, lengths, TEXTS, &cut, f->pool, NULL, &stats, err));
-  aq_status status = aq_stats_save(&stats, f->file, true, err);
+  aq_status status = aq_stats_save(&stats, statistics_file(f), true, err);
   aq_stats_reset(&stats);
-  if (status == AQ_OK) status = aq_stats_load(f->file, f->params.model, &loaded, err);
+  if (status == AQ_OK) status = aq_stats_load(statistics_file(f), f->params.model, &loaded, err);
   if (status == AQ_OK) aq_stats_reset(&loaded);
   return status;
 }
@@ -491,5 +453,5 @@ int main(void) {
       cmocka_unit_test(damaged_file_is_refused),
       cmocka_unit_test(memory_that_runs_out_is_told_and_given_back),
   };
-  return cmocka_run_group_tests(tests, set_up, tear_down);
+  return cmocka_run_group_tests(tests, set_up_normalized, tear_down);
 }

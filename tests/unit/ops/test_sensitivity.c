@@ -7,59 +7,20 @@
 #include "faulty_allocator.h"
 #include "measure/builtin_texts.h"
 #include "measure/tuning_texts.h"
+#include "one_layer_encoder.h"
 #include "report/report.h"
-#include "tiny_encoder.h"
-
-/* Large enough that its matrices are quantized by default, the token types and a pooler among them; small enough to be
- * run a thousand times. */
-#define WIDTH 32
-#define INNER 48
-static const char config[] =
-    "{\"model_type\":\"bert\",\"hidden_size\":32,\"num_attention_heads\":4,\"num_hidden_layers\":1,"
-    "\"intermediate_size\":48,\"vocab_size\":33,\"max_position_embeddings\":512,\"type_vocab_size\":32}";
-static const char vocabulary[] =
-    "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\nl\nm\n##a\n##b\n##c\n##d\n##e\n##f\n##g\n"
-    "##h\n##i\n##j\n##k\n##l\n##m\n##n\n##o\n";
-static const struct {
-  const char *name;
-  int64_t rows, columns;
-} tensors[] = {{"embeddings.word_embeddings.weight", 33, WIDTH},
-               {"embeddings.position_embeddings.weight", 512, WIDTH},
-               {"embeddings.token_type_embeddings.weight", 32, WIDTH},
-               {"embeddings.LayerNorm", WIDTH, 0},
-               {"encoder.layer.0.attention.self.query", WIDTH, WIDTH},
-               {"encoder.layer.0.attention.self.key", WIDTH, WIDTH},
-               {"encoder.layer.0.attention.self.value", WIDTH, WIDTH},
-               {"encoder.layer.0.attention.output.dense", WIDTH, WIDTH},
-               {"encoder.layer.0.attention.output.LayerNorm", WIDTH, 0},
-               {"encoder.layer.0.intermediate.dense", INNER, WIDTH},
-               {"encoder.layer.0.output.dense", WIDTH, INNER},
-               {"encoder.layer.0.output.LayerNorm", WIDTH, 0},
-               {"pooler.dense", WIDTH, WIDTH}};
-#define MATRICES 10
 
 static char folder[512], model[600], texts[600], table[600], output[600];
 
 static int set_up(void **state) {
   (void)state;
-  tiny_encoder tiny = {.seed = 11};
-  for (size_t i = 0; i < sizeof tensors / sizeof tensors[0]; i++) {
-    if (strstr(tensors[i].name, "_embeddings") != NULL) {
-      tiny_add(&tiny, tensors[i].name, tensors[i].rows, tensors[i].columns);
-    } else {
-      tiny_add_pair(&tiny, "", tensors[i].name, tensors[i].rows, tensors[i].columns);
-    }
-  }
   (void)snprintf(folder, sizeof folder, "%s", make_folder());
   (void)snprintf(model, sizeof model, "%s/model.safetensors", folder);
   (void)snprintf(texts, sizeof texts, "%s/texts", folder);
   (void)snprintf(table, sizeof table, "%s/table.parquet", folder);
   (void)snprintf(output, sizeof output, "%s/sens.json", folder);
-  write_text(folder, "config.json", config);
-  write_text(folder, "vocab.txt", vocabulary);
+  one_layer_write(folder, model, 512);
   write_text(folder, "texts", "abc\nhead ache\nfeed a cab\nm\n");
-  tiny_write(&tiny, model, NULL);
-  tiny_free(&tiny);
   return 0;
 }
 
@@ -116,9 +77,9 @@ static void loss_of_each_tensor_is_what_compare_says(void **state) {
   const aq_sensitivity_options o = on_texts();
   aq_report *report = study(&o);
   const json_t *list = aq_json_get(report->root, "tensors");
-  assert_int_equal(json_array_size(list), MATRICES);
+  assert_int_equal(json_array_size(list), ONE_LAYER_MATRICES);
   double sum = 0;
-  for (size_t i = 0; i < MATRICES; i++) {
+  for (size_t i = 0; i < ONE_LAYER_MATRICES; i++) {
     const json_t *t = json_array_get(list, i);
     for (size_t k = 0; k < 4; k++) {
       const double loss = loss_of(t, types[k]), expected = compared_loss(aq_json_get_string(t, "name"), types[k]);
@@ -137,7 +98,7 @@ static void tensor_that_is_not_used_loses_nothing(void **state) {
   size_t used = 0;
   const aq_sensitivity_options o = on_texts();
   aq_report *report = study(&o);
-  for (size_t i = 0; i < MATRICES; i++) {
+  for (size_t i = 0; i < ONE_LAYER_MATRICES; i++) {
     const json_t *t = json_array_get(aq_json_get(report->root, "tensors"), i);
     const bool pooler = strcmp(aq_json_get_string(t, "name"), "pooler.dense.weight") == 0;
     assert_true(aq_json_get_flag(t, "used") == !pooler);
@@ -145,7 +106,7 @@ static void tensor_that_is_not_used_loses_nothing(void **state) {
     assert_true(pooler || loss_of(t, "int2") > 0);
     used += aq_json_get_flag(t, "used") ? 1 : 0;
   }
-  assert_int_equal(used, MATRICES - 1);
+  assert_int_equal(used, ONE_LAYER_MATRICES - 1);
   aq_report_free(report);
 }
 
@@ -178,10 +139,10 @@ static void tied_tensor_is_tried_where_it_is_used(void **state) {
   aq_report *plain = study(&o), *report;
   assert_ok(aq_sensitivity(path, &o, &report, &err));
   const json_t *list = aq_json_get(report->root, "tensors"), *first = json_array_get(list, 0);
-  assert_int_equal(json_array_size(list), MATRICES);
+  assert_int_equal(json_array_size(list), ONE_LAYER_MATRICES);
   assert_string_equal(aq_json_get_string(first, "name"), "decoder.weight");
   assert_true(aq_json_get_flag(first, "used"));
-  for (size_t i = 0; i < MATRICES; i++) {
+  for (size_t i = 0; i < ONE_LAYER_MATRICES; i++) {
     const json_t *t = json_array_get(aq_json_get(plain->root, "tensors"), i);
     if (strcmp(aq_json_get_string(t, "name"), "embeddings.word_embeddings.weight") != 0) continue;
     assert_true(loss_of(first, "int2") == loss_of(t, "int2"));
@@ -238,7 +199,7 @@ static void text_form_begins_with_the_largest_loss(void **state) {
   const aq_sensitivity_options o = on_texts();
   aq_report *report = study(&o);
   const json_t *list = aq_json_get(report->root, "tensors"), *worst = json_array_get(list, 0);
-  for (size_t i = 1; i < MATRICES; i++) {
+  for (size_t i = 1; i < ONE_LAYER_MATRICES; i++) {
     if (loss_of(json_array_get(list, i), "int4") > loss_of(worst, "int4")) worst = json_array_get(list, i);
   }
   assert_ok(aq_report_render(report, AQ_REPORT_TEXT, &text, &err));

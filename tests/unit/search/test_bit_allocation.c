@@ -141,7 +141,7 @@ static void rules_count_but_are_not_searched(void **state) {
   assert_int_equal(ruled->scheme.type, AQ_INT8);
   assert_int_equal(ruled->scheme.method, AQ_MINMAX);
   assert_int_equal(s.plan.entries[search_find(s.source, "encoder.layer.0.attention.self.key.weight")].action, AQ_KEEP);
-  assert_int_equal(s.found.set.count, SEARCH_MATRICES - 2);
+  assert_int_equal(s.found.set.count, ONE_LAYER_MATRICES - 2);
   aq_source *table = write_found(&s, &o);
   assert_in_range(bits_of(table) * 1000, 5500, 6000); /* the rule's among them */
   aq_source_close(table);

@@ -111,7 +111,7 @@ static void what_a_rule_keeps_is_not_repaired(void **state) {
   assert_ok(aq_candidate_round(&s.candidate, LAMBDA * 30, &err));
   assert_ok(aq_candidate_correct_biases(&s.candidate, &err));
   assert_memory_equal(aq_params_find(&s.candidate.quantized, kept, &count),
-                      aq_params_find(&s.candidate.base, kept, &count), SEARCH_WIDTH * sizeof(float));
+                      aq_params_find(&s.candidate.base, kept, &count), ONE_LAYER_WIDTH * sizeof(float));
   aq_candidate_collect_values(&s.candidate, &s.plan, owned, values);
   assert_null(values[kept]);
   assert_false(s.plan.entries[kept].adjusted);

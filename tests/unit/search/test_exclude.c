@@ -140,9 +140,9 @@ static void what_a_rule_decides_stays_decided(void **state) {
 /* Vectors of one value are often the same bytes; one of them is adjusted apart from the others. */
 static void vectors_of_the_same_bytes_get_places_of_their_own(void **state) {
   (void)state;
-  static float ones[SEARCH_WIDTH];
+  static float ones[ONE_LAYER_WIDTH];
   aq_source *model = search_source(), *source = make_source();
-  for (size_t i = 0; i < SEARCH_WIDTH; i++) ones[i] = 1;
+  for (size_t i = 0; i < ONE_LAYER_WIDTH; i++) ones[i] = 1;
   for (size_t i = 0; i < aq_source_tensor_count(model); i++) {
     const aq_tensor_info *t = aq_source_tensor(model, i);
     const bool gain = strstr(t->name, "LayerNorm.weight") != NULL;
@@ -151,7 +151,7 @@ static void vectors_of_the_same_bytes_get_places_of_their_own(void **state) {
     assert_ok(aq_source_add(source, t, gain ? ones : loaded.data, &err));
     aq_tensor_release(&loaded);
   }
-  assert_ok(aq_source_set_metadata(source, "arrowquant.file.config.json", search_config, &err));
+  assert_ok(aq_source_set_metadata(source, "arrowquant.file.config.json", one_layer_config(SEARCH_POSITIONS), &err));
   const int32_t first = (int32_t)search_find(source, "embeddings.LayerNorm.weight");
   for (size_t i = (size_t)first + 1; i < source->tensor_count; i++) { /* shorter than what is looked for */
     if (strstr(source->tensors[i].name, "LayerNorm.weight") != NULL) source->tensors[i].alias_of = first;

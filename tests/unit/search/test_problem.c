@@ -218,7 +218,7 @@ static void matrices_of_the_encoder_have_what_texts_say(void **state) {
   (void)state;
   search_state s;
   search_prepare(&s, search_options(4));
-  assert_int_equal(s.set.count, SEARCH_MATRICES - 1); /* all but the token types */
+  assert_int_equal(s.set.count, ONE_LAYER_MATRICES - 1); /* all but the token types */
   size_t unused = 0;
   for (size_t i = 0; i < s.set.count; i++) {
     const aq_search_item *p = &s.set.items[i];

@@ -120,7 +120,7 @@ static void quantize_plainly(const char *model, const char *type, const char *gr
 static void a_table_of_another_model_is_refused(void **state) {
   (void)state;
   aq_source *changed = search_source();
-  const float *other = aq_calloc(SEARCH_WIDTH, sizeof *other);
+  const float *other = aq_calloc(ONE_LAYER_WIDTH, sizeof *other);
   aq_source *copy = make_source();
   for (size_t i = 0; i < aq_source_tensor_count(changed); i++) {
     const aq_tensor_info *t = aq_source_tensor(changed, i);
