@@ -40,13 +40,19 @@ static size_t bare_word(const char *text, size_t size, size_t at) {
   return 0;
 }
 
+/* Whether digits at `at` are the first of a number, whose sign may stand before them. */
+static bool begins_number(const char *text, size_t at) {
+  if (at > 0 && text[at - 1] == '-') at--;
+  return at == 0 || strchr("0123456789.eE+-", text[at - 1]) == NULL;
+}
+
 /* Bytes of an integer of more digits than 64 bits hold at `at`, or 0. */
 static size_t long_integer(const char *text, size_t size, size_t at) {
-  const bool begins = at == 0 || strchr("0123456789.eE+-", text[at - 1]) == NULL;
+  if (!begins_number(text, at)) return 0; /* before the digits are counted: each is looked at once */
   size_t end = at;
   while (end < size && text[end] >= '0' && text[end] <= '9') end++;
   const bool is_real = end < size && (text[end] == '.' || text[end] == 'e' || text[end] == 'E');
-  return begins && end - at > LONGEST_INTEGER && !is_real ? end - at : 0;
+  return end - at > LONGEST_INTEGER && !is_real ? end - at : 0;
 }
 
 /* The text with such words in quotes, and ".0" after such integers. */

@@ -12,7 +12,7 @@ AQ_MUST_CHECK aq_status aq_json_parse_object(const char *text, size_t size, uint
                                              aq_error *err);
 
 /* The same for a text that Python wrote and reads: its NaN and infinities are texts ("NaN"), integers beyond 64 bits
- * are reals, so that they are errors only where a number is wanted. */
+ * are reals, so that they are errors only where a number is wanted. *out is NULL after a failure. */
 AQ_MUST_CHECK aq_status aq_json_parse_python(const char *text, size_t size, json_t **out, aq_error *err);
 
 /* The same for a text in which no integer is needed: all numbers are reals, so that one beyond 64 bits is no error. */
