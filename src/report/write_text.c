@@ -60,11 +60,13 @@ static aq_status append_spans(text_writer *w, size_t i) {
 
 /* ---- pairs ---- */
 
+/* Of a run of pairs, which what is for the page alone ends as well. */
+static bool is_of_pairs(const aq_node *node) { return node->kind == AQ_PAIR || node->kind == AQ_ITEM; }
+
 /* Values of pairs that stand together, with items between them or not, begin in one column. */
 static size_t find_name_width(const text_writer *w, size_t i) {
   size_t widest = 0;
-  for (; i < w->count && (w->nodes[i].kind == AQ_PAIR || w->nodes[i].kind == AQ_ITEM);
-       i = aq_end_of_spans(w->document, i)) {
+  for (; i < w->count && is_of_pairs(&w->nodes[i]); i = aq_end_of_spans(w->document, i)) {
     const size_t width =
         w->nodes[i].kind == AQ_PAIR && !w->nodes[i].page_only ? count_code_points(w, &w->nodes[i + 1]) : 0;
     if (width > widest) widest = width;
@@ -141,7 +143,6 @@ static aq_status append_table(text_writer *w, size_t table) {
 
 static aq_status append_block(text_writer *w, size_t i) {
   const aq_node_kind kind = w->nodes[i].kind;
-  if (kind != AQ_PAIR && kind != AQ_ITEM) w->name_width = 0;
   if (kind == AQ_TABLE) return append_table(w, i);
   if (kind == AQ_ITEM) AQ_TRY(append_spaces(w, 2));
   AQ_TRY(kind == AQ_PAIR ? append_pair(w, i) : append_spans(w, i));
@@ -152,6 +153,7 @@ aq_status aq_write_text(const aq_document *document, aq_buffer *out, aq_error *e
   text_writer w = {.document = document, .out = out, .err = err};
   w.nodes = aq_document_nodes(document, &w.count);
   for (size_t i = 0; i < w.count;) {
+    if (!is_of_pairs(&w.nodes[i])) w.name_width = 0;
     if (!w.nodes[i].page_only) AQ_TRY(append_block(&w, i));
     i = w.nodes[i].kind == AQ_TABLE ? aq_end_of_table(document, i) : aq_end_of_spans(document, i);
   }

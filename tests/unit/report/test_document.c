@@ -144,6 +144,23 @@ static void blocks_have_their_layout(void **state) {
                  "- and 2 more\n");
 }
 
+/* The pairs on either side of what the terminal does not show are aligned each for themselves. */
+static void details_part_the_pairs_around_them(void **state) {
+  (void)state;
+  aq_document document = {0};
+  aq_document_pair(&document, "to", NULL, "there");
+  document.page_only = true;
+  aq_document_add(&document, AQ_HEADING, NULL, "details");
+  document.page_only = false;
+  aq_document_pair(&document, "a longer name", NULL, "of it");
+  assert_written(&document,
+                 "to  there\n"
+                 "a longer name  of it\n",
+                 "- **to**: there\n\n"
+                 "## Details\n\n"
+                 "- **a longer name**: of it\n");
+}
+
 static void tables_are_aligned_and_details_are_columns_of_a_page(void **state) {
   (void)state;
   static const aq_column columns[] = {{"hidden", 'l', "{n:.1}", true},
@@ -263,6 +280,7 @@ int main(void) {
       cmocka_unit_test(template_takes_members_in_their_formats),
       cmocka_unit_test(template_that_is_wrong_is_an_error),
       cmocka_unit_test(blocks_have_their_layout),
+      cmocka_unit_test(details_part_the_pairs_around_them),
       cmocka_unit_test(tables_are_aligned_and_details_are_columns_of_a_page),
       cmocka_unit_test(table_without_rows_is_its_heading),
       cmocka_unit_test(hostile_names_stay_names),
