@@ -1,8 +1,6 @@
 /* buffer.c - bytes that grow. */
 #include "core/buffer.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/error.h"
@@ -36,22 +34,6 @@ aq_status aq_buffer_append(aq_buffer *buffer, const void *bytes, size_t size, aq
 
 aq_status aq_buffer_append_byte(aq_buffer *buffer, uint8_t byte, aq_error *err) {
   return aq_buffer_append(buffer, &byte, 1, err);
-}
-
-aq_status aq_buffer_printf(aq_buffer *buffer, aq_error *err, const char *format, ...) {
-  va_list args, again;
-  va_start(args, format);
-  va_copy(again, args);
-  const int length = vsnprintf(NULL, 0, format, args);
-  va_end(args);
-  aq_status status = length < 0 ? aq_fail(err, AQ_ERR_INTERNAL, "text could not be formatted")
-                                : aq_buffer_reserve(buffer, (size_t)length + 1, err);
-  if (status == AQ_OK) {
-    (void)vsnprintf((char *)buffer->data + buffer->size, (size_t)length + 1, format, again);
-    buffer->size += (size_t)length;
-  }
-  va_end(again);
-  return status;
 }
 
 char *aq_buffer_take_string(aq_buffer *buffer) {

@@ -20,7 +20,6 @@ void aq_buffer_reset(aq_buffer *buffer);
 AQ_MUST_CHECK aq_status aq_buffer_reserve(aq_buffer *buffer, size_t more, aq_error *err);
 AQ_MUST_CHECK aq_status aq_buffer_append(aq_buffer *buffer, const void *bytes, size_t size, aq_error *err);
 AQ_MUST_CHECK aq_status aq_buffer_append_byte(aq_buffer *buffer, uint8_t byte, aq_error *err);
-AQ_MUST_CHECK aq_status aq_buffer_printf(aq_buffer *buffer, aq_error *err, const char *format, ...) AQ_PRINTF(3, 4);
 
 /* Takes the bytes as a zero-terminated string and leaves the buffer empty; NULL when out of memory. */
 char *aq_buffer_take_string(aq_buffer *buffer);

@@ -16,6 +16,7 @@
 #include "io/listing.h"
 #include "io/part_file.h"
 #include "io/safetensors/safetensors_index.h"
+#include "io/table/table_parts.h"
 
 static const char index_name[] = "model.safetensors.index.json";
 static const char single_name[] = "model.safetensors";
@@ -40,7 +41,6 @@ static bool is_part_of_table(const char *name) {
   aq_part_file part;
   return aq_ends_with(name, ".parquet") && aq_part_file_parse(name, &part);
 }
-static bool is_table(const char *name) { return name[0] != '.' && aq_ends_with(name, ".parquet"); }
 static bool is_shard(const char *name) {
   aq_part_file part;
   return aq_ends_with(name, ".safetensors") && aq_part_file_parse(name, &part);
@@ -102,7 +102,7 @@ static aq_status check_layout(const char *folder, const aq_listing *names, aq_er
 
 /* Parquet files that are parts of one table: by their names, or by a file that writers of parts leave beside them. */
 static bool are_parts(const aq_listing *models, bool is_marked) {
-  return models->count > 1 && (all(models, is_part_of_table) || (is_marked && all(models, is_table)));
+  return models->count > 1 && (all(models, is_part_of_table) || (is_marked && all(models, aq_is_table_name)));
 }
 
 static bool is_marked(const aq_listing *names) {

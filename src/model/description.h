@@ -71,8 +71,8 @@ static inline size_t aq_weight_floats(const aq_weight *weight) { return (size_t)
 
 /* A matrix of a linear layer that comes first among those that read its activation. */
 static inline bool aq_weight_leads_input(const aq_model *model, uint32_t i) {
-  return i == 0 || model->weights[i - 1].kind != AQ_WEIGHT_LINEAR ||
-         model->weights[i - 1].input != model->weights[i].input;
+  const aq_weight *w = &model->weights[i];
+  return w->kind == AQ_WEIGHT_LINEAR && (i == 0 || w[-1].kind != AQ_WEIGHT_LINEAR || w[-1].input != w->input);
 }
 
 /* Makes model->tokenizer if it is not there yet. */

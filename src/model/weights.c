@@ -90,7 +90,7 @@ static aq_status create_store(const loader *l, aq_weights *w, uint32_t i, aq_err
   if (weight->role == AQ_ROLE_POSITION_BIAS) {
     return aq_position_bias_create(&w->relative, m->config.heads, m->config.hidden / m->config.heads, err);
   }
-  if (weight->kind != AQ_WEIGHT_LINEAR || !aq_weight_leads_input(m, i)) return AQ_OK;
+  if (!aq_weight_leads_input(m, i)) return AQ_OK;
   aq_linear *linear = weight->layer != AQ_NO_LAYER ? linear_of(&w->layers[weight->layer], weight->role) : NULL;
   if (linear == NULL) return AQ_OK;
   return aq_linear_create(linear, aq_model_joined_rows(m, weight->layer, weight->role), weight->cols, l->codes, err);

@@ -16,7 +16,7 @@ const char *aq_stage_names(const aq_stage *stage, char *text, size_t room) {
   return text;
 }
 
-aq_status aq_stage_fail(const aq_stage *stage, const json_t *object, aq_error *err) {
+static aq_status fail_type(const aq_stage *stage, const json_t *object, aq_error *err) {
   char names[256];
   const char *type = json_string_value(json_object_get(object, "type"));
   const char *quote = type != NULL ? "'" : "";
@@ -31,5 +31,5 @@ aq_status aq_stage_find(const aq_stage *stage, const json_t *object, const aq_st
     *out = stage->types[i];
     return aq_tokenizer_keys_check_part((*out)->keys, object, err);
   }
-  return aq_stage_fail(stage, object, err);
+  return fail_type(stage, object, err);
 }

@@ -26,9 +26,6 @@ typedef struct aq_stage {
 AQ_MUST_CHECK aq_status aq_stage_find(const aq_stage *stage, const json_t *object, const aq_stage_type **out,
                                       aq_error *err);
 
-/* AQ_ERR_UNSUPPORTED for an object whose type is not in the table. */
-aq_status aq_stage_fail(const aq_stage *stage, const json_t *object, aq_error *err);
-
 /* Makes "BPE, WordPiece" of the names of the types; what has no room is left out. Returns `text`. */
 const char *aq_stage_names(const aq_stage *stage, char *text, size_t room);
 

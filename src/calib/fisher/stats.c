@@ -192,7 +192,8 @@ static aq_status gather(gathering *g, aq_error *err) {
 
 static aq_status finish(gathering *g, aq_error *err) {
   aq_stats *out = g->out;
-  for (size_t i = 0; i < aq_stats_array_count(out); i++) {
+  const size_t count = aq_stats_array_count(out);
+  for (size_t i = 0; i < count; i++) {
     const aq_stats_array array = aq_stats_array_at(out, i);
     if (array.mean == AQ_MEAN_NONE) continue;
     const double divisor = (double)(array.mean == AQ_MEAN_OF_TOKENS ? out->tokens : out->texts);

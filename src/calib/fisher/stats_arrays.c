@@ -94,6 +94,7 @@ aq_status aq_stats_create(aq_stats *out, const aq_model *model, uint32_t first_l
 
 uint64_t aq_stats_bytes(const aq_model *model, uint32_t first_layer, uint32_t layer_count) {
   aq_stats s = sized(model, first_layer, layer_count);
+  aq_linear_stats none = {0};
   uint64_t floats = 0;
   for (size_t i = 0; i < ARRAYS_FIXED; i++) {
     const aq_stats_array array = fixed_array(&s, i);
@@ -102,8 +103,10 @@ uint64_t aq_stats_bytes(const aq_model *model, uint32_t first_layer, uint32_t la
   for (uint32_t i = 0; i < model->weight_count; i++) {
     const aq_weight *w = &model->weights[i];
     if (!has_statistics(&s, w)) continue;
-    const uint64_t of_inputs = aq_weight_leads_input(model, i) ? 3 : 1;
-    floats += of_inputs * w->cols * w->cols + (uint64_t)w->rows * w->rows;
+    for (size_t part = 0; part < arrays_of(model, i); part++) {
+      const aq_stats_array array = linear_array(&none, w, part);
+      floats += aq_stats_array_floats(&array);
+    }
   }
   return floats * sizeof(float);
 }

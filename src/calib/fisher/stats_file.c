@@ -33,7 +33,8 @@ static aq_status checksum(aq_stats *stats, char out[NUMBER_SIZE], aq_error *err)
   XXH3_state_t *state = XXH3_createState();
   if (state == NULL) return aq_fail_memory(err, 1024);
   (void)XXH3_64bits_reset(state);
-  for (size_t i = 0; i < aq_stats_array_count(stats); i++) {
+  const size_t count = aq_stats_array_count(stats);
+  for (size_t i = 0; i < count; i++) {
     const aq_stats_array array = aq_stats_array_at(stats, i);
     (void)XXH3_64bits_update(state, *array.values, aq_stats_array_floats(&array) * sizeof(float));
   }
@@ -45,7 +46,8 @@ static aq_status checksum(aq_stats *stats, char out[NUMBER_SIZE], aq_error *err)
 /* ---- saving ---- */
 
 static aq_status describe(aq_stats *stats, aq_tensor_info *infos, char **names, aq_error *err) {
-  for (size_t i = 0; i < aq_stats_array_count(stats); i++) {
+  const size_t count = aq_stats_array_count(stats);
+  for (size_t i = 0; i < count; i++) {
     const aq_stats_array array = aq_stats_array_at(stats, i);
     names[i] = array_name(stats->model->source, &array);
     if (names[i] == NULL) return aq_fail_memory(err, 256);
@@ -56,7 +58,8 @@ static aq_status describe(aq_stats *stats, aq_tensor_info *infos, char **names, 
 }
 
 static aq_status write_arrays(aq_safetensors_writer *writer, aq_stats *stats, aq_error *err) {
-  for (size_t i = 0; i < aq_stats_array_count(stats); i++) {
+  const size_t count = aq_stats_array_count(stats);
+  for (size_t i = 0; i < count; i++) {
     const aq_stats_array array = aq_stats_array_at(stats, i);
     AQ_TRY(aq_safetensors_writer_write(writer, *array.values, aq_stats_array_floats(&array) * sizeof(float), err));
   }
@@ -168,7 +171,8 @@ static aq_status read_file(const aq_source *file, const aq_model *model, aq_stat
   AQ_TRY(check_model(file, model->source, err));
   AQ_TRY(aq_stats_create(out, model, 0, model->config.layers, err));
   AQ_TRY(read_counts(file, out, err));
-  for (size_t i = 0; i < aq_stats_array_count(out); i++) {
+  const size_t count = aq_stats_array_count(out);
+  for (size_t i = 0; i < count; i++) {
     const aq_stats_array array = aq_stats_array_at(out, i);
     AQ_TRY(read_array(file, model->source, &array, err));
   }

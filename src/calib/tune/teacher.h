@@ -19,7 +19,7 @@ aq_hint_layers aq_hint_layers_of(uint32_t layers);
 /* Of one batch, in the order of its texts. */
 typedef struct aq_target {
   const float *embeddings;                 /* texts x hidden */
-  const float *hidden[AQ_MAX_HINT_LAYERS]; /* tokens x hidden, a tap each */
+  const float *hidden[AQ_MAX_HINT_LAYERS]; /* tokens x hidden, a layer each */
 } aq_target;
 
 typedef struct aq_kept_target {

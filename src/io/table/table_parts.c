@@ -7,7 +7,7 @@
 /* Parts that are open at once. */
 enum { PARTS_MAX = 1000 };
 
-static bool is_part(const char *name) { return name[0] != '.' && aq_ends_with(name, ".parquet"); }
+bool aq_is_table_name(const char *name) { return name[0] != '.' && aq_ends_with(name, ".parquet"); }
 
 /* By their numbers: part.2 before part.10. Names of equal numbers keep their order. */
 static void sort_by_number(aq_listing *parts) {
@@ -24,7 +24,7 @@ static void sort_by_number(aq_listing *parts) {
 
 aq_status aq_table_parts(const char *folder, aq_listing *parts, aq_error *err) {
   AQ_TRY(aq_listing_read(folder, parts, err));
-  aq_listing_filter(parts, is_part);
+  aq_listing_filter(parts, aq_is_table_name);
   if (parts->count > PARTS_MAX) {
     aq_listing_reset(parts);
     return aq_fail(err, AQ_ERR_UNSUPPORTED, "a table in more than %d parts", PARTS_MAX);

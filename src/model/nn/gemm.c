@@ -8,22 +8,23 @@
 #include "kernels/kernels.h"
 #include "model/nn/panels.h"
 
-aq_gemm aq_gemm_forward(const aq_param_linear *linear, float *panels) {
+/* y = w x + b, or the gradient at x from that at y. */
+static aq_gemm forward_of(const aq_param_linear *linear, float *panels) {
   return (aq_gemm){
       .n = linear->out, .k = linear->in, .w = linear->w, .stride = linear->in, .bias = linear->b, .panels = panels};
 }
 
-aq_gemm aq_gemm_backward(const aq_param_linear *linear, float *panels) {
+static aq_gemm backward_of(const aq_param_linear *linear, float *panels) {
   return (aq_gemm){
       .n = linear->in, .k = linear->out, .w = linear->w, .stride = linear->in, .transposed = true, .panels = panels};
 }
 
-size_t aq_gemm_panels(const aq_gemm *p) { return aq_panel_rows(p->n) / AQ_PANEL; }
+static size_t panels_of(const aq_gemm *p) { return aq_panel_rows(p->n) / AQ_PANEL; }
 
 /* Where the kernels find the bias: as long as the panels have rows, which the parameter is not. */
 static float *bias_room(const aq_gemm *p) { return p->panels + aq_panel_rows(p->n) * p->k; }
 
-void aq_gemm_prepare(const aq_gemm *p, size_t panel) {
+static void prepare(const aq_gemm *p, size_t panel) {
   const size_t first = panel * AQ_PANEL, rows = AQ_MIN(p->n - first, (size_t)AQ_PANEL);
   if (p->transposed) {
     aq_panels_put_transposed(p->panels + first * p->k, p->k, rows, p->w + first, p->stride);
@@ -61,7 +62,7 @@ aq_stage aq_stage_of(const aq_params *params, uint32_t qkv, uint32_t rest, bool 
     const uint32_t layer = i == AQ_STAGE_QKV ? qkv : rest;
     if (layer == AQ_NO_LAYER) continue;
     const aq_param_linear linear = aq_params_joined(params, layer, roles[i]);
-    stage.product[i] = backward ? aq_gemm_backward(&linear, panels) : aq_gemm_forward(&linear, panels);
+    stage.product[i] = backward ? backward_of(&linear, panels) : forward_of(&linear, panels);
     panels += aq_panel_rows(stage.product[i].n) * (stage.product[i].k + 1);
   }
   return stage;
@@ -80,12 +81,12 @@ size_t aq_stage_floats(const aq_params *params) {
 
 size_t aq_stage_panels(const aq_stage *stage) {
   size_t count = 0;
-  for (size_t i = 0; i < AQ_STAGE_GEMMS; i++) count += aq_gemm_panels(&stage->product[i]);
+  for (size_t i = 0; i < AQ_STAGE_GEMMS; i++) count += panels_of(&stage->product[i]);
   return count;
 }
 
 void aq_stage_prepare(const aq_stage *stage, size_t panel) {
   const aq_gemm *p = stage->product;
-  while (panel >= aq_gemm_panels(p)) panel -= aq_gemm_panels(p++);
-  aq_gemm_prepare(p, panel);
+  while (panel >= panels_of(p)) panel -= panels_of(p++);
+  prepare(p, panel);
 }
