@@ -220,13 +220,17 @@ static aq_status count_bits(aq_candidate *r, aq_error *err) {
 
 /* ---- the whole ---- */
 
-/* Vectors that a rule of the caller keeps stay as they are. */
-static void restore_kept(aq_candidate *r) {
+/* What a rule of the caller keeps or quantizes stays what the rule makes of it: a vector that moves afterwards would be
+ * rounded again when it is written, and nobody would have measured that. */
+static bool is_settled(const aq_plan_entry *e) {
+  return e->action == AQ_QUANTIZE ? e->scheme.method != AQ_RD : e->action == AQ_KEEP && !e->kept_by_default;
+}
+
+static void restore_settled(aq_candidate *r) {
   for (size_t i = 0; i < r->plan->count; i++) {
-    const aq_plan_entry *e = &r->plan->entries[i];
     size_t count;
     float *values = aq_params_find(&r->quantized, i, &count);
-    if (values == NULL || e->action != AQ_KEEP || e->kept_by_default) continue;
+    if (values == NULL || !is_settled(&r->plan->entries[i])) continue;
     memcpy(values, aq_params_find(&r->base, i, &count), count * sizeof *values);
   }
 }
@@ -252,7 +256,7 @@ aq_status aq_candidate_correct_biases(aq_candidate *r, aq_error *err) {
   AQ_TRY(aq_calibration_similarity(c, &r->quantized, &c->held, &r->before_repair, err));
   AQ_TRY(tell(r, err));
   AQ_TRY(aq_bias_correct(&c->original, &r->quantized, c->fit.ids, c->fit.lengths, texts, c->pool, err));
-  restore_kept(r);
+  restore_settled(r);
   return aq_calibration_similarity(c, &r->quantized, &c->held, &r->similarity, err);
 }
 
@@ -289,7 +293,7 @@ aq_status aq_candidate_set_item(aq_candidate *r, size_t i, aq_rd_choice *choice,
 }
 
 static aq_status measure(aq_candidate *r, aq_error *err) {
-  restore_kept(r);
+  restore_settled(r);
   AQ_TRY(aq_calibration_similarity(r->calibration, &r->quantized, &r->calibration->held, &r->similarity, err));
   return count_bits(r, err);
 }

@@ -100,7 +100,7 @@ aq_status aq_exclude_vectors(aq_source *source, const aq_model *model, aq_plan *
   AQ_TRY(aq_plan_share_aliases(source->tensors, source->tensor_count, plan, err));
   for (size_t i = 0; i < plan->count; i++) {
     aq_tensor_info *t = &source->tensors[i];
-    if (t->alias_of < 0 || t->rank != 1 || plan->entries[i].action != AQ_KEEP) continue;
+    if (t->alias_of < 0 || t->rank != 1 || plan->entries[i].action == AQ_QUANTIZE) continue;
     if (excluded_weight(model, i) == NULL && excluded_weight(model, (size_t)t->alias_of) == NULL) continue;
     t->alias_of = -1;
     plan->entries[i].tied = false;

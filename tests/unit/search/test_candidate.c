@@ -97,14 +97,11 @@ static void repair_measures_before_and_after_and_helps(void **state) {
   assert_true(s.candidate.similarity < 1);
 }
 
-static void what_a_rule_keeps_is_not_repaired(void **state) {
-  (void)state;
+/* The shifts of one norm are under a rule of `o`, those of another are not. */
+static void expect_settled(const aq_quantize_options *o) {
   static const char name[] = "encoder.layer.0.output.LayerNorm.bias", other[] = "embeddings.LayerNorm.bias";
-  aq_quantize_options o = *search_options(4);
-  o.keep_patterns = (const char *const[]){name};
-  o.keep_pattern_count = 1;
   tear_down(NULL);
-  search_prepare(&s, &o);
+  search_prepare(&s, o);
   size_t count;
   const size_t kept = search_find(s.source, name), changed = search_find(s.source, other);
   const float *values[64] = {NULL}, *const owned[64] = {NULL};
@@ -117,6 +114,22 @@ static void what_a_rule_keeps_is_not_repaired(void **state) {
   assert_false(s.plan.entries[kept].adjusted);
   assert_ptr_equal(values[changed], aq_params_find(&s.candidate.quantized, changed, &count));
   assert_true(s.plan.entries[changed].adjusted);
+}
+
+static void what_a_rule_keeps_is_not_repaired(void **state) {
+  (void)state;
+  aq_quantize_options o = *search_options(4);
+  o.keep_patterns = (const char *const[]){"encoder.layer.0.output.LayerNorm.bias"};
+  o.keep_pattern_count = 1;
+  expect_settled(&o);
+}
+
+static void what_a_rule_quantizes_is_not_repaired(void **state) {
+  (void)state;
+  aq_quantize_options o = *search_options(4);
+  o.tensor_rules = (const char *const[]){"encoder.layer.0.output.LayerNorm.bias=int4"};
+  o.tensor_rule_count = 1;
+  expect_settled(&o);
 }
 
 static void values_that_somebody_owns_stay_theirs(void **state) {
@@ -275,6 +288,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(the_same_lambda_gives_the_same_again, set_up, tear_down),
       cmocka_unit_test_setup_teardown(repair_measures_before_and_after_and_helps, set_up, tear_down),
       cmocka_unit_test_setup_teardown(what_a_rule_keeps_is_not_repaired, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(what_a_rule_quantizes_is_not_repaired, set_up, tear_down),
       cmocka_unit_test_setup_teardown(values_that_somebody_owns_stay_theirs, set_up, tear_down),
       cmocka_unit_test_setup_teardown(decisions_are_kept_by_what_is_made_next, set_up, tear_down),
       cmocka_unit_test_setup_teardown(plain_items_are_rounded_to_nearest, set_up, tear_down),
