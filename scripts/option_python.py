@@ -50,15 +50,6 @@ SPECIAL = {
         '"symmetry": {None: 0, True: 1, False: 2}[symmetric if symmetric is None else bool(symmetric)],',
         "whether zero points are 0 (default: for int8 only)",
     ),
-    "target_bpw": Argument(
-        "target_bpw", "float | None", "None", '"target_bpw": _calibration.number("target_bpw", target_bpw, 32),'
-    ),
-    "min_similarity": Argument(
-        "min_similarity",
-        "float | None",
-        "None",
-        '"min_similarity": _calibration.number("min_similarity", min_similarity, 1),',
-    ),
     "calib": Argument(
         "calib",
         "Path | Iterable[str] | None",
@@ -72,7 +63,7 @@ SPECIAL = {
         "tune",
         "bool | float",
         "False",
-        '"tune_seconds": _calibration.tune_seconds(tune),',
+        '"tune_seconds": tune,',
         "after a target is met, improve codes and scales by gradient descent, for so many seconds (True: 300). The "
         "result depends on what the machine gets done meanwhile",
     ),
@@ -107,7 +98,7 @@ SPECIAL = {
         "min_cosine",
         "float | None",
         "None",
-        '"min_cosine": 0.0 if min_cosine is None else min_cosine,',
+        '"min_cosine": min_cosine,',
         "threshold of the mean cosine of the quantized tensors, 0 to 1 (default: none)",
     ),
     "no_outputs": Argument(
@@ -159,12 +150,11 @@ def argument_of(option: Option, member: str) -> Argument | None:
     if option.kind == "FLAG":
         return Argument(name, "bool", "False", f'"{member}": {name},')
     if option.kind == "SIZE":
-        return Argument(name, "Size", "0", f'"{member}": _size("{name}", {name}),')
+        return Argument(name, "Size", "0", f'"{member}": {name},')
     if option.kind == "UINT":
         return Argument(name, "int", "0", f'"{member}": {name},')
     if option.kind == "REAL":
-        entry = f'"{member}": _calibration.number("{name}", {name}, {option.most:g}),'
-        return Argument(name, "float | None", "None", entry)
+        return Argument(name, "float | None", "None", f'"{member}": {name},')
     if option.kind == "ENUM":
         numbers = "{" + ", ".join(f'"{word}": {i}' for i, word in enumerate(option.words)) + "}"
         entry = f'"{member}": _choice("{name}", {name}, {numbers}),'

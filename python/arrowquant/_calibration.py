@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     import torch
 
 Activations: TypeAlias = "Mapping[str, npt.ArrayLike | torch.Tensor]"
-
-TUNE_SECONDS = 300.0
 
 # Tensor, rows, columns, address, and who owns the memory there.
 _Input = tuple[str, int, int, int, object]
@@ -48,73 +45,6 @@ def text_options(
     if value is None or isinstance(value, (str, os.PathLike)):
         return {by_name: None if value is None else os.fsencode(value)}
     return {as_list: checked_texts(name, value)}
-
-
-# ---- numbers ----
-
-
-def number(name: str, value: float | None, most: float) -> float:
-    """A number above 0 and below `most`; None is 0, which asks for nothing.
-
-    Raises:
-        ArgumentError: it is out of range.
-        TypeError: it is no number.
-
-    """
-    if value is None:
-        return 0.0
-    try:
-        real = math.nan if isinstance(value, (bool, str)) else float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name}: a number is expected, not {type(value).__name__}") from None
-    if not 0 < real < most:
-        raise ArgumentError(f"{name}: {value!r} is out of range: expected a number above 0 and below {most:g}")
-    return real
-
-
-def tune_seconds(tune: bool | float) -> float:
-    """Seconds that tuning may take; 0 for False."""
-    if isinstance(tune, bool):
-        return TUNE_SECONDS if tune else 0.0
-    return number("tune", tune, 1e6) if tune else 0.0
-
-
-# ---- what goes together ----
-
-
-def check(
-    type: str | None,
-    specs: Iterable[str],
-    targets: Mapping[str, float],
-    uses: Mapping[str, object],
-    *,
-    is_planned: bool,
-) -> None:
-    """Refuses targets without a choice, and what would have no effect. A plan file may ask for anything.
-
-    Raises:
-        ArgumentError: names the arguments.
-
-    """
-    given = [name for name, value in targets.items() if value]
-    if uses.get("tune_from") is not None and not uses.get("tune"):
-        raise ArgumentError("tune_from: of use with tune only")
-    if len(given) > 1:
-        raise ArgumentError(f"{' and '.join(given)}: one target at most")
-    if is_planned:
-        return
-    if not given and uses.get("tune_from") is not None:
-        given = ["tune_from"]
-    if given and type not in (None, "auto"):
-        raise ArgumentError(f"type: {type!r} leaves {given[0]} nothing to choose: expected 'auto' or None")
-    if type == "auto" and not given:
-        raise ArgumentError(f"type: 'auto' needs a target: {', '.join(targets)}")
-    gptq = any("gptq" in spec.lower() for spec in specs)
-    for name, value in uses.items():
-        if value is None or (given and name != "activations") or (gptq and name != "tune"):
-            continue
-        users = {"activations": "method 'gptq'", "tune": "a target"}.get(name, "a target or method 'gptq'")
-        raise ArgumentError(f"{name}: of use with {users} only")
 
 
 # ---- inputs of layers ----

@@ -112,15 +112,15 @@ def _read_table(source: object) -> ArrowStream | None:
     return None
 
 
-def open_core(source: SourceLike, *, max_memory: int = 0, checksums: bool = True) -> _core.Source:
-    """Opens whatever may stand for a source.
+def open_core(source: SourceLike, options: dict[str, Any] | None = None) -> _core.Source:
+    """Opens whatever may stand for a source. The options are those of a path.
 
     Raises:
         TypeError: it is none of what `arrowquant.open` takes.
 
     """
     if isinstance(source, (str, os.PathLike)):
-        return _core.open_path(os.fsencode(source), max_memory, checksums)
+        return _core.open_path(os.fsencode(source), {} if options is None else options)
     if isinstance(source, Source):
         return source._core
     if isinstance(source, Mapping):

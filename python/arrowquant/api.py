@@ -7,7 +7,6 @@ arguments that are options, their entries under Args, and the literals of `optio
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -47,20 +46,6 @@ class Progress(NamedTuple):
 
 
 ProgressCallback: TypeAlias = Callable[[Progress], object]
-
-_UNITS = {"": 1, "b": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
-
-
-def _size(name: str, value: Size) -> int:
-    """Bytes of 1000, "64MiB", "2 GB"."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", value.lower()) if isinstance(value, str) else None
-    if match is None or (match[3] and not match[2]):
-        raise ArgumentError(f"{name}: {value!r} is no size: expected bytes, or text such as '64MiB' or '2GB'")
-    unit = 1024 ** "kmgt".index(match[2]).__add__(1) if match[3] else _UNITS[match[2]]
-    return int(float(match[1]) * unit)
-
 
 def _choice(name: str, value: str | None, choices: Mapping[str, int]) -> int:
     key = "" if value is None else value
@@ -127,7 +112,7 @@ def open(source: SourceLike, *, max_memory: Size = 0, checksums: bool = True) ->
     """
     if isinstance(source, Source):
         return source
-    opened = Source(open_core(source, max_memory=_size("max_memory", max_memory), checksums=checksums))
+    opened = Source(open_core(source, {"max_memory": max_memory, "skip_checksums": not checksums}))
     for note in opened.notes:
         warnings.warn(note, stacklevel=2)
     return opened
@@ -177,10 +162,10 @@ def convert(
         "keep_unsupported": keep_unsupported,
         "force": force,
         "codec": codec,
-        "row_group_bytes": _size("row_group_size", row_group_size),
-        "part_bytes": _size("part_size", part_size),
+        "row_group_bytes": row_group_size,
+        "part_bytes": part_size,
         "threads": threads,
-        "max_memory": _size("max_memory", max_memory),
+        "max_memory": max_memory,
     }
     return _run("convert", path_or_core(src), os.fsencode(dst), options, progress)
 
@@ -281,14 +266,14 @@ def quantize(
         "group_size": group_size,
         "symmetry": {None: 0, True: 1, False: 2}[symmetric if symmetric is None else bool(symmetric)],
         "method": method,
-        "target_size": _size("target_size", target_size),
-        "target_bpw": _calibration.number("target_bpw", target_bpw, 32),
-        "min_similarity": _calibration.number("min_similarity", min_similarity, 1),
+        "target_size": target_size,
+        "target_bpw": target_bpw,
+        "min_similarity": min_similarity,
         **_calibration.text_options("calib", calib, "calib", "calib_texts"),
         "activations": _calibration.inputs("activations", activations),
         "stats_path": _optional_path(stats),
         "save_stats_path": _optional_path(save_stats),
-        "tune_seconds": _calibration.tune_seconds(tune),
+        "tune_seconds": tune,
         "tune_from": _optional_path(tune_from),
         "tensor_rules": _rules(tensor),
         "keep_patterns": _texts("keep", keep),
@@ -301,22 +286,11 @@ def quantize(
         "save_plan_path": _optional_path(save_plan),
         "force": force,
         "codec": codec,
-        "row_group_bytes": _size("row_group_size", row_group_size),
-        "part_bytes": _size("part_size", part_size),
+        "row_group_bytes": row_group_size,
+        "part_bytes": part_size,
         "threads": threads,
-        "max_memory": _size("max_memory", max_memory),
+        "max_memory": max_memory,
     }
-    targets = {name: options[name] for name in ("target_size", "target_bpw", "min_similarity")}
-    uses = {
-        "calib": calib,
-        "stats": stats,
-        "save_stats": save_stats,
-        "tune": options["tune_seconds"] or None,
-        "tune_from": tune_from,
-        "activations": activations,
-    }
-    specs = [f"method={method}", *options["tensor_rules"]]
-    _calibration.check(type, specs, targets, uses, is_planned=plan is not None)
     return _run("quantize", path_or_core(src), _optional_path(dst), options, progress)
 
 
@@ -347,7 +321,7 @@ def export(
         "dtype": dtype,
         "force": force,
         "threads": threads,
-        "max_memory": _size("max_memory", max_memory),
+        "max_memory": max_memory,
     }
     return _run("export", path_or_core(src), os.fsencode(dst), options, progress)
 
@@ -387,13 +361,13 @@ def compare(
 
     """
     options: dict[str, Any] = {
-        "min_cosine": 0.0 if min_cosine is None else min_cosine,
+        "min_cosine": min_cosine,
         "outputs": outputs,
         **_calibration.text_options("texts", texts, "texts_file", "texts"),
         "labels_file": _optional_path(labels),
         "folder": _optional_path(folder),
         "threads": threads,
-        "max_memory": _size("max_memory", max_memory),
+        "max_memory": max_memory,
     }
     first, second = path_or_core(reference), path_or_core(other)
     if isinstance(first, bytes) != isinstance(second, bytes):
@@ -417,7 +391,7 @@ def info(
     """
     options: dict[str, Any] = {
         "threads": threads,
-        "max_memory": _size("max_memory", max_memory),
+        "max_memory": max_memory,
     }
     return _run("info", path_or_core(src), None, options, progress)
 
@@ -448,7 +422,7 @@ def verify(
         "deep": deep,
         "against": _optional_path(against),
         "threads": threads,
-        "max_memory": _size("max_memory", max_memory),
+        "max_memory": max_memory,
     }
     return _run("verify", path_or_core(src), None, options, progress)
 
@@ -501,6 +475,6 @@ def validate(
         "labels_file": _optional_path(labels),
         "folder": _optional_path(folder),
         "threads": threads,
-        "max_memory": _size("max_memory", max_memory),
+        "max_memory": max_memory,
     }
     return _run("validate", path_or_core(model), None, options, progress)

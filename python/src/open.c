@@ -4,23 +4,23 @@
 #include <string.h>
 
 #include "core.h"
+#include "options.h"
 
 PyObject *aqpy_open_path(PyObject *module, PyObject *args) {
-  PyObject *path;
-  unsigned long long max_memory;
-  int checksums;
-  aq_source_options options;
+  PyObject *path, *dict;
+  aq_option_values values;
+  aqpy_lists lists = {.count = 0};
   aq_source *source = NULL;
   aq_error err;
   aq_status status;
-  if (!PyArg_ParseTuple(args, "O&Kp", PyUnicode_FSConverter, &path, &max_memory, &checksums)) return NULL;
-  aq_source_options_init(&options);
-  options.max_memory = max_memory;
-  options.skip_checksums = !checksums;
+  if (!PyArg_ParseTuple(args, "SO!", &path, &PyDict_Type, &dict)) return NULL;
   const char *name = PyBytes_AsString(path);
-  Py_BEGIN_ALLOW_THREADS status = aq_source_open(name, &options, &source, &err);
-  Py_END_ALLOW_THREADS Py_DECREF(path);
-  return status == AQ_OK ? aqpy_source_new(module, source) : aqpy_raise(&err);
+  aq_option_values_init(&values);
+  const bool is_filled = aqpy_options_fill(dict, AQ_OPTIONS_OF(source), &values, &lists);
+  aqpy_options_reset(&lists); /* there are none among them */
+  if (!is_filled) return NULL;
+  Py_BEGIN_ALLOW_THREADS status = aq_source_open(name, &values.source, &source, &err);
+  Py_END_ALLOW_THREADS return status == AQ_OK ? aqpy_source_new(module, source) : aqpy_raise(&err);
 }
 
 /* ---- arrays of the caller ---- */

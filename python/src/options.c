@@ -1,7 +1,42 @@
 /* options.c - reading options from a dict. The texts are borrowed from its values, which the caller keeps. */
 #include "options.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "options/option_size.h"
+
+/* What the package calls an option: its name with underscores. */
+static void write_keyword(const aq_option *option, char *out, size_t size) {
+  const char *name = option->name != NULL ? option->name : option->at[0].member;
+  (void)snprintf(out, size, "%s", name);
+  for (char *c = out; *c != '\0'; c++) {
+    if (*c == '-') *c = '_';
+  }
+}
+
+/* An ArgumentError for a value that the table of options does not allow. */
+static bool refuse_value(const aq_option *option, PyObject *value, const char *expected) {
+  aq_error err = {.code = AQ_ERR_ARGUMENT, .row_group = -1, .offset = AQ_ERROR_NO_OFFSET};
+  char keyword[64];
+  PyObject *shown = PyObject_Repr(value);
+  const char *text = shown != NULL ? PyUnicode_AsUTF8AndSize(shown, NULL) : NULL;
+  if (text != NULL) {
+    write_keyword(option, keyword, sizeof keyword);
+    (void)snprintf(err.message, sizeof err.message, "%s: %.80s is out of range: expected %s", keyword, text, expected);
+    (void)aqpy_raise(&err);
+  }
+  Py_XDECREF(shown);
+  return false;
+}
+
+static bool refuse_type(const aq_option *option, PyObject *value, const char *expected) {
+  char keyword[64];
+  write_keyword(option, keyword, sizeof keyword);
+  PyErr_Clear();
+  PyErr_Format(PyExc_TypeError, "%s: %s is expected, not %R", keyword, expected, value);
+  return false;
+}
 
 /* Text without a zero byte inside, or NULL with an exception. */
 static const char *text_of(const char *name, PyObject *value) {
@@ -27,17 +62,43 @@ static bool fill_text(const char *name, PyObject *value, void *field) {
   return true;
 }
 
-static bool fill_uint(const char *name, PyObject *value, unsigned long long most, void *field, size_t size) {
-  const unsigned long long number = PyLong_AsUnsignedLongLong(value);
-  const bool failed = number == (unsigned long long)-1 && PyErr_Occurred();
-  if (failed && !PyErr_ExceptionMatches(PyExc_OverflowError)) return false;
-  if (failed || number > most) {
-    PyErr_Format(PyExc_ValueError, "%s: a whole number from 0 to %llu is expected", name, most);
-    return false;
+/* A whole number that is no bool: 0, which leaves the choice to the library, or one of the table's range. */
+static bool fill_uint(const aq_option *option, PyObject *value, void *field) {
+  char expected[64];
+  if (!PyIndex_Check(value) || PyBool_Check(value)) return refuse_type(option, value, "a whole number");
+  const long long number = PyLong_AsLongLong(value);
+  if (number == -1 && PyErr_Occurred()) PyErr_Clear();
+  if (number != 0 && ((double)number < option->least || (double)number > option->most)) {
+    (void)snprintf(expected, sizeof expected, "a whole number from %.0f to %.0f", option->least, option->most);
+    return refuse_value(option, value, expected);
   }
-  const uint32_t small = (uint32_t)number;
-  const uint64_t large = number;
-  memcpy(field, size == sizeof small ? (const void *)&small : (const void *)&large, size);
+  const uint32_t stored = (uint32_t)number;
+  memcpy(field, &stored, sizeof stored);
+  return true;
+}
+
+/* Bytes as a whole number, or as the command reads them. */
+static bool fill_size(const aq_option *option, PyObject *value, void *field) {
+  uint64_t bytes = 0;
+  bool is_size = false;
+  if (PyUnicode_Check(value)) {
+    const char *text = text_of(option->name, value);
+    if (text == NULL) return false;
+    is_size = aq_option_size_parse(text, &bytes);
+  } else if (PyIndex_Check(value) && !PyBool_Check(value)) {
+    PyObject *whole = PyNumber_Index(value);
+    bytes = whole != NULL ? PyLong_AsUnsignedLongLong(whole) : 0;
+    is_size = !PyErr_Occurred();
+    PyErr_Clear();
+    Py_XDECREF(whole);
+  } else {
+    return refuse_type(option, value, "a size, such as 6000000 or '1.5GiB',");
+  }
+  if (!is_size) {
+    return refuse_value(option, value,
+                        "bytes, or text such as '6MB' or '1.5GiB' (B, kB, MB, GB, TB, KiB, MiB, GiB, TiB)");
+  }
+  memcpy(field, &bytes, sizeof bytes);
   return true;
 }
 
@@ -49,9 +110,23 @@ static bool fill_bool(PyObject *value, void *field) {
   return true;
 }
 
-static bool fill_real(PyObject *value, void *field) {
-  const double real = PyFloat_AsDouble(value);
-  if (real == -1.0 && PyErr_Occurred()) return false;
+/* None, and False where the option has a value of its own, ask for nothing; True asks for that value. */
+static bool fill_real(const aq_option *option, PyObject *value, void *field) {
+  char expected[64];
+  if (value == Py_None || (option->sets != NULL && value == Py_False)) return true;
+  const bool is_own = option->sets != NULL && value == Py_True;
+  PyObject *number = is_own                                          ? PyUnicode_FromString(option->sets)
+                     : PyBool_Check(value) || PyUnicode_Check(value) ? NULL
+                                                                     : Py_NewRef(value);
+  PyObject *as_float = number != NULL ? PyNumber_Float(number) : NULL;
+  Py_XDECREF(number);
+  if (as_float == NULL) return refuse_type(option, value, "a number");
+  const double real = PyFloat_AsDouble(as_float);
+  Py_DECREF(as_float);
+  if (!(real >= option->least && real <= option->most)) {
+    (void)snprintf(expected, sizeof expected, "a number from %g to %g", option->least, option->most);
+    return refuse_value(option, value, expected);
+  }
   memcpy(field, &real, sizeof real);
   return true;
 }
@@ -122,21 +197,21 @@ static bool fill_inputs(const char *name, PyObject *value, void *field, void *co
   return true;
 }
 
-static bool fill(aq_option_kind kind, const aq_option_place *place, PyObject *value, aq_option_values *values,
-                 aqpy_lists *lists) {
+static bool fill_field(const aq_option *option, const aq_option_place *place, PyObject *value, aq_option_values *values,
+                       aqpy_lists *lists) {
   void *field = (char *)values + place->offset, *count = (char *)values + place->count;
-  switch (kind) {
+  switch (option->kind) {
     case AQ_OPTION_TEXT:
     case AQ_OPTION_WORD:
       return fill_text(place->member, value, field);
     case AQ_OPTION_UINT:
-      return fill_uint(place->member, value, UINT32_MAX, field, sizeof(uint32_t));
+      return fill_uint(option, value, field);
     case AQ_OPTION_SIZE:
-      return fill_uint(place->member, value, UINT64_MAX, field, sizeof(uint64_t));
+      return fill_size(option, value, field);
     case AQ_OPTION_FLAG:
       return fill_bool(value, field);
     case AQ_OPTION_REAL:
-      return fill_real(value, field);
+      return fill_real(option, value, field);
     case AQ_OPTION_ENUM:
       return fill_enum(value, field);
     case AQ_OPTION_TEXTS:
@@ -154,7 +229,7 @@ static bool fill_member(PyObject *key, PyObject *value, uint32_t owners, aq_opti
   const char *name = PyUnicode_AsUTF8AndSize(key, &size);
   if (name == NULL) return false;
   const aq_option *option = aq_option_find_member(name, (size_t)size, owners);
-  if (option != NULL) return fill(option->kind, aq_option_place_of(option, owners), value, values, lists);
+  if (option != NULL) return fill_field(option, aq_option_place_of(option, owners), value, values, lists);
   PyErr_Format(PyExc_TypeError, "option '%s' is not known", name);
   return false;
 }

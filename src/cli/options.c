@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "sizes.h"
+#include "options/option_size.h"
 #include "suggest.h"
 
 #define MAX_OPTIONS 64
@@ -151,7 +151,7 @@ static aq_status set_uint(parser *p, const aq_option *option, const spelling *as
 
 static aq_status set_size(parser *p, const aq_option *option, const spelling *as, const char *text) {
   uint64_t value = 0;
-  if (!cli_size_parse(text, &value) || value == 0) {
+  if (!aq_option_size_parse(text, &value) || value == 0) {
     return cli_usage_error(p->err, "Units are B, kB, MB, GB, TB, KiB, MiB, GiB and TiB",
                            "%s takes a size such as 6MB, 1.5GiB or 4096, not '%s'", as->text, text);
   }

@@ -156,15 +156,19 @@ typedef struct request {
 static aq_status check_used(const aq_quantize_options *o, bool search, bool gptq, aq_error *err) {
   const struct {
     bool given, used;
-    const char *what, *where;
-  } uses[] = {{aq_calibration_is_named(o), search || gptq, "texts to calibrate with", "a target or method gptq"},
-              {o->search->stats_path != NULL, search || gptq, "statistics", "a target or method gptq"},
-              {o->search->save_stats_path != NULL, search || gptq, "saving statistics", "a target or method gptq"},
-              {o->search->tune_seconds > 0, search, "tuning", "a target"},
-              {o->search->tune_from != NULL, o->search->tune_seconds > 0, "a table to go on with", "tuning"},
-              {o->search->activation_count > 0, gptq, "inputs of layers", "method gptq"}};
+    const char *what, *member, *where;
+  } uses[] = {
+      {aq_calibration_is_named(o), search || gptq, "texts to calibrate with are", "calib", "a target or method gptq"},
+      {o->search->stats_path != NULL, search || gptq, "statistics are", "stats_path", "a target or method gptq"},
+      {o->search->save_stats_path != NULL, search || gptq, "statistics are", "save_stats_path",
+       "a target or method gptq"},
+      {o->search->tune_seconds > 0, search, "tuning is", "tune_seconds", "a target"},
+      {o->search->tune_from != NULL, o->search->tune_seconds > 0, "a table to go on with is", "tune_from", "tuning"},
+      {o->search->activation_count > 0, gptq, "inputs of layers are", "activations", "method gptq"}};
   for (size_t i = 0; i < AQ_COUNT_OF(uses); i++) {
-    AQ_FAIL_IF(uses[i].given && !uses[i].used, AQ_ERR_ARGUMENT, "%s: of use with %s only", uses[i].what, uses[i].where);
+    if (!uses[i].given || uses[i].used) continue;
+    (void)aq_fail(err, AQ_ERR_ARGUMENT, "%s of use with %s only", uses[i].what, uses[i].where);
+    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Leave out `%s`", uses[i].member);
   }
   const bool run = o->search->stats_path != NULL || o->search->save_stats_path != NULL || o->search->tune_seconds > 0;
   AQ_FAIL_IF(run && o->calib != NULL && strcmp(o->calib, "none") == 0, AQ_ERR_ARGUMENT,

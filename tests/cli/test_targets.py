@@ -177,7 +177,7 @@ def test_tables_that_tuning_cannot_go_on_from_are_refused(shared, tmp_path):
     make_encoder(tmp_path / "other", hidden=32, inner=64)
     done("quantize", "other", "-o", shared / "other.parquet", "--type", "int8", "--force", cwd=tmp_path)
     tune = ["--tune-from", "begun.parquet", "--tune=1"]
-    refused(*line, "--tune-from", "begun.parquet", cwd=shared, status=2, says="of use with tuning only")
+    refused(*line, "--tune-from", "begun.parquet", cwd=shared, status=2, says="a table to go on with is of use with tuning only")
     refused(*line, *tune, "--target-bpw", 2, cwd=shared, status=2, says="larger than the target")
     refused(*line, *tune, "--min-similarity", 0.9, cwd=shared, status=2, says="nothing to search")
     refused(*line, "--tune-from", "zeros.parquet", "--tune=1", cwd=shared, status=2, says="has zero points")

@@ -167,12 +167,19 @@ def test_permission(arrays, tmp_path):
         arrowquant.quantize(arrays, tmp_path / "t.parquet")
 
 
-def test_sizes():
-    from arrowquant.api import _size
+@pytest.mark.parametrize("size", [1 << 30, "1073741824", "1GiB", "1.5 GB", np.int64(1 << 30)])
+def test_sizes_as_the_command_reads_them(minilm_int8, size):
+    with arrowquant.open(minilm_int8, max_memory=size) as source:
+        assert len(source) > 0
 
-    assert [_size("x", v) for v in (0, 7, "12", "2k", "2KiB", "1.5 MB", "64MiB", "1GB", "1 GiB", "3b")] == [
-        0, 7, 12, 2000, 2048, 1_500_000, 64 << 20, 10**9, 1 << 30, 3,
-    ]  # fmt: skip
-    for bad in (-1, True, "", "x", "1ib", "1 XB", 1.5, None):
-        with pytest.raises(arrowquant.ArgumentError):
-            _size("x", bad)
+
+@pytest.mark.parametrize("size", [-1, "", "x", "1ib", "1 XB", "64M", 1 << 65])
+def test_what_is_no_size(minilm_int8, size):
+    with pytest.raises(arrowquant.ArgumentError, match=r"max_memory: .* is out of range: expected bytes"):
+        arrowquant.open(minilm_int8, max_memory=size)
+
+
+@pytest.mark.parametrize("size", [True, 1.5, None])
+def test_what_a_size_cannot_be(minilm_int8, size):
+    with pytest.raises(TypeError, match=r"max_memory: a size, such as .* is expected"):
+        arrowquant.open(minilm_int8, max_memory=size)

@@ -93,7 +93,7 @@ def test_the_similarity_asked_for_is_reached(tiny, tmp_path):
 
 def test_a_target_that_cannot_be_met_says_what_can(tmp_path):
     with pytest.raises(arrowquant.ArgumentError, match=r"cannot be reached.*Use target_bpw=\d") as caught:
-        arrowquant.quantize(matrices(), tmp_path / "q.parquet", target_bpw=1e-4)
+        arrowquant.quantize({"w": matrices(1)["0.weight"][:64, :64]}, tmp_path / "q.parquet", target_bpw=0.1)
     assert "--" not in str(caught.value)
     assert os.listdir(tmp_path) == []
 
@@ -166,7 +166,7 @@ def test_statistics_are_saved_and_used_again(tiny, tmp_path):
 
 def test_tuning_takes_the_time_that_it_is_given(tiny, tmp_path):
     begin = time.monotonic()
-    report = arrowquant.quantize(tiny, tmp_path / "q.parquet", target_bpw=3, calib=TEXTS, tune=0.5)
+    report = arrowquant.quantize(tiny, tmp_path / "q.parquet", target_bpw=3, calib=TEXTS, tune=1)
     assert time.monotonic() - begin < 10
     tuning = report["search"]["tuning"]
     assert tuning["steps"] > 0
@@ -278,25 +278,27 @@ def test_what_are_no_inputs_is_refused(tmp_path, activations, error, words):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"target_bpw": 3, "target_size": 10**6}, "target_size and target_bpw: one target at most"),
-        ({"target_bpw": 3, "type": "int4"}, "type: 'int4' leaves target_bpw nothing to choose"),
-        ({"type": "auto"}, "type: 'auto' needs a target"),
-        ({"target_bpw": 0}, "target_bpw: 0 is out of range"),
+        ({"target_bpw": 3, "target_size": 10**6}, "one of target size, target bits a weight and similarity, not more"),
+        ({"target_bpw": 3, "type": "int4"}, r"none \(type 'int4'\)"),
+        ({"type": "auto"}, "type auto needs a target. Add target_size="),
+        ({"target_bpw": 0}, "target_bpw: 0 is out of range: expected a number from 0.1 to 32"),
         ({"target_bpw": 33}, "target_bpw: 33 is out of range"),
         ({"target_bpw": float("nan")}, "target_bpw: nan is out of range"),
-        ({"target_bpw": True}, "target_bpw: True is out of range"),
         ({"min_similarity": -0.5}, "min_similarity: -0.5 is out of range"),
-        ({"min_similarity": 1}, "min_similarity: 1 is out of range"),
-        ({"target_size": "big"}, "target_size: 'big' is no size"),
-        ({"target_bpw": 3, "tune": -1}, "tune: -1 is out of range"),
-        ({"tune": True}, "tune: of use with a target only"),
-        ({"target_bpw": 3, "tune_from": "q.parquet"}, "tune_from: of use with tune only"),
-        ({"tune": 5, "method": "gptq"}, "tune: of use with a target only"),
-        ({"calib": ["a"]}, "calib: of use with a target or method 'gptq' only"),
-        ({"save_stats": "x"}, "save_stats: of use with a target or method 'gptq' only"),
-        ({"stats": "x", "type": "int4"}, "stats: of use with a target or method 'gptq' only"),
-        ({"activations": {"0.weight": np.ones((4, 512))}}, "activations: of use with method 'gptq' only"),
-        ({"activations": {"0.weight": np.ones((4, 512))}, "target_bpw": 3}, "activations: of use with method 'gptq'"),
+        ({"min_similarity": 1}, "min_similarity: 1 is out of range: expected a number from 0.01 to 0.999999"),
+        ({"target_size": "big"}, "target_size: 'big' is out of range: expected bytes, or text such as '6MB'"),
+        ({"target_size": "64M"}, "target_size: '64M' is out of range"),
+        ({"max_memory": -1}, "max_memory: -1 is out of range"),
+        ({"threads": 5000}, "threads: 5000 is out of range: expected a whole number from 1 to 1024"),
+        ({"target_bpw": 3, "tune": -1}, "tune: -1 is out of range: expected a number from 1 to"),
+        ({"tune": True}, "tuning is of use with a target only. Leave out tune"),
+        ({"target_bpw": 3, "tune_from": "q.parquet"}, "of use with tuning only. Leave out tune_from"),
+        ({"tune": 5, "method": "gptq"}, "tuning is of use with a target only"),
+        ({"calib": ["a"]}, "of use with a target or method gptq only. Leave out calib"),
+        ({"save_stats": "x"}, "Leave out save_stats"),
+        ({"stats": "x", "type": "int4"}, "Leave out stats"),
+        ({"activations": {"0.weight": np.ones((4, 512))}}, "of use with method gptq only. Leave out activations"),
+        ({"activations": {"0.weight": np.ones((4, 512))}, "target_bpw": 3}, "of use with method gptq only"),
         ({"target_bpw": 3, "per": "channel"}, "type auto chooses granularity"),
     ],
 )
@@ -313,6 +315,6 @@ def test_a_similarity_needs_a_model_that_can_be_run(tmp_path):
 
 
 def test_arguments_of_the_wrong_type(tmp_path):
-    for options in ({"target_bpw": [3]}, {"min_similarity": object()}):
-        with pytest.raises(TypeError, match="a number is expected"):
+    for options in ({"target_bpw": [3]}, {"min_similarity": object()}, {"target_bpw": True}, {"threads": "2"}):
+        with pytest.raises(TypeError, match="number is expected"):
             arrowquant.quantize(matrices(1), tmp_path / "q.parquet", **options)

@@ -10,6 +10,7 @@
 
 #include "cli/sizes.c"
 #include "cli/suggest.c"
+#include "options/option_size.c"
 
 static void size_written_well_gives_bytes(void **state) {
   static const struct {
@@ -34,7 +35,7 @@ static void size_written_well_gives_bytes(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     uint64_t bytes = 77;
-    if (!cli_size_parse(cases[i].text, &bytes)) fail_msg("'%s' was refused", cases[i].text);
+    if (!aq_option_size_parse(cases[i].text, &bytes)) fail_msg("'%s' was refused", cases[i].text);
     if (bytes != cases[i].bytes) fail_msg("'%s' gives %llu", cases[i].text, (unsigned long long)bytes);
   }
 }
@@ -48,7 +49,7 @@ static void size_written_badly_is_refused(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     uint64_t bytes = 77;
-    if (cli_size_parse(cases[i], &bytes)) fail_msg("'%s' was taken", cases[i]);
+    if (aq_option_size_parse(cases[i], &bytes)) fail_msg("'%s' was taken", cases[i]);
     assert_int_equal(bytes, 77);
   }
 }
