@@ -154,7 +154,7 @@ static void verify_lists_problems(void **state) {
   assert_string_equal(text,
                       "a`b: table V2, 4.2 kB\n"
                       "pages    2 in 1 row group, 100 bytes, all with a checksum\n"
-                      "rows     2, of lengths that fit their shapes\n"
+                      "rows     2, all with the lengths that their shapes require\n"
                       "tensors  2, 7 parameters\n"
                       "time     250 ms\n"
                       "NOT OK: 1 problem\n"
@@ -165,7 +165,7 @@ static void verify_lists_problems(void **state) {
                       "**NOT OK: 1 problem**\n\n"
                       "``a`b``: table V2, 4.2 kB\n\n"
                       "- **pages**: 2 in 1 row group, 100 bytes, all with a checksum\n"
-                      "- **rows**: 2, of lengths that fit their shapes\n"
+                      "- **rows**: 2, all with the lengths that their shapes require\n"
                       "- **tensors**: 2, 7 parameters\n"
                       "- **time**: 250 ms\n\n"
                       "## Problems\n\n"
