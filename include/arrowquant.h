@@ -1,4 +1,4 @@
-/* arrowquant.h - shrink neural-network weights, and prove what it cost.
+/* arrowquant.h - quantize neural-network weights into Parquet tables, and measure what that costs.
  *
  * A model (safetensors, a Hugging Face folder, a weight table in Parquet) is a *source* of tensors. It becomes an
  * ordinary Parquet table (schema V1), is quantized to int8 / int4 / int3 / int2 (schema V2), is read back as views or

@@ -140,9 +140,9 @@ static aq_status set_word(parser *p, const aq_option *option, const spelling *as
 static aq_status set_uint(parser *p, const aq_option *option, const spelling *as, const char *text) {
   const size_t digits = strspn(text, "0123456789");
   const unsigned long value = digits > 0 && digits <= 10 && text[digits] == '\0' ? strtoul(text, NULL, 10) : 0;
-  if ((double)value < option->least || (double)value > option->most) {
-    return cli_usage_error(p->err, "", "%s takes a whole number from %.0f to %.0f, not '%s'", as->text, option->least,
-                           option->most, text);
+  if ((double)value < option->minimum || (double)value > option->maximum) {
+    return cli_usage_error(p->err, "", "%s takes a whole number from %.0f to %.0f, not '%s'", as->text, option->minimum,
+                           option->maximum, text);
   }
   const uint32_t number = (uint32_t)value;
   set_member(p, option, &number);
@@ -163,9 +163,9 @@ static aq_status set_real(parser *p, const aq_option *option, const spelling *as
   char *end = NULL;
   const bool plain = text[strspn(text, "0123456789.eE+-")] == '\0'; /* no "nan", "inf" or hexadecimal */
   const double value = plain ? strtod(text, &end) : 0;
-  if (!plain || *end != '\0' || !(value >= option->least && value <= option->most)) {
-    return cli_usage_error(p->err, "", "%s takes a number from %g to %g, not '%s'", as->text, option->least,
-                           option->most, text);
+  if (!plain || *end != '\0' || !(value >= option->minimum && value <= option->maximum)) {
+    return cli_usage_error(p->err, "", "%s takes a number from %g to %g, not '%s'", as->text, option->minimum,
+                           option->maximum, text);
   }
   set_member(p, option, &value);
   return AQ_OK;
