@@ -29,7 +29,7 @@ static void report_of_unknown_kind_is_not_rendered(void **state) {
   aq_error err;
   aq_report *report;
   char *text;
-  assert_ok(aq_report_create("poem", &report, &err));
+  assert_ok(aq_report_create("unknown", &report, &err));
   assert_int_equal(aq_report_render(report, AQ_REPORT_TEXT, &text, &err), AQ_ERR_INTERNAL);
   assert_null(text);
   aq_report_free(report);
