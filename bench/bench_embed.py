@@ -270,7 +270,7 @@ def measure(place, texts, options):
 
 def show(found):
     print(f"{'':28}{'texts/s':>9}{'fastest':>9}{'CPU ms':>8}{'ms for one':>12}{'fastest':>9}{'ms to first':>13}"
-          "   cosine: mean, least")
+          "   cosine: mean, minimum")
     for name, r in found.items():
         print(f"{name:28}{r['rate']:9.0f}{r['best']:9.0f}{r['cpu']:8.2f}{r['ms']:12.2f}{r['best ms']:9.2f}"
               f"{r['first']:13.0f}   {r['mean']:.6f} {r['least']:.6f}")
@@ -278,7 +278,7 @@ def show(found):
     for ours, peer in (("arrowquant int8", "ONNX Runtime int8"), ("arrowquant int8", BASELINE),
                        ("arrowquant fp32", "ONNX Runtime FP32"), ("arrowquant fp32", BASELINE)):
         a, b = found[ours], found[peer]
-        print(f"{ours} against {peer}: {a['rate'] / b['rate']:.2f}x texts a second (fastest rounds "
+        print(f"{ours} against {peer}: {a['rate'] / b['rate']:.2f}x texts per second (fastest rounds "
               f"{a['best'] / b['best']:.2f}x, CPU time {b['cpu'] / a['cpu']:.2f}x), {b['ms'] / a['ms']:.2f}x sooner "
               f"for one text (fastest {b['best ms'] / a['best ms']:.2f}x), {b['first'] / a['first']:.0f}x sooner to "
               "the first")
