@@ -6,7 +6,7 @@
 The same 512 texts of 4 to 250 tokens for all, from text to vector, tokenizer included. Every engine has a process of
 its own with as many threads, and they take turns, so that a slow moment of the machine meets all. Printed for each:
 
-- texts a second in batches of 32 of about the same length (sorted, as sentence-transformers does; peers pad a batch to
+- texts per second in batches of 32 of about the same length (sorted, as sentence-transformers does; peers pad a batch to
   its longest text): the median of the rounds, and the fastest; and the CPU time of all threads for a text, the median,
   which other work on the machine disturbs less;
 - milliseconds for one text at a time, every eighth of the texts: the median over all, and the median of each text's

@@ -53,8 +53,8 @@ def text_options(
 # ---- numbers ----
 
 
-def number(name: str, value: float | None, most: float) -> float:
-    """A number above 0 and below `most`; None is 0, which asks for nothing.
+def number(name: str, value: float | None, maximum: float) -> float:
+    """A number above 0 and below `maximum`; None is 0: not set.
 
     Raises:
         ArgumentError: it is out of range.
@@ -67,13 +67,13 @@ def number(name: str, value: float | None, most: float) -> float:
         real = math.nan if isinstance(value, (bool, str)) else float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name}: a number is expected, not {type(value).__name__}") from None
-    if not 0 < real < most:
-        raise ArgumentError(f"{name}: {value!r} is out of range: expected a number above 0 and below {most:g}")
+    if not 0 < real < maximum:
+        raise ArgumentError(f"{name}: {value!r} is out of range: expected a number above 0 and below {maximum:g}")
     return real
 
 
 def tune_seconds(tune: bool | float) -> float:
-    """Seconds that tuning may take; 0 for False."""
+    """The time limit of tuning in seconds; 0 for False."""
     if isinstance(tune, bool):
         return TUNE_SECONDS if tune else 0.0
     return number("tune", tune, 1e6) if tune else 0.0
@@ -100,7 +100,7 @@ def check(
     if uses.get("tune_from") is not None and not uses.get("tune"):
         raise ArgumentError("tune_from: of use with tune only")
     if len(given) > 1:
-        raise ArgumentError(f"{' and '.join(given)}: one target at most")
+        raise ArgumentError(f"{' and '.join(given)}: only one target is possible")
     if is_planned:
         return
     if not given and uses.get("tune_from") is not None:
@@ -145,7 +145,7 @@ def matrix(where: str, value: Any) -> npt.NDArray[np.float32]:
 
 
 def inputs(name: str, activations: Activations | None) -> list[_Input]:
-    """What the library takes for inputs of layers.
+    """Inputs of layers in the form of the library.
 
     Raises:
         ArgumentError: an array does not hold inputs of a layer.

@@ -116,7 +116,7 @@ def open_core(source: SourceLike, *, max_memory: int = 0, checksums: bool = True
     """Opens whatever may stand for a source.
 
     Raises:
-        TypeError: it is none of what `arrowquant.open` takes.
+        TypeError: `arrowquant.open` does not accept an object of this type.
 
     """
     if isinstance(source, (str, os.PathLike)):

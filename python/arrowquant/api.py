@@ -147,7 +147,7 @@ def convert(
     max_memory: Size = 0,
     progress: ProgressCallback | None = None,
 ) -> Report:
-    """Writes the V1 table of a source: its values, one row a tensor.
+    """Writes the V1 table of a source: its values, one row per tensor.
 
     Args:
         src: what `open` takes.

@@ -27,12 +27,12 @@ static bool fill_text(const char *name, PyObject *value, void *field) {
   return true;
 }
 
-static bool fill_uint(const char *name, PyObject *value, unsigned long long most, void *field, size_t size) {
+static bool fill_uint(const char *name, PyObject *value, unsigned long long maximum, void *field, size_t size) {
   const unsigned long long number = PyLong_AsUnsignedLongLong(value);
   const bool failed = number == (unsigned long long)-1 && PyErr_Occurred();
   if (failed && !PyErr_ExceptionMatches(PyExc_OverflowError)) return false;
-  if (failed || number > most) {
-    PyErr_Format(PyExc_ValueError, "%s: a whole number from 0 to %llu is expected", name, most);
+  if (failed || number > maximum) {
+    PyErr_Format(PyExc_ValueError, "%s: a whole number from 0 to %llu is expected", name, maximum);
     return false;
   }
   const uint32_t small = (uint32_t)number;

@@ -172,7 +172,7 @@ static PyObject *is_closed(PyObject *self, void *unused) {
 }
 
 static PyMethodDef methods[] = {
-    {"tensors", tensors, METH_NOARGS, PyDoc_STR("One tuple a tensor, in the order of the file.")},
+    {"tensors", tensors, METH_NOARGS, PyDoc_STR("One tuple per tensor, in the order of the file.")},
     {"metadata", metadata, METH_NOARGS, PyDoc_STR("Key-value pairs.")},
     {"notes", notes, METH_NOARGS, PyDoc_STR("What a reader should know of the source.")},
     {"summary", summary, METH_NOARGS, PyDoc_STR("(format, schema version, bytes of the files)")},
