@@ -1,4 +1,4 @@
-/* source.c - the type Source: an aq_source, its life, and what it tells.
+/* source.c - the type Source: an aq_source, its lifetime and its properties.
  *
  * Closing ends the use of the object, not the life of its file: views stay good, so the aq_source goes with the last
  * hold. All fields change under the GIL only; a call that releases the GIL enters first and leaves afterwards. */
@@ -31,7 +31,7 @@ static void deallocate(PyObject *self) {
   Py_DECREF(type);
 }
 
-/* ---- what it tells ---- */
+/* ---- properties ---- */
 
 static PyObject *shape_tuple(const aq_tensor_info *info) {
   PyObject *shape = PyTuple_New(info->rank);

@@ -49,8 +49,9 @@ void aq_add_compared_outputs(const json_t *root, aq_document *document) {
   aq_document_add(document, AQ_PARAGRAPH, outputs, "outputs on ");
   append_texts(outputs, document);
   aq_document_append(document, outputs, ": {verdict}");
-  aq_document_add(document, AQ_ITEM, outputs,
-                  "cosine mean {mean_cosine:cosine}, p1 {p1_cosine:cosine}, min {min_cosine:cosine} (`{worst_text}`)");
+  aq_document_add(
+      document, AQ_ITEM, outputs,
+      "cosine mean {mean_cosine:cosine}, p1 {p1_cosine:cosine}, min {min_cosine:cosine} (text: `{worst_text}`)");
   aq_document_add(document, AQ_ITEM, outputs,
                   "overlap@{neighbours:count} {neighbour_overlap:.3}, Spearman correlation of all similarities "
                   "{similarity_spearman:.4}");
