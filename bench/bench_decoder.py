@@ -55,7 +55,7 @@ def same_size(arguments: str, checks: bool = False) -> Run:
 
 def whole_file(bits: float, codec: str = "auto", checks: bool = False) -> Run:
     arguments = "" if codec == "auto" else f" --codec {codec}"
-    return Run("arrowquant", f"--target-size of {bits:g} bits a weight, all of the file{arguments}",
+    return Run("arrowquant", f"--target-size of {bits:g} bits per weight, including all overhead{arguments}",
                lambda job: methods.target_of_bits(job, bits, arguments), False, checks)
 
 

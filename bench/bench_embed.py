@@ -6,7 +6,7 @@
 The same 512 texts of 4 to 250 tokens for all, from text to vector, tokenizer included. Every engine has a process of
 its own with as many threads, and they take turns, so that a slow moment of the machine meets all. Printed for each:
 
-- texts a second in batches of 32 of about the same length (sorted, as sentence-transformers does; peers pad a batch to
+- texts per second in batches of 32 of about the same length (sorted, as sentence-transformers does; peers pad a batch to
   its longest text): the median of the rounds, and the fastest; and the CPU time of all threads for a text, the median,
   which other work on the machine disturbs less;
 - milliseconds for one text at a time, every eighth of the texts: the median over all, and the median of each text's
@@ -270,7 +270,7 @@ def measure(place, texts, options):
 
 def show(found):
     print(f"{'':28}{'texts/s':>9}{'fastest':>9}{'CPU ms':>8}{'ms for one':>12}{'fastest':>9}{'ms to first':>13}"
-          "   cosine: mean, least")
+          "   cosine: mean, minimum")
     for name, r in found.items():
         print(f"{name:28}{r['rate']:9.0f}{r['best']:9.0f}{r['cpu']:8.2f}{r['ms']:12.2f}{r['best ms']:9.2f}"
               f"{r['first']:13.0f}   {r['mean']:.6f} {r['least']:.6f}")
@@ -278,7 +278,7 @@ def show(found):
     for ours, peer in (("arrowquant int8", "ONNX Runtime int8"), ("arrowquant int8", BASELINE),
                        ("arrowquant fp32", "ONNX Runtime FP32"), ("arrowquant fp32", BASELINE)):
         a, b = found[ours], found[peer]
-        print(f"{ours} against {peer}: {a['rate'] / b['rate']:.2f}x texts a second (fastest rounds "
+        print(f"{ours} against {peer}: {a['rate'] / b['rate']:.2f}x texts per second (fastest rounds "
               f"{a['best'] / b['best']:.2f}x, CPU time {b['cpu'] / a['cpu']:.2f}x), {b['ms'] / a['ms']:.2f}x sooner "
               f"for one text (fastest {b['best ms'] / a['best ms']:.2f}x), {b['first'] / a['first']:.0f}x sooner to "
               "the first")

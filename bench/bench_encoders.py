@@ -3,8 +3,8 @@
 
     bench/bench_encoders.py [MODEL...] --texts FOLDER [--command build/release/arrowquant] [--only REGEX] [--quick]
 
-The models are those of bench/encoder_models.py, made here if they are not there. Figures, texts and bits a weight are
-those of bench/bench_quality.py: cosine of embeddings with those of the FP32 model, and neighbours kept, by
+The models are those of bench/encoder_models.py, made here if they are not there. Figures, texts and bits per weight are
+those of bench/bench_quality.py: cosine of embeddings with those of the FP32 model, and overlap@10, by
 bench/quality_judge.py on the report sets of bench/texts.py. `--target-size of ARGUMENTS` is the target whose limit is
 the size of the file that these arguments make.
 
@@ -74,7 +74,7 @@ def measure(settings: str, judge: Judge, options) -> Row:
 
 
 def page(rows: dict[tuple[str, str], Row]) -> str:
-    out = ["| model | settings | bits a weight | MB | mean | 1st percentile | least | neighbours kept |",
+    out = ["| model | settings | bits per weight | MB | mean | 1st percentile | minimum | overlap@10 |",
            "|---|---|---:|---:|---:|---:|---:|---:|"]
     for row in rows.values():
         cells = [row["model"], f"`{row['settings']}`", cut(row["bpw"], 2), cut(str(int(row["bytes"]) / 1e6), 2),

@@ -2,7 +2,7 @@
  *
  *     bench_kernels [MILLISECONDS]      time given to each figure, default 20
  *
- * GB/s counts four bytes an element, the FP32 side, for all kernels; the figure in brackets is the ratio to ref. One
+ * GB/s counts four bytes per element, the FP32 side, for all kernels; the figure in brackets is the ratio to ref. One
  * table for long calls and one for calls of 64 elements, a usual group. The fastest of the runs counts. */
 #include <math.h>
 #include <stdio.h>

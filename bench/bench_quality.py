@@ -6,7 +6,7 @@
 
 Every line of RUNS is a method with its settings. Each quantizes the same matrices (all two-dimensional weights, tables
 of embeddings included, as far as it can), and bench/quality_judge.py measures what it did. Size is what the method
-itself stores for these matrices, codes, scales, zero points and headers, in bits a weight; for arrowquant what the
+itself stores for these matrices, codes, scales, zero points and headers, in bits per weight; for arrowquant what the
 column chunks of its table take, without the rows of other tensors.
 
 The texts come from bench/texts.py. Results go into bench/results/quality.csv: a run replaces its own lines and leaves
@@ -101,7 +101,7 @@ def onnx_4bit(group: int, algorithm: str) -> Run:
 
 MINMAX, MSE = "arrowquant min-max", "arrowquant mse"
 TARGET, BROTLI, TUNED = "arrowquant target", "arrowquant target, brotli", "arrowquant target, brotli, tuned"
-NOT_RUN = "arrowquant target, model not run"
+NOT_RUN = "arrowquant target, data-free"
 RUNS = [
     *(ours(TARGET, "target", f"--target-bpw {bits} --calib {{calib}}", bits == 4) for bits in (2.15, 3, 4, 6.4, 8.2)),
     ours(TARGET, "target", "--target-bpw 2.15 --calib builtin"),
@@ -110,7 +110,7 @@ RUNS = [
     *(ours(BROTLI, "target", f"--target-bpw {bits} --calib {{calib}} --codec brotli") for bits in (2.15, 3, 4, 6.4)),
     *(ours(TUNED, "target, tuned", f"--target-bpw {bits} --calib {{calib}} --codec brotli --tune=200")
       for bits in (2.15, 3, 4)),
-    *(ours(NOT_RUN, "target, model not run", f"--target-bpw {bits} --calib none", bits == 3) for bits in (2.15, 3, 4)),
+    *(ours(NOT_RUN, "target, data-free", f"--target-bpw {bits} --calib none", bits == 3) for bits in (2.15, 3, 4)),
     ours(MINMAX, "min-max", "--type int8 --method minmax", True),
     ours(MINMAX, "min-max", "--type int4 --method minmax --group-size 32"),
     ours(MINMAX, "min-max", "--type int4 --method minmax --group-size 64", True),

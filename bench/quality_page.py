@@ -60,7 +60,7 @@ def axes() -> list[str]:
             out.append(line(LEFT, down(loss), right, down(loss), GRID))
             out.append(text(LEFT - 8, down(loss) + 4, f"{loss:.6f}".rstrip("0").rstrip("."), "end"))
     out.append(f'<rect x="{LEFT}" y="{TOP}" width="{PLOT_WIDTH}" height="{PLOT_HEIGHT}" fill="none" stroke="{INK}"/>')
-    out.append(text(LEFT + PLOT_WIDTH / 2, bottom + 44, "bits a weight as stored", "middle", 14))
+    out.append(text(LEFT + PLOT_WIDTH / 2, bottom + 44, "bits per weight as stored", "middle", 14))
     turn = f' transform="rotate(-90 20 {TOP + PLOT_HEIGHT / 2:.1f})"'
     out.append(text(20, TOP + PLOT_HEIGHT / 2, "1 - mean cosine with the FP32 embeddings", "middle", 14, turn))
     return out
@@ -115,7 +115,7 @@ def cut(number: str, digits: int = 4) -> str:
 def table(rows: list[dict]) -> str:
     done = sorted((r for r in rows if r.get("emb_mean")), key=lambda r: -float(r["bpw"]))
     front = best(done)
-    out = ["| method | settings | bits a weight | MB | mean | 1st percentile | least | neighbours kept | weights "
+    out = ["| method | settings | bits per weight | MB | mean | 1st percentile | minimum | overlap@10 | weights "
            "| WordSim-353 |", "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|"]
     for i, row in enumerate(done):
         settings = f"`{row['settings']}`" if row["settings"].startswith("--") else row["settings"]
@@ -138,7 +138,7 @@ def table(rows: list[dict]) -> str:
 
 
 def tensor_table(rows: list[dict]) -> str:
-    out = ["| tensor | settings | bits a weight | cosine | bound at these bits | bits the bound needs |",
+    out = ["| tensor | settings | bits per weight | cosine | bound at these bits | bits the bound needs |",
            "|---|---|---:|---:|---:|---:|"]
     for row in rows:
         cells = [row["tensor"], f"`{row['settings']}`", cut(row["bpw"], 2), cut(row["cosine"], 5),

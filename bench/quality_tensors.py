@@ -3,7 +3,7 @@
 
     bench/quality_tensors.py [--command build/release/arrowquant] [--model NAME=PATH]... [--only REGEX]
 
-Synthetic matrices of independent values, 1024 x 1024: no code of R bits a value can have a mean squared error below
+Synthetic matrices of independent values, 1024 x 1024: no code of R bits per value can have a mean squared error below
 N 2^-2R, where N is the entropy power of the distribution (Shannon's lower bound; for a Gaussian N is its variance, and
 codes that reach it exist). The best reproduction of error D then has the cosine
 

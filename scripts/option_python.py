@@ -55,25 +55,25 @@ SPECIAL = {
         "Path | Iterable[str] | None",
         "None",
         '**_calibration.text_options("calib", calib, "calib", "calib_texts"),',
-        'texts that show what matters: "builtin" (default for a model that can be run), the path of a file with a text '
-        'a line or JSONL with a member text, the texts themselves, 40 at least and better thousands, or "none": go by '
-        'the tensors alone. Of use with a target or "gptq"',
+        'calibration texts: "builtin" (default for a model that can be run), the path of a file with one text per line '
+        'or JSONL with a member text, the texts themselves (at least 40, better thousands), or "none": data-free, from '
+        'the tensors alone. Used with a target or "gptq"',
     ),
     "tune_seconds": Argument(
         "tune",
         "bool | float",
         "False",
         '"tune_seconds": tune,',
-        "after a target is met, improve codes and scales by gradient descent, for so many seconds (True: 300). The "
-        "result depends on what the machine gets done meanwhile",
+        "after a target is met, tune codes and scales by gradient descent for this number of seconds (True: 300). The "
+        "result depends on the speed of the machine",
     ),
     "activations": Argument(
         "activations",
         "Activations | None",
         "None",
         '"activations": _calibration.inputs("activations", activations),',
-        'for "gptq", what goes into layers: a mapping from names of weights to arrays of floating-point numbers, NumPy '
-        "or torch, whose last axis has as many values as a row of the weight",
+        'for "gptq", inputs of layers: a mapping from names of weights to floating-point arrays of NumPy or torch, whose '
+        "last axis has the length of a row of the weight",
     ),
     "tensor_rules": Argument(
         "tensor",
@@ -89,24 +89,24 @@ SPECIAL = {
         PATTERNS,
         "()",
         '"keep_patterns": _texts("keep", keep),',
-        "patterns of tensors to leave as they are; wins over `tensor`",
+        "patterns of tensors that are not quantized; takes precedence over `tensor`",
     ),
     "strict": Argument(
-        "strict", "bool", "False", '"strict": strict,', "fail when a matrix would be kept that no rule keeps"
+        "strict", "bool", "False", '"strict": strict,', "fail when a matrix would not be quantized and none of your rules keeps it"
     ),
     "min_cosine": Argument(
         "min_cosine",
         "float | None",
         "None",
         '"min_cosine": min_cosine,',
-        "threshold of the mean cosine of the quantized tensors, 0 to 1 (default: none)",
+        "minimum of the mean cosine of the quantized tensors, 0 to 1 (default: none)",
     ),
     "no_outputs": Argument(
         "outputs",
         "bool",
         "True",
         '"no_outputs": not outputs,',
-        "run the model and compare its embeddings of texts, when it can be run. When it cannot, naming `texts`, "
+        "run the model and compare its embeddings of texts, when it can be run. When it cannot, passing `texts`, "
         "`labels` or `folder` is an error",
     ),
     "texts_file": Argument(
@@ -114,7 +114,7 @@ SPECIAL = {
         "Path | Iterable[str] | None",
         "None",
         '**_calibration.text_options("texts", texts, "texts_file", "texts"),',
-        "run the model on these texts: the path of a file with a text a line or JSONL with a member text, or the texts "
+        "evaluation texts: the path of a file with one text per line or JSONL with a member text, or the texts "
         "themselves (default: built-in texts)",
     ),
     "types": Argument(
@@ -133,7 +133,7 @@ PROGRESS = Argument(
     "ProgressCallback | None",
     "None",
     "",
-    "called with a `Progress`; an exception from it stops the job, which leaves nothing behind",
+    "called with a `Progress`; an exception from it stops the job, which then leaves no output",
 )
 
 

@@ -26,8 +26,8 @@ class Option:
     words: list[str]
     values: list[str]  # what the words mean to the library
     sets: str | None
-    least: float
-    most: float
+    minimum: float
+    maximum: float
     help: str
     more: str
 
@@ -74,8 +74,8 @@ def read_options(text: str | None = None) -> list[Option]:
                 words=texts.get("words", []),
                 values=texts.get("values", texts.get("words", [])),
                 sets=joined("sets"),
-                least=float(fields.get("least", 0)),
-                most=float(fields.get("most", 0)),
+                minimum=float(fields.get("minimum", 0)),
+                maximum=float(fields.get("maximum", 0)),
                 help=joined("help") or "",
                 more=joined("more") or "",
             )

@@ -1,4 +1,4 @@
-"""arrowquant: shrink neural-network weights, and prove what it cost.
+"""arrowquant: quantize neural-network weights into Parquet tables, and measure what that costs.
 
     import arrowquant
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 from .errors import ArgumentError
 
-_MOST = 2**32 - 1
+_MAXIMUM = 2**32 - 1
 
 
-def count(name: str, value: object, least: int) -> int:
-    """A whole number that the C library takes.
+def count(name: str, value: object, minimum: int) -> int:
+    """A whole number in the range of the C library.
 
     Raises:
         ArgumentError: it is too small or too large.
@@ -22,8 +22,8 @@ def count(name: str, value: object, least: int) -> int:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(f"{name}: a whole number is expected, not {type(value).__name__}") from None
-    if not least <= number <= _MOST:
-        raise ArgumentError(f"{name}: {number} is out of range: expected {least} to {_MOST}")
+    if not minimum <= number <= _MAXIMUM:
+        raise ArgumentError(f"{name}: {number} is out of range: expected {minimum} to {_MAXIMUM}")
     return number
 
 

@@ -75,7 +75,7 @@ def matrix(where: str, value: Any) -> npt.NDArray[np.float32]:
 
 
 def inputs(name: str, activations: Activations | None) -> list[_Input]:
-    """What the library takes for inputs of layers.
+    """Inputs of layers in the form of the library.
 
     Raises:
         ArgumentError: an array does not hold inputs of a layer.

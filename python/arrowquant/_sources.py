@@ -116,7 +116,7 @@ def open_core(source: SourceLike, options: dict[str, Any] | None = None) -> _cor
     """Opens whatever may stand for a source. The options are those of a path.
 
     Raises:
-        TypeError: it is none of what `arrowquant.open` takes.
+        TypeError: `arrowquant.open` does not accept an object of this type.
 
     """
     if isinstance(source, (str, os.PathLike)):

@@ -132,7 +132,7 @@ def convert(
     max_memory: Size = 0,
     progress: ProgressCallback | None = None,
 ) -> Report:
-    """Writes the V1 table of a source: its values, one row a tensor.
+    """Writes the V1 table of a source: its values, one row per tensor.
 
     Args:
         src: what `open` takes.
@@ -140,18 +140,18 @@ def convert(
         dtype: store floating-point tensors as "keep" (unchanged, default), "fp32", "fp16" or "bf16". A value that the
             type cannot hold is an error.
         keep_unsupported: keep the bytes of tensors whose dtype cannot be read as numbers (F8_E8M0, F8_E4M3FNUZ,
-            F8_E5M2FNUZ, F6_E2M3, F6_E3M2, F4, C64), which are refused otherwise. Those that a pattern of quantize keeps
-            are not refused.
+            F8_E5M2FNUZ, F6_E2M3, F6_E3M2, F4, C64); otherwise they are an error. Tensors that match a pattern of
+            quantize `keep` are no error either.
         force: replace the output when it exists.
         codec: compression: auto (zstd where it saves at least 3 %, default), none, zstd, zstd:LEVEL, brotli (smallest),
-            lz4 or snappy. brotli makes the smallest tables of quantized weights, which are slower to read; a column
-            chunk that is smaller in zstd is in zstd, and one that neither makes 3 % smaller is not compressed.
-        row_group_size: close a row group when its bytes pass `row_group_size` (default: 64MiB).
-        part_size: write a tensor of more FP32 bytes than `part_size` as several rows (default: 1GiB).
-        threads: threads to use (default: the CPUs this process may use); the result does not depend on it.
-        max_memory: limit of the working memory (default: none); a job that needs more fails and says so. A limit that
-            is too low for any work is refused.
-        progress: called with a `Progress`; an exception from it stops the job, which leaves nothing behind.
+            lz4 or snappy. brotli makes the smallest tables of quantized weights, which are slower to read. A column
+            chunk that zstd makes smaller uses zstd; one that neither makes 3 % smaller is not compressed.
+        row_group_size: start a new row group after `row_group_size` bytes (default: 64MiB).
+        part_size: write a tensor with more than `part_size` bytes as FP32 as several rows (default: 1GiB).
+        threads: number of threads (default: the CPUs this process may use); the result does not depend on it.
+        max_memory: limit of the working memory (default: none); a job that needs more is an error. A limit that is too
+            low for any job is an error too.
+        progress: called with a `Progress`; an exception from it stops the job, which then leaves no output.
 
     Raises:
         ExistsError, DiskFullError, NonFiniteError, ...: see `arrowquant.errors`.
@@ -212,44 +212,44 @@ def quantize(
         src: what `open` takes.
         dst: the table to write; None with `dry_run`.
         dry_run: show what every tensor would become, and by which rule; write no table.
-        type: "int8" (default), "int4", "int3", "int2"; "fp16", "bf16", "fp32" to store floating-point values; "auto"
-            (default with a target): the target chooses.
+        type: "int8" (default), "int4", "int3", "int2"; "fp16", "bf16", "fp32" store floating-point values; "auto"
+            (default with a target): bit allocation chooses.
         per: one scale per "tensor", "channel" or "group" (default: "channel" for int8, "group" for the others).
         group_size: values in a group (default: 64).
         symmetric: whether zero points are 0 (default: for int8 only).
-        method: "minmax": scales from the range of the values (default for int8); "mse": scales that make the squared
-            error small (default for the others); "gptq": the same, and rounding that keeps the outputs of layers close
-            on texts (`calib`).
-        target_size: the best file of at most `target_size`, all of it counted (9MB); chooses type, groups and scales of
-            every tensor.
-        target_bpw: the best file with at most `target_bpw` bits a quantized weight on disk, scales and page headers
-            counted.
-        min_similarity: the smallest file whose embeddings have a mean cosine of at least `min_similarity` to the
+        method: "minmax": scales from the range of the values (default for int8); "mse": scales that minimize the
+            squared error (default for the others); "gptq": the same scales, and rounding with error feedback from the
+            inputs of each layer on calibration texts (`calib`).
+        target_size: the best file of at most `target_size`, including all overhead (9MB); chooses type, groups and
+            scales of every tensor.
+        target_bpw: the best file with at most `target_bpw` bits per quantized weight, including scales, zero points and
+            page headers.
+        min_similarity: the smallest file whose embeddings have a mean cosine of at least `min_similarity` with the
             original's (0.99).
-        calib: texts that show what matters: "builtin" (default for a model that can be run), the path of a file with a
-            text a line or JSONL with a member text, the texts themselves, 40 at least and better thousands, or "none":
-            go by the tensors alone. Of use with a target or "gptq".
-        activations: for "gptq", what goes into layers: a mapping from names of weights to arrays of floating-point
-            numbers, NumPy or torch, whose last axis has as many values as a row of the weight.
-        stats: statistics that `save_stats` wrote, instead of gathering them.
-        save_stats: write the statistics of the texts there, for another run of this model.
-        tune: after a target is met, improve codes and scales by gradient descent, for so many seconds (True: 300). The
-            result depends on what the machine gets done meanwhile.
-        tune_from: tune this table of the model further instead of searching. It was made with a target; one of size
-            that is given now is kept to.
+        calib: calibration texts: "builtin" (default for a model that can be run), the path of a file with one text per
+            line or JSONL with a member text, the texts themselves (at least 40, better thousands), or "none":
+            data-free, from the tensors alone. Used with a target or "gptq".
+        activations: for "gptq", inputs of layers: a mapping from names of weights to floating-point arrays of NumPy or
+            torch, whose last axis has the length of a row of the weight.
+        stats: calibration statistics that `save_stats` wrote, instead of computing them.
+        save_stats: write the calibration statistics to `save_stats`, for another run of this model.
+        tune: after a target is met, tune codes and scales by gradient descent for this number of seconds (True: 300).
+            The result depends on the speed of the machine.
+        tune_from: continue to tune `tune_from`, a table of this model, instead of searching. It must have been
+            quantized with a target. A target size that is given now is an upper limit.
         tensor: rules "PATTERN=SPEC", or a mapping from patterns to specs; later ones win. A pattern is an exact name, a
             glob over the whole name, or "re:REGEX". A spec is a list such as "int4,per=group,group=32,asym,method=mse",
             or "keep".
-        keep: patterns of tensors to leave as they are; wins over `tensor`.
+        keep: patterns of tensors that are not quantized; takes precedence over `tensor`.
         keep_unsupported: keep the bytes of tensors whose dtype cannot be read as numbers (F8_E8M0, F8_E4M3FNUZ,
-            F8_E5M2FNUZ, F6_E2M3, F6_E3M2, F4, C64), which are refused otherwise. Those that a pattern of quantize keeps
-            are not refused.
-        quantize_1d: quantize 1-D and small tensors too (biases, norms), which are kept otherwise.
-        nonfinite: a tensor with NaN or infinite values: "refuse" (default) or "keep" it as it is.
-        allow_requantize: take a source that is quantized already; its error adds up.
-        strict: fail when a matrix would be kept that no rule keeps.
-        plan: do what this plan says for every tensor, instead of the options above.
-        save_plan: write the plan there, as JSON that can be edited. It can be given to `plan`.
+            F8_E5M2FNUZ, F6_E2M3, F6_E3M2, F4, C64); otherwise they are an error. Tensors that match a pattern of
+            quantize `keep` are no error either.
+        quantize_1d: also quantize 1-D and small tensors (biases, norms), which are not quantized by default.
+        nonfinite: a tensor with NaN or infinite values: "refuse" (an error, default) or "keep" (do not quantize it).
+        allow_requantize: accept a source that is quantized already; the errors of both add up.
+        strict: fail when a matrix would not be quantized and none of your rules keeps it.
+        plan: a plan that `save_plan` wrote: the type and the scales of every tensor, instead of the options above.
+        save_plan: write the plan to `save_plan`, as JSON that can be edited. It can be given to `plan`.
         force, codec, row_group_size, part_size, threads, max_memory, progress: as in `convert`.
 
     Raises:
@@ -310,8 +310,9 @@ def export(
     Args:
         src: what `open` takes.
         dst: the file to write.
-        to: "safetensors" (default, the only one so far).
-        dtype: store floating-point tensors as "original" (what they were before, default), "fp32", "fp16" or "bf16".
+        to: "safetensors" (default, the only format so far).
+        dtype: store floating-point tensors as "original" (their type before quantization, default), "fp32", "fp16" or
+            "bf16".
         force: replace the output when it exists.
         threads, max_memory, progress: as in `convert`.
 
@@ -343,16 +344,16 @@ def compare(
 
     Args:
         reference, other: what `open` takes; both must have the same tensors.
-        min_cosine: threshold of the mean cosine of the quantized tensors, 0 to 1 (default: none).
-        outputs: run both as well, and compare their embeddings of texts. Reported are the mean, the 1st percentile and
-            the minimum of the cosines, the share of the 10 nearest neighbours that is kept, and the rank correlation of
-            all similarities. Both must be sentence encoders of the BERT family, with their config.json and tokenizer.
-            `texts` and `labels` imply it.
-        texts: run the model on these texts: the path of a file with a text a line or JSONL with a member text, or the
-            texts themselves (default: built-in texts).
-        labels: compare the outputs with labels: lines of TEXT, tab, TEXT, tab, number, which says how alike the two
-            are. The rank correlation of the similarities with the labels is reported for both models.
-        folder: folder of config.json and the tokenizer (default: in the table, or beside the weights).
+        min_cosine: minimum of the mean cosine of the quantized tensors, 0 to 1 (default: none).
+        outputs: also run both models, and compare their embeddings of texts. The report has the mean, the 1st
+            percentile and the minimum of the cosines, overlap@10 (the share of the 10 nearest neighbours that both
+            have), and the rank correlation of all similarities. Both must be sentence encoders of the BERT family, with
+            their config.json and tokenizer. `texts` and `labels` imply it.
+        texts: evaluation texts: the path of a file with one text per line or JSONL with a member text, or the texts
+            themselves (default: built-in texts).
+        labels: pairs of texts with a similarity score, lines of TEXT, tab, TEXT, tab, number: compare outputs with
+            them. The report has the rank correlation of the similarities with the scores, for both models.
+        folder: folder of config.json and the tokenizer (default: those in the table, or beside the weights).
         threads, max_memory, progress: as in `convert`.
 
     Raises:
@@ -409,9 +410,10 @@ def verify(
 
     Args:
         src: what `open` takes.
-        deep: decode every value as well.
-        against: check as well whether the source is a table of `against`: its tensors and shapes, and the bytes of
-            those that are kept. Tensors that quantize adjusted and named in the metadata may have other bytes.
+        deep: also decode every value.
+        against: also check that the source is a table of `against`: same tensors, same shapes, same bytes where not
+            quantized. Tensors that the metadata name as adjusted (by bias correction or tuning) may have different
+            bytes.
         threads, max_memory, progress: as in `convert`.
 
     Raises:
@@ -447,18 +449,18 @@ def validate(
     Args:
         model: what `open` takes.
         output_dir: folder for the reports.
-        keep_tables: leave the tables that were made in `output_dir`, too.
+        keep_tables: keep the tables that are written in `output_dir`.
         keep_unsupported: keep the bytes of tensors whose dtype cannot be read as numbers (F8_E8M0, F8_E4M3FNUZ,
-            F8_E5M2FNUZ, F6_E2M3, F6_E3M2, F4, C64), which are refused otherwise. Those that a pattern of quantize keeps
-            are not refused.
+            F8_E5M2FNUZ, F6_E2M3, F6_E3M2, F4, C64); otherwise they are an error. Tensors that match a pattern of
+            quantize `keep` are no error either.
         types: types to try, as a list or separated by commas.
-        outputs: run the model and compare its embeddings of texts, when it can be run. When it cannot, naming `texts`,
+        outputs: run the model and compare its embeddings of texts, when it can be run. When it cannot, passing `texts`,
             `labels` or `folder` is an error.
-        texts: run the model on these texts: the path of a file with a text a line or JSONL with a member text, or the
-            texts themselves (default: built-in texts).
-        labels: compare the outputs with labels: lines of TEXT, tab, TEXT, tab, number, which says how alike the two
-            are. The rank correlation of the similarities with the labels is reported for both models.
-        folder: folder of config.json and the tokenizer (default: in the table, or beside the weights).
+        texts: evaluation texts: the path of a file with one text per line or JSONL with a member text, or the texts
+            themselves (default: built-in texts).
+        labels: pairs of texts with a similarity score, lines of TEXT, tab, TEXT, tab, number: compare outputs with
+            them. The report has the rank correlation of the similarities with the scores, for both models.
+        folder: folder of config.json and the tokenizer (default: those in the table, or beside the weights).
         threads, max_memory, progress: as in `convert`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Sentences to vectors. `Encoder.encode` takes what callers of `SentenceTransformer.encode` pass.
+"""Sentences to vectors. `Encoder.encode` has the arguments of `SentenceTransformer.encode`.
 
 Source: `arrowquant.h` ("Embedding") and docs/EMBEDDING.md.
 """
@@ -59,16 +59,16 @@ class Encoder(Handle[_core.Encoder]):
         """Opens an encoder.
 
         Args:
-            model: what `arrowquant.open` takes. A V1 or V2 table that was made from a model's folder has everything in
+            model: a source of `arrowquant.open`. A V1 or V2 table that was made from a model's folder has everything in
                 it. An opened source stays open as long as the encoder.
             compute: "fp32": weights as FP32, exact; "int8": weights and what they are multiplied with as codes of 8
                 bits, several times faster.
-            max_tokens: of a sentence, special tokens included; what is too much is cut off. None: what the model says.
+            max_tokens: of a sentence, special tokens included; a longer sentence is truncated. None: the limit of the model.
             folder: where config.json and the tokenizer's files are. None: in the table, or beside the weights.
             threads: 0: the CPUs that this process may use.
 
         Raises:
-            UnsupportedError: this architecture, pooling or tokenizer cannot be run; the message says what it is.
+            UnsupportedError: this architecture, pooling or tokenizer cannot be run; the message names it.
             NotFoundError: there is no such model, or it lacks its configuration.
             FormatError: a tensor is missing or has the wrong shape, or a file breaks the rules of its format.
             ArgumentError: an option is wrong.
@@ -162,11 +162,11 @@ class Encoder(Handle[_core.Encoder]):
     ) -> Vectors | torch.Tensor | list[torch.Tensor]:
         """The vectors of sentences, in their order, as rows of a float32 array; that of one str as a 1-D array.
 
-        Surrogates in a str are taken as `Tokenizer.encode` takes them.
+        Surrogates in a str are handled as by `Tokenizer.encode`.
 
         Args:
             sentences: a str, or a list of them (any iterable).
-            batch_size: sentences between two looks at signals (Ctrl-C) and at the progress. Nothing is padded: larger
+            batch_size: sentences between two checks of signals (Ctrl-C) and of the progress. Nothing is padded: larger
                 batches are a little faster, and the result is the same.
             show_progress_bar: a line on standard error when that is a terminal, else messages of the logger
                 "arrowquant". None: when that logger is set to INFO or DEBUG.

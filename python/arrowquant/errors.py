@@ -1,6 +1,6 @@
 """The exceptions of the package, and which status of the C library becomes which.
 
-Every error is an `ArrowQuantError`. It says what went wrong and what was expected, where (file, tensor, byte offset,
+Every error is an `ArrowQuantError`. Its message is what went wrong and what was expected, where (file, tensor, byte offset,
 row group, as far as they are known) and what to do about it (`hint`).
 """
 
@@ -213,7 +213,7 @@ class FormatError(StorageError):
 
 
 class CorruptError(StorageError):
-    """A checksum or a length says that bytes were damaged."""
+    """A checksum or a length does not match: damaged bytes."""
 
     code = Status.CORRUPT
 
@@ -225,7 +225,7 @@ class UnsupportedError(StorageError):
 
 
 class NonFiniteError(ArrowQuantError):
-    """NaN, an infinity, or a value that the type asked for cannot hold."""
+    """NaN, an infinity, or a value out of the range of the type."""
 
     code = Status.NONFINITE
 
@@ -237,7 +237,7 @@ class NoMatchError(ArrowQuantError, KeyError):
 
 
 class RequantizeError(ArrowQuantError):
-    """The source is quantized already; `allow_requantize=True` takes it all the same."""
+    """The source is quantized already; `allow_requantize=True` accepts it."""
 
     code = Status.REQUANTIZE
 

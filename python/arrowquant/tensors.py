@@ -1,6 +1,6 @@
 """Opened sources and their tensors: lazy, zero-copy where the file allows it.
 
-Source: `arrowquant.h` ("Sources", "Tensors") and docs/FORMAT.md, which says what codes, scales and zero points mean.
+Source: `arrowquant.h` ("Sources", "Tensors") and docs/FORMAT.md, which defines codes, scales and zero points.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _Info(NamedTuple):
 
 
 class _Memory:
-    """Memory that belongs to `owner`, in the form that `numpy.asarray` takes without copying."""
+    """Memory that belongs to `owner`, in a form that `numpy.asarray` does not copy."""
 
     __slots__ = ("__array_interface__", "owner")
 
@@ -72,11 +72,11 @@ class Tensor:
         shape: tuple of ints; `()` for a scalar.
         dtype: "torch.float32", ...: the type of the values; for a quantized tensor, of the original.
         quant_type: "int8", "int4", "int3", "int2", or "kept".
-        group_size: 0: one scale a tensor or channel; n: one for every n elements in C order.
+        group_size: 0: one scale per tensor or channel; n: one for every n elements in C order.
         quant_axis: -1: one scale (or kept); 0: one per channel of axis 0, or per group.
         num_params: number of elements.
         data_bytes: bytes of the values or codes, decompressed.
-        stored_bytes: bytes that they take in the file, scales and zero points included.
+        stored_bytes: bytes in the file, including scales and zero points.
         alias_of: name of the tensor that this one shares its bytes with (tied weights), or None.
 
     """
@@ -91,7 +91,7 @@ class Tensor:
         self._recent: weakref.ref[_core.Stored] | None = None
 
     def _load(self) -> _core.Stored:
-        """The stored bytes; those that an array still looks at are not decoded again."""
+        """The stored bytes; bytes that an array still refers to are not decoded again."""
         stored = self._recent() if self._recent is not None and not self._core.closed else None
         if stored is None:
             stored = self._core.load(self._index)
@@ -122,7 +122,7 @@ class Tensor:
 
     @property
     def group_size(self) -> int:
-        """Elements that share a scale; 0 when a scale serves the tensor or a channel."""
+        """Elements that share a scale; 0 with one scale per tensor or channel."""
         return self._info.group_size
 
     @property
@@ -161,7 +161,7 @@ class Tensor:
     def codes(self) -> Array | None:
         """The stored codes, read-only; None for a kept tensor.
 
-        int8: int8 array of the tensor's shape. int4, int3, int2: uint8 array of packed bytes, as docs/FORMAT.md says.
+        int8: int8 array of the tensor's shape. int4, int3, int2: uint8 array of packed bytes, as in docs/FORMAT.md.
         A view of the file where it holds them uncompressed, else decoded at each access.
 
         Raises:
@@ -265,11 +265,11 @@ class Tensor:
 class Source(Handle[_core.Source]):
     """An opened source: a mapping from names to tensors, in the order of the file.
 
-    It has all methods of a mapping. It is not registered as one: polars would take it apart, and not see the table.
+    It has all methods of a mapping. It is not registered as one: polars would iterate over it instead of reading the table.
 
-    Made by `arrowquant.open`. It may be read by several threads at once. A context manager; arrays that were taken from
+    Made by `arrowquant.open`. It may be read by several threads at once. A context manager; arrays that were made from
     it stay good after it is closed, and keep the file open. Offers `__arrow_c_stream__`: `pyarrow.table(source)`,
-    `polars.DataFrame(source)` and DuckDB take it as a weight table.
+    `polars.DataFrame(source)` and DuckDB read it as a weight table.
     """
 
     _kind = "source"

@@ -15,7 +15,7 @@ from ._handles import Handle
 
 __all__ = ["Tokenizer"]
 
-# Texts between two looks at signals.
+# Texts between two checks of signals.
 _BATCH = 1024
 
 
@@ -37,7 +37,7 @@ class Tokenizer(Handle[_core.Tokenizer]):
             path: a folder with a tokenizer.json or else a vocab.txt; a model in such a folder; a V1 or V2 table, which
                 carries the tokenizer of the model that it was made from; one of the two files, under any name; or the
                 name of a model in the Hugging Face cache. All of the model's files count that transformers reads for
-                it, except when the path is a tokenizer.json itself, which is taken as the library `tokenizers` takes
+                it, except when the path is a tokenizer.json itself, which is read as by the library `tokenizers`
                 it.
 
         Raises:
@@ -69,8 +69,8 @@ class Tokenizer(Handle[_core.Tokenizer]):
 
         Args:
             texts: a str, or a list of them. Other threads run meanwhile.
-            max_tokens: ids that a text has at most, special tokens included; None: no limit. What is too much is
-                dropped at the end of the text, or at its beginning when the tokenizer says so.
+            max_tokens: maximum number of ids per text, special tokens included; None: no limit. A longer text is
+                truncated at its end, or at its beginning when the tokenizer is configured so.
             add_special_tokens: put the special tokens of the model around the text.
 
         Raises:

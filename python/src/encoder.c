@@ -189,7 +189,7 @@ static PyObject *is_closed(PyObject *self, void *unused) {
 static PyMethodDef methods[] = {
     {"encode", encode, METH_VARARGS, PyDoc_STR("encode(texts: list[str], address: int)")},
     {"prompt", prompt, METH_VARARGS, PyDoc_STR("prompt(name: str | None, words: str | None)")},
-    {"summary", summary, METH_NOARGS, PyDoc_STR("(numbers of a vector, most tokens of a text)")},
+    {"summary", summary, METH_NOARGS, PyDoc_STR("(dimension of a vector, maximum number of tokens of a text)")},
     {"notes", notes, METH_NOARGS, PyDoc_STR("What whoever uses the vectors should know.")},
     {"close", close_encoder, METH_NOARGS, PyDoc_STR("Ends the use of the encoder.")},
     {NULL, NULL, 0, NULL},

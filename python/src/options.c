@@ -68,8 +68,8 @@ static bool fill_uint(const aq_option *option, PyObject *value, void *field) {
   if (!PyIndex_Check(value) || PyBool_Check(value)) return refuse_type(option, value, "a whole number");
   const long long number = PyLong_AsLongLong(value);
   if (number == -1 && PyErr_Occurred()) PyErr_Clear();
-  if (number != 0 && ((double)number < option->least || (double)number > option->most)) {
-    (void)snprintf(expected, sizeof expected, "a whole number from %.0f to %.0f", option->least, option->most);
+  if (number != 0 && ((double)number < option->minimum || (double)number > option->maximum)) {
+    (void)snprintf(expected, sizeof expected, "a whole number from %.0f to %.0f", option->minimum, option->maximum);
     return refuse_value(option, value, expected);
   }
   const uint32_t stored = (uint32_t)number;
@@ -123,8 +123,8 @@ static bool fill_real(const aq_option *option, PyObject *value, void *field) {
   if (as_float == NULL) return refuse_type(option, value, "a number");
   const double real = PyFloat_AsDouble(as_float);
   Py_DECREF(as_float);
-  if (!(real >= option->least && real <= option->most)) {
-    (void)snprintf(expected, sizeof expected, "a number from %g to %g", option->least, option->most);
+  if (!(real >= option->minimum && real <= option->maximum)) {
+    (void)snprintf(expected, sizeof expected, "a number from %g to %g", option->minimum, option->maximum);
     return refuse_value(option, value, expected);
   }
   memcpy(field, &real, sizeof real);

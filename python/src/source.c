@@ -1,4 +1,4 @@
-/* source.c - the type Source: an aq_source, its life, and what it tells.
+/* source.c - the type Source: an aq_source, its lifetime and its properties.
  *
  * Closing ends the use of the object, not the life of its file: views stay good, so the aq_source goes with the last
  * hold. All fields change under the GIL only; a call that releases the GIL enters first and leaves afterwards. */
@@ -31,7 +31,7 @@ static void deallocate(PyObject *self) {
   Py_DECREF(type);
 }
 
-/* ---- what it tells ---- */
+/* ---- properties ---- */
 
 static PyObject *shape_tuple(const aq_tensor_info *info) {
   PyObject *shape = PyTuple_New(info->rank);
@@ -172,7 +172,7 @@ static PyObject *is_closed(PyObject *self, void *unused) {
 }
 
 static PyMethodDef methods[] = {
-    {"tensors", tensors, METH_NOARGS, PyDoc_STR("One tuple a tensor, in the order of the file.")},
+    {"tensors", tensors, METH_NOARGS, PyDoc_STR("One tuple per tensor, in the order of the file.")},
     {"metadata", metadata, METH_NOARGS, PyDoc_STR("Key-value pairs.")},
     {"notes", notes, METH_NOARGS, PyDoc_STR("What a reader should know of the source.")},
     {"summary", summary, METH_NOARGS, PyDoc_STR("(format, schema version, bytes of the files)")},

@@ -1,5 +1,5 @@
-/* stored.c - the type Stored: the stored bytes of a tensor, for as long as somebody looks at them. It holds the source,
- * so that a view of a mapped file outlives closing. */
+/* stored.c - the type Stored: the stored bytes of a tensor, for as long as an object refers to them. It holds the
+ * source, so that a view of a mapped file outlives closing. */
 #include "core.h"
 
 #include <stddef.h>

@@ -132,7 +132,7 @@ FIGURES = [  # what, metric, unit, is small better
     ("Compression ratio", "compression_ratio", "x", False),
     ("FP32 / file without model files", "ratio_to_fp32", "x", False),
     ("FP16 / file", "ratio_to_fp16", "x", False),
-    ("Bits a weight", "bits_per_weight", "x", True),
+    ("Bits per weight", "bits_per_weight", "x", True),
     ("Metadata in the file", "metadata_percent", "%", True),
     ("Average similarity of layers", "similarity", "", False),
     ("Lowest similarity", "lowest_similarity", "", False),
@@ -157,7 +157,7 @@ def figures(m):
     note = (
         "Sizes and ratios do not count the model's own files (configuration, tokenizer) that travel in a table. "
         f"Compression ratio is {baseline} ({wording.size(m.get('model.baseline_bytes'))}) over the file; FP32 and "
-        "FP16 are 4 and 2 bytes a parameter. Precision loss is (1 - average similarity) in percent. Bits a weight "
+        "FP16 are 4 and 2 bytes per parameter. Precision loss is (1 - average similarity) in percent. Bits per weight "
         "count data, scales, zero points and page headers as they lie in the file.\n"
     )
     return wording.table(["", *(t.upper() for t in TYPES)], rows, "l" + "r" * len(TYPES)) + "\n" + note
@@ -180,7 +180,7 @@ def worst(m):
         ]
         if rows:
             text += [
-                f"### Layers furthest off, {t.upper()}\n",
+                f"### Layers with the lowest similarity, {t.upper()}\n",
                 wording.table(["Layer", "Similarity", "Parameters"], rows, "lrr"),
             ]
     return text

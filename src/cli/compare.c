@@ -7,14 +7,15 @@ static aq_status run(const cli_values *values, aq_report **report, aq_error *err
 
 const cli_command cli_compare = {
     .name = "compare",
-    .summary = "measure how far the weights of two models or tables are apart",
+    .summary = "measure how well the weights of two models or tables agree",
     .usage = "REFERENCE OTHER [OPTIONS]",
     .about =
         "Measures for every tensor, and for all of them together, how well OTHER agrees with REFERENCE: cosine, "
         "signal-to-noise ratio, RMSE and the largest error. Both must hold the same tensors; quantized ones are "
-        "dequantized. With --outputs, both are run, and the embeddings of texts are compared: their cosines, whether "
-        "the nearest neighbours stay, and whether all similarities keep their order. That takes a sentence encoder of "
-        "the BERT family, with its config.json and tokenizer.\n\n"
+        "dequantized. With --outputs, both are run, and their embeddings of texts are compared: the cosines, "
+        "overlap@10 "
+        "(nearest neighbours that both have), and the rank correlation of all similarities. This needs a sentence "
+        "encoder of the BERT family, with its config.json and tokenizer.\n\n"
         "Each is a .safetensors file, a folder with a model, or a weight table in Parquet.",
     .examples =
         "  arrowquant compare model.safetensors model.parquet\n"

@@ -7,11 +7,11 @@ static aq_status run(const cli_values *values, aq_report **report, aq_error *err
 
 const cli_command cli_convert = {
     .name = "convert",
-    .summary = "write a model as an ordinary Parquet table, every tensor a row",
+    .summary = "write a model as an ordinary Parquet table, one row per tensor",
     .usage = "SRC -o OUT [OPTIONS]",
     .about =
-        "Writes every tensor of a model as a row of a Parquet table (schema V1), unchanged unless --dtype says "
-        "otherwise.\n\n" CLI_SOURCE_HELP,
+        "Writes every tensor of a model as a row of a Parquet table (schema V1), unchanged without "
+        "--dtype.\n\n" CLI_SOURCE_HELP,
     .examples =
         "  arrowquant convert model.safetensors -o model.parquet\n"
         "  arrowquant convert ./all-MiniLM-L6-v2 -o model.parquet --dtype fp16 --codec zstd:9\n",

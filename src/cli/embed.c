@@ -23,7 +23,8 @@ static aq_status run(const cli_values *values, aq_report **report, aq_error *err
   aq_embed_options o = values->set.embed;
   const bool to_stdout = o.output == NULL || strcmp(o.output, "-") == 0;
   if (to_stdout && values->set.command.json) {
-    return cli_usage_error(err, "Name an --output", "--json prints a report where the vectors would go");
+    return cli_usage_error(err, "Name an --output",
+                           "--json prints the report on standard output, where the vectors would be written");
   }
   if (o.input == NULL && o.texts.count == 0) o.input = "-";
   if (to_stdout) o.output = NULL;
@@ -36,14 +37,13 @@ static aq_status run(const cli_values *values, aq_report **report, aq_error *err
 
 const cli_command cli_embed = {
     .name = "embed",
-    .summary = "turn texts into vectors, straight from a model or a table",
+    .summary = "compute the embeddings of texts, from a model or a table",
     .usage = "MODEL [--text TEXT]... [--input FILE] [-o OUT] [OPTIONS]",
     .about =
-        "Runs a sentence encoder of the BERT family and writes one vector a text, as sentence-transformers would from "
-        "the same weights. A line of JSONL is {\"text\": ..., \"embedding\": [...]}.\n\n"
+        "Runs a sentence encoder of the BERT family and writes one vector per text, as sentence-transformers would "
+        "compute it from the same weights. A line of JSONL is {\"text\": ..., \"embedding\": [...]}.\n\n"
         "MODEL is a folder with a model, its .safetensors file, or a weight table in Parquet, quantized or not. A "
-        "table "
-        "that was made from a folder holds the configuration and the tokenizer and is enough by itself.",
+        "table that was made from a folder contains the configuration and the tokenizer, and needs nothing else.",
     .examples =
         "  arrowquant embed model.parquet --text 'A cat sits outside.'\n"
         "  arrowquant embed ./all-MiniLM-L6-v2 --input texts.txt -o vectors.npy --compute int8\n"

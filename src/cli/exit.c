@@ -1,4 +1,4 @@
-/* exit.c - what the process says when it ends. docs/arrowquant.1 explains the numbers. */
+/* exit.c - the exit status of the process. docs/arrowquant.1 describes the numbers. */
 #include "exit.h"
 
 static const struct {

@@ -1,4 +1,4 @@
-/* exit.h - what the process says when it ends. */
+/* exit.h - the exit status of the process. */
 #ifndef AQ_CLI_EXIT_H
 #define AQ_CLI_EXIT_H
 

@@ -79,14 +79,14 @@ void cli_help_command(FILE *out, const cli_command *command) {
 
 void cli_help_overview(FILE *out, const cli_command *const *commands, bool long_form) {
   (void)fputs(
-      "arrowquant shrinks neural-network weights, and proves what it cost.\n\n"
+      "arrowquant quantizes neural-network weights into Parquet tables, and measures what that costs.\n\n"
       "Usage: arrowquant COMMAND [ARGUMENTS]\n\nCommands:\n",
       out);
   for (; *commands != NULL; commands++) {
     (void)fprintf(out, "  %-*s", COMMAND_COLUMN - 2, (*commands)->name);
     print_wrapped(out, (*commands)->summary, COMMAND_COLUMN, COMMAND_COLUMN);
   }
-  (void)fputs("\n'arrowquant help COMMAND' explains a command and its options.\n", out);
+  (void)fputs("\n'arrowquant help COMMAND' describes a command and its options.\n", out);
   if (!long_form) return;
   (void)fputs(
       "'arrowquant --version' shows the version and the instruction set in use.\n\n"

@@ -16,7 +16,7 @@ const cli_command cli_info = {
         "  arrowquant info model.parquet\n"
         "  arrowquant info model.safetensors --json\n",
     .operands = {"SRC"},
-    .operand_words = {"the model or table to look at"},
+    .operand_words = {"the model or table to describe"},
     .owners = AQ_OPTIONS_OF(info) | CLI_COMMON_OPTIONS,
     .run = run,
 };

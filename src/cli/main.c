@@ -85,9 +85,9 @@ static aq_status deliver_report(const aq_report *report, const cli_values *value
   return cli_flush_output(err) ? AQ_OK : err->code;
 }
 
-/* One place where failures are told: the terminal, the JSON document, the log. `told` is false when the report has
- * said nothing yet on standard output. */
-static int conclude(const cli_command *command, bool json, bool told, cli_log *log, aq_status status,
+/* Reports a failure on the terminal, in the JSON document and in the log. `printed` is false when the report was not
+ * printed on standard output. */
+static int conclude(const cli_command *command, bool json, bool printed, cli_log *log, aq_status status,
                     const aq_error *err) {
   const int exit_status = cli_exit_status(status);
   char text[sizeof *err + 256];
@@ -95,7 +95,7 @@ static int conclude(const cli_command *command, bool json, bool told, cli_log *l
     aq_error shown = *err;
     cli_render_fields(command, err->hint, shown.hint, sizeof shown.hint);
     cli_print_error(&shown);
-    if (json && !told) {
+    if (json && !printed) {
       aq_error lost;
       cli_print_error_json(command->name, &shown);
       (void)cli_flush_output(&lost);
@@ -122,18 +122,18 @@ static int run_parsed(const cli_command *command, cli_values *values, cli_log *l
   aq_option_values_join(&values->set);
   aq_status status = command->run(values, &report, &err);
   cli_progress_clear(&progress);
-  bool told = false;
+  bool printed = false;
   if (report != NULL) {
     aq_error late;
     const aq_status delivered = deliver_report(report, values, log, &late);
-    told = true;
+    printed = true;
     if (delivered != AQ_OK) {
       status = delivered;
       err = late;
     }
   }
   aq_report_free(report);
-  return conclude(command, values->set.command.json, told, log, status, &err);
+  return conclude(command, values->set.command.json, printed, log, status, &err);
 }
 
 static int run_command(const cli_command *command, int argc, char **argv) {

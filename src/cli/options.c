@@ -1,6 +1,6 @@
 /* options.c - the option parser.
  *
- * A value that begins with '-' is taken only after '=': "-o --force" is a forgotten value far more often than a file
+ * A value that begins with '-' is accepted only after '=': "-o --force" is a forgotten value far more often than a file
  * of that name. Of an option given twice the last value counts, so that scripts can append to a list of defaults. */
 #include "options.h"
 
@@ -134,15 +134,15 @@ static aq_status set_word(parser *p, const aq_option *option, const spelling *as
     const int n = snprintf(allowed + used, sizeof allowed - used, "%s%s", separator, option->words[i]);
     if (n > 0 && (size_t)n < sizeof allowed - used) used += (size_t)n;
   }
-  return cli_usage_error(p->err, "", "%s takes %s, not '%s'", as->text, allowed, text);
+  return cli_usage_error(p->err, "", "%s must be %s, not '%s'", as->text, allowed, text);
 }
 
 static aq_status set_uint(parser *p, const aq_option *option, const spelling *as, const char *text) {
   const size_t digits = strspn(text, "0123456789");
   const unsigned long value = digits > 0 && digits <= 10 && text[digits] == '\0' ? strtoul(text, NULL, 10) : 0;
-  if ((double)value < option->least || (double)value > option->most) {
-    return cli_usage_error(p->err, "", "%s takes a whole number from %.0f to %.0f, not '%s'", as->text, option->least,
-                           option->most, text);
+  if ((double)value < option->minimum || (double)value > option->maximum) {
+    return cli_usage_error(p->err, "", "%s must be a whole number from %.0f to %.0f, not '%s'", as->text,
+                           option->minimum, option->maximum, text);
   }
   const uint32_t number = (uint32_t)value;
   set_member(p, option, &number);
@@ -153,7 +153,7 @@ static aq_status set_size(parser *p, const aq_option *option, const spelling *as
   uint64_t value = 0;
   if (!aq_option_size_parse(text, &value) || value == 0) {
     return cli_usage_error(p->err, "Units are B, kB, MB, GB, TB, KiB, MiB, GiB and TiB",
-                           "%s takes a size such as 6MB, 1.5GiB or 4096, not '%s'", as->text, text);
+                           "%s must be a size such as 6MB, 1.5GiB or 4096, not '%s'", as->text, text);
   }
   set_member(p, option, &value);
   return AQ_OK;
@@ -163,15 +163,15 @@ static aq_status set_real(parser *p, const aq_option *option, const spelling *as
   char *end = NULL;
   const bool plain = text[strspn(text, "0123456789.eE+-")] == '\0'; /* no "nan", "inf" or hexadecimal */
   const double value = plain ? strtod(text, &end) : 0;
-  if (!plain || *end != '\0' || !(value >= option->least && value <= option->most)) {
-    return cli_usage_error(p->err, "", "%s takes a number from %g to %g, not '%s'", as->text, option->least,
-                           option->most, text);
+  if (!plain || *end != '\0' || !(value >= option->minimum && value <= option->maximum)) {
+    return cli_usage_error(p->err, "", "%s must be a number from %g to %g, not '%s'", as->text, option->minimum,
+                           option->maximum, text);
   }
   set_member(p, option, &value);
   return AQ_OK;
 }
 
-/* A new list, kept in the values; every entry takes an argument, so argc is room enough. */
+/* A new list, kept in the values; every entry has an argument, so argc is an upper bound. */
 static const char **new_list(parser *p) {
   cli_values *values = p->values;
   const char **list = values->list_count < CLI_MAX_LISTS ? calloc((size_t)p->argc, sizeof *list) : NULL;
@@ -273,7 +273,7 @@ static aq_status parse_long(parser *p, const char *typed) {
   spelling as;
   (void)snprintf(as.text, sizeof as.text, "--%s", option->name);
   if (takes_value(option)) return take_value(p, option, &as, equals != NULL ? equals + 1 : NULL);
-  if (equals != NULL) return cli_usage_error(p->err, "", "%s takes no value, but got '%s'", as.text, equals + 1);
+  if (equals != NULL) return cli_usage_error(p->err, "", "%s accepts no value, but got '%s'", as.text, equals + 1);
   note_seen(p, option);
   return set_alone(p, option, &as);
 }

@@ -1,4 +1,5 @@
-/* options.h - the option parser: a command says which structs of the option table it takes, and what else it needs. */
+/* options.h - the option parser: a command names the structs of the option table whose options it has, and its other
+ * needs. */
 #ifndef AQ_CLI_OPTIONS_H
 #define AQ_CLI_OPTIONS_H
 
@@ -27,7 +28,7 @@ typedef struct cli_command {
 const aq_option *cli_next_option(const cli_command *command, const aq_option *after);
 
 /* Reads the arguments after the command's name: "--name value", "--name=value", "-n value", "-nvalue", flags together
- * ("-qh"); '-' and '_' are the same in names; "--" ends the options. On failure err says which option, which value and
+ * ("-qh"); '-' and '_' are the same in names; "--" ends the options. On failure err names the option, which value and
  * what is allowed. The values are the caller's to reset either way. */
 aq_status cli_parse(const cli_command *command, int argc, char *const *argv, cli_values *values, aq_error *err);
 

@@ -1,4 +1,4 @@
-/* output.c - what a command says: its report on standard output, errors as one line on standard error. */
+/* output.c - the output of a command: its report on standard output, errors as one line on standard error. */
 #include "output.h"
 
 #include <errno.h>
@@ -27,14 +27,14 @@ void cli_print_error(const aq_error *err) {
 /* Length of the UTF-8 character that s begins with, 0 when it is none (Unicode 15, table 3-7). */
 static size_t utf8_length(const unsigned char *s) {
   static const struct {
-    unsigned char first, last, least, most; /* range of the first byte, and of the second one after it */
+    unsigned char first, last, minimum, maximum; /* range of the first byte, and of the second one after it */
     size_t length;
   } forms[] = {{0x01, 0x7F, 0x00, 0xFF, 1}, {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3},
                {0xE1, 0xEC, 0x80, 0xBF, 3}, {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3},
                {0xF0, 0xF0, 0x90, 0xBF, 4}, {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4}};
   for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
     if (s[0] < forms[i].first || s[0] > forms[i].last) continue;
-    if (s[1] < forms[i].least || s[1] > forms[i].most) return 0;
+    if (s[1] < forms[i].minimum || s[1] > forms[i].maximum) return 0;
     for (size_t k = 2; k < forms[i].length; k++) {
       if ((s[k] & 0xC0) != 0x80) return 0;
     }
@@ -96,7 +96,7 @@ void cli_print_error_json(const char *command, const aq_error *err) {
   (void)fputs("\n}\n", stdout);
 }
 
-static int print_errno; /* of the first text that could not be written: ferror alone does not say why */
+static int print_errno; /* of the first text that could not be written: ferror alone has no reason */
 
 void cli_print_text(const char *text) {
   const size_t length = strlen(text);

@@ -1,4 +1,4 @@
-/* output.h - what a command says: its report on standard output, errors as one line on standard error. */
+/* output.h - the output of a command: its report on standard output, errors as one line on standard error. */
 #ifndef AQ_CLI_OUTPUT_H
 #define AQ_CLI_OUTPUT_H
 

@@ -1,4 +1,4 @@
-/* progress.c - one line on the terminal that says how far a job is.
+/* progress.c - one line on the terminal with the progress of a job.
  *
  * Redrawn at most ten times a second, and not at all in jobs that are over before anyone could read it. Spaces instead
  * of escape sequences clear it, so that every terminal will do. */

@@ -1,4 +1,4 @@
-/* progress.h - one line on the terminal that says how far a job is. */
+/* progress.h - one line on the terminal with the progress of a job. */
 #ifndef AQ_CLI_PROGRESS_H
 #define AQ_CLI_PROGRESS_H
 
@@ -13,10 +13,11 @@ typedef struct cli_progress {
 /* Draws only when `wanted` and standard error is a terminal. */
 void cli_progress_begin(cli_progress *p, bool wanted);
 
-/* The callback for aq_run_options; ctx is a cli_progress. Says "stop" after a signal, drawn or not. */
+/* The callback for aq_run_options; ctx is a cli_progress. Stops the job after a signal, whether a line is drawn or not.
+ */
 bool cli_progress_update(void *ctx, const aq_progress_event *event);
 
-/* Takes the line off the terminal. */
+/* Removes the line from the terminal. */
 void cli_progress_clear(cli_progress *p);
 
 #endif

@@ -38,7 +38,7 @@ const cli_command cli_quantize = {
     .usage = "SRC -o OUT [OPTIONS]",
     .about =
         "Quantizes the weights of a model and writes them as a Parquet table (schema V2). Every tensor of the source "
-        "is in the result: what is not quantized is kept as it is.\n\n" CLI_SOURCE_HELP
+        "is in the result: a tensor that is not quantized keeps its values.\n\n" CLI_SOURCE_HELP
         "\n\n"
         "PATTERN is an exact tensor name, a glob over the whole name (* ? [...]), or re:REGEX (POSIX extended, "
         "anywhere in the name). A pattern that matches no tensor is an error.",

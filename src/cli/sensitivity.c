@@ -12,16 +12,15 @@ const cli_command cli_sensitivity = {
     .usage = "MODEL [-o OUT] [OPTIONS]",
     .about =
         "Quantizes one tensor at a time to each type, with the defaults of that type, runs the model with all others "
-        "unchanged, and tells the loss: 1 - mean cosine of the embeddings of texts with those of the unchanged model. "
-        "Tensors that lose much are worth more bits. What is chosen by these figures should be judged on other texts, "
-        "as compare and validate do.\n\n"
+        "unchanged, and reports the loss: 1 - mean cosine of the embeddings with those of the unchanged model. Tensors "
+        "with a large loss should get more bits. Evaluate such a choice on other texts, as compare and validate do.\n\n"
         "MODEL is a sentence encoder of the BERT family that is not quantized, with its config.json and tokenizer: a "
         "folder with a model, its .safetensors file, or a weight table in Parquet.",
     .examples =
         "  arrowquant sensitivity ./all-MiniLM-L6-v2 -o sens.json\n"
         "  arrowquant sensitivity ./all-MiniLM-L6-v2 --types int4,int2 --texts queries.txt\n",
     .operands = {"MODEL"},
-    .operand_words = {"the model to study"},
+    .operand_words = {"the model to measure"},
     .owners = AQ_OPTIONS_OF(sensitivity) | CLI_COMMON_OPTIONS,
     .run = run,
 };

@@ -1,4 +1,4 @@
-/* signals.c - Ctrl-C and its kin end a job cleanly: the progress callback sees the flag and tells the library to stop,
+/* signals.c - Ctrl-C and similar signals end a job cleanly: the progress callback reads the flag and stops the library,
  * which removes what it was writing. */
 #include "signals.h"
 

@@ -1,4 +1,4 @@
-/* signals.h - Ctrl-C and its kin end a job cleanly. */
+/* signals.h - Ctrl-C and similar signals end a job cleanly. */
 #ifndef AQ_CLI_SIGNALS_H
 #define AQ_CLI_SIGNALS_H
 

@@ -26,7 +26,7 @@ static aq_status print_ids(job *j, const char *text, size_t length, aq_error *er
 static void tell_broken(const aq_text_reader *reader) {
   const unsigned long long lines = (unsigned long long)aq_text_reader_broken(reader);
   if (lines == 0) return;
-  (void)fprintf(stderr, "arrowquant: warning: %llu %s not UTF-8; bytes that are none count as U+FFFD\n", lines,
+  (void)fprintf(stderr, "arrowquant: warning: %llu %s not UTF-8; invalid bytes are read as U+FFFD\n", lines,
                 lines == 1 ? "line is" : "lines are");
 }
 
@@ -64,11 +64,11 @@ static aq_status run(const cli_values *values, aq_report **report, aq_error *err
 
 const cli_command cli_tokenize = {
     .name = "tokenize",
-    .summary = "show the token ids of texts, as the model gets them",
+    .summary = "print the token ids of texts",
     .usage = "FILE [--text TEXT]... [--input FILE] [OPTIONS]",
     .about =
-        "Prints the ids of each text as one JSON array a line. Ids are those that sentence-transformers gives to the "
-        "model; of a tokenizer.json by itself, those of the Hugging Face library 'tokenizers'.\n\n"
+        "Prints the token ids of each text as one JSON array per line. The ids are those that sentence-transformers "
+        "gives to the model; those of a tokenizer.json alone are the ids of the Hugging Face library 'tokenizers'.\n\n"
         "FILE is a tokenizer.json, a vocab.txt, a folder that holds one of them, a model in such a folder, or a table "
         "that was made from one and carries its tokenizer. Only WordPiece tokenizers (the BERT family) are supported.",
     .examples =

@@ -17,7 +17,7 @@ const cli_command cli_validate = {
         "acceptance criteria. Writes validation.json and validation_summary.md into DIR. The exit status is 4 when a "
         "criterion fails.\n\n"
         "When the model is a sentence encoder of the BERT family, with its config.json and tokenizer, it is run before "
-        "and after, and the embeddings of texts are compared too.\n\n"
+        "and after quantization, and the embeddings of texts are compared too.\n\n"
         "MODEL is a .safetensors file, a folder with a model, or a weight table in Parquet.",
     .examples =
         "  arrowquant validate ./all-MiniLM-L6-v2\n"

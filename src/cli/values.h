@@ -1,4 +1,4 @@
-/* values.h - what the command line said. */
+/* values.h - the values of the command line. */
 #ifndef AQ_CLI_VALUES_H
 #define AQ_CLI_VALUES_H
 

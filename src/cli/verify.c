@@ -10,11 +10,11 @@ const cli_command cli_verify = {
     .summary = "check a file for damage: every checksum and every length",
     .usage = "SRC [OPTIONS]",
     .about =
-        "Checks the checksum of every page and the lengths of every row. The exit status is 0 only when all is well, "
-        "and 3 when something is damaged, or with --against is not the model's.\n\n" CLI_SOURCE_HELP,
+        "Checks the checksum of every page and the lengths of every row. The exit status is 0 when no damage "
+        "was found, and 3 otherwise. With --against, a table of another model is damage too.\n\n" CLI_SOURCE_HELP,
     .examples =
         "  arrowquant verify model.parquet\n"
-        "  arrowquant verify model.parquet --deep --quiet && echo sound\n"
+        "  arrowquant verify model.parquet --deep --quiet && echo intact\n"
         "  arrowquant verify model.parquet --against ./all-MiniLM-L6-v2\n",
     .operands = {"SRC"},
     .operand_words = {"the table or model to check"},

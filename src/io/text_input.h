@@ -1,4 +1,4 @@
-/* text_input.h - texts from a file or a pipe: a text a line, or one of the members of a JSON object a line. The one
+/* text_input.h - texts from a file or a pipe: one text per line, or a member of one JSON object per line. The one
  * reader of all texts that are given as a file.
  *
  *   Lines end with a line feed, before which a carriage return does not count. A byte order mark of UTF-8 at the

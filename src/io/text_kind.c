@@ -12,7 +12,7 @@
 #define LOOKED_AT ((size_t)4096) /* bytes whose zeros are counted */
 #define LEAST ((size_t)8)        /* fewer say nothing */
 
-static const char hint_lines[] = "Write its texts as lines in UTF-8, or as JSON objects, one a line";
+static const char hint_lines[] = "Write its texts as lines in UTF-8, or as JSON objects, one per line";
 
 static const struct {
   const char *bytes;

@@ -116,7 +116,7 @@ static bool is_quantized(const comparison *c, size_t pair) {
   return reference_of(c, pair)->quant_type != AQ_KEPT || other_of(c, pair)->quant_type != AQ_KEPT;
 }
 
-/* Batches of pairs, so that small tensors run side by side and progress is told now and then. */
+/* Batches of pairs, so that small tensors run side by side and progress is reported at intervals. */
 static aq_status measure_pairs(comparison *c, aq_pool *pool, aq_error *err) {
   uint64_t bytes = 0;
   for (size_t i = 0; i < c->count; i++) bytes += reference_of(c, i)->data_bytes;
@@ -309,7 +309,7 @@ static void hint_at_prefix(const comparison *c, aq_error *err) {
                       is_other ? "its" : "the reference's");
 }
 
-/* What the comparison says as a status. */
+/* The result of the comparison as a status. */
 static aq_status verdict(const comparison *c, aq_error *err) {
   const double limit = c->options->min_cosine;
   if (c->first_bad != NULL) {
@@ -340,7 +340,7 @@ static bool has_aliases(const aq_source *source) {
   return false;
 }
 
-/* Tables say which tensors are tied, other formats have to be searched: only worth it when one side has them. */
+/* Tables list tied tensors; other formats have to be searched, which is done only when one side has tied tensors. */
 static aq_status find_ties(comparison *c, aq_error *err) {
   const bool in_a = has_aliases(c->a), in_b = has_aliases(c->b);
   if (in_a == in_b) return AQ_OK;

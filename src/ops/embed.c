@@ -95,7 +95,7 @@ static aq_status open_all(embedding *e, const aq_source *source, aq_error *err) 
   return aq_vector_output_open(&e->output, o->output, o->force, dimension, err);
 }
 
-/* What the source and the encoder have to say. */
+/* The notes of the source and of the encoder. */
 static void tell_notes(const embedding *e, const aq_source *source) {
   const aq_embed_options *o = e->options;
   if (o->note == NULL) return;

@@ -25,7 +25,7 @@
 #include "transform/output_check.h"
 #include "transform/round_trip.h"
 
-/* Texts that are encoded between two looks at whether to stop. */
+/* Texts that are encoded between two checks for a stop. */
 #define CHUNK_TEXTS ((size_t)512)
 
 static const char default_types[] = "int8,int4,int3,int2";
@@ -45,7 +45,7 @@ typedef struct study {
   float *reference, *other; /* texts x dimension */
   double *cosines;          /* one a text */
   aq_progress progress;
-  aq_outfile *output; /* NULL without one; open from the start, so that a name that is taken is told at once */
+  aq_outfile *output; /* NULL without one; opened at the start, so that an existing file is an error at once */
   json_t *root;
 } study;
 

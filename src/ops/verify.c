@@ -264,7 +264,7 @@ static aq_status check_source(verification *v, const aq_source *source, aq_pool 
   return is_against_a_model(v->options) && v->first.code == AQ_OK ? check_against(v, source, err) : AQ_OK;
 }
 
-/* Mostly it could not be opened because of a page, which the pages tell better. */
+/* Most often a damaged page is the reason, for which the check of the pages has a better message. */
 static aq_status check_unopened(verification *v, const subject *what, aq_pool *pool, aq_error *err) {
   AQ_TRY(aq_report_set(v->root, "source", json_pack("{s:o}", "path", aq_json_string(what->path)), err));
   AQ_TRY(check_pages(v, what->path, pool, err));

@@ -1,7 +1,7 @@
 /* verify_against.c - the tensors of a table beside those of the model that it should have been made from.
  *
- * Quantized values are rounded one by one, by what the others lost, so a single one says nothing of where it came from;
- * how near they are is what `compare` tells. What can be checked exactly is: which tensors there are, their shapes, and
+ * Quantized values are rounded one by one, by what the others lost, so a single one does not identify its source;
+ * `compare` measures how close they are. What can be checked exactly is: which tensors there are, their shapes, and
  * the bytes of those that were kept. */
 #include "ops/verify_against.h"
 

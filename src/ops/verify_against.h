@@ -7,7 +7,7 @@
 #include "arrowquant.h"
 #include "io/source.h"
 
-/* Takes a difference (AQ_ERR_FORMAT and what it is), or what failed while it was looked for: notes damage, and returns
+/* Receives a difference (AQ_ERR_FORMAT and a message), or the error of looking for one: notes damage, and returns
  * what is none. */
 typedef aq_status (*aq_note_fn)(void *ctx, aq_status status, const aq_error *found, aq_error *err);
 

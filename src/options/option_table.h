@@ -1,4 +1,4 @@
-/* option_table.h - every option of the library and of the command, a line each.
+/* option_table.h - every option of the library and of the command, one line each.
  *
  * The command's parser and help, its manual page, the Python package and the hints of errors read the table. An option
  * stands there once, with all structs that have a member for it; a command has the options of the structs it names. */
@@ -14,9 +14,9 @@ typedef enum aq_option_kind {
   AQ_OPTION_ENUM,  /* an enumeration: the number of the word in `words` */
   AQ_OPTION_LIST,  /* const char *const * and a count: texts, may be repeated */
   AQ_OPTION_TEXTS, /* aq_text_list: texts of any characters, may be repeated */
-  AQ_OPTION_UINT,  /* uint32_t: least..most */
+  AQ_OPTION_UINT,  /* uint32_t: minimum..maximum */
   AQ_OPTION_SIZE,  /* uint64_t: bytes */
-  AQ_OPTION_REAL,  /* double: least..most */
+  AQ_OPTION_REAL,  /* double: minimum..maximum */
   AQ_OPTION_INPUTS /* const aq_activations * and a count: arrays, which a command line cannot have */
 } aq_option_kind;
 
@@ -60,10 +60,10 @@ typedef struct aq_option {
   char letter;       /* 0: none */
   aq_option_kind kind;
   aq_option_place at[AQ_OPTION_PLACES_MAX + 1];
-  const char *argument;      /* what the help calls the value; NULL: it takes none */
+  const char *argument;      /* the name of the value in the help; NULL: the option has no value */
   const char *const *words;  /* WORD, ENUM: what is allowed; ends with NULL */
   const char *const *values; /* WORD: what each word means to the library, where that is another word */
-  double least, most;        /* UINT, REAL */
+  double minimum, maximum;   /* UINT, REAL */
   const char *sets;          /* the value that the name alone stands for; with an argument, one may follow after '=' */
   bool may_be_empty;         /* TEXT, TEXTS: the empty text is a value */
   const char *help;          /* without a full stop, for the help and the manual page */

@@ -1,4 +1,5 @@
-/* document.h - what a report says, filled once by its kind and written as text or Markdown by a writer (writers.h).
+/* document.h - the content of a report, filled once by its kind and written as text or Markdown by a writer
+ * (writers.h).
  *
  * A document is a list of blocks: headings, paragraphs, items of a list, pairs of a name and its value, remarks (notes
  * and warnings), tables, and one verdict. What stands in a block is a template, filled from a JSON object:

@@ -9,7 +9,7 @@
 
 /* ---- verdicts ---- */
 
-/* Below the second of these, what the model gives is no longer what it gave. */
+/* Below the second of these, the embeddings are no longer those of the model. */
 static const double outputs_agree = 0.99, outputs_agree_roughly = 0.95;
 static const double weights_agree = 0.85; /* "good", as value_formats.c has it */
 
@@ -49,36 +49,43 @@ void aq_add_compared_outputs(const json_t *root, aq_document *document) {
   aq_document_add(document, AQ_PARAGRAPH, outputs, "outputs on ");
   append_texts(outputs, document);
   aq_document_append(document, outputs, ": {verdict}");
+  aq_document_add(
+      document, AQ_ITEM, outputs,
+      "cosine mean {mean_cosine:cosine}, p1 {p1_cosine:cosine}, min {min_cosine:cosine} (text: `{worst_text}`)");
   aq_document_add(document, AQ_ITEM, outputs,
-                  "cosine mean {mean_cosine:cosine}, p1 {p1_cosine:cosine}, min {min_cosine:cosine} (`{worst_text}`)");
-  aq_document_add(document, AQ_ITEM, outputs,
-                  "{neighbours:count} nearest neighbours kept {neighbour_overlap:.3}, Spearman of all similarities "
+                  "overlap@{neighbours:count} {neighbour_overlap:.3}, Spearman correlation of all similarities "
                   "{similarity_spearman:.4}");
   if (has_labels(outputs)) {
     aq_document_add(document, AQ_ITEM, outputs,
-                    "{label_pairs:count} labelled pairs of `{labels_from}`: Spearman {labels.reference_spearman:.4} by "
-                    "the reference, {labels.spearman:.4} by the other");
+                    "{label_pairs:count} labelled pairs of `{labels_from}`: Spearman correlation "
+                    "{labels.reference_spearman:.4} for the reference, {labels.spearman:.4} for the other");
   }
   aq_document_list(document, AQ_ITEM, "note: ", aq_json_get(outputs, "notes"));
 }
 
 /* ---- a validation ---- */
 
-/* A row a type: weights, outputs, and the labels when there are some. */
+/* One row per type: weights, outputs, and the labels when there are some. The headings are templates too, of the first
+ * type: all types have the same number of neighbours. */
 static void add_outputs_table(const json_t *root, aq_document *document) {
-  static const aq_column columns[] = {{"", 'l', "{type:upper}", false},
-                                      {"weights", 'r', "{mean_cosine:cosine}", false},
-                                      {"outputs", 'r', "{outputs.mean_cosine:cosine}", false},
-                                      {"p1", 'r', "{outputs.p1_cosine:cosine}", false},
-                                      {"min", 'r', "{outputs.min_cosine:cosine}", false},
-                                      {"neighbours", 'r', "{outputs.neighbour_overlap:.3}", false},
-                                      {"similarities", 'r', "{outputs.similarity_spearman:.4}", false},
-                                      {"verdict", 'l', "{outputs.verdict}", false},
-                                      {"labels, model", 'r', "{outputs.labels.reference_spearman:.4}", false},
-                                      {"labels, quantized", 'r', "{outputs.labels.spearman:.4}", false}};
+  static const aq_column columns[] = {
+      {"", 'l', "{type:upper}", false},
+      {"weights", 'r', "{mean_cosine:cosine}", false},
+      {"outputs", 'r', "{outputs.mean_cosine:cosine}", false},
+      {"p1", 'r', "{outputs.p1_cosine:cosine}", false},
+      {"min", 'r', "{outputs.min_cosine:cosine}", false},
+      {"overlap@{outputs.neighbours:count}", 'r', "{outputs.neighbour_overlap:.3}", false},
+      {"Spearman", 'r', "{outputs.similarity_spearman:.4}", false},
+      {"verdict", 'l', "{outputs.verdict}", false},
+      {"labels, model", 'r', "{outputs.labels.reference_spearman:.4}", false},
+      {"labels, quantized", 'r', "{outputs.labels.spearman:.4}", false}};
+  const json_t *types = aq_json_get(root, "types");
   const size_t count = AQ_COUNT_OF(columns) - (has_labels(aq_json_get(root, "outputs")) ? 0 : 2);
-  aq_document_table(document, 0, columns, count);
-  aq_document_rows(document, columns, count, aq_json_get(root, "types"));
+  aq_document_open_table(document, 0, count);
+  for (size_t i = 0; i < count; i++) {
+    aq_document_column(document, columns[i].align, json_array_get(types, 0), columns[i].heading);
+  }
+  aq_document_rows(document, columns, count, types);
 }
 
 /* What the columns are, for a page. */
@@ -89,17 +96,17 @@ static void add_legend(const json_t *root, aq_document *document) {
   append_texts(outputs, document);
   aq_document_append(
       document, entry,
-      "; the cosine of a text is that of its two embeddings. Outputs, p1, min: their mean, 1st percentile "
-      "and minimum. Neighbours: the share of the {outputs.neighbours:count} texts nearest to a text that "
-      "are so afterwards too. Similarities: Spearman's rank correlation of the cosines of all pairs of "
-      "texts.");
+      "; the cosine of a text is that of its two embeddings. Outputs, p1, min: mean, 1st percentile and minimum of "
+      "these cosines. Overlap@{outputs.neighbours:count}: the share of the {outputs.neighbours:count} nearest "
+      "neighbours of a text that are also its nearest neighbours after quantization, averaged over the texts. "
+      "Spearman: rank correlation of the cosines of all pairs of texts before and after quantization.");
   if (!has_labels(outputs)) return;
   aq_document_append(document, outputs,
                      " Labels: Spearman's rank correlation of the cosines of {label_pairs:count} pairs of "
                      "`{labels_from}` with their labels.");
 }
 
-/* Mean cosine of each kind of built-in texts, a column a type. */
+/* Mean cosine of each kind of built-in texts, one column per type. */
 static void add_kinds(const json_t *root, aq_document *document) {
   const json_t *types = aq_json_get(root, "types");
   const json_t *kinds = aq_json_get(aq_json_get(json_array_get(types, 0), "outputs"), "kinds");

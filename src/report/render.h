@@ -1,4 +1,4 @@
-/* render.h - what each kind of report says: a function fills a document from the report's JSON. */
+/* render.h - the content of each kind of report: a function fills a document from the report's JSON. */
 #ifndef AQ_REPORT_RENDER_H
 #define AQ_REPORT_RENDER_H
 

@@ -1,4 +1,4 @@
-/* render_compare.c - agreement of two sources: a line a tensor, then what it comes to. */
+/* render_compare.c - agreement of two sources: one line per tensor, then the totals. */
 #include "core/compiler.h"
 #include "report/outputs_words.h"
 #include "report/render.h"
@@ -12,7 +12,7 @@ static void add_tensors(const json_t *root, aq_document *document) {
                                       {"stored as", 'l', "{stored_as}", false},
                                       {"cosine", 'r', "{cosine:cosine}", false},
                                       {"SNR dB", 'r', "{snr_db:snr}", false},
-                                      {"rmse", 'r', "{rmse:error}", false},
+                                      {"RMSE", 'r', "{rmse:error}", false},
                                       {"max error", 'r', "{max_abs_error:error}", false},
                                       {"norm ratio", 'r', "{norm_ratio:.4}", false}};
   aq_document_table(document, 0, columns, AQ_COUNT_OF(columns));
@@ -28,13 +28,14 @@ static void add_totals(const json_t *totals, aq_document *document) {
   }
   aq_document_add(document, AQ_PARAGRAPH, totals,
                   json_is_number(aq_json_get(totals, "cosine"))
-                      ? "over all weights: cosine {cosine:cosine}, SNR {snr_db:decibels}, rmse {rmse:error}, largest "
+                      ? "over all weights: cosine {cosine:cosine}, SNR {snr_db:decibels}, RMSE {rmse:error}, largest "
                         "error {max_abs_error:error}"
                       : "over all weights: no figures, as no floating-point value is finite in both");
   if (aq_json_get_count(totals, "nonfinite") == 0) return;
-  aq_document_add(document, AQ_PARAGRAPH, totals,
-                  "{nonfinite:count} elements are NaN or infinite and left out; {nonfinite_mismatch:count} of them do "
-                  "not agree");
+  aq_document_add(
+      document, AQ_PARAGRAPH, totals,
+      "{nonfinite:count} elements are NaN or infinite and were left out; {nonfinite_mismatch:count} of them differ "
+      "between the two");
 }
 
 static void add_distribution(const char *words, const json_t *distribution, aq_document *document) {
@@ -46,7 +47,7 @@ static void add_distribution(const char *words, const json_t *distribution, aq_d
 
 static void add_worst_tensors(const json_t *root, aq_document *document) {
   const json_t *worst = aq_json_get(root, "worst");
-  if (json_array_size(worst) > 0) aq_document_add(document, AQ_PARAGRAPH, root, "furthest from the reference:");
+  if (json_array_size(worst) > 0) aq_document_add(document, AQ_PARAGRAPH, root, "tensors with the lowest cosine:");
   size_t i;
   json_t *tensor;
   json_array_foreach(worst, i, tensor) {
@@ -69,15 +70,15 @@ static void add_unpaired(const json_t *list, const char *words, aq_document *doc
 static void add_verdict(const json_t *root, aq_document *document) {
   add_unpaired(aq_json_get(root, "missing"), "MISSING ({:count}):", document);
   add_unpaired(aq_json_get(root, "extra"), "NOT IN THE REFERENCE ({:count}):", document);
-  add_unpaired(aq_json_get(root, "shape_mismatch"), "OF ANOTHER SHAPE ({:count}):", document);
-  add_unpaired(aq_json_get(root, "bytes_differ"), "OTHER BYTES ({:count}):", document);
+  add_unpaired(aq_json_get(root, "shape_mismatch"), "DIFFERENT SHAPE ({:count}):", document);
+  add_unpaired(aq_json_get(root, "bytes_differ"), "DIFFERENT BYTES ({:count}):", document);
   if (aq_json_get_count(root, "compared_as_bytes") > 0) {
     aq_document_add(document, AQ_PARAGRAPH, root,
                     "{compared_as_bytes:count} tensors of dtypes that cannot be read as numbers: compared as bytes");
   }
   if (!json_is_number(aq_json_get(root, "min_cosine"))) return;
   aq_document_add(document, AQ_VERDICT, root, aq_json_get_flag(root, "passed") ? "**PASSED**" : "**FAILED**");
-  aq_document_append(document, root, ": mean cosine {mean_cosine:cosine}, asked for at least {min_cosine:.6}");
+  aq_document_append(document, root, ": mean cosine {mean_cosine:cosine}, required minimum {min_cosine:.6}");
 }
 
 void aq_render_compare(const json_t *root, aq_document *document) {

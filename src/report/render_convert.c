@@ -36,20 +36,20 @@ static void add_files(const json_t *root, aq_document *document) {
   }
   aq_document_pair(document, "to", estimate, "nothing: dry run, no file was written");
   if (!json_is_object(estimate)) return;
-  aq_document_append(document, estimate, "; it would take at most {file_bytes_at_most:bytes}");
+  aq_document_append(document, estimate, "; the file would have at most {file_bytes_at_most:bytes}");
   append_model_files(estimate, document);
-  aq_document_append(document, estimate, ", and {memory_bytes:bytes} of memory to make");
+  aq_document_append(document, estimate, ", and writing it needs {memory_bytes:bytes} of memory");
 }
 
-/* "ratio 3.89 to the source file; weights without model files 3.97 to FP32, 1.98 to FP16; 8.05 bits a quantized
- * weight": the first is of all bytes, as the file system shows them. */
+/* "ratio 3.89 to the source file; weights without model files 3.97 to FP32, 1.98 to FP16; 8.05 bits per
+ * quantized weight": the first is of all bytes, as the file system shows them. */
 static void add_ratios(const json_t *totals, aq_document *document) {
   static const struct {
     const char *key, *join, *words;
   } ratios[] = {{"file_ratio", "; ", "{file_ratio:.2} to the source file"},
                 {"ratio_to_fp32", "; ", "weights without model files {ratio_to_fp32:.2} to FP32"},
                 {"ratio_to_fp16", ", ", "{ratio_to_fp16:.2} to FP16"},
-                {"bits_per_weight", "; ", "{bits_per_weight:.3} bits a quantized weight"}};
+                {"bits_per_weight", "; ", "{bits_per_weight:.3} bits per quantized weight"}};
   bool is_first = true;
   for (size_t i = 0; i < AQ_COUNT_OF(ratios); i++) {
     const double ratio = aq_json_get_real(totals, ratios[i].key);
@@ -107,7 +107,7 @@ static void add_adjusted_tensors(const json_t *groups, aq_document *document) {
   add_rules(groups, "kept, with values adjusted to the quantized weights:", document);
 }
 
-/* Groups are a scratch JSON object; add_groups adds what it says about them. */
+/* Groups are a scratch JSON object; add_groups adds its blocks about them. */
 static void add_tensor_groups(const json_t *root, const char *field, const char *action,
                               void (*add_groups)(const json_t *groups, aq_document *document), aq_document *document) {
   json_t *groups = json_object();
@@ -118,7 +118,7 @@ static void add_tensor_groups(const json_t *root, const char *field, const char 
   json_decref(groups);
 }
 
-/* A dry run is asked for to see what becomes of each tensor, and why. */
+/* A dry run shows what each tensor would become, and by which rule. */
 static void add_plan_table(const json_t *root, aq_document *document) {
   static const aq_column columns[] = {{"tensor", 'l', "`{name}`", false},
                                       {"shape", 'l', "`{shape:shape}`", false},
@@ -126,7 +126,7 @@ static void add_plan_table(const json_t *root, aq_document *document) {
                                       {"before", 'r', "{bytes_before:bytes}", false},
                                       {"after", 'r', "{bytes_after:bytes}", false},
                                       {"loss", 'r', "{expected_loss:.6}", false},
-                                      {"because of", 'l', "{rule}", false}};
+                                      {"rule", 'l', "{rule}", false}};
   enum { LOSS = 5 };
   aq_document_table(document, 0, columns, AQ_COUNT_OF(columns));
   size_t i;

@@ -8,11 +8,13 @@
 enum { VALUE_SHOWN = 72 }; /* bytes of a metadata value */
 
 static void add_tensors(const json_t *root, aq_document *document) {
-  static const aq_column columns[] = {
-      {"tensor", 'l', "`{name}`", false},           {"shape", 'l', "`{shape:shape}`", false},
-      {"dtype", 'l', "{dtype:dtype}", false},       {"stored as", 'l', "{stored_as}", false},
-      {"parameters", 'r', "{params:count}", false}, {"bytes", 'r', "{stored_bytes:bytes}", false},
-      {"bits", 'r', "{bits_per_weight:.2}", false}};
+  static const aq_column columns[] = {{"tensor", 'l', "`{name}`", false},
+                                      {"shape", 'l', "`{shape:shape}`", false},
+                                      {"dtype", 'l', "{dtype:dtype}", false},
+                                      {"stored as", 'l', "{stored_as}", false},
+                                      {"parameters", 'r', "{params:count}", false},
+                                      {"bytes", 'r', "{stored_bytes:bytes}", false},
+                                      {"bits/weight", 'r', "{bits_per_weight:.2}", false}};
   aq_document_table(document, 0, columns, AQ_COUNT_OF(columns));
   size_t i;
   json_t *tensor;
@@ -30,7 +32,7 @@ static void add_sums(const json_t *root, aq_document *document) {
                                       {"tensors", 'r', "{tensors:count}", false},
                                       {"parameters", 'r', "{params:count}", false},
                                       {"bytes", 'r', "{stored_bytes:bytes}", false},
-                                      {"bits", 'r', "{bits_per_weight:.3}", false}};
+                                      {"bits/weight", 'r', "{bits_per_weight:.3}", false}};
   const json_t *totals = aq_json_get(root, "totals");
   aq_document_table(document, 0, columns, AQ_COUNT_OF(columns));
   aq_document_rows(document, columns, AQ_COUNT_OF(columns), aq_json_get(root, "types"));
@@ -53,7 +55,7 @@ static void append_beginning(const char *value, aq_document *document) {
   aq_document_append_string(document, AQ_CODE, start);
 }
 
-/* Of a compressed file what the characters stand for, and not the characters. */
+/* A compressed file is described by the size of its text; its characters are not shown. */
 static void add_pair(const json_t *pair, aq_document *document) {
   const char *value = aq_json_get_string(pair, "value");
   const json_t *text_bytes = aq_json_get(pair, "text_bytes");
@@ -66,7 +68,7 @@ static void add_pair(const json_t *pair, aq_document *document) {
   if (text_bytes == NULL) append_beginning(value, document);
   aq_document_append(document, pair,
                      text_bytes == NULL         ? "... ("
-                     : json_is_null(text_bytes) ? "damaged: no zstd in base64 ("
+                     : json_is_null(text_bytes) ? "damaged: not zstd in base64 ("
                                                 : "a text of {text_bytes:bytes}, as zstd in base64 (");
   aq_document_append_string(document, AQ_PLAIN, aq_text_bytes(strlen(value), bytes, sizeof bytes));
   aq_document_append(document, pair, ")");

@@ -22,10 +22,11 @@ static void add_not_run(const json_t *search, aq_document *document) {
 
 static void add_similarity(const json_t *search, aq_document *document) {
   if (!isfinite(aq_json_get_real(search, "similarity"))) return;
-  aq_document_add(document, AQ_PARAGRAPH, search,
-                  "embeddings agree with the original's to {similarity:.5} on {calibration.held_out_texts:count} "
-                  "held-out texts ({similarity_before_repair:.5} before norms were adjusted), "
-                  "{similarity_on_other_texts:.5} on others");
+  aq_document_add(
+      document, AQ_PARAGRAPH, search,
+      "mean cosine of the embeddings to the original's: {similarity:.5} on {calibration.held_out_texts:count} held-out "
+      "texts ({similarity_before_repair:.5} before bias correction), {similarity_on_other_texts:.5} on the "
+      "built-in texts");
 }
 
 static void add_tuning(const json_t *tuning, aq_document *document) {
@@ -34,8 +35,8 @@ static void add_tuning(const json_t *tuning, aq_document *document) {
                   "tuned for {steps:count} steps: loss on held-out texts {loss_before:.6} -> {loss_after:.6}");
   if (aq_json_get_flag(tuning, "accepted")) return;
   aq_document_append(document, tuning,
-                     aq_json_get_flag(tuning, "too_large") ? "; codes grew past the target, so not taken"
-                                                           : "; not better, so not taken");
+                     aq_json_get_flag(tuning, "too_large") ? "; rejected, as the codes no longer meet the target"
+                                                           : "; rejected, as the loss did not fall");
 }
 
 void aq_render_search(const json_t *search, aq_document *document) {

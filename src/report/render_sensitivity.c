@@ -1,4 +1,4 @@
-/* render_sensitivity.c - a line a tensor, those that lose most first. */
+/* render_sensitivity.c - one line per tensor, the largest losses first. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +35,7 @@ static int compare_lines(const void *a, const void *b) {
   return x->index < y->index ? -1 : 1;
 }
 
-/* A row a tensor: its loss at each type. */
+/* One row per tensor: its loss at each type. */
 static void add_lines(const line *lines, size_t count, const json_t *types, aq_document *document) {
   const size_t type_count = json_array_size(types);
   aq_document_open_table(document, 0, 2 + type_count);
@@ -58,11 +58,10 @@ static void add_lines(const line *lines, size_t count, const json_t *types, aq_d
 static void add_explanation(const json_t *root, const char *sorted_by, aq_document *document) {
   const json_t *texts = aq_json_get(root, "texts");
   const bool is_builtin = strcmp(aq_json_get_string(texts, "source"), "built-in") == 0;
-  aq_document_add(document, AQ_PARAGRAPH, texts, "1 - mean cosine of the embeddings of {count:count} ");
+  aq_document_add(document, AQ_PARAGRAPH, texts, "loss: 1 - mean cosine of the embeddings of {count:count} ");
   aq_document_append(document, texts, is_builtin ? "built-in texts" : "texts of `{source}`");
-  aq_document_append(document, texts, ", one tensor quantized at a time; largest at ");
+  aq_document_append(document, texts, ", one tensor quantized at a time; sorted by the loss at ");
   aq_document_append_string(document, AQ_PLAIN, sorted_by);
-  aq_document_append(document, texts, " first");
   aq_document_add(document, AQ_PARAGRAPH, root, "{seconds:seconds}");
   if (aq_json_get_string(root, "output")[0] != '\0') aq_document_append(document, root, ", written to `{output}`");
 }
@@ -82,7 +81,8 @@ void aq_render_sensitivity(const json_t *root, aq_document *document) {
   }
   qsort(lines, count, sizeof *lines, compare_lines);
   if (count == 0) {
-    aq_document_add(document, AQ_PARAGRAPH, root, "nothing was measured: no tensor is quantized by default");
+    aq_document_add(document, AQ_PARAGRAPH, root,
+                    "nothing was measured: by default, no tensor of this model is quantized");
   }
   add_lines(lines, count, types, document);
   aq_free(lines);

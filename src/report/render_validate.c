@@ -1,4 +1,5 @@
-/* render_validate.c - a validation: a line a type, what was checked, the verdict. A page has the details as well. */
+/* render_validate.c - a validation: one line per type, what was checked, the verdict. A page has the details as well.
+ */
 #include "core/compiler.h"
 #include "report/outputs_words.h"
 #include "report/render.h"
@@ -61,11 +62,11 @@ static void add_types(const json_t *root, aq_document *document) {
                                       {"file", 'r', "{file_bytes:bytes}", false},
                                       {"model/file", 'r', "{file_ratio:.2}", false},
                                       {"FP32/weights", 'r', "{ratio_to_fp32:.2}", false},
-                                      {"bits", 'r', "{bits_per_weight:.2}", false},
+                                      {"bits/weight", 'r', "{bits_per_weight:.2}", false},
                                       {"mean cosine", 'r', "{mean_cosine:cosine}", false},
                                       {"min cosine", 'r', "{min_cosine:cosine}", false},
                                       {"SNR dB", 'r', "{snr_db:.1}", false},
-                                      {"make", 'r', "{quantize_seconds:seconds}", false},
+                                      {"quantize", 'r', "{quantize_seconds:seconds}", false},
                                       {"load", 'r', "{load_seconds:seconds}", false}};
   static const char *const v1_cells[] = {
       "V1", "{file_bytes:bytes}",        "{file_ratio:.2}",       "{ratio_to_fp32:.2}", "", "", "",
@@ -75,9 +76,10 @@ static void add_types(const json_t *root, aq_document *document) {
   for (size_t c = 0; c < AQ_COUNT_OF(v1_cells); c++) aq_document_add(document, AQ_CELL, v1, v1_cells[c]);
   aq_document_rows(document, columns, AQ_COUNT_OF(columns), aq_json_get(root, "types"));
   if (aq_json_get_count(v1, "model_files_bytes") > 0) {
-    aq_document_add(document, AQ_PARAGRAPH, v1,
-                    "weights: the file without the model files in it, {model_files_bytes:bytes} (configuration, "
-                    "tokenizer); the compression below is of weights");
+    aq_document_add(
+        document, AQ_PARAGRAPH, v1,
+        "FP32/weights and the compression below leave out the model files in each table: {model_files_bytes:bytes} "
+        "of configuration and tokenizer");
   }
   aq_document_gap(document);
 }
@@ -103,9 +105,10 @@ static void add_criteria(const json_t *root, aq_document *document) {
 }
 
 static void add_origins(const json_t *root, aq_document *document) {
-  aq_document_add(document, AQ_PARAGRAPH, root,
-                  "Limits set by \"guide\" are what a quantization must keep to be acceptable; those set by "
-                  "\"arrowquant\" are what the tool promises of its defaults.");
+  aq_document_add(
+      document, AQ_PARAGRAPH, root,
+      "Limits set by \"guide\" are the minimum for an acceptable quantization; those set by \"arrowquant\" are "
+      "what the tool promises for its default settings.");
 }
 
 static void add_environment(const json_t *root, aq_document *document) {

@@ -11,14 +11,14 @@ static void add_pages(const json_t *root, aq_document *document) {
                    "{pages:count} in {row_groups:count} row group{row_groups:s}, {page_bytes:bytes}, ");
   aq_document_append(document, root,
                      with_crc == pages ? "all with a checksum"
-                     : with_crc == 0   ? "none with a checksum: damage to weights cannot be seen"
+                     : with_crc == 0   ? "none with a checksum: damage to weights cannot be detected"
                                        : "{pages_with_crc:count} of them with a checksum");
 }
 
 static void add_rows(const json_t *root, aq_document *document) {
   if (aq_json_get(aq_json_get(root, "source"), "tensors") == NULL) return;
   if (aq_json_get_count(root, "rows") > 0) {
-    aq_document_pair(document, "rows", root, "{rows:count}, of lengths that fit their shapes");
+    aq_document_pair(document, "rows", root, "{rows:count}, all with the lengths that their shapes require");
   }
   aq_document_pair(document, "tensors", root, "{source.tensors:count}, {source.params:count} parameters");
 }

@@ -18,7 +18,7 @@ struct aq_report {
 /* A report of this kind, a string of static storage, with the common fields set. */
 AQ_MUST_CHECK aq_status aq_report_create(const char *kind, aq_report **out, aq_error *err);
 
-/* Sets root[key] = value and takes the reference; NULL value (out of memory) is an error. */
+/* Sets root[key] = value and owns the reference; NULL value (out of memory) is an error. */
 AQ_MUST_CHECK aq_status aq_report_set(json_t *object, const char *key, json_t *value, aq_error *err);
 /* The same for the end of an array. */
 AQ_MUST_CHECK aq_status aq_report_append(json_t *array, json_t *value, aq_error *err);
@@ -44,7 +44,7 @@ const char *aq_text_count(uint64_t count, char *out, size_t size);   /* "22,713,
 const char *aq_text_seconds(double seconds, char *out, size_t size); /* "41 ms", "3.2 s", "2 min 5 s" */
 const char *aq_text_fixed(double value, int decimals, char *out, size_t size); /* "3.14"; NaN "-"; "inf", "-inf" */
 const char *aq_text_scientific(double value, char *out, size_t size);          /* "1.23e-04", "0" */
-/* Six decimals, cut and not rounded: "1.000000" is said of equal arrays only. */
+/* Six decimals, cut and not rounded: "1.000000" stands for equal arrays only. */
 const char *aq_text_cosine(double cosine, char *out, size_t size);
 
 #endif

@@ -15,7 +15,7 @@ json_t *aq_shape_json(const aq_tensor_info *tensor);
 #define AQ_STORED_AS_SIZE 32
 const char *aq_stored_as(const aq_tensor_info *tensor, char *out, size_t size);
 
-/* Bits a parameter takes on disk; NaN for an empty tensor. */
+/* Bits per parameter on disk; NaN for an empty tensor. */
 double aq_bits_per_weight(uint64_t stored_bytes, uint64_t params);
 
 /* {"name", "shape", "dtype", "stored_as", "params"}; NULL when out of memory. */

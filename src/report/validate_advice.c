@@ -8,27 +8,27 @@
 #include "report/report.h"
 #include "report/value_formats.h"
 
-/* A tensor this far from the model is worth more bits. */
+/* A tensor with a cosine below this should get more bits. */
 static const double weak_cosine = 0.93;
-/* A file with more than this share outside its weights has too many small pieces. */
+/* A file with a larger share of metadata has too many small tensors. */
 static const double large_overhead = 0.05;
 
 static const char *const reading[] = {
     "**Compression** is a size before divided by the size after. FP32 weights in 8 bits can reach about 4x, in 4 bits "
-    "8x, in 2 bits 16x, less what scales, zero points and kept tensors take; against FP16 half of that.",
+    "8x, in 2 bits 16x, minus the bytes of scales, zero points and unquantized tensors; against FP16 half of that.",
     "**Cosine** compares the direction of a tensor before and after: dot(a, b) / (|a| |b|). 1 is equal; 0.95 and more "
-    "is excellent, 0.85 good, 0.70 fair (to be expected of 2 bits), less is poor. Two tensors of zeros have cosine 1.",
+    "is excellent, 0.85 good, 0.70 fair (typical of 2 bits), less is poor. Two tensors of zeros have cosine 1.",
     "**Precision loss** is (1 - mean cosine) in percent: up to 5 % is excellent, 15 % good, 30 % fair, more is poor.",
     "**SNR** is 10 log10 of the energy of the weights over the energy of the error; 6 dB more is half the error.",
     "**Weights that agree do not mean outputs that agree.** Errors of many layers add up, and a few weights matter "
-    "more than their share: below about 0.99 a model that looks close by its weights can answer quite differently. "};
+    "more than others: below a cosine of about 0.99, weights that look close can give quite different outputs. "};
 
 static const char reading_measured[] =
-    "Judge by the outputs above. They are embeddings of a few texts: before a file is used in earnest, measure on "
-    "texts like yours (`texts_file`), and on labelled pairs (`labels_file`) if you have some.";
+    "Judge by the outputs above. They are embeddings of a few texts: before you deploy a file, measure on texts like "
+    "yours (`texts_file`), and on labelled pairs (`labels_file`) if you have some.";
 
 static const char reading_unmeasured[] =
-    "Outputs were not measured here. Before a file is used in earnest, run the model on inputs you know and compare.";
+    "Outputs were not measured here. Before you deploy a file, run both models on inputs that you know and compare.";
 
 void aq_add_reading(const json_t *root, aq_document *document) {
   aq_document_add(document, AQ_HEADING, root, "How to read the figures");
@@ -64,13 +64,12 @@ static void recommend_sizes(const json_t *root, aq_document *document) {
     double cosine;
     const char *words; /* what the file is for, and the cosine */
   } wishes[] = {
-      {0.999, "Where results should stay as they are: {type:upper}, the smallest file tested that agrees at 0.999"},
+      {0.999, "Where results must not change: {type:upper}, the smallest file tested that agrees at 0.999"},
       {0.99,
-       "Where size counts and small changes do not matter: {type:upper}, the smallest file tested that agrees at "
+       "Where size matters and small changes are acceptable: {type:upper}, the smallest file tested that agrees at "
        "0.99"},
       {AQ_COSINE_EXCELLENT,
-       "Where size counts more than faithfulness: {type:upper}, the smallest file tested that "
-       "agrees at 0.95"}};
+       "Where size matters more than accuracy: {type:upper}, the smallest file tested that agrees at 0.95"}};
   const json_t *last = NULL;
   for (size_t i = 0; i < AQ_COUNT_OF(wishes); i++) {
     const json_t *entry = find_smallest(root, wishes[i].cosine);
@@ -86,21 +85,21 @@ static void recommend_sizes(const json_t *root, aq_document *document) {
   }
 }
 
-/* What was measured is said, and what it means. */
+/* The measured agreement, and what follows from it. */
 static void warn_of_agreement(const json_t *root, const json_t *entry, aq_document *document) {
   if (!(aq_agreement(root, entry) < AQ_COSINE_EXCELLENT)) return;
   aq_document_add(
       document, AQ_ITEM, entry,
       aq_outputs_measured(root)
           ? "{type:upper}: {outputs.verdict} (mean cosines {mean_cosine:cosine} and "
-            "{outputs.mean_cosine:cosine}). Do not use it in the model's place as it is. At the same size, "
+            "{outputs.mean_cosine:cosine}). Do not replace the model with it. At the same size, "
             "quantizing with `target_bpw={bits_per_weight:.2}` gives outputs that agree far better."
           : "{type:upper} agrees with the model at {mean_cosine:cosine} ({mean_cosine:band}): expect outputs "
             "to change. Measure them first; more bits, or smaller groups (`group_size=32`), bring the "
             "weights closer.");
 }
 
-/* The weakest layer gets a rule of its own when it is much weaker than the rest. */
+/* The worst tensor gets its own rule when it is much worse than the rest. */
 static void advise_worst(const json_t *entry, aq_document *document) {
   const json_t *worst = json_array_get(aq_json_get(aq_json_get(entry, "weights"), "worst"), 0);
   const double cosine = aq_json_get_real(worst, "cosine"), mean = aq_json_get_real(entry, "mean_cosine");
@@ -109,8 +108,8 @@ static void advise_worst(const json_t *entry, aq_document *document) {
   if (!(cosine < weak_cosine) || !(1 - cosine > 2 * (1 - mean)) || strcmp(type, "int8") == 0) return;
   aq_document_add(document, AQ_ITEM, entry, "At {type:upper} the tensor ");
   aq_document_append(document, worst,
-                     "`{name}` is much further off ({cosine:cosine}) than the rest; give it more bits by a rule of its "
-                     "own: `tensor_rules='{name}=");
+                     "`{name}` has a much lower cosine ({cosine:cosine}) than the rest; give it more bits with its own "
+                     "rule: `tensor_rules='{name}=");
   aq_document_append_string(document, AQ_CODE, strcmp(type, "int4") == 0 ? "int8'" : "int4'");
   aq_document_append(document, worst, ".");
 }
@@ -123,19 +122,19 @@ static void warn_of_overhead(const json_t *entry, aq_document *document) {
   aq_document_append_string(document, AQ_PLAIN,
                             aq_text_fixed(100.0 * (file - payload) / file, 1, percent, sizeof percent));
   aq_document_append(document, entry,
-                     " % of the {type:upper} file, model files left out, is not weights but metadata: this model is "
-                     "small, or made of many small tensors.");
+                     " % of the {type:upper} file (without model files) is metadata and not weights: this model is "
+                     "small, or consists of many small tensors.");
 }
 
 static void explain_failure(const json_t *criterion, aq_document *document) {
   const char *unit = aq_json_get_string(criterion, "unit");
   const char *advice = "verify the table (which stays with `keep_tables=true`) with `deep=true`.";
   if (strcmp(unit, "x") == 0)
-    advice = "see what was kept above; more of the model quantized, or fewer bits, shrink it.";
-  if (strcmp(unit, "s") == 0) advice = "give it more `threads`, or a machine that is not busy.";
+    advice = "quantize more of the model (the table above lists the tensors that were not), or use fewer bits.";
+  if (strcmp(unit, "s") == 0) advice = "use more `threads`, or an idle machine.";
   if (strcmp(unit, "") == 0 || strcmp(unit, "%") == 0) {
     advice =
-        "quantize with smaller groups (`group_size=32`), or keep the tensors that are furthest off "
+        "quantize with smaller groups (`group_size=32`), or keep the tensors with the lowest cosines "
         "(`keep_patterns`).";
   }
   aq_document_add(document, AQ_ITEM, criterion,

@@ -4,7 +4,7 @@
 
 #include "report/document.h"
 
-/* The section that says how to read the figures. */
+/* The section about reading the figures. */
 void aq_add_reading(const json_t *root, aq_document *document);
 
 /* Recommendations, each from a measured number. */

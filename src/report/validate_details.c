@@ -29,19 +29,22 @@ void aq_add_sizes(const json_t *root, aq_document *document) {
   aq_document_add(document, AQ_CELL, v1, "1");
   aq_document_row(document, columns + RATIO_TO_V1 + 1, AQ_COUNT_OF(columns) - RATIO_TO_V1 - 1, v1);
   aq_document_rows(document, columns, AQ_COUNT_OF(columns), aq_json_get(root, "types"));
-  /* The configuration and the tokenizer travel in every table. */
+  /* Every table carries the configuration and the tokenizer. */
   if (aq_json_get_count(v1, "model_files_bytes") > 0) {
     aq_document_add(document, AQ_PARAGRAPH, v1,
                     "Model files: each file carries {model_files_bytes:count} bytes of the model's configuration and "
                     "tokenizer. They are not weights: the columns \"weights\" are the file without them.");
   }
-  aq_document_add(document, AQ_PARAGRAPH, root,
-                  "Model / file is what the file system shows: the {model.file_bytes:count} bytes of the model's own "
-                  "file over all bytes of the table. The other ratios are of weights, metadata included: to those of "
-                  "the V1 table, and to 4 (FP32) and 2 (FP16) bytes a parameter; the criterion \"compression\" is "
-                  "{baseline.what} ({baseline.bytes:count} bytes) over weights. Bits are those of a weight: codes, "
-                  "scales, zero points and page headers of the quantized tensors, as they lie in the file. Loading is "
-                  "opening the file, checking its checksums and decoding every value to FP32.");
+  aq_document_add(
+      document, AQ_PARAGRAPH, root,
+      "Model / file divides the {model.file_bytes:count} bytes of the model's own file by all bytes of the table, as "
+      "the "
+      "file system shows them. V1, FP32 and FP16 / weights divide the V1 table without model files, and 4 or 2 bytes "
+      "per parameter, by the bytes of the weights (metadata included). The criterion \"compression\" divides "
+      "{baseline.what} ({baseline.bytes:count} bytes) by the same. Bits per weight count codes, scales, zero points "
+      "and "
+      "page headers of the quantized tensors, as stored in the file. Loading means opening the file, checking its "
+      "checksums and decoding every value to FP32.");
 }
 
 /* ---- agreement ---- */
@@ -52,7 +55,7 @@ static void add_worst_tensors(const json_t *entry, aq_document *document) {
                                       {"cosine", 'r', "{cosine:cosine}", false},
                                       {"SNR dB", 'r', "{snr_db:.2}", false},
                                       {"largest error", 'r', "{max_abs_error:error}", false}};
-  aq_document_add(document, AQ_PARAGRAPH, entry, "Furthest from the model at {type:upper}:");
+  aq_document_add(document, AQ_PARAGRAPH, entry, "Tensors with the lowest cosine at {type:upper}:");
   aq_document_table(document, 0, columns, AQ_COUNT_OF(columns));
   aq_document_rows(document, columns, AQ_COUNT_OF(columns), aq_json_get(aq_json_get(entry, "weights"), "worst"));
 }
@@ -62,9 +65,9 @@ void aq_add_agreement(const json_t *root, aq_document *document) {
                                       {"tensors quantized", 'r', "{quantized_tensors:count}", false},
                                       {"mean cosine", 'r', "{mean_cosine:cosine}", false},
                                       {"5th percentile", 'r', "{p5_cosine:cosine}", false},
-                                      {"band", 'l', "{mean_cosine:band}", false},
-                                      {"loss", 'r', "{loss_percent:.3} %", false},
-                                      {"band", 'l', "{loss_percent:loss band}", false}};
+                                      {"rating", 'l', "{mean_cosine:band}", false},
+                                      {"precision loss", 'r', "{loss_percent:.3} %", false},
+                                      {"rating", 'l', "{loss_percent:loss band}", false}};
   const json_t *types = aq_json_get(root, "types");
   aq_document_add(document, AQ_HEADING, root, "Agreement of the weights");
   aq_document_table(document, 0, columns, AQ_COUNT_OF(columns));
@@ -77,7 +80,7 @@ void aq_add_agreement(const json_t *root, aq_document *document) {
 /* ---- what was kept ---- */
 
 static void add_kept_table(const json_t *kept, aq_document *document) {
-  static const aq_column columns[] = {{"because of", 'l', "", false},
+  static const aq_column columns[] = {{"rule", 'l', "", false},
                                       {"tensors", 'r', "{tensors:count}", false},
                                       {"parameters", 'r', "{params:count}", false},
                                       {"for example", 'l', "", false}};
@@ -98,7 +101,7 @@ static bool has_kept(const json_t *types, size_t i, const json_t *kept) {
   return json_equal(aq_json_get(json_array_get(types, i), "kept"), kept) != 0;
 }
 
-/* Types that keep the same tensors are told of together, at the first of them. */
+/* Types that keep the same tensors share one table, at the first of them. */
 static void add_kept_like(const json_t *types, size_t first, aq_document *document) {
   const json_t *kept = aq_json_get(json_array_get(types, first), "kept");
   for (size_t i = 0; i < first; i++) {
@@ -112,17 +115,19 @@ static void add_kept_like(const json_t *types, size_t first, aq_document *docume
                        "{type:upper} ({quantized_percent:.2} % of the parameters quantized)");
   }
   const bool is_none = json_array_size(kept) == 0;
-  aq_document_append(document, NULL, is_none ? ": nothing was kept." : ": these tensors keep their values.");
+  aq_document_append(
+      document, NULL,
+      is_none ? ": every tensor was quantized." : ": these tensors are stored with their original values.");
   if (!is_none) add_kept_table(kept, document);
 }
 
 void aq_add_kept(const json_t *root, aq_document *document) {
   const json_t *types = aq_json_get(root, "types");
-  aq_document_add(document, AQ_HEADING, root, "What was kept");
+  aq_document_add(document, AQ_HEADING, root, "Tensors that were not quantized");
   for (size_t i = 0; i < json_array_size(types); i++) add_kept_like(types, i, document);
 }
 
-/* ---- checks: a column a table, V1 and then the types ---- */
+/* ---- checks: one column per table, V1 and then the types ---- */
 
 static const json_t *checks_of(const json_t *root, size_t table) {
   const json_t *entry = table == 0 ? aq_json_get(root, "v1") : json_array_get(aq_json_get(root, "types"), table - 1);
@@ -146,7 +151,7 @@ static const json_t *find_check(const json_t *checks, const char *id) {
   return NULL;
 }
 
-/* Failed checks say what was found. */
+/* What each failed check found. */
 static void add_failed_checks(const json_t *root, size_t table, aq_document *document) {
   size_t i;
   json_t *check;
@@ -158,7 +163,7 @@ static void add_failed_checks(const json_t *root, size_t table, aq_document *doc
   }
 }
 
-/* A row a check of the last table (V2 has all of V1's and more). */
+/* One row per check of the last table (V2 has all of V1's and more). */
 void aq_add_checks(const json_t *root, aq_document *document) {
   const size_t tables = 1 + json_array_size(aq_json_get(root, "types"));
   aq_document_add(document, AQ_HEADING, root, "Schema checks");

@@ -90,7 +90,7 @@ static void write_measured(const json_t *value, const json_t *object, char *out)
   } else if (strcmp(unit, "%") == 0) {
     (void)snprintf(out, AQ_FORMATTED_SIZE, "%s %%", aq_text_fixed(real, 3, number, sizeof number));
   } else if (unit[0] != '\0') {
-    (void)aq_text_fixed(real, 0, out, AQ_FORMATTED_SIZE); /* a count of what the criterion's words say */
+    (void)aq_text_fixed(real, 0, out, AQ_FORMATTED_SIZE); /* the count that the criterion names */
   } else {
     (void)aq_text_cosine(real, out, AQ_FORMATTED_SIZE);
   }

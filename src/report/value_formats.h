@@ -1,4 +1,4 @@
-/* value_formats.h - how a value of a report is written where a template says {member:FORMAT}. */
+/* value_formats.h - how a value of a report is written for {member:FORMAT} in a template. */
 #ifndef AQ_REPORT_VALUE_FORMATS_H
 #define AQ_REPORT_VALUE_FORMATS_H
 

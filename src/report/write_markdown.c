@@ -156,7 +156,7 @@ static aq_status append_block(markdown_writer *w, size_t i, aq_node_kind before)
   return append_literal(w, "\n");
 }
 
-/* A page says first what it comes to, after its title. */
+/* The verdict of a page stands right after its title. */
 static aq_status append_verdict(markdown_writer *w, aq_node_kind before) {
   for (size_t i = 0; i < w->count; i++) {
     if (w->nodes[i].kind != AQ_VERDICT) continue;

@@ -77,15 +77,16 @@ def test_values_in_the_table_are_accepted_and_others_refused(command, tmp_path):
     for option in command_options(command):
         if option.argument is None:
             continue
-        good = option.words or {"UINT": [option.least, option.most], "REAL": [option.least, option.most]}.get(option.kind, [])
+        range_of = [option.minimum, option.maximum]
+        good = option.words or {"UINT": range_of, "REAL": range_of}.get(option.kind, [])
         for value in good:
             said = answer(command, option, f"{value:.10g}" if isinstance(value, float) else value, tmp_path).stderr
-            assert " takes " not in said, said
-        bad = {"UINT": [option.least - 1, option.most + 1, "1.5"], "REAL": [option.least - .01, option.most * 1.01, "x"],
-               "SIZE": ["0", "6M"], "WORD": ["no-such-word"], "ENUM": ["no-such-word"]}.get(option.kind, [])
+            assert f"--{option.name} must be " not in said, said
+        bad = {"UINT": [option.minimum - 1, option.maximum + 1, "1.5"],
+               "REAL": [option.minimum - .01, option.maximum * 1.01, "x"], "SIZE": ["0", "6M"], "WORD": ["no-such-word"], "ENUM": ["no-such-word"]}.get(option.kind, [])
         for value in bad:
             result = answer(command, option, f"{value:.10g}" if isinstance(value, float) else value, tmp_path)
-            assert result.returncode == 2 and f"--{option.name} takes " in result.stderr, (option.name, value)
+            assert result.returncode == 2 and f"--{option.name} must be " in result.stderr, (option.name, value)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -69,7 +69,7 @@ def test_other_bytes_of_an_opaque_dtype_are_told(tmp_path):
     tensors["x.F4"] = (dtype, shape, data[:5] + bytes([data[5] ^ 1]) + data[6:])
     (tmp_path / "other.safetensors").write_bytes(safetensors(tensors))
     refused("compare", "other.safetensors", "m.parquet", cwd=tmp_path, status=3, says=["x.F4", "bytes differ"],
-            reports="OTHER BYTES (1): x.F4")
+            reports="DIFFERENT BYTES (1): x.F4")
     refused("verify", "m.parquet", "--against", "other.safetensors", cwd=tmp_path, status=3, says="x.F4",
             reports="is kept, but its value 10 is not the model's")
 

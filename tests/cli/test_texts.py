@@ -135,7 +135,7 @@ def test_tokenize_repairs_what_is_not_utf8_and_says_so(encoder):
     (encoder / "texts").write_bytes("a\ncaf\xe9\nb \xff\n".encode("latin-1"))
     result = done("tokenize", "encoder", "--input", "texts", cwd=encoder)
     assert len(result.stdout.splitlines()) == 3
-    assert result.stderr == "arrowquant: warning: 2 lines are not UTF-8; bytes that are none count as U+FFFD\n"
+    assert result.stderr == "arrowquant: warning: 2 lines are not UTF-8; invalid bytes are read as U+FFFD\n"
     (encoder / "texts").write_bytes(gzip.compress(b"a\n"))
     refused("tokenize", "encoder", "--input", "texts", cwd=encoder, status=3, says=["gzip"])
 

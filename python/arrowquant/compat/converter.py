@@ -30,7 +30,7 @@ class HuggingFaceToParquetConverter:
             show_progress: as in `ArrowQuantizer.quantize_model`.
 
         Raises:
-            NotFoundError: there is no such model; says where it was looked for.
+            NotFoundError: there is no such model; the message lists the places that were searched.
             StorageError: the model cannot be read or the table not written (see its subclasses).
 
         """

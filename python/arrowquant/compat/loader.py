@@ -21,7 +21,7 @@ __all__ = ["WeightLoader"]
 
 
 class WeightLoader:
-    """Loads weights from a V1 or V2 table (or any model that `arrowquant.open` takes) into torch tensors.
+    """Loads weights from a V1 or V2 table (or any model that `arrowquant.open` accepts) into torch tensors.
 
     Args:
         parquet_path: the table.

@@ -43,7 +43,7 @@ class QuantizationConfig:
             outputs of layers stay close, for the `calibration_data` that goes into them.
         per_channel: a scale for every channel of axis 0; False: one for the tensor. 1-D tensors always have one scale.
         symmetric: zero points are 0.
-        group_size: 0, or a scale for every `group_size` elements, whatever `per_channel` says. int2 (and int3, int4)
+        group_size: 0, or one scale for every `group_size` elements, regardless of `per_channel`. int2 (and int3, int4)
             without per_channel gets 128: one scale for a whole tensor would leave nothing of it.
         mixed_precision_layers: tensors whose name contains one of these texts are kept as fp16.
 
@@ -125,12 +125,12 @@ class ArrowQuantizer:
         Integer tensors are kept as they are: their values are indices, not weights.
 
         Args:
-            input_parquet: the V1 table; a model in another format that `arrowquant.open` takes is fine too.
+            input_parquet: the V1 table; a model in another format of `arrowquant.open` is accepted too.
             output_parquet: the V2 table. Replaced when it exists; appears when it is complete.
             calibration_data: for "gptq": a mapping from layers to what went into them, arrays [samples, ..., inputs],
                 NumPy or torch, of floating-point numbers. A layer is named as its weight, with or without ".weight".
                 Layers that are not there, and tensors that are no matrices, are rounded to nearest. None: built-in
-                texts, for a table of a sentence encoder that can be run. Not used by "ptq"; a warning says so.
+                texts, for a table of a sentence encoder that can be run. Not used by "ptq", with a warning.
             show_progress: a line on standard error when that is a terminal, else messages of the logger "arrowquant".
 
         Returns:

@@ -63,7 +63,7 @@ static aq_status parse_range(const json_t *spec, uint64_t data_bytes, aq_safeten
   uint64_t expected;
   char shape[128];
   AQ_FAIL_IF(entry->num_params % 8 * aq_dtype_bits(entry->dtype) % 8 != 0, AQ_ERR_FORMAT,
-             "shape %s of %s, %u bits an element, does not fill whole bytes",
+             "shape %s of %s, %u bits per element, does not fill whole bytes",
              aq_shape_text(entry->shape, entry->rank, shape, sizeof shape), aq_dtype_safetensors_name(entry->dtype),
              (unsigned)aq_dtype_bits(entry->dtype));
   if (!aq_dtype_bytes_ok(entry->num_params, entry->dtype, &expected)) expected = UINT64_MAX;

@@ -97,7 +97,7 @@ static aq_status read_row(group *g, size_t i, aq_table_row *row, aq_error *err) 
   return aq_table_row_check(g->columns->version, &cells, row, err);
 }
 
-/* The pages of the blobs, held against what the small columns say of them: before one is unpacked, and be it only to
+/* The pages of the blobs, compared with the small columns: before one is unpacked, and be it only to
  * find where its values are. */
 static aq_status check_blobs(group *g, uint64_t *data, uint64_t *scales, aq_error *err) {
   for (size_t i = 0; i < g->row_count; i++) {

@@ -84,25 +84,26 @@ static aq_status take_pair(aq_evaluation_texts *t, size_t offset, size_t length,
   return aq_buffer_append(&t->scores, &score, sizeof score, err);
 }
 
-static aq_status take_lines(aq_evaluation_texts *t, aq_text_input *input, line_fn take, aq_error *err) {
+static aq_status read_lines(aq_evaluation_texts *t, aq_text_input *input, line_fn add_line, aq_error *err) {
   for (bool more = true; more;) {
     const size_t offset = t->bytes.size;
     size_t length = 0;
     bool kept = false;
     AQ_TRY(aq_text_input_next(input, &t->bytes, &length, &more, err));
     if (!more) break;
-    const aq_status status = take(t, offset, length, &kept, err);
+    const aq_status status = add_line(t, offset, length, &kept, err);
     if (status != AQ_OK) return aq_text_input_where(input, status, err);
     if (!kept) t->bytes.size = offset;
   }
   return AQ_OK;
 }
 
-static aq_status take_file(aq_evaluation_texts *t, const char *path, const char *field, line_fn take, aq_error *err) {
+static aq_status read_file(aq_evaluation_texts *t, const char *path, const char *field, line_fn add_line,
+                           aq_error *err) {
   aq_text_input input;
   AQ_TRY(aq_text_input_open(&input, path, field, err));
   const size_t before = t->offsets.size;
-  aq_status status = take_lines(t, &input, take, err);
+  aq_status status = read_lines(t, &input, add_line, err);
   aq_text_input_close(&input);
   if (status == AQ_OK && t->offsets.size == before) {
     status = aq_fail(err, AQ_ERR_FORMAT, "there is no text in it");
@@ -126,7 +127,7 @@ static aq_status take_list(aq_evaluation_texts *t, const aq_text_list *list, aq_
 }
 
 /* Offsets become pointers. */
-static aq_status settle(aq_evaluation_texts *t, aq_error *err) {
+static aq_status resolve_texts(aq_evaluation_texts *t, aq_error *err) {
   const size_t count = t->plain + 2 * t->pairs;
   t->texts = aq_calloc(count, sizeof *t->texts);
   t->lengths = aq_calloc(count, sizeof *t->lengths);
@@ -151,7 +152,7 @@ static aq_status take_plain(aq_evaluation_texts *t, const aq_judge_origin *origi
   if (origin->texts != NULL) AQ_TRY(AQ_RESERVED_CHECK(origin->texts, "texts", err));
   AQ_FAIL_IF(origin->texts_file != NULL && has_list(origin), AQ_ERR_ARGUMENT,
              "texts were given as a list and as a file; one of them, not both");
-  if (origin->texts_file != NULL) return take_file(t, origin->texts_file, NULL, take_text, err);
+  if (origin->texts_file != NULL) return read_file(t, origin->texts_file, NULL, take_text, err);
   return has_list(origin) ? take_list(t, origin->texts, err) : take_builtin(t, err);
 }
 
@@ -159,9 +160,9 @@ aq_status aq_evaluation_texts_load(const aq_judge_origin *origin, aq_evaluation_
   *out = (aq_evaluation_texts){0};
   aq_status status = take_plain(out, origin, err);
   if (status == AQ_OK && origin->labels_file != NULL) {
-    status = take_file(out, origin->labels_file, AQ_TEXT_LINES, take_pair, err);
+    status = read_file(out, origin->labels_file, AQ_TEXT_LINES, take_pair, err);
   }
-  if (status == AQ_OK) status = settle(out, err);
+  if (status == AQ_OK) status = resolve_texts(out, err);
   if (status != AQ_OK) aq_evaluation_texts_reset(out);
   return status;
 }

@@ -27,7 +27,7 @@
 #include "report/report.h"
 #include "report/source_json.h"
 
-/* Texts that are encoded between two looks at whether to stop. */
+/* Texts that are encoded between two checks for a stop. */
 #define CHUNK_TEXTS ((size_t)512)
 /* Bytes of a text that a report quotes. */
 enum { QUOTED = 120 };
@@ -42,7 +42,7 @@ struct aq_evaluator {
   double *before;  /* similarity of each pair, by the reference */
   uint32_t dimension;
   json_t *notes;  /* of the reference's encoder */
-  double seconds; /* that the reference took */
+  double seconds; /* of the reference */
 };
 
 static size_t text_count(const aq_evaluator *j) { return j->texts.plain + 2 * j->texts.pairs; }
@@ -178,23 +178,23 @@ static json_t *quote(const char *text, size_t length) {
   return aq_json_string(out);
 }
 
-/* Mean and least cosine of each kind of built-in texts. */
+/* Mean and minimum cosine of each kind of built-in texts. */
 static aq_status set_kinds(const aq_evaluator *j, json_t *object, aq_error *err) {
   AQ_TRY(aq_report_set(object, "kinds", json_array(), err));
   json_t *kinds = json_object_get(object, "kinds");
   for (size_t first = 0, next; j->texts.builtin && first < j->texts.plain; first = next) {
     const char *kind = aq_builtin_texts[first].kind;
-    double sum = 0, least = 1;
+    double sum = 0, minimum = 1;
     for (next = first; next < j->texts.plain && strcmp(aq_builtin_texts[next].kind, kind) == 0; next++) {
       sum += j->cosines[next];
-      least = fmin(least, j->cosines[next]);
+      minimum = fmin(minimum, j->cosines[next]);
     }
     AQ_TRY(aq_report_append(kinds, json_object(), err));
     json_t *entry = json_array_get(kinds, json_array_size(kinds) - 1);
     AQ_TRY(aq_report_set(entry, "kind", json_string(kind), err));
     AQ_TRY(aq_report_set(entry, "texts", aq_json_count(next - first), err));
     AQ_TRY(aq_report_set(entry, "mean_cosine", aq_json_real(fmin(sum / (double)(next - first), 1.0)), err));
-    AQ_TRY(aq_report_set(entry, "min_cosine", aq_json_real(least), err));
+    AQ_TRY(aq_report_set(entry, "min_cosine", aq_json_real(minimum), err));
   }
   return AQ_OK;
 }

@@ -1,7 +1,7 @@
 /* validate.c - the whole validation of a model: convert, quantize to each type, read back, measure, judge, report.
  *
  * Tables are made in a folder of the run's own inside the output folder and removed again; those that are to stay are
- * moved out when all else is done. The reports are written even when criteria fail: they say why. */
+ * moved out when all else is done. The reports are written even when criteria fail, with the reasons. */
 #include "ops/validate/validate.h"
 
 #include <errno.h>
@@ -39,7 +39,7 @@ static void remove_table(const aq_validation *v, aq_quant_type type) {
   aq_free(path);
 }
 
-/* Takes away what the run made; what was moved out is not there any more. */
+/* Removes the files of the run, except those that were moved out. */
 static void remove_work(const aq_validation *v) {
   if (v->work_folder == NULL) return;
   remove_table(v, AQ_KEPT);
@@ -61,7 +61,7 @@ static aq_status move_table(const aq_validation *v, const char *folder, aq_quant
   return status;
 }
 
-/* A table that stays must not take the place of the model itself. */
+/* A table that is kept must not replace the model itself. */
 static aq_status check_targets(const aq_validation *v, const char *folder, aq_error *err) {
   if (!v->options->keep_tables) return AQ_OK;
   char *path = table_path(folder, AQ_KEPT);

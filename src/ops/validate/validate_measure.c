@@ -189,7 +189,7 @@ static aq_status quantize(aq_validation *v, json_t *entry, const char *type, con
   return status;
 }
 
-/* The figures that criteria and readers look at, and the whole comparison below "weights". */
+/* The figures for criteria and readers, and the whole comparison below "weights". */
 static aq_status take_comparison(json_t *entry, json_t *comparison, aq_error *err) {
   const json_t *cosine = aq_json_get(aq_json_get(comparison, "cosine"), "quantized");
   const json_t *totals = aq_json_get(comparison, "quantized_totals");

@@ -1,7 +1,7 @@
 /* validate_outputs.c - the part of a validation that runs the model.
  *
- * It is done whenever the model can be run. When it cannot, the report says why; that is a failure only for a caller
- * who named texts, labels or a folder and so counts on it. */
+ * It is done whenever the model can be run. When it cannot, the report has the reason; that is a failure only for a
+ * caller who named texts, labels or a folder and so counts on it. */
 #include <string.h>
 
 #include "core/error.h"

@@ -1,6 +1,6 @@
-/* validate_schema.c - is a table what FORMAT.md says.
+/* validate_schema.c - does a table satisfy FORMAT.md.
  *
- * The checks look at the file through the Parquet reader and at its tensors through the source, and count for
+ * The checks read the file through the Parquet reader and at its tensors through the source, and count for
  * themselves what both must agree on. A check that does not pass is a finding; only what cannot be read at all is an
  * error. */
 #include <stdio.h>
@@ -91,7 +91,7 @@ static aq_status check_tensors(const aq_source *table, const aq_source *source, 
                       detail, err);
 }
 
-/* What FORMAT.md says about the lengths of a row. */
+/* The rules of FORMAT.md for the lengths of a row. */
 static bool lengths_fit(const aq_tensor_info *t) {
   uint64_t bytes = 0;
   if (t->quant_type == AQ_KEPT)

@@ -41,7 +41,7 @@ static void lines_say_what_their_kind_needs(void **state) {
     const bool has_range = o->kind == AQ_OPTION_UINT || o->kind == AQ_OPTION_REAL;
     const bool is_alone = o->kind == AQ_OPTION_FLAG || o->sets != NULL;
     if (has_words != (o->words != NULL)) fail_msg("words of --%s", o->name);
-    if (has_range != (o->most > o->least)) fail_msg("range of --%s", o->name);
+    if (has_range != (o->maximum > o->minimum)) fail_msg("range of --%s", o->name);
     if (o->argument == NULL && !is_alone) fail_msg("argument of --%s", o->name);
     if (o->help == NULL) fail_msg("help of --%s", o->name);
   }

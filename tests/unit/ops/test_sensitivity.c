@@ -206,7 +206,7 @@ static void text_form_begins_with_the_largest_loss(void **state) {
   const char *second_line = strchr(text, '\n') + 1, *name = aq_json_get_string(worst, "name");
   assert_memory_equal(second_line, name, strlen(name));
   assert_non_null(strstr(text, "unused"));
-  assert_non_null(strstr(text, "largest at int4 first"));
+  assert_non_null(strstr(text, "sorted by the loss at int4"));
   aq_free(text);
   aq_report_free(report);
 }

@@ -29,7 +29,7 @@ static void report_of_unknown_kind_is_not_rendered(void **state) {
   aq_error err;
   aq_report *report;
   char *text;
-  assert_ok(aq_report_create("poem", &report, &err));
+  assert_ok(aq_report_create("unknown", &report, &err));
   assert_int_equal(aq_report_render(report, AQ_REPORT_TEXT, &text, &err), AQ_ERR_INTERNAL);
   assert_null(text);
   aq_report_free(report);
@@ -154,7 +154,7 @@ static void verify_lists_problems(void **state) {
   assert_string_equal(text,
                       "a`b: table V2, 4.2 kB\n"
                       "pages    2 in 1 row group, 100 bytes, all with a checksum\n"
-                      "rows     2, of lengths that fit their shapes\n"
+                      "rows     2, all with the lengths that their shapes require\n"
                       "tensors  2, 7 parameters\n"
                       "time     250 ms\n"
                       "NOT OK: 1 problem\n"
@@ -165,7 +165,7 @@ static void verify_lists_problems(void **state) {
                       "**NOT OK: 1 problem**\n\n"
                       "``a`b``: table V2, 4.2 kB\n\n"
                       "- **pages**: 2 in 1 row group, 100 bytes, all with a checksum\n"
-                      "- **rows**: 2, of lengths that fit their shapes\n"
+                      "- **rows**: 2, all with the lengths that their shapes require\n"
                       "- **tensors**: 2, 7 parameters\n"
                       "- **time**: 250 ms\n\n"
                       "## Problems\n\n"
