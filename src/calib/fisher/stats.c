@@ -8,7 +8,7 @@
 
 #include "calib/fisher/stats_accumulate.h"
 #include "calib/fisher/stats_arrays.h"
-#include "calib/fisher/symmetric.h"
+#include "calib/fisher/triangle.h"
 #include "calib/normal.h"
 #include "core/compiler.h"
 #include "core/error.h"
@@ -198,7 +198,7 @@ static aq_status finish(gathering *g, aq_error *err) {
     if (array.mean == AQ_MEAN_NONE) continue;
     const double divisor = (double)(array.mean == AQ_MEAN_OF_TOKENS ? out->tokens : out->texts);
     if (array.matrix) {
-      AQ_TRY(aq_symmetric_finish(g->pool, *array.values, array.n, divisor, err));
+      AQ_TRY(aq_triangle_divide(g->pool, *array.values, array.n, divisor, err));
     } else {
       for (size_t k = 0; k < array.n; k++) (*array.values)[k] = (float)((double)(*array.values)[k] / divisor);
     }

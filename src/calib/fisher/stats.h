@@ -3,7 +3,7 @@
  * For text t let g = d(v . embedding)/dy at the output y of a linear, v ~ N(0, I), and x its input; X, G the rows of
  * all tokens of the text. Then a = mean over texts of X^T (G G^T) X    in x in g = mean over texts of G^T (X X^T) G out
  * x out and an error E of the weights loses about tr(g E a E^T) / (2 tr a) of cosine (docs/CALIBRATION.md). Cross-token
- * terms are kept. */
+ * terms are kept. All matrices are symmetric, and held as lower triangles (calib/fisher/triangle.h). */
 #ifndef AQ_CALIB_FISHER_STATS_H
 #define AQ_CALIB_FISHER_STATS_H
 
