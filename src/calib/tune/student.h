@@ -30,9 +30,11 @@ AQ_MUST_CHECK aq_status aq_student_init(aq_student *student, const aq_params *qu
                                         size_t count, const aq_tune_options *options, aq_error *err);
 void aq_student_reset(aq_student *student);
 
-/* A step down the gradient of a pass that went backward, the rates times `factor`. */
-AQ_MUST_CHECK aq_status aq_student_step(aq_student *student, const aq_tape *tape, const aq_tune_options *options,
-                                        double factor, aq_pool *pool, aq_error *err);
+/* Takes a pass of the student that went forward backward, and goes a step down its gradient, the rates times `factor`.
+ * d_embeddings, d_hidden: as aq_tape_backward has them. */
+AQ_MUST_CHECK aq_status aq_student_step(aq_student *student, aq_tape *tape, const float *d_embeddings,
+                                        const float *const *d_hidden, const aq_tune_options *options, double factor,
+                                        aq_pool *pool, aq_error *err);
 
 void aq_student_keep_best(aq_student *student);
 /* The best state into the matrices and into the parameters that the student was made from. */

@@ -86,6 +86,21 @@ static void expect_matrix(const float *got, const double *sum, size_t n, double 
 static sums expected[TINY_LAYERS][TINY_LINEARS];
 static double expected_words[TINY_HIDDEN * TINY_HIDDEN], expected_positions[TINY_POSITIONS];
 
+static aq_status add_layer(void *ctx, const aq_tape *tape, uint32_t layer, aq_error *err) {
+  const uint32_t length = tape->lengths[0];
+  (void)ctx;
+  (void)err;
+  for (size_t i = 0; i < TINY_LINEARS && layer != AQ_NO_LAYER; i++) {
+    add_text(&expected[layer][i], &tape->linear[layer_weight(tape->model, layer, i)], length);
+  }
+  for (size_t s = 0; s < length && layer == AQ_NO_LAYER; s++) {
+    const float *d = tape->d_input + s * TINY_HIDDEN;
+    add_outer(expected_words, d, d, TINY_HIDDEN, 1);
+    expected_positions[s] += dot(d, d, TINY_HIDDEN) / TEXTS;
+  }
+  return AQ_OK;
+}
+
 /* Text by text, so that nothing is shared with how groups are made. */
 static void add_expected(const fixture *f, size_t text, aq_tape *tape) {
   aq_error err;
@@ -96,16 +111,8 @@ static void add_expected(const fixture *f, size_t text, aq_tape *tape) {
   for (size_t i = 0; i < TINY_HIDDEN; i++) v[i] = aq_normal_next(&normal);
   assert_ok(aq_tape_begin(tape, &f->params, &f->texts[text], &length, 1, f->pool, &err));
   assert_ok(aq_tape_forward(tape, &f->params, &err));
-  assert_ok(aq_tape_backward(tape, &f->params, v, NULL, &err));
-  for (size_t layer = 0; layer < TINY_LAYERS; layer++) {
-    for (size_t i = 0; i < TINY_LINEARS; i++)
-      add_text(&expected[layer][i], &tape->linear[layer_weight(f->params.model, layer, i)], length);
-  }
-  for (size_t s = 0; s < length; s++) {
-    const float *d = tape->d_input + s * TINY_HIDDEN;
-    add_outer(expected_words, d, d, TINY_HIDDEN, 1);
-    expected_positions[s] += dot(d, d, TINY_HIDDEN) / TEXTS;
-  }
+  const aq_tape_visitor visitor = {add_layer, NULL};
+  assert_ok(aq_tape_backward(tape, &f->params, v, NULL, &visitor, &err));
 }
 
 static void statistics_are_those_of_the_definition(void **state) {
