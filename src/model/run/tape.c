@@ -9,7 +9,6 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "model/nn/attention.h"
-#include "model/nn/attention_backward.h"
 #include "model/nn/panels.h"
 #include "model/nn/workspace.h"
 #include "model/run/tape_buffers.h"

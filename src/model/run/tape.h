@@ -97,13 +97,10 @@ void aq_tape_norm_gradient(const aq_tape *tape, const aq_tape_norm *norm, bool a
 
 /* out = what goes into the first norm: word + position + type rows. */
 void aq_step_embed(const aq_params *params, const int32_t *ids, size_t tokens, float *out);
-/* Sum of x and the attention block's output (before its norm), for one text. scratch: aq_step_scratch(model, tokens)
- * floats. */
-void aq_step_attention(const aq_params *params, uint32_t layer, const float *x, size_t tokens, float *scratch,
-                       float *out);
-/* Sum of x and the feed-forward block's output (before its norm). */
-void aq_step_feed_forward(const aq_params *params, uint32_t layer, const float *x, size_t tokens, float *scratch,
-                          float *out);
+/* Steps [begin, end) of a layer for one text, from one norm to the next: x is what the norm before gave, and becomes
+ * what the last step, a norm, gives. scratch: aq_step_scratch(model, tokens) floats. */
+void aq_step_run(const aq_params *params, uint32_t layer, size_t begin, size_t end, size_t tokens, float *scratch,
+                 float *x);
 /* out = gain * z + shift, row by row; out may be x. */
 void aq_step_norm(const aq_params *params, const aq_param_norm *norm, const float *x, size_t tokens, float *out);
 size_t aq_step_scratch(const aq_model *model, size_t tokens);

@@ -7,7 +7,7 @@
 
 #include "core/compiler.h"
 #include "core/error.h"
-#include "model/nn/attention_backward.h"
+#include "model/nn/attention.h"
 #include "model/nn/layer_norm.h"
 #include "model/nn/pooling.h"
 #include "model/run/tape_buffers.h"

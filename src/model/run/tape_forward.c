@@ -124,21 +124,14 @@ static aq_status layer_block(void *ctx, uint64_t item, uint32_t worker, aq_error
 /* ---- texts ---- */
 
 static void attend(const forward *f, size_t text, size_t h, uint32_t worker) {
-  const aq_model_config *c = f->tape->config;
-  const size_t hidden = c->hidden, width = hidden / c->heads, first = f->tape->first[text];
+  const size_t first = f->tape->first[text];
   const aq_tape_layer_buffers *l = &f->buffers->layers[f->layer];
   const aq_step *s = &f->steps->step[f->steps->attention];
-  const float *from = l->value[s->in] + first * 3 * hidden + h * width;
-  const aq_head head = {.query = from,
-                        .key = from + hidden,
-                        .value = from + 2 * hidden,
-                        .stride = 3 * hidden,
-                        .tokens = f->tape->lengths[text],
-                        .width = width,
-                        .out = l->value[s->out] + first * hidden + h * width,
-                        .out_stride = hidden};
+  const aq_head head =
+      aq_attention_head(f->tape->config, aq_tape_rows(f->tape->model, l->value, s->in, first), f->tape->lengths[text],
+                        h, aq_tape_rows(f->tape->model, l->value, s->out, first));
   aq_thread_space space =
-      aq_attention_space(f->buffers->scratch + worker * f->buffers->scratch_stride, width, head.tokens);
+      aq_attention_space(f->buffers->scratch + worker * f->buffers->scratch_stride, head.width, head.tokens);
   aq_attention_run(&head, aq_kernels_get(), &space);
 }
 
