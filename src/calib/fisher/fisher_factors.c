@@ -271,6 +271,18 @@ aq_status aq_fisher_factors_create(const aq_params *params, aq_stats *stats, aq_
   return status;
 }
 
+/* To make: a square in float and in double. To round: the squares of inputs and outputs. */
+uint64_t aq_fisher_factors_bytes(const aq_model *m, uint32_t threads) {
+  uint64_t triangles = 0, widest = 0;
+  for (uint32_t i = 0; i < m->weight_count; i++) {
+    const aq_weight *w = &m->weights[i];
+    if (w->kind != AQ_WEIGHT_LINEAR) continue;
+    triangles += 2 * (uint64_t)(aq_triangle_row(w->rows) + aq_triangle_row(w->cols));
+    widest = AQ_MAX(widest, (uint64_t)AQ_MAX(w->rows, w->cols));
+  }
+  return triangles * sizeof(float) + threads * widest * widest * (sizeof(float) + sizeof(double));
+}
+
 void aq_fisher_factors_free(aq_fisher_factors *factors, size_t count) {
   for (size_t i = 0; factors != NULL && i < count; i++) {
     aq_free(factors[i].sensitivity);

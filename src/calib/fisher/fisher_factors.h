@@ -33,6 +33,9 @@ typedef struct aq_fisher_factors {
  * linear's `a` becomes its `inputs`: the statistics have none afterwards. */
 AQ_MUST_CHECK aq_status aq_fisher_factors_create(const aq_params *params, aq_stats *stats, aq_pool *pool,
                                                  aq_fisher_factors **out, size_t *count, aq_error *err);
+/* Bytes of the factors, with what so many threads take to make them, or to round with them, a matrix each. */
+uint64_t aq_fisher_factors_bytes(const aq_model *model, uint32_t threads);
+
 /* Whether the loss of an error E of the matrix is known as tr(G E A E^T). */
 bool aq_fisher_factors_have_metric(const aq_fisher_factors *factors);
 

@@ -71,7 +71,7 @@ static aq_status count_bytes(const gathering *g, uint64_t *bytes, aq_error *err)
   const uint32_t threads = aq_pool_threads(g->pool);
   uint64_t tape;
   AQ_TRY(aq_tape_bytes(g->params, g->group_tokens, g->longest, threads, &tape, err));
-  *bytes = aq_stats_bytes(m, g->first_layer, g->layer_count) + tape +
+  *bytes = g->params->count * sizeof(float) + aq_stats_bytes(m, g->first_layer, g->layer_count) + tape +
            aq_accumulator_bytes(threads, g->group_tokens, g->longest, widest_linear(m));
   return AQ_OK;
 }
@@ -89,7 +89,8 @@ static aq_status choose_group(gathering *g, uint64_t max_memory, aq_error *err) 
   (void)aq_fail(err, AQ_ERR_MEMORY, "the statistics of %u of %u layers take %llu bytes of memory, the limit is %llu",
                 g->layer_count, g->params->model->config.layers, (unsigned long long)needed,
                 (unsigned long long)max_memory);
-  return aq_error_hint(err, AQ_ERR_MEMORY, "Raise the limit%s",
+  return aq_error_hint(err, AQ_ERR_MEMORY, "Use `max_memory=%lluMiB` or more%s",
+                       (unsigned long long)((needed >> 20) + 1),
                        g->layer_count > 1 ? ", or take fewer layers at a time" : "");
 }
 

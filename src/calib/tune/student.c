@@ -61,11 +61,22 @@ static void find_sizes(const aq_model *m, size_t *largest, size_t *longest) {
   }
 }
 
+/* Tables stay as they are, and where they are. */
+static aq_status make_params(aq_student *s, const aq_params *quantized, aq_error *err) {
+  const aq_model *m = quantized->model;
+  bool *replaced = aq_calloc(m->weight_count, sizeof *replaced);
+  if (replaced == NULL) return aq_fail_memory(err, m->weight_count);
+  for (uint32_t i = 0; i < m->weight_count; i++) replaced[i] = m->weights[i].kind != AQ_WEIGHT_TABLE;
+  const aq_status status = aq_params_overlay(quantized, replaced, &s->params, err);
+  aq_free(replaced);
+  return status;
+}
+
 static aq_status make_parts(aq_student *s, const aq_params *quantized, aq_tune_matrix *matrices, size_t count,
                             const aq_tune_options *o, aq_error *err) {
   size_t largest, longest;
   find_sizes(quantized->model, &largest, &longest);
-  AQ_TRY(aq_params_copy(quantized, &s->params, err));
+  AQ_TRY(make_params(s, quantized, err));
   s->gradient = aq_calloc(largest, sizeof(float));
   s->d_vector = aq_calloc(2 * longest, sizeof(float));
   s->latents = aq_calloc(quantized->model->weight_count, sizeof *s->latents);

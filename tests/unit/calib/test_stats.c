@@ -213,7 +213,7 @@ static void memory_limit_changes_rounding_only(void **state) {
   gather(f, &cut, &all);
   uint64_t limit = 1 << 20, least = 0;
   int smaller_groups = 0;
-  for (; least == 0; limit -= limit / 8) {
+  for (; least == 0; limit -= limit / 32) {
     o.max_memory = limit;
     if (aq_stats_gather(&f->params, f->texts, lengths, TEXTS, &o, f->pool, NULL, &few, &err) != AQ_OK) {
       assert_int_equal(err.code, AQ_ERR_MEMORY);
