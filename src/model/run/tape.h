@@ -97,7 +97,7 @@ void aq_tape_norm_gradient(const aq_tape *tape, const aq_tape_norm *norm, bool a
 
 /* out = what goes into the first norm: word + position + type rows. */
 void aq_step_embed(const aq_params *params, const int32_t *ids, size_t tokens, float *out);
-/* Steps [begin, end) of a layer for one text, from one norm to the next: x is what the norm before gave, and becomes
+/* Steps [begin, end) of a layer for one text, from one norm to another: x is what the norm before gave, and becomes
  * what the last step, a norm, gives. scratch: aq_step_scratch(model, tokens) floats. */
 void aq_step_run(const aq_params *params, uint32_t layer, size_t begin, size_t end, size_t tokens, float *scratch,
                  float *x);

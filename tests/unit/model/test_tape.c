@@ -211,8 +211,12 @@ static void steps_walk_the_hidden_states_of_forward(void **state) {
     aq_step_norm(p, &first, x, n, x);
     expect_near(x, tape.hidden[0] + at, n * TINY_HIDDEN, SAME);
     for (uint32_t layer = 0; layer < TINY_LAYERS; layer++) {
+      float whole[TINY_POSITIONS * TINY_HIDDEN];
+      memcpy(whole, x, sizeof whole);
       aq_step_run(p, layer, 0, 4, n, scratch, x); /* to the norm of the attention block, */
       aq_step_run(p, layer, 4, 8, n, scratch, x); /* and to that of the feed-forward block */
+      aq_step_run(p, layer, 0, 8, n, scratch, whole);
+      assert_memory_equal(whole, x, n * TINY_HIDDEN * sizeof *x);
       expect_near(x, tape.hidden[layer + 1] + at, n * TINY_HIDDEN, SAME);
     }
   }

@@ -298,6 +298,7 @@ static void a_limit_on_memory_is_kept_or_refused(void **state) {
   assert_int_equal(sscanf(number, "takes %llu bytes", &needed), 1);
   o.run.max_memory = needed - 1;
   assert_int_equal(try_search(&s, &o), AQ_ERR_MEMORY);
+  assert_non_null(strstr(err.message, "planning with calibration"));
   end_search(&s);
   for (int again = 0; again < 2; again++) { /* that of planning, then that of statistics */
     const char *hint = strstr(err.hint, "max_memory=");
