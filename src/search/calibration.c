@@ -105,9 +105,11 @@ static aq_status take_statistics(aq_calibration *c, const aq_quantize_options *o
   } else {
     AQ_TRY(gather(c, o, err));
   }
-  if (o->search->save_stats_path != NULL) {
-    AQ_TRY(aq_stats_save(&c->stats, o->search->save_stats_path, o->table.force, err));
-  }
+  if (o->search->save_stats_path == NULL) return AQ_OK;
+  return aq_stats_save(&c->stats, o->search->save_stats_path, o->table.force, err);
+}
+
+aq_status aq_calibration_make_factors(aq_calibration *c, aq_error *err) {
   return aq_fisher_factors_create(&c->original, &c->stats, c->pool, &c->factors, &c->factor_count, err);
 }
 

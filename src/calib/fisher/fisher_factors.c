@@ -51,29 +51,19 @@ static aq_status factor(const float *matrix, size_t n, float *room, float *l, fl
 
 /* ---- linear layers ---- */
 
-/* Into a. */
-static void mix(const aq_linear_stats *s, size_t n, double total) {
-  const float scale = (float)total;
-  for (size_t i = 0; i < aq_triangle_row(n); i++) {
+/* The inputs of a linear, in the place of its a. */
+static void mix(aq_linear_stats *s, aq_fisher_factors *to) {
+  const size_t count = aq_triangle_row(to->cols);
+  to->inputs_total = fmax(aq_triangle_trace(s->a, to->cols), 1e-30);
+  const float scale = (float)to->inputs_total;
+  for (size_t i = 0; i < count; i++) {
     s->a[i] = s->a[i] + scale * (MIX_MOMENTS * s->moments[i] + MIX_FIRST * s->first[i]);
   }
+  to->inputs = s->a;
+  s->a = NULL;
 }
 
-static aq_status weigh_linear(const aq_linear_stats *s, aq_fisher_factors *to, float *d, float *c, float *room,
-                              aq_error *err) {
-  const double total = to->inputs_total = fmax(aq_triangle_trace(s->a, to->cols), 1e-30);
-  mix(s, to->cols, total);
-  AQ_TRY(factor(s->a, to->cols, room, to->input_l, d, err));
-  AQ_TRY(factor(s->g, to->rows, room, to->output_l, c, err));
-  const double inputs = geometric_mean(d, to->cols);
-  for (size_t i = 0; i < to->rows; i++) {
-    to->sensitivity[i] = (float)fmax((double)c[i] * inputs / (2 * total), 1e-30);
-  }
-  return AQ_OK;
-}
-
-static aq_status make_linear(const aq_params *p, aq_stats *stats, uint32_t weight, aq_fisher_factors *to,
-                             aq_error *err) {
+static void begin_linear(const aq_params *p, aq_stats *stats, uint32_t weight, aq_fisher_factors *to) {
   const aq_weight *l = &p->model->weights[weight];
   *to = (aq_fisher_factors){.tensor = l->tensor,
                             .rows = l->rows,
@@ -83,18 +73,26 @@ static aq_status make_linear(const aq_params *p, aq_stats *stats, uint32_t weigh
                             .wide = 4,
                             .why = "calibrated: gradients at its outputs, inputs",
                             .g = stats->linear[weight].g};
-  const size_t widest = AQ_MAX(l->rows, l->cols);
-  to->input_l = triangle(l->cols);
-  to->output_l = triangle(l->rows);
-  to->sensitivity = aq_calloc(l->rows, sizeof *to->sensitivity);
-  float *d = aq_calloc(l->cols, sizeof *d), *c = aq_calloc(l->rows, sizeof *c);
+  mix(&stats->linear[weight], to);
+}
+
+static aq_status weigh_linear(aq_fisher_factors *to, float *d, float *c, float *room, aq_error *err) {
+  AQ_TRY(factor(to->inputs, to->cols, room, to->input_l, d, err));
+  AQ_TRY(factor(to->g, to->rows, room, to->output_l, c, err));
+  const double inputs = geometric_mean(d, to->cols);
+  for (size_t i = 0; i < to->rows; i++) {
+    to->sensitivity[i] = (float)fmax((double)c[i] * inputs / (2 * to->inputs_total), 1e-30);
+  }
+  return AQ_OK;
+}
+
+static aq_status make_linear(aq_fisher_factors *to, aq_error *err) {
+  const size_t widest = AQ_MAX(to->rows, to->cols);
+  float *d = aq_calloc(to->cols, sizeof *d), *c = aq_calloc(to->rows, sizeof *c);
   float *room = aq_realloc_array(NULL, widest * widest, sizeof *room);
-  const bool whole =
-      to->input_l != NULL && to->output_l != NULL && to->sensitivity != NULL && d != NULL && c != NULL && room != NULL;
-  const aq_status status = whole ? weigh_linear(&stats->linear[weight], to, d, c, room, err)
-                                 : aq_fail_memory(err, widest * widest * sizeof *room);
-  to->inputs = stats->linear[weight].a;
-  stats->linear[weight].a = NULL;
+  const bool whole = d != NULL && c != NULL && room != NULL;
+  const aq_status status =
+      whole ? weigh_linear(to, d, c, room, err) : aq_fail_memory(err, widest * widest * sizeof *room);
   aq_free(d);
   aq_free(c);
   aq_free(room);
@@ -237,8 +235,28 @@ static aq_status make_one(void *ctx, uint64_t item, uint32_t worker, aq_error *e
     case AQ_ROLE_POSITION:
       return make_positions(w->params, w->stats, weight, &w->out[item], err);
     default:
-      return make_linear(w->params, w->stats, weight, &w->out[item], err);
+      return make_linear(&w->out[item], err);
   }
+}
+
+/* What moments are for is done first, so that the factors can have their memory: this thread's, as theirs was. */
+static aq_status begin_linears(const weighing *w, size_t count, aq_error *err) {
+  for (size_t i = 0; i < count; i++) {
+    if (w->params->model->weights[w->weights[i]].kind != AQ_WEIGHT_LINEAR) continue;
+    begin_linear(w->params, w->stats, w->weights[i], &w->out[i]);
+  }
+  aq_stats_drop_moments(w->stats);
+  for (size_t i = 0; i < count; i++) {
+    aq_fisher_factors *to = &w->out[i];
+    if (to->inputs == NULL) continue;
+    to->input_l = triangle(to->cols);
+    to->output_l = triangle(to->rows);
+    to->sensitivity = aq_calloc(to->rows, sizeof *to->sensitivity);
+    if (to->input_l == NULL || to->output_l == NULL || to->sensitivity == NULL) {
+      return aq_fail_memory(err, (aq_triangle_row(to->cols) + aq_triangle_row(to->rows)) * sizeof(float));
+    }
+  }
+  return AQ_OK;
 }
 
 static size_t list_weights(const aq_model *m, uint32_t *out) {
@@ -260,7 +278,8 @@ aq_status aq_fisher_factors_create(const aq_params *params, aq_stats *stats, aq_
   aq_status status = w.out != NULL && w.weights != NULL ? AQ_OK : aq_fail_memory(err, most * sizeof *w.out);
   if (status == AQ_OK) {
     *count = list_weights(params->model, w.weights);
-    status = aq_pool_run(pool, *count, make_one, &w, err);
+    status = begin_linears(&w, *count, err);
+    if (status == AQ_OK) status = aq_pool_run(pool, *count, make_one, &w, err);
   }
   aq_free(w.weights);
   if (status == AQ_OK) {
