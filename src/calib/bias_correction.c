@@ -15,14 +15,14 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "model/layer_steps.h"
 #include "model/run/tape.h"
 
-typedef enum block { BLOCK_EMBED = 0, BLOCK_ATTENTION, BLOCK_FEED_FORWARD } block;
-
-/* From one norm to the next. */
+/* From one norm to the next: steps [begin, end) of a layer, of which the last is a norm; AQ_NO_LAYER: the embedding and
+ * its norm. */
 typedef struct stage {
-  block before; /* what comes before the norm */
   uint32_t layer;
+  size_t begin, end;
 } stage;
 
 typedef struct walk {
@@ -31,38 +31,32 @@ typedef struct walk {
   const int32_t *const *ids;
   const uint32_t *lengths;
   size_t texts, tokens, hidden;
-  size_t *first;         /* token at which a text begins */
-  float *mine, *theirs;  /* hidden states of the quantized and of the original: tokens x hidden */
-  double *sums;          /* texts x hidden: sums of differences after the norm */
-  float *correction;     /* hidden: what the shift of the norm before got, still to be added to the hidden states */
-  float **scratch;       /* a worker each: of a step, then longest x hidden for its result */
-  size_t scratch_floats; /* of a step */
+  size_t *first;        /* token at which a text begins */
+  float *mine, *theirs; /* hidden states of the quantized and of the original: tokens x hidden */
+  double *sums;         /* texts x hidden: sums of differences after the norm */
+  float *correction;    /* hidden: what the shift of the norm before got, still to be added to the hidden states */
+  float **scratch;      /* a worker each */
   stage stage;
 } walk;
 
 /* ---- one text ---- */
 
 static aq_param_norm norm_of(const aq_params *p, const stage *s) {
-  if (s->before == BLOCK_EMBED) return aq_params_norm(p, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM);
-  return aq_params_norm(p, s->layer, s->before == BLOCK_ATTENTION ? AQ_ROLE_ATTENTION_NORM : AQ_ROLE_FFN_NORM);
+  if (s->layer == AQ_NO_LAYER) return aq_params_norm(p, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM);
+  return aq_params_norm(p, s->layer, aq_layer_steps_of(p->model)->step[s->end - 1].role);
 }
 
 /* Hidden states after one norm -> after the next. */
 static void advance(const walk *w, const aq_params *p, size_t text, float *scratch, float *x) {
   const size_t tokens = w->lengths[text];
-  float *out = scratch + w->scratch_floats;
-  switch (w->stage.before) {
-    case BLOCK_EMBED:
-      aq_step_embed(p, w->ids[text], tokens, out);
-      break;
-    case BLOCK_ATTENTION:
-      aq_step_attention(p, w->stage.layer, x, tokens, scratch, out);
-      break;
-    default:
-      aq_step_feed_forward(p, w->stage.layer, x, tokens, scratch, out);
+  const stage *s = &w->stage;
+  if (s->layer != AQ_NO_LAYER) {
+    aq_step_run(p, s->layer, s->begin, s->end, tokens, scratch, x);
+    return;
   }
-  const aq_param_norm norm = norm_of(p, &w->stage);
-  aq_step_norm(p, &norm, out, tokens, x);
+  const aq_param_norm norm = norm_of(p, s);
+  aq_step_embed(p, w->ids[text], tokens, x);
+  aq_step_norm(p, &norm, x, tokens, x);
 }
 
 static aq_status walk_text(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
@@ -96,19 +90,27 @@ static void correct(walk *w) {
   }
 }
 
-static aq_status do_stage(walk *w, block before, uint32_t layer, aq_pool *pool, aq_error *err) {
-  w->stage = (stage){before, layer};
+static aq_status do_stage(walk *w, stage s, aq_pool *pool, aq_error *err) {
+  w->stage = s;
   AQ_TRY(aq_pool_run(pool, w->texts, walk_text, w, err));
   correct(w);
   return AQ_OK;
 }
 
-static aq_status do_stages(walk *w, aq_pool *pool, aq_error *err) {
-  AQ_TRY(do_stage(w, BLOCK_EMBED, 0, pool, err));
-  for (uint32_t i = 0; i < w->original->model->config.layers; i++) {
-    AQ_TRY(do_stage(w, BLOCK_ATTENTION, i, pool, err));
-    AQ_TRY(do_stage(w, BLOCK_FEED_FORWARD, i, pool, err));
+static aq_status do_layer(walk *w, uint32_t layer, aq_pool *pool, aq_error *err) {
+  const aq_layer_steps *steps = aq_layer_steps_of(w->original->model);
+  size_t begin = 0;
+  for (size_t i = 0; i < steps->count; i++) {
+    if (steps->step[i].kind != AQ_STEP_ADD_NORM) continue;
+    AQ_TRY(do_stage(w, (stage){layer, begin, i + 1}, pool, err));
+    begin = i + 1;
   }
+  return AQ_OK;
+}
+
+static aq_status do_stages(walk *w, aq_pool *pool, aq_error *err) {
+  AQ_TRY(do_stage(w, (stage){AQ_NO_LAYER, 0, 0}, pool, err));
+  for (uint32_t i = 0; i < w->original->model->config.layers; i++) AQ_TRY(do_layer(w, i, pool, err));
   return AQ_OK;
 }
 
@@ -130,8 +132,7 @@ static aq_status allocate(walk *w, uint32_t workers, aq_error *err) {
   const bool whole =
       w->mine != NULL && w->theirs != NULL && w->sums != NULL && w->correction != NULL && w->scratch != NULL;
   if (!whole) return aq_fail_memory(err, 2 * state * sizeof(float));
-  w->scratch_floats = aq_step_scratch(w->original->model, longest);
-  const size_t each = w->scratch_floats + longest * w->hidden;
+  const size_t each = aq_step_scratch(w->original->model, longest);
   for (uint32_t i = 0; i < workers; i++) {
     w->scratch[i] = aq_calloc(each, sizeof(float));
     if (w->scratch[i] == NULL) return aq_fail_memory(err, each * sizeof(float));

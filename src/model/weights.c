@@ -36,10 +36,22 @@ static aq_linear *linear_of(aq_layer *layer, aq_role role) {
 }
 
 /* NULL: no norm that is run has this role there. */
+static aq_norm *layer_norm_of(aq_layer *layer, aq_role role) {
+  if (role == AQ_ROLE_ATTENTION_NORM) return &layer->attention_norm;
+  return role == AQ_ROLE_FFN_NORM ? &layer->ffn_norm : NULL;
+}
+
 static aq_norm *norm_of(aq_weights *w, uint32_t layer, aq_role role) {
-  if (layer == AQ_NO_LAYER) return role == AQ_ROLE_EMBEDDING_NORM ? &w->embedding_norm : NULL;
-  if (role == AQ_ROLE_ATTENTION_NORM) return &w->layers[layer].attention_norm;
-  return role == AQ_ROLE_FFN_NORM ? &w->layers[layer].ffn_norm : NULL;
+  if (layer != AQ_NO_LAYER) return layer_norm_of(&w->layers[layer], role);
+  return role == AQ_ROLE_EMBEDDING_NORM ? &w->embedding_norm : NULL;
+}
+
+const aq_linear *aq_weights_linear(const aq_weights *weights, uint32_t layer, aq_role role) {
+  return linear_of(&weights->layers[layer], role);
+}
+
+const aq_norm *aq_weights_norm(const aq_weights *weights, uint32_t layer, aq_role role) {
+  return layer_norm_of(&weights->layers[layer], role);
 }
 
 /* Rows that stand before those of this weight in its joined linear. */

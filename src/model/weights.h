@@ -46,6 +46,10 @@ typedef struct aq_weight_slot {
 } aq_weight_slot;
 aq_weight_slot aq_weights_slot(aq_weights *weights, const aq_model *model, const aq_weight *weight);
 
+/* What a step of a layer runs: the linear that a role is a part of, and a norm. The layer has it. */
+const aq_linear *aq_weights_linear(const aq_weights *weights, uint32_t layer, aq_role role);
+const aq_norm *aq_weights_norm(const aq_weights *weights, uint32_t layer, aq_role role);
+
 void aq_weights_reset(aq_weights *weights);
 
 #endif

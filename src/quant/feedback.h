@@ -12,7 +12,7 @@
 
 /* A + damping * mean(diag A) * I = L diag(d) L^T with L unit lower triangular, n x n row-major, computed in double. A
  * column whose diagonal is zero gets one of 1 and no coupling. AQ_ERR_FORMAT when the matrix is not positive definite
- * even so (its values are not finite). Fixed order of sums: same bytes on every machine. */
+ * even so (its values are not finite). Fixed order of sums: same bytes on every machine. l may be a. */
 AQ_MUST_CHECK aq_status aq_ldl(const float *a, size_t n, double damping, float *l, float *d, aq_error *err);
 
 typedef struct aq_feedback {

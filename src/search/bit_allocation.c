@@ -426,7 +426,7 @@ static aq_status make(search_run *s, aq_error *err) {
 aq_status aq_bit_allocation_run(aq_source *source, const aq_quantize_options *options, aq_plan *plan,
                                 aq_bit_allocation *out, aq_error *err) {
   search_run s = {.source = source, .options = options, .plan = plan, .out = out};
-  if (out->calibration != NULL) aq_stats_drop_moments(&out->calibration->stats); /* gptq needs them, and came before */
+  if (out->calibration != NULL) AQ_TRY(aq_calibration_make_factors(out->calibration, err));
   name_target(&s);
   aq_progress_begin(&s.progress, &options->run, "plan", 0, 0);
   const aq_status status = make(&s, err);

@@ -105,9 +105,11 @@ static aq_status take_statistics(aq_calibration *c, const aq_quantize_options *o
   } else {
     AQ_TRY(gather(c, o, err));
   }
-  if (o->search->save_stats_path != NULL) {
-    AQ_TRY(aq_stats_save(&c->stats, o->search->save_stats_path, o->table.force, err));
-  }
+  if (o->search->save_stats_path == NULL) return AQ_OK;
+  return aq_stats_save(&c->stats, o->search->save_stats_path, o->table.force, err);
+}
+
+aq_status aq_calibration_make_factors(aq_calibration *c, aq_error *err) {
   return aq_fisher_factors_create(&c->original, &c->stats, c->pool, &c->factors, &c->factor_count, err);
 }
 
@@ -121,7 +123,20 @@ static aq_status open_model(aq_calibration *c, const aq_source *source, const aq
   return status == AQ_OK || source->path == NULL ? status : aq_error_in_file(err, status, source->path);
 }
 
+/* Beside the statistics, which know their own limit: what rounding holds at once. Parameters of the original and of
+ * what is rounded, its codes, and the factors. */
+static aq_status check_memory(const aq_calibration *c, uint64_t limit, aq_error *err) {
+  const uint64_t codes = c->original.count, params = codes * sizeof(float);
+  const uint64_t needed = 2 * params + codes + aq_fisher_factors_bytes(&c->model, aq_pool_threads(c->pool));
+  if (limit == 0 || needed <= limit) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_MEMORY, "planning with calibration takes %llu bytes of memory, the limit is %llu",
+                (unsigned long long)needed, (unsigned long long)limit);
+  return aq_error_hint(err, AQ_ERR_MEMORY, "Use `max_memory=%lluMiB` or more, or fewer threads",
+                       (unsigned long long)((needed >> 20) + 1));
+}
+
 static aq_status calibrate(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
+  AQ_TRY(check_memory(c, o->run.max_memory, err));
   AQ_TRY(take_texts(c, o, err));
   AQ_TRY(embed_reference(c, &c->held, err));
   AQ_TRY(embed_reference(c, &c->choose, err));

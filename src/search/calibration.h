@@ -28,7 +28,7 @@ typedef struct aq_calibration {
   aq_token_texts fit;
   aq_evaluation_set held, choose;
   aq_stats stats;
-  aq_fisher_factors *factors;
+  aq_fisher_factors *factors; /* NULL until they are made */
   size_t factor_count;
   const char *texts_from; /* "built-in", "list", or the file */
   double seconds;         /* that the statistics took, 0 when they were read */
@@ -42,6 +42,8 @@ bool aq_calibration_is_named(const aq_quantize_options *options);
  * be known. The source and the options outlive it. */
 AQ_MUST_CHECK aq_status aq_calibration_open(const aq_source *source, const aq_quantize_options *options,
                                             aq_calibration **out, char **why_not, aq_error *err);
+/* What a search needs of the statistics; once, and after gptq, which needs moments that are gone afterwards. */
+AQ_MUST_CHECK aq_status aq_calibration_make_factors(aq_calibration *calibration, aq_error *err);
 void aq_calibration_free(aq_calibration *calibration);
 
 /* Mean cosine of the embeddings of `params` to the original's. */

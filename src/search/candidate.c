@@ -123,16 +123,17 @@ static aq_status descend_item(const aq_candidate_item *item, double lambda, aq_p
   return status;
 }
 
-static aq_status round_item(const aq_candidate_item *item, double lambda, bool plain, aq_pool *pool, int8_t *codes,
-                            aq_error *err) {
+/* Rounds to nearest where the factors are NULL. */
+static aq_status round_with_factors(const aq_candidate_item *item, double lambda, const float *input_l,
+                                    const float *output_l, aq_pool *pool, int8_t *codes, aq_error *err) {
   const aq_search_item *p = item->planned;
   const bool fine = item->choice.bits > FINE_BITS * (double)(p->rows * p->cols);
   const float gain = fine ? 1 : DAMPED_GAIN;
   aq_feedback f = {.rows = p->rows,
                    .cols = p->cols,
                    .w = p->factors->w,
-                   .input_l = plain ? NULL : p->factors->input_l,
-                   .output_l = plain ? NULL : p->factors->output_l,
+                   .input_l = input_l,
+                   .output_l = output_l,
                    .input_gain = gain,
                    .output_gain = gain,
                    .scales = item->choice.steps,
@@ -140,17 +141,25 @@ static aq_status round_item(const aq_candidate_item *item, double lambda, bool p
                    .qmin = aq_quant_min(item->choice.type),
                    .qmax = aq_quant_max(item->choice.type)};
   AQ_TRY(aq_feedback_round(&f, pool, codes, err));
-  if (plain) return AQ_OK;
-  if (!fine && p->factors->input_d != NULL) {
-    float bits[256];
-    f.price = (float)(PRICE * lambda);
-    f.code_bits = bits;
-    f.row_loss = p->factors->sensitivity;
-    f.column_loss = p->factors->input_d;
-    measure_bits(codes, p->rows * p->cols, f.qmin, f.qmax, bits);
-    AQ_TRY(aq_feedback_round(&f, pool, codes, err));
-  }
-  return descend_item(item, lambda, pool, codes, err);
+  if (input_l == NULL || fine || p->factors->input_d == NULL) return AQ_OK;
+  float bits[256];
+  f.price = (float)(PRICE * lambda);
+  f.code_bits = bits;
+  f.row_loss = p->factors->sensitivity;
+  f.column_loss = p->factors->input_d;
+  measure_bits(codes, p->rows * p->cols, f.qmin, f.qmax, bits);
+  return aq_feedback_round(&f, pool, codes, err);
+}
+
+static aq_status round_item(const aq_candidate_item *item, double lambda, bool plain, aq_pool *pool, int8_t *codes,
+                            aq_error *err) {
+  if (plain) return round_with_factors(item, lambda, NULL, NULL, pool, codes, err);
+  float *input_l, *output_l;
+  AQ_TRY(aq_fisher_factors_expand(item->planned->factors, &input_l, &output_l, err));
+  const aq_status status = round_with_factors(item, lambda, input_l, output_l, pool, codes, err);
+  aq_free(input_l);
+  aq_free(output_l);
+  return status == AQ_OK ? descend_item(item, lambda, pool, codes, err) : status;
 }
 
 static bool rows_are_independent(const aq_search_item *p) { return p->factors->output_l == NULL; }

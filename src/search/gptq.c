@@ -67,6 +67,16 @@ static bool is_same(const gptq_job *job, const gptq_tensor *t, size_t tensor) {
   return tensor == t->index || job->source->tensors[tensor].alias_of == (int32_t)t->index;
 }
 
+static void add_moments(const float *moments, gptq_tensor *t) {
+  for (size_t i = 0; i < t->cols; i++) {
+    for (size_t j = 0; j < i; j++, moments++) {
+      t->second[i * t->cols + j] += *moments;
+      t->second[j * t->cols + i] += *moments;
+    }
+    t->second[i * t->cols + i] += *moments++;
+  }
+}
+
 /* Second moments of the inputs into t->second, of all layers that are this tensor; false in *known when nobody knows
  * them. */
 static aq_status find_inputs(const gptq_job *job, gptq_tensor *t, bool *known, aq_error *err) {
@@ -81,8 +91,7 @@ static aq_status find_inputs(const gptq_job *job, gptq_tensor *t, bool *known, a
   const aq_model *m = job->calibration->original.model;
   for (uint32_t i = 0; i < m->weight_count; i++) {
     if (m->weights[i].kind != AQ_WEIGHT_LINEAR || !is_same(job, t, m->weights[i].tensor)) continue;
-    const float *moments = job->calibration->stats.linear[i].moments;
-    for (size_t k = 0; k < t->cols * t->cols; k++) t->second[k] += moments[k];
+    add_moments(job->calibration->stats.linear[i].moments, t);
     *known = true;
   }
   return AQ_OK;

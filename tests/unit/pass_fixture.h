@@ -3,6 +3,7 @@
 #define AQ_TESTS_PASS_FIXTURE_H
 
 #include "core/compiler.h"
+#include "core/error.h"
 #include "model/run/encoder.h"
 #include "model/run/tape.h"
 #include "tiny_encoder.h"
@@ -84,7 +85,6 @@ static inline loss *make_loss(void) {
   return l;
 }
 
-/* The gradients of all parameters, where those are in `g`. */
 static inline void gradients_of_embeddings(const aq_tape *tape, const aq_params *g) {
   const size_t n = TINY_HIDDEN;
   for (size_t text = 0; text < tape->texts; text++) {
@@ -99,17 +99,34 @@ static inline void gradients_of_embeddings(const aq_tape *tape, const aq_params 
   }
 }
 
-static inline void gradients(const aq_tape *tape, bool add, aq_params *g) {
-  aq_error err;
+/* Where a visitor puts gradients. */
+typedef struct gradient_store {
+  bool add;
+  const aq_params *to;
+} gradient_store;
+
+static inline aq_status store_gradients(void *ctx, const aq_tape *tape, uint32_t layer, aq_error *err) {
+  const gradient_store *s = ctx;
+  const aq_params *g = s->to;
   for (uint32_t i = 0; i < g->model->weight_count; i++) {
     const aq_weight *w = &g->model->weights[i];
+    if (w->layer != layer) continue;
     if (w->kind == AQ_WEIGHT_LINEAR) {
-      assert_ok(aq_tape_linear_gradient(tape, &tape->linear[i], add, g->values[i], g->values[w->bias], &err));
+      AQ_TRY(aq_tape_linear_gradient(tape, &tape->linear[i], s->add, g->values[i], g->values[w->bias], err));
     } else if (w->kind == AQ_WEIGHT_VECTOR && w->bias != AQ_NO_WEIGHT) {
-      aq_tape_norm_gradient(tape, &tape->norm[i], add, g->values[i], g->values[w->bias]);
+      aq_tape_norm_gradient(tape, &tape->norm[i], s->add, g->values[i], g->values[w->bias]);
     }
   }
-  gradients_of_embeddings(tape, g);
+  if (layer == AQ_NO_LAYER) gradients_of_embeddings(tape, g);
+  return AQ_OK;
+}
+
+/* The backward pass: gradients of all parameters, where those are in `g`. */
+static inline aq_status gradients(aq_tape *tape, const aq_params *params, const float *d_embeddings,
+                                  const float *const *d_hidden, bool add, const aq_params *g, aq_error *err) {
+  gradient_store store = {add, g};
+  const aq_tape_visitor visitor = {store_gradients, &store};
+  return aq_tape_backward(tape, params, d_embeddings, d_hidden, &visitor, err);
 }
 
 static inline aq_params zeros_like(const aq_params *p) {

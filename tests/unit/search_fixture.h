@@ -91,6 +91,7 @@ static inline void search_prepare(search_state *s, const aq_quantize_options *o)
   aq_error err;
   *s = search_begin(o);
   assert_true(s->source->tensor_count <= AQ_COUNT_OF(s->values));
+  assert_ok(aq_calibration_make_factors(s->calibration, &err));
   assert_ok(aq_exclude_vectors(s->source, &s->calibration->model, &s->plan, &err));
   assert_ok(aq_search_problem_create(s->source, &s->plan, s->calibration->factors, s->calibration->factor_count,
                                      &o->table, s->calibration->pool, &s->set, &err));

@@ -16,8 +16,8 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "calib/fisher/triangle.h"
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
@@ -39,37 +39,31 @@ static double geometric_mean(const float *x, size_t n) {
   return n == 0 ? 0 : exp(sum / (double)n);
 }
 
-static double trace(const float *a, size_t n) {
-  double sum = 0;
-  for (size_t i = 0; i < n; i++) sum += (double)a[i * n + i];
-  return sum;
-}
+static float *triangle(size_t n) { return aq_realloc_array(NULL, aq_triangle_row(n), sizeof(float)); }
 
-static float *square(size_t n) { return aq_realloc_array(NULL, n * n, sizeof(float)); }
-
-/* ---- linear layers ---- */
-
-static void mix(const aq_linear_stats *s, size_t n, double total, float *out) {
-  const float scale = (float)total;
-  for (size_t i = 0; i < n * n; i++) {
-    out[i] = s->a[i] + scale * (MIX_MOMENTS * s->moments[i] + MIX_FIRST * s->first[i]);
-  }
-}
-
-static aq_status weigh_linear(const aq_linear_stats *s, aq_fisher_factors *to, float *d, float *c, aq_error *err) {
-  const double total = to->inputs_total = fmax(trace(s->a, to->cols), 1e-30);
-  mix(s, to->cols, total, to->inputs);
-  AQ_TRY(aq_ldl(to->inputs, to->cols, DAMPING, to->input_l, d, err));
-  AQ_TRY(aq_ldl(s->g, to->rows, DAMPING, to->output_l, c, err));
-  const double inputs = geometric_mean(d, to->cols);
-  for (size_t i = 0; i < to->rows; i++) {
-    to->sensitivity[i] = (float)fmax((double)c[i] * inputs / (2 * total), 1e-30);
-  }
+/* L and d of a matrix, n of them. room: n x n. */
+static aq_status factor(const float *matrix, size_t n, float *room, float *l, float *d, aq_error *err) {
+  aq_triangle_expand(matrix, n, room);
+  AQ_TRY(aq_ldl(room, n, DAMPING, room, d, err));
+  aq_triangle_pack(room, n, l);
   return AQ_OK;
 }
 
-static aq_status make_linear(const aq_params *p, aq_stats *stats, uint32_t weight, aq_fisher_factors *to,
-                             aq_error *err) {
+/* ---- linear layers ---- */
+
+/* The inputs of a linear, in the place of its a. */
+static void mix(aq_linear_stats *s, aq_fisher_factors *to) {
+  const size_t count = aq_triangle_row(to->cols);
+  to->inputs_total = fmax(aq_triangle_trace(s->a, to->cols), 1e-30);
+  const float scale = (float)to->inputs_total;
+  for (size_t i = 0; i < count; i++) {
+    s->a[i] = s->a[i] + scale * (MIX_MOMENTS * s->moments[i] + MIX_FIRST * s->first[i]);
+  }
+  to->inputs = s->a;
+  s->a = NULL;
+}
+
+static void begin_linear(const aq_params *p, aq_stats *stats, uint32_t weight, aq_fisher_factors *to) {
   const aq_weight *l = &p->model->weights[weight];
   *to = (aq_fisher_factors){.tensor = l->tensor,
                             .rows = l->rows,
@@ -79,19 +73,29 @@ static aq_status make_linear(const aq_params *p, aq_stats *stats, uint32_t weigh
                             .wide = 4,
                             .why = "calibrated: gradients at its outputs, inputs",
                             .g = stats->linear[weight].g};
-  to->input_l = square(l->cols);
-  to->output_l = square(l->rows);
-  to->sensitivity = aq_calloc(l->rows, sizeof *to->sensitivity);
-  to->inputs = square(l->cols);
-  float *d = aq_calloc(l->cols, sizeof *d), *c = aq_calloc(l->rows, sizeof *c);
-  const bool room = to->input_l != NULL && to->output_l != NULL && to->sensitivity != NULL && to->inputs != NULL &&
-                    d != NULL && c != NULL;
-  const aq_status status = room ? weigh_linear(&stats->linear[weight], to, d, c, err)
-                                : aq_fail_memory(err, (size_t)l->cols * l->cols * sizeof(float));
-  aq_free(stats->linear[weight].a);
-  stats->linear[weight].a = NULL;
+  mix(&stats->linear[weight], to);
+}
+
+static aq_status weigh_linear(aq_fisher_factors *to, float *d, float *c, float *room, aq_error *err) {
+  AQ_TRY(factor(to->inputs, to->cols, room, to->input_l, d, err));
+  AQ_TRY(factor(to->g, to->rows, room, to->output_l, c, err));
+  const double inputs = geometric_mean(d, to->cols);
+  for (size_t i = 0; i < to->rows; i++) {
+    to->sensitivity[i] = (float)fmax((double)c[i] * inputs / (2 * to->inputs_total), 1e-30);
+  }
+  return AQ_OK;
+}
+
+static aq_status make_linear(aq_fisher_factors *to, aq_error *err) {
+  const size_t widest = AQ_MAX(to->rows, to->cols);
+  float *d = aq_calloc(to->cols, sizeof *d), *c = aq_calloc(to->rows, sizeof *c);
+  float *room = aq_realloc_array(NULL, widest * widest, sizeof *room);
+  const bool whole = d != NULL && c != NULL && room != NULL;
+  const aq_status status =
+      whole ? weigh_linear(to, d, c, room, err) : aq_fail_memory(err, widest * widest * sizeof *room);
   aq_free(d);
   aq_free(c);
+  aq_free(room);
   return status;
 }
 
@@ -108,13 +112,15 @@ static aq_status make_words(const aq_params *p, const aq_stats *stats, uint32_t 
                             .wide = 2.2F,
                             .why = "calibrated: how often a row is read, gradients at the input",
                             .word_g = stats->word_g};
-  to->input_l = square(cols);
+  to->input_l = triangle(cols);
   to->sensitivity = aq_calloc(rows, sizeof *to->sensitivity);
   to->row_weight = aq_calloc(rows, sizeof *to->row_weight);
-  float *d = aq_calloc(cols, sizeof *d);
-  aq_status status = to->input_l != NULL && to->sensitivity != NULL && to->row_weight != NULL && d != NULL
-                         ? aq_ldl(stats->word_g, cols, DAMPING, to->input_l, d, err)
-                         : aq_fail_memory(err, rows * sizeof(float));
+  float *d = aq_calloc(cols, sizeof *d), *room = aq_realloc_array(NULL, cols * cols, sizeof *room);
+  const bool whole =
+      to->input_l != NULL && to->sensitivity != NULL && to->row_weight != NULL && d != NULL && room != NULL;
+  const aq_status status =
+      whole ? factor(stats->word_g, cols, room, to->input_l, d, err) : aq_fail_memory(err, rows * sizeof(float));
+  aq_free(room);
   if (status == AQ_OK) {
     const double inputs = geometric_mean(d, cols);
     for (size_t i = 0; i < cols; i++) d[i] = (float)((double)d[i] / inputs);
@@ -138,22 +144,42 @@ bool aq_fisher_factors_have_metric(const aq_fisher_factors *factors) {
   return factors->g != NULL || factors->word_g != NULL;
 }
 
+static aq_status expand_factor(const float *l, size_t n, float **out, aq_error *err) {
+  *out = NULL;
+  if (l == NULL) return AQ_OK;
+  *out = aq_realloc_array(NULL, n * n, sizeof **out);
+  if (*out == NULL) return aq_fail_memory(err, n * n * sizeof **out);
+  aq_triangle_expand_lower(l, n, *out);
+  return AQ_OK;
+}
+
+aq_status aq_fisher_factors_expand(const aq_fisher_factors *factors, float **input_l, float **output_l, aq_error *err) {
+  *output_l = NULL;
+  AQ_TRY(expand_factor(factors->input_l, factors->cols, input_l, err));
+  const aq_status status = expand_factor(factors->output_l, factors->rows, output_l, err);
+  if (status == AQ_OK) return AQ_OK;
+  aq_free(*input_l);
+  *input_l = NULL;
+  return status;
+}
+
 /* As aq_ldl does, but for an input or output that never occurs: its errors cost next to nothing either way. */
-static void damp(float *a, size_t n) {
-  const double more = DAMPING * trace(a, n) / (double)n;
+static void damp(float *a, double total, size_t n) {
+  const double more = DAMPING * total / (double)n;
   for (size_t i = 0; i < n; i++) a[i * n + i] = (float)((double)a[i * n + i] + more);
 }
 
 void aq_fisher_factors_metric(const aq_fisher_factors *factors, float *inputs, float *outputs) {
   const size_t rows = factors->rows, cols = factors->cols;
-  if (factors->word_g != NULL) {
-    memcpy(inputs, factors->word_g, cols * cols * sizeof *inputs);
-  } else {
-    memcpy(inputs, factors->inputs, cols * cols * sizeof *inputs);
-    for (size_t i = 0; i < rows * rows; i++) outputs[i] = (float)((double)factors->g[i] / (2 * factors->inputs_total));
-    damp(outputs, rows);
-  }
-  damp(inputs, cols);
+  const float *a = factors->word_g != NULL ? factors->word_g : factors->inputs;
+  aq_triangle_expand(a, cols, inputs);
+  damp(inputs, aq_triangle_trace(a, cols), cols);
+  if (factors->word_g != NULL) return;
+  aq_triangle_expand(factors->g, rows, outputs);
+  double total = 0;
+  for (size_t i = 0; i < rows * rows; i++) outputs[i] = (float)((double)outputs[i] / (2 * factors->inputs_total));
+  for (size_t i = 0; i < rows; i++) total += (double)outputs[i * rows + i];
+  damp(outputs, total, rows);
 }
 
 static int by_value(const void *a, const void *b) {
@@ -209,8 +235,28 @@ static aq_status make_one(void *ctx, uint64_t item, uint32_t worker, aq_error *e
     case AQ_ROLE_POSITION:
       return make_positions(w->params, w->stats, weight, &w->out[item], err);
     default:
-      return make_linear(w->params, w->stats, weight, &w->out[item], err);
+      return make_linear(&w->out[item], err);
   }
+}
+
+/* What moments are for is done first, so that the factors can have their memory: this thread's, as theirs was. */
+static aq_status begin_linears(const weighing *w, size_t count, aq_error *err) {
+  for (size_t i = 0; i < count; i++) {
+    if (w->params->model->weights[w->weights[i]].kind != AQ_WEIGHT_LINEAR) continue;
+    begin_linear(w->params, w->stats, w->weights[i], &w->out[i]);
+  }
+  aq_stats_drop_moments(w->stats);
+  for (size_t i = 0; i < count; i++) {
+    aq_fisher_factors *to = &w->out[i];
+    if (to->inputs == NULL) continue;
+    to->input_l = triangle(to->cols);
+    to->output_l = triangle(to->rows);
+    to->sensitivity = aq_calloc(to->rows, sizeof *to->sensitivity);
+    if (to->input_l == NULL || to->output_l == NULL || to->sensitivity == NULL) {
+      return aq_fail_memory(err, (aq_triangle_row(to->cols) + aq_triangle_row(to->rows)) * sizeof(float));
+    }
+  }
+  return AQ_OK;
 }
 
 static size_t list_weights(const aq_model *m, uint32_t *out) {
@@ -232,7 +278,8 @@ aq_status aq_fisher_factors_create(const aq_params *params, aq_stats *stats, aq_
   aq_status status = w.out != NULL && w.weights != NULL ? AQ_OK : aq_fail_memory(err, most * sizeof *w.out);
   if (status == AQ_OK) {
     *count = list_weights(params->model, w.weights);
-    status = aq_pool_run(pool, *count, make_one, &w, err);
+    status = begin_linears(&w, *count, err);
+    if (status == AQ_OK) status = aq_pool_run(pool, *count, make_one, &w, err);
   }
   aq_free(w.weights);
   if (status == AQ_OK) {
@@ -241,6 +288,18 @@ aq_status aq_fisher_factors_create(const aq_params *params, aq_stats *stats, aq_
     aq_fisher_factors_free(w.out, *count);
   }
   return status;
+}
+
+/* To make: a square in float and in double. To round: the squares of inputs and outputs. */
+uint64_t aq_fisher_factors_bytes(const aq_model *m, uint32_t threads) {
+  uint64_t triangles = 0, widest = 0;
+  for (uint32_t i = 0; i < m->weight_count; i++) {
+    const aq_weight *w = &m->weights[i];
+    if (w->kind != AQ_WEIGHT_LINEAR) continue;
+    triangles += 2 * (uint64_t)(aq_triangle_row(w->rows) + aq_triangle_row(w->cols));
+    widest = AQ_MAX(widest, (uint64_t)AQ_MAX(w->rows, w->cols));
+  }
+  return triangles * sizeof(float) + threads * widest * widest * (sizeof(float) + sizeof(double));
 }
 
 void aq_fisher_factors_free(aq_fisher_factors *factors, size_t count) {

@@ -10,7 +10,7 @@
 #include "core/pool.h"
 #include "model/params.h"
 
-/* One matrix of an encoder. */
+/* One matrix of an encoder. Square matrices are held as lower triangles (calib/fisher/triangle.h). */
 typedef struct aq_fisher_factors {
   size_t tensor; /* index in the source */
   size_t rows, cols;
@@ -29,12 +29,19 @@ typedef struct aq_fisher_factors {
   float *row_weight;   /* rows, of the word table: loss of a row's error, measured by word_g */
 } aq_fisher_factors;
 
-/* All linear layers in order, then words and positions. The array and what its items own belong to the caller. What is
- * made of a linear's `a` takes its place: the statistics have none afterwards. */
+/* All linear layers in order, then words and positions. The array and what its items own belong to the caller. A
+ * linear's `a` becomes its `inputs`, and moments are freed: the statistics have neither afterwards. */
 AQ_MUST_CHECK aq_status aq_fisher_factors_create(const aq_params *params, aq_stats *stats, aq_pool *pool,
                                                  aq_fisher_factors **out, size_t *count, aq_error *err);
+/* Bytes of the factors, with what so many threads take to make them, or to round with them, a matrix each. */
+uint64_t aq_fisher_factors_bytes(const aq_model *model, uint32_t threads);
+
 /* Whether the loss of an error E of the matrix is known as tr(G E A E^T). */
 bool aq_fisher_factors_have_metric(const aq_fisher_factors *factors);
+
+/* input_l and output_l as aq_feedback wants them, for the caller to free; NULL where there is none. */
+AQ_MUST_CHECK aq_status aq_fisher_factors_expand(const aq_fisher_factors *factors, float **input_l, float **output_l,
+                                                 aq_error *err);
 
 /* A (cols x cols), damped, and for a linear G (rows x rows); else G is the diagonal of row_weight. Reads the statistics
  * that were given to aq_fisher_factors_create. */

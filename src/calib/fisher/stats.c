@@ -1,5 +1,6 @@
 /* stats.c - statistics of the linears from texts: each group of texts goes forward, v . embedding is differentiated,
- * and what went into every linear and what came back to it is added up (stats_accumulate.h).
+ * and layer by layer, as the gradients come, what went into every linear and what came back to it is added up
+ * (stats_accumulate.h).
  *
  * v is a stream of its own for each text, so that the sums do not depend on how texts are grouped but for rounding. */
 #include "calib/fisher/stats.h"
@@ -8,7 +9,7 @@
 
 #include "calib/fisher/stats_accumulate.h"
 #include "calib/fisher/stats_arrays.h"
-#include "calib/fisher/symmetric.h"
+#include "calib/fisher/triangle.h"
 #include "calib/normal.h"
 #include "core/compiler.h"
 #include "core/error.h"
@@ -28,7 +29,8 @@ typedef struct gathering {
   const int32_t *const *ids;
   uint32_t *lengths; /* cut */
   size_t texts, group_tokens;
-  uint64_t tokens; /* of all texts */
+  size_t group_first; /* text of the group at hand */
+  uint64_t tokens;    /* of all texts */
   uint32_t longest, first_layer, layer_count;
   uint64_t seed;
   aq_pool *pool;
@@ -64,25 +66,31 @@ static size_t widest_linear(const aq_model *m) {
   return widest;
 }
 
-static uint64_t bytes_needed(const gathering *g, size_t group_tokens) {
-  const aq_model_config *c = &g->params->model->config;
-  const uint64_t tape = ((uint64_t)60 * c->hidden + 12 * c->inner) * c->layers * group_tokens; /* about: tape.h */
-  return aq_stats_bytes(g->params->model, g->first_layer, g->layer_count) + tape +
-         aq_accumulator_bytes(aq_pool_threads(g->pool), group_tokens, g->longest, widest_linear(g->params->model));
+static aq_status count_bytes(const gathering *g, uint64_t *bytes, aq_error *err) {
+  const aq_model *m = g->params->model;
+  const uint32_t threads = aq_pool_threads(g->pool);
+  uint64_t tape;
+  AQ_TRY(aq_tape_bytes(g->params, g->group_tokens, g->longest, threads, &tape, err));
+  *bytes = g->params->count * sizeof(float) + aq_stats_bytes(m, g->first_layer, g->layer_count) + tape +
+           aq_accumulator_bytes(threads, g->group_tokens, g->longest, widest_linear(m));
+  return AQ_OK;
 }
 
 static aq_status choose_group(gathering *g, uint64_t max_memory, aq_error *err) {
   g->group_tokens = (size_t)AQ_MAX(AQ_MIN(GROUP_TOKENS, g->tokens), g->longest);
   if (max_memory == 0) return AQ_OK;
-  while (g->group_tokens > g->longest && bytes_needed(g, g->group_tokens) > max_memory) {
+  uint64_t needed;
+  AQ_TRY(count_bytes(g, &needed, err));
+  while (g->group_tokens > g->longest && needed > max_memory) {
     g->group_tokens = AQ_MAX(g->group_tokens / 2, g->longest);
+    AQ_TRY(count_bytes(g, &needed, err));
   }
-  const uint64_t needed = bytes_needed(g, g->group_tokens);
   if (needed <= max_memory) return AQ_OK;
   (void)aq_fail(err, AQ_ERR_MEMORY, "the statistics of %u of %u layers take %llu bytes of memory, the limit is %llu",
                 g->layer_count, g->params->model->config.layers, (unsigned long long)needed,
                 (unsigned long long)max_memory);
-  return aq_error_hint(err, AQ_ERR_MEMORY, "Raise the limit%s",
+  return aq_error_hint(err, AQ_ERR_MEMORY, "Use `max_memory=%lluMiB` or more%s",
+                       (unsigned long long)((needed >> 20) + 1),
                        g->layer_count > 1 ? ", or take fewer layers at a time" : "");
 }
 
@@ -128,23 +136,8 @@ static aq_status check_finite(const gathering *g, size_t first, const char *what
   return AQ_OK;
 }
 
-static aq_status run_group(gathering *g, size_t first, size_t count, aq_error *err) {
-  aq_tape *tape = &g->tape;
-  const size_t hidden = g->out->model->config.hidden;
-  AQ_TRY(aq_tape_begin(tape, g->params, g->ids + first, g->lengths + first, count, g->pool, err));
-  AQ_TRY(aq_tape_forward(tape, g->params, err));
-  AQ_TRY(check_finite(g, first, "an embedding", tape->embeddings, NULL, err));
-  for (size_t t = 0; t < count; t++) {
-    aq_normal normal;
-    aq_normal_begin(&normal, g->seed, first + t);
-    for (size_t i = 0; i < hidden; i++) g->v[t * hidden + i] = aq_normal_next(&normal);
-  }
-  AQ_TRY(aq_tape_backward(tape, g->params, g->v, NULL, err));
-  return check_finite(g, first, "a gradient", tape->d_input, tape->first, err);
-}
-
 /* Sums in double, in order: a few hundred thousand values, of which each is used once. */
-static void add_positions(gathering *g) {
+static void add_positions(const gathering *g) {
   const aq_tape *tape = &g->tape;
   const size_t hidden = g->out->model->config.hidden;
   for (size_t t = 0; t < tape->texts; t++) {
@@ -159,31 +152,52 @@ static void add_positions(gathering *g) {
   }
 }
 
-static aq_status add_group(gathering *g, aq_error *err) {
-  const aq_stats *out = g->out;
-  const aq_model *m = out->model;
-  aq_accumulator_begin(g->acc, g->tape.first, g->tape.texts);
-  for (uint32_t i = 0; i < m->weight_count; i++) {
-    aq_linear_stats to = out->linear[i];
-    if (to.a == NULL) continue;
-    if (!aq_weight_leads_input(m, i)) to.moments = to.first = NULL; /* those of the first have been added to */
-    AQ_TRY(aq_accumulator_linear(g->acc, &g->tape.linear[i], &to, err));
-  }
-  AQ_TRY(aq_accumulator_rows(g->acc, g->tape.d_input, m->config.hidden, out->word_g, err));
+/* Of the tables: their gradients come last, and are what those of all layers end in. */
+static aq_status add_tables(const gathering *g, aq_error *err) {
+  AQ_TRY(check_finite(g, g->group_first, "a gradient", g->tape.d_input, g->tape.first, err));
+  AQ_TRY(aq_accumulator_rows(g->acc, g->tape.d_input, g->out->model->config.hidden, g->out->word_g, err));
   add_positions(g);
   return AQ_OK;
 }
 
+static aq_status add_layer(void *ctx, const aq_tape *tape, uint32_t layer, aq_error *err) {
+  const gathering *g = ctx;
+  const aq_model *m = tape->model;
+  aq_accumulator_begin(g->acc, tape->first, tape->texts);
+  if (layer == AQ_NO_LAYER) return add_tables(g, err);
+  for (uint32_t i = 0; i < m->weight_count; i++) {
+    aq_linear_stats to = g->out->linear[i];
+    if (m->weights[i].layer != layer || to.a == NULL) continue;
+    if (!aq_weight_leads_input(m, i)) to.moments = to.first = NULL; /* those of the first have been added to */
+    AQ_TRY(aq_accumulator_linear(g->acc, &tape->linear[i], &to, err));
+  }
+  return AQ_OK;
+}
+
+static aq_status add_group(gathering *g, size_t count, aq_error *err) {
+  aq_tape *tape = &g->tape;
+  const size_t hidden = g->out->model->config.hidden, first = g->group_first;
+  const aq_tape_visitor visitor = {add_layer, g};
+  AQ_TRY(aq_tape_begin(tape, g->params, g->ids + first, g->lengths + first, count, g->pool, err));
+  AQ_TRY(aq_tape_forward(tape, g->params, err));
+  AQ_TRY(check_finite(g, first, "an embedding", tape->embeddings, NULL, err));
+  for (size_t t = 0; t < count; t++) {
+    aq_normal normal;
+    aq_normal_begin(&normal, g->seed, first + t);
+    for (size_t i = 0; i < hidden; i++) g->v[t * hidden + i] = aq_normal_next(&normal);
+  }
+  return aq_tape_backward(tape, g->params, g->v, NULL, &visitor, err);
+}
+
 static aq_status gather(gathering *g, aq_error *err) {
-  for (size_t first = 0; first < g->texts;) {
+  while (g->group_first < g->texts) {
     size_t count = 0, tokens = 0;
-    while (first + count < g->texts && tokens + g->lengths[first + count] <= g->group_tokens) {
-      tokens += g->lengths[first + count++];
+    while (g->group_first + count < g->texts && tokens + g->lengths[g->group_first + count] <= g->group_tokens) {
+      tokens += g->lengths[g->group_first + count++];
     }
-    AQ_TRY(run_group(g, first, count, err));
-    AQ_TRY(add_group(g, err));
+    AQ_TRY(add_group(g, count, err));
     if (g->progress != NULL) AQ_TRY(aq_progress_add(g->progress, NULL, count, tokens, err));
-    first += count;
+    g->group_first += count;
   }
   return AQ_OK;
 }
@@ -198,7 +212,7 @@ static aq_status finish(gathering *g, aq_error *err) {
     if (array.mean == AQ_MEAN_NONE) continue;
     const double divisor = (double)(array.mean == AQ_MEAN_OF_TOKENS ? out->tokens : out->texts);
     if (array.matrix) {
-      AQ_TRY(aq_symmetric_finish(g->pool, *array.values, array.n, divisor, err));
+      AQ_TRY(aq_triangle_divide(g->pool, *array.values, array.n, divisor, err));
     } else {
       for (size_t k = 0; k < array.n; k++) (*array.values)[k] = (float)((double)(*array.values)[k] / divisor);
     }

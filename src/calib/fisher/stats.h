@@ -3,7 +3,7 @@
  * For text t let g = d(v . embedding)/dy at the output y of a linear, v ~ N(0, I), and x its input; X, G the rows of
  * all tokens of the text. Then a = mean over texts of X^T (G G^T) X    in x in g = mean over texts of G^T (X X^T) G out
  * x out and an error E of the weights loses about tr(g E a E^T) / (2 tr a) of cosine (docs/CALIBRATION.md). Cross-token
- * terms are kept. */
+ * terms are kept. All matrices are symmetric, and held as lower triangles (calib/fisher/triangle.h). */
 #ifndef AQ_CALIB_FISHER_STATS_H
 #define AQ_CALIB_FISHER_STATS_H
 
@@ -32,14 +32,15 @@ typedef struct aq_stats {
 typedef struct aq_stats_options {    /* zeroes are defaults */
   uint32_t max_tokens;               /* texts are cut there: 96, never more than the model has positions */
   uint32_t first_layer, layer_count; /* only the linears of these layers; count 0: of all that follow */
-  uint64_t max_memory; /* 0: no limit. Otherwise fewer texts at a time; sums are rounded differently then */
+  uint64_t max_memory; /* with the parameters; 0: no limit. Otherwise fewer texts at a time; sums are rounded
+                          differently then */
   uint64_t seed;       /* of v */
 } aq_stats_options;
 
 /* ids, lengths: the texts as token ids. NULL options: defaults. In `progress`, which may be NULL, a text counts as a
- * tensor and a token as a byte. The result does not depend on the number of threads. AQ_ERR_MEMORY when the statistics
- * and one text take more than max_memory: what a model has of all layers together may be taken a few layers at a time,
- * the same texts running again for each. AQ_ERR_NONFINITE when the model gives NaN or infinity. */
+ * tensor and a token as a byte. The result does not depend on the number of threads. AQ_ERR_MEMORY when the parameters,
+ * the statistics and one text take more than max_memory: what a model has of all layers together may be taken a few
+ * layers at a time, the same texts running again for each. AQ_ERR_NONFINITE when the model gives NaN or infinity. */
 AQ_MUST_CHECK aq_status aq_stats_gather(const aq_params *params, const int32_t *const *ids, const uint32_t *lengths,
                                         size_t texts, const aq_stats_options *options, aq_pool *pool,
                                         aq_progress *progress, aq_stats *out, aq_error *err);

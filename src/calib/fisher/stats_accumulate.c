@@ -20,6 +20,7 @@
 #include <float.h>
 #include <string.h>
 
+#include "calib/fisher/triangle.h"
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
@@ -32,7 +33,7 @@
 #define BLOCK_ROWS ((size_t)126)
 #define BLOCK_COLUMNS ((size_t)8 * AQ_PANEL)
 
-/* to[i][j] += sum over s of rows[i][s] panels[j][s]. */
+/* to[i][j] += sum over s of rows[i][s] panels[j][s], of a lower triangle. */
 typedef struct product {
   const float *rows, *panels;
   size_t ld, k, n;
@@ -306,9 +307,10 @@ static aq_status block_item(void *ctx, uint64_t item, uint32_t worker, aq_error 
                             .c = sums,
                             .ldc = AQ_PANEL};
     acc->kernels->dense_f32(&d);
-    for (size_t i = 0; i < rows; i++) {
-      float *to = p->to + (b->row + i) * p->n + column;
-      for (size_t j = 0; j < count; j++) to[j] += sums[i * AQ_PANEL + j];
+    for (size_t i = column > b->row ? column - b->row : 0; i < rows; i++) {
+      const size_t below = AQ_MIN(count, b->row + i + 1 - column);
+      float *to = p->to + aq_triangle_row(b->row + i) + column;
+      for (size_t j = 0; j < below; j++) to[j] += sums[i * AQ_PANEL + j];
     }
   }
   return AQ_OK;

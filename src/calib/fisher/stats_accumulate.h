@@ -1,7 +1,6 @@
 /* stats_accumulate.h - adds what a group of texts says about one linear to its statistics (stats.h has the formulas).
  *
- * Of the symmetric matrices only the blocks that the diagonal passes and those below are kept up; what is above holds
- * anything until aq_symmetric_finish (calib/fisher/symmetric.h). */
+ * Of symmetric matrices the lower triangles are added to (calib/fisher/triangle.h). */
 #ifndef AQ_CALIB_FISHER_STATS_ACCUMULATE_H
 #define AQ_CALIB_FISHER_STATS_ACCUMULATE_H
 
@@ -25,7 +24,7 @@ void aq_accumulator_begin(aq_accumulator *acc, const size_t *first, size_t texts
 AQ_MUST_CHECK aq_status aq_accumulator_linear(aq_accumulator *acc, const aq_tape_linear *linear,
                                               const aq_linear_stats *to, aq_error *err);
 
-/* to += rows^T rows; width x width. */
+/* to += rows^T rows; the lower triangle of width x width. */
 AQ_MUST_CHECK aq_status aq_accumulator_rows(aq_accumulator *acc, const float *rows, size_t width, float *to,
                                             aq_error *err);
 

@@ -1,6 +1,7 @@
 /* stats_arrays.c - all arrays of the statistics by number. */
 #include "calib/fisher/stats_arrays.h"
 
+#include "calib/fisher/triangle.h"
 #include "core/error.h"
 #include "core/memory.h"
 
@@ -64,7 +65,9 @@ aq_stats_array aq_stats_array_at(aq_stats *stats, size_t i) {
   }
 }
 
-size_t aq_stats_array_floats(const aq_stats_array *array) { return array->matrix ? array->n * array->n : array->n; }
+size_t aq_stats_array_floats(const aq_stats_array *array) {
+  return array->matrix ? aq_triangle_row(array->n) : array->n;
+}
 
 static aq_stats sized(const aq_model *model, uint32_t first_layer, uint32_t layer_count) {
   return (aq_stats){.model = model, .first_layer = first_layer, .layer_count = layer_count};

@@ -13,14 +13,14 @@ typedef struct aq_stats_array {
   size_t tensor;      /* the weights that it is about */
   const char *ending; /* of its name */
   size_t n;
-  bool matrix; /* n x n and symmetric; otherwise n values */
+  bool matrix; /* n x n and symmetric, as a lower triangle; otherwise n values */
   aq_stats_mean mean;
 } aq_stats_array;
 
 size_t aq_stats_array_count(const aq_stats *stats);
 /* i in 0 .. count - 1; of a linear's arrays, those that it does not share. */
 aq_stats_array aq_stats_array_at(aq_stats *stats, size_t i);
-size_t aq_stats_array_floats(const aq_stats_array *array);
+size_t aq_stats_array_floats(const aq_stats_array *array); /* as it is held */
 
 /* Makes room, zeroed, for all arrays of layer_count layers from first_layer on. */
 AQ_MUST_CHECK aq_status aq_stats_create(aq_stats *out, const aq_model *model, uint32_t first_layer,

@@ -9,6 +9,8 @@
 #include <xxhash.h>
 
 #include "calib/fisher/stats_arrays.h"
+#include "calib/fisher/triangle.h"
+#include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "io/fingerprint.h"
@@ -29,14 +31,37 @@ static char *array_name(const aq_source *model, const aq_stats_array *array) {
   return aq_format("%s%s", aq_source_tensor(model, array->tensor)->name, array->ending);
 }
 
-static aq_status checksum(aq_stats *stats, char out[NUMBER_SIZE], aq_error *err) {
+/* What the file has of an array. */
+static size_t stored_floats(const aq_stats_array *array) { return array->matrix ? array->n * array->n : array->n; }
+
+/* Room for the largest array as the file has it; NULL when out of memory. */
+static float *create_room(aq_stats *stats, aq_error *err) {
+  const size_t count = aq_stats_array_count(stats);
+  size_t most = 1;
+  for (size_t i = 0; i < count; i++) {
+    const aq_stats_array array = aq_stats_array_at(stats, i);
+    most = AQ_MAX(most, stored_floats(&array));
+  }
+  float *room = aq_realloc_array(NULL, most, sizeof *room);
+  if (room == NULL) (void)aq_fail_memory(err, most * sizeof *room);
+  return room;
+}
+
+/* An array as the file has it; in `room` when it is a matrix. */
+static const float *stored_values(const aq_stats_array *array, float *room) {
+  if (!array->matrix) return *array->values;
+  aq_triangle_expand(*array->values, array->n, room);
+  return room;
+}
+
+static aq_status checksum(aq_stats *stats, float *room, char out[NUMBER_SIZE], aq_error *err) {
   XXH3_state_t *state = XXH3_createState();
   if (state == NULL) return aq_fail_memory(err, 1024);
   (void)XXH3_64bits_reset(state);
   const size_t count = aq_stats_array_count(stats);
   for (size_t i = 0; i < count; i++) {
     const aq_stats_array array = aq_stats_array_at(stats, i);
-    (void)XXH3_64bits_update(state, *array.values, aq_stats_array_floats(&array) * sizeof(float));
+    (void)XXH3_64bits_update(state, stored_values(&array, room), stored_floats(&array) * sizeof(float));
   }
   (void)snprintf(out, NUMBER_SIZE, "%016" PRIx64, (uint64_t)XXH3_64bits_digest(state));
   (void)XXH3_freeState(state);
@@ -57,21 +82,23 @@ static aq_status describe(aq_stats *stats, aq_tensor_info *infos, char **names, 
   return AQ_OK;
 }
 
-static aq_status write_arrays(aq_safetensors_writer *writer, aq_stats *stats, aq_error *err) {
+static aq_status write_arrays(aq_safetensors_writer *writer, aq_stats *stats, float *room, aq_error *err) {
   const size_t count = aq_stats_array_count(stats);
   for (size_t i = 0; i < count; i++) {
     const aq_stats_array array = aq_stats_array_at(stats, i);
-    AQ_TRY(aq_safetensors_writer_write(writer, *array.values, aq_stats_array_floats(&array) * sizeof(float), err));
+    AQ_TRY(
+        aq_safetensors_writer_write(writer, stored_values(&array, room), stored_floats(&array) * sizeof(float), err));
   }
   return AQ_OK;
 }
 
-static aq_status write_file(aq_stats *stats, const aq_tensor_info *infos, const char *path, bool force, aq_error *err) {
+static aq_status write_file(aq_stats *stats, const aq_tensor_info *infos, const char *path, bool force, float *room,
+                            aq_error *err) {
   char fingerprint[33], sum[NUMBER_SIZE], numbers[COUNTS][NUMBER_SIZE];
   const uint64_t counts[COUNTS] = {[TEXTS] = stats->texts, [TOKENS] = stats->tokens, [LONGEST] = stats->longest};
   const char *metadata[2 * PAIRS] = {version_key, version, fingerprint_key, fingerprint, checksum_key, sum};
   AQ_TRY(aq_source_fingerprint(stats->model->source, fingerprint, err));
-  AQ_TRY(checksum(stats, sum, err));
+  AQ_TRY(checksum(stats, room, sum, err));
   for (size_t i = 0; i < COUNTS; i++) {
     (void)snprintf(numbers[i], sizeof numbers[i], "%" PRIu64, counts[i]);
     metadata[2 * (PAIRS - COUNTS + i)] = count_keys[i];
@@ -79,7 +106,7 @@ static aq_status write_file(aq_stats *stats, const aq_tensor_info *infos, const 
   }
   aq_safetensors_writer *writer;
   AQ_TRY(aq_safetensors_writer_create(path, force, infos, aq_stats_array_count(stats), metadata, PAIRS, &writer, err));
-  const aq_status status = write_arrays(writer, stats, err);
+  const aq_status status = write_arrays(writer, stats, room, err);
   if (status == AQ_OK) return aq_safetensors_writer_commit(writer, NULL, err);
   aq_safetensors_writer_abort(writer);
   return status;
@@ -94,7 +121,9 @@ aq_status aq_stats_save(const aq_stats *stats, const char *path, bool force, aq_
   char **names = aq_calloc(count, sizeof *names);
   aq_status status = infos != NULL && names != NULL ? AQ_OK : aq_fail_memory(err, count * sizeof *infos);
   if (status == AQ_OK) status = describe(&own, infos, names, err);
-  if (status == AQ_OK) status = write_file(&own, infos, path, force, err);
+  float *room = status == AQ_OK ? create_room(&own, err) : NULL;
+  if (status == AQ_OK) status = room != NULL ? write_file(&own, infos, path, force, room, err) : AQ_ERR_MEMORY;
+  aq_free(room);
   for (size_t i = 0; names != NULL && i < count; i++) aq_free(names[i]);
   aq_free(names);
   aq_free(infos);
@@ -134,7 +163,28 @@ static aq_status read_count(const aq_source *file, const char *key, uint64_t mos
   return AQ_OK;
 }
 
-static aq_status read_array(const aq_source *file, const aq_source *model, const aq_stats_array *array, aq_error *err) {
+/* By way of `room`, when it is a matrix. */
+static aq_status read_values(const aq_source *file, size_t tensor, const aq_stats_array *array, float *room,
+                             aq_error *err) {
+  float *values = array->matrix ? room : *array->values;
+  const size_t count = stored_floats(array), n = array->n;
+  AQ_TRY(aq_source_read_f32(file, tensor, 0, count, values, err));
+  aq_range range = aq_range_empty();
+  aq_kernels_get()->range_f32(values, count, &range);
+  AQ_FAIL_IF(range.max_abs_bits >= 0x7f800000U, AQ_ERR_NONFINITE, "it has NaN or infinities");
+  if (!array->matrix) return AQ_OK;
+  for (size_t i = 0; i < n; i++) {
+    for (size_t j = 0; j < i; j++) {
+      AQ_FAIL_IF(values[i * n + j] != values[j * n + i], AQ_ERR_CORRUPT,
+                 "it is not symmetric: [%zu][%zu] and [%zu][%zu] differ", i, j, j, i);
+    }
+  }
+  aq_triangle_pack(values, n, *array->values);
+  return AQ_OK;
+}
+
+static aq_status read_array(const aq_source *file, const aq_source *model, const aq_stats_array *array, float *room,
+                            aq_error *err) {
   char *name = array_name(model, array);
   if (name == NULL) return aq_fail_memory(err, 256);
   const int64_t index = aq_source_find(file, name);
@@ -147,10 +197,7 @@ static aq_status read_array(const aq_source *file, const aq_source *model, const
              info->shape[0] != n || (array->matrix && info->shape[1] != n)) {
     status = aq_fail(err, AQ_ERR_FORMAT, "its type or shape does not fit the model");
   } else {
-    status = aq_source_read_f32(file, (size_t)index, 0, info->num_params, *array->values, err);
-    aq_range range = aq_range_empty();
-    if (status == AQ_OK) aq_kernels_get()->range_f32(*array->values, aq_stats_array_floats(array), &range);
-    if (range.max_abs_bits >= 0x7f800000U) status = aq_fail(err, AQ_ERR_NONFINITE, "it has NaN or infinities");
+    status = read_values(file, (size_t)index, array, room, err);
   }
   if (status != AQ_OK) (void)aq_error_in_tensor(err, status, name);
   aq_free(name);
@@ -166,20 +213,27 @@ static aq_status read_counts(const aq_source *file, aq_stats *out, aq_error *err
   return AQ_OK;
 }
 
-static aq_status read_file(const aq_source *file, const aq_model *model, aq_stats *out, aq_error *err) {
+static aq_status read_arrays(const aq_source *file, const aq_source *model, aq_stats *out, float *room, aq_error *err) {
   char sum[NUMBER_SIZE];
-  AQ_TRY(check_model(file, model->source, err));
-  AQ_TRY(aq_stats_create(out, model, 0, model->config.layers, err));
-  AQ_TRY(read_counts(file, out, err));
   const size_t count = aq_stats_array_count(out);
   for (size_t i = 0; i < count; i++) {
     const aq_stats_array array = aq_stats_array_at(out, i);
-    AQ_TRY(read_array(file, model->source, &array, err));
+    AQ_TRY(read_array(file, model, &array, room, err));
   }
-  AQ_TRY(checksum(out, sum, err));
+  AQ_TRY(checksum(out, room, sum, err));
   AQ_FAIL_IF(strcmp(find_metadata(file, checksum_key), sum) != 0, AQ_ERR_CORRUPT,
              "the data are damaged: their checksum is %s", sum);
   return AQ_OK;
+}
+
+static aq_status read_file(const aq_source *file, const aq_model *model, aq_stats *out, aq_error *err) {
+  AQ_TRY(check_model(file, model->source, err));
+  AQ_TRY(aq_stats_create(out, model, 0, model->config.layers, err));
+  AQ_TRY(read_counts(file, out, err));
+  float *room = create_room(out, err);
+  const aq_status status = room != NULL ? read_arrays(file, model->source, out, room, err) : AQ_ERR_MEMORY;
+  aq_free(room);
+  return status;
 }
 
 aq_status aq_stats_load(const char *path, const aq_model *model, aq_stats *out, aq_error *err) {

@@ -1,8 +1,8 @@
 /* student.c - all parameters that are tuned, one step of them.
  *
- * A step goes linear by linear: the gradient of one is computed into the same memory as that of the others and used at
- * once. Inputs and gradients at the outputs belong to the pass, so it does not matter that parameters change on the
- * way. */
+ * A step goes layer by layer, as the pass goes backward, and linear by linear: the gradient of one is computed into the
+ * same memory as that of the others and used at once. Layers below do not read the parameters that change on the way.
+ */
 #include "calib/tune/student.h"
 
 #include <string.h>
@@ -61,11 +61,22 @@ static void find_sizes(const aq_model *m, size_t *largest, size_t *longest) {
   }
 }
 
+/* Tables stay as they are, and where they are. */
+static aq_status make_params(aq_student *s, const aq_params *quantized, aq_error *err) {
+  const aq_model *m = quantized->model;
+  bool *replaced = aq_calloc(m->weight_count, sizeof *replaced);
+  if (replaced == NULL) return aq_fail_memory(err, m->weight_count);
+  for (uint32_t i = 0; i < m->weight_count; i++) replaced[i] = m->weights[i].kind != AQ_WEIGHT_TABLE;
+  const aq_status status = aq_params_overlay(quantized, replaced, &s->params, err);
+  aq_free(replaced);
+  return status;
+}
+
 static aq_status make_parts(aq_student *s, const aq_params *quantized, aq_tune_matrix *matrices, size_t count,
                             const aq_tune_options *o, aq_error *err) {
   size_t largest, longest;
   find_sizes(quantized->model, &largest, &longest);
-  AQ_TRY(aq_params_copy(quantized, &s->params, err));
+  AQ_TRY(make_params(s, quantized, err));
   s->gradient = aq_calloc(largest, sizeof(float));
   s->d_vector = aq_calloc(2 * longest, sizeof(float));
   s->latents = aq_calloc(quantized->model->weight_count, sizeof *s->latents);
@@ -129,21 +140,27 @@ static aq_status step_linear(const stepping *s, uint32_t weight, aq_error *err) 
   return latents->matrix != NULL ? aq_latents_step(latents, student->gradient, s->rates, s->pool, err) : AQ_OK;
 }
 
-aq_status aq_student_step(aq_student *student, const aq_tape *tape, const aq_tune_options *options, double factor,
-                          aq_pool *pool, aq_error *err) {
-  const aq_model *m = student->params.model;
-  const double corrected = factor * (double)aq_adam_correction(++student->step);
-  const stepping s = {.student = student,
-                      .tape = tape,
-                      .rates = {(float)(options->code_rate * corrected), (float)(options->step_rate * corrected)},
-                      .vector_rate = (float)(options->vector_rate * corrected),
-                      .pool = pool};
-  for (uint32_t i = 0; i < m->weight_count; i++) {
-    const aq_weight *w = &m->weights[i];
-    if (w->kind == AQ_WEIGHT_LINEAR) AQ_TRY(step_linear(&s, i, err));
-    if (w->kind == AQ_WEIGHT_VECTOR && w->bias != AQ_NO_WEIGHT) step_norm(&s, i);
+static aq_status step_layer(void *ctx, const aq_tape *tape, uint32_t layer, aq_error *err) {
+  const stepping *s = ctx;
+  for (uint32_t i = 0; i < tape->model->weight_count; i++) {
+    const aq_weight *w = &tape->model->weights[i];
+    if (w->layer != layer) continue;
+    if (w->kind == AQ_WEIGHT_LINEAR) AQ_TRY(step_linear(s, i, err));
+    if (w->kind == AQ_WEIGHT_VECTOR && w->bias != AQ_NO_WEIGHT) step_norm(s, i);
   }
   return AQ_OK;
+}
+
+aq_status aq_student_step(aq_student *student, aq_tape *tape, const float *d_embeddings, const float *const *d_hidden,
+                          const aq_tune_options *options, double factor, aq_pool *pool, aq_error *err) {
+  const double corrected = factor * (double)aq_adam_correction(++student->step);
+  stepping s = {.student = student,
+                .tape = tape,
+                .rates = {(float)(options->code_rate * corrected), (float)(options->step_rate * corrected)},
+                .vector_rate = (float)(options->vector_rate * corrected),
+                .pool = pool};
+  const aq_tape_visitor visitor = {step_layer, &s};
+  return aq_tape_backward(tape, &student->params, d_embeddings, d_hidden, &visitor, err);
 }
 
 /* ---- the best state ---- */

@@ -1,5 +1,5 @@
-/* student.h - the network that is tuned: a copy of the quantized one, the latents of its matrices, and its vectors
- * (biases, gains and shifts). */
+/* student.h - the network that is tuned: the quantized one with linears, norms and biases of its own, the latents of
+ * its matrices, and its vectors (biases, gains and shifts). */
 #ifndef AQ_CALIB_TUNE_STUDENT_H
 #define AQ_CALIB_TUNE_STUDENT_H
 
@@ -25,14 +25,17 @@ typedef struct aq_student {
   uint32_t step;         /* steps that were made */
 } aq_student;
 
-/* Of the matrices those with a tune flag must be linears of the encoder, each once. */
+/* The quantized network outlives it. Of the matrices those with a tune flag must be linears of the encoder, each once.
+ */
 AQ_MUST_CHECK aq_status aq_student_init(aq_student *student, const aq_params *quantized, aq_tune_matrix *matrices,
                                         size_t count, const aq_tune_options *options, aq_error *err);
 void aq_student_reset(aq_student *student);
 
-/* A step down the gradient of a pass that went backward, the rates times `factor`. */
-AQ_MUST_CHECK aq_status aq_student_step(aq_student *student, const aq_tape *tape, const aq_tune_options *options,
-                                        double factor, aq_pool *pool, aq_error *err);
+/* Takes a pass of the student that went forward backward, and goes a step down its gradient, the rates times `factor`.
+ * d_embeddings, d_hidden: as aq_tape_backward has them. */
+AQ_MUST_CHECK aq_status aq_student_step(aq_student *student, aq_tape *tape, const float *d_embeddings,
+                                        const float *const *d_hidden, const aq_tune_options *options, double factor,
+                                        aq_pool *pool, aq_error *err);
 
 void aq_student_keep_best(aq_student *student);
 /* The best state into the matrices and into the parameters that the student was made from. */

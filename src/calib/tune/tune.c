@@ -104,8 +104,8 @@ static aq_status step(descent *d, double done, aq_error *err) {
   AQ_TRY(aq_distill_run(&d->distill, &d->tape, &target, d->options->hidden_weight, d->pool, &loss, err));
   d->lost = !(isfinite(loss.embedding) && isfinite(loss.hidden));
   if (d->lost) return AQ_OK;
-  AQ_TRY(aq_tape_backward(&d->tape, params, d->distill.d_embeddings, d->distill.d_hidden, err));
-  AQ_TRY(aq_student_step(&d->student, &d->tape, d->options, rate_factor(d, done), d->pool, err));
+  AQ_TRY(aq_student_step(&d->student, &d->tape, d->distill.d_embeddings, d->distill.d_hidden, d->options,
+                         rate_factor(d, done), d->pool, err));
   d->step_seconds = aq_clock() - started;
   return AQ_OK;
 }

@@ -1,4 +1,5 @@
-/* attention.h - scaled dot-product attention of one head over the tokens of one text (Vaswani et al., 2017). */
+/* attention.h - scaled dot-product attention of one head over the tokens of one text (Vaswani et al., 2017), and its
+ * derivative. */
 #ifndef AQ_MODEL_NN_ATTENTION_H
 #define AQ_MODEL_NN_ATTENTION_H
 
@@ -13,11 +14,28 @@ typedef struct aq_head {
   const float *relative; /* biases by distance, see position_bias.h; NULL: none */
 } aq_head;
 
+/* Head h of a text whose query, key and value stand side by side, a row a token. */
+aq_head aq_attention_head(const aq_model_config *config, const float *qkv, size_t tokens, size_t h, float *context);
+
 /* Floats of scratch for texts of `tokens` tokens, and a thread's space made of them. */
 size_t aq_attention_floats(size_t width, size_t tokens);
 aq_thread_space aq_attention_space(float *scratch, size_t width, size_t tokens);
 
 /* out = softmax(query key' / sqrt(width) + bias) value. */
 void aq_attention_run(const aq_head *head, const aq_kernels *kernels, aq_thread_space *space);
+
+typedef struct aq_head_backward {
+  const float *query, *key, *value; /* of the text's first token; `stride` from token to token */
+  float *d_query, *d_key, *d_value; /* as far apart */
+  size_t stride;
+  const float *d_out; /* `out_stride` from token to token */
+  size_t out_stride;
+  size_t tokens, width;
+} aq_head_backward;
+
+/* Fills d_query, d_key and d_value; what the weights of attention were is computed again. scratch: room of
+ * aq_attention_backward_floats. */
+void aq_attention_backward(const aq_head_backward *head, const aq_kernels *kernels, float *scratch);
+size_t aq_attention_backward_floats(size_t width, size_t tokens);
 
 #endif

@@ -53,15 +53,13 @@ void aq_gemm_run(const aq_gemm *p, const float *x, size_t x_stride, size_t rows,
 
 /* ---- stages ---- */
 
-/* The role at which each begins, of those that read the same activation. */
-static const aq_role roles[AQ_STAGE_GEMMS] = {AQ_ROLE_QUERY, AQ_ROLE_ATTENTION_OUT, AQ_ROLE_UP, AQ_ROLE_DOWN};
-
-aq_stage aq_stage_of(const aq_params *params, uint32_t qkv, uint32_t rest, bool backward, float *panels) {
+aq_stage aq_stage_of(const aq_params *params, uint32_t before, uint32_t behind, bool backward, float *panels) {
+  const aq_layer_steps *steps = aq_layer_steps_of(params->model);
   aq_stage stage = {.product = {{0}}};
-  for (size_t i = 0; i < AQ_STAGE_GEMMS; i++) {
-    const uint32_t layer = i == AQ_STAGE_QKV ? qkv : rest;
-    if (layer == AQ_NO_LAYER) continue;
-    const aq_param_linear linear = aq_params_joined(params, layer, roles[i]);
+  for (size_t i = 0; i < steps->count; i++) {
+    const uint32_t layer = i < steps->attention ? before : behind;
+    if (layer == AQ_NO_LAYER || steps->step[i].kind != AQ_STEP_LINEAR) continue;
+    const aq_param_linear linear = aq_params_joined(params, layer, steps->step[i].role);
     stage.product[i] = backward ? backward_of(&linear, panels) : forward_of(&linear, panels);
     panels += aq_panel_rows(stage.product[i].n) * (stage.product[i].k + 1);
   }
@@ -70,9 +68,11 @@ aq_stage aq_stage_of(const aq_params *params, uint32_t qkv, uint32_t rest, bool 
 
 /* Layers are alike. */
 size_t aq_stage_floats(const aq_params *params) {
+  const aq_layer_steps *steps = aq_layer_steps_of(params->model);
   size_t forward = 0, backward = 0;
-  for (size_t i = 0; i < AQ_STAGE_GEMMS; i++) {
-    const aq_param_linear linear = aq_params_joined(params, 0, roles[i]);
+  for (size_t i = 0; i < steps->count; i++) {
+    if (steps->step[i].kind != AQ_STEP_LINEAR) continue;
+    const aq_param_linear linear = aq_params_joined(params, 0, steps->step[i].role);
     forward += aq_panel_rows(linear.out) * ((size_t)linear.in + 1);
     backward += aq_panel_rows(linear.in) * ((size_t)linear.out + 1);
   }
@@ -81,7 +81,7 @@ size_t aq_stage_floats(const aq_params *params) {
 
 size_t aq_stage_panels(const aq_stage *stage) {
   size_t count = 0;
-  for (size_t i = 0; i < AQ_STAGE_GEMMS; i++) count += panels_of(&stage->product[i]);
+  for (size_t i = 0; i < AQ_STEPS_MOST; i++) count += panels_of(&stage->product[i]);
   return count;
 }
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "model/layer_steps.h"
 #include "model/params.h"
 
 typedef struct aq_gemm {
@@ -20,17 +21,15 @@ typedef struct aq_gemm {
 /* Rows of k values x_stride apart into rows of n values y_stride apart. */
 void aq_gemm_run(const aq_gemm *p, const float *x, size_t x_stride, size_t rows, float *y, size_t y_stride);
 
-/* ---- the products between two looks at the whole group ---- */
-
-enum { AQ_STAGE_QKV = 0, AQ_STAGE_ATTENTION_OUT, AQ_STAGE_UP, AQ_STAGE_DOWN, AQ_STAGE_GEMMS };
+/* ---- the products between two looks at whole texts ---- */
 
 typedef struct aq_stage {
-  aq_gemm product[AQ_STAGE_GEMMS]; /* n 0: not in this stage */
+  aq_gemm product[AQ_STEPS_MOST]; /* by step of a layer; n 0: not in this stage */
 } aq_stage;
 
-/* Of query, key and value of layer `qkv`, and of the other linears of layer `rest`; AQ_NO_LAYER: without. panels: room
- * of aq_stage_floats. */
-aq_stage aq_stage_of(const aq_params *params, uint32_t qkv, uint32_t rest, bool backward, float *panels);
+/* Of the linears of layer `before` that come before its look at whole texts, and of those of layer `behind` that come
+ * behind it; AQ_NO_LAYER: without. panels: room of aq_stage_floats. */
+aq_stage aq_stage_of(const aq_params *params, uint32_t before, uint32_t behind, bool backward, float *panels);
 size_t aq_stage_floats(const aq_params *params);
 size_t aq_stage_panels(const aq_stage *stage);
 void aq_stage_prepare(const aq_stage *stage, size_t panel);

@@ -12,11 +12,13 @@ float aq_layer_norm_forward(const float *x, size_t n, const float *gain, const f
   for (size_t i = 0; i < n; i++) z[i] -= mean;
   /* The mean was rounded: what is left of it counts in the variance alone, at 2^-48 of its square. */
   const float scale = (float)(1 / sqrt(aq_row_dot(z, z, n) / (double)n + (double)epsilon));
-  for (size_t i = 0; i < n; i++) {
-    z[i] *= scale;
-    out[i] = gain[i] * z[i] + shift[i];
-  }
+  for (size_t i = 0; i < n; i++) z[i] *= scale;
+  aq_layer_norm_output(z, n, gain, shift, out);
   return scale;
+}
+
+void aq_layer_norm_output(const float *z, size_t n, const float *gain, const float *shift, float *out) {
+  for (size_t i = 0; i < n; i++) out[i] = gain[i] * z[i] + shift[i];
 }
 
 void aq_layer_norm_backward(const float *d_out, const float *z, float scale, const float *gain, size_t n, float *d_y) {

@@ -108,7 +108,8 @@ static void make_groups(batch *b, size_t threads) {
 
 static aq_forward forward_of(const batch *b, const aq_group *group, aq_group_space *space, aq_team *team) {
   const aq_encoder *e = b->encoder;
-  return (aq_forward){.config = &e->model.config,
+  return (aq_forward){.model = &e->model,
+                      .config = &e->model.config,
                       .weights = &e->weights,
                       .kernels = aq_kernels_get(),
                       .group = group,

@@ -1,4 +1,4 @@
-/* forward.c - a group of texts through the encoder: BERT's layers, each step a function.
+/* forward.c - a group of texts through the encoder: the steps of its layers (layer_steps.h), keeping nothing.
  *
  * All members of a team run this code; a step is cut by tokens, by outputs of a product or by heads, and what was
  * written is read only after everybody arrived. A team of one waits for nobody. Results do not depend on how a step is
@@ -13,6 +13,7 @@
 
 typedef struct member {
   const aq_forward *f;
+  const aq_layer_steps *steps;
   uint32_t index;
   aq_thread_space *own;
 } member;
@@ -63,73 +64,91 @@ static void product(const member *m, const aq_linear *linear, const float *x, si
   }
 }
 
-/* x = norm(x + more), row by row. */
-static void add_and_norm(const member *m, const aq_norm *norm, const float *more, size_t rows, float *x) {
+/* out = norm(x + more), row by row; out may be x. */
+static void add_and_norm(const member *m, const aq_norm *norm, const float *x, const float *more, size_t rows,
+                         float *out) {
   const size_t n = m->f->config->hidden;
   size_t begin, end;
   share(m, rows, &begin, &end);
   for (size_t i = begin; i < end; i++) {
-    m->f->kernels->norm_f32(x + i * n, more + i * n, n, norm->gain, norm->shift, m->f->config->epsilon, x + i * n);
+    m->f->kernels->norm_f32(x + i * n, more + i * n, n, norm->gain, norm->shift, m->f->config->epsilon, out + i * n);
   }
 }
 
 static void attend(const member *m) {
   const aq_model_config *c = m->f->config;
   const aq_group *g = m->f->group;
-  const size_t hidden = c->hidden, width = hidden / c->heads;
   const float *qkv = m->f->space->qkv;
-  float *out = m->f->space->context;
+  float *context = m->f->space->context;
   size_t turn = 0;
   for (size_t text = 0; text < g->texts; text++) {
     for (size_t h = 0; h < c->heads; h++, turn++) {
       if (turn % m->f->team->size != m->index) continue;
-      const float *from = qkv + h * width;
-      const aq_head head = {.query = from,
-                            .key = from + hidden,
-                            .value = from + 2 * hidden,
-                            .stride = 3 * hidden,
-                            .tokens = g->lengths[text],
-                            .width = width,
-                            .out = out + h * width,
-                            .out_stride = hidden,
-                            .relative = aq_position_bias_of(&m->f->weights->relative, h)};
+      aq_head head = aq_attention_head(c, qkv, g->lengths[text], h, context);
+      head.relative = aq_position_bias_of(&m->f->weights->relative, h);
       aq_attention_run(&head, m->f->kernels, m->own);
     }
-    qkv += g->lengths[text] * 3 * hidden;
-    out += g->lengths[text] * hidden;
+    qkv += (size_t)g->lengths[text] * 3 * c->hidden;
+    context += (size_t)g->lengths[text] * c->hidden;
   }
 }
 
 /* ---- a layer ---- */
 
-static void first_half(const member *m, const aq_layer *layer) {
-  const size_t hidden = m->f->config->hidden, tokens = m->f->group->tokens;
-  const aq_group_space *s = m->f->space;
-  for (size_t first = 0; first < tokens; first += AQ_BLOCK_ROWS) {
-    const size_t rows = AQ_MIN(tokens - first, AQ_BLOCK_ROWS);
-    product(m, &layer->qkv, s->hidden + first * hidden, rows, NULL, s->qkv + first * 3 * hidden);
-  }
-  wait_for_all(m);
-  attend(m);
-  wait_for_all(m);
-}
-
-/* The rest of a layer treats each token by itself. */
-static void second_half(const member *m, const aq_layer *layer, size_t first, size_t rows) {
+/* An activation's rows from token `first` on. What a step behind attention reads at once is of a block only; a norm
+ * gives its output in the place of its residual. */
+static float *rows_of(const member *m, aq_slot slot, size_t first) {
   const aq_group_space *s = m->f->space;
   const size_t hidden = m->f->config->hidden;
-  float *x = s->hidden + first * hidden;
-  const float *context = s->context + first * hidden;
-  product(m, &layer->attention_out, context, rows, NULL, s->narrow);
+  switch (slot) {
+    case AQ_SLOT_QKV:
+      return s->qkv + first * 3 * hidden;
+    case AQ_SLOT_CONTEXT:
+      return s->context + first * hidden;
+    case AQ_SLOT_ATTENTION_OUT:
+    case AQ_SLOT_DOWN:
+      return s->narrow;
+    case AQ_SLOT_UP:
+    case AQ_SLOT_ACTIVE:
+      return s->wide;
+    default:
+      return s->hidden + first * hidden;
+  }
+}
+
+/* An activation function goes with the product before it, while its outputs are in the cache. */
+static void run_step(const member *m, uint32_t layer, size_t number, size_t first, size_t rows) {
+  const aq_step *s = &m->steps->step[number];
+  const float *x = rows_of(m, s->in, first);
+  float *y = rows_of(m, s->out, first);
+  if (s->kind == AQ_STEP_LINEAR) {
+    const bool active = number + 1 < m->steps->count && s[1].kind == AQ_STEP_ACTIVATION;
+    product(m, aq_weights_linear(m->f->weights, layer, s->role), x, rows, active ? m->f->config->activation : NULL, y);
+  } else if (s->kind == AQ_STEP_ADD_NORM) {
+    add_and_norm(m, aq_weights_norm(m->f->weights, layer, s->role), rows_of(m, s->residual, first), x, rows, y);
+  }
+}
+
+/* Steps [begin, end), which treat each token by itself, block by block. A single step has nothing of a block that the
+ * next block could overwrite too early. */
+static void run_blocks(const member *m, uint32_t layer, size_t begin, size_t end) {
+  const size_t tokens = m->f->group->tokens;
+  for (size_t first = 0; first < tokens; first += AQ_BLOCK_ROWS) {
+    const size_t rows = AQ_MIN(tokens - first, AQ_BLOCK_ROWS);
+    const bool waits = end - begin > 1 || first + rows == tokens;
+    for (size_t i = begin; i < end; i++) {
+      if (m->steps->step[i].kind == AQ_STEP_ACTIVATION) continue;
+      run_step(m, layer, i, first, rows);
+      if (waits) wait_for_all(m);
+    }
+  }
+}
+
+static void run_layer(const member *m, uint32_t layer) {
+  run_blocks(m, layer, 0, m->steps->attention);
+  attend(m);
   wait_for_all(m);
-  add_and_norm(m, &layer->attention_norm, s->narrow, rows, x);
-  wait_for_all(m);
-  product(m, &layer->up, x, rows, m->f->config->activation, s->wide);
-  wait_for_all(m);
-  product(m, &layer->down, s->wide, rows, NULL, s->narrow);
-  wait_for_all(m);
-  add_and_norm(m, &layer->ffn_norm, s->narrow, rows, x);
-  wait_for_all(m);
+  run_blocks(m, layer, m->steps->attention + 1, m->steps->count);
 }
 
 /* ---- from tokens to embeddings ---- */
@@ -144,16 +163,9 @@ static void pool_texts(const member *m) {
 }
 
 void aq_forward_run(const aq_forward *f, uint32_t index, aq_thread_space *own) {
-  const member m = {f, index, own};
-  const size_t tokens = f->group->tokens;
+  const member m = {f, aq_layer_steps_of(f->model), index, own};
   embed(&m);
   wait_for_all(&m);
-  for (uint32_t i = 0; i < f->weights->layer_count; i++) {
-    const aq_layer *layer = &f->weights->layers[i];
-    first_half(&m, layer);
-    for (size_t first = 0; first < tokens; first += AQ_BLOCK_ROWS) {
-      second_half(&m, layer, first, AQ_MIN(tokens - first, AQ_BLOCK_ROWS));
-    }
-  }
+  for (uint32_t i = 0; i < f->weights->layer_count; i++) run_layer(&m, i);
   pool_texts(&m);
 }

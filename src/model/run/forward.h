@@ -2,7 +2,7 @@
 #ifndef AQ_MODEL_RUN_FORWARD_H
 #define AQ_MODEL_RUN_FORWARD_H
 
-#include "model/config.h"
+#include "model/layer_steps.h"
 #include "model/nn/workspace.h"
 #include "model/run/team.h"
 #include "model/weights.h"
@@ -16,7 +16,8 @@ typedef struct aq_group {
 } aq_group;
 
 typedef struct aq_forward {
-  const aq_model_config *config;
+  const aq_model *model;
+  const aq_model_config *config; /* the model's */
   const aq_weights *weights;
   const aq_kernels *kernels;
   const aq_group *group;

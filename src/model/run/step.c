@@ -1,8 +1,10 @@
-/* step.c - single steps of the forward pass for one text.
+/* step.c - steps of the forward pass for one text, by one thread (layer_steps.h).
  *
  * Few tokens meet weights that are used once, so the panels are made of the tokens: y' = w x', and y is turned back. */
+#include <string.h>
 
 #include "core/compiler.h"
+#include "model/layer_steps.h"
 #include "model/nn/attention.h"
 #include "model/nn/panels.h"
 #include "model/nn/position.h"
@@ -26,29 +28,33 @@ static void run_linear(const aq_params *params, uint32_t layer, aq_role first, c
   }
 }
 
-static void add_rows(const float *x, size_t count, float *out) {
-  for (size_t i = 0; i < count; i++) out[i] += x[i];
-}
-
+/* Scratch of a text: the kernels' operands, what two steps in a row write in turns, and attention's own. */
 typedef struct parts {
-  float *panels, *turned, *rows, *context, *attention;
+  float *panels, *turned, *rows[2], *attention;
 } parts;
 
 static parts divide(const aq_model *m, size_t tokens, float *scratch) {
   const size_t widest = aq_model_widest(m);
   parts p = {.panels = scratch};
   p.turned = p.panels + aq_panel_rows(tokens) * widest;
-  p.rows = p.turned + tokens * widest;
-  p.context = p.rows + tokens * widest;
-  p.attention = p.context + tokens * m->config.hidden;
+  p.rows[0] = p.turned + tokens * widest;
+  p.rows[1] = p.rows[0] + tokens * widest;
+  p.attention = p.rows[1] + tokens * widest;
   return p;
 }
 
 size_t aq_step_scratch(const aq_model *model, size_t tokens) {
   const aq_model_config *c = &model->config;
-  const size_t widest = aq_model_widest(model);
-  return aq_panel_rows(tokens) * widest + tokens * (2 * widest + c->hidden) +
+  return (aq_panel_rows(tokens) + 3 * tokens) * aq_model_widest(model) +
          aq_attention_floats(c->hidden / c->heads, tokens);
+}
+
+static void attend(const aq_model_config *c, const float *qkv, size_t tokens, float *scratch, float *context) {
+  aq_thread_space space = aq_attention_space(scratch, c->hidden / c->heads, tokens);
+  for (size_t h = 0; h < c->heads; h++) {
+    const aq_head head = aq_attention_head(c, qkv, tokens, h, context);
+    aq_attention_run(&head, aq_kernels_get(), &space);
+  }
 }
 
 void aq_step_embed(const aq_params *params, const int32_t *ids, size_t tokens, float *out) {
@@ -64,43 +70,39 @@ void aq_step_embed(const aq_params *params, const int32_t *ids, size_t tokens, f
   }
 }
 
-void aq_step_attention(const aq_params *params, uint32_t layer, const float *x, size_t tokens, float *scratch,
-                       float *out) {
-  const aq_model_config *c = &params->model->config;
-  const size_t hidden = c->hidden, width = hidden / c->heads;
-  const parts p = divide(params->model, tokens, scratch);
-  run_linear(params, layer, AQ_ROLE_QUERY, x, tokens, p.panels, p.turned, p.rows);
-  aq_thread_space space = aq_attention_space(p.attention, width, tokens);
-  for (size_t h = 0; h < c->heads; h++) {
-    const float *from = p.rows + h * width;
-    const aq_head head = {.query = from,
-                          .key = from + hidden,
-                          .value = from + 2 * hidden,
-                          .stride = 3 * hidden,
-                          .tokens = tokens,
-                          .width = width,
-                          .out = p.context + h * width,
-                          .out_stride = hidden};
-    aq_attention_run(&head, aq_kernels_get(), &space);
+/* out = norm(x + more), row by row; more may be NULL, out may be x. */
+static void norm_rows(const aq_model_config *c, const aq_param_norm *norm, const float *x, const float *more,
+                      size_t tokens, float *out) {
+  const size_t n = c->hidden;
+  for (size_t t = 0; t < tokens; t++, x += n, out += n) {
+    aq_kernels_get()->norm_f32(x, more != NULL ? more + t * n : NULL, n, norm->gain, norm->shift, c->epsilon, out);
   }
-  run_linear(params, layer, AQ_ROLE_ATTENTION_OUT, p.context, tokens, p.panels, p.turned, out);
-  add_rows(x, tokens * hidden, out);
-}
-
-void aq_step_feed_forward(const aq_params *params, uint32_t layer, const float *x, size_t tokens, float *scratch,
-                          float *out) {
-  const aq_model_config *c = &params->model->config;
-  const parts p = divide(params->model, tokens, scratch);
-  run_linear(params, layer, AQ_ROLE_UP, x, tokens, p.panels, p.turned, p.rows);
-  c->activation->apply(aq_kernels_get(), p.rows, tokens * c->inner);
-  run_linear(params, layer, AQ_ROLE_DOWN, p.rows, tokens, p.panels, p.turned, out);
-  add_rows(x, tokens * c->hidden, out);
 }
 
 void aq_step_norm(const aq_params *params, const aq_param_norm *norm, const float *x, size_t tokens, float *out) {
+  norm_rows(&params->model->config, norm, x, NULL, tokens, out);
+}
+
+void aq_step_run(const aq_params *params, uint32_t layer, size_t begin, size_t end, size_t tokens, float *scratch,
+                 float *x) {
+  const aq_layer_steps *steps = aq_layer_steps_of(params->model);
   const aq_model_config *c = &params->model->config;
-  const size_t n = c->hidden;
-  for (size_t t = 0; t < tokens; t++) {
-    aq_kernels_get()->norm_f32(x + t * n, NULL, n, norm->gain, norm->shift, c->epsilon, out + t * n);
+  const parts p = divide(params->model, tokens, scratch);
+  const float *in = x; /* what the step before wrote */
+  for (size_t i = begin; i < end; i++) {
+    const aq_step *s = &steps->step[i];
+    float *const out = in == p.rows[0] ? p.rows[1] : p.rows[0];
+    if (s->kind == AQ_STEP_LINEAR) {
+      run_linear(params, layer, s->role, in, tokens, p.panels, p.turned, out);
+    } else if (s->kind == AQ_STEP_ATTENTION) {
+      attend(c, in, tokens, p.attention, out);
+    } else if (s->kind == AQ_STEP_ACTIVATION) {
+      memcpy(out, in, tokens * c->inner * sizeof *out);
+      c->activation->apply(aq_kernels_get(), out, tokens * c->inner);
+    } else {
+      const aq_param_norm norm = aq_params_norm(params, layer, s->role);
+      norm_rows(c, &norm, x, in, tokens, x);
+    }
+    in = s->kind == AQ_STEP_ADD_NORM ? x : out;
   }
 }

@@ -9,7 +9,6 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "model/nn/attention.h"
-#include "model/nn/attention_backward.h"
 #include "model/nn/panels.h"
 #include "model/nn/workspace.h"
 #include "model/run/tape_buffers.h"
@@ -29,67 +28,83 @@ static float *take(cursor *c, uint64_t rows, uint64_t columns) {
   return place;
 }
 
-static void lay_out_norm(cursor *c, const aq_tape *tape, aq_tape_norm_buffers *norm) {
-  norm->z = take(c, tape->tokens, tape->config->hidden);
-  norm->dy = tape->forward_only ? NULL : take(c, tape->tokens, tape->config->hidden);
-  norm->scale = take(c, tape->tokens, 1);
-}
+/* What a pass is of. */
+typedef struct extent {
+  const aq_params *params;
+  size_t tokens, texts, longest;
+  uint32_t threads;
+  bool forward_only;
+} extent;
 
-static void lay_out_layer(cursor *c, const aq_tape *tape, uint32_t i, aq_tape_layer_buffers *layer) {
-  const size_t tokens = tape->tokens, hidden = tape->config->hidden, inner = tape->config->inner;
-  const size_t qkv = aq_model_joined_rows(tape->model, i, AQ_ROLE_QUERY);
-  layer->qkv = take(c, tokens, qkv);
-  layer->context = take(c, tokens, hidden);
-  layer->middle = take(c, tokens, hidden);
-  layer->up = take(c, tokens, inner);
-  layer->active = take(c, tokens, inner);
-  lay_out_norm(c, tape, &layer->attention_norm);
-  lay_out_norm(c, tape, &layer->ffn_norm);
-  if (tape->forward_only) return;
-  layer->d_qkv = take(c, tokens, qkv);
-  layer->d_attention_out = take(c, tokens, hidden);
-  layer->d_up = take(c, tokens, inner);
-  layer->d_down = take(c, tokens, hidden);
-}
-
-/* Layers of a pass that goes forward alone follow each other in the same room: a block of tokens is done with its rows
- * of one layer when it writes those of the next. */
-static void lay_out_layers(cursor *c, const aq_tape *tape, aq_tape_buffers *buffers) {
-  for (uint32_t i = 0; i < tape->config->layers; i++) {
-    if (i == 0 || !tape->forward_only) {
-      lay_out_layer(c, tape, i, &buffers->layers[i]);
-    } else {
-      buffers->layers[i] = buffers->layers[0];
+/* In a pass that goes forward alone all layers follow each other in the same room, as what is made again does in any: a
+ * block of tokens is done with its rows of one layer when it writes those of the next. */
+static void lay_out_layer(cursor *c, const extent *e, const aq_tape_layer_buffers *first,
+                          aq_tape_layer_buffers *layer) {
+  const aq_model *m = e->params->model;
+  const aq_layer_steps *steps = aq_layer_steps_of(m);
+  for (size_t i = 0; i < steps->count; i++) {
+    const aq_step *s = &steps->step[i];
+    const bool shared = layer != first && (e->forward_only || aq_tape_recomputes(s));
+    if (s->out != AQ_SLOT_OUTPUT) {
+      layer->value[s->out] = shared ? first->value[s->out] : take(c, e->tokens, aq_slot_width(m, s->out));
     }
-  }
-  for (uint32_t i = 0; i <= tape->config->layers; i++) {
-    buffers->hidden[i] =
-        i == 0 || !tape->forward_only ? take(c, tape->tokens, tape->config->hidden) : buffers->hidden[0];
+    if (s->kind != AQ_STEP_ADD_NORM) continue;
+    layer->scale[s->in] = layer != first && e->forward_only ? first->scale[s->in] : take(c, e->tokens, 1);
   }
 }
 
-static size_t longest_text(const aq_tape *tape) {
-  size_t longest = 1;
-  for (size_t i = 0; i < tape->texts; i++) longest = AQ_MAX(longest, (size_t)tape->lengths[i]);
-  return longest;
+static void lay_out_layers(cursor *c, const extent *e, aq_tape_buffers *buffers) {
+  const aq_model_config *config = &e->params->model->config;
+  for (uint32_t i = 0; i <= config->layers; i++) {
+    buffers->hidden[i] = i == 0 || !e->forward_only ? take(c, e->tokens, config->hidden) : buffers->hidden[0];
+  }
+  for (uint32_t i = 0; i < config->layers; i++) {
+    lay_out_layer(c, e, &buffers->layers[0], &buffers->layers[i]);
+    buffers->layers[i].value[AQ_SLOT_INPUT] = buffers->hidden[i];
+    buffers->layers[i].value[AQ_SLOT_OUTPUT] = buffers->hidden[i + 1];
+  }
 }
 
-static void lay_out(cursor *c, const aq_tape *tape, const aq_params *params, aq_tape_buffers *buffers) {
-  const aq_model_config *config = tape->config;
-  const size_t tokens = tape->tokens, hidden = config->hidden, width = hidden / config->heads;
-  const size_t longest = longest_text(tape), widest = aq_model_widest(tape->model);
-  lay_out_norm(c, tape, &buffers->embedding_norm);
-  lay_out_layers(c, tape, buffers);
-  buffers->embeddings = take(c, tape->texts, hidden);
-  buffers->factors = take(c, tape->texts, 1);
-  buffers->d_input = take(c, tokens, hidden);
-  buffers->d_context = take(c, tokens, hidden);
-  buffers->panels = take(c, aq_stage_floats(params), 1);
-  const size_t scratch = AQ_MAX(aq_attention_floats(width, longest), aq_attention_backward_floats(width, longest));
+static void lay_out_gradients(cursor *c, const extent *e, float *gradient[AQ_SLOTS]) {
+  const aq_layer_steps *steps = aq_layer_steps_of(e->params->model);
+  for (size_t i = 0; i < steps->count; i++) {
+    const aq_step *s = &steps->step[i];
+    const bool in_place = s->kind == AQ_STEP_ACTIVATION;
+    gradient[s->out] = in_place ? gradient[s->in] : take(c, e->tokens, aq_slot_width(e->params->model, s->out));
+  }
+  gradient[AQ_SLOT_INPUT] = gradient[AQ_SLOT_OUTPUT];
+}
+
+static void lay_out(cursor *c, const extent *e, aq_tape_buffers *buffers) {
+  const aq_model_config *config = &e->params->model->config;
+  const size_t tokens = e->tokens, hidden = config->hidden, width = hidden / config->heads;
+  const size_t widest = aq_model_widest(e->params->model);
+  buffers->embedding_z = take(c, tokens, hidden);
+  buffers->embedding_scale = take(c, tokens, 1);
+  lay_out_layers(c, e, buffers);
+  buffers->embeddings = take(c, e->texts, hidden);
+  buffers->factors = take(c, e->texts, 1);
+  buffers->panels = take(c, aq_stage_floats(e->params), 1);
+  const size_t scratch =
+      AQ_MAX(aq_attention_floats(width, e->longest), aq_attention_backward_floats(width, e->longest));
   buffers->scratch_stride = (size_t)LINE * (2 + scratch / LINE);
-  buffers->scratch = take(c, buffers->scratch_stride, aq_pool_threads(tape->pool));
+  buffers->scratch = take(c, buffers->scratch_stride, e->threads);
+  if (e->forward_only) return;
+  lay_out_gradients(c, e, buffers->gradient);
+  buffers->d_input = take(c, tokens, hidden);
   buffers->columns = take(c, aq_panel_rows(widest), tokens);
   buffers->rows = take(c, widest, aq_tape_column_stride(tokens));
+}
+
+static extent extent_of(const aq_tape *tape, const aq_params *params) {
+  extent e = {.params = params,
+              .tokens = tape->tokens,
+              .texts = tape->texts,
+              .longest = 1,
+              .threads = aq_pool_threads(tape->pool),
+              .forward_only = tape->forward_only};
+  for (size_t i = 0; i < tape->texts; i++) e.longest = AQ_MAX(e.longest, (size_t)tape->lengths[i]);
+  return e;
 }
 
 /* Floats up to the next cache line. */
@@ -157,21 +172,23 @@ static void show_linears(const aq_tape *tape, uint32_t layer, aq_role first, con
   for (uint32_t i = group.first; i < group.first + group.count; i++) {
     const aq_weight *w = &m->weights[i];
     aq_tape_buffers_of(tape)->linear[i] = (aq_tape_linear){x, dy, w->cols, w->rows, w->cols, stride};
-    dy += w->rows;
+    if (dy != NULL) dy += w->rows;
   }
 }
 
-static void show_norm(const aq_tape *tape, uint32_t layer, aq_role role, const aq_tape_norm_buffers *norm) {
-  aq_tape_buffers_of(tape)->norm[aq_model_find(tape->model, layer, role)] = (aq_tape_norm){norm->z, norm->dy};
+static void show_norm(const aq_tape *tape, uint32_t layer, aq_role role, const float *z, const float *dy) {
+  aq_tape_buffers_of(tape)->norm[aq_model_find(tape->model, layer, role)] = (aq_tape_norm){z, dy};
 }
 
-static void show_layer(const aq_tape *tape, uint32_t i, const aq_tape_layer_buffers *l, const float *x) {
-  show_linears(tape, i, AQ_ROLE_QUERY, x, l->d_qkv);
-  show_linears(tape, i, AQ_ROLE_ATTENTION_OUT, l->context, l->d_attention_out);
-  show_linears(tape, i, AQ_ROLE_UP, l->middle, l->d_up);
-  show_linears(tape, i, AQ_ROLE_DOWN, l->active, l->d_down);
-  show_norm(tape, i, AQ_ROLE_ATTENTION_NORM, &l->attention_norm);
-  show_norm(tape, i, AQ_ROLE_FFN_NORM, &l->ffn_norm);
+static void show_layer(const aq_tape *tape, uint32_t layer, const aq_tape_buffers *buffers) {
+  const aq_layer_steps *steps = aq_layer_steps_of(tape->model);
+  float *const *value = buffers->layers[layer].value;
+  for (size_t i = 0; i < steps->count; i++) {
+    const aq_step *s = &steps->step[i];
+    const float *gradient = tape->forward_only ? NULL : buffers->gradient[s->out];
+    if (s->kind == AQ_STEP_LINEAR) show_linears(tape, layer, s->role, value[s->in], gradient);
+    if (s->kind == AQ_STEP_ADD_NORM) show_norm(tape, layer, s->role, value[s->in], gradient);
+  }
 }
 
 static void show(aq_tape *tape, const aq_tape_buffers *buffers) {
@@ -182,9 +199,10 @@ static void show(aq_tape *tape, const aq_tape_buffers *buffers) {
   tape->norm = buffers->norm;
   memset(buffers->linear, 0, buffers->weight_room * sizeof *buffers->linear);
   memset(buffers->norm, 0, buffers->weight_room * sizeof *buffers->norm);
-  show_norm(tape, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM, &buffers->embedding_norm);
-  for (uint32_t i = 0; i < tape->config->layers; i++) show_layer(tape, i, &buffers->layers[i], buffers->hidden[i]);
-  tape->d_input = buffers->d_input;
+  show_norm(tape, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM, buffers->embedding_z,
+            tape->forward_only ? NULL : buffers->gradient[AQ_SLOT_INPUT]);
+  for (uint32_t i = 0; i < tape->config->layers; i++) show_layer(tape, i, buffers);
+  tape->d_input = tape->forward_only ? NULL : buffers->d_input;
 }
 
 /* ---- begin ---- */
@@ -222,11 +240,12 @@ static aq_status begin(aq_tape *tape, const aq_params *params, const int32_t *co
     tape->tokens += lengths[i];
   }
   buffers->first[texts] = tape->tokens;
+  const extent e = extent_of(tape, params);
   cursor c = {NULL, 0};
-  lay_out(&c, tape, params, buffers);
+  lay_out(&c, &e, buffers);
   AQ_TRY(need_memory(buffers, c.at + LINE, err));
   c = (cursor){buffers->memory + misaligned(buffers->memory), 0};
-  lay_out(&c, tape, params, buffers);
+  lay_out(&c, &e, buffers);
   show(tape, buffers);
   return AQ_OK;
 }
@@ -239,6 +258,19 @@ aq_status aq_tape_begin(aq_tape *tape, const aq_params *params, const int32_t *c
 aq_status aq_tape_begin_forward(aq_tape *tape, const aq_params *params, const int32_t *const *ids,
                                 const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err) {
   return begin(tape, params, ids, lengths, texts, true, pool, err);
+}
+
+aq_status aq_tape_bytes(const aq_params *params, size_t tokens, size_t longest, uint32_t threads, uint64_t *bytes,
+                        aq_error *err) {
+  aq_tape_buffers buffers = {0};
+  aq_status status = need_layers(&buffers, params->model->config.layers, err);
+  const extent e = {.params = params, .tokens = tokens, .texts = tokens, .longest = longest, .threads = threads};
+  cursor c = {NULL, 0};
+  if (status == AQ_OK) lay_out(&c, &e, &buffers);
+  *bytes = (c.at + LINE) * sizeof(float);
+  aq_free(buffers.layers);
+  aq_free((void *)buffers.hidden);
+  return status;
 }
 
 void aq_tape_reset(aq_tape *tape) {

@@ -3,11 +3,14 @@
  * The forward pass is that of forward.c in FP32; the backward pass is reverse-mode differentiation by hand, step by
  * step in the opposite order. Both are cut among the threads of a pool so that no sum depends on their number.
  *
+ * Of a layer only what is dear to compute again is kept until the backward pass, and gradients of one layer take the
+ * place of those of the layer above: who wants them is called when a layer has them all.
+ *
  *     aq_tape pass = {0};
  *     AQ_TRY(aq_tape_begin(&pass, params, ids, lengths, texts, pool, err));   // room; texts side by side, no padding
  *     AQ_TRY(aq_tape_forward(&pass, params, err));                            // pass.embeddings, pass.hidden, ...
  *     // fill d_embeddings (texts x hidden), and d_hidden where a loss looks at hidden states
- *     AQ_TRY(aq_tape_backward(&pass, params, d_embeddings, NULL, err));       // pass.*.dy, ...
+ *     AQ_TRY(aq_tape_backward(&pass, params, d_embeddings, NULL, &visitor, err)); // layer by layer: pass.*.dy, ...
  *     aq_tape_reset(&pass);
  *
  * Arrays below are row-major, a row a token of the group, unless they say otherwise. They belong to the pass and are
@@ -18,15 +21,15 @@
 #include "core/pool.h"
 #include "model/params.h"
 
-/* One linear: what went in, and (after backward) the gradient of the loss at what came out, before the bias's or
- * activation's effect is undone: at y = w x + b itself. Query, key and value have the same x. Rows of x are x_stride
- * apart, those of dy dy_stride (query, key and value stand side by side). */
+/* One linear: what went in, and the gradient of the loss at what came out, before the bias's or activation's effect is
+ * undone: at y = w x + b itself. Both hold while the linear's layer is visited. Query, key and value have the same x.
+ * Rows of x are x_stride apart, those of dy dy_stride (query, key and value stand side by side). */
 typedef struct aq_tape_linear {
   const float *x, *dy;
   size_t in, out, x_stride, dy_stride;
 } aq_tape_linear;
 
-/* One norm, y = gain * z + shift: z, and (after backward) the gradient at y. Both tokens x hidden. */
+/* One norm, y = gain * z + shift: z, and while its layer is visited the gradient at y. Both tokens x hidden. */
 typedef struct aq_tape_norm {
   const float *z, *dy;
 } aq_tape_norm;
@@ -48,12 +51,13 @@ typedef struct aq_tape {
   const aq_tape_linear *linear;
   const aq_tape_norm *norm;
 
-  /* after backward: at the sum of word, position and type rows that goes into the first norm */
+  /* when what is outside of layers is visited: at the sum of word, position and type rows that goes into the first norm
+   */
   const float *d_input; /* tokens x hidden */
   void *buffers;        /* private */
 } aq_tape;
 
-/* Makes room, keeping what is large enough from the group before; about 110 bytes x hidden a token and layer. Zero-
+/* Makes room, keeping what is large enough from the group before (aq_tape_bytes). Zero-
  * initialise the pass before the first one. AQ_ERR_ARGUMENT for a text without tokens, with more than there are
  * positions for, or with an id that is no word's. */
 AQ_MUST_CHECK aq_status aq_tape_begin(aq_tape *tape, const aq_params *params, const int32_t *const *ids,
@@ -61,15 +65,25 @@ AQ_MUST_CHECK aq_status aq_tape_begin(aq_tape *tape, const aq_params *params, co
 /* The same for a pass that goes forward alone: layers share their room, and of the hidden states the last is kept. */
 AQ_MUST_CHECK aq_status aq_tape_begin_forward(aq_tape *tape, const aq_params *params, const int32_t *const *ids,
                                               const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err);
+/* Bytes that a pass forward and backward takes, of up to `tokens` tokens in texts of up to `longest`. */
+AQ_MUST_CHECK aq_status aq_tape_bytes(const aq_params *params, size_t tokens, size_t longest, uint32_t threads,
+                                      uint64_t *bytes, aq_error *err);
 AQ_MUST_CHECK aq_status aq_tape_forward(aq_tape *tape, const aq_params *params, aq_error *err);
 
+/* Called from the last layer to the first, and then with AQ_NO_LAYER for what is outside of layers, when the gradients
+ * there are complete. It may change the parameters of that layer, which are not read any more. */
+typedef struct aq_tape_visitor {
+  aq_status (*visit)(void *ctx, const aq_tape *tape, uint32_t layer, aq_error *err);
+  void *ctx;
+} aq_tape_visitor;
+
 /* d_embeddings: texts x hidden, the gradient of the loss at the embeddings. d_hidden: NULL, or layers + 1 pointers,
- * each NULL or tokens x hidden: further gradients of the loss at hidden[i]. */
+ * each NULL or tokens x hidden: further gradients of the loss at hidden[i]. An error of the visitor ends the pass. */
 AQ_MUST_CHECK aq_status aq_tape_backward(aq_tape *tape, const aq_params *params, const float *d_embeddings,
-                                         const float *const *d_hidden, aq_error *err);
+                                         const float *const *d_hidden, const aq_tape_visitor *visitor, aq_error *err);
 void aq_tape_reset(aq_tape *tape);
 
-/* ---- gradients of parameters, from a pass that went backward; each is added to what is there when `add` ---- */
+/* ---- gradients of parameters, for a visitor; each is added to what is there when `add` ---- */
 
 /* dw (out x in) = sum over tokens of dy x^T; db (out) = sum of dy. db may be NULL. That of the query with the outputs
  * of key and value added to `out` gives theirs too, behind its own. Not by two threads at once. */
@@ -83,13 +97,10 @@ void aq_tape_norm_gradient(const aq_tape *tape, const aq_tape_norm *norm, bool a
 
 /* out = what goes into the first norm: word + position + type rows. */
 void aq_step_embed(const aq_params *params, const int32_t *ids, size_t tokens, float *out);
-/* Sum of x and the attention block's output (before its norm), for one text. scratch: aq_step_scratch(model, tokens)
- * floats. */
-void aq_step_attention(const aq_params *params, uint32_t layer, const float *x, size_t tokens, float *scratch,
-                       float *out);
-/* Sum of x and the feed-forward block's output (before its norm). */
-void aq_step_feed_forward(const aq_params *params, uint32_t layer, const float *x, size_t tokens, float *scratch,
-                          float *out);
+/* Steps [begin, end) of a layer for one text, from one norm to another: x is what the norm before gave, and becomes
+ * what the last step, a norm, gives. scratch: aq_step_scratch(model, tokens) floats. */
+void aq_step_run(const aq_params *params, uint32_t layer, size_t begin, size_t end, size_t tokens, float *scratch,
+                 float *x);
 /* out = gain * z + shift, row by row; out may be x. */
 void aq_step_norm(const aq_params *params, const aq_param_norm *norm, const float *x, size_t tokens, float *out);
 size_t aq_step_scratch(const aq_model *model, size_t tokens);

@@ -1,10 +1,13 @@
 /* tape_backward.c - the backward pass: the steps of tape_forward.c in the opposite order, each by its derivative.
  *
- * A layer is two rounds of the pool again: blocks of tokens from the next layer's query, key and value back to the
- * output of attention; then attention, and the panels that the next round needs. */
+ * A layer is two rounds of the pool again: blocks of tokens from the last step before the attention of the layer above
+ * back to the output of attention; then attention, and the panels that the next round needs. Gradients of the layer
+ * above are read for the last time where those of this one take their place: rows by rows, by the same item. */
+#include <string.h>
+
 #include "core/compiler.h"
 #include "core/error.h"
-#include "model/nn/attention_backward.h"
+#include "model/nn/attention.h"
 #include "model/nn/layer_norm.h"
 #include "model/nn/pooling.h"
 #include "model/run/tape_buffers.h"
@@ -13,82 +16,138 @@
 typedef struct backward {
   const aq_tape *tape;
   const aq_params *params;
+  const aq_layer_steps *steps;
   aq_tape_buffers *buffers;
   const float *d_embeddings;
   const float *const *d_hidden; /* NULL, or NULL for some */
+  const aq_tape_visitor *visitor;
   aq_stage stage;
   size_t heads;   /* items of attention or pooling in the first round of a layer */
   uint32_t layer; /* whose second half, and attention after it, is done */
 } backward;
 
-/* Where the gradient at hidden[i] goes. */
-static float *d_hidden_at(const backward *b, uint32_t i) {
-  return i == 0 ? b->buffers->embedding_norm.dy : b->buffers->layers[i - 1].ffn_norm.dy;
-}
-
 static void add(const float *x, size_t n, float *to) {
   for (size_t i = 0; i < n; i++) to[i] += x[i];
 }
 
+/* The loss's own gradient at hidden[i], the input of layer i. */
 static void add_from_loss(const backward *b, uint32_t i, size_t first, size_t count) {
-  if (b->d_hidden != NULL && b->d_hidden[i] != NULL) add(b->d_hidden[i] + first, count, d_hidden_at(b, i) + first);
+  if (b->d_hidden == NULL || b->d_hidden[i] == NULL) return;
+  add(b->d_hidden[i] + first, count, b->buffers->gradient[AQ_SLOT_INPUT] + first);
 }
 
 /* ---- tokens ---- */
 
-static void norm_rows(const backward *b, uint32_t layer, aq_role role, const aq_tape_norm_buffers *kept, size_t first,
+static void norm_rows(const aq_param_norm *norm, size_t n, const float *dy, const float *z, const float *scale,
                       size_t rows, float *out) {
-  const aq_param_norm norm = aq_params_norm(b->params, layer, role);
-  const size_t n = b->tape->config->hidden;
-  for (size_t t = first; t < first + rows; t++) {
-    aq_layer_norm_backward(kept->dy + t * n, kept->z + t * n, kept->scale[t], norm.gain, n, out + t * n);
+  for (size_t t = 0; t < rows; t++) {
+    aq_layer_norm_backward(dy + t * n, z + t * n, scale[t], norm->gain, n, out + t * n);
   }
 }
 
-/* From the query, key and value of a layer, and what passes them by, to what goes into the layer. */
-static void unproject(const backward *b, uint32_t layer, size_t first, size_t rows) {
-  const size_t n = b->tape->config->hidden, width = b->stage.product[AQ_STAGE_QKV].k;
+static void undo_norm(const backward *b, uint32_t layer, const aq_step *s, size_t first, size_t rows) {
   const aq_tape_layer_buffers *l = &b->buffers->layers[layer];
-  float *to = d_hidden_at(b, layer) + first * n;
-  aq_gemm_run(&b->stage.product[AQ_STAGE_QKV], l->d_qkv + first * width, width, rows, to, n);
-  add(l->d_attention_out + first * n, rows * n, to);
+  const aq_param_norm norm = aq_params_norm(b->params, layer, s->role);
+  const size_t n = b->tape->config->hidden, at = first * n;
+  norm_rows(&norm, n, b->buffers->gradient[s->out] + at, l->value[s->in] + at, l->scale[s->in] + first, rows,
+            b->buffers->gradient[s->in] + at);
+}
+
+/* The gradient at what the linear reads, with what passes it by. */
+static void undo_linear(const backward *b, size_t number, size_t first, size_t rows) {
+  const aq_step *s = &b->steps->step[number];
+  const aq_model *m = b->tape->model;
+  const size_t width = aq_slot_width(m, s->in);
+  const aq_slot residual = aq_layer_steps_residual(b->steps, s->in);
+  float *to = aq_tape_rows(m, b->buffers->gradient, s->in, first);
+  aq_gemm_run(&b->stage.product[number], aq_tape_rows(m, b->buffers->gradient, s->out, first), aq_slot_width(m, s->out),
+              rows, to, width);
+  if (residual != AQ_SLOT_NONE) add(aq_tape_rows(m, b->buffers->gradient, residual, first), rows * width, to);
+}
+
+static void undo_step(const backward *b, uint32_t layer, size_t number, size_t first, size_t rows) {
+  const aq_step *s = &b->steps->step[number];
+  const aq_model *m = b->tape->model;
+  float *const *value = b->buffers->layers[layer].value;
+  switch (s->kind) {
+    case AQ_STEP_LINEAR:
+      undo_linear(b, number, first, rows);
+      break;
+    case AQ_STEP_ACTIVATION:
+      b->tape->config->activation->backward(aq_tape_rows(m, value, s->in, first), aq_tape_rows(m, value, s->out, first),
+                                            rows * aq_slot_width(m, s->in),
+                                            aq_tape_rows(m, b->buffers->gradient, s->in, first));
+      break;
+    case AQ_STEP_ADD_NORM:
+      undo_norm(b, layer, s, first, rows);
+      break;
+    case AQ_STEP_ATTENTION: /* in a round of its own */
+      break;
+  }
+}
+
+/* Steps end - 1, ..., begin. */
+static void undo_steps(const backward *b, uint32_t layer, size_t begin, size_t end, size_t first, size_t rows) {
+  for (size_t i = end; i-- > begin;) undo_step(b, layer, i, first, rows);
+}
+
+/* From the output of the steps before attention to what goes into the layer. */
+static void undo_first_steps(const backward *b, uint32_t layer, size_t first, size_t rows) {
+  const size_t n = b->tape->config->hidden;
+  undo_steps(b, layer, 0, b->steps->attention, first, rows);
   add_from_loss(b, layer, first * n, rows * n);
+}
+
+/* What the forward pass did not keep of the layer at hand. */
+static void recompute_rows(const backward *b, size_t first, size_t rows) {
+  const aq_model *m = b->tape->model;
+  const size_t n = b->tape->config->hidden;
+  float *const *value = b->buffers->layers[b->layer].value;
+  for (size_t i = b->steps->attention + 1; i < b->steps->count; i++) {
+    const aq_step *s = &b->steps->step[i];
+    if (!aq_tape_recomputes(s)) continue;
+    const float *x = aq_tape_rows(m, value, s->in, first);
+    float *y = aq_tape_rows(m, value, s->out, first);
+    if (s->kind == AQ_STEP_ACTIVATION) {
+      memcpy(y, x, rows * aq_slot_width(m, s->out) * sizeof *y);
+      b->tape->config->activation->apply(aq_kernels_get(), y, rows * aq_slot_width(m, s->out));
+    } else {
+      const aq_param_norm norm = aq_params_norm(b->params, b->layer, s->role);
+      for (size_t t = 0; t < rows; t++) aq_layer_norm_output(x + t * n, n, norm.gain, norm.shift, y + t * n);
+    }
+  }
 }
 
 static aq_status layer_block(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const backward *b = ctx;
-  const aq_model_config *c = b->tape->config;
-  const aq_tape_layer_buffers *l = &b->buffers->layers[b->layer];
-  const size_t n = c->hidden, inner = c->inner;
+  const uint32_t layers = b->tape->config->layers;
+  const size_t n = b->tape->config->hidden;
   size_t first, rows;
   (void)worker;
   (void)err;
   aq_tape_block(b->tape, (size_t)item, &first, &rows);
-  if (b->layer + 1 < c->layers) {
-    unproject(b, b->layer + 1, first, rows);
+  if (b->layer + 1 < layers) {
+    undo_first_steps(b, b->layer + 1, first, rows);
   } else {
-    add_from_loss(b, c->layers, first * n, rows * n);
+    add_from_loss(b, layers, first * n, rows * n);
   }
-  norm_rows(b, b->layer, AQ_ROLE_FFN_NORM, &l->ffn_norm, first, rows, l->d_down);
-  float *d_up = l->d_up + first * inner, *d_middle = l->attention_norm.dy + first * n;
-  aq_gemm_run(&b->stage.product[AQ_STAGE_DOWN], l->d_down + first * n, n, rows, d_up, inner);
-  c->activation->backward(l->up + first * inner, l->active + first * inner, rows * inner, d_up);
-  aq_gemm_run(&b->stage.product[AQ_STAGE_UP], d_up, inner, rows, d_middle, n);
-  add(l->d_down + first * n, rows * n, d_middle);
-  norm_rows(b, b->layer, AQ_ROLE_ATTENTION_NORM, &l->attention_norm, first, rows, l->d_attention_out);
-  aq_gemm_run(&b->stage.product[AQ_STAGE_ATTENTION_OUT], l->d_attention_out + first * n, n, rows,
-              b->buffers->d_context + first * n, n);
+  recompute_rows(b, first, rows);
+  undo_steps(b, b->layer, b->steps->attention + 1, b->steps->count, first, rows);
   return AQ_OK;
 }
 
 static aq_status embed_block(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const backward *b = ctx;
+  const aq_tape_buffers *buffers = b->buffers;
+  const aq_param_norm norm = aq_params_norm(b->params, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM);
+  const size_t n = b->tape->config->hidden;
   size_t first, rows;
   (void)worker;
   (void)err;
   aq_tape_block(b->tape, (size_t)item, &first, &rows);
-  unproject(b, 0, first, rows);
-  norm_rows(b, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM, &b->buffers->embedding_norm, first, rows, b->buffers->d_input);
+  undo_first_steps(b, 0, first, rows);
+  norm_rows(&norm, n, buffers->gradient[AQ_SLOT_INPUT] + first * n, buffers->embedding_z + first * n,
+            buffers->embedding_scale + first, rows, buffers->d_input + first * n);
   return AQ_OK;
 }
 
@@ -97,9 +156,9 @@ static aq_status embed_block(void *ctx, uint64_t item, uint32_t worker, aq_error
 static void attend(const backward *b, size_t text, size_t h, uint32_t worker) {
   const aq_model_config *c = b->tape->config;
   const size_t hidden = c->hidden, width = hidden / c->heads, first = b->tape->first[text];
-  const aq_tape_layer_buffers *l = &b->buffers->layers[b->layer];
-  const float *from = l->qkv + first * 3 * hidden + h * width;
-  float *to = l->d_qkv + first * 3 * hidden + h * width;
+  const aq_step *s = &b->steps->step[b->steps->attention];
+  const float *from = b->buffers->layers[b->layer].value[s->in] + first * 3 * hidden + h * width;
+  float *to = b->buffers->gradient[s->in] + first * 3 * hidden + h * width;
   const aq_head_backward head = {.query = from,
                                  .key = from + hidden,
                                  .value = from + 2 * hidden,
@@ -107,7 +166,7 @@ static void attend(const backward *b, size_t text, size_t h, uint32_t worker) {
                                  .d_key = to + hidden,
                                  .d_value = to + 2 * hidden,
                                  .stride = 3 * hidden,
-                                 .d_out = b->buffers->d_context + first * hidden + h * width,
+                                 .d_out = b->buffers->gradient[s->out] + first * hidden + h * width,
                                  .out_stride = hidden,
                                  .tokens = b->tape->lengths[text],
                                  .width = width};
@@ -135,7 +194,7 @@ static aq_status unpool_or_prepare(void *ctx, uint64_t item, uint32_t worker, aq
   if (i < b->tape->texts) {
     aq_pooling_backward(c, b->buffers->embeddings + i * c->hidden, b->buffers->factors[i],
                         b->d_embeddings + i * c->hidden, b->tape->lengths[i],
-                        d_hidden_at(b, c->layers) + b->tape->first[i] * c->hidden);
+                        b->buffers->gradient[AQ_SLOT_OUTPUT] + b->tape->first[i] * c->hidden);
   } else {
     aq_stage_prepare(&b->stage, i - b->tape->texts);
   }
@@ -149,13 +208,16 @@ static aq_status run_layer(backward *b, aq_error *err) {
   AQ_TRY(aq_pool_run(tape->pool, aq_tape_blocks(tape), layer_block, b, err));
   b->stage = aq_stage_of(b->params, b->layer, b->layer > 0 ? b->layer - 1 : AQ_NO_LAYER, true, b->buffers->panels);
   b->heads = tape->texts * tape->config->heads;
-  return aq_pool_run(tape->pool, b->heads + aq_stage_panels(&b->stage), attend_or_prepare, b, err);
+  AQ_TRY(aq_pool_run(tape->pool, b->heads + aq_stage_panels(&b->stage), attend_or_prepare, b, err));
+  return b->visitor->visit(b->visitor->ctx, tape, b->layer, err);
 }
 
 aq_status aq_tape_backward(aq_tape *tape, const aq_params *params, const float *d_embeddings,
-                           const float *const *d_hidden, aq_error *err) {
+                           const float *const *d_hidden, const aq_tape_visitor *visitor, aq_error *err) {
   backward b = {.tape = tape,
                 .params = params,
+                .steps = aq_layer_steps_of(tape->model),
+                .visitor = visitor,
                 .buffers = aq_tape_buffers_of(tape),
                 .d_embeddings = d_embeddings,
                 .d_hidden = d_hidden};
@@ -163,5 +225,6 @@ aq_status aq_tape_backward(aq_tape *tape, const aq_params *params, const float *
   b.stage = aq_stage_of(params, AQ_NO_LAYER, layers - 1, true, b.buffers->panels);
   AQ_TRY(aq_pool_run(tape->pool, tape->texts + aq_stage_panels(&b.stage), unpool_or_prepare, &b, err));
   for (b.layer = layers; b.layer-- > 0;) AQ_TRY(run_layer(&b, err));
-  return aq_pool_run(tape->pool, aq_tape_blocks(tape), embed_block, &b, err);
+  AQ_TRY(aq_pool_run(tape->pool, aq_tape_blocks(tape), embed_block, &b, err));
+  return visitor->visit(visitor->ctx, tape, AQ_NO_LAYER, err);
 }

@@ -1,8 +1,8 @@
 /* tape_forward.c - the forward pass, keeping what the backward pass needs.
  *
  * A layer is two rounds of the pool. In the first an item is one head over one text, or the preparation of a panel of
- * the weights that the second needs; in the second an item is a block of tokens from after attention to the query, key
- * and value of the next layer. */
+ * the weights that the second needs; in the second an item is a block of tokens, from the step after attention to the
+ * last before the attention of the next layer (layer_steps.h). */
 #include <string.h>
 
 #include "core/compiler.h"
@@ -17,6 +17,7 @@
 typedef struct forward {
   const aq_tape *tape;
   const aq_params *params;
+  const aq_layer_steps *steps;
   aq_tape_buffers *buffers;
   aq_stage stage;
   size_t heads; /* items of attention in the first round of a layer */
@@ -25,21 +26,43 @@ typedef struct forward {
 
 /* ---- tokens ---- */
 
-/* The norm with a role in the layer at hand. */
-static void norm_rows(const forward *f, aq_role role, const aq_tape_norm_buffers *keep, const float *x, size_t first,
-                      size_t rows, float *out) {
-  const aq_param_norm norm = aq_params_norm(f->params, f->layer, role);
+static void norm_rows(const forward *f, uint32_t layer, const aq_step *s, size_t first, size_t rows) {
+  const aq_tape_layer_buffers *l = &f->buffers->layers[layer];
+  const aq_param_norm norm = aq_params_norm(f->params, layer, s->role);
   const size_t n = f->tape->config->hidden;
+  const float *residual = l->value[s->residual];
   for (size_t t = first; t < first + rows; t++) {
-    keep->scale[t] = aq_layer_norm_forward(x + t * n, n, norm.gain, norm.shift, f->tape->config->epsilon,
-                                           keep->z + t * n, out + t * n);
+    l->scale[s->in][t] = aq_layer_norm_forward(residual + t * n, n, norm.gain, norm.shift, f->tape->config->epsilon,
+                                               l->value[s->in] + t * n, l->value[s->out] + t * n);
   }
 }
 
-static void project(const forward *f, uint32_t layer, size_t first, size_t rows) {
-  const size_t n = f->tape->config->hidden, width = f->stage.product[AQ_STAGE_QKV].n;
-  aq_gemm_run(&f->stage.product[AQ_STAGE_QKV], f->buffers->hidden[layer] + first * n, n, rows,
-              f->buffers->layers[layer].qkv + first * width, width);
+static void run_step(const forward *f, uint32_t layer, size_t number, size_t first, size_t rows) {
+  const aq_step *s = &f->steps->step[number];
+  const aq_model *m = f->tape->model;
+  const aq_tape_layer_buffers *l = &f->buffers->layers[layer];
+  const float *x = aq_tape_rows(m, l->value, s->in, first);
+  float *y = aq_tape_rows(m, l->value, s->out, first);
+  const size_t width = aq_slot_width(m, s->out);
+  switch (s->kind) {
+    case AQ_STEP_LINEAR:
+      aq_gemm_run(&f->stage.product[number], x, aq_slot_width(m, s->in), rows, y, width);
+      break;
+    case AQ_STEP_ACTIVATION:
+      memcpy(y, x, rows * width * sizeof *y);
+      f->tape->config->activation->apply(aq_kernels_get(), y, rows * width);
+      break;
+    case AQ_STEP_ADD_NORM:
+      norm_rows(f, layer, s, first, rows);
+      break;
+    case AQ_STEP_ATTENTION: /* in a round of its own */
+      break;
+  }
+}
+
+/* Steps [begin, end). */
+static void run_steps(const forward *f, uint32_t layer, size_t begin, size_t end, size_t first, size_t rows) {
+  for (size_t i = begin; i < end; i++) run_step(f, layer, i, first, rows);
 }
 
 /* Token t of the group: the text it belongs to is the last that begins at or before it. */
@@ -69,9 +92,9 @@ static void embed_rows(const forward *f, size_t first, size_t rows) {
     const int32_t id = tape->ids[text][t - tape->first[text]];
     const float *position = positions + aq_position_next(tape->config, id, &counted) * n;
     const float *word = words + (size_t)id * n;
-    float *z = f->buffers->embedding_norm.z + t * n;
+    float *z = f->buffers->embedding_z + t * n;
     for (size_t i = 0; i < n; i++) z[i] = position[i] + f->params->type[i];
-    f->buffers->embedding_norm.scale[t] =
+    f->buffers->embedding_scale[t] =
         aq_layer_norm_forward(word, n, norm.gain, norm.shift, tape->config->epsilon, z, f->buffers->hidden[0] + t * n);
   }
 }
@@ -83,49 +106,32 @@ static aq_status embed_block(void *ctx, uint64_t item, uint32_t worker, aq_error
   (void)err;
   aq_tape_block(f->tape, (size_t)item, &first, &rows);
   embed_rows(f, first, rows);
-  project(f, 0, first, rows);
+  run_steps(f, 0, 0, f->steps->attention, first, rows);
   return AQ_OK;
 }
 
 static aq_status layer_block(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const forward *f = ctx;
-  const aq_model_config *c = f->tape->config;
-  const aq_tape_layer_buffers *l = &f->buffers->layers[f->layer];
-  const size_t n = c->hidden, inner = c->inner;
   size_t first, rows;
   (void)worker;
   (void)err;
   aq_tape_block(f->tape, (size_t)item, &first, &rows);
-  aq_gemm_run(&f->stage.product[AQ_STAGE_ATTENTION_OUT], l->context + first * n, n, rows,
-              l->attention_norm.z + first * n, n);
-  norm_rows(f, AQ_ROLE_ATTENTION_NORM, &l->attention_norm, f->buffers->hidden[f->layer], first, rows, l->middle);
-  float *up = l->up + first * inner, *active = l->active + first * inner;
-  aq_gemm_run(&f->stage.product[AQ_STAGE_UP], l->middle + first * n, n, rows, up, inner);
-  memcpy(active, up, rows * inner * sizeof *active);
-  c->activation->apply(aq_kernels_get(), active, rows * inner);
-  aq_gemm_run(&f->stage.product[AQ_STAGE_DOWN], active, inner, rows, l->ffn_norm.z + first * n, n);
-  norm_rows(f, AQ_ROLE_FFN_NORM, &l->ffn_norm, l->middle, first, rows, f->buffers->hidden[f->layer + 1]);
-  if (f->layer + 1 < c->layers) project(f, f->layer + 1, first, rows);
+  run_steps(f, f->layer, f->steps->attention + 1, f->steps->count, first, rows);
+  if (f->layer + 1 < f->tape->config->layers) run_steps(f, f->layer + 1, 0, f->steps->attention, first, rows);
   return AQ_OK;
 }
 
 /* ---- texts ---- */
 
 static void attend(const forward *f, size_t text, size_t h, uint32_t worker) {
-  const aq_model_config *c = f->tape->config;
-  const size_t hidden = c->hidden, width = hidden / c->heads, first = f->tape->first[text];
+  const size_t first = f->tape->first[text];
   const aq_tape_layer_buffers *l = &f->buffers->layers[f->layer];
-  const float *from = l->qkv + first * 3 * hidden + h * width;
-  const aq_head head = {.query = from,
-                        .key = from + hidden,
-                        .value = from + 2 * hidden,
-                        .stride = 3 * hidden,
-                        .tokens = f->tape->lengths[text],
-                        .width = width,
-                        .out = l->context + first * hidden + h * width,
-                        .out_stride = hidden};
+  const aq_step *s = &f->steps->step[f->steps->attention];
+  const aq_head head =
+      aq_attention_head(f->tape->config, aq_tape_rows(f->tape->model, l->value, s->in, first), f->tape->lengths[text],
+                        h, aq_tape_rows(f->tape->model, l->value, s->out, first));
   aq_thread_space space =
-      aq_attention_space(f->buffers->scratch + worker * f->buffers->scratch_stride, width, head.tokens);
+      aq_attention_space(f->buffers->scratch + worker * f->buffers->scratch_stride, head.width, head.tokens);
   aq_attention_run(&head, aq_kernels_get(), &space);
 }
 
@@ -164,7 +170,8 @@ static aq_status run_layer(forward *f, aq_error *err) {
 }
 
 aq_status aq_tape_forward(aq_tape *tape, const aq_params *params, aq_error *err) {
-  forward f = {.tape = tape, .params = params, .buffers = aq_tape_buffers_of(tape)};
+  forward f = {
+      .tape = tape, .params = params, .steps = aq_layer_steps_of(tape->model), .buffers = aq_tape_buffers_of(tape)};
   f.stage = aq_stage_of(params, 0, AQ_NO_LAYER, false, f.buffers->panels);
   AQ_TRY(aq_pool_run(tape->pool, aq_stage_panels(&f.stage), attend_or_prepare, &f, err));
   AQ_TRY(aq_pool_run(tape->pool, aq_tape_blocks(tape), embed_block, &f, err));

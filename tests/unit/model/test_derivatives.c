@@ -5,7 +5,7 @@
 #include "check.h"
 #include "core/compiler.h"
 #include "model/nn/activation.h"
-#include "model/nn/attention_backward.h"
+#include "model/nn/attention.h"
 
 /* ---- activations ---- */
 

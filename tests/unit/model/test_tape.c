@@ -1,6 +1,7 @@
 /* test_tape.c - the parameters and passes of a tiny encoder: against the encoder, at several numbers of threads, and
  * with memory that runs out. */
 #include "faulty_allocator.h"
+#include "model/run/tape_buffers.h"
 #include "pass_fixture.h"
 
 /* ---- parameters ---- */
@@ -204,18 +205,18 @@ static void steps_walk_the_hidden_states_of_forward(void **state) {
   float *scratch = malloc(aq_step_scratch(p->model, TINY_POSITIONS) * sizeof *scratch);
   for (size_t text = 0; text < TEXTS; text++) {
     const size_t n = lengths[text], at = tape.first[text] * TINY_HIDDEN;
-    float x[TINY_POSITIONS * TINY_HIDDEN], y[TINY_POSITIONS * TINY_HIDDEN];
+    float x[TINY_POSITIONS * TINY_HIDDEN];
     aq_step_embed(p, f->texts[text], n, x);
     const aq_param_norm first = aq_params_norm(p, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM);
     aq_step_norm(p, &first, x, n, x);
     expect_near(x, tape.hidden[0] + at, n * TINY_HIDDEN, SAME);
     for (uint32_t layer = 0; layer < TINY_LAYERS; layer++) {
-      const aq_param_norm middle = aq_params_norm(p, layer, AQ_ROLE_ATTENTION_NORM);
-      const aq_param_norm last = aq_params_norm(p, layer, AQ_ROLE_FFN_NORM);
-      aq_step_attention(p, layer, x, n, scratch, y);
-      aq_step_norm(p, &middle, y, n, x);
-      aq_step_feed_forward(p, layer, x, n, scratch, y);
-      aq_step_norm(p, &last, y, n, x);
+      float whole[TINY_POSITIONS * TINY_HIDDEN];
+      memcpy(whole, x, sizeof whole);
+      aq_step_run(p, layer, 0, 4, n, scratch, x); /* to the norm of the attention block, */
+      aq_step_run(p, layer, 4, 8, n, scratch, x); /* and to that of the feed-forward block */
+      aq_step_run(p, layer, 0, 8, n, scratch, whole);
+      assert_memory_equal(whole, x, n * TINY_HIDDEN * sizeof *x);
       expect_near(x, tape.hidden[layer + 1] + at, n * TINY_HIDDEN, SAME);
     }
   }
@@ -252,14 +253,13 @@ static void pass_threads_and_repetition_change_nothing(void **state) {
       assert_ok(aq_tape_begin(&tape, &f->params, f->texts, lengths, TEXTS, pool, &err));
       assert_ok(aq_tape_forward(&tape, &f->params, &err));
       for (int twice = 0; twice < 2; twice++) {
-        assert_ok(aq_tape_backward(&tape, &f->params, l->embeddings, l->d_hidden, &err));
+        memset(g.memory, 0, g.count * sizeof *g.memory);
+        assert_ok(gradients(&tape, &f->params, l->embeddings, l->d_hidden, false, &g, &err));
       }
-      memset(g.memory, 0, g.count * sizeof *g.memory);
-      gradients(&tape, false, &g);
       if (threads == 1 && again == 0) memcpy(expected.memory, g.memory, g.count * sizeof *g.memory);
       assert_memory_equal(g.memory, expected.memory, g.count * sizeof *g.memory);
     }
-    gradients(&tape, true, &g);
+    assert_ok(gradients(&tape, &f->params, l->embeddings, l->d_hidden, true, &g, &err));
     const size_t linears = (size_t)(aq_params_linear(&g, 0, AQ_ROLE_QUERY).w - g.memory);
     for (size_t i = linears; i < g.count; i++) assert_true(g.memory[i] == 2 * expected.memory[i]);
     aq_tape_reset(&tape);
@@ -270,6 +270,15 @@ static void pass_threads_and_repetition_change_nothing(void **state) {
   free(l);
 }
 
+static aq_status store_joined_gradient(void *ctx, const aq_tape *tape, uint32_t layer, aq_error *err) {
+  if (layer == AQ_NO_LAYER) return AQ_OK;
+  const aq_param_linear to = aq_params_joined(ctx, layer, AQ_ROLE_QUERY);
+  aq_tape_linear all = tape->linear[aq_model_find(tape->model, layer, AQ_ROLE_QUERY)];
+  all.out = to.out;
+  AQ_TRY(aq_tape_linear_gradient(tape, &all, false, to.w, NULL, err));
+  return aq_tape_linear_gradient(tape, &all, false, to.w, to.b, err);
+}
+
 static void gradient_of_qkv_at_once_is_that_of_each(void **state) {
   const fixture *f = *state;
   aq_error err;
@@ -277,20 +286,52 @@ static void gradient_of_qkv_at_once_is_that_of_each(void **state) {
   loss *l = make_loss();
   assert_ok(aq_tape_begin(&tape, &f->params, f->texts, lengths, TEXTS, f->pool, &err));
   assert_ok(aq_tape_forward(&tape, &f->params, &err));
-  assert_ok(aq_tape_backward(&tape, &f->params, l->embeddings, NULL, &err));
   aq_params g = zeros_like(&f->params), h = zeros_like(&f->params);
-  gradients(&tape, false, &g);
-  aq_tape_linear all = tape.linear[aq_model_find(tape.model, 0, AQ_ROLE_QUERY)];
-  all.out = 3 * TINY_HIDDEN;
-  const aq_param_linear from = aq_params_joined(&g, 0, AQ_ROLE_QUERY), to = aq_params_joined(&h, 0, AQ_ROLE_QUERY);
-  assert_ok(aq_tape_linear_gradient(&tape, &all, false, to.w, to.b, &err));
-  assert_memory_equal(to.w, from.w, all.out * TINY_HIDDEN * sizeof(float));
-  assert_memory_equal(to.b, from.b, all.out * sizeof(float));
-  assert_ok(aq_tape_linear_gradient(&tape, &all, false, to.w, NULL, &err));
+  const aq_tape_visitor visitor = {store_joined_gradient, &h};
+  assert_ok(gradients(&tape, &f->params, l->embeddings, NULL, false, &g, &err));
+  assert_ok(aq_tape_backward(&tape, &f->params, l->embeddings, NULL, &visitor, &err));
+  for (uint32_t layer = 0; layer < TINY_LAYERS; layer++) {
+    const aq_param_linear from = aq_params_joined(&g, layer, AQ_ROLE_QUERY);
+    const aq_param_linear to = aq_params_joined(&h, layer, AQ_ROLE_QUERY);
+    assert_memory_equal(to.w, from.w, from.out * TINY_HIDDEN * sizeof(float));
+    assert_memory_equal(to.b, from.b, from.out * sizeof(float));
+  }
   aq_params_reset(&g);
   aq_params_reset(&h);
   aq_tape_reset(&tape);
   free(l);
+}
+
+/* ---- memory ---- */
+
+/* What is counted beforehand, for as many texts as tokens, is enough for the group and not much more. */
+static void counted_bytes_are_those_taken(void **state) {
+  const fixture *f = *state;
+  aq_error err;
+  aq_tape tape = {0};
+  uint64_t bytes, fewer;
+  assert_ok(aq_tape_begin(&tape, &f->params, f->texts, lengths, TEXTS, f->pool, &err));
+  const uint64_t taken = aq_tape_buffers_of(&tape)->capacity * sizeof(float);
+  const uint64_t of_texts = (tape.tokens - TEXTS) * (TINY_HIDDEN + 1) * sizeof(float);
+  assert_ok(aq_tape_bytes(&f->params, tape.tokens, 40, 2, &bytes, &err));
+  assert_true(bytes >= taken && bytes <= taken + of_texts + 256);
+  assert_ok(aq_tape_bytes(&f->params, tape.tokens / 2, 40, 2, &fewer, &err));
+  assert_true(fewer < bytes && fewer > bytes / 3);
+  aq_tape_reset(&tape);
+}
+
+/* A layer more takes what is kept of one: the rest of it, and all gradients, are held once for all layers. */
+static void a_layer_more_takes_what_is_kept_of_it(void **state) {
+  fixture *f = *state;
+  aq_error err;
+  aq_model_config *c = &f->encoder->model.config;
+  uint64_t two, one;
+  enum { TOKENS = 1000, KEPT = 7 * TINY_HIDDEN + TINY_INNER + 2 };
+  assert_ok(aq_tape_bytes(&f->params, TOKENS, 40, 1, &two, &err));
+  c->layers = TINY_LAYERS - 1;
+  assert_ok(aq_tape_bytes(&f->params, TOKENS, 40, 1, &one, &err));
+  c->layers = TINY_LAYERS;
+  assert_true(two - one >= TOKENS * KEPT * sizeof(float) && two - one < TOKENS * (KEPT + 1) * sizeof(float));
 }
 
 /* ---- memory that runs out ---- */
@@ -303,7 +344,7 @@ static aq_status whole_pass(const fixture *f, const loss *l, aq_error *err) {
   for (size_t texts = 1; texts <= TEXTS && status == AQ_OK; texts += 4) {
     status = aq_tape_begin(&tape, &copy, f->texts, lengths, texts, f->pool, err);
     if (status == AQ_OK) status = aq_tape_forward(&tape, &copy, err);
-    if (status == AQ_OK) status = aq_tape_backward(&tape, &copy, l->embeddings, l->d_hidden, err);
+    if (status == AQ_OK) status = gradients(&tape, &copy, l->embeddings, l->d_hidden, false, &copy, err);
   }
   aq_tape_reset(&tape);
   aq_params_reset(&copy);
@@ -343,6 +384,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(begin_refuses_wrong_ids, set_up, tear_down),
       cmocka_unit_test_setup_teardown(pass_threads_and_repetition_change_nothing, set_up, tear_down),
       cmocka_unit_test_setup_teardown(gradient_of_qkv_at_once_is_that_of_each, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(counted_bytes_are_those_taken, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_layer_more_takes_what_is_kept_of_it, set_up, tear_down),
       cmocka_unit_test_setup_teardown(pass_survives_every_fault, set_up, tear_down),
   };
   return cmocka_run_group_tests_name("pass", tests, NULL, NULL);

@@ -284,8 +284,38 @@ static void a_model_that_cannot_be_run_says_why(void **state) {
   aq_source_close(source);
 }
 
+/* What the error says is enough is enough, and a byte less than what it counted is not. */
+static void a_limit_on_memory_is_kept_or_refused(void **state) {
+  (void)state;
+  aq_quantize_options o = *search_options(4);
+  search s;
+  unsigned long long needed, mebibytes;
+  o.run.max_memory = 1000;
+  assert_int_equal(try_search(&s, &o), AQ_ERR_MEMORY);
+  end_search(&s);
+  const char *number = strstr(err.message, "takes ");
+  assert_non_null(number);
+  assert_int_equal(sscanf(number, "takes %llu bytes", &needed), 1);
+  o.run.max_memory = needed - 1;
+  assert_int_equal(try_search(&s, &o), AQ_ERR_MEMORY);
+  assert_non_null(strstr(err.message, "planning with calibration"));
+  end_search(&s);
+  for (int again = 0; again < 2; again++) { /* that of planning, then that of statistics */
+    const char *hint = strstr(err.hint, "max_memory=");
+    assert_non_null(hint);
+    assert_int_equal(sscanf(hint, "max_memory=%lluMiB", &mebibytes), 1);
+    o.run.max_memory = (uint64_t)mebibytes << 20;
+    const aq_status status = try_search(&s, &o);
+    end_search(&s);
+    if (status == AQ_OK) return;
+    assert_int_equal(status, AQ_ERR_MEMORY);
+  }
+  fail_msg("still refused: %s", err.message);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_limit_on_memory_is_kept_or_refused),
       cmocka_unit_test(entries_of_type_auto_ask_for_a_search),
       cmocka_unit_test(bits_a_weight_are_kept_and_used),
       cmocka_unit_test(a_size_is_that_of_the_whole_file),

@@ -1,0 +1,39 @@
+/* layer_steps.c - the list of steps of the layers that can be run: those of BERT, with a norm after each half. */
+#include "model/layer_steps.h"
+
+static const aq_layer_steps post_norm = {
+    .step = {{AQ_STEP_LINEAR, AQ_ROLE_QUERY, AQ_SLOT_INPUT, AQ_SLOT_QKV, AQ_SLOT_NONE},
+             {AQ_STEP_ATTENTION, AQ_ROLE_UNKNOWN, AQ_SLOT_QKV, AQ_SLOT_CONTEXT, AQ_SLOT_NONE},
+             {AQ_STEP_LINEAR, AQ_ROLE_ATTENTION_OUT, AQ_SLOT_CONTEXT, AQ_SLOT_ATTENTION_OUT, AQ_SLOT_NONE},
+             {AQ_STEP_ADD_NORM, AQ_ROLE_ATTENTION_NORM, AQ_SLOT_ATTENTION_OUT, AQ_SLOT_MIDDLE, AQ_SLOT_INPUT},
+             {AQ_STEP_LINEAR, AQ_ROLE_UP, AQ_SLOT_MIDDLE, AQ_SLOT_UP, AQ_SLOT_NONE},
+             {AQ_STEP_ACTIVATION, AQ_ROLE_UNKNOWN, AQ_SLOT_UP, AQ_SLOT_ACTIVE, AQ_SLOT_NONE},
+             {AQ_STEP_LINEAR, AQ_ROLE_DOWN, AQ_SLOT_ACTIVE, AQ_SLOT_DOWN, AQ_SLOT_NONE},
+             {AQ_STEP_ADD_NORM, AQ_ROLE_FFN_NORM, AQ_SLOT_DOWN, AQ_SLOT_OUTPUT, AQ_SLOT_MIDDLE}},
+    .count = 8,
+    .attention = 1};
+
+/* All families are alike. */
+const aq_layer_steps *aq_layer_steps_of(const aq_model *model) {
+  (void)model;
+  return &post_norm;
+}
+
+size_t aq_slot_width(const aq_model *model, aq_slot slot) {
+  switch (slot) {
+    case AQ_SLOT_QKV:
+      return aq_model_joined_rows(model, 0, AQ_ROLE_QUERY);
+    case AQ_SLOT_UP:
+    case AQ_SLOT_ACTIVE:
+      return model->config.inner;
+    default:
+      return model->config.hidden;
+  }
+}
+
+aq_slot aq_layer_steps_residual(const aq_layer_steps *steps, aq_slot slot) {
+  for (size_t i = 0; i < steps->count; i++) {
+    if (steps->step[i].kind == AQ_STEP_ADD_NORM && steps->step[i].residual == slot) return steps->step[i].in;
+  }
+  return AQ_SLOT_NONE;
+}
