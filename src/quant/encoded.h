@@ -33,7 +33,7 @@ void aq_encoded_decode(const aq_encoded *encoded, float *out);
  * codes, which may be encoded->codes. */
 void aq_encoded_round(const aq_encoded *encoded, const float *w, int8_t *codes);
 
-/* The stored bytes of the codes of values [first, first + n). first: a multiple of 8, so that it begins at a byte. */
+/* The codes of values [first, first + n) as they are stored, the first one at bit 0 of out. */
 void aq_encoded_pack(const aq_encoded *encoded, uint64_t first, size_t n, uint8_t *out);
 
 /* Has an entry that quantizes say type, axis, groups and scales of the codes; the scales are copies. The entry is
