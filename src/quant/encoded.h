@@ -29,8 +29,8 @@ void aq_encoded_reset(aq_encoded *encoded);
 /* What the codes stand for: `count` values. */
 void aq_encoded_decode(const aq_encoded *encoded, float *out);
 
-/* Codes of w, rounded to nearest with the scales and zero points that are there. w: finite, `count` values; so are the
- * codes, which may be encoded->codes. */
+/* `count` codes of as many finite values, rounded to nearest with the scales and zero points that are there. codes: may
+ * be encoded->codes. */
 void aq_encoded_round(const aq_encoded *encoded, const float *w, int8_t *codes);
 
 /* The codes of values [first, first + n) as they are stored, the first one at bit 0 of out. */

@@ -9,7 +9,6 @@
 #include "core/memory.h"
 #include "core/options.h"
 #include "core/progress.h"
-#include "kernels/kernels.h"
 #include "quant/feedback.h"
 #include "tensor/dtype.h"
 
@@ -21,10 +20,9 @@ static const double dampings[] = {0.01, 0.1, 1};
 typedef struct gptq_job {
   const aq_source *source;
   const aq_quantize_options *options;
-  const aq_calibration *calibration;
+  const aq_search_backend *backend;
   aq_plan *plan;
-  aq_pool *pool;
-  float **values;
+  aq_encoded *encoded; /* one a tensor of the source */
 } gptq_job;
 
 /* One tensor in the making. */
@@ -77,18 +75,12 @@ static aq_status find_inputs(const gptq_job *job, gptq_tensor *t, bool *known, a
     *known = true;
     AQ_TRY(add_activations(&job->options->search->activations[i], t, name, err));
   }
-  if (*known || job->calibration == NULL) return AQ_OK;
-  const aq_model *m = job->calibration->original.model;
-  for (uint32_t i = 0; i < m->weight_count; i++) {
-    if (m->weights[i].kind != AQ_WEIGHT_LINEAR || !is_same(job, t, m->weights[i].tensor)) continue;
-    const float *moments = job->calibration->stats.linear[i].moments;
-    for (size_t k = 0; k < t->cols * t->cols; k++) t->second[k] += moments[k];
-    *known = true;
-  }
+  if (*known || job->backend->ops->add_input_moments == NULL) return AQ_OK;
+  *known = job->backend->ops->add_input_moments(job->backend, job->source, t->index, t->second);
   return AQ_OK;
 }
 
-static bool factor(gptq_tensor *t) {
+static bool factor_inputs(gptq_tensor *t) {
   for (size_t i = 0; i < AQ_COUNT_OF(dampings); i++) {
     if (aq_ldl(t->second, t->cols, dampings[i], t->l, t->d, NULL) == AQ_OK) return true;
   }
@@ -114,26 +106,26 @@ static aq_status fit_scales(const gptq_job *job, gptq_tensor *t, aq_error *err) 
   return AQ_OK;
 }
 
-static void dequantize(const gptq_tensor *t) {
-  const aq_kernels *k = aq_kernels_get();
-  for (size_t i = 0; i < t->spans; i++) {
-    k->dequantize_s8(t->codes + i * t->span, t->span, t->scales[i], t->zeros[i], t->w + i * t->span);
-  }
-}
-
-/* The scales become the plan's, the values the caller's. */
+/* Scales and codes become the finished tensor's, and the plan's. */
 static aq_status hand_over(const gptq_job *job, gptq_tensor *t, aq_error *err) {
   aq_plan_entry *e = &job->plan->entries[t->index];
+  aq_encoded *out = &job->encoded[t->index];
   char *rule = aq_format("%s; rounded for its inputs", e->rule);
   if (rule == NULL) return aq_fail_memory(err, 128);
   aq_free(e->rule);
   e->rule = rule;
-  e->scales = t->scales;
-  e->zero_points = t->zeros;
-  e->scale_count = e->quant_axis < 0 ? 1 : t->spans;
-  job->values[t->index] = t->w;
-  t->scales = t->zeros = t->w = NULL;
-  return AQ_OK;
+  *out = (aq_encoded){.count = (uint64_t)t->rows * t->cols,
+                      .type = e->scheme.type,
+                      .quant_axis = e->quant_axis,
+                      .group_size = e->group_size,
+                      .span_length = e->span_length,
+                      .span_count = e->quant_axis < 0 ? 1 : t->spans,
+                      .scales = t->scales,
+                      .zero_points = t->zeros,
+                      .codes = t->codes};
+  t->scales = t->zeros = NULL;
+  t->codes = NULL;
+  return aq_encoded_describe(out, e, err);
 }
 
 static aq_status round_tensor(const gptq_job *job, gptq_tensor *t, aq_error *err) {
@@ -151,8 +143,7 @@ static aq_status round_tensor(const gptq_job *job, gptq_tensor *t, aq_error *err
                          .span = t->span,
                          .qmin = aq_quant_min(e->scheme.type),
                          .qmax = aq_quant_max(e->scheme.type)};
-  AQ_TRY(aq_feedback_round(&f, job->pool, t->codes, err));
-  dequantize(t);
+  AQ_TRY(aq_feedback_round(&f, job->backend->pool, t->codes, err));
   return hand_over(job, t, err);
 }
 
@@ -205,7 +196,7 @@ static aq_status make_one(const gptq_job *job, size_t index, aq_error *err) {
   if (status == AQ_OK) status = find_inputs(job, &t, &known, err);
   if (status == AQ_OK && !known) {
     status = fall_back(job, index, "no inputs of it are known", err);
-  } else if (status == AQ_OK && !factor(&t)) {
+  } else if (status == AQ_OK && !factor_inputs(&t)) {
     status = fall_back(job, index, "its inputs cannot be factored", err);
   } else if (status == AQ_OK) {
     status = round_tensor(job, &t, err);
@@ -225,11 +216,11 @@ static aq_status check_names(const gptq_job *job, aq_error *err) {
   return AQ_OK;
 }
 
-aq_status aq_gptq_make(const aq_source *source, const aq_quantize_options *options, const aq_calibration *calibration,
-                       aq_pool *pool, aq_plan *plan, float **values, aq_error *err) {
-  const gptq_job job = {source, options, calibration, plan, pool, values};
+aq_status aq_gptq_make(const aq_source *source, const aq_quantize_options *options, const aq_search_backend *backend,
+                       aq_plan *plan, aq_encoded *encoded, aq_error *err) {
+  const gptq_job job = {source, options, backend, plan, encoded};
   AQ_TRY(check_names(&job, err));
-  if (calibration == NULL && options->search->activation_count == 0) {
+  if (backend->ops->add_input_moments == NULL && options->search->activation_count == 0) {
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "method gptq needs to see what goes into the layers");
     return aq_error_hint(err, AQ_ERR_ARGUMENT, "Add `calib=FILE` or `calib=builtin` for a model that can be run");
   }

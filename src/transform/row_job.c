@@ -124,19 +124,16 @@ static void note_bad(uint64_t *bad, uint64_t index) {
   if (index < *bad) *bad = index;
 }
 
-void aq_row_job_set_encoded(aq_row_job *job, const aq_encoded *encoded) {
-  job->encoded = encoded;
-  if (encoded->values != NULL) job->values = encoded->values;
-}
+void aq_row_job_set_encoded(aq_row_job *job, const aq_encoded *encoded) { job->encoded = encoded; }
 
 static bool has_codes(const aq_row_job *job) { return job->encoded != NULL && job->encoded->codes != NULL; }
 
-static bool has_values(const aq_row_job *job) { return job->values != NULL; }
+static bool has_values(const aq_row_job *job) { return job->encoded != NULL && job->encoded->values != NULL; }
 
 /* n values from element `index` of the tensor on. */
 static aq_status read_values(const aq_row_job *job, uint64_t index, size_t n, float *out, aq_error *err) {
   if (!has_values(job)) return aq_source_read_f32(job->source, job->tensor, index, n, out, err);
-  memcpy(out, job->values + index, n * sizeof *out);
+  memcpy(out, job->encoded->values + index, n * sizeof *out);
   return AQ_OK;
 }
 
@@ -278,12 +275,10 @@ static aq_status convert_range(const aq_row_job *job, uint64_t begin, uint64_t e
   return AQ_OK;
 }
 
-void aq_row_job_set_values(aq_row_job *job, const float *values) { job->values = values; }
-
 /* Other values in the tensor's own type. */
 static void keep_values(const aq_row_job *job, uint64_t begin, size_t n, uint8_t *out) {
   const aq_kernels *kernels = aq_kernels_get();
-  const float *x = job->values + job->first + begin;
+  const float *x = job->encoded->values + job->first + begin;
   const aq_dtype dtype = info_of(job)->dtype;
   if (dtype == AQ_F32) {
     memcpy(out, x, n * sizeof *x);

@@ -28,7 +28,6 @@ typedef struct aq_row_job {
   const aq_source *source;
   const aq_plan_entry *entry;
   size_t tensor;             /* index in the source */
-  const float *values;       /* of the whole tensor, in place of the source's; NULL: the source's own */
   const aq_encoded *encoded; /* the finished tensor; NULL or empty: it is made of the source's values */
   uint64_t first, count;     /* its elements: all, or a part */
   int64_t part_lo, part_hi;  /* along axis 0; lo < 0: not a part */
@@ -49,8 +48,6 @@ AQ_MUST_CHECK aq_status aq_row_job_init(aq_row_job *job, const aq_source *source
 /* From here on the row is made of a finished tensor, of the entry's type, axis and groups, where there is one. It
  * outlives the job. */
 void aq_row_job_set_encoded(aq_row_job *job, const aq_encoded *encoded);
-/* Has other values take the place of the tensor's from here on. They are finite. */
-void aq_row_job_set_values(aq_row_job *job, const float *values);
 void aq_row_job_reset(aq_row_job *job);
 
 /* Memory for the results. */
