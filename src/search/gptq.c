@@ -107,7 +107,7 @@ static aq_status fit_scales(const gptq_job *job, gptq_tensor *t, aq_error *err) 
 }
 
 /* Scales and codes become the finished tensor's, and the plan's. */
-static aq_status hand_over(const gptq_job *job, gptq_tensor *t, aq_error *err) {
+static aq_status finish_tensor(const gptq_job *job, gptq_tensor *t, aq_error *err) {
   aq_plan_entry *e = &job->plan->entries[t->index];
   aq_encoded *out = &job->encoded[t->index];
   char *rule = aq_format("%s; rounded for its inputs", e->rule);
@@ -144,11 +144,11 @@ static aq_status round_tensor(const gptq_job *job, gptq_tensor *t, aq_error *err
                          .qmin = aq_quant_min(e->scheme.type),
                          .qmax = aq_quant_max(e->scheme.type)};
   AQ_TRY(aq_feedback_round(&f, job->backend->pool, t->codes, err));
-  return hand_over(job, t, err);
+  return finish_tensor(job, t, err);
 }
 
 /* Without inputs a tensor is what mse makes of it. */
-static aq_status fall_back(const gptq_job *job, size_t index, const char *why, aq_error *err) {
+static aq_status fall_back_to_nearest(const gptq_job *job, size_t index, const char *why, aq_error *err) {
   aq_plan_entry *e = &job->plan->entries[index];
   char *rule = aq_format("%s; %s: rounded to nearest", e->rule, why);
   if (rule == NULL) return aq_fail_memory(err, 128);
@@ -158,7 +158,7 @@ static aq_status fall_back(const gptq_job *job, size_t index, const char *why, a
   return AQ_OK;
 }
 
-static aq_status allocate(gptq_tensor *t, aq_error *err) {
+static aq_status allocate_tensor(gptq_tensor *t, aq_error *err) {
   const size_t total = t->rows * t->cols, square = t->cols * t->cols;
   t->w = aq_realloc_array(NULL, total, sizeof *t->w);
   t->codes = aq_malloc(total);
@@ -172,7 +172,7 @@ static aq_status allocate(gptq_tensor *t, aq_error *err) {
   return all ? AQ_OK : aq_fail_memory(err, (total + 2 * square) * sizeof(float));
 }
 
-static void reset(gptq_tensor *t) {
+static void reset_tensor(gptq_tensor *t) {
   aq_free(t->w);
   aq_free(t->codes);
   aq_free(t->scales);
@@ -182,26 +182,26 @@ static void reset(gptq_tensor *t) {
   aq_free(t->d);
 }
 
-static aq_status make_one(const gptq_job *job, size_t index, aq_error *err) {
+static aq_status round_for_inputs(const gptq_job *job, size_t index, aq_error *err) {
   const aq_tensor_info *info = &job->source->tensors[index];
   const aq_plan_entry *e = &job->plan->entries[index];
-  if (info->rank != 2 || info->num_params == 0) return fall_back(job, index, "not a matrix", err);
+  if (info->rank != 2 || info->num_params == 0) return fall_back_to_nearest(job, index, "not a matrix", err);
   gptq_tensor t = {.index = index, .rows = (size_t)info->shape[0], .cols = (size_t)info->shape[1]};
   t.span = e->group_size > 0 ? (size_t)e->group_size : t.cols;
-  if (t.cols > COLUMNS_MAX) return fall_back(job, index, "too many columns", err);
-  if (t.cols % t.span != 0) return fall_back(job, index, "groups cross rows", err);
+  if (t.cols > COLUMNS_MAX) return fall_back_to_nearest(job, index, "too many columns", err);
+  if (t.cols % t.span != 0) return fall_back_to_nearest(job, index, "groups cross rows", err);
   t.spans = t.rows * (t.cols / t.span);
   bool known = false;
-  aq_status status = allocate(&t, err);
+  aq_status status = allocate_tensor(&t, err);
   if (status == AQ_OK) status = find_inputs(job, &t, &known, err);
   if (status == AQ_OK && !known) {
-    status = fall_back(job, index, "no inputs of it are known", err);
+    status = fall_back_to_nearest(job, index, "no inputs of it are known", err);
   } else if (status == AQ_OK && !factor_inputs(&t)) {
-    status = fall_back(job, index, "its inputs cannot be factored", err);
+    status = fall_back_to_nearest(job, index, "its inputs cannot be factored", err);
   } else if (status == AQ_OK) {
     status = round_tensor(job, &t, err);
   }
-  reset(&t);
+  reset_tensor(&t);
   return status;
 }
 
@@ -228,7 +228,7 @@ aq_status aq_gptq_make(const aq_source *source, const aq_quantize_options *optio
   aq_progress_begin(&progress, &options->run, "gptq", plan->count, 0);
   for (size_t i = 0; i < plan->count; i++) {
     if (source->tensors[i].alias_of < 0 && aq_plan_entry_is_open(&plan->entries[i], AQ_GPTQ)) {
-      AQ_TRY(make_one(&job, i, err));
+      AQ_TRY(round_for_inputs(&job, i, err));
     }
     AQ_TRY(aq_progress_add(&progress, source->tensors[i].name, 1, 0, err));
   }

@@ -23,7 +23,8 @@ static void measure_code_bits(const aq_encoded *e, int32_t qmin, int32_t qmax, f
 }
 
 /* Feedback decides each code once; then those are changed that are better otherwise. */
-static aq_status descend(const aq_fisher_factors *factors, double lambda, aq_pool *pool, aq_encoded *e, aq_error *err) {
+static aq_status descend_on_codes(const aq_fisher_factors *factors, double lambda, aq_pool *pool, aq_encoded *e,
+                                  aq_error *err) {
   if (!aq_fisher_factors_have_metric(factors)) return AQ_OK;
   const size_t rows = factors->rows, cols = factors->cols;
   float bits[256];
@@ -79,5 +80,5 @@ aq_status aq_rounding_with_feedback(const aq_fisher_factors *factors, double lam
     measure_code_bits(encoded, f.qmin, f.qmax, code_bits);
     AQ_TRY(aq_feedback_round(&f, pool, encoded->codes, err));
   }
-  return descend(factors, lambda, pool, encoded, err);
+  return descend_on_codes(factors, lambda, pool, encoded, err);
 }
