@@ -9,10 +9,12 @@
 #include "core/memory.h"
 #include "core/options.h"
 #include "core/progress.h"
+#include "kernels/kernels.h"
 #include "quant/feedback.h"
 #include "tensor/dtype.h"
 
 #define COLUMNS_MAX ((size_t)32768) /* the factor of the inputs has their square */
+#define PIECE_ROWS ((size_t)64)     /* of inputs that are added at one go */
 
 /* Damping, of the mean diagonal: more and more until the matrix can be factored. */
 static const double dampings[] = {0.01, 0.1, 1};
@@ -42,21 +44,43 @@ bool aq_gptq_wanted(const aq_plan *plan) {
 
 /* ---- inputs ---- */
 
+/* Rows [first, first + n) of the inputs. The kernel adds the last product first: the rows are turned round, so that
+ * they are added in their order. piece: room for two times PIECE_ROWS rows. */
+static void add_piece(const aq_activations *a, uint64_t first, size_t n, float *piece, gptq_tensor *t) {
+  const size_t cols = t->cols;
+  const float scale = 1 / (float)AQ_MAX(a->rows, 1);
+  float *scaled = piece, *plain = piece + PIECE_ROWS * cols;
+  for (size_t r = 0; r < n; r++) {
+    const float *x = a->values + (first + r) * cols;
+    const size_t at = (n - 1 - r) * cols;
+    memcpy(plain + at, x, cols * sizeof *x);
+    for (size_t i = 0; i < cols; i++) scaled[at + i] = x[i] * scale;
+  }
+  const aq_rank_update u = {.m = cols,
+                            .n = cols,
+                            .k = n,
+                            .a = scaled,
+                            .a_row = 1,
+                            .a_step = cols,
+                            .b = plain,
+                            .ldb = cols,
+                            .c = t->second,
+                            .ldc = cols};
+  aq_kernels_get()->rank_update_f32(&u);
+}
+
 static aq_status add_activations(const aq_activations *a, gptq_tensor *t, const char *name, aq_error *err) {
   if (a->cols != t->cols) {
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "its inputs have %llu columns; the weight has %zu", (unsigned long long)a->cols,
                   t->cols);
     return aq_error_in_tensor(err, AQ_ERR_ARGUMENT, name);
   }
-  const float scale = 1 / (float)AQ_MAX(a->rows, 1);
-  for (uint64_t r = 0; r < a->rows; r++) {
-    const float *x = a->values + r * a->cols;
-    for (size_t i = 0; i < t->cols; i++) {
-      const float xi = x[i] * scale;
-      float *row = t->second + i * t->cols;
-      for (size_t j = 0; j < t->cols; j++) row[j] += xi * x[j];
-    }
+  float *piece = aq_realloc_array(NULL, 2 * PIECE_ROWS * t->cols, sizeof *piece);
+  if (piece == NULL) return aq_fail_memory(err, 2 * PIECE_ROWS * t->cols * sizeof *piece);
+  for (uint64_t first = 0; first < a->rows; first += PIECE_ROWS) {
+    add_piece(a, first, (size_t)AQ_MIN(a->rows - first, (uint64_t)PIECE_ROWS), piece, t);
   }
+  aq_free(piece);
   return AQ_OK;
 }
 
