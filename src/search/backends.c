@@ -3,9 +3,8 @@
 #include "core/memory.h"
 #include "search/backend.h"
 
-static const aq_search_backend_opener openers[] = {
-    aq_open_calibrated, aq_open_data_free, /* can always be had */
-};
+/* The last one can always be had. */
+static const aq_search_backend_opener openers[] = {aq_open_calibrated, aq_open_data_free};
 
 aq_status aq_search_backend_open(const aq_source *source, const aq_quantize_options *options, bool texts,
                                  aq_search_backend **out, aq_error *err) {

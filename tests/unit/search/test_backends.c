@@ -48,32 +48,50 @@ static void a_model_that_cannot_be_run_says_why(void **state) {
   assert_int_equal(aq_search_backend_open(pf.source, &o, true, &backend, &err), AQ_ERR_NOT_FOUND);
 }
 
+/* The search that a model with this config.json in the place of its own has. */
+static aq_status search_with_config(const char *config, const char *calib) {
+  aq_quantize_options o = *search_options(8);
+  o.calib = calib;
+  aq_source *model = search_source(), *source = make_source();
+  for (size_t i = 0; i < aq_source_tensor_count(model); i++) {
+    aq_tensor loaded;
+    assert_ok(aq_source_load(model, i, &loaded, &err));
+    assert_ok(aq_source_add(source, aq_source_tensor(model, i), loaded.data, &err));
+    aq_tensor_release(&loaded);
+  }
+  assert_ok(aq_source_set_metadata(source, "arrowquant.file.config.json", config, &err));
+  assert_ok(aq_source_set_metadata(source, "arrowquant.file.vocab.txt", one_layer_vocabulary, &err));
+  aq_plan plan = make_plan(source, &o);
+  aq_bit_allocation found = {0};
+  aq_status status = aq_bit_allocation_open(source, &o, true, &found, &err);
+  if (status == AQ_OK) status = aq_bit_allocation_run(source, &o, &plan, &found, &err);
+  aq_bit_allocation_reset(&found);
+  aq_plan_reset(&plan);
+  aq_source_close(source);
+  aq_source_close(model);
+  return status;
+}
+
 /* What the model is cannot be known then, and a search by the tensors alone would be another than the one that is
- * meant.
- */
-static void damaged_configurations_are_errors_with_texts_and_without(void **state) {
+ * meant. Who asks for that search gets it when all that it reads is whole. */
+static void damaged_configurations_are_errors(void **state) {
   (void)state;
-  static const char *const damaged[] = {"", "{", "[]", "{\"model_type\":\"bert\",}", "{\"hidden_size\":\"32\"}x"};
-  for (size_t i = 0; i < 2 * AQ_COUNT_OF(damaged); i++) {
-    aq_quantize_options o = *search_options(4);
-    o.calib = i % 2 == 0 ? NULL : "none";
-    aq_source *model = search_source(), *source = make_source();
-    for (size_t k = 0; k < aq_source_tensor_count(model); k++) {
-      aq_tensor loaded;
-      assert_ok(aq_source_load(model, k, &loaded, &err));
-      assert_ok(aq_source_add(source, aq_source_tensor(model, k), loaded.data, &err));
-      aq_tensor_release(&loaded);
-    }
-    assert_ok(aq_source_set_metadata(source, "arrowquant.file.config.json", damaged[i / 2], &err));
-    aq_plan plan = make_plan(source, &o);
-    aq_bit_allocation found = {0};
-    aq_status status = aq_bit_allocation_open(source, &o, true, &found, &err);
-    if (status == AQ_OK) status = aq_bit_allocation_run(source, &o, &plan, &found, &err);
-    if (status != AQ_ERR_FORMAT) fail_msg("case %zu: status %d", i, (int)status);
-    aq_bit_allocation_reset(&found);
-    aq_plan_reset(&plan);
-    aq_source_close(source);
-    aq_source_close(model);
+  static const struct {
+    const char *config;
+    aq_status data_free;
+  } cases[] = {{"", AQ_ERR_FORMAT},
+               {"{", AQ_ERR_FORMAT},
+               {"[]", AQ_ERR_FORMAT},
+               {"{\"model_type\":\"bert\",}", AQ_ERR_FORMAT},
+               {"{\"model_type\":\"bert\",\"hidden_size\":\"32\"}", AQ_OK},
+               {"{\"model_type\":\"bert\",\"hidden_size\":32}", AQ_OK}};
+  assert_ok(search_with_config(one_layer_config(SEARCH_POSITIONS), NULL)); /* that is not damaged */
+  for (size_t i = 0; i < AQ_COUNT_OF(cases); i++) {
+    const aq_status by_default = search_with_config(cases[i].config, NULL);
+    if (by_default != AQ_ERR_FORMAT) fail_msg("case %zu: status %d", i, (int)by_default);
+    assert_non_null(strstr(err.file, "config.json"));
+    const aq_status data_free = search_with_config(cases[i].config, "none");
+    if (data_free != cases[i].data_free) fail_msg("case %zu, data-free: status %d", i, (int)data_free);
   }
 }
 
@@ -148,7 +166,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_model_is_run_where_it_can_be_unless_options_say_no),
       cmocka_unit_test_setup_teardown(a_model_that_cannot_be_run_says_why, problem_set_up, problem_tear_down),
-      cmocka_unit_test(damaged_configurations_are_errors_with_texts_and_without),
+      cmocka_unit_test(damaged_configurations_are_errors),
       cmocka_unit_test(candidates_become_the_plan),
       cmocka_unit_test(moments_are_those_of_all_layers_that_have_the_tensor),
   };

@@ -227,6 +227,85 @@ static void threads_find_the_same(void **state) {
   end_search(&three);
 }
 
+/* ---- any backend ---- */
+
+/* One whose first candidate fits, and no other. */
+typedef struct stub_backend {
+  aq_search_backend base;
+  aq_search_problem *problem;
+  uint32_t made;
+  double first, now; /* lambdas */
+  bool finished;
+} stub_backend;
+
+static stub_backend stub;
+
+static aq_status begin_stub(aq_search_backend *backend, const aq_search_setup *setup, aq_search_problem *problem,
+                            aq_error *error) {
+  stub.problem = problem;
+  assert_ok(
+      aq_search_problem_create(setup->source, setup->plan, &setup->options->table, backend->pool, problem, error));
+  assert_ok(aq_search_item_allocate_sensitivity(&problem->items[0], "a stub", error));
+  for (size_t i = 0; i < problem->items[0].rows; i++) problem->items[0].own_sensitivity[i] = 1e-6F;
+  return aq_search_item_read_sample(setup->source, &problem->items[0], error);
+}
+
+static aq_status make_stub(aq_search_backend *backend, aq_error *error) {
+  (void)backend;
+  (void)error;
+  stub.now = stub.problem->lambda;
+  if (stub.made++ == 0) stub.first = stub.now;
+  stub.problem->items[0].bits = stub.now == stub.first ? 8000 : 9000;
+  return AQ_OK;
+}
+
+static aq_status finish_stub(aq_search_backend *backend, const char *target, aq_encoded *encoded, aq_error *error) {
+  (void)backend;
+  (void)encoded;
+  (void)error;
+  assert_string_equal(target, "target 4 bits");
+  stub.finished = true;
+  return AQ_OK;
+}
+
+static aq_status report_stub(aq_search_backend *backend, json_t *report, aq_error *error) {
+  (void)backend;
+  (void)report;
+  (void)error;
+  return AQ_OK;
+}
+
+static void free_stub(aq_search_backend *backend) { aq_pool_free(backend->pool); }
+
+/* The search goes on after the first candidate, which leaves part of the budget unused, and comes back to it. */
+static void the_candidate_that_is_left_is_the_best_one(void **state) {
+  (void)state;
+  static const aq_search_backend_ops ops = {.slack = 0.004,
+                                            .rounds = 5,
+                                            .begin = begin_stub,
+                                            .make_candidate = make_stub,
+                                            .finish = finish_stub,
+                                            .report = report_stub,
+                                            .free = free_stub};
+  float values[64 * 32];
+  aq_source *source = make_source();
+  aq_quantize_options o = free_options(4);
+  fill_noise(values, 64 * 32, 1);
+  add_f32(source, "some.weight", 64, 32, values);
+  aq_plan plan = make_plan(source, &o);
+  stub = (stub_backend){.base = {.ops = &ops}};
+  assert_ok(aq_pool_create(1, &stub.base.pool, &err));
+  aq_bit_allocation found = {.backend = &stub.base};
+  assert_ok(aq_bit_allocation_run(source, &o, &plan, &found, &err));
+  assert_int_equal(stub.made, 6); /* five, and the best once more */
+  assert_true(stub.now == stub.first && stub.finished);
+  assert_true(json_real_value(json_object_get(found.report, "lambda")) == stub.first);
+  assert_int_equal(json_integer_value(json_object_get(found.report, "expected_bytes")), 1000);
+  aq_bit_allocation_reset(&found);
+  aq_plan_reset(&plan);
+  aq_source_close(source);
+}
+
 /* ---- what cannot be met ---- */
 
 static void targets_that_cannot_be_met_say_what_can(void **state) {
@@ -301,6 +380,7 @@ int main(void) {
       cmocka_unit_test(finished_tensors_are_what_is_written),
       cmocka_unit_test(data_free_searches_leave_scales_alone),
       cmocka_unit_test(threads_find_the_same),
+      cmocka_unit_test(the_candidate_that_is_left_is_the_best_one),
       cmocka_unit_test(targets_that_cannot_be_met_say_what_can),
       cmocka_unit_test(a_similarity_without_texts_is_refused),
       cmocka_unit_test(a_plan_without_anything_to_search_is_refused),

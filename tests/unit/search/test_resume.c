@@ -49,9 +49,12 @@ static aq_status try_start(const aq_quantize_options *o, const char *path) {
 
 /* ---- what is taken ---- */
 
-static void codes_steps_and_adjusted_vectors_come_back(void **state) {
-  (void)state;
+/* Of a candidate at a lambda, with this type among its codes. */
+static void expect_back(double lambda, aq_quant_type type) {
   search_state second;
+  size_t of_type = 0;
+  assert_ok(search_round(&first, lambda, &err));
+  assert_ok(aq_candidate_correct_biases(&first.candidate, &err));
   write_table(&first, sf.table);
   search_prepare(&second, search_options(4));
   assert_ok(aq_resume_from_table(sf.table, &sf.options.run, &second.candidate, &err));
@@ -59,6 +62,7 @@ static void codes_steps_and_adjusted_vectors_come_back(void **state) {
     const aq_encoded *a = &first.encoded[first.problem.items[i].tensor], *b = &second.candidate.items[i].encoded;
     const aq_plan_entry *e = &first.plan.entries[first.problem.items[i].tensor];
     assert_int_equal(b->type, e->scheme.type);
+    of_type += a->codes != NULL && b->type == type ? 1 : 0;
     assert_int_equal(b->group_size, e->group_size);
     assert_int_equal(b->span_length, e->span_length);
     assert_int_equal(b->span_count, e->scale_count);
@@ -72,7 +76,16 @@ static void codes_steps_and_adjusted_vectors_come_back(void **state) {
   assert_true(second.candidate.before_repair == first.candidate.similarity);
   assert_true(fabs(aq_search_problem_bits(&second.problem) - aq_search_problem_bits(&first.problem)) < 1);
   assert_true(second.problem.lambda == 0); /* nobody knows it */
+  assert_true(of_type > 0);
   search_end(&second);
+}
+
+static void codes_scales_and_adjusted_vectors_come_back(void **state) {
+  (void)state;
+  expect_back(LAMBDA, AQ_INT8);
+  tear_down(NULL);
+  set_up(NULL);
+  expect_back(LAMBDA * 300, AQ_INT4);
 }
 
 static void vectors_that_a_rule_keeps_are_not_taken(void **state) {
@@ -195,7 +208,7 @@ static void a_file_that_is_missing_is_told(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(codes_steps_and_adjusted_vectors_come_back, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(codes_scales_and_adjusted_vectors_come_back, set_up, tear_down),
       cmocka_unit_test_setup_teardown(vectors_that_a_rule_keeps_are_not_taken, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_table_of_another_model_is_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(tables_that_no_target_made_are_refused, set_up, tear_down),

@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "quant/feedback.h"
 #include "search_fixture.h"
+#include "tensor/dtype.h"
 
 #define LAMBDA 3e-7
 
@@ -44,6 +45,35 @@ static double loss_of(const aq_fisher_factors *f, const aq_encoded *e) {
   aq_free(a);
   aq_free(g);
   return loss;
+}
+
+/* Where texts say no more than the factors, and bits have no price: one pass of feedback, damped a little. */
+static void without_a_metric_codes_are_those_of_feedback(void **state) {
+  (void)state;
+  for (size_t i = 0; i < s.problem.count; i++) {
+    if (s.candidate.items[i].factors == NULL) continue;
+    aq_fisher_factors f = *s.candidate.items[i].factors;
+    f.g = f.word_g = NULL;
+    f.input_d = NULL;
+    aq_encoded e = begin_item(i);
+    int8_t *codes = aq_calloc((size_t)e.count, 1);
+    const aq_feedback feedback = {.rows = f.rows,
+                                  .cols = f.cols,
+                                  .w = f.w,
+                                  .input_l = f.input_l,
+                                  .output_l = f.output_l,
+                                  .input_gain = 0.9F,
+                                  .output_gain = 0.9F,
+                                  .scales = e.scales,
+                                  .span = (size_t)e.span_length,
+                                  .qmin = aq_quant_min(e.type),
+                                  .qmax = aq_quant_max(e.type)};
+    assert_ok(aq_feedback_round(&feedback, NULL, codes, &err));
+    assert_ok(aq_rounding_with_feedback(&f, LAMBDA, 0, NULL, &e, &err));
+    assert_memory_equal(e.codes, codes, (size_t)e.count);
+    aq_free(codes);
+    aq_encoded_reset(&e);
+  }
 }
 
 static void feedback_loses_less_than_rounding_to_nearest(void **state) {
@@ -110,6 +140,7 @@ static void expected_bits_decide_about_damping_and_threads_do_not(void **state) 
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(without_a_metric_codes_are_those_of_feedback, set_up, tear_down),
       cmocka_unit_test_setup_teardown(feedback_loses_less_than_rounding_to_nearest, set_up, tear_down),
       cmocka_unit_test_setup_teardown(dearer_bits_give_cheaper_codes, set_up, tear_down),
       cmocka_unit_test_setup_teardown(expected_bits_decide_about_damping_and_threads_do_not, set_up, tear_down),

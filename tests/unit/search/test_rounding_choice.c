@@ -55,6 +55,28 @@ static void the_better_rounding_is_chosen(void **state) {
   assert_int_equal(changed, some);
 }
 
+/* Zeros in the place of one matrix are worse than any rounding of it; the others are judged without it. */
+static void only_the_matrix_that_is_harmed_is_rounded_to_nearest(void **state) {
+  (void)state;
+  bool changed, before[16];
+  assert_true(s.problem.count <= AQ_COUNT_OF(before));
+  assert_ok(search_round(&s, LAMBDA, &err));
+  assert_ok(aq_candidate_choose_rounding(&s.candidate, &changed, &err));
+  size_t harmed = s.problem.count;
+  for (size_t i = 0; i < s.problem.count; i++) {
+    const aq_candidate_item *item = &s.candidate.items[i];
+    before[i] = item->to_nearest;
+    if (!before[i] && item->factors != NULL && item->factors->input_l != NULL) harmed = i;
+  }
+  assert_true(harmed < s.problem.count);
+  memset(s.candidate.items[harmed].encoded.codes, 0, (size_t)s.candidate.items[harmed].encoded.count);
+  assert_ok(aq_candidate_choose_rounding(&s.candidate, &changed, &err));
+  assert_true(changed);
+  for (size_t i = 0; i < s.problem.count; i++) {
+    assert_int_equal(s.candidate.items[i].to_nearest, i == harmed || before[i]);
+  }
+}
+
 /* Only the decision is left behind. */
 static void codes_and_parameters_stay_as_they_are(void **state) {
   (void)state;
@@ -91,6 +113,7 @@ static void caller_can_stop_it(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(the_better_rounding_is_chosen, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(only_the_matrix_that_is_harmed_is_rounded_to_nearest, set_up, tear_down),
       cmocka_unit_test_setup_teardown(codes_and_parameters_stay_as_they_are, set_up, tear_down),
       cmocka_unit_test_setup_teardown(caller_can_stop_it, set_up, tear_down),
   };
