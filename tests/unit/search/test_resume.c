@@ -57,6 +57,7 @@ static void expect_back(double lambda, aq_quant_type type) {
   assert_ok(aq_candidate_correct_biases(&first.candidate, &err));
   write_table(&first, sf.table);
   search_prepare(&second, search_options(4));
+  second.problem.lambda = 1; /* of a search before */
   assert_ok(aq_resume_from_table(sf.table, &sf.options.run, &second.candidate, &err));
   for (size_t i = 0; i < first.problem.count; i++) {
     const aq_encoded *a = &first.encoded[first.problem.items[i].tensor], *b = &second.candidate.items[i].encoded;
