@@ -205,14 +205,12 @@ static aq_status settle_open(const request *r, aq_plan *plan, aq_bit_allocation 
   if (!search && !gptq) return AQ_OK;
   AQ_TRY(aq_exclude_nonfinite(r->source, o->nonfinite, o->run.threads, plan, err));
   AQ_TRY(aq_bit_allocation_open(r->source, o, search || o->search->activation_count == 0, found, err));
-  AQ_FAIL_IF(gptq && o->search->activation_count == 0 && found->why_not != NULL, AQ_ERR_ARGUMENT,
-             "method gptq needs to see what goes into the layers, and cannot: %s", found->why_not);
-  if (gptq) {
-    aq_pool *pool = found->calibration != NULL ? found->calibration->pool : found->pool;
-    AQ_TRY(aq_gptq_make(r->source, o, found->calibration, pool, plan, found->owned, err));
-    for (size_t i = 0; i < found->count; i++) found->values[i] = found->owned[i];
-  }
-  return search ? aq_bit_allocation_run(r->source, o, plan, found, err) : AQ_OK;
+  AQ_FAIL_IF(gptq && o->search->activation_count == 0 && found->backend->why_not_run != NULL, AQ_ERR_ARGUMENT,
+             "method gptq needs to see what goes into the layers, and cannot: %s", found->backend->why_not_run);
+  if (gptq) AQ_TRY(aq_gptq_make(r->source, o, found->backend, plan, found->encoded, err));
+  if (search) AQ_TRY(aq_bit_allocation_run(r->source, o, plan, found, err));
+  aq_bit_allocation_end_search(found);
+  return AQ_OK;
 }
 
 static aq_status make_plan(const request *r, aq_plan *plan, aq_bit_allocation *found, aq_error *err) {
@@ -239,7 +237,7 @@ static aq_status carry_out(const request *r, aq_plan *plan, const aq_bit_allocat
                             .table = &o->table,
                             .run = &o->run,
                             .nonfinite = o->nonfinite,
-                            .values = (const float *const *)found->values,
+                            .encoded = found->encoded,
                             .config = r->config};
   aq_table_estimate estimate = {0};
   if (o->dry_run) {

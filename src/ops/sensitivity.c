@@ -25,9 +25,6 @@
 #include "transform/output_check.h"
 #include "transform/round_trip.h"
 
-/* Texts that are encoded between two checks for a stop. */
-#define CHUNK_TEXTS ((size_t)512)
-
 static const char default_types[] = "int8,int4,int3,int2";
 
 typedef struct study {
@@ -129,15 +126,8 @@ static aq_status allocate(study *s, aq_error *err) {
 
 /* ---- one tensor, one type ---- */
 
-static aq_status encode(study *s, float *out, aq_error *err) {
-  const size_t dimension = aq_encoder_dimension(s->encoder);
-  for (size_t first = 0; first < s->text_count; first += CHUNK_TEXTS) {
-    const size_t n = AQ_MIN(s->text_count - first, CHUNK_TEXTS);
-    AQ_TRY(aq_encoder_encode_texts(s->encoder, s->texts + first, s->lengths != NULL ? s->lengths + first : NULL, n,
-                                   out + first * dimension, err));
-    AQ_TRY(aq_progress_add(&s->progress, NULL, 0, 0, err));
-  }
-  return AQ_OK;
+static aq_status encode_texts(study *s, float *out, aq_error *err) {
+  return aq_evaluation_texts_encode(s->encoder, s->texts, s->lengths, s->text_count, &s->progress, false, out, err);
 }
 
 /* Puts s->values in place of the tensor's, or its own values back, wherever the encoder uses it or one tied to it. */
@@ -160,7 +150,7 @@ static aq_status measure(study *s, size_t tensor, bool *used, double *loss, aq_e
   *used = put_everywhere(s, tensor, false);
   if (!*used) return AQ_OK;
   aq_output_figures figures;
-  AQ_TRY(encode(s, s->other, err));
+  AQ_TRY(encode_texts(s, s->other, err));
   AQ_TRY(aq_output_compare(s->reference, s->other, s->text_count, aq_encoder_dimension(s->encoder), s->encoder->pool,
                            s->cosines, &figures, err));
   *loss = 1 - figures.mean;
@@ -233,7 +223,7 @@ static aq_status try_all(study *s, aq_error *err) {
     bytes += s->source->tensors[i].data_bytes;
   }
   aq_progress_begin(&s->progress, &s->options->run, "sensitivity", count, bytes);
-  AQ_TRY(encode(s, s->reference, err));
+  AQ_TRY(encode_texts(s, s->reference, err));
   for (size_t i = 0; i < s->source->tensor_count; i++) {
     if (is_candidate(s, i)) AQ_TRY(try_tensor(s, i, err));
   }

@@ -26,6 +26,14 @@ void aq_pack_codes(aq_quant_type type, const int8_t *codes, size_t n, uint8_t *o
   }
 }
 
+void aq_unpack_codes(aq_quant_type type, const uint8_t *in, size_t n, int8_t *codes) {
+  if (type == AQ_INT8) {
+    memcpy(codes, in, n);
+  } else {
+    unpacker(aq_kernels_get(), type)(in, n, codes);
+  }
+}
+
 /* Blocks first: finding the place is left to the few blocks that have one. */
 size_t aq_first_nonfinite(const float *x, size_t n) {
   enum { BLOCK = 4096 };

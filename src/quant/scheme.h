@@ -63,8 +63,11 @@ void aq_encode(const aq_scheme *scheme, const float *x, size_t n, uint64_t span_
 /* Codes of a type as they are stored, packed; out: ceil(n*bits/8) bytes. */
 void aq_pack_codes(aq_quant_type type, const int8_t *codes, size_t n, uint8_t *out);
 
-/* And back: elements of a range that begins `phase` elements into its first span. in: packed codes, the first one at
- * bit 0. codes: scratch of n bytes. scales and zero_points need no alignment. */
+/* And back: n codes, one a byte; the first one is at bit 0 of in. */
+void aq_unpack_codes(aq_quant_type type, const uint8_t *in, size_t n, int8_t *codes);
+
+/* Values of packed codes: elements of a range that begins `phase` elements into its first span. in: packed codes, the
+ * first one at bit 0. codes: scratch of n bytes. scales and zero_points need no alignment. */
 void aq_decode(aq_quant_type type, const uint8_t *in, size_t n, uint64_t span_length, uint64_t phase,
                const void *scales, const void *zero_points, int8_t *codes, float *x);
 

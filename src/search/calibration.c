@@ -54,7 +54,7 @@ static aq_status embed_reference(const aq_calibration *c, aq_evaluation_set *jud
   return aq_params_embed(&c->original, &judged->texts, c->pool, judged->reference, err);
 }
 
-static aq_status take_choosing_texts(aq_calibration *c, aq_error *err) {
+static aq_status load_choosing_texts(aq_calibration *c, aq_error *err) {
   size_t *lengths = aq_calloc(aq_tuning_text_count, sizeof *lengths);
   if (lengths == NULL) return aq_fail_memory(err, aq_tuning_text_count * sizeof *lengths);
   for (size_t i = 0; i < aq_tuning_text_count; i++) lengths[i] = strlen(aq_tuning_texts[i]);
@@ -70,7 +70,7 @@ static aq_status take_choosing_texts(aq_calibration *c, aq_error *err) {
   return status;
 }
 
-static aq_status take_texts(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
+static aq_status load_texts(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
   aq_corpus corpus = {0};
   aq_status status = load_corpus(c, o, &corpus, err);
   const size_t held = AQ_MIN(corpus.count / HELD_SHARE, HELD_MOST);
@@ -82,12 +82,12 @@ static aq_status take_texts(aq_calibration *c, const aq_quantize_options *o, aq_
   }
   aq_corpus_reset(&corpus);
   AQ_TRY(status);
-  return take_choosing_texts(c, err);
+  return load_choosing_texts(c, err);
 }
 
 /* ---- statistics ---- */
 
-static aq_status gather(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
+static aq_status gather_statistics(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
   const double started = aq_clock();
   const size_t texts = AQ_MIN(c->fit.count, STATS_TEXTS);
   const aq_stats_options stats = {.max_tokens = STATS_TOKENS, .max_memory = o->run.max_memory};
@@ -99,11 +99,11 @@ static aq_status gather(aq_calibration *c, const aq_quantize_options *o, aq_erro
   return AQ_OK;
 }
 
-static aq_status take_statistics(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
+static aq_status obtain_statistics(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
   if (o->search->stats_path != NULL) {
     AQ_TRY(aq_stats_load(o->search->stats_path, &c->model, &c->stats, err));
   } else {
-    AQ_TRY(gather(c, o, err));
+    AQ_TRY(gather_statistics(c, o, err));
   }
   if (o->search->save_stats_path == NULL) return AQ_OK;
   return aq_stats_save(&c->stats, o->search->save_stats_path, o->table.force, err);
@@ -135,12 +135,12 @@ static aq_status check_memory(const aq_calibration *c, uint64_t limit, aq_error 
                        (unsigned long long)((needed >> 20) + 1));
 }
 
-static aq_status calibrate(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
+static aq_status calibrate_encoder(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
   AQ_TRY(check_memory(c, o->run.max_memory, err));
-  AQ_TRY(take_texts(c, o, err));
+  AQ_TRY(load_texts(c, o, err));
   AQ_TRY(embed_reference(c, &c->held, err));
   AQ_TRY(embed_reference(c, &c->choose, err));
-  return take_statistics(c, o, err);
+  return obtain_statistics(c, o, err);
 }
 
 /* Whether the options say nothing that needs the model to be run. */
@@ -150,7 +150,7 @@ static bool is_optional(const aq_quantize_options *o) {
 }
 
 /* The reason of a model that cannot be run, without what to do about it and where the caller knows it to be. */
-static aq_status say_why(const aq_source *source, const aq_error *cause, char **why_not, aq_error *err) {
+static aq_status describe_cause(const aq_source *source, const aq_error *cause, char **why_not, aq_error *err) {
   aq_error shown = *cause;
   char reason[sizeof shown.file + sizeof shown.tensor + sizeof shown.message];
   shown.hint[0] = '\0';
@@ -172,14 +172,14 @@ aq_status aq_calibration_open(const aq_source *source, const aq_quantize_options
   aq_status status = open_model(c, source, o, &cause);
   if (is_optional(o) && (status == AQ_ERR_NOT_FOUND || status == AQ_ERR_UNSUPPORTED)) {
     aq_calibration_free(c);
-    return say_why(source, &cause, why_not, err);
+    return describe_cause(source, &cause, why_not, err);
   }
   if (status == AQ_ERR_UNSUPPORTED) {
     (void)aq_error_hint(&cause, status,
                         "Name a size (`target_size`, `target_bpw`) and go by the tensors (`calib=none`)");
   }
   if (status != AQ_OK && err != NULL) *err = cause;
-  if (status == AQ_OK) status = calibrate(c, o, err);
+  if (status == AQ_OK) status = calibrate_encoder(c, o, err);
   if (status != AQ_OK) {
     aq_calibration_free(c);
     return status;

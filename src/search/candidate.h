@@ -1,70 +1,67 @@
-/* candidate.h - the planned tensors of an encoder at one lambda: rounded with feedback, the norms repaired, measured.
- */
+/* candidate.h - what an encoder's planned tensors are at one lambda: their codes, the parameters that the codes stand
+ * for, with biases and norms corrected, and how similar its outputs are. */
 #ifndef AQ_SEARCH_CANDIDATE_H
 #define AQ_SEARCH_CANDIDATE_H
 
-#include <jansson.h>
-
 #include "arrowquant.h"
-#include "calib/tune/tune.h"
 #include "core/progress.h"
+#include "quant/encoded.h"
 #include "search/calibration.h"
 #include "search/problem.h"
 
 typedef struct aq_candidate_item {
-  const aq_search_item *planned;
-  aq_rd_choice choice; /* codes below belong to its steps */
-  int8_t *codes;       /* rows x cols; NULL: the encoder does not use it, the table is written from its values */
-  uint64_t bytes;      /* of codes and scales, as they will be in the file */
-  bool plain;          /* rounded to nearest: feedback did worse on held-out texts */
+  aq_search_item *planned;
+  const aq_fisher_factors *factors; /* NULL: the encoder does not use it, no codes are made of it */
+  aq_encoded encoded;               /* empty before it is made */
+  bool to_nearest;                  /* decided once, see aq_candidate_choose_rounding */
 } aq_candidate_item;
 
 typedef struct aq_candidate {
   const aq_calibration *calibration;
   const aq_plan *plan;
-  aq_search_problem *set;
+  aq_search_problem *problem;
   aq_progress *progress;            /* told between matrices, so that work can be stopped; NULL: nobody */
   aq_candidate_item *items;         /* one a planned tensor */
-  bool *plain;                      /* one a planned tensor: decided once, see aq_candidate_choose_rounding */
   aq_params base;                   /* the original, but for tensors that a rule of the caller quantizes */
-  aq_params quantized;              /* what the table will hold, repaired */
-  double lambda;                    /* of the last make */
-  double bits;                      /* on disk, of all planned tensors */
+  aq_params quantized;              /* what the table will hold, corrected */
   double before_repair, similarity; /* mean cosine on held-out texts */
-  aq_tune_result tuned;             /* steps 0: not tuned */
-  bool tuned_too_large;             /* the result passed a budget, and was given up */
 } aq_candidate;
 
-/* plan, values: what becomes of tensors that the search does not plan, and values that take the place of theirs. The
- * plan outlives it. */
+/* plan, encoded (one a tensor of the source): what becomes of tensors that the search does not plan. The plan and the
+ * problem, whose items have their sensitivities, outlive it. */
 AQ_MUST_CHECK aq_status aq_candidate_create(const aq_calibration *calibration, const aq_plan *plan,
-                                            const float *const *values, aq_search_problem *set, aq_candidate *out,
+                                            const aq_encoded *encoded, aq_search_problem *problem, aq_candidate *out,
                                             aq_error *err);
 void aq_candidate_reset(aq_candidate *candidate);
 
-/* Choices, codes, quantized and bits at a lambda. What was there is replaced. */
-AQ_MUST_CHECK aq_status aq_candidate_round(aq_candidate *candidate, double lambda, aq_error *err);
+/* Codes and quantized parameters at the problem's lambda, in the place of what was there; the bits of the items are
+ * counted. */
+AQ_MUST_CHECK aq_status aq_candidate_round(aq_candidate *candidate, aq_error *err);
 
-/* Once after each make that is to be used: adjusts norms, and measures the similarity before and after. */
+/* Once after each rounding that is to be used: adjusts biases and norms, and measures the similarity before and after.
+ */
 AQ_MUST_CHECK aq_status aq_candidate_correct_biases(aq_candidate *candidate, aq_error *err);
 
-/* Decides for each matrix, by itself, whether feedback is better than rounding to nearest on held-out texts. Follows a
- * make; makes that follow keep to it. *changed: some matrix is rounded to nearest. */
-AQ_MUST_CHECK aq_status aq_candidate_choose_rounding(aq_candidate *candidate, bool *changed, aq_error *err);
+/* What an item stands for, into the parameters and those of tensors tied to it, and its bits. worker: as in
+ * search/cost.h. */
+AQ_MUST_CHECK aq_status aq_candidate_apply_item(const aq_candidate *candidate, aq_candidate_item *item, uint32_t worker,
+                                                aq_error *err);
 
-/* The same without a lambda: nothing is rounded yet; then for each planned tensor a choice and codes, which are taken
- * over whatever happens (of one that the encoder does not use the choice alone is of use); then `measure`. */
+/* Without a lambda: nothing is rounded yet; then codes of each planned tensor, which are taken over whatever happens;
+ * then the similarity is measured, once what rules decide is as they have it. */
 AQ_MUST_CHECK aq_status aq_candidate_clear(aq_candidate *candidate, aq_error *err);
-AQ_MUST_CHECK aq_status aq_candidate_set_item(aq_candidate *candidate, size_t item, aq_rd_choice *choice, int8_t *codes,
-                                              aq_error *err);
+AQ_MUST_CHECK aq_status aq_candidate_set_item(aq_candidate *candidate, size_t item, aq_encoded *encoded, aq_error *err);
 AQ_MUST_CHECK aq_status aq_candidate_measure(aq_candidate *candidate, aq_error *err);
 
-/* Gradient descent for so many seconds; bits and similarity are measured again. */
-AQ_MUST_CHECK aq_status aq_candidate_tune(aq_candidate *candidate, const aq_quantize_options *options, aq_error *err);
+/* Asks the caller whether to go on. */
+AQ_MUST_CHECK aq_status aq_candidate_tell_progress(const aq_candidate *candidate, aq_error *err);
 
-/* Puts into values[tensor] what takes the place of a tensor's own values: of planned tensors, and of vectors that were
- * adjusted, which the plan then says of those that it keeps. Tensors in `owned` have such values already. */
-void aq_candidate_collect_values(const aq_candidate *candidate, aq_plan *plan, const float *const *owned,
-                                 const float **values);
+/* Makes entries of the plan say what the items are, and moves what the source and the plan do not give into encoded,
+ * one a tensor of the source: codes of planned tensors, and vectors that were adjusted, which the plan then says of
+ * those that it keeps. What encoded has already stays. The candidate has no codes afterwards. target: for the entries'
+ * rules.
+ */
+AQ_MUST_CHECK aq_status aq_candidate_finish(aq_candidate *candidate, const char *target, aq_plan *plan,
+                                            aq_encoded *encoded, aq_error *err);
 
 #endif

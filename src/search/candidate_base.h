@@ -5,8 +5,8 @@
 #include "search/candidate.h"
 
 /* Makes candidate->base: the original, but for tensors that rules of the plan quantize whatever the search does.
- * values: one a tensor of the source, what replaces its own; NULL entries: quantized here. */
-AQ_MUST_CHECK aq_status aq_candidate_make_base(aq_candidate *candidate, const aq_plan *plan, const float *const *values,
+ * encoded: one a tensor of the source; those that are finished are decoded, the others quantized here. */
+AQ_MUST_CHECK aq_status aq_candidate_make_base(aq_candidate *candidate, const aq_plan *plan, const aq_encoded *encoded,
                                                aq_error *err);
 
 #endif

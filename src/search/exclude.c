@@ -79,7 +79,7 @@ static const aq_weight *excluded_weight(const aq_model *model, size_t tensor) {
   return w != NULL && (w->kind == AQ_WEIGHT_VECTOR || w->role == AQ_ROLE_TOKEN_TYPE) ? w : NULL;
 }
 
-static aq_status keep(aq_plan_entry *e, bool types, aq_error *err) {
+static aq_status keep_entry(aq_plan_entry *e, bool types, aq_error *err) {
   char *rule = aq_strdup(types ? "token types: part of every token" : "vector of the encoder: part of every token");
   if (rule == NULL) return aq_fail_memory(err, 64);
   aq_free(e->rule);
@@ -94,7 +94,7 @@ aq_status aq_exclude_vectors(aq_source *source, const aq_model *model, aq_plan *
     const size_t owner = aq_owner_of(source->tensors, i);
     const aq_weight *w = excluded_weight(model, i);
     if (w != NULL && aq_plan_entry_is_open(&plan->entries[owner], AQ_RD)) {
-      AQ_TRY(keep(&plan->entries[owner], w->kind != AQ_WEIGHT_VECTOR, err));
+      AQ_TRY(keep_entry(&plan->entries[owner], w->kind != AQ_WEIGHT_VECTOR, err));
     }
   }
   AQ_TRY(aq_plan_share_aliases(source->tensors, source->tensor_count, plan, err));

@@ -14,6 +14,7 @@
 #include "tensor/dtype.h"
 
 #define COLUMNS_MAX ((size_t)32768) /* the factor of the inputs has their square */
+#define PIECE_ROWS ((size_t)64)     /* of inputs that are added at one go */
 
 /* Damping, of the mean diagonal: more and more until the matrix can be factored. */
 static const double dampings[] = {0.01, 0.1, 1};
@@ -21,10 +22,9 @@ static const double dampings[] = {0.01, 0.1, 1};
 typedef struct gptq_job {
   const aq_source *source;
   const aq_quantize_options *options;
-  const aq_calibration *calibration;
+  const aq_search_backend *backend;
   aq_plan *plan;
-  aq_pool *pool;
-  float **values;
+  aq_encoded *encoded; /* one a tensor of the source */
 } gptq_job;
 
 /* One tensor in the making. */
@@ -44,37 +44,49 @@ bool aq_gptq_wanted(const aq_plan *plan) {
 
 /* ---- inputs ---- */
 
+/* Rows [first, first + n) of the inputs. The kernel adds the last product first: the rows are turned round, so that
+ * they are added in their order. piece: room for two times PIECE_ROWS rows. */
+static void add_piece(const aq_activations *a, uint64_t first, size_t n, float *piece, gptq_tensor *t) {
+  const size_t cols = t->cols;
+  const float scale = 1 / (float)AQ_MAX(a->rows, 1);
+  float *scaled = piece, *plain = piece + PIECE_ROWS * cols;
+  for (size_t r = 0; r < n; r++) {
+    const float *x = a->values + (first + r) * cols;
+    const size_t at = (n - 1 - r) * cols;
+    memcpy(plain + at, x, cols * sizeof *x);
+    for (size_t i = 0; i < cols; i++) scaled[at + i] = x[i] * scale;
+  }
+  const aq_rank_update u = {.m = cols,
+                            .n = cols,
+                            .k = n,
+                            .a = scaled,
+                            .a_row = 1,
+                            .a_step = cols,
+                            .b = plain,
+                            .ldb = cols,
+                            .c = t->second,
+                            .ldc = cols};
+  aq_kernels_get()->rank_update_f32(&u);
+}
+
 static aq_status add_activations(const aq_activations *a, gptq_tensor *t, const char *name, aq_error *err) {
   if (a->cols != t->cols) {
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "its inputs have %llu columns; the weight has %zu", (unsigned long long)a->cols,
                   t->cols);
     return aq_error_in_tensor(err, AQ_ERR_ARGUMENT, name);
   }
-  const float scale = 1 / (float)AQ_MAX(a->rows, 1);
-  for (uint64_t r = 0; r < a->rows; r++) {
-    const float *x = a->values + r * a->cols;
-    for (size_t i = 0; i < t->cols; i++) {
-      const float xi = x[i] * scale;
-      float *row = t->second + i * t->cols;
-      for (size_t j = 0; j < t->cols; j++) row[j] += xi * x[j];
-    }
+  float *piece = aq_realloc_array(NULL, 2 * PIECE_ROWS * t->cols, sizeof *piece);
+  if (piece == NULL) return aq_fail_memory(err, 2 * PIECE_ROWS * t->cols * sizeof *piece);
+  for (uint64_t first = 0; first < a->rows; first += PIECE_ROWS) {
+    add_piece(a, first, (size_t)AQ_MIN(a->rows - first, (uint64_t)PIECE_ROWS), piece, t);
   }
+  aq_free(piece);
   return AQ_OK;
 }
 
 /* Whether a tensor is t, or is tied to it. */
 static bool is_same(const gptq_job *job, const gptq_tensor *t, size_t tensor) {
   return tensor == t->index || job->source->tensors[tensor].alias_of == (int32_t)t->index;
-}
-
-static void add_moments(const float *moments, gptq_tensor *t) {
-  for (size_t i = 0; i < t->cols; i++) {
-    for (size_t j = 0; j < i; j++, moments++) {
-      t->second[i * t->cols + j] += *moments;
-      t->second[j * t->cols + i] += *moments;
-    }
-    t->second[i * t->cols + i] += *moments++;
-  }
 }
 
 /* Second moments of the inputs into t->second, of all layers that are this tensor; false in *known when nobody knows
@@ -87,17 +99,12 @@ static aq_status find_inputs(const gptq_job *job, gptq_tensor *t, bool *known, a
     *known = true;
     AQ_TRY(add_activations(&job->options->search->activations[i], t, name, err));
   }
-  if (*known || job->calibration == NULL) return AQ_OK;
-  const aq_model *m = job->calibration->original.model;
-  for (uint32_t i = 0; i < m->weight_count; i++) {
-    if (m->weights[i].kind != AQ_WEIGHT_LINEAR || !is_same(job, t, m->weights[i].tensor)) continue;
-    add_moments(job->calibration->stats.linear[i].moments, t);
-    *known = true;
-  }
+  if (*known || job->backend->ops->add_input_moments == NULL) return AQ_OK;
+  *known = job->backend->ops->add_input_moments(job->backend, job->source, t->index, t->second);
   return AQ_OK;
 }
 
-static bool factor(gptq_tensor *t) {
+static bool factor_inputs(gptq_tensor *t) {
   for (size_t i = 0; i < AQ_COUNT_OF(dampings); i++) {
     if (aq_ldl(t->second, t->cols, dampings[i], t->l, t->d, NULL) == AQ_OK) return true;
   }
@@ -123,26 +130,26 @@ static aq_status fit_scales(const gptq_job *job, gptq_tensor *t, aq_error *err) 
   return AQ_OK;
 }
 
-static void dequantize(const gptq_tensor *t) {
-  const aq_kernels *k = aq_kernels_get();
-  for (size_t i = 0; i < t->spans; i++) {
-    k->dequantize_s8(t->codes + i * t->span, t->span, t->scales[i], t->zeros[i], t->w + i * t->span);
-  }
-}
-
-/* The scales become the plan's, the values the caller's. */
-static aq_status hand_over(const gptq_job *job, gptq_tensor *t, aq_error *err) {
+/* Scales and codes become the finished tensor's, and the plan's. */
+static aq_status finish_tensor(const gptq_job *job, gptq_tensor *t, aq_error *err) {
   aq_plan_entry *e = &job->plan->entries[t->index];
+  aq_encoded *out = &job->encoded[t->index];
   char *rule = aq_format("%s; rounded for its inputs", e->rule);
   if (rule == NULL) return aq_fail_memory(err, 128);
   aq_free(e->rule);
   e->rule = rule;
-  e->scales = t->scales;
-  e->zero_points = t->zeros;
-  e->scale_count = e->quant_axis < 0 ? 1 : t->spans;
-  job->values[t->index] = t->w;
-  t->scales = t->zeros = t->w = NULL;
-  return AQ_OK;
+  *out = (aq_encoded){.count = (uint64_t)t->rows * t->cols,
+                      .type = e->scheme.type,
+                      .quant_axis = e->quant_axis,
+                      .group_size = e->group_size,
+                      .span_length = e->span_length,
+                      .span_count = e->quant_axis < 0 ? 1 : t->spans,
+                      .scales = t->scales,
+                      .zero_points = t->zeros,
+                      .codes = t->codes};
+  t->scales = t->zeros = NULL;
+  t->codes = NULL;
+  return aq_encoded_describe(out, e, err);
 }
 
 static aq_status round_tensor(const gptq_job *job, gptq_tensor *t, aq_error *err) {
@@ -160,13 +167,12 @@ static aq_status round_tensor(const gptq_job *job, gptq_tensor *t, aq_error *err
                          .span = t->span,
                          .qmin = aq_quant_min(e->scheme.type),
                          .qmax = aq_quant_max(e->scheme.type)};
-  AQ_TRY(aq_feedback_round(&f, job->pool, t->codes, err));
-  dequantize(t);
-  return hand_over(job, t, err);
+  AQ_TRY(aq_feedback_round(&f, job->backend->pool, t->codes, err));
+  return finish_tensor(job, t, err);
 }
 
 /* Without inputs a tensor is what mse makes of it. */
-static aq_status fall_back(const gptq_job *job, size_t index, const char *why, aq_error *err) {
+static aq_status fall_back_to_nearest(const gptq_job *job, size_t index, const char *why, aq_error *err) {
   aq_plan_entry *e = &job->plan->entries[index];
   char *rule = aq_format("%s; %s: rounded to nearest", e->rule, why);
   if (rule == NULL) return aq_fail_memory(err, 128);
@@ -176,7 +182,7 @@ static aq_status fall_back(const gptq_job *job, size_t index, const char *why, a
   return AQ_OK;
 }
 
-static aq_status allocate(gptq_tensor *t, aq_error *err) {
+static aq_status allocate_tensor(gptq_tensor *t, aq_error *err) {
   const size_t total = t->rows * t->cols, square = t->cols * t->cols;
   t->w = aq_realloc_array(NULL, total, sizeof *t->w);
   t->codes = aq_malloc(total);
@@ -190,7 +196,7 @@ static aq_status allocate(gptq_tensor *t, aq_error *err) {
   return all ? AQ_OK : aq_fail_memory(err, (total + 2 * square) * sizeof(float));
 }
 
-static void reset(gptq_tensor *t) {
+static void reset_tensor(gptq_tensor *t) {
   aq_free(t->w);
   aq_free(t->codes);
   aq_free(t->scales);
@@ -200,26 +206,26 @@ static void reset(gptq_tensor *t) {
   aq_free(t->d);
 }
 
-static aq_status make_one(const gptq_job *job, size_t index, aq_error *err) {
+static aq_status round_for_inputs(const gptq_job *job, size_t index, aq_error *err) {
   const aq_tensor_info *info = &job->source->tensors[index];
   const aq_plan_entry *e = &job->plan->entries[index];
-  if (info->rank != 2 || info->num_params == 0) return fall_back(job, index, "not a matrix", err);
+  if (info->rank != 2 || info->num_params == 0) return fall_back_to_nearest(job, index, "not a matrix", err);
   gptq_tensor t = {.index = index, .rows = (size_t)info->shape[0], .cols = (size_t)info->shape[1]};
   t.span = e->group_size > 0 ? (size_t)e->group_size : t.cols;
-  if (t.cols > COLUMNS_MAX) return fall_back(job, index, "too many columns", err);
-  if (t.cols % t.span != 0) return fall_back(job, index, "groups cross rows", err);
+  if (t.cols > COLUMNS_MAX) return fall_back_to_nearest(job, index, "too many columns", err);
+  if (t.cols % t.span != 0) return fall_back_to_nearest(job, index, "groups cross rows", err);
   t.spans = t.rows * (t.cols / t.span);
   bool known = false;
-  aq_status status = allocate(&t, err);
+  aq_status status = allocate_tensor(&t, err);
   if (status == AQ_OK) status = find_inputs(job, &t, &known, err);
   if (status == AQ_OK && !known) {
-    status = fall_back(job, index, "no inputs of it are known", err);
-  } else if (status == AQ_OK && !factor(&t)) {
-    status = fall_back(job, index, "its inputs cannot be factored", err);
+    status = fall_back_to_nearest(job, index, "no inputs of it are known", err);
+  } else if (status == AQ_OK && !factor_inputs(&t)) {
+    status = fall_back_to_nearest(job, index, "its inputs cannot be factored", err);
   } else if (status == AQ_OK) {
     status = round_tensor(job, &t, err);
   }
-  reset(&t);
+  reset_tensor(&t);
   return status;
 }
 
@@ -234,11 +240,11 @@ static aq_status check_names(const gptq_job *job, aq_error *err) {
   return AQ_OK;
 }
 
-aq_status aq_gptq_make(const aq_source *source, const aq_quantize_options *options, const aq_calibration *calibration,
-                       aq_pool *pool, aq_plan *plan, float **values, aq_error *err) {
-  const gptq_job job = {source, options, calibration, plan, pool, values};
+aq_status aq_gptq_make(const aq_source *source, const aq_quantize_options *options, const aq_search_backend *backend,
+                       aq_plan *plan, aq_encoded *encoded, aq_error *err) {
+  const gptq_job job = {source, options, backend, plan, encoded};
   AQ_TRY(check_names(&job, err));
-  if (calibration == NULL && options->search->activation_count == 0) {
+  if (backend->ops->add_input_moments == NULL && options->search->activation_count == 0) {
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "method gptq needs to see what goes into the layers");
     return aq_error_hint(err, AQ_ERR_ARGUMENT, "Add `calib=FILE` or `calib=builtin` for a model that can be run");
   }
@@ -246,7 +252,7 @@ aq_status aq_gptq_make(const aq_source *source, const aq_quantize_options *optio
   aq_progress_begin(&progress, &options->run, "gptq", plan->count, 0);
   for (size_t i = 0; i < plan->count; i++) {
     if (source->tensors[i].alias_of < 0 && aq_plan_entry_is_open(&plan->entries[i], AQ_GPTQ)) {
-      AQ_TRY(make_one(&job, i, err));
+      AQ_TRY(round_for_inputs(&job, i, err));
     }
     AQ_TRY(aq_progress_add(&progress, source->tensors[i].name, 1, 0, err));
   }

@@ -54,17 +54,17 @@ static double lambda_at(const track *k, double t) {
   return fmin(fmax(lambda, k->search->lowest), k->search->highest);
 }
 
-static double height(const track *k, double value) {
+static double height_of(const track *k, double value) {
   if (k->sign > 0) return value / k->search->target;
   return log(fmax(1 - value, tiniest_loss) / (1 - k->search->target));
 }
 
-static aq_status evaluate(track *k, double lambda, point *out, aq_error *err) {
+static aq_status evaluate_lambda(track *k, double lambda, point *out, aq_error *err) {
   double value = 0;
   AQ_TRY(k->fn(k->ctx, lambda, &value, err));
   AQ_FAIL_IF(!isfinite(value), AQ_ERR_INTERNAL, "lambda %g gives no finite value", lambda);
   ++k->evaluations;
-  *out = (point){.lambda = lambda, .t = k->sign * log(lambda), .y = height(k, value), .value = value};
+  *out = (point){.lambda = lambda, .t = k->sign * log(lambda), .y = height_of(k, value), .value = value};
   return AQ_OK;
 }
 
@@ -75,7 +75,7 @@ static void learn_slope(track *k, const point *a, const point *b) {
 }
 
 /* Puts a point into the bracket. */
-static void place(track *k, const point *p) {
+static void add_to_bracket(track *k, const point *p) {
   const bool bracketed = k->has_over && k->has_under;
   const double width = k->under.t - k->over.t;
   if (k->has_over) learn_slope(k, &k->over, p);
@@ -116,7 +116,7 @@ static bool next_lambda(const track *k, double *lambda) {
   return !(k->has_over && *lambda == k->over.lambda) && !(k->has_under && *lambda == k->under.lambda);
 }
 
-static aq_status check(const aq_solve_options *s, bool of_size, aq_error *err) {
+static aq_status check_options(const aq_solve_options *s, bool of_size, aq_error *err) {
   AQ_FAIL_IF(!(s->lowest > 0 && s->lowest <= s->highest && isfinite(s->highest)), AQ_ERR_ARGUMENT,
              "bounds of lambda %g and %g: they must be above 0 and in order", s->lowest, s->highest);
   AQ_FAIL_IF(of_size && !(s->target > 0 && isfinite(s->target)), AQ_ERR_ARGUMENT, "target size %g: it must be above 0",
@@ -133,12 +133,12 @@ static double first_lambda(const aq_solve_options *s) {
   return fmin(fmax(round_lambda(wish), s->lowest), s->highest);
 }
 
-static aq_status run(track *k, aq_solve_result *result, aq_error *err) {
+static aq_status run_track(track *k, aq_solve_result *result, aq_error *err) {
   double lambda = first_lambda(k->search);
   do {
     point p;
-    AQ_TRY(evaluate(k, lambda, &p, err));
-    place(k, &p);
+    AQ_TRY(evaluate_lambda(k, lambda, &p, err));
+    add_to_bracket(k, &p);
   } while (k->evaluations < k->search->most && !(k->has_under && k->under.y >= k->floor) && next_lambda(k, &lambda));
   const point *best = k->has_under ? &k->under : &k->over;
   *result = (aq_solve_result){k->has_under, best->lambda, best->value, k->evaluations};
@@ -147,22 +147,22 @@ static aq_status run(track *k, aq_solve_result *result, aq_error *err) {
 
 aq_status aq_solve_size(const aq_solve_options *search, aq_solve_fn size, void *ctx, aq_solve_result *result,
                         aq_error *err) {
-  AQ_TRY(check(search, true, err));
+  AQ_TRY(check_options(search, true, err));
   track k = {.search = search, .fn = size, .ctx = ctx, .sign = 1, .slope = assumed_slope_size};
   k.goal = 1;
   k.floor = 1 - search->slack;
   k.first = log(search->lowest);
   k.last = log(search->highest);
-  return run(&k, result, err);
+  return run_track(&k, result, err);
 }
 
 aq_status aq_solve_quality(const aq_solve_options *search, aq_solve_fn similarity, void *ctx, aq_solve_result *result,
                            aq_error *err) {
-  AQ_TRY(check(search, false, err));
+  AQ_TRY(check_options(search, false, err));
   track k = {.search = search, .fn = similarity, .ctx = ctx, .sign = -1, .slope = assumed_slope_loss};
   k.goal = 0;
   k.floor = log1p(-search->slack);
   k.first = -log(search->highest);
   k.last = -log(search->lowest);
-  return run(&k, result, err);
+  return run_track(&k, result, err);
 }

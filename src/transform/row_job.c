@@ -124,10 +124,16 @@ static void note_bad(uint64_t *bad, uint64_t index) {
   if (index < *bad) *bad = index;
 }
 
+void aq_row_job_set_encoded(aq_row_job *job, const aq_encoded *encoded) { job->encoded = encoded; }
+
+static bool has_codes(const aq_row_job *job) { return job->encoded != NULL && job->encoded->codes != NULL; }
+
+static bool has_values(const aq_row_job *job) { return job->encoded != NULL && job->encoded->values != NULL; }
+
 /* n values from element `index` of the tensor on. */
 static aq_status read_values(const aq_row_job *job, uint64_t index, size_t n, float *out, aq_error *err) {
-  if (job->values == NULL) return aq_source_read_f32(job->source, job->tensor, index, n, out, err);
-  memcpy(out, job->values + index, n * sizeof *out);
+  if (!has_values(job)) return aq_source_read_f32(job->source, job->tensor, index, n, out, err);
+  memcpy(out, job->encoded->values + index, n * sizeof *out);
   return AQ_OK;
 }
 
@@ -155,6 +161,10 @@ static aq_status encode_range(const aq_row_job *job, uint64_t begin, uint64_t en
                               aq_error *err) {
   const float *scales = (const float *)(const void *)job->scales.data;
   const float *zeros = (const float *)(const void *)job->zero_points.data;
+  if (has_codes(job)) {
+    aq_encoded_pack(job->encoded, job->first + begin, (size_t)(end - begin), out);
+    return AQ_OK;
+  }
   for (uint64_t at = begin; at < end;) {
     const size_t n = (size_t)AQ_MIN(end - at, AQ_BLOCK_PARAMS);
     const uint64_t span = at / job->span_length;
@@ -167,15 +177,18 @@ static aq_status encode_range(const aq_row_job *job, uint64_t begin, uint64_t en
   return AQ_OK;
 }
 
-/* A block whose scales the plan has: nothing is fitted, but the values are looked at. */
+/* A block whose scales are known already: nothing is fitted, but where there are no codes yet the values are looked at.
+ */
 static aq_status take_scales(const aq_row_job *job, uint64_t begin, uint64_t n, aq_scratch *scratch, float *scales,
                              float *zeros, uint8_t *out, uint64_t *bad, aq_error *err) {
   const uint64_t first = (job->first + begin) / job->entry->span_length, spans = aq_div_up(n, job->span_length);
+  const float *known = has_codes(job) ? job->encoded->scales : job->entry->scales,
+              *shifts = has_codes(job) ? job->encoded->zero_points : job->entry->zero_points;
   for (uint64_t i = 0; i < spans; i++) {
-    scales[i] = job->entry->scales[first + i];
-    zeros[i] = job->entry->zero_points != NULL ? job->entry->zero_points[first + i] : 0;
+    scales[i] = known[first + i];
+    zeros[i] = shifts != NULL ? shifts[first + i] : 0;
   }
-  for (uint64_t at = 0; at < n; at += AQ_BLOCK_PARAMS) {
+  for (uint64_t at = 0; at < n && !has_codes(job); at += AQ_BLOCK_PARAMS) {
     const size_t length = (size_t)AQ_MIN(n - at, AQ_BLOCK_PARAMS);
     AQ_TRY(read_values(job, job->first + begin + at, length, scratch->values, err));
     const size_t finite = aq_first_nonfinite(scratch->values, length);
@@ -193,7 +206,8 @@ static aq_status quantize_block(const aq_row_job *job, uint64_t begin, uint64_t 
   float *zeros = (float *)(void *)job->zero_points.data + begin / job->span_length;
   uint8_t *out = job->large ? NULL : job->data.data + begin * bits_of(job) / 8;
   const uint64_t n = end - begin;
-  if (job->entry->scales != NULL) return take_scales(job, begin, n, scratch, scales, zeros, out, bad, err);
+  if (has_codes(job) || job->entry->scales != NULL)
+    return take_scales(job, begin, n, scratch, scales, zeros, out, bad, err);
   if (n > AQ_BLOCK_PARAMS_MAX) {
     AQ_TRY(fit_long_span(job, job->first + begin, n, scratch, scales, zeros, bad, err));
     return job->large || *bad != UINT64_MAX ? AQ_OK : encode_range(job, begin, end, scratch, out, err);
@@ -261,12 +275,10 @@ static aq_status convert_range(const aq_row_job *job, uint64_t begin, uint64_t e
   return AQ_OK;
 }
 
-void aq_row_job_set_values(aq_row_job *job, const float *values) { job->values = values; }
-
 /* Other values in the tensor's own type. */
 static void keep_values(const aq_row_job *job, uint64_t begin, size_t n, uint8_t *out) {
   const aq_kernels *kernels = aq_kernels_get();
-  const float *x = job->values + job->first + begin;
+  const float *x = job->encoded->values + job->first + begin;
   const aq_dtype dtype = info_of(job)->dtype;
   if (dtype == AQ_F32) {
     memcpy(out, x, n * sizeof *x);
@@ -282,7 +294,7 @@ static void keep_values(const aq_row_job *job, uint64_t begin, size_t n, uint8_t
 
 static aq_status keep_range(const aq_row_job *job, uint64_t begin, uint64_t end, uint8_t *out, aq_error *err) {
   const uint64_t bits = aq_dtype_bits(info_of(job)->dtype);
-  if (job->values != NULL) {
+  if (has_values(job)) {
     keep_values(job, begin, (size_t)(end - begin), out);
     return AQ_OK;
   }

@@ -7,6 +7,7 @@
 #include "core/buffer.h"
 #include "io/source.h"
 #include "io/table/table_writer.h"
+#include "quant/encoded.h"
 #include "quant/plan.h"
 
 /* Elements that a worker reads at a time: 1 MiB as FP32, so that they stay in its cache. */
@@ -26,12 +27,12 @@ void aq_scratch_reset(aq_scratch *scratch);
 typedef struct aq_row_job {
   const aq_source *source;
   const aq_plan_entry *entry;
-  size_t tensor;            /* index in the source */
-  const float *values;      /* of the whole tensor, in place of the source's; NULL: the source's own */
-  uint64_t first, count;    /* its elements: all, or a part */
-  int64_t part_lo, part_hi; /* along axis 0; lo < 0: not a part */
-  uint64_t span_length;     /* elements that share a scale, within this row */
-  uint64_t block;           /* elements of a block; one span when spans are long */
+  size_t tensor;             /* index in the source */
+  const aq_encoded *encoded; /* the finished tensor; NULL or empty: it is made of the source's values */
+  uint64_t first, count;     /* its elements: all, or a part */
+  int64_t part_lo, part_hi;  /* along axis 0; lo < 0: not a part */
+  uint64_t span_length;      /* elements that share a scale, within this row */
+  uint64_t block;            /* elements of a block; one span when spans are long */
   uint64_t block_count;
   uint64_t data_bytes, scale_count;
   bool large; /* its data is streamed: too big to be held */
@@ -44,8 +45,9 @@ typedef struct aq_row_job {
 AQ_MUST_CHECK aq_status aq_row_job_init(aq_row_job *job, const aq_source *source, size_t tensor,
                                         const aq_plan_entry *entry, int64_t part_lo, int64_t part_hi,
                                         uint64_t large_limit, aq_error *err);
-/* Has other values take the place of the tensor's from here on. They are finite. */
-void aq_row_job_set_values(aq_row_job *job, const float *values);
+/* From here on the row is made of a finished tensor, of the entry's type, axis and groups, where there is one. It
+ * outlives the job. */
+void aq_row_job_set_encoded(aq_row_job *job, const aq_encoded *encoded);
 void aq_row_job_reset(aq_row_job *job);
 
 /* Memory for the results. */

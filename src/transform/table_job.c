@@ -212,7 +212,7 @@ static aq_status flush_batch(writer_state *w, aq_error *err) {
 static aq_status add_row(writer_state *w, size_t tensor, int64_t lo, int64_t hi, aq_error *err) {
   aq_row_job row;
   AQ_TRY(aq_row_job_init(&row, w->job->source, tensor, &w->job->plan->entries[tensor], lo, hi, w->large_bytes, err));
-  if (w->job->values != NULL) aq_row_job_set_values(&row, w->job->values[tensor]);
+  if (w->job->encoded != NULL) aq_row_job_set_encoded(&row, &w->job->encoded[tensor]);
   const uint64_t bytes = row.count * AQ_MAX(aq_dtype_size(w->job->source->tensors[tensor].dtype), 1);
   if (row.large || w->batched + bytes > w->batch_bytes || w->row_count == BATCH_ROWS) AQ_TRY(flush_batch(w, err));
   w->rows[w->row_count++] = row;

@@ -7,6 +7,7 @@
 #include "arrowquant.h"
 #include "core/pool.h"
 #include "io/source.h"
+#include "quant/encoded.h"
 #include "quant/plan.h"
 
 /* FP32 bytes of a tensor from which on it is written in parts. */
@@ -21,8 +22,8 @@ typedef struct aq_table_job {
   const aq_table_options *table;
   const aq_run_options *run;
   aq_nonfinite nonfinite;
-  const float *const *values; /* of each tensor: in place of the source's own, or NULL; NULL: none has any */
-  json_t *config;             /* goes into the metadata as arrowquant.config; borrowed, may be NULL */
+  const aq_encoded *encoded; /* one a tensor: those that are finished; NULL: none is */
+  json_t *config;            /* goes into the metadata as arrowquant.config; borrowed, may be NULL */
 } aq_table_job;
 
 /* Writes the table. */

@@ -20,6 +20,7 @@ EVERYTHING_THAT_WRITES = ["convert", "quantize", "export", "embed", "sensitivity
 REACHED_FROM = {
     "core/outfile.c": EVERYTHING_THAT_WRITES,
     "search/bit_allocation.c": ["quantize"],
+    "search/budget.c": ["quantize"],
     "search/calibration.c": ["quantize"],
     "ops/convert.c": ["convert"],
     "ops/export.c": ["export"],

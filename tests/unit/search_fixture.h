@@ -7,7 +7,9 @@
 #include "plan_fixture.h"
 #include "search/calibration.h"
 #include "search/candidate.h"
+#include "search/cost.h"
 #include "search/exclude.h"
+#include "search/fisher_sensitivity.h"
 #include "transform/table_job.h"
 
 #define SEARCH_TEXTS 80
@@ -71,9 +73,9 @@ typedef struct search_state {
   aq_source *source;
   aq_calibration *calibration;
   aq_plan plan;
-  aq_search_problem set;
+  aq_search_problem problem;
   aq_candidate candidate;
-  const float *values[64];
+  aq_encoded encoded[64];
 } search_state;
 
 static inline search_state search_begin(const aq_quantize_options *o) {
@@ -90,17 +92,23 @@ static inline search_state search_begin(const aq_quantize_options *o) {
 static inline void search_prepare(search_state *s, const aq_quantize_options *o) {
   aq_error err;
   *s = search_begin(o);
-  assert_true(s->source->tensor_count <= AQ_COUNT_OF(s->values));
+  assert_true(s->source->tensor_count <= AQ_COUNT_OF(s->encoded));
   assert_ok(aq_calibration_make_factors(s->calibration, &err));
   assert_ok(aq_exclude_vectors(s->source, &s->calibration->model, &s->plan, &err));
-  assert_ok(aq_search_problem_create(s->source, &s->plan, s->calibration->factors, s->calibration->factor_count,
-                                     &o->table, s->calibration->pool, &s->set, &err));
-  assert_ok(aq_candidate_create(s->calibration, &s->plan, s->values, &s->set, &s->candidate, &err));
+  assert_ok(aq_search_problem_create(s->source, &s->plan, &o->table, s->calibration->pool, &s->problem, &err));
+  assert_ok(aq_fisher_sensitivity_set(s->calibration, &s->problem, &err));
+  assert_ok(aq_candidate_create(s->calibration, &s->plan, s->encoded, &s->problem, &s->candidate, &err));
+}
+
+static inline aq_status search_round(search_state *s, double lambda, aq_error *err) {
+  s->problem.lambda = lambda;
+  return aq_candidate_round(&s->candidate, err);
 }
 
 static inline void search_end(search_state *s) {
+  for (size_t i = 0; i < AQ_COUNT_OF(s->encoded); i++) aq_encoded_reset(&s->encoded[i]);
   aq_candidate_reset(&s->candidate);
-  aq_search_problem_reset(&s->set);
+  aq_search_problem_reset(&s->problem);
   aq_plan_reset(&s->plan);
   aq_calibration_free(s->calibration);
   aq_source_close(s->source);

@@ -5,6 +5,7 @@
 
 #include "arrowquant.h"
 #include "core/buffer.h"
+#include "core/progress.h"
 
 #define AQ_EVALUATION_TEXTS_MAX ((size_t)100000) /* texts, and pairs */
 
@@ -30,6 +31,13 @@ typedef struct aq_judge_origin {
 /* A file and a list are AQ_ERR_ARGUMENT. */
 AQ_MUST_CHECK aq_status aq_evaluation_texts_load(const aq_judge_origin *origin, aq_evaluation_texts *out,
                                                  aq_error *err);
+
+/* Embeddings of texts (count x the encoder's dimension) into out, some hundred texts at a time; lengths: NULL when the
+ * texts end with a zero. The caller of the operation is asked after each piece whether to go on; counts_bytes: the
+ * progress is one of the texts, and is given the bytes of each piece, for which lengths are needed. */
+AQ_MUST_CHECK aq_status aq_evaluation_texts_encode(aq_encoder *encoder, const char *const *texts, const size_t *lengths,
+                                                   size_t count, aq_progress *progress, bool counts_bytes, float *out,
+                                                   aq_error *err);
 
 /* For reports: "built-in", "list", or the file. */
 const char *aq_judge_texts_from(const aq_judge_origin *origin);

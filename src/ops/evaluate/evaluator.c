@@ -27,8 +27,6 @@
 #include "report/report.h"
 #include "report/source_json.h"
 
-/* Texts that are encoded between two checks for a stop. */
-#define CHUNK_TEXTS ((size_t)512)
 /* Bytes of a text that a report quotes. */
 enum { QUOTED = 120 };
 
@@ -82,20 +80,11 @@ bool aq_evaluator_cannot_run(aq_status status) {
 
 /* ---- encoding ---- */
 
-static aq_status encode(const aq_evaluator *j, aq_encoder *encoder, float *out, aq_error *err) {
-  const aq_evaluation_texts *t = &j->texts;
-  const size_t count = text_count(j), dimension = aq_encoder_dimension(encoder);
+static aq_status encode_texts(const aq_evaluator *j, aq_encoder *encoder, float *out, aq_error *err) {
   aq_progress progress;
   aq_progress_begin(&progress, j->options->run, "embed", 0, 0);
-  for (size_t first = 0; first < count;) {
-    const size_t n = AQ_MIN(count - first, CHUNK_TEXTS);
-    AQ_TRY(aq_encoder_encode_texts(encoder, t->texts + first, t->lengths + first, n, out + first * dimension, err));
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < n; i++) bytes += t->lengths[first + i];
-    AQ_TRY(aq_progress_add(&progress, NULL, 0, bytes, err));
-    first += n;
-  }
-  return AQ_OK;
+  return aq_evaluation_texts_encode(encoder, j->texts.texts, j->texts.lengths, text_count(j), &progress, true, out,
+                                    err);
 }
 
 static aq_status open_encoder(const aq_evaluator *j, const aq_source *source, const char *folder, aq_encoder **out,
@@ -142,7 +131,7 @@ aq_status aq_evaluator_set_reference(aq_evaluator *evaluator, const aq_source *r
   evaluator->notes = aq_notes_json(&encoder->model.notes);
   aq_status status = make_room(evaluator, &evaluator->reference, err);
   if (status == AQ_OK) status = make_room(evaluator, &evaluator->other, err);
-  if (status == AQ_OK) status = encode(evaluator, encoder, evaluator->reference, err);
+  if (status == AQ_OK) status = encode_texts(evaluator, encoder, evaluator->reference, err);
   aq_encoder_close(encoder);
   AQ_TRY(status);
   evaluator->cosines = aq_calloc(t->plain, sizeof *evaluator->cosines);
@@ -257,7 +246,7 @@ aq_status aq_evaluator_measure(aq_evaluator *evaluator, const aq_source *other, 
                      aq_encoder_dimension(encoder), evaluator->dimension);
     (void)aq_error_in_file(err, status, other->path);
   }
-  if (status == AQ_OK) status = encode(evaluator, encoder, evaluator->other, err);
+  if (status == AQ_OK) status = encode_texts(evaluator, encoder, evaluator->other, err);
   aq_encoder_close(encoder);
   AQ_TRY(status);
   AQ_TRY(aq_output_compare(evaluator->reference, evaluator->other, evaluator->texts.plain, evaluator->dimension,

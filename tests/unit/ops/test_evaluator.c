@@ -52,6 +52,48 @@ static int tear_down(void **state) {
 
 /* ---- texts ---- */
 
+static bool note_bytes(void *ctx, const aq_progress_event *event) {
+  *(uint64_t *)ctx = event->bytes_done;
+  return true;
+}
+
+/* More texts than are encoded at a time: the embeddings of a call for all of them. */
+static void pieces_of_texts_give_what_all_of_them_give(void **state) {
+  (void)state;
+  enum { COUNT = 1100, LONGEST = 13 };
+  static char letters[COUNT][2 * LONGEST];
+  static const char *texts[COUNT];
+  static size_t lengths[COUNT];
+  aq_error err;
+  aq_encoder *encoder;
+  uint64_t told = 0, bytes = 0;
+  assert_ok(aq_encoder_open(model, NULL, &encoder, &err));
+  for (size_t i = 0; i < COUNT; i++) {
+    lengths[i] = 1 + i % LONGEST * 2;
+    for (size_t k = 0; k < lengths[i]; k++) letters[i][k] = k % 2 == 0 ? (char)('a' + (i + k) % 26) : ' ';
+    texts[i] = letters[i];
+    bytes += lengths[i];
+  }
+  const size_t dimension = aq_encoder_dimension(encoder), size = COUNT * dimension * sizeof(float);
+  float *whole = malloc(size), *pieces = malloc(size);
+  assert_ok(aq_encoder_encode_texts(encoder, texts, lengths, COUNT, whole, &err));
+  for (int counts = 0; counts < 2; counts++) {
+    const aq_run_options run = {.progress = note_bytes, .progress_ctx = &told};
+    aq_progress progress;
+    aq_progress_begin(&progress, &run, "a test", 0, 0);
+    memset(pieces, 0, size);
+    told = 0;
+    assert_ok(aq_evaluation_texts_encode(encoder, texts, lengths, COUNT, &progress, counts == 1, pieces, &err));
+    assert_memory_equal(pieces, whole, size);
+    progress.last = 0; /* long ago: the caller is told at once */
+    assert_ok(aq_progress_add(&progress, NULL, 0, 0, &err));
+    assert_int_equal(told, counts == 1 ? bytes : 0);
+  }
+  free(whole);
+  free(pieces);
+  aq_encoder_close(encoder);
+}
+
 static void texts_without_a_file_are_the_builtin_ones(void **state) {
   (void)state;
   aq_error err;
@@ -353,6 +395,7 @@ static void compare_outputs_survives_every_fault(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(pieces_of_texts_give_what_all_of_them_give),
       cmocka_unit_test(texts_without_a_file_are_the_builtin_ones),
       cmocka_unit_test(texts_of_a_file_are_its_lines),
       cmocka_unit_test(texts_of_a_list_are_taken_as_they_are),

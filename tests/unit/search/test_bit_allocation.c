@@ -45,7 +45,7 @@ static aq_source *write_found(search *s, const aq_quantize_options *o) {
                             .output = sf.table,
                             .table = &table,
                             .run = &o->run,
-                            .values = s->found.values};
+                            .encoded = s->found.encoded};
   aq_source *written;
   assert_ok(aq_table_job_run(&job, &err));
   assert_ok(aq_source_open(sf.table, NULL, &written, &err));
@@ -103,8 +103,8 @@ static void bits_a_weight_are_kept_and_used(void **state) {
     assert_int_equal(json_is_true(reported(&s, "model_was_run")), cases[i].texts);
     const double expected = (double)json_integer_value(reported(&s, "expected_bytes"));
     double stored = 0;
-    for (size_t k = 0; k < s.found.set.count; k++) {
-      const char *name = s.source->tensors[s.found.set.items[k].tensor].name;
+    for (size_t k = 0; k < s.found.problem.count; k++) {
+      const char *name = s.source->tensors[s.found.problem.items[k].tensor].name;
       stored += (double)aq_source_tensor(table, search_find(table, name))->stored_bytes;
     }
     if (stored > expected + 1 || stored < 0.93 * expected) fail_msg("case %zu: %g of %g bytes", i, stored, expected);
@@ -141,7 +141,7 @@ static void rules_count_but_are_not_searched(void **state) {
   assert_int_equal(ruled->scheme.type, AQ_INT8);
   assert_int_equal(ruled->scheme.method, AQ_MINMAX);
   assert_int_equal(s.plan.entries[search_find(s.source, "encoder.layer.0.attention.self.key.weight")].action, AQ_KEEP);
-  assert_int_equal(s.found.set.count, ONE_LAYER_MATRICES - 2);
+  assert_int_equal(s.found.problem.count, ONE_LAYER_MATRICES - 2);
   aq_source *table = write_found(&s, &o);
   assert_in_range(bits_of(table) * 1000, 5500, 6000); /* the rule's among them */
   aq_source_close(table);
@@ -167,22 +167,28 @@ static void a_similarity_is_reached_on_texts_that_nothing_was_decided_by(void **
 
 /* ---- what is left behind ---- */
 
-static void values_are_those_of_the_search(void **state) {
+static void finished_tensors_are_what_is_written(void **state) {
   (void)state;
   search s;
   aq_quantize_options o = *search_options(5);
-  size_t adjusted = 0;
+  size_t adjusted = 0, codes = 0;
   assert_ok(try_search(&s, &o));
   aq_source *table = write_found(&s, &o);
   for (size_t i = 0; i < s.plan.count; i++) {
     const aq_tensor_info *t = &s.source->tensors[i];
-    if (s.found.values[i] == NULL) continue;
-    float *stored = aq_calloc((size_t)t->num_params, sizeof *stored);
+    const aq_encoded *e = &s.found.encoded[i];
+    if (e->count == 0) continue;
+    const size_t bytes = (size_t)t->num_params * sizeof(float);
+    float *stored = aq_calloc(bytes, 1), *decoded = aq_calloc(bytes, 1);
     assert_ok(aq_source_read_f32(table, search_find(table, t->name), 0, t->num_params, stored, &err));
-    assert_memory_equal(stored, s.found.values[i], (size_t)t->num_params * sizeof *stored); /* codes are exact */
+    if (e->codes != NULL) aq_encoded_decode(e, decoded);
+    assert_memory_equal(stored, e->codes != NULL ? decoded : e->values, bytes);
+    codes += e->codes != NULL ? 1 : 0;
     adjusted += s.plan.entries[i].adjusted ? 1 : 0;
     aq_free(stored);
+    aq_free(decoded);
   }
+  assert_int_equal(codes, ONE_LAYER_MATRICES - 2); /* neither the token types nor the pooler */
   assert_true(adjusted > 0);
   assert_string_equal(json_string_value(reported(&s, "target")), "target 5 bits");
   assert_true(json_real_value(reported(&s, "similarity")) > 0.9);
@@ -190,16 +196,16 @@ static void values_are_those_of_the_search(void **state) {
   end_search(&s);
 }
 
-static void data_free_searches_leave_the_values_alone(void **state) {
+static void data_free_searches_leave_scales_alone(void **state) {
   (void)state;
   search s;
   aq_quantize_options o = free_options(5);
   assert_ok(try_search(&s, &o));
   for (size_t i = 0; i < s.plan.count; i++) {
-    assert_null(s.found.values[i]);
+    assert_int_equal(s.found.encoded[i].count, 0);
     assert_false(s.plan.entries[i].adjusted);
   }
-  assert_null(s.found.calibration);
+  assert_null(s.found.backend->ops->confirm);
   end_search(&s);
 }
 
@@ -219,6 +225,85 @@ static void threads_find_the_same(void **state) {
   }
   end_search(&one);
   end_search(&three);
+}
+
+/* ---- any backend ---- */
+
+/* One whose first candidate fits, and no other. */
+typedef struct stub_backend {
+  aq_search_backend base;
+  aq_search_problem *problem;
+  uint32_t made;
+  double first, now; /* lambdas */
+  bool finished;
+} stub_backend;
+
+static stub_backend stub;
+
+static aq_status begin_stub(aq_search_backend *backend, const aq_search_setup *setup, aq_search_problem *problem,
+                            aq_error *error) {
+  stub.problem = problem;
+  assert_ok(
+      aq_search_problem_create(setup->source, setup->plan, &setup->options->table, backend->pool, problem, error));
+  assert_ok(aq_search_item_allocate_sensitivity(&problem->items[0], "a stub", error));
+  for (size_t i = 0; i < problem->items[0].rows; i++) problem->items[0].own_sensitivity[i] = 1e-6F;
+  return aq_search_item_read_sample(setup->source, &problem->items[0], error);
+}
+
+static aq_status make_stub(aq_search_backend *backend, aq_error *error) {
+  (void)backend;
+  (void)error;
+  stub.now = stub.problem->lambda;
+  if (stub.made++ == 0) stub.first = stub.now;
+  stub.problem->items[0].bits = stub.now == stub.first ? 8000 : 9000;
+  return AQ_OK;
+}
+
+static aq_status finish_stub(aq_search_backend *backend, const char *target, aq_encoded *encoded, aq_error *error) {
+  (void)backend;
+  (void)encoded;
+  (void)error;
+  assert_string_equal(target, "target 4 bits");
+  stub.finished = true;
+  return AQ_OK;
+}
+
+static aq_status report_stub(aq_search_backend *backend, json_t *report, aq_error *error) {
+  (void)backend;
+  (void)report;
+  (void)error;
+  return AQ_OK;
+}
+
+static void free_stub(aq_search_backend *backend) { aq_pool_free(backend->pool); }
+
+/* The search goes on after the first candidate, which leaves part of the budget unused, and comes back to it. */
+static void the_candidate_that_is_left_is_the_best_one(void **state) {
+  (void)state;
+  static const aq_search_backend_ops ops = {.slack = 0.004,
+                                            .rounds = 5,
+                                            .begin = begin_stub,
+                                            .make_candidate = make_stub,
+                                            .finish = finish_stub,
+                                            .report = report_stub,
+                                            .free = free_stub};
+  float values[64 * 32];
+  aq_source *source = make_source();
+  aq_quantize_options o = free_options(4);
+  fill_noise(values, 64 * 32, 1);
+  add_f32(source, "some.weight", 64, 32, values);
+  aq_plan plan = make_plan(source, &o);
+  stub = (stub_backend){.base = {.ops = &ops}};
+  assert_ok(aq_pool_create(1, &stub.base.pool, &err));
+  aq_bit_allocation found = {.backend = &stub.base};
+  assert_ok(aq_bit_allocation_run(source, &o, &plan, &found, &err));
+  assert_int_equal(stub.made, 6); /* five, and the best once more */
+  assert_true(stub.now == stub.first && stub.finished);
+  assert_true(json_real_value(json_object_get(found.report, "lambda")) == stub.first);
+  assert_int_equal(json_integer_value(json_object_get(found.report, "expected_bytes")), 1000);
+  aq_bit_allocation_reset(&found);
+  aq_plan_reset(&plan);
+  aq_source_close(source);
 }
 
 /* ---- what cannot be met ---- */
@@ -277,7 +362,8 @@ static void a_model_that_cannot_be_run_says_why(void **state) {
   aq_plan plan = make_plan(source, &o);
   assert_ok(aq_bit_allocation_open(source, &o, true, &found, &err));
   assert_ok(aq_bit_allocation_run(source, &o, &plan, &found, &err));
-  assert_null(found.calibration);
+  assert_null(found.backend->ops->confirm);
+  assert_non_null(strstr(found.backend->why_not_run, "config.json"));
   assert_non_null(strstr(json_string_value(json_object_get(found.report, "reason")), "config.json"));
   aq_bit_allocation_reset(&found);
   aq_plan_reset(&plan);
@@ -321,9 +407,10 @@ int main(void) {
       cmocka_unit_test(a_size_is_that_of_the_whole_file),
       cmocka_unit_test(rules_count_but_are_not_searched),
       cmocka_unit_test(a_similarity_is_reached_on_texts_that_nothing_was_decided_by),
-      cmocka_unit_test(values_are_those_of_the_search),
-      cmocka_unit_test(data_free_searches_leave_the_values_alone),
+      cmocka_unit_test(finished_tensors_are_what_is_written),
+      cmocka_unit_test(data_free_searches_leave_scales_alone),
       cmocka_unit_test(threads_find_the_same),
+      cmocka_unit_test(the_candidate_that_is_left_is_the_best_one),
       cmocka_unit_test(targets_that_cannot_be_met_say_what_can),
       cmocka_unit_test(a_similarity_without_texts_is_refused),
       cmocka_unit_test(a_plan_without_anything_to_search_is_refused),

@@ -22,63 +22,66 @@ static int tear_down(void **state) {
 
 static const float *values_of(const aq_candidate_item *item) {
   size_t count;
-  return aq_params_find(&s.candidate.quantized, item->planned->factors->tensor, &count);
+  return aq_params_find(&s.candidate.quantized, item->factors->tensor, &count);
 }
 
 /* ---- making ---- */
 
-static void values_are_codes_times_steps(void **state) {
+static void values_are_codes_times_scales(void **state) {
   (void)state;
   size_t unused = 0;
   double bits = 0;
-  assert_ok(aq_candidate_round(&s.candidate, LAMBDA, &err));
-  for (size_t i = 0; i < s.set.count; i++) {
+  assert_ok(search_round(&s, LAMBDA, &err));
+  for (size_t i = 0; i < s.problem.count; i++) {
     const aq_candidate_item *item = &s.candidate.items[i];
-    const aq_search_item *p = item->planned;
-    const size_t count = p->rows * p->cols, span = aq_search_item_span(p, &item->choice);
-    assert_int_equal(item->choice.span_count, count / span);
-    bits += p->bits;
-    if (p->factors == NULL) { /* the pooler: no codes are needed */
+    const aq_encoded *e = &item->encoded;
+    const size_t count = item->planned->rows * item->planned->cols;
+    assert_int_equal(e->count, count);
+    assert_int_equal(e->span_count * e->span_length, count);
+    assert_true(item->planned->bits > 0);
+    bits += item->planned->bits;
+    if (item->factors == NULL) { /* the pooler: no codes are needed */
       unused++;
-      assert_null(item->codes);
+      assert_null(e->codes);
       continue;
     }
-    assert_true(p->bits == 8 * (double)item->bytes);
+    const double counted = item->planned->bits;
+    assert_ok(aq_search_item_count_bits(&s.problem, item->planned, e, AQ_ALL_WORKERS, &err));
+    assert_true(item->planned->bits == counted); /* of these codes, not of what they were expected to be */
     const float *values = values_of(item);
     for (size_t k = 0; k < count; k++) {
-      assert_in_range(item->codes[k] + 128, aq_quant_min(item->choice.type) + 128,
-                      aq_quant_max(item->choice.type) + 128);
-      assert_true(values[k] == (float)item->codes[k] * item->choice.steps[k / span]);
+      assert_in_range(e->codes[k] + 128, aq_quant_min(e->type) + 128, aq_quant_max(e->type) + 128);
+      assert_true(values[k] == (float)e->codes[k] * e->scales[k / e->span_length]);
     }
   }
   assert_int_equal(unused, 1);
-  assert_true(s.candidate.bits == bits);
-  assert_true(s.candidate.lambda == LAMBDA);
+  assert_true(aq_search_problem_bits(&s.problem) == bits);
 }
 
 static void bits_cost_less_at_a_higher_lambda(void **state) {
   (void)state;
   double last = 0;
   for (int i = 0; i < 3; i++) {
-    assert_ok(aq_candidate_round(&s.candidate, LAMBDA * (i == 0 ? 0.01 : i == 1 ? 1 : 100), &err));
-    if (i > 0) assert_true(s.candidate.bits < 0.9 * last);
-    last = s.candidate.bits;
+    assert_ok(search_round(&s, LAMBDA * (i == 0 ? 0.01 : i == 1 ? 1 : 100), &err));
+    const double bits = aq_search_problem_bits(&s.problem);
+    if (i > 0) assert_true(bits < 0.9 * last);
+    last = bits;
   }
 }
 
 static void the_same_lambda_gives_the_same_again(void **state) {
   (void)state;
-  assert_ok(aq_candidate_round(&s.candidate, LAMBDA, &err));
-  const double bits = s.candidate.bits;
+  assert_ok(search_round(&s, LAMBDA, &err));
+  const double bits = aq_search_problem_bits(&s.problem);
   const aq_candidate_item *item = &s.candidate.items[0];
   const size_t count = item->planned->rows * item->planned->cols;
   int8_t *codes = malloc(count);
-  memcpy(codes, item->codes, count);
-  assert_ok(aq_candidate_round(&s.candidate, LAMBDA * 9, &err));
-  assert_memory_not_equal(codes, s.candidate.items[0].codes, count);
-  assert_ok(aq_candidate_round(&s.candidate, LAMBDA, &err));
-  assert_true(s.candidate.bits == bits);
-  assert_memory_equal(codes, s.candidate.items[0].codes, count);
+  memcpy(codes, item->encoded.codes, count);
+  assert_ok(search_round(&s, LAMBDA * 9, &err));
+  assert_memory_not_equal(codes, s.candidate.items[0].encoded.codes, count);
+  assert_ok(search_round(&s, LAMBDA, &err));
+  assert_true(aq_search_problem_bits(&s.problem) == bits);
+  assert_memory_equal(codes, s.candidate.items[0].encoded.codes, count);
   free(codes);
 }
 
@@ -87,7 +90,7 @@ static void the_same_lambda_gives_the_same_again(void **state) {
 static void repair_measures_before_and_after_and_helps(void **state) {
   (void)state;
   double measured;
-  assert_ok(aq_candidate_round(&s.candidate, LAMBDA * 30, &err));
+  assert_ok(search_round(&s, LAMBDA * 30, &err));
   assert_ok(aq_calibration_similarity(s.calibration, &s.candidate.quantized, &s.calibration->held, &measured, &err));
   assert_ok(aq_candidate_correct_biases(&s.candidate, &err));
   assert_true(s.candidate.before_repair == measured);
@@ -104,15 +107,16 @@ static void expect_settled(const aq_quantize_options *o) {
   search_prepare(&s, o);
   size_t count;
   const size_t kept = search_find(s.source, name), changed = search_find(s.source, other);
-  const float *values[64] = {NULL}, *const owned[64] = {NULL};
-  assert_ok(aq_candidate_round(&s.candidate, LAMBDA * 30, &err));
+  assert_ok(search_round(&s, LAMBDA * 30, &err));
   assert_ok(aq_candidate_correct_biases(&s.candidate, &err));
   assert_memory_equal(aq_params_find(&s.candidate.quantized, kept, &count),
                       aq_params_find(&s.candidate.base, kept, &count), ONE_LAYER_WIDTH * sizeof(float));
-  aq_candidate_collect_values(&s.candidate, &s.plan, owned, values);
-  assert_null(values[kept]);
+  const float *corrected = aq_params_find(&s.candidate.quantized, changed, &count);
+  assert_ok(aq_candidate_finish(&s.candidate, "a test", &s.plan, s.encoded, &err));
+  assert_null(s.encoded[kept].values);
   assert_false(s.plan.entries[kept].adjusted);
-  assert_ptr_equal(values[changed], aq_params_find(&s.candidate.quantized, changed, &count));
+  assert_int_equal(s.encoded[changed].count, ONE_LAYER_WIDTH);
+  assert_memory_equal(s.encoded[changed].values, corrected, ONE_LAYER_WIDTH * sizeof(float));
   assert_true(s.plan.entries[changed].adjusted);
 }
 
@@ -132,100 +136,132 @@ static void what_a_rule_quantizes_is_not_repaired(void **state) {
   expect_settled(&o);
 }
 
-static void values_that_somebody_owns_stay_theirs(void **state) {
+/* What the candidate hands over is what it was measured with, and the plan says it too. */
+static void finished_tensors_are_those_of_the_candidate(void **state) {
   (void)state;
-  static const float theirs[1] = {0};
+  float *values[16];
+  assert_true(s.problem.count <= AQ_COUNT_OF(values));
+  assert_ok(search_round(&s, LAMBDA, &err));
+  for (size_t i = 0; i < s.problem.count; i++) {
+    const aq_candidate_item *item = &s.candidate.items[i];
+    values[i] = aq_calloc((size_t)item->encoded.count, sizeof(float));
+    if (item->factors != NULL) memcpy(values[i], values_of(item), (size_t)item->encoded.count * sizeof(float));
+  }
+  assert_ok(aq_candidate_finish(&s.candidate, "a test", &s.plan, s.encoded, &err));
+  for (size_t i = 0; i < s.problem.count; i++) {
+    const aq_candidate_item *item = &s.candidate.items[i];
+    const aq_plan_entry *e = &s.plan.entries[item->planned->tensor];
+    const aq_encoded *found = &s.encoded[item->planned->tensor];
+    assert_non_null(e->scales);
+    assert_non_null(strstr(e->rule, "a test; "));
+    assert_int_equal(item->factors == NULL, found->codes == NULL); /* the pooler: the plan says all */
+    if (found->codes != NULL) {
+      float *decoded = aq_calloc((size_t)found->count, sizeof *decoded);
+      aq_encoded_decode(found, decoded);
+      assert_memory_equal(decoded, values[i], (size_t)found->count * sizeof *decoded);
+      assert_int_equal(e->scheme.type, found->type);
+      assert_memory_equal(e->scales, found->scales, (size_t)found->span_count * sizeof(float));
+      aq_free(decoded);
+    }
+    assert_null(item->encoded.codes); /* moved */
+    aq_free(values[i]);
+  }
+}
+
+static void what_is_finished_already_stays(void **state) {
+  (void)state;
   const size_t tensor = search_find(s.source, "embeddings.LayerNorm.bias");
-  const float *values[64] = {[0] = theirs}, *owned[64] = {NULL};
-  owned[tensor] = theirs;
-  values[tensor] = theirs;
-  assert_ok(aq_candidate_round(&s.candidate, LAMBDA * 30, &err));
+  float *const theirs = aq_calloc(ONE_LAYER_WIDTH, sizeof *theirs);
+  s.encoded[tensor] = (aq_encoded){.count = ONE_LAYER_WIDTH, .codes = (int8_t *)aq_calloc(ONE_LAYER_WIDTH, 1)};
+  s.encoded[tensor].scales = theirs;
+  assert_ok(search_round(&s, LAMBDA * 30, &err));
   assert_ok(aq_candidate_correct_biases(&s.candidate, &err));
-  aq_candidate_collect_values(&s.candidate, &s.plan, owned, values);
-  assert_ptr_equal(values[tensor], theirs);
+  assert_ok(aq_candidate_finish(&s.candidate, "a test", &s.plan, s.encoded, &err));
+  assert_ptr_equal(s.encoded[tensor].scales, theirs);
+  assert_null(s.encoded[tensor].values);
   assert_false(s.plan.entries[tensor].adjusted);
 }
 
 /* ---- deciding ---- */
 
-static void decisions_are_kept_by_what_is_made_next(void **state) {
-  (void)state;
-  bool changed, some = false;
-  assert_ok(aq_candidate_round(&s.candidate, LAMBDA * 10, &err));
-  for (size_t i = 0; i < s.set.count; i++) assert_false(s.candidate.items[i].plain);
-  assert_ok(aq_candidate_choose_rounding(&s.candidate, &changed, &err));
-  for (size_t i = 0; i < s.set.count; i++) some = some || s.candidate.plain[i];
-  assert_int_equal(changed, some);
-  s.candidate.plain[0] = !s.candidate.plain[0]; /* whichever it was: makes go by it */
-  assert_ok(aq_candidate_round(&s.candidate, LAMBDA * 10, &err));
-  for (size_t i = 0; i < s.set.count; i++) {
-    if (s.candidate.items[i].planned->factors == NULL) continue;
-    assert_int_equal(s.candidate.items[i].plain, s.candidate.plain[i]);
+/* Whether all weights have the code that is nearest to them, those that are cut off left out. */
+static bool is_nearest(const aq_candidate_item *item) {
+  const aq_encoded *e = &item->encoded;
+  const float *w = item->factors->w, *values = values_of(item);
+  const int32_t least = aq_quant_min(e->type), most = aq_quant_max(e->type);
+  for (size_t k = 0; k < e->count; k++) {
+    const bool inside = e->codes[k] > least && e->codes[k] < most;
+    if (inside && !(fabsf(values[k] - w[k]) <= 0.5001F * e->scales[k / e->span_length])) return false;
   }
+  return true;
 }
 
-static void plain_items_are_rounded_to_nearest(void **state) {
+static void items_are_rounded_as_is_decided(void **state) {
   (void)state;
-  for (size_t i = 0; i < s.set.count; i++) s.candidate.plain[i] = true;
-  assert_ok(aq_candidate_round(&s.candidate, LAMBDA, &err));
-  for (size_t i = 0; i < s.set.count; i++) {
+  assert_ok(search_round(&s, LAMBDA, &err));
+  for (size_t i = 0; i < s.problem.count; i++) {
+    aq_candidate_item *item = &s.candidate.items[i];
+    if (item->factors == NULL) continue;
+    if (item->factors->input_l != NULL) assert_false(is_nearest(item));
+    item->to_nearest = i % 2 == 0;
+  }
+  assert_ok(search_round(&s, LAMBDA, &err));
+  for (size_t i = 0; i < s.problem.count; i++) {
     const aq_candidate_item *item = &s.candidate.items[i];
-    if (item->codes == NULL) continue;
-    const size_t count = item->planned->rows * item->planned->cols,
-                 span = aq_search_item_span(item->planned, &item->choice);
-    const float *w = item->planned->factors->w, *values = values_of(item);
-    const int32_t least = aq_quant_min(item->choice.type), most = aq_quant_max(item->choice.type);
-    for (size_t k = 0; k < count; k++) {
-      const bool inside = item->codes[k] > least && item->codes[k] < most;
-      if (inside) assert_true(fabsf(values[k] - w[k]) <= 0.5001F * item->choice.steps[k / span]);
-    }
+    if (item->factors == NULL) continue;
+    assert_int_equal(item->to_nearest, i % 2 == 0);
+    if (item->to_nearest) assert_true(is_nearest(item));
+    if (!item->to_nearest && item->factors->input_l != NULL) assert_false(is_nearest(item));
   }
 }
 
 /* ---- putting ---- */
 
 /* What was made is put into an empty one: the same values, bits and similarity come of it. */
+static aq_encoded copy_of(const aq_encoded *e) {
+  aq_encoded copy = *e;
+  copy.scales = aq_calloc((size_t)e->span_count, sizeof *copy.scales);
+  copy.codes = aq_calloc((size_t)e->count, 1);
+  memcpy(copy.scales, e->scales, (size_t)e->span_count * sizeof *copy.scales);
+  if (e->codes != NULL) memcpy(copy.codes, e->codes, (size_t)e->count);
+  return copy;
+}
+
 static void what_is_put_is_what_was_made(void **state) {
   (void)state;
   search_state other;
-  assert_ok(aq_candidate_round(&s.candidate, LAMBDA, &err));
+  assert_ok(search_round(&s, LAMBDA, &err));
   search_prepare(&other, search_options(4));
   assert_ok(aq_candidate_clear(&other.candidate, &err));
-  for (size_t i = 0; i < s.set.count; i++) {
+  for (size_t i = 0; i < s.problem.count; i++) {
     const aq_candidate_item *item = &s.candidate.items[i];
-    const size_t count = item->planned->rows * item->planned->cols;
-    aq_rd_choice choice = item->choice;
-    int8_t *codes = aq_calloc(count, 1);
-    choice.steps = aq_calloc(choice.span_count, sizeof *choice.steps);
-    memcpy(choice.steps, item->choice.steps, choice.span_count * sizeof *choice.steps);
-    if (item->codes != NULL) memcpy(codes, item->codes, count);
-    assert_ok(aq_candidate_set_item(&other.candidate, i, &choice, codes, &err));
-    assert_null(choice.steps); /* taken over */
-    if (item->codes == NULL) continue;
+    aq_encoded copy = copy_of(&item->encoded);
+    assert_ok(aq_candidate_set_item(&other.candidate, i, &copy, &err));
+    assert_null(copy.scales); /* taken over */
+    if (item->factors == NULL) continue;
     assert_memory_equal(values_of(item),
-                        aq_params_find(&other.candidate.quantized, item->planned->factors->tensor, &(size_t){0}),
-                        count * sizeof(float));
-    assert_int_equal(other.candidate.items[i].bytes, item->bytes);
+                        aq_params_find(&other.candidate.quantized, item->factors->tensor, &(size_t){0}),
+                        (size_t)item->encoded.count * sizeof(float));
+    assert_true(other.problem.items[i].bits == item->planned->bits);
   }
   double similarity;
   assert_ok(aq_calibration_similarity(s.calibration, &s.candidate.quantized, &s.calibration->held, &similarity, &err));
   assert_ok(aq_candidate_measure(&other.candidate, &err));
   assert_true(other.candidate.similarity == similarity);
-  assert_true(other.candidate.before_repair == similarity);
   search_end(&other);
 }
 
 static void clearing_gives_the_base_back(void **state) {
   (void)state;
-  assert_ok(aq_candidate_round(&s.candidate, LAMBDA * 30, &err));
+  assert_ok(search_round(&s, LAMBDA * 30, &err));
   assert_ok(aq_candidate_clear(&s.candidate, &err));
   for (uint32_t i = 0; i < s.candidate.base.model->weight_count; i++) {
     const size_t bytes = aq_weight_floats(&s.candidate.base.model->weights[i]) * sizeof(float);
     assert_memory_equal(s.candidate.quantized.values[i], s.candidate.base.values[i], bytes);
   }
-  for (size_t i = 0; i < s.set.count; i++) {
-    assert_null(s.candidate.items[i].codes);
-    assert_null(s.candidate.items[i].choice.steps);
+  for (size_t i = 0; i < s.problem.count; i++) {
+    assert_null(s.candidate.items[i].encoded.codes);
+    assert_null(s.candidate.items[i].encoded.scales);
   }
 }
 
@@ -252,7 +288,8 @@ static void base_has_what_rules_make_of_tensors(void **state) {
     assert_true(kinds < 4);
     seen[kinds++] = base[i];
   }
-  for (size_t i = 0; i < s.set.count; i++) assert_int_not_equal(s.set.items[i].tensor, search_find(s.source, name));
+  for (size_t i = 0; i < s.problem.count; i++)
+    assert_int_not_equal(s.problem.items[i].tensor, search_find(s.source, name));
 }
 
 static bool stop(void *ctx, const aq_progress_event *event) {
@@ -263,19 +300,17 @@ static bool stop(void *ctx, const aq_progress_event *event) {
 
 static void caller_can_stop_each_step(void **state) {
   (void)state;
-  bool changed;
   int calls = 0;
   const aq_run_options run = {.progress = stop, .progress_ctx = &calls};
   aq_progress progress;
-  for (int step = 0; step < 3; step++) {
+  for (int step = 0; step < 2; step++) {
     s.candidate.progress = NULL;
-    if (step > 0) assert_ok(aq_candidate_round(&s.candidate, LAMBDA, &err));
+    if (step > 0) assert_ok(search_round(&s, LAMBDA, &err));
     aq_progress_begin(&progress, &run, "search", 0, 0);
     progress.last = 0; /* long ago: the caller is asked at once */
     s.candidate.progress = &progress;
-    const aq_status status = step == 0   ? aq_candidate_round(&s.candidate, LAMBDA, &err)
-                             : step == 1 ? aq_candidate_correct_biases(&s.candidate, &err)
-                                         : aq_candidate_choose_rounding(&s.candidate, &changed, &err);
+    const aq_status status =
+        step == 0 ? search_round(&s, LAMBDA, &err) : aq_candidate_correct_biases(&s.candidate, &err);
     assert_int_equal(status, AQ_ERR_INTERRUPTED);
     assert_int_equal(calls, step + 1);
   }
@@ -283,15 +318,15 @@ static void caller_can_stop_each_step(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(values_are_codes_times_steps, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(values_are_codes_times_scales, set_up, tear_down),
       cmocka_unit_test_setup_teardown(bits_cost_less_at_a_higher_lambda, set_up, tear_down),
       cmocka_unit_test_setup_teardown(the_same_lambda_gives_the_same_again, set_up, tear_down),
       cmocka_unit_test_setup_teardown(repair_measures_before_and_after_and_helps, set_up, tear_down),
       cmocka_unit_test_setup_teardown(what_a_rule_keeps_is_not_repaired, set_up, tear_down),
       cmocka_unit_test_setup_teardown(what_a_rule_quantizes_is_not_repaired, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(values_that_somebody_owns_stay_theirs, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(decisions_are_kept_by_what_is_made_next, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(plain_items_are_rounded_to_nearest, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(finished_tensors_are_those_of_the_candidate, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(what_is_finished_already_stays, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(items_are_rounded_as_is_decided, set_up, tear_down),
       cmocka_unit_test_setup_teardown(what_is_put_is_what_was_made, set_up, tear_down),
       cmocka_unit_test_setup_teardown(clearing_gives_the_base_back, set_up, tear_down),
       cmocka_unit_test_setup_teardown(base_has_what_rules_make_of_tensors, set_up, tear_down),

@@ -8,20 +8,11 @@
 static aq_error err;
 static search_state first;
 
-/* Writes what `first` holds as a table, the way a quantization does. */
+/* Writes what `first` holds as a table, the way a quantization does. It has no codes afterwards. */
 static void write_table(search_state *from, const char *path) {
-  const float *const owned[64] = {NULL};
   aq_table_options table = {.force = true};
   aq_run_options run = {.threads = 1};
-  for (size_t i = 0; i < from->set.count; i++) {
-    const aq_search_item *p = &from->set.items[i];
-    aq_rd_choice choice = from->candidate.items[i].choice;
-    choice.steps = aq_calloc(choice.span_count, sizeof *choice.steps);
-    memcpy(choice.steps, from->candidate.items[i].choice.steps, choice.span_count * sizeof *choice.steps);
-    assert_ok(aq_search_item_fix_entry(p, &from->source->tensors[p->tensor], &choice, "a test",
-                                       &from->plan.entries[p->tensor], &err));
-  }
-  aq_candidate_collect_values(&from->candidate, &from->plan, owned, from->values);
+  assert_ok(aq_candidate_finish(&from->candidate, "a test", &from->plan, from->encoded, &err));
   const aq_table_job job = {.stage = "quantize",
                             .source = from->source,
                             .plan = &from->plan,
@@ -29,14 +20,14 @@ static void write_table(search_state *from, const char *path) {
                             .output = path,
                             .table = &table,
                             .run = &run,
-                            .values = from->values};
+                            .encoded = from->encoded};
   assert_ok(aq_table_job_run(&job, &err));
 }
 
 static int set_up(void **state) {
   (void)state;
   search_prepare(&first, search_options(4));
-  assert_ok(aq_candidate_round(&first.candidate, LAMBDA, &err));
+  assert_ok(search_round(&first, LAMBDA, &err));
   assert_ok(aq_candidate_correct_biases(&first.candidate, &err));
   return 0;
 }
@@ -58,28 +49,44 @@ static aq_status try_start(const aq_quantize_options *o, const char *path) {
 
 /* ---- what is taken ---- */
 
-static void codes_steps_and_adjusted_vectors_come_back(void **state) {
-  (void)state;
+/* Of a candidate at a lambda, with this type among its codes. */
+static void expect_back(double lambda, aq_quant_type type) {
   search_state second;
+  size_t of_type = 0;
+  assert_ok(search_round(&first, lambda, &err));
+  assert_ok(aq_candidate_correct_biases(&first.candidate, &err));
   write_table(&first, sf.table);
   search_prepare(&second, search_options(4));
+  second.problem.lambda = 1; /* of a search before */
   assert_ok(aq_resume_from_table(sf.table, &sf.options.run, &second.candidate, &err));
-  for (size_t i = 0; i < first.set.count; i++) {
-    const aq_candidate_item *a = &first.candidate.items[i], *b = &second.candidate.items[i];
-    const size_t count = a->planned->rows * a->planned->cols;
-    assert_int_equal(a->choice.type, b->choice.type);
-    assert_int_equal(aq_search_item_span(a->planned, &a->choice), aq_search_item_span(b->planned, &b->choice));
-    assert_int_equal(a->choice.span_count, b->choice.span_count);
-    assert_memory_equal(a->choice.steps, b->choice.steps, a->choice.span_count * sizeof(float));
-    if (a->codes != NULL) assert_memory_equal(a->codes, b->codes, count);
+  for (size_t i = 0; i < first.problem.count; i++) {
+    const aq_encoded *a = &first.encoded[first.problem.items[i].tensor], *b = &second.candidate.items[i].encoded;
+    const aq_plan_entry *e = &first.plan.entries[first.problem.items[i].tensor];
+    assert_int_equal(b->type, e->scheme.type);
+    of_type += a->codes != NULL && b->type == type ? 1 : 0;
+    assert_int_equal(b->group_size, e->group_size);
+    assert_int_equal(b->span_length, e->span_length);
+    assert_int_equal(b->span_count, e->scale_count);
+    assert_memory_equal(b->scales, e->scales, e->scale_count * sizeof(float));
+    if (a->codes != NULL) assert_memory_equal(a->codes, b->codes, a->count);
   }
   /* All of it, the vectors that repair adjusted among it. */
   assert_memory_equal(first.candidate.quantized.memory, second.candidate.quantized.memory,
                       first.candidate.quantized.count * sizeof(float));
   assert_true(second.candidate.similarity == first.candidate.similarity);
   assert_true(second.candidate.before_repair == first.candidate.similarity);
-  assert_true(fabs(second.candidate.bits - first.candidate.bits) < 1);
+  assert_true(fabs(aq_search_problem_bits(&second.problem) - aq_search_problem_bits(&first.problem)) < 1);
+  assert_true(second.problem.lambda == 0); /* nobody knows it */
+  assert_true(of_type > 0);
   search_end(&second);
+}
+
+static void codes_scales_and_adjusted_vectors_come_back(void **state) {
+  (void)state;
+  expect_back(LAMBDA, AQ_INT8);
+  tear_down(NULL);
+  set_up(NULL);
+  expect_back(LAMBDA * 300, AQ_INT4);
 }
 
 static void vectors_that_a_rule_keeps_are_not_taken(void **state) {
@@ -178,19 +185,16 @@ static void a_tensor_that_is_planned_now_must_be_in_codes(void **state) {
   o.tensor_rule_count = 1;
   tear_down(NULL);
   search_prepare(&first, &o); /* keeps it */
-  assert_ok(aq_candidate_round(&first.candidate, LAMBDA, &err));
+  assert_ok(search_round(&first, LAMBDA, &err));
   write_table(&first, sf.table);
   assert_int_equal(try_start(search_options(4), sf.table), AQ_ERR_ARGUMENT);
   assert_non_null(strstr(err.tensor, "word_embeddings"));
 }
 
-/* A step so large that a code times it is infinite, from which no code can be had again. */
-static void steps_that_lose_codes_are_refused(void **state) {
+/* A scale so large that a code times it is infinite. */
+static void scales_that_go_beyond_fp32_are_refused(void **state) {
   (void)state;
-  aq_candidate_item *item = &first.candidate.items[0];
-  size_t count;
-  item->choice.steps[0] = 0x1p127F;
-  aq_params_find(&first.candidate.quantized, item->planned->factors->tensor, &count)[0] = 0x1.fep127F;
+  first.candidate.items[0].encoded.scales[0] = 0x1p127F;
   write_table(&first, sf.table);
   assert_int_equal(try_start(search_options(4), sf.table), AQ_ERR_ARGUMENT);
   assert_non_null(strstr(err.message, "has scales that no target gives"));
@@ -205,12 +209,12 @@ static void a_file_that_is_missing_is_told(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(codes_steps_and_adjusted_vectors_come_back, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(codes_scales_and_adjusted_vectors_come_back, set_up, tear_down),
       cmocka_unit_test_setup_teardown(vectors_that_a_rule_keeps_are_not_taken, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_table_of_another_model_is_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(tables_that_no_target_made_are_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_tensor_that_is_planned_now_must_be_in_codes, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(steps_that_lose_codes_are_refused, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(scales_that_go_beyond_fp32_are_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_file_that_is_missing_is_told, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, search_set_up, search_tear_down);

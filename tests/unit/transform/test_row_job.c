@@ -204,13 +204,75 @@ static void other_values_take_the_place_of_the_tensors(void **state) {
     subject s = make_subject(6, 8, &o), t = make_subject(6, 8, &o);
     memcpy(t.values, other, sizeof other);
     aq_row_job replaced = begin_job(&s, 1, 5, UINT64_MAX), own = begin_job(&t, 1, 5, UINT64_MAX);
-    aq_row_job_set_values(&replaced, other);
+    const aq_encoded finished = {.count = 48, .type = AQ_KEPT, .values = other};
+    aq_row_job_set_encoded(&replaced, &finished);
     run_blocks(&replaced);
     run_blocks(&own);
     assert_int_equal(replaced.data.size, own.data.size);
     assert_memory_equal(replaced.data.data, own.data.data, own.data.size);
     aq_row_job_reset(&replaced);
     aq_row_job_reset(&own);
+    drop_subject(&s);
+    drop_subject(&t);
+  }
+}
+
+/* Codes are packed as they are: the row is that of the values which they stand for. */
+static void a_finished_tensor_gives_the_row_of_its_values(void **state) {
+  (void)state;
+  static const struct {
+    const char *type, *granularity;
+    uint32_t group;
+    int64_t lo, hi; /* of 40 rows of 24 values */
+    uint64_t large;
+  } cases[] = {{"int8", "channel", 0, -1, -1, UINT64_MAX},
+               {"int8", "tensor", 0, -1, -1, UINT64_MAX},
+               {"int4", "group", 12, -1, -1, UINT64_MAX},
+               {"int3", "group", 8, 8, 32, UINT64_MAX},
+               {"int2", "channel", 0, 16, 40, UINT64_MAX},
+               {"int4", "group", 8, -1, -1, 0},
+               {"int8", "channel", 0, 8, 16, 0}};
+  for (size_t i = 0; i < AQ_COUNT_OF(cases); i++) {
+    const aq_quantize_options o = plan_options(cases[i].type, cases[i].granularity, cases[i].group, NULL);
+    subject s = make_subject(40, 24, &o), t = make_subject(40, 24, &o);
+    aq_plan_entry *e = &s.plan.entries[0];
+    aq_encoded found = {.count = s.count, .type = e->scheme.type, .span_length = e->span_length};
+    found.span_count = s.count / found.span_length;
+    found.scales = aq_calloc((size_t)found.span_count, sizeof(float));
+    found.zero_points = aq_calloc((size_t)found.span_count, sizeof(float));
+    found.codes = aq_calloc((size_t)s.count, 1);
+    found.quant_axis = e->quant_axis;
+    found.group_size = e->group_size;
+    for (size_t k = 0; k < found.span_count; k++) {
+      found.scales[k] = 0.01F * (float)(k + 1);
+      found.zero_points[k] = (float)(k % 3) - 1;
+    }
+    fill_noise(s.values, (size_t)s.count, 40 + (uint32_t)i);
+    aq_encoded_round(&found, s.values, found.codes);
+    aq_encoded_decode(&found, t.values); /* the values, in a source of their own, with the same scales */
+    assert_ok(aq_encoded_describe(&found, &t.plan.entries[0], &err));
+    aq_row_job codes = begin_job(&s, cases[i].lo, cases[i].hi, cases[i].large),
+               values = begin_job(&t, cases[i].lo, cases[i].hi, cases[i].large);
+    aq_row_job_set_encoded(&codes, &found);
+    for (size_t k = 0; k < s.count; k++) s.values[k] = NAN; /* nobody looks at the source's values */
+    run_blocks(&codes);
+    run_blocks(&values);
+    assert_memory_equal(codes.scales.data, values.scales.data, values.scales.size);
+    assert_memory_equal(codes.zero_points.data, values.zero_points.data, values.zero_points.size);
+    if (cases[i].large == 0) {
+      uint8_t a[40 * 24], b[40 * 24];
+      assert_true(codes.large && values.large);
+      const size_t half = (size_t)codes.data_bytes / 2;
+      assert_ok(aq_row_job_fill(&codes, half, half, a, &scratch, &err));
+      assert_ok(aq_row_job_fill(&values, half, half, b, &scratch, &err));
+      assert_memory_equal(a, b, half);
+    } else {
+      assert_int_equal(codes.data.size, values.data.size);
+      assert_memory_equal(codes.data.data, values.data.data, values.data.size);
+    }
+    aq_row_job_reset(&codes);
+    aq_row_job_reset(&values);
+    aq_encoded_reset(&found);
     drop_subject(&s);
     drop_subject(&t);
   }
@@ -223,7 +285,8 @@ static void kept_tensors_keep_their_type(void **state) {
   (void)state;
   static const uint8_t bytes[6 * 8] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
   static const aq_dtype dtypes[] = {AQ_F64, AQ_F32, AQ_F16, AQ_BF16, AQ_I64, AQ_U8, AQ_BOOL};
-  static const float other[6] = {1, 2, -0.5F, 4, 0, 8};
+  float other[6] = {1, 2, -0.5F, 4, 0, 8};
+  const aq_encoded finished = {.count = 6, .type = AQ_KEPT, .values = other};
   for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++) {
     aq_quantize_options o = plan_options("int8", NULL, 0, NULL);
     o.keep_patterns = (const char *const[]){"*"};
@@ -241,7 +304,7 @@ static void kept_tensors_keep_their_type(void **state) {
     if (aq_dtype_is_float(dtypes[i])) {
       float back[4];
       job = begin_job(&s, 1, 3, UINT64_MAX);
-      aq_row_job_set_values(&job, other);
+      aq_row_job_set_encoded(&job, &finished);
       run_blocks(&job);
       assert_int_equal(job.data.size, 4 * size);
       aq_source *read = make_source();
@@ -387,6 +450,7 @@ int main(void) {
       cmocka_unit_test(parts_have_the_elements_of_their_slices),
       cmocka_unit_test(scales_of_the_plan_are_used_as_they_are),
       cmocka_unit_test(other_values_take_the_place_of_the_tensors),
+      cmocka_unit_test(a_finished_tensor_gives_the_row_of_its_values),
       cmocka_unit_test(kept_tensors_keep_their_type),
       cmocka_unit_test(tensors_without_values_have_no_blocks),
       cmocka_unit_test(first_bad_value_is_named),

@@ -118,10 +118,10 @@ static void other_values_are_written_in_place_of_the_sources(void **state) {
   (void)state;
   job_plan("int8");
   float bias[JOB_COLUMNS], found[JOB_COLUMNS];
-  const float *values[JOB_TENSORS] = {[JOB_BIAS] = bias};
+  const aq_encoded encoded[JOB_TENSORS] = {[JOB_BIAS] = {.count = JOB_COLUMNS, .type = AQ_KEPT, .values = bias}};
   fill_noise(bias, JOB_COLUMNS, 99);
   aq_table_job job = job_make();
-  job.values = values;
+  job.encoded = encoded;
   aq_source *table = job_run(&job);
   read_values(table, JOB_BIAS, found, JOB_COLUMNS);
   assert_memory_equal(found, bias, sizeof bias);
