@@ -57,11 +57,13 @@ static void without_a_metric_codes_are_those_of_feedback(void **state) {
     f.input_d = NULL;
     aq_encoded e = begin_item(i);
     int8_t *codes = aq_calloc((size_t)e.count, 1);
+    float *input_l, *output_l;
+    assert_ok(aq_fisher_factors_expand(&f, &input_l, &output_l, &err));
     const aq_feedback feedback = {.rows = f.rows,
                                   .cols = f.cols,
                                   .w = f.w,
-                                  .input_l = f.input_l,
-                                  .output_l = f.output_l,
+                                  .input_l = input_l,
+                                  .output_l = output_l,
                                   .input_gain = 0.9F,
                                   .output_gain = 0.9F,
                                   .scales = e.scales,
@@ -72,6 +74,8 @@ static void without_a_metric_codes_are_those_of_feedback(void **state) {
     assert_ok(aq_rounding_with_feedback(&f, LAMBDA, 0, NULL, &e, &err));
     assert_memory_equal(e.codes, codes, (size_t)e.count);
     aq_free(codes);
+    aq_free(input_l);
+    aq_free(output_l);
     aq_encoded_reset(&e);
   }
 }
