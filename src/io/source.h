@@ -103,7 +103,7 @@ AQ_MUST_CHECK aq_status aq_source_read_bytes(const aq_source *source, size_t ind
  * nothing, unless tensors were added. Operations have it done to an overlay. */
 AQ_MUST_CHECK aq_status aq_source_find_aliases(aq_source *source, aq_error *err);
 
-/* One opener a format: false in *mine when the file is not of this format (and AQ_OK). The table is in formats.c. */
+/* How a format opens a file: false in *mine when the file is not of this format (and AQ_OK). formats.h has them all. */
 typedef aq_status (*aq_source_opener)(aq_source *source, const char *path, const aq_source_options *options, bool *mine,
                                       aq_error *err);
 

@@ -12,15 +12,18 @@
 #include "io/partial.h"
 #include "io/prequantized.h"
 #include "io/source.h"
+#include "io/table/table_sink.h"
 #include "ops/operation.h"
 #include "ops/output_paths.h"
 #include "ops/summary.h"
 #include "report/report.h"
 #include "search/bit_allocation.h"
 #include "search/calibration.h"
-#include "search/exclude.h"
 #include "search/gptq.h"
-#include "transform/table_job.h"
+#include "transform/nonfinite.h"
+#include "transform/table_estimate.h"
+#include "transform/table_metadata.h"
+#include "transform/transform.h"
 
 #define PLAN_FILE_LIMIT ((size_t)256 << 20)
 
@@ -198,8 +201,10 @@ static aq_status settle_open(const request *r, aq_plan *plan, aq_bit_allocation 
   const bool search = aq_bit_allocation_is_wanted(plan), gptq = aq_gptq_wanted(plan);
   AQ_TRY(check_target(o, search, err));
   AQ_TRY(check_used(o, search, gptq, err));
+  if (search || gptq || o->nonfinite == AQ_NONFINITE_KEEP) {
+    AQ_TRY(aq_nonfinite_settle(r->source, o->nonfinite, o->run.threads, plan, err));
+  }
   if (!search && !gptq) return AQ_OK;
-  AQ_TRY(aq_exclude_nonfinite(r->source, o->nonfinite, o->run.threads, plan, err));
   AQ_TRY(aq_bit_allocation_open(r->source, o, search || o->search->activation_count == 0, found, err));
   AQ_FAIL_IF(gptq && o->search->activation_count == 0 && found->why_not != NULL, AQ_ERR_ARGUMENT,
              "method gptq needs to see what goes into the layers, and cannot: %s", found->why_not);
@@ -221,29 +226,32 @@ static aq_status make_plan(const request *r, aq_plan *plan, aq_bit_allocation *f
   AQ_TRY(check_requantize(source, plan, o, err));
   if (o->strict) AQ_TRY(check_strict(source, plan, err));
   AQ_TRY(settle_open(r, plan, found, err));
+  if (o->strict) AQ_TRY(check_strict(source, plan, err)); /* minutes later: what values have it kept */
   return o->save_plan_path != NULL ? save_plan(source, plan, o, err) : AQ_OK;
 }
 
-static aq_status carry_out(const request *r, aq_plan *plan, const aq_bit_allocation *found, aq_report **report,
+static aq_status carry_out(const request *r, const aq_plan *plan, const aq_bit_allocation *found, aq_report **report,
                            aq_error *err) {
   const aq_quantize_options *o = r->options;
-  const aq_table_job job = {.stage = "quantize",
-                            .source = r->source,
-                            .plan = plan,
-                            .schema_version = 2,
-                            .output = r->output,
-                            .table = &o->table,
-                            .run = &o->run,
-                            .nonfinite = o->nonfinite,
-                            .values = (const float *const *)found->values,
-                            .config = r->config};
+  aq_table_metadata metadata = {.source = r->source, .plan = plan, .schema_version = 2, .config = r->config};
+  const aq_transform transform = {.stage = "quantize",
+                                  .source = r->source,
+                                  .plan = plan,
+                                  .values = (const float *const *)found->values,
+                                  .sink = &aq_table_sink,
+                                  .output = r->output,
+                                  .table = &o->table,
+                                  .schema_version = 2,
+                                  .run = &o->run,
+                                  .put_metadata = aq_table_metadata_put,
+                                  .metadata_ctx = &metadata};
   aq_table_estimate estimate = {0};
   if (o->dry_run) {
-    AQ_TRY(aq_table_job_estimate(&job, &estimate, err));
+    AQ_TRY(aq_table_estimate_make(&transform, &metadata, &estimate, err));
   } else {
-    AQ_TRY(aq_hint_keep(aq_table_job_run(&job, err), err));
+    AQ_TRY(aq_nonfinite_hint(aq_transform_run(&transform, NULL, err), err));
   }
-  if (report == NULL) return o->strict ? check_strict(r->source, plan, err) : AQ_OK;
+  if (report == NULL) return AQ_OK;
   const aq_summary summary = {.kind = "quantize",
                               .source = r->source,
                               .plan = plan,
@@ -255,8 +263,7 @@ static aq_status carry_out(const request *r, aq_plan *plan, const aq_bit_allocat
                               .memory_bytes = estimate.memory_bytes,
                               .other_bytes = estimate.overhead_bytes,
                               .size_limit = o->target_size};
-  AQ_TRY(aq_summary_report(&summary, report, err));
-  return o->strict ? check_strict(r->source, plan, err) : AQ_OK;
+  return aq_summary_report(&summary, report, err);
 }
 
 static aq_status quantize(aq_source *source, const char *output, const aq_quantize_options *o, aq_report **report,

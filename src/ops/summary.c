@@ -9,7 +9,6 @@
 #include "io/model_files.h"
 #include "report/report.h"
 #include "report/source_json.h"
-#include "transform/table_job.h"
 
 typedef struct totals {
   uint64_t params, quantized_params, stored_bytes, quantized_bytes;

@@ -6,6 +6,8 @@
 #include "quant/plan.h"
 #include "quant/plan_spec.h"
 #include "quant/rule_words.h"
+#include "tensor/dtype.h"
+#include "tensor/shape.h"
 
 void aq_plan_reset(aq_plan *plan) {
   for (size_t i = 0; i < plan->count; i++) {
@@ -32,6 +34,20 @@ aq_status aq_plan_entry_keep_nonfinite(aq_plan_entry *entry, aq_error *err) {
   entry->action = AQ_KEEP;
   entry->unexpected = true;
   return AQ_OK;
+}
+
+uint64_t aq_plan_entry_bytes(const aq_tensor_info *t, const aq_plan_entry *e) {
+  uint64_t bytes = 0;
+  switch (e->action) {
+    case AQ_KEEP:
+      return t->data_bytes + t->num_scales * 2 * sizeof(float);
+    case AQ_CONVERT:
+      return t->num_params * aq_dtype_size(e->dtype);
+    case AQ_QUANTIZE:
+      break;
+  }
+  if (!aq_packed_bytes_ok(t->num_params, e->scheme.type, &bytes)) return UINT64_MAX;
+  return bytes + 2 * sizeof(float) * aq_scale_count(t->shape, t->rank, t->num_params, e->quant_axis, e->group_size);
 }
 
 static const char *converted_name(aq_dtype dtype) {

@@ -282,7 +282,7 @@ static aq_status read_plan(const json_t *json, const aq_tensor_info *tensors, si
     return aq_error_in_tensor(err, AQ_ERR_FORMAT, tensors[i].name);
   }
   AQ_TRY(check_tied(plan, tensors, err));
-  return aq_plan_share_aliases(tensors, count, plan, err);
+  return aq_plan_tie(tensors, plan, err);
 }
 
 aq_status aq_plan_from_json(const json_t *json, const aq_tensor_info *tensors, size_t count, aq_plan *plan,

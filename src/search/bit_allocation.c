@@ -19,7 +19,6 @@
 #include "search/exclude.h"
 #include "search/resume.h"
 #include "search/solve.h"
-#include "transform/table_job.h"
 
 #define SLACK 0.006       /* of a budget that may stay unused */
 #define MOST_TUNED 0.998  /* of it before tuning, which may change the size of codes a little */
@@ -278,7 +277,7 @@ static aq_status settle(search_run *s, aq_error *err) {
     AQ_TRY(aq_search_item_fix_entry(item, &s->source->tensors[item->tensor], choice, s->target,
                                     &s->plan->entries[item->tensor], err));
   }
-  return aq_plan_share_aliases(s->source->tensors, s->source->tensor_count, s->plan, err);
+  return aq_plan_share_ties(s->plan, err);
 }
 
 /* ---- the report ---- */

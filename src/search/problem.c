@@ -15,7 +15,7 @@
 #include "quant/scheme.h"
 #include "search/data_free.h"
 #include "tensor/dtype.h"
-#include "transform/table_job.h"
+#include "transform/row_job.h"
 
 #define SAMPLE_WEIGHTS ((size_t)1 << 18)
 

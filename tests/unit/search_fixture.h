@@ -8,7 +8,7 @@
 #include "search/calibration.h"
 #include "search/candidate.h"
 #include "search/exclude.h"
-#include "transform/table_job.h"
+#include "table_fixture.h"
 
 #define SEARCH_TEXTS 80
 #define SEARCH_POSITIONS 64

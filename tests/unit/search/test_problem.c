@@ -136,16 +136,9 @@ static aq_source *write_chosen(double lambda) {
     assert_null(choice.steps);
     aq_rd_choice_reset(&choice);
   }
-  assert_ok(aq_plan_share_aliases(pf.source->tensors, pf.source->tensor_count, &pf.plan, &err));
-  const aq_table_job job = {.stage = "quantize",
-                            .source = pf.source,
-                            .plan = &pf.plan,
-                            .schema_version = 2,
-                            .output = pf.output,
-                            .table = &pf.table,
-                            .run = &run};
+  assert_ok(aq_plan_share_ties(&pf.plan, &err));
   aq_source *table;
-  assert_ok(aq_table_job_run(&job, &err));
+  table_write(pf.source, &pf.plan, NULL, pf.output, &pf.table, &run);
   assert_ok(aq_source_open(pf.output, NULL, &table, &err));
   return table;
 }

@@ -22,15 +22,7 @@ static void write_table(search_state *from, const char *path) {
                                        &from->plan.entries[p->tensor], &err));
   }
   aq_candidate_collect_values(&from->candidate, &from->plan, owned, from->values);
-  const aq_table_job job = {.stage = "quantize",
-                            .source = from->source,
-                            .plan = &from->plan,
-                            .schema_version = 2,
-                            .output = path,
-                            .table = &table,
-                            .run = &run,
-                            .values = from->values};
-  assert_ok(aq_table_job_run(&job, &err));
+  table_write(from->source, &from->plan, from->values, path, &table, &run);
 }
 
 static int set_up(void **state) {
