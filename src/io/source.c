@@ -138,7 +138,6 @@ aq_status aq_source_add_tensor(aq_source *source, const aq_tensor_info *info, co
   source->segment_count += segment_count;
   source->segment_first[i + 1] = (uint32_t)source->segment_count;
   source->tensor_count++;
-  source->aliases_known = false;
   return AQ_OK;
 }
 

@@ -61,7 +61,6 @@ struct aq_source {
   size_t file_count;
   bool carried_known;      /* aq_model_files_each has put them together */
   bool prequantized_known; /* aq_prequantized_note has looked at all tensors */
-  bool aliases_known;      /* aq_source_find_aliases has looked at all tensors */
   /* From here on an overlay has its own. */
   atomic_long more_holds; /* besides the opener's */
   void (*on_release)(void *ctx);
@@ -73,9 +72,12 @@ struct aq_source {
 void aq_source_hold(const aq_source *source);
 void aq_source_drop(const aq_source *source); /* NULL is fine */
 
-/* A source of an operation's own over `base`, which stays as it is: the same tensors, to which aq_source_find_aliases
- * and aq_source_add_note may be applied. It holds `base`; the caller closes *out. */
-AQ_MUST_CHECK aq_status aq_source_overlay(const aq_source *base, aq_source **out, aq_error *err);
+/* A source of an operation's own over `base`, which stays as it is: it takes notes of the operation, and puts together
+ * the files that travel along. Its tensors are `tied` (of aq_source_find_ties; taken over whatever happens), or NULL: a
+ * copy of those of `base`. It holds `base`; the caller closes *out. */
+AQ_MUST_CHECK aq_status aq_source_overlay(const aq_source *base, aq_tensor_info *tied, aq_source **out, aq_error *err);
+/* The two together. */
+AQ_MUST_CHECK aq_status aq_source_overlay_tied(const aq_source *base, aq_source **out, aq_error *err);
 
 /* For formats: building up a source. Names and metadata are copied. The tensor's name must be new. */
 AQ_MUST_CHECK aq_status aq_source_add_tensor(aq_source *source, const aq_tensor_info *info, const aq_segment *segments,
@@ -98,10 +100,10 @@ AQ_MUST_CHECK aq_status aq_source_check_range(const aq_source *source, size_t in
 AQ_MUST_CHECK aq_status aq_source_read_bytes(const aq_source *source, size_t index, uint64_t offset, size_t size,
                                              void *out, aq_error *err);
 
-/* Tensors with the same dtype, shape and bytes as an earlier one get alias_of set (tied weights). Same file range: at
- * once; otherwise by hash, then by comparing the bytes. Tensors under 1 KiB are not looked at. A second call does
- * nothing, unless tensors were added. Operations have it done to an overlay. */
-AQ_MUST_CHECK aq_status aq_source_find_aliases(aq_source *source, aq_error *err);
+/* A copy of the source's tensors in which those with the same dtype, shape and bytes as an earlier one have alias_of
+ * set (tied weights), as well as those of which the file says so: by hash, then by comparing the bytes. Tensors under 1
+ * KiB are not looked at. Free *tied with aq_free; names are the source's. */
+AQ_MUST_CHECK aq_status aq_source_find_ties(const aq_source *source, aq_tensor_info **tied, aq_error *err);
 
 /* How a format opens a file: false in *mine when the file is not of this format (and AQ_OK). formats.h has them all. */
 typedef aq_status (*aq_source_opener)(aq_source *source, const char *path, const aq_source_options *options, bool *mine,

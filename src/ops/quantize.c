@@ -219,7 +219,6 @@ static aq_status settle_open(const request *r, aq_plan *plan, aq_bit_allocation 
 static aq_status make_plan(const request *r, aq_plan *plan, aq_bit_allocation *found, aq_error *err) {
   const aq_quantize_options *o = r->options;
   aq_source *source = r->source;
-  AQ_TRY(aq_source_find_aliases(source, err));
   const aq_status status = o->plan_path != NULL ? load_plan(source, o->plan_path, plan, err)
                                                 : aq_plan_make(source->tensors, source->tensor_count, o, plan, err);
   if (status != AQ_OK) return status;
@@ -300,7 +299,7 @@ aq_status aq_quantize_source(const aq_source *source, const char *output, const 
   AQ_TRY(check_options(&o, err));
   AQ_FAIL_IF(source == NULL, AQ_ERR_ARGUMENT, "a source is needed");
   AQ_FAIL_IF(output == NULL && !o.dry_run, AQ_ERR_ARGUMENT, "an output path is needed");
-  AQ_TRY(aq_source_overlay(source, &own, err));
+  AQ_TRY(aq_source_overlay_tied(source, &own, err));
   const aq_status status = quantize(own, output, &o, report, err);
   aq_source_close(own);
   return status;

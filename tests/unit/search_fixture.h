@@ -50,7 +50,7 @@ static inline aq_source *search_source(void) {
   aq_error err;
   aq_source *source;
   assert_ok(aq_source_open(sf.model, NULL, &source, &err));
-  assert_ok(aq_source_find_aliases(source, &err));
+  tie_source(source);
   return source;
 }
 
