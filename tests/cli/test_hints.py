@@ -25,9 +25,9 @@ REACHED_FROM = {
     "ops/export.c": ["export"],
     "search/gptq.c": ["quantize"],
     "ops/quantize.c": ["quantize"],
-    "transform/row_job.c": ["quantize"],
-    "search/exclude.c": ["quantize"],
-    "transform/table_job.c": ["convert", "quantize", "validate"],
+    "transform/nonfinite.c": ["quantize"],
+    "transform/row_copy.c": ["quantize"],
+    "transform/transform_limits.c": ["convert", "quantize", "export", "validate"],
     "quant/plan.c": ["quantize"],
     "report/validate_advice.c": [],  # of a file that is written: the fields as they are
 }
