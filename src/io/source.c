@@ -161,17 +161,6 @@ aq_status aq_source_add_metadata(aq_source *source, const char *key, const char 
   return add_pair(&source->metadata, &source->metadata_count, key, value, err);
 }
 
-aq_status aq_source_add_carried(aq_source *source, const char *key, const char *value, aq_error *err) {
-  return add_pair(&source->carried, &source->carried_count, key, value, err);
-}
-
-void aq_source_drop_carried(aq_source *source) {
-  free_strings(source->carried, source->carried_count * 2);
-  source->carried = NULL;
-  source->carried_count = 0;
-  source->carried_known = false;
-}
-
 aq_status aq_source_add_note(aq_source *source, aq_error *err, const char *format, ...) {
   char text[512];
   va_list args;

@@ -51,15 +51,13 @@ struct aq_source {
   aq_strmap index;
   char **metadata; /* key, value, key, value, ... ; owned */
   size_t metadata_count;
-  char **carried; /* key, value, ... of the model's files that travel with a table made from it; see model_files.h */
-  size_t carried_count;
-  char **notes; /* what a reader should be told ("column 'x' is not part of the schema") */
+  struct aq_carried_files *carried; /* the model's files that travel with a table made from it: model_files.h */
+  char **notes;                     /* what a reader should be told ("column 'x' is not part of the schema") */
   size_t note_count;
   char *partial;     /* in words, when it is a part of a model or table: "is shard 1 of 3 of a model"; owned; or NULL */
   const char *whole; /* with partial: what to name instead, a hint */
   aq_file_id *files; /* all that it reads */
   size_t file_count;
-  bool carried_known;      /* aq_model_files_each has put them together */
   bool prequantized_known; /* aq_prequantized_note has looked at all tensors */
   /* From here on an overlay has its own. */
   atomic_long more_holds; /* besides the opener's */
@@ -83,7 +81,6 @@ AQ_MUST_CHECK aq_status aq_source_overlay_tied(const aq_source *base, aq_source 
 AQ_MUST_CHECK aq_status aq_source_add_tensor(aq_source *source, const aq_tensor_info *info, const aq_segment *segments,
                                              size_t segment_count, aq_error *err);
 AQ_MUST_CHECK aq_status aq_source_add_metadata(aq_source *source, const char *key, const char *value, aq_error *err);
-AQ_MUST_CHECK aq_status aq_source_add_carried(aq_source *source, const char *key, const char *value, aq_error *err);
 void aq_source_drop_carried(aq_source *source); /* to be put together anew */
 AQ_MUST_CHECK aq_status aq_source_add_note(aq_source *source, aq_error *err, const char *format, ...) AQ_PRINTF(3, 4);
 

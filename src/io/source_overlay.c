@@ -1,8 +1,8 @@
 /* source_overlay.c - a source of an operation's own, over one that stays as it is.
  *
- * An operation finds things out: that another tool quantized the layers, which files travel along. They belong to it and
- * not to the source, which others may be reading at the same time. So the tensors and the notes are copies; everything
- * else is the source's own, which is held until the overlay is closed. */
+ * An operation finds things out: that another tool quantized the layers, which files travel along. They belong to it
+ * and not to the source, which others may be reading at the same time. So the tensors and the notes are copies;
+ * everything else is the source's own, which is held until the overlay is closed. */
 #include <string.h>
 
 #include "core/error.h"
@@ -35,8 +35,6 @@ aq_status aq_source_overlay(const aq_source *base, aq_tensor_info *tied, aq_sour
   overlay->notes = NULL;
   overlay->note_count = 0;
   overlay->carried = NULL; /* put together when they are asked for */
-  overlay->carried_count = 0;
-  overlay->carried_known = false;
   aq_source_hold(base);
   aq_status status = tied == NULL ? copy_tensors(base, overlay, err) : AQ_OK;
   if (status == AQ_OK) status = copy_notes(base, overlay, err);

@@ -3,6 +3,7 @@
 #include "core/memory.h"
 #include "core/options.h"
 #include "core/progress.h"
+#include "io/model_files.h"
 #include "io/partial.h"
 #include "io/prequantized.h"
 #include "io/source.h"
@@ -64,6 +65,8 @@ static aq_status make_plan(const aq_source *source, aq_dtype wanted, aq_plan *pl
 static aq_status write_table(aq_source *source, const char *output, const aq_plan *plan, const aq_convert_options *o,
                              aq_error *err) {
   aq_table_metadata metadata = {.source = source, .plan = plan, .schema_version = 1};
+  uint64_t files;
+  AQ_TRY(aq_model_files_read(source, &files, err));
   const aq_transform transform = {.stage = "convert",
                                   .source = source,
                                   .plan = plan,
@@ -73,7 +76,8 @@ static aq_status write_table(aq_source *source, const char *output, const aq_pla
                                   .schema_version = 1,
                                   .run = &o->run,
                                   .put_metadata = aq_table_metadata_put,
-                                  .metadata_ctx = &metadata};
+                                  .metadata_ctx = &metadata,
+                                  .side = {aq_model_files_compress, source, files}};
   return aq_transform_run(&transform, NULL, err);
 }
 

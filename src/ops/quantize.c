@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "core/options.h"
 #include "core/progress.h"
+#include "io/model_files.h"
 #include "io/partial.h"
 #include "io/prequantized.h"
 #include "io/source.h"
@@ -233,6 +234,8 @@ static aq_status carry_out(const request *r, const aq_plan *plan, const aq_bit_a
                            aq_error *err) {
   const aq_quantize_options *o = r->options;
   aq_table_metadata metadata = {.source = r->source, .plan = plan, .schema_version = 2, .config = r->config};
+  uint64_t files;
+  AQ_TRY(aq_model_files_read(r->source, &files, err));
   const aq_transform transform = {.stage = "quantize",
                                   .source = r->source,
                                   .plan = plan,
@@ -243,7 +246,8 @@ static aq_status carry_out(const request *r, const aq_plan *plan, const aq_bit_a
                                   .schema_version = 2,
                                   .run = &o->run,
                                   .put_metadata = aq_table_metadata_put,
-                                  .metadata_ctx = &metadata};
+                                  .metadata_ctx = &metadata,
+                                  .side = {aq_model_files_compress, r->source, files}};
   aq_table_estimate estimate = {0};
   if (o->dry_run) {
     AQ_TRY(aq_table_estimate_make(&transform, &metadata, &estimate, err));
