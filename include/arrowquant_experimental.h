@@ -1,4 +1,5 @@
-/* arrowquant_experimental.h - what may change in any version: how a search may be steered, and sensitivity.
+/* arrowquant_experimental.h - what may change in any version: how a search may be steered, sensitivity, and plans
+ * with the streams that go through them.
  *
  * Everything that arrowquant.h says of ownership, threads, errors and versions of structs holds here too; only the
  * names and members themselves are not promised. Link the same library.
@@ -68,6 +69,44 @@ AQ_API AQ_MUST_CHECK aq_status aq_sensitivity(const char *model, const aq_sensit
                                               aq_report **report, aq_error *err);
 AQ_API AQ_MUST_CHECK aq_status aq_sensitivity_source(const aq_source *model, const aq_sensitivity_options *options,
                                                      aq_report **report, aq_error *err);
+
+/* ---- Plans, and streams through them
+ * ----------------------------------------------------------------------------- */
+
+/* What every tensor of a source becomes: quantized and how, converted, or kept. It does not change. */
+typedef struct aq_plan aq_plan;
+
+/* The plan that aq_quantize_source would carry out with these options (NULL: defaults). The source is read only where
+ * tied weights are looked for, and as a whole with AQ_NONFINITE_KEEP. A target of size or quality needs a search and is
+ * AQ_ERR_ARGUMENT: save_plan_path has its result as text. On success the caller owns *out, which needs the source no
+ * more. */
+AQ_API AQ_MUST_CHECK aq_status aq_plan_create(const aq_source *source, const aq_quantize_options *options,
+                                              aq_plan **out, aq_error *err);
+
+/* A plan from its JSON, as save_plan_path writes it, for a source: it must name exactly its tensors, with their
+ * shapes. */
+AQ_API AQ_MUST_CHECK aq_status aq_plan_parse(const aq_source *source, const char *text, size_t length, aq_plan **out,
+                                             aq_error *err);
+
+/* Its JSON, the same text that save_plan_path has. Free *out with aq_free. */
+AQ_API AQ_MUST_CHECK aq_status aq_plan_render(const aq_plan *plan, char **out, aq_error *err);
+AQ_API void aq_plan_free(aq_plan *plan);
+
+/* The rows of a weight table (docs/FORMAT.md; what aq_source_open_arrow takes), each as the plan says: a stream of rows
+ * of a V2 table. Data, scales and zero points of a row are those that aq_quantize writes by the same plan.
+ *
+ * A batch of `in` is taken when one of `out` is asked for, and let go when its rows are done: memory is that of a batch
+ * of each, and of all batches of a tensor whose rows are parts. A row of 1 MiB or more is a batch of its own, smaller
+ * ones are collected in batches of up to 16 MiB. Every row becomes one, tied tensors too; rows may be missing. The
+ * metadata of the schema pass through.
+ *
+ * `in` is taken over whatever happens, and released with *out. The plan is copied. Of `run` (NULL: defaults) threads
+ * and max_memory are used. On failure out->release is NULL. AQ_ERR_UNSUPPORTED: scales of the plan are still to be
+ * searched for. A row that is not the plan's, or a value that cannot be stored, fails get_next, and there are no
+ * further batches; get_last_error has the words. */
+AQ_API AQ_MUST_CHECK aq_status aq_transform_stream(struct ArrowArrayStream *in, const aq_plan *plan,
+                                                   const aq_run_options *run, struct ArrowArrayStream *out,
+                                                   aq_error *err);
 
 #ifdef __cplusplus
 }

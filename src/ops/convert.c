@@ -89,7 +89,7 @@ static aq_status convert(aq_source *source, const char *output, const aq_convert
   AQ_TRY(check_opaque(source, o, err));
   AQ_TRY(aq_partial_refuse(source, err));
   AQ_TRY(aq_prequantized_note(source, err));
-  aq_plan plan = {NULL, 0};
+  aq_plan plan = {NULL, 0, NULL};
   aq_status status = make_plan(source, wanted, &plan, err);
   if (status == AQ_OK) status = write_table(source, output, &plan, o, err);
   if (status == AQ_OK && report != NULL) {

@@ -16,6 +16,7 @@
 #include "io/table/table_sink.h"
 #include "ops/operation.h"
 #include "ops/output_paths.h"
+#include "ops/source_plan.h"
 #include "ops/summary.h"
 #include "report/report.h"
 #include "search/bit_allocation.h"
@@ -26,62 +27,12 @@
 #include "transform/table_metadata.h"
 #include "transform/transform.h"
 
-#define PLAN_FILE_LIMIT ((size_t)256 << 20)
-
-/* ---- plan files ---- */
-
-static aq_status load_plan(const aq_source *source, const char *path, aq_plan *plan, aq_error *err) {
-  char *text;
-  size_t size;
-  AQ_TRY(aq_file_slurp(path, PLAN_FILE_LIMIT, &text, &size, err));
-  json_error_t where;
-  json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
-  aq_free(text);
-  if (json == NULL) {
-    (void)aq_fail(err, AQ_ERR_FORMAT, "is not a plan: %s (line %d)", where.text, where.line);
-    (void)aq_error_hint(err, AQ_ERR_FORMAT, "Make one with `save_plan_path`");
-    return aq_error_in_file(err, AQ_ERR_FORMAT, path);
-  }
-  const aq_status status = aq_plan_from_json(json, source->tensors, source->tensor_count, plan, err);
-  json_decref(json);
-  return status == AQ_OK ? AQ_OK : aq_error_in_file(err, status, path);
-}
-
 static aq_status save_plan(const aq_source *source, const aq_plan *plan, const aq_quantize_options *o, aq_error *err) {
-  json_t *json;
-  AQ_TRY(aq_plan_to_json(plan, source->tensors, true, &json, err));
-  char *text = json_dumps(json, JSON_INDENT(1) | JSON_SORT_KEYS);
-  json_decref(json);
-  if (text == NULL) return aq_fail_memory(err, 1024);
+  char *text;
+  AQ_TRY(aq_plan_to_text(plan, source->tensors, &text, err));
   const aq_status status = aq_file_write_all(o->save_plan_path, o->table.force, text, strlen(text), err);
-  free(text); /* jansson's own memory */
+  aq_free(text);
   return status;
-}
-
-/* ---- checks ---- */
-
-static aq_status check_requantize(const aq_source *source, const aq_plan *plan, const aq_quantize_options *o,
-                                  aq_error *err) {
-  for (size_t i = 0; !o->allow_requantize && i < source->tensor_count; i++) {
-    const aq_tensor_info *t = &source->tensors[i];
-    if (t->quant_type == AQ_KEPT || plan->entries[i].action == AQ_KEEP) continue;
-    (void)aq_fail(err, AQ_ERR_REQUANTIZE, "is %s already; quantizing it again adds error to error",
-                  aq_quant_type_name(t->quant_type));
-    (void)aq_error_hint(err, AQ_ERR_REQUANTIZE, "Start from the original model, or use `allow_requantize=true`");
-    (void)aq_error_in_tensor(err, AQ_ERR_REQUANTIZE, t->name);
-    return aq_error_in_file(err, AQ_ERR_REQUANTIZE, source->path);
-  }
-  return AQ_OK;
-}
-
-static aq_status check_strict(const aq_source *source, const aq_plan *plan, aq_error *err) {
-  for (size_t i = 0; i < plan->count; i++) {
-    if (!plan->entries[i].unexpected) continue;
-    (void)aq_fail(err, AQ_ERR_DEGRADED, "was kept (%s), and strict was asked for", plan->entries[i].rule);
-    (void)aq_error_hint(err, AQ_ERR_DEGRADED, "Name it with `keep_patterns`, or give it a type with `tensor_rules`");
-    return aq_error_in_tensor(err, AQ_ERR_DEGRADED, source->tensors[i].name);
-  }
-  return AQ_OK;
 }
 
 /* ---- options as they are recorded ---- */
@@ -220,13 +171,9 @@ static aq_status settle_open(const request *r, aq_plan *plan, aq_bit_allocation 
 static aq_status make_plan(const request *r, aq_plan *plan, aq_bit_allocation *found, aq_error *err) {
   const aq_quantize_options *o = r->options;
   aq_source *source = r->source;
-  const aq_status status = o->plan_path != NULL ? load_plan(source, o->plan_path, plan, err)
-                                                : aq_plan_make(source->tensors, source->tensor_count, o, plan, err);
-  if (status != AQ_OK) return status;
-  AQ_TRY(check_requantize(source, plan, o, err));
-  if (o->strict) AQ_TRY(check_strict(source, plan, err));
+  AQ_TRY(aq_source_plan_make(source, source->tensors, o, plan, err));
   AQ_TRY(settle_open(r, plan, found, err));
-  if (o->strict) AQ_TRY(check_strict(source, plan, err)); /* minutes later: what values have it kept */
+  if (o->strict) AQ_TRY(aq_source_plan_check_strict(plan, err)); /* minutes later: what values have it kept */
   return o->save_plan_path != NULL ? save_plan(source, plan, o, err) : AQ_OK;
 }
 
@@ -275,7 +222,7 @@ static aq_status quantize(aq_source *source, const char *output, const aq_quanti
   AQ_TRY(aq_partial_refuse(source, err));
   AQ_TRY(aq_prequantized_note(source, err));
   request r = {.source = source, .output = output, .options = o, .started = aq_clock()};
-  aq_plan plan = {NULL, 0};
+  aq_plan plan = {NULL, 0, NULL};
   aq_bit_allocation found = {0};
   r.config = options_json(o);
   aq_status status = r.config != NULL ? AQ_OK : aq_fail_memory(err, 1024);

@@ -279,7 +279,7 @@ static aq_status make_plan(planner *p, aq_error *err) {
 
 aq_status aq_plan_make(const aq_tensor_info *tensors, size_t count, const aq_quantize_options *options, aq_plan *plan,
                        aq_error *err) {
-  *plan = (aq_plan){NULL, 0};
+  *plan = (aq_plan){NULL, 0, NULL};
   planner p = {.tensors = tensors, .count = count, .options = options, .plan = plan};
   const aq_status status = make_plan(&p, err);
   aq_quantized_layers_reset(&p.layers);

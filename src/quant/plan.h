@@ -32,6 +32,7 @@ typedef struct aq_plan_entry {
 typedef struct aq_plan {
   aq_plan_entry *entries; /* one a tensor, in the tensors' order */
   size_t count;
+  aq_tensor_info *tensors; /* what it is a plan for, when it stands alone (aq_plan_keep_tensors); owned; else NULL */
 } aq_plan;
 
 /* From options (type, granularity, ..., tensor_rules, keep_patterns): defaults first, then tensor rules in order, then
@@ -73,6 +74,16 @@ AQ_MUST_CHECK aq_status aq_plan_to_json(const aq_plan *plan, const aq_tensor_inf
                                         aq_error *err);
 AQ_MUST_CHECK aq_status aq_plan_from_json(const json_t *json, const aq_tensor_info *tensors, size_t count,
                                           aq_plan *plan, aq_error *err);
+/* The same as text, scales included. Free *out with aq_free. */
+AQ_MUST_CHECK aq_status aq_plan_to_text(const aq_plan *plan, const aq_tensor_info *tensors, char **out, aq_error *err);
+AQ_MUST_CHECK aq_status aq_plan_from_text(const char *text, size_t size, const aq_tensor_info *tensors, size_t count,
+                                          aq_plan *plan, aq_error *err);
+
+/* Has a plan hold a copy of its tensors, so that it needs no source any more. */
+AQ_MUST_CHECK aq_status aq_plan_keep_tensors(aq_plan *plan, const aq_tensor_info *tensors, aq_error *err);
+
+/* A copy of a plan that stands alone. Reset it. */
+AQ_MUST_CHECK aq_status aq_plan_copy(const aq_plan *plan, aq_plan *out, aq_error *err);
 void aq_plan_reset(aq_plan *plan);
 
 /* The entry that decides about tensor i: the one it is tied to, or its own. */

@@ -1,6 +1,8 @@
 /* plan_entry.c - a plan's entries: releasing them, and saying in words what they are. */
 #include <stdio.h>
+#include <string.h>
 
+#include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "quant/plan.h"
@@ -16,7 +18,49 @@ void aq_plan_reset(aq_plan *plan) {
     aq_plan_entry_drop_scales(&plan->entries[i]);
   }
   aq_free(plan->entries);
-  *plan = (aq_plan){NULL, 0};
+  aq_free(plan->tensors);
+  *plan = (aq_plan){NULL, 0, NULL};
+}
+
+aq_status aq_plan_keep_tensors(aq_plan *plan, const aq_tensor_info *tensors, aq_error *err) {
+  aq_tensor_info *own = aq_calloc(AQ_MAX(plan->count, 1), sizeof *own);
+  if (own == NULL) return aq_fail_memory(err, plan->count * sizeof *own);
+  for (size_t i = 0; i < plan->count; i++) {
+    own[i] = tensors[i];
+    own[i].name = plan->entries[i].name;
+  }
+  aq_free(plan->tensors);
+  plan->tensors = own;
+  return AQ_OK;
+}
+
+/* *out: a copy of `count` floats, NULL of NULL. */
+static bool copy_floats(const float *from, uint64_t count, float **out) {
+  *out = from != NULL ? aq_realloc_array(NULL, (size_t)AQ_MAX(count, 1), sizeof *from) : NULL;
+  if (*out != NULL) memcpy(*out, from, (size_t)count * sizeof *from);
+  return from == NULL || *out != NULL;
+}
+
+static bool copy_entry(const aq_plan_entry *from, aq_plan_entry *to) {
+  *to = *from;
+  to->name = aq_strdup(from->name);
+  to->rule = aq_strdup(from->rule);
+  const bool scales = copy_floats(from->scales, from->scale_count, &to->scales);
+  const bool zeros = copy_floats(from->zero_points, from->scale_count, &to->zero_points);
+  return to->name != NULL && to->rule != NULL && scales && zeros;
+}
+
+aq_status aq_plan_copy(const aq_plan *plan, aq_plan *out, aq_error *err) {
+  *out = (aq_plan){aq_calloc(AQ_MAX(plan->count, 1), sizeof *out->entries), 0, NULL};
+  bool copied = out->entries != NULL;
+  for (size_t i = 0; copied && i < plan->count; i++) {
+    out->count = i + 1;
+    copied = copy_entry(&plan->entries[i], &out->entries[i]);
+  }
+  const aq_status status =
+      copied ? aq_plan_keep_tensors(out, plan->tensors, err) : aq_fail_memory(err, plan->count * sizeof *out->entries);
+  if (status != AQ_OK) aq_plan_reset(out);
+  return status;
 }
 
 void aq_plan_entry_drop_scales(aq_plan_entry *entry) {

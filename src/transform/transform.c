@@ -18,8 +18,8 @@
 
 typedef struct transform_run {
   const aq_transform *t;
-  aq_transform_limits limits;
-  aq_row_batch batch;
+  const aq_transform_limits *limits;
+  aq_row_batch *batch;
   aq_sink *sink;
   aq_progress progress;
 } transform_run;
@@ -40,7 +40,7 @@ static aq_status fail_part(const aq_tensor_info *t, const char *what, aq_error *
 static aq_status visit_parts(transform_run *r, size_t tensor, row_fn visit, aq_error *err) {
   const aq_tensor_info *t = tensor_of(r, tensor);
   const aq_plan_entry *e = entry_of(r, tensor);
-  const int64_t length = aq_part_length(t, e, r->limits.part_bytes);
+  const int64_t length = aq_part_length(t, e, r->limits->part_bytes);
   if (length == 0) return fail_part(t, "one slice along axis 0 has more than 2 GiB; a row cannot hold it", err);
   if (t->rank == 0 || length >= t->shape[0]) return visit(r, tensor, -1, -1, err);
   if (e->action == AQ_KEEP && t->quant_type != AQ_KEPT) {
@@ -55,7 +55,7 @@ static aq_status visit_parts(transform_run *r, size_t tensor, row_fn visit, aq_e
 static aq_status visit_rows(transform_run *r, row_fn visit, aq_error *err) {
   for (size_t i = 0; i < r->t->plan->count; i++) {
     if (entry_of(r, i)->tied) continue;
-    AQ_TRY(r->t->sink->has_parts ? visit_parts(r, i, visit, err) : visit(r, i, -1, -1, err));
+    AQ_TRY(r->sink->type->has_parts ? visit_parts(r, i, visit, err) : visit(r, i, -1, -1, err));
   }
   return AQ_OK;
 }
@@ -110,7 +110,7 @@ static aq_status move_results(transform_run *r, aq_row_job *job, aq_row *row, aq
     return AQ_OK;
   }
   row->fill = aq_row_batch_fill;
-  row->fill_ctx = &r->batch;
+  row->fill_ctx = r->batch;
   row->data_bytes = job->data_bytes;
   AQ_TRY(aq_buffer_append(&row->scales, job->scales.data, job->scales.size, err));
   return aq_buffer_append(&row->zero_points, job->zero_points.data, job->zero_points.size, err);
@@ -134,21 +134,21 @@ static aq_status write_row(transform_run *r, aq_row_job *job, aq_error *err) {
 /* ---- batches ---- */
 
 static aq_status write_batch(transform_run *r, aq_error *err) {
-  if (r->batch.count == 0) return AQ_OK;
-  AQ_TRY(aq_row_batch_run(&r->batch, &r->progress, err));
-  for (size_t i = 0; i < r->batch.count; i++) AQ_TRY(write_row(r, &r->batch.rows[i], err));
-  aq_row_batch_clear(&r->batch);
+  if (r->batch->count == 0) return AQ_OK;
+  AQ_TRY(aq_row_batch_run(r->batch, &r->progress, err));
+  for (size_t i = 0; i < r->batch->count; i++) AQ_TRY(write_row(r, &r->batch->rows[i], err));
+  aq_row_batch_clear(r->batch);
   return AQ_OK;
 }
 
 static aq_status add_row(transform_run *r, size_t tensor, int64_t lo, int64_t hi, aq_error *err) {
   aq_row_job job;
-  AQ_TRY(aq_row_job_init(&job, r->t->source, tensor, entry_of(r, tensor), lo, hi, r->limits.large_bytes, err));
+  AQ_TRY(aq_row_job_init(&job, r->t->source, tensor, entry_of(r, tensor), lo, hi, r->limits->large_bytes, err));
   if (r->t->values != NULL) aq_row_job_set_values(&job, r->t->values[tensor]);
   const uint64_t bytes = job.count * AQ_MAX(aq_dtype_size(tensor_of(r, tensor)->dtype), 1);
-  const bool full = r->batch.count == AQ_BATCH_ROWS || r->batch.bytes + bytes > r->limits.batch_bytes;
+  const bool full = r->batch->count == AQ_BATCH_ROWS || r->batch->bytes + bytes > r->limits->batch_bytes;
   if (job.large || full) AQ_TRY(write_batch(r, err));
-  aq_row_batch_add(&r->batch, &job, bytes);
+  aq_row_batch_add(r->batch, &job, bytes);
   return job.large ? write_batch(r, err) : AQ_OK;
 }
 
@@ -164,47 +164,60 @@ static void begin_progress(transform_run *r) {
   aq_progress_begin(&r->progress, r->t->run, r->t->stage, tensors, bytes);
 }
 
-static aq_status check_space(const transform_run *r, aq_error *err) {
+static aq_status put_metadata(const transform_run *r, bool before_rows, aq_error *err) {
+  const aq_transform *t = r->t;
+  if (t->put_metadata == NULL || r->sink->type->header_first != before_rows) return AQ_OK;
+  return t->put_metadata(t->metadata_ctx, r->sink, err);
+}
+
+aq_status aq_transform_write(const aq_transform *transform, const aq_transform_limits *limits, aq_row_batch *batch,
+                             aq_sink *sink, aq_error *err) {
+  transform_run r = {.t = transform, .limits = limits, .batch = batch, .sink = sink};
+  AQ_TRY(visit_rows(&r, declare_row, err));
+  AQ_TRY(put_metadata(&r, true, err));
+  batch->side = transform->side;
+  begin_progress(&r);
+  AQ_TRY(visit_rows(&r, add_row, err));
+  AQ_TRY(write_batch(&r, err));
+  AQ_TRY(aq_row_batch_finish_side(batch, err));
+  return put_metadata(&r, false, err);
+}
+
+/* ---- to a file ---- */
+
+static aq_status check_space(const aq_transform *t, aq_error *err) {
   uint64_t bytes = 0;
-  for (size_t i = 0; i < r->t->plan->count; i++) {
-    if (entry_of(r, i)->tied) continue;
-    AQ_FAIL_IF(!aq_add_ok(bytes, aq_plan_entry_bytes(tensor_of(r, i), entry_of(r, i)), &bytes), AQ_ERR_FORMAT,
+  for (size_t i = 0; i < t->plan->count; i++) {
+    const aq_plan_entry *e = &t->plan->entries[i];
+    if (e->tied) continue;
+    AQ_FAIL_IF(!aq_add_ok(bytes, aq_plan_entry_bytes(&t->source->tensors[i], e), &bytes), AQ_ERR_FORMAT,
                "the model is too large");
   }
-  return aq_check_space(r->t->output, bytes, err);
+  return aq_check_space(t->output, bytes, err);
 }
 
-static aq_status create_sink(transform_run *r, aq_error *err) {
-  aq_table_options table = *r->t->table;
-  table.row_group_bytes = r->limits.row_group_bytes;
-  const aq_sink_options options = {.table = &table, .schema_version = r->t->schema_version, .pool = r->batch.pool};
-  return aq_sink_create(r->t->sink, r->t->output, &options, &r->sink, err);
-}
-
-static aq_status write_all(transform_run *r, aq_error *err) {
-  const aq_transform *t = r->t;
-  AQ_TRY(visit_rows(r, declare_row, err));
-  if (t->sink->header_first) AQ_TRY(t->put_metadata(t->metadata_ctx, r->sink, err));
-  begin_progress(r);
-  AQ_TRY(visit_rows(r, add_row, err));
-  AQ_TRY(write_batch(r, err));
-  AQ_TRY(aq_row_batch_finish_side(&r->batch, err));
-  return t->sink->header_first ? AQ_OK : t->put_metadata(t->metadata_ctx, r->sink, err);
+static aq_status create_sink(const aq_transform *t, const aq_transform_limits *limits, aq_pool *pool, aq_sink **out,
+                             aq_error *err) {
+  aq_table_options table = *t->table;
+  table.row_group_bytes = limits->row_group_bytes;
+  const aq_sink_options options = {.table = &table, .schema_version = t->schema_version, .pool = pool};
+  return aq_sink_create(t->sink, t->output, &options, out, err);
 }
 
 aq_status aq_transform_run(const aq_transform *transform, uint64_t *file_bytes, aq_error *err) {
-  transform_run r = {.t = transform};
-  AQ_TRY(aq_transform_limits_find(transform->run, transform->table, &r.limits, err));
-  AQ_TRY(check_space(&r, err));
-  aq_status status = aq_row_batch_init(&r.batch, r.limits.threads, err);
-  r.batch.side = transform->side;
-  if (status == AQ_OK) status = create_sink(&r, err);
-  if (status == AQ_OK) status = write_all(&r, err);
+  aq_transform_limits limits;
+  aq_row_batch batch = {.pool = NULL};
+  aq_sink *sink = NULL;
+  AQ_TRY(aq_transform_limits_find(transform->run, transform->table, &limits, err));
+  AQ_TRY(check_space(transform, err));
+  aq_status status = aq_row_batch_init(&batch, limits.threads, err);
+  if (status == AQ_OK) status = create_sink(transform, &limits, batch.pool, &sink, err);
+  if (status == AQ_OK) status = aq_transform_write(transform, &limits, &batch, sink, err);
   if (status == AQ_OK) {
-    status = aq_sink_commit(r.sink, file_bytes, err);
+    status = aq_sink_commit(sink, file_bytes, err);
   } else {
-    aq_sink_abort(r.sink);
+    aq_sink_abort(sink);
   }
-  aq_row_batch_reset(&r.batch);
+  aq_row_batch_reset(&batch);
   return status;
 }
