@@ -1,4 +1,5 @@
-/* arrowquant_experimental.h - what may change in any version: options of the search, and sensitivity.
+/* arrowquant_experimental.h - what may change in any version: options of the search, sensitivity, plans, and streams
+ * that are transformed by a plan.
  *
  * The rules of arrowquant.h for ownership, threads, errors and versions of structs apply here too; only the names and
  * members are not stable. Link the same library.
@@ -68,6 +69,43 @@ AQ_API AQ_MUST_CHECK aq_status aq_sensitivity(const char *model, const aq_sensit
                                               aq_report **report, aq_error *err);
 AQ_API AQ_MUST_CHECK aq_status aq_sensitivity_source(const aq_source *model, const aq_sensitivity_options *options,
                                                      aq_report **report, aq_error *err);
+
+/* ---- Plans and streams
+ * ----------------------------------------------------------------------------- */
+
+/* States for every tensor of a source whether it is quantized and how, converted, or kept. A plan does not change. */
+typedef struct aq_plan aq_plan;
+
+/* The plan that aq_quantize_source would use with these options (NULL: defaults). The source is read only to find tied
+ * weights, and completely with AQ_NONFINITE_KEEP. A target of size or quality needs a search and is AQ_ERR_ARGUMENT: its
+ * plan is written by save_plan_path. The caller owns *out, which does not need the source. */
+AQ_API AQ_MUST_CHECK aq_status aq_plan_create(const aq_source *source, const aq_quantize_options *options,
+                                              aq_plan **out, aq_error *err);
+
+/* A plan from the JSON that save_plan_path writes, for a source: it must name exactly the tensors of the source, with
+ * their shapes. */
+AQ_API AQ_MUST_CHECK aq_status aq_plan_parse(const aq_source *source, const char *text, size_t length, aq_plan **out,
+                                             aq_error *err);
+
+/* The JSON of a plan, the same text that save_plan_path writes. Free *out with aq_free. */
+AQ_API AQ_MUST_CHECK aq_status aq_plan_render(const aq_plan *plan, char **out, aq_error *err);
+AQ_API void aq_plan_free(aq_plan *plan);
+
+/* Transforms the rows of a weight table (docs/FORMAT.md; those that aq_source_open_arrow accepts) by a plan, into a
+ * stream of rows of a V2 table. Data, scales and zero points of a row are those that aq_quantize writes with this plan.
+ *
+ * A batch of `in` is read when the consumer asks for one of `out`, and released when its rows are done: memory holds one
+ * batch of each, and all batches of a tensor whose rows are parts. A row of 1 MiB or more is a batch of its own, smaller
+ * rows are collected in batches of up to 16 MiB. Every row of `in` becomes one row, those of tied tensors too; rows may
+ * be missing. The metadata of the schema are passed on.
+ *
+ * The function always takes ownership of `in`, which is released with *out. The plan is copied. Of `run` (NULL:
+ * defaults) threads and max_memory are used. On failure out->release is NULL. AQ_ERR_UNSUPPORTED: the plan has scales
+ * that a search has to find. A row that the plan does not name, or a value that cannot be stored, fails get_next, and
+ * there are no further batches; get_last_error returns the message. */
+AQ_API AQ_MUST_CHECK aq_status aq_transform_stream(struct ArrowArrayStream *in, const aq_plan *plan,
+                                                   const aq_run_options *run, struct ArrowArrayStream *out,
+                                                   aq_error *err);
 
 #ifdef __cplusplus
 }

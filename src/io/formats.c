@@ -1,22 +1,22 @@
-/* formats.c - the table of formats. A new format is one file with an opener and one line in formats.inc. */
+/* formats.c - the table of formats, and what is asked of it. */
 #include "io/formats.h"
+
+#include <stdio.h>
+#include <string.h>
 
 #include "core/error.h"
 #include "io/foreign.h"
 #include "io/listing.h"
 
-static const struct {
-  aq_source_opener open;
-  const char *suffix;
-} formats[] = {
-#define FORMAT(opener, suffix) {opener, suffix},
+static const aq_file_format *const formats[] = {
+#define FORMAT(format) &format,
 #include "io/formats.inc"
 #undef FORMAT
 };
 
 bool aq_formats_know_name(const char *name) {
   for (size_t i = 0; i < AQ_COUNT_OF(formats); i++) {
-    if (aq_ends_with(name, formats[i].suffix)) return true;
+    if (formats[i]->open != NULL && aq_ends_with(name, formats[i]->suffix)) return true;
   }
   return false;
 }
@@ -25,7 +25,7 @@ aq_status aq_formats_open(aq_source *source, const char *path, const aq_source_o
   if (aq_ends_with(path, "/")) return aq_table_open_folder(source, path, options, err);
   for (size_t i = 0; i < AQ_COUNT_OF(formats); i++) {
     bool mine = false;
-    AQ_TRY(formats[i].open(source, path, options, &mine, err));
+    if (formats[i]->open != NULL) AQ_TRY(formats[i]->open(source, path, options, &mine, err));
     if (mine) return AQ_OK;
   }
   aq_file file;
@@ -33,4 +33,22 @@ aq_status aq_formats_open(aq_source *source, const char *path, const aq_source_o
   const aq_status status = aq_foreign_fail(&file, err);
   aq_file_close(&file);
   return status;
+}
+
+static bool is_exported(const aq_file_format *format) { return format->write != NULL && format->write->is_export; }
+
+aq_status aq_formats_find_export(const char *name, const aq_file_format **out, aq_error *err) {
+  char names[256] = "";
+  size_t used = 0;
+  *out = NULL;
+  for (size_t i = 0; i < AQ_COUNT_OF(formats); i++) {
+    if (!is_exported(formats[i])) continue;
+    if (strcmp(name, formats[i]->name) == 0) {
+      *out = formats[i];
+      return AQ_OK;
+    }
+    const int more = snprintf(names + used, sizeof names - used, "%s%s", used > 0 ? ", " : "", formats[i]->name);
+    used = AQ_MIN(used + (size_t)AQ_MAX(more, 0), sizeof names - 1);
+  }
+  return aq_fail(err, AQ_ERR_ARGUMENT, "format '%.100s' is not known; models are exported to: %s", name, names);
 }

@@ -1,18 +1,29 @@
-/* formats.h - which format a file has, found from its bytes. */
+/* formats.h - the formats in which models are read and written. A new one is a folder with an aq_file_format and a line
+ * in formats.inc. */
 #ifndef AQ_IO_FORMATS_H
 #define AQ_IO_FORMATS_H
 
+#include "io/sink.h"
 #include "io/source.h"
+
+typedef struct aq_file_format {
+  const char *name;          /* as options name it */
+  const char *suffix;        /* a folder is searched for files of such names; what a file is, its bytes say */
+  aq_source_opener open;     /* NULL: it is only written */
+  const aq_sink_type *write; /* NULL: it is only read */
+} aq_file_format;
 
 /* Opens the file as the first format that says it is its own; fails with words about what the file is instead. */
 AQ_MUST_CHECK aq_status aq_formats_open(aq_source *source, const char *path, const aq_source_options *options,
                                         aq_error *err);
 
-/* Whether a file's name ends like one of a format. */
+/* Whether a file's name ends like one of a format that is read. */
 bool aq_formats_know_name(const char *name);
 
-#define FORMAT(opener, suffix) \
-  aq_status opener(aq_source *source, const char *path, const aq_source_options *options, bool *mine, aq_error *err);
+/* The format of that name that models are exported to; AQ_ERR_ARGUMENT with the names there are. */
+AQ_MUST_CHECK aq_status aq_formats_find_export(const char *name, const aq_file_format **out, aq_error *err);
+
+#define FORMAT(format) extern const aq_file_format format;
 #include "io/formats.inc"
 #undef FORMAT
 

@@ -110,6 +110,25 @@ aq_status aq_model_file_read_place(const aq_source *source, const char *place, c
   return read_file(source, NULL, place, text, size, err);
 }
 
+aq_status aq_model_file_measure_place(const aq_source *source, const char *place, uint64_t *bytes, aq_error *err) {
+  char *folder;
+  *bytes = 0;
+  if (carries_files(source)) return AQ_OK;
+  AQ_TRY(aq_model_folder(source, &folder, err));
+  if (folder == NULL) return AQ_OK;
+  char *path = aq_path_join(folder, place);
+  aq_file file;
+  aq_status status = path != NULL ? AQ_OK : aq_fail_memory(err, strlen(folder) + strlen(place));
+  if (status == AQ_OK && aq_path_exists(path)) {
+    status = aq_file_open(&file, path, err);
+    if (status == AQ_OK) *bytes = file.size;
+    if (status == AQ_OK) aq_file_close(&file);
+  }
+  aq_free(path);
+  aq_free(folder);
+  return status;
+}
+
 aq_status aq_model_modules_read(const aq_source *source, const char *folder, aq_module_list *out, aq_error *err) {
   char *text;
   size_t size;

@@ -38,6 +38,10 @@ AQ_MUST_CHECK aq_status aq_model_folder(const aq_source *source, char **folder, 
 AQ_MUST_CHECK aq_status aq_model_file_read_place(const aq_source *source, const char *place, char **text, size_t *size,
                                                  aq_error *err);
 
+/* Bytes of the file at a place in the model's folder; 0 when there is none, and of one that the metadata hold. */
+AQ_MUST_CHECK aq_status aq_model_file_measure_place(const aq_source *source, const char *place, uint64_t *bytes,
+                                                    aq_error *err);
+
 /* The place that a key of the metadata is about; NULL when it is about no file of a model. */
 const char *aq_model_file_key_place(const char *key);
 
@@ -50,6 +54,11 @@ const char *aq_model_file_compressed(const aq_source *source, const char *place)
  * the source. A vocab.txt travels when no tokenizer.json does. Large files are compressed, once for a source. */
 typedef aq_status (*aq_model_file_fn)(void *ctx, const char *key, const char *value, aq_error *err);
 AQ_MUST_CHECK aq_status aq_model_files_each(aq_source *source, aq_model_file_fn put, void *ctx, aq_error *err);
+
+/* The first part of that work, and what can go on beside other work: reads the texts; *count items are then for
+ * aq_model_files_compress, an aq_pool_fn whose ctx is the source. What it leaves out is done by aq_model_files_each. */
+AQ_MUST_CHECK aq_status aq_model_files_read(aq_source *source, uint64_t *count, aq_error *err);
+aq_status aq_model_files_compress(void *source, uint64_t item, uint32_t worker, aq_error *err);
 
 /* Bytes that those values and their keys will take in a table. */
 AQ_MUST_CHECK aq_status aq_model_files_measure(aq_source *source, uint64_t *bytes, aq_error *err);

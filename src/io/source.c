@@ -138,7 +138,6 @@ aq_status aq_source_add_tensor(aq_source *source, const aq_tensor_info *info, co
   source->segment_count += segment_count;
   source->segment_first[i + 1] = (uint32_t)source->segment_count;
   source->tensor_count++;
-  source->aliases_known = false;
   return AQ_OK;
 }
 
@@ -160,17 +159,6 @@ static aq_status add_pair(char ***pairs, size_t *count, const char *key, const c
 aq_status aq_source_add_metadata(aq_source *source, const char *key, const char *value, aq_error *err) {
   aq_source_drop_carried(source);
   return add_pair(&source->metadata, &source->metadata_count, key, value, err);
-}
-
-aq_status aq_source_add_carried(aq_source *source, const char *key, const char *value, aq_error *err) {
-  return add_pair(&source->carried, &source->carried_count, key, value, err);
-}
-
-void aq_source_drop_carried(aq_source *source) {
-  free_strings(source->carried, source->carried_count * 2);
-  source->carried = NULL;
-  source->carried_count = 0;
-  source->carried_known = false;
 }
 
 aq_status aq_source_add_note(aq_source *source, aq_error *err, const char *format, ...) {

@@ -51,17 +51,14 @@ struct aq_source {
   aq_strmap index;
   char **metadata; /* key, value, key, value, ... ; owned */
   size_t metadata_count;
-  char **carried; /* key, value, ... of the model's files that travel with a table made from it; see model_files.h */
-  size_t carried_count;
-  char **notes; /* what a reader should be told ("column 'x' is not part of the schema") */
+  struct aq_carried_files *carried; /* the model's files that travel with a table made from it: model_files.h */
+  char **notes;                     /* what a reader should be told ("column 'x' is not part of the schema") */
   size_t note_count;
   char *partial;     /* in words, when it is a part of a model or table: "is shard 1 of 3 of a model"; owned; or NULL */
   const char *whole; /* with partial: what to name instead, a hint */
   aq_file_id *files; /* all that it reads */
   size_t file_count;
-  bool carried_known;      /* aq_model_files_each has put them together */
   bool prequantized_known; /* aq_prequantized_note has looked at all tensors */
-  bool aliases_known;      /* aq_source_find_aliases has looked at all tensors */
   /* From here on an overlay has its own. */
   atomic_long more_holds; /* besides the opener's */
   void (*on_release)(void *ctx);
@@ -73,15 +70,17 @@ struct aq_source {
 void aq_source_hold(const aq_source *source);
 void aq_source_drop(const aq_source *source); /* NULL is fine */
 
-/* A source of an operation's own over `base`, which stays as it is: the same tensors, to which aq_source_find_aliases
- * and aq_source_add_note may be applied. It holds `base`; the caller closes *out. */
-AQ_MUST_CHECK aq_status aq_source_overlay(const aq_source *base, aq_source **out, aq_error *err);
+/* A source of an operation's own over `base`, which stays as it is: it takes notes of the operation, and puts together
+ * the files that travel along. Its tensors are `tied` (of aq_source_find_ties; taken over whatever happens), or NULL: a
+ * copy of those of `base`. It holds `base`; the caller closes *out. */
+AQ_MUST_CHECK aq_status aq_source_overlay(const aq_source *base, aq_tensor_info *tied, aq_source **out, aq_error *err);
+/* The two together. */
+AQ_MUST_CHECK aq_status aq_source_overlay_tied(const aq_source *base, aq_source **out, aq_error *err);
 
 /* For formats: building up a source. Names and metadata are copied. The tensor's name must be new. */
 AQ_MUST_CHECK aq_status aq_source_add_tensor(aq_source *source, const aq_tensor_info *info, const aq_segment *segments,
                                              size_t segment_count, aq_error *err);
 AQ_MUST_CHECK aq_status aq_source_add_metadata(aq_source *source, const char *key, const char *value, aq_error *err);
-AQ_MUST_CHECK aq_status aq_source_add_carried(aq_source *source, const char *key, const char *value, aq_error *err);
 void aq_source_drop_carried(aq_source *source); /* to be put together anew */
 AQ_MUST_CHECK aq_status aq_source_add_note(aq_source *source, aq_error *err, const char *format, ...) AQ_PRINTF(3, 4);
 
@@ -98,12 +97,12 @@ AQ_MUST_CHECK aq_status aq_source_check_range(const aq_source *source, size_t in
 AQ_MUST_CHECK aq_status aq_source_read_bytes(const aq_source *source, size_t index, uint64_t offset, size_t size,
                                              void *out, aq_error *err);
 
-/* Tensors with the same dtype, shape and bytes as an earlier one get alias_of set (tied weights). Same file range: at
- * once; otherwise by hash, then by comparing the bytes. Tensors under 1 KiB are not looked at. A second call does
- * nothing, unless tensors were added. Operations have it done to an overlay. */
-AQ_MUST_CHECK aq_status aq_source_find_aliases(aq_source *source, aq_error *err);
+/* A copy of the source's tensors in which those with the same dtype, shape and bytes as an earlier one have alias_of
+ * set (tied weights), as well as those of which the file says so: by hash, then by comparing the bytes. Tensors under 1
+ * KiB are not looked at. Free *tied with aq_free; names are the source's. */
+AQ_MUST_CHECK aq_status aq_source_find_ties(const aq_source *source, aq_tensor_info **tied, aq_error *err);
 
-/* One opener a format: false in *mine when the file is not of this format (and AQ_OK). The table is in formats.c. */
+/* How a format opens a file: false in *mine when the file is not of this format (and AQ_OK). formats.h has them all. */
 typedef aq_status (*aq_source_opener)(aq_source *source, const char *path, const aq_source_options *options, bool *mine,
                                       aq_error *err);
 

@@ -1,7 +1,7 @@
 /* source_overlay.c - a source of an operation's own, over one that stays as it is.
  *
- * An operation finds things out: which tensors hold the same bytes, that another tool quantized the layers. They belong
- * to it and not to the source, which others may be reading at the same time. So the tensors and the notes are copies;
+ * An operation finds things out: that another tool quantized the layers, which files travel along. They belong to it
+ * and not to the source, which others may be reading at the same time. So the tensors and the notes are copies;
  * everything else is the source's own, which is held until the overlay is closed. */
 #include <string.h>
 
@@ -22,20 +22,21 @@ static aq_status copy_notes(const aq_source *base, aq_source *overlay, aq_error 
   return AQ_OK;
 }
 
-aq_status aq_source_overlay(const aq_source *base, aq_source **out, aq_error *err) {
+aq_status aq_source_overlay(const aq_source *base, aq_tensor_info *tied, aq_source **out, aq_error *err) {
   *out = NULL;
   aq_source *overlay = aq_calloc(1, sizeof *overlay);
-  if (overlay == NULL) return aq_fail_memory(err, sizeof *overlay);
+  if (overlay == NULL) {
+    aq_free(tied);
+    return aq_fail_memory(err, sizeof *overlay);
+  }
   memcpy(overlay, base, offsetof(aq_source, more_holds)); /* which another thread may be counting */
   overlay->base = base;
-  overlay->tensors = NULL;
+  overlay->tensors = tied;
   overlay->notes = NULL;
   overlay->note_count = 0;
   overlay->carried = NULL; /* put together when they are asked for */
-  overlay->carried_count = 0;
-  overlay->carried_known = false;
   aq_source_hold(base);
-  aq_status status = copy_tensors(base, overlay, err);
+  aq_status status = tied == NULL ? copy_tensors(base, overlay, err) : AQ_OK;
   if (status == AQ_OK) status = copy_notes(base, overlay, err);
   if (status != AQ_OK) {
     aq_source_close(overlay);
@@ -43,4 +44,11 @@ aq_status aq_source_overlay(const aq_source *base, aq_source **out, aq_error *er
   }
   *out = overlay;
   return AQ_OK;
+}
+
+aq_status aq_source_overlay_tied(const aq_source *base, aq_source **out, aq_error *err) {
+  aq_tensor_info *tied;
+  *out = NULL;
+  AQ_TRY(aq_source_find_ties(base, &tied, err));
+  return aq_source_overlay(base, tied, out, err);
 }

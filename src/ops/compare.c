@@ -341,14 +341,12 @@ static bool has_aliases(const aq_source *source) {
 }
 
 /* Tables list tied tensors; other formats have to be searched, which is done only when one side has tied tensors. */
-static aq_status find_ties(comparison *c, aq_error *err) {
-  const bool in_a = has_aliases(c->a), in_b = has_aliases(c->b);
-  if (in_a == in_b) return AQ_OK;
-  return aq_source_find_aliases(in_a ? c->b : c->a, err);
+static aq_status open_overlay(const aq_source *side, const aq_source *other, aq_source **out, aq_error *err) {
+  const bool search = has_aliases(other) && !has_aliases(side);
+  return search ? aq_source_overlay_tied(side, out, err) : aq_source_overlay(side, NULL, out, err);
 }
 
 static aq_status make_report(comparison *c, aq_error *err) {
-  AQ_TRY(find_ties(c, err));
   c->pairs = aq_calloc(c->a->tensor_count, sizeof *c->pairs);
   c->metrics = aq_calloc(c->a->tensor_count, sizeof *c->metrics);
   if (c->pairs == NULL || c->metrics == NULL) return aq_fail_memory(err, c->a->tensor_count * sizeof *c->metrics);
@@ -382,8 +380,8 @@ aq_status aq_compare_sources(const aq_source *reference, const aq_source *other,
   AQ_FAIL_IF(!(o.min_cosine >= 0 && o.min_cosine <= 1), AQ_ERR_ARGUMENT, "min_cosine is a number from 0 to 1");
   AQ_FAIL_IF(reference == NULL || other == NULL, AQ_ERR_ARGUMENT, "two sources are needed");
   aq_source *a = NULL, *b = NULL;
-  aq_status status = aq_source_overlay(reference, &a, err);
-  if (status == AQ_OK) status = aq_source_overlay(other, &b, err);
+  aq_status status = open_overlay(reference, other, &a, err);
+  if (status == AQ_OK) status = open_overlay(other, reference, &b, err);
   if (status == AQ_OK) status = compare(a, b, &o, report, err);
   aq_source_close(a);
   aq_source_close(b);

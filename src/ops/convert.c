@@ -3,9 +3,11 @@
 #include "core/memory.h"
 #include "core/options.h"
 #include "core/progress.h"
+#include "io/model_files.h"
 #include "io/partial.h"
 #include "io/prequantized.h"
 #include "io/source.h"
+#include "io/table/table_sink.h"
 #include "ops/float_dtype.h"
 #include "ops/operation.h"
 #include "ops/summary.h"
@@ -13,7 +15,8 @@
 #include "report/report.h"
 #include "tensor/dtype.h"
 #include "transform/output_check.h"
-#include "transform/table_job.h"
+#include "transform/table_metadata.h"
+#include "transform/transform.h"
 
 /* What a tensor becomes: quantized ones are values again, floats take the type asked for. */
 static aq_status plan_entry(const aq_tensor_info *t, aq_dtype wanted, aq_plan_entry *e, aq_error *err) {
@@ -56,7 +59,26 @@ static aq_status make_plan(const aq_source *source, aq_dtype wanted, aq_plan *pl
     status = plan_entry(&source->tensors[i], as_it_is ? AQ_DTYPE_INVALID : wanted, &plan->entries[i], err);
   }
   aq_quantized_layers_reset(&layers);
-  return status;
+  return status == AQ_OK ? aq_plan_tie(source->tensors, plan, err) : status;
+}
+
+static aq_status write_table(aq_source *source, const char *output, const aq_plan *plan, const aq_convert_options *o,
+                             aq_error *err) {
+  aq_table_metadata metadata = {.source = source, .plan = plan, .schema_version = 1};
+  uint64_t files;
+  AQ_TRY(aq_model_files_read(source, &files, err));
+  const aq_transform transform = {.stage = "convert",
+                                  .source = source,
+                                  .plan = plan,
+                                  .sink = &aq_table_sink,
+                                  .output = output,
+                                  .table = &o->table,
+                                  .schema_version = 1,
+                                  .run = &o->run,
+                                  .put_metadata = aq_table_metadata_put,
+                                  .metadata_ctx = &metadata,
+                                  .side = {aq_model_files_compress, source, files}};
+  return aq_transform_run(&transform, NULL, err);
 }
 
 static aq_status convert(aq_source *source, const char *output, const aq_convert_options *o, aq_report **report,
@@ -67,19 +89,9 @@ static aq_status convert(aq_source *source, const char *output, const aq_convert
   AQ_TRY(check_opaque(source, o, err));
   AQ_TRY(aq_partial_refuse(source, err));
   AQ_TRY(aq_prequantized_note(source, err));
-  AQ_TRY(aq_source_find_aliases(source, err));
-  aq_plan plan = {NULL, 0};
+  aq_plan plan = {NULL, 0, NULL};
   aq_status status = make_plan(source, wanted, &plan, err);
-  if (status == AQ_OK) {
-    const aq_table_job job = {.stage = "convert",
-                              .source = source,
-                              .plan = &plan,
-                              .schema_version = 1,
-                              .output = output,
-                              .table = &o->table,
-                              .run = &o->run};
-    status = aq_table_job_run(&job, err);
-  }
+  if (status == AQ_OK) status = write_table(source, output, &plan, o, err);
   if (status == AQ_OK && report != NULL) {
     const aq_summary summary = {.kind = "convert",
                                 .source = source,
@@ -104,7 +116,7 @@ aq_status aq_convert_source(const aq_source *source, const char *output, const a
   AQ_TRY(AQ_RESERVED_CHECK(&o.table, "table", err));
   AQ_FAIL_IF(source == NULL || output == NULL, AQ_ERR_ARGUMENT, "a source and an output are needed");
   AQ_TRY(aq_check_output(source, output, err));
-  AQ_TRY(aq_source_overlay(source, &own, err));
+  AQ_TRY(aq_source_overlay_tied(source, &own, err));
   const aq_status status = convert(own, output, &o, report, err);
   aq_source_close(own);
   return status;

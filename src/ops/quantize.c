@@ -9,75 +9,30 @@
 #include "core/memory.h"
 #include "core/options.h"
 #include "core/progress.h"
+#include "io/model_files.h"
 #include "io/partial.h"
 #include "io/prequantized.h"
 #include "io/source.h"
+#include "io/table/table_sink.h"
 #include "ops/operation.h"
 #include "ops/output_paths.h"
+#include "ops/source_plan.h"
 #include "ops/summary.h"
 #include "report/report.h"
 #include "search/bit_allocation.h"
 #include "search/calibration.h"
-#include "search/exclude.h"
 #include "search/gptq.h"
-#include "transform/table_job.h"
-
-#define PLAN_FILE_LIMIT ((size_t)256 << 20)
-
-/* ---- plan files ---- */
-
-static aq_status load_plan(const aq_source *source, const char *path, aq_plan *plan, aq_error *err) {
-  char *text;
-  size_t size;
-  AQ_TRY(aq_file_slurp(path, PLAN_FILE_LIMIT, &text, &size, err));
-  json_error_t where;
-  json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
-  aq_free(text);
-  if (json == NULL) {
-    (void)aq_fail(err, AQ_ERR_FORMAT, "is not a plan: %s (line %d)", where.text, where.line);
-    (void)aq_error_hint(err, AQ_ERR_FORMAT, "Make one with `save_plan_path`");
-    return aq_error_in_file(err, AQ_ERR_FORMAT, path);
-  }
-  const aq_status status = aq_plan_from_json(json, source->tensors, source->tensor_count, plan, err);
-  json_decref(json);
-  return status == AQ_OK ? AQ_OK : aq_error_in_file(err, status, path);
-}
+#include "transform/nonfinite.h"
+#include "transform/table_estimate.h"
+#include "transform/table_metadata.h"
+#include "transform/transform.h"
 
 static aq_status save_plan(const aq_source *source, const aq_plan *plan, const aq_quantize_options *o, aq_error *err) {
-  json_t *json;
-  AQ_TRY(aq_plan_to_json(plan, source->tensors, true, &json, err));
-  char *text = json_dumps(json, JSON_INDENT(1) | JSON_SORT_KEYS);
-  json_decref(json);
-  if (text == NULL) return aq_fail_memory(err, 1024);
+  char *text;
+  AQ_TRY(aq_plan_to_text(plan, source->tensors, &text, err));
   const aq_status status = aq_file_write_all(o->save_plan_path, o->table.force, text, strlen(text), err);
-  free(text); /* jansson's own memory */
+  aq_free(text);
   return status;
-}
-
-/* ---- checks ---- */
-
-static aq_status check_requantize(const aq_source *source, const aq_plan *plan, const aq_quantize_options *o,
-                                  aq_error *err) {
-  for (size_t i = 0; !o->allow_requantize && i < source->tensor_count; i++) {
-    const aq_tensor_info *t = &source->tensors[i];
-    if (t->quant_type == AQ_KEPT || plan->entries[i].action == AQ_KEEP) continue;
-    (void)aq_fail(err, AQ_ERR_REQUANTIZE, "is %s already; quantizing it again adds error to error",
-                  aq_quant_type_name(t->quant_type));
-    (void)aq_error_hint(err, AQ_ERR_REQUANTIZE, "Start from the original model, or use `allow_requantize=true`");
-    (void)aq_error_in_tensor(err, AQ_ERR_REQUANTIZE, t->name);
-    return aq_error_in_file(err, AQ_ERR_REQUANTIZE, source->path);
-  }
-  return AQ_OK;
-}
-
-static aq_status check_strict(const aq_source *source, const aq_plan *plan, aq_error *err) {
-  for (size_t i = 0; i < plan->count; i++) {
-    if (!plan->entries[i].unexpected) continue;
-    (void)aq_fail(err, AQ_ERR_DEGRADED, "was kept (%s), and strict was asked for", plan->entries[i].rule);
-    (void)aq_error_hint(err, AQ_ERR_DEGRADED, "Name it with `keep_patterns`, or give it a type with `tensor_rules`");
-    return aq_error_in_tensor(err, AQ_ERR_DEGRADED, source->tensors[i].name);
-  }
-  return AQ_OK;
 }
 
 /* ---- options as they are recorded ---- */
@@ -202,8 +157,10 @@ static aq_status settle_open(const request *r, aq_plan *plan, aq_bit_allocation 
   const bool search = aq_bit_allocation_is_wanted(plan), gptq = aq_gptq_wanted(plan);
   AQ_TRY(check_target(o, search, err));
   AQ_TRY(check_used(o, search, gptq, err));
+  if (search || gptq || o->nonfinite == AQ_NONFINITE_KEEP) {
+    AQ_TRY(aq_nonfinite_settle(r->source, o->nonfinite, o->run.threads, plan, err));
+  }
   if (!search && !gptq) return AQ_OK;
-  AQ_TRY(aq_exclude_nonfinite(r->source, o->nonfinite, o->run.threads, plan, err));
   AQ_TRY(aq_bit_allocation_open(r->source, o, search || o->search->activation_count == 0, found, err));
   AQ_FAIL_IF(gptq && o->search->activation_count == 0 && found->backend->why_not_run != NULL, AQ_ERR_ARGUMENT,
              "method gptq needs to see what goes into the layers, and cannot: %s", found->backend->why_not_run);
@@ -216,36 +173,37 @@ static aq_status settle_open(const request *r, aq_plan *plan, aq_bit_allocation 
 static aq_status make_plan(const request *r, aq_plan *plan, aq_bit_allocation *found, aq_error *err) {
   const aq_quantize_options *o = r->options;
   aq_source *source = r->source;
-  AQ_TRY(aq_source_find_aliases(source, err));
-  const aq_status status = o->plan_path != NULL ? load_plan(source, o->plan_path, plan, err)
-                                                : aq_plan_make(source->tensors, source->tensor_count, o, plan, err);
-  if (status != AQ_OK) return status;
-  AQ_TRY(check_requantize(source, plan, o, err));
-  if (o->strict) AQ_TRY(check_strict(source, plan, err));
+  AQ_TRY(aq_source_plan_make(source, source->tensors, o, plan, err));
   AQ_TRY(settle_open(r, plan, found, err));
+  if (o->strict) AQ_TRY(aq_source_plan_check_strict(plan, err)); /* minutes later: what values have it kept */
   return o->save_plan_path != NULL ? save_plan(source, plan, o, err) : AQ_OK;
 }
 
-static aq_status carry_out(const request *r, aq_plan *plan, const aq_bit_allocation *found, aq_report **report,
+static aq_status carry_out(const request *r, const aq_plan *plan, const aq_bit_allocation *found, aq_report **report,
                            aq_error *err) {
   const aq_quantize_options *o = r->options;
-  const aq_table_job job = {.stage = "quantize",
-                            .source = r->source,
-                            .plan = plan,
-                            .schema_version = 2,
-                            .output = r->output,
-                            .table = &o->table,
-                            .run = &o->run,
-                            .nonfinite = o->nonfinite,
-                            .encoded = found->encoded,
-                            .config = r->config};
+  aq_table_metadata metadata = {.source = r->source, .plan = plan, .schema_version = 2, .config = r->config};
+  uint64_t files;
+  AQ_TRY(aq_model_files_read(r->source, &files, err));
+  const aq_transform transform = {.stage = "quantize",
+                                  .source = r->source,
+                                  .plan = plan,
+                                  .encoded = found->encoded,
+                                  .sink = &aq_table_sink,
+                                  .output = r->output,
+                                  .table = &o->table,
+                                  .schema_version = 2,
+                                  .run = &o->run,
+                                  .put_metadata = aq_table_metadata_put,
+                                  .metadata_ctx = &metadata,
+                                  .side = {aq_model_files_compress, r->source, files}};
   aq_table_estimate estimate = {0};
   if (o->dry_run) {
-    AQ_TRY(aq_table_job_estimate(&job, &estimate, err));
+    AQ_TRY(aq_table_estimate_make(&transform, &metadata, &estimate, err));
   } else {
-    AQ_TRY(aq_hint_keep(aq_table_job_run(&job, err), err));
+    AQ_TRY(aq_nonfinite_hint(aq_transform_run(&transform, NULL, err), err));
   }
-  if (report == NULL) return o->strict ? check_strict(r->source, plan, err) : AQ_OK;
+  if (report == NULL) return AQ_OK;
   const aq_summary summary = {.kind = "quantize",
                               .source = r->source,
                               .plan = plan,
@@ -257,8 +215,7 @@ static aq_status carry_out(const request *r, aq_plan *plan, const aq_bit_allocat
                               .memory_bytes = estimate.memory_bytes,
                               .other_bytes = estimate.overhead_bytes,
                               .size_limit = o->target_size};
-  AQ_TRY(aq_summary_report(&summary, report, err));
-  return o->strict ? check_strict(r->source, plan, err) : AQ_OK;
+  return aq_summary_report(&summary, report, err);
 }
 
 static aq_status quantize(aq_source *source, const char *output, const aq_quantize_options *o, aq_report **report,
@@ -267,7 +224,7 @@ static aq_status quantize(aq_source *source, const char *output, const aq_quanti
   AQ_TRY(aq_partial_refuse(source, err));
   AQ_TRY(aq_prequantized_note(source, err));
   request r = {.source = source, .output = output, .options = o, .started = aq_clock()};
-  aq_plan plan = {NULL, 0};
+  aq_plan plan = {NULL, 0, NULL};
   aq_bit_allocation found = {0};
   r.config = options_json(o);
   aq_status status = r.config != NULL ? AQ_OK : aq_fail_memory(err, 1024);
@@ -295,7 +252,7 @@ aq_status aq_quantize_source(const aq_source *source, const char *output, const 
   AQ_TRY(check_options(&o, err));
   AQ_FAIL_IF(source == NULL, AQ_ERR_ARGUMENT, "a source is needed");
   AQ_FAIL_IF(output == NULL && !o.dry_run, AQ_ERR_ARGUMENT, "an output path is needed");
-  AQ_TRY(aq_source_overlay(source, &own, err));
+  AQ_TRY(aq_source_overlay_tied(source, &own, err));
   const aq_status status = quantize(own, output, &o, report, err);
   aq_source_close(own);
   return status;

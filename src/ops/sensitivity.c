@@ -90,10 +90,9 @@ static bool is_candidate(const study *s, size_t tensor) {
 
 static aq_status open_model(study *s, const aq_source *model, aq_error *err) {
   const aq_sensitivity_options *o = s->options;
-  AQ_TRY(aq_source_overlay(model, &s->source, err));
+  AQ_TRY(aq_source_overlay_tied(model, &s->source, err));
   if (o->output != NULL) AQ_TRY(aq_check_output(s->source, o->output, err));
   AQ_TRY(refuse_quantized(s, err));
-  AQ_TRY(aq_source_find_aliases(s->source, err));
   AQ_TRY(make_plans(s, err));
   aq_encoder_options encoder;
   aq_encoder_options_init(&encoder);

@@ -9,7 +9,6 @@
 #include "io/model_files.h"
 #include "report/report.h"
 #include "report/source_json.h"
-#include "transform/table_job.h"
 
 typedef struct totals {
   uint64_t params, quantized_params, stored_bytes, quantized_bytes;
@@ -18,14 +17,14 @@ typedef struct totals {
 
 static const char *action_name(const aq_summary *s, size_t i) {
   static const char *const names[] = {[AQ_KEEP] = "kept", [AQ_CONVERT] = "converted", [AQ_QUANTIZE] = "quantized"};
-  if (s->source->tensors[i].alias_of < 0 && s->plan->entries[i].adjusted) return "adjusted";
-  return s->source->tensors[i].alias_of >= 0 ? "alias" : names[s->plan->entries[i].action];
+  const aq_plan_entry *e = &s->plan->entries[i];
+  return e->tied ? "alias" : e->adjusted ? "adjusted" : names[e->action];
 }
 
 static void add_to_totals(totals *sum, const aq_summary *s, size_t i, uint64_t bytes_after) {
   const aq_tensor_info *t = &s->source->tensors[i];
   const aq_plan_entry *e = &s->plan->entries[i];
-  if (t->alias_of >= 0) {
+  if (e->tied) {
     sum->aliases++;
     return;
   }
@@ -51,7 +50,7 @@ static aq_status add_tensor(json_t *tensors, totals *sum, const aq_summary *s, c
                             aq_error *err) {
   const aq_tensor_info *t = &s->source->tensors[i];
   const aq_plan_entry *e = &s->plan->entries[i];
-  const bool alias = t->alias_of >= 0;
+  const bool alias = e->tied;
   const uint64_t expected = e->bits > 0 ? (uint64_t)(e->bits * (double)t->num_params / 8) : aq_plan_entry_bytes(t, e);
   uint64_t after = alias ? 0 : expected;
   if (output != NULL) {
@@ -70,7 +69,7 @@ static aq_status add_tensor(json_t *tensors, totals *sum, const aq_summary *s, c
                           (json_int_t)(alias ? 0 : t->data_bytes), "bytes_after", (json_int_t)after);
   if (row != NULL && e->loss > 0 && !alias) AQ_TRY(aq_report_set(row, "expected_loss", aq_json_real(e->loss), err));
   if (row != NULL && alias) {
-    AQ_TRY(aq_report_set(row, "alias_of", json_string(s->source->tensors[t->alias_of].name), err));
+    AQ_TRY(aq_report_set(row, "alias_of", json_string(s->plan->entries[e->tied_to].name), err));
   }
   if (row == NULL || json_array_append_new(tensors, row) != 0) return aq_fail_memory(err, 512);
   return AQ_OK;

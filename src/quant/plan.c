@@ -113,22 +113,33 @@ static aq_status create_entries(const planner *p, aq_error *err) {
   return AQ_OK;
 }
 
-aq_status aq_plan_share_aliases(const aq_tensor_info *tensors, size_t count, aq_plan *plan, aq_error *err) {
-  for (size_t i = 0; i < count; i++) {
-    const int32_t owner = tensors[i].alias_of;
-    if (owner < 0 || (size_t)owner >= count || (size_t)owner == i) continue;
-    aq_plan_entry shared = plan->entries[owner];
-    shared.name = plan->entries[i].name;
+aq_status aq_plan_share_ties(aq_plan *plan, aq_error *err) {
+  for (size_t i = 0; i < plan->count; i++) {
+    aq_plan_entry *entry = &plan->entries[i];
+    if (!entry->tied) continue;
+    const aq_plan_entry *owner = &plan->entries[entry->tied_to];
+    aq_plan_entry shared = *owner;
+    shared.name = entry->name;
     shared.scales = shared.zero_points = NULL; /* the owner's */
     shared.scale_count = 0;
     shared.tied = true;
-    shared.rule = aq_strdup(plan->entries[owner].rule);
-    if (shared.rule == NULL) return aq_fail_memory(err, strlen(plan->entries[owner].rule) + 1);
-    aq_free(plan->entries[i].rule);
-    aq_plan_entry_drop_scales(&plan->entries[i]);
-    plan->entries[i] = shared;
+    shared.tied_to = entry->tied_to;
+    shared.rule = aq_strdup(owner->rule);
+    if (shared.rule == NULL) return aq_fail_memory(err, strlen(owner->rule) + 1);
+    aq_free(entry->rule);
+    aq_plan_entry_drop_scales(entry);
+    *entry = shared;
   }
   return AQ_OK;
+}
+
+aq_status aq_plan_tie(const aq_tensor_info *tensors, aq_plan *plan, aq_error *err) {
+  for (size_t i = 0; i < plan->count; i++) {
+    const int32_t owner = tensors[i].alias_of;
+    plan->entries[i].tied = owner >= 0 && (size_t)owner < plan->count && (size_t)owner != i;
+    plan->entries[i].tied_to = plan->entries[i].tied ? (uint32_t)owner : 0;
+  }
+  return aq_plan_share_ties(plan, err);
 }
 
 /* ---- rules ---- */
@@ -263,12 +274,12 @@ static aq_status make_plan(planner *p, aq_error *err) {
   for (size_t i = 0; i < o->tensor_rule_count; i++) AQ_TRY(plan_tensor_rule(p, o->tensor_rules[i], err));
   for (size_t i = 0; i < o->keep_pattern_count; i++) AQ_TRY(plan_keep_pattern(p, o->keep_patterns[i], err));
   AQ_TRY(check_opaque(p, err));
-  return aq_plan_share_aliases(p->tensors, p->count, p->plan, err);
+  return aq_plan_tie(p->tensors, p->plan, err);
 }
 
 aq_status aq_plan_make(const aq_tensor_info *tensors, size_t count, const aq_quantize_options *options, aq_plan *plan,
                        aq_error *err) {
-  *plan = (aq_plan){NULL, 0};
+  *plan = (aq_plan){NULL, 0, NULL};
   planner p = {.tensors = tensors, .count = count, .options = options, .plan = plan};
   const aq_status status = make_plan(&p, err);
   aq_quantized_layers_reset(&p.layers);

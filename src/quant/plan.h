@@ -22,7 +22,8 @@ typedef struct aq_plan_entry {
   uint64_t scale_count;
   double bits, loss;    /* of a planned tensor: expected bits a weight on disk, expected loss of similarity; or 0 */
   char *rule;           /* owned; why, in words: "default int8", "1-D tensor", "plan", or of rule_words.h */
-  bool tied;            /* the entry of an alias: settled with that of its owner, which has the scales */
+  bool tied;            /* the tensor has the bytes of another one, whose entry decides for both and has the scales: */
+  uint32_t tied_to;     /* this entry, which is not tied */
   bool adjusted;        /* AQ_KEEP: its values were changed to suit the quantized ones */
   bool kept_by_default; /* AQ_KEEP although no rule of the caller says so */
   bool unexpected;      /* kept_by_default and a floating-point matrix of 1024 values or more: what `strict` refuses */
@@ -31,6 +32,7 @@ typedef struct aq_plan_entry {
 typedef struct aq_plan {
   aq_plan_entry *entries; /* one a tensor, in the tensors' order */
   size_t count;
+  aq_tensor_info *tensors; /* what it is a plan for, when it stands alone (aq_plan_keep_tensors); owned; else NULL */
 } aq_plan;
 
 /* From options (type, granularity, ..., tensor_rules, keep_patterns): defaults first, then tensor rules in order, then
@@ -44,9 +46,11 @@ typedef struct aq_plan {
 AQ_MUST_CHECK aq_status aq_plan_make(const aq_tensor_info *tensors, size_t count, const aq_quantize_options *options,
                                      aq_plan *plan, aq_error *err);
 
-/* Gives every alias the entry of its owner, under its own name. */
-AQ_MUST_CHECK aq_status aq_plan_share_aliases(const aq_tensor_info *tensors, size_t count, aq_plan *plan,
-                                              aq_error *err);
+/* Ties the entries of tensors that have alias_of set, and gives them what they are tied to. */
+AQ_MUST_CHECK aq_status aq_plan_tie(const aq_tensor_info *tensors, aq_plan *plan, aq_error *err);
+
+/* Gives every tied entry what it is tied to, under its own name; after a change of that. */
+AQ_MUST_CHECK aq_status aq_plan_share_ties(aq_plan *plan, aq_error *err);
 
 /* Whether the values of a tensor can be quantized or converted: float64, float32, float16, bfloat16. */
 bool aq_plan_is_quantizable(const aq_tensor_info *tensor);
@@ -70,7 +74,25 @@ AQ_MUST_CHECK aq_status aq_plan_to_json(const aq_plan *plan, const aq_tensor_inf
                                         aq_error *err);
 AQ_MUST_CHECK aq_status aq_plan_from_json(const json_t *json, const aq_tensor_info *tensors, size_t count,
                                           aq_plan *plan, aq_error *err);
+/* The same as text, scales included. Free *out with aq_free. */
+AQ_MUST_CHECK aq_status aq_plan_to_text(const aq_plan *plan, const aq_tensor_info *tensors, char **out, aq_error *err);
+AQ_MUST_CHECK aq_status aq_plan_from_text(const char *text, size_t size, const aq_tensor_info *tensors, size_t count,
+                                          aq_plan *plan, aq_error *err);
+
+/* Has a plan hold a copy of its tensors, so that it needs no source any more. */
+AQ_MUST_CHECK aq_status aq_plan_keep_tensors(aq_plan *plan, const aq_tensor_info *tensors, aq_error *err);
+
+/* A copy of a plan that stands alone. Reset it. */
+AQ_MUST_CHECK aq_status aq_plan_copy(const aq_plan *plan, aq_plan *out, aq_error *err);
 void aq_plan_reset(aq_plan *plan);
+
+/* The entry that decides about tensor i: the one it is tied to, or its own. */
+static inline size_t aq_plan_owner(const aq_plan *plan, size_t i) {
+  return plan->entries[i].tied ? plan->entries[i].tied_to : i;
+}
+
+/* Bytes of data, scales and zero points that an entry makes of its tensor, before compression. */
+uint64_t aq_plan_entry_bytes(const aq_tensor_info *tensor, const aq_plan_entry *entry);
 
 /* "int4", "fp16", "kept". Static storage. */
 const char *aq_plan_entry_type(const aq_plan_entry *entry);

@@ -3,6 +3,7 @@
  * be one that was misspelled. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/bytes.h"
@@ -282,15 +283,42 @@ static aq_status read_plan(const json_t *json, const aq_tensor_info *tensors, si
     return aq_error_in_tensor(err, AQ_ERR_FORMAT, tensors[i].name);
   }
   AQ_TRY(check_tied(plan, tensors, err));
-  return aq_plan_share_aliases(tensors, count, plan, err);
+  return aq_plan_tie(tensors, plan, err);
 }
 
 aq_status aq_plan_from_json(const json_t *json, const aq_tensor_info *tensors, size_t count, aq_plan *plan,
                             aq_error *err) {
-  *plan = (aq_plan){NULL, 0};
+  *plan = (aq_plan){NULL, 0, NULL};
   aq_strmap index = {0};
   const aq_status status = read_plan(json, tensors, count, &index, plan, err);
   aq_strmap_reset(&index);
   if (status != AQ_OK) aq_plan_reset(plan);
+  return status;
+}
+
+/* ---- as text ---- */
+
+aq_status aq_plan_to_text(const aq_plan *plan, const aq_tensor_info *tensors, char **out, aq_error *err) {
+  json_t *json;
+  *out = NULL;
+  AQ_TRY(aq_plan_to_json(plan, tensors, true, &json, err));
+  char *text = json_dumps(json, JSON_INDENT(1) | JSON_SORT_KEYS);
+  json_decref(json);
+  if (text != NULL) *out = aq_strdup(text);
+  free(text); /* jansson's own memory */
+  return *out != NULL ? AQ_OK : aq_fail_memory(err, 1024);
+}
+
+aq_status aq_plan_from_text(const char *text, size_t size, const aq_tensor_info *tensors, size_t count, aq_plan *plan,
+                            aq_error *err) {
+  json_error_t where;
+  json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
+  *plan = (aq_plan){NULL, 0, NULL};
+  if (json == NULL) {
+    (void)aq_fail(err, AQ_ERR_FORMAT, "is not a plan: %s (line %d)", where.text, where.line);
+    return aq_error_hint(err, AQ_ERR_FORMAT, "Make one with `save_plan_path`");
+  }
+  const aq_status status = aq_plan_from_json(json, tensors, count, plan, err);
+  json_decref(json);
   return status;
 }

@@ -37,7 +37,8 @@ typedef struct aq_search_backend_ops {
   aq_status (*make_candidate)(aq_search_backend *backend, aq_error *err);
 
   /* Makes the entries of the plan say what the candidate is, and moves what the plan and the source do not give into
-   * encoded, one a tensor. target: for the entries' rules. Nothing can be asked afterwards. */
+   * encoded, one a tensor. target: for the entries' rules. Tied entries are left to the search. Nothing can be asked
+   * afterwards. */
   aq_status (*finish)(aq_search_backend *backend, const char *target, aq_encoded *encoded, aq_error *err);
 
   /* Adds what is known of the candidate, for the operation's report. */

@@ -92,14 +92,13 @@ static aq_status make_data_free(aq_search_backend *backend, aq_error *err) {
 /* The writer rounds to nearest with the plan's scales: it needs nothing beside them. */
 static aq_status finish_data_free(aq_search_backend *backend, const char *target, aq_encoded *encoded, aq_error *err) {
   data_free_backend *b = state_of(backend);
-  const aq_source *source = b->problem->source;
   (void)encoded;
   for (size_t i = 0; i < b->problem->count; i++) {
     const aq_search_item *item = &b->problem->items[i];
     AQ_TRY(aq_search_item_fix_entry(item, &b->found[i], target, &b->plan->entries[item->tensor], err));
     aq_encoded_reset(&b->found[i]);
   }
-  return aq_plan_share_aliases(source->tensors, source->tensor_count, b->plan, err);
+  return AQ_OK;
 }
 
 static aq_status report_data_free(aq_search_backend *backend, json_t *report, aq_error *err) {

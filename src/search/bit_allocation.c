@@ -218,7 +218,8 @@ static aq_status run_search(search_run *s, aq_bit_allocation *out, aq_error *err
   if (s->options->search->tune_seconds > 0 && ops->tune != NULL) AQ_TRY(tune_candidate(s, err));
   out->report = json_object();
   AQ_TRY(report_search(s, out->report, err));
-  return ops->finish(s->backend, s->target, out->encoded, err);
+  AQ_TRY(ops->finish(s->backend, s->target, out->encoded, err));
+  return aq_plan_share_ties(s->setup.plan, err);
 }
 
 /* ---- the whole ---- */

@@ -15,7 +15,7 @@ typedef struct aq_bit_allocation {
   aq_search_backend *backend; /* NULL before it is opened, and when nothing is asked of it any more */
   aq_search_problem problem;
   aq_progress progress;
-  aq_encoded *encoded; /* one a tensor of the source, for aq_table_job: those that are finished; owned */
+  aq_encoded *encoded; /* one a tensor of the source, for aq_transform: those that are finished; owned */
   size_t count;
   json_t *report; /* what was searched for and found, for the operation's report */
 } aq_bit_allocation;

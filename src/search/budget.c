@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "io/model_files.h"
 #include "search/cost.h"
-#include "transform/table_job.h"
+#include "transform/row_job.h"
 
 #define ROW_BYTES 300     /* of a tensor in the footer and in the plan that the metadata hold, at most about */
 #define FOOTER_BYTES 2048 /* beside that */

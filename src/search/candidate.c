@@ -206,7 +206,6 @@ static aq_status finish_vectors(const aq_candidate *r, aq_plan *plan, aq_encoded
 }
 
 aq_status aq_candidate_finish(aq_candidate *r, const char *target, aq_plan *plan, aq_encoded *encoded, aq_error *err) {
-  const aq_source *source = r->problem->source;
   for (size_t i = 0; i < r->problem->count; i++) {
     aq_candidate_item *item = &r->items[i];
     const size_t tensor = item->planned->tensor;
@@ -215,6 +214,5 @@ aq_status aq_candidate_finish(aq_candidate *r, const char *target, aq_plan *plan
     encoded[tensor] = item->encoded;
     item->encoded = (aq_encoded){.count = 0};
   }
-  AQ_TRY(aq_plan_share_aliases(source->tensors, source->tensor_count, plan, err));
   return finish_vectors(r, plan, encoded, err);
 }

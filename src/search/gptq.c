@@ -256,5 +256,5 @@ aq_status aq_gptq_make(const aq_source *source, const aq_quantize_options *optio
     }
     AQ_TRY(aq_progress_add(&progress, source->tensors[i].name, 1, 0, err));
   }
-  return aq_plan_share_aliases(source->tensors, source->tensor_count, plan, err);
+  return aq_plan_share_ties(plan, err);
 }

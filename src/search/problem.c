@@ -5,7 +5,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
-#include "transform/table_job.h"
+#include "transform/row_job.h"
 
 #define SAMPLE_WEIGHTS ((size_t)1 << 18)
 

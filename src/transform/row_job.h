@@ -6,9 +6,11 @@
 #include "arrowquant.h"
 #include "core/buffer.h"
 #include "io/source.h"
-#include "io/table/table_writer.h"
 #include "quant/encoded.h"
 #include "quant/plan.h"
+
+/* FP32 bytes of a tensor from which on it is written in parts. */
+#define AQ_DEFAULT_PART_BYTES ((uint64_t)1 << 30)
 
 /* Elements that a worker reads at a time: 1 MiB as FP32, so that they stay in its cache. */
 #define AQ_BLOCK_PARAMS ((uint64_t)1 << 18)
@@ -24,13 +26,17 @@ typedef struct aq_scratch { /* a worker's own */
 AQ_MUST_CHECK aq_status aq_scratch_allocate(aq_scratch *scratch, aq_error *err);
 void aq_scratch_reset(aq_scratch *scratch);
 
+struct aq_row_maker; /* row_job_maker.h: how its bytes are made */
+
 typedef struct aq_row_job {
   const aq_source *source;
   const aq_plan_entry *entry;
+  const struct aq_row_maker *maker;
   size_t tensor;             /* index in the source */
   const aq_encoded *encoded; /* the finished tensor; NULL or empty: it is made of the source's values */
   uint64_t first, count;     /* its elements: all, or a part */
   int64_t part_lo, part_hi;  /* along axis 0; lo < 0: not a part */
+  uint32_t bits;             /* that an element takes in data */
   uint64_t span_length;      /* elements that share a scale, within this row */
   uint64_t block;            /* elements of a block; one span when spans are long */
   uint64_t block_count;
@@ -41,7 +47,7 @@ typedef struct aq_row_job {
   uint64_t bad_index; /* smallest element (of the tensor) that cannot be stored, UINT64_MAX: none */
 } aq_row_job;
 
-/* Settles sizes; data_bytes above large_limit make it large. */
+/* Finds sizes; data_bytes above large_limit make it large. */
 AQ_MUST_CHECK aq_status aq_row_job_init(aq_row_job *job, const aq_source *source, size_t tensor,
                                         const aq_plan_entry *entry, int64_t part_lo, int64_t part_hi,
                                         uint64_t large_limit, aq_error *err);
@@ -58,14 +64,14 @@ AQ_MUST_CHECK aq_status aq_row_job_allocate(aq_row_job *job, aq_error *err);
 AQ_MUST_CHECK aq_status aq_row_job_block(const aq_row_job *job, uint64_t block, aq_scratch *scratch, uint64_t *bad,
                                          aq_error *err);
 
-/* Bytes [offset, offset+size) of a large job's data; offset as aq_pq_fill_fn has it. */
+/* Bytes [offset, offset+size) of a large job's data; offset as aq_fill_fn has it. */
 AQ_MUST_CHECK aq_status aq_row_job_fill(const aq_row_job *job, uint64_t offset, size_t size, uint8_t *out,
                                         aq_scratch *scratch, aq_error *err);
 
-/* Looks at elements [begin, end) of the row, at most AQ_BLOCK_PARAMS, for a value that cannot be stored. out: scratch
- * of 8 bytes an element. */
+/* Looks at elements [begin, end) of a row that is quantized or converted, at most AQ_BLOCK_PARAMS, for a value that
+ * cannot be stored. */
 AQ_MUST_CHECK aq_status aq_row_job_scan(const aq_row_job *job, uint64_t begin, uint64_t end, aq_scratch *scratch,
-                                        uint8_t *out, uint64_t *bad, aq_error *err);
+                                        uint64_t *bad, aq_error *err);
 
 /* The error for job->bad_index. */
 aq_status aq_row_job_fail_bad(const aq_row_job *job, aq_error *err);

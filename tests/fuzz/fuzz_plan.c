@@ -128,7 +128,7 @@ static json_t *load_text(const char *text, size_t size) { return json_loadb(text
 
 /* Takes the JSON, NULL for text that is none. */
 static aq_status read_json(json_t *json, aq_plan *plan, aq_error *err) {
-  *plan = (aq_plan){NULL, 0};
+  *plan = (aq_plan){NULL, 0, NULL};
   err->code = AQ_OK;
   if (json == NULL) return AQ_ERR_FORMAT;
   const aq_status status = aq_plan_from_json(json, tensors, AQ_COUNT_OF(tensors), plan, err);

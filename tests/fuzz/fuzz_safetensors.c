@@ -57,7 +57,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   /* Tables have a target of their own; their damage may show only in reading. */
   if (aq_source_schema_version(source) == 0) {
     read_all(source);
-    if (aq_source_find_aliases(source, &err) != AQ_OK) abort();
+    aq_tensor_info *tied;
+    if (aq_source_find_ties(source, &tied, &err) != AQ_OK) abort();
+    aq_free(tied);
   }
   aq_source_close(source);
   return 0;

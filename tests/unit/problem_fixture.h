@@ -62,7 +62,7 @@ static inline int problem_set_up(void **state) {
     fill_noise(pf.values[i], count, i == PROBLEM_TIED ? PROBLEM_WIDE : (uint32_t)i);
     assert_ok(aq_source_add(pf.source, &info, pf.values[i], &err));
   }
-  assert_ok(aq_source_find_aliases(pf.source, &err));
+  tie_source(pf.source);
   assert_int_equal(pf.source->tensors[PROBLEM_TIED].alias_of, PROBLEM_WIDE);
   pf.plan = make_plan(pf.source, &pf.options);
   (void)snprintf(pf.output, sizeof pf.output, "%s/planned.parquet", sf.folder);
@@ -105,15 +105,9 @@ static inline aq_source *problem_write(double lambda) {
   assert_ok(pf.backend->ops->make_candidate(pf.backend, &err));
   assert_ok(pf.backend->ops->finish(pf.backend, "a test", none, &err));
   for (size_t i = 0; i < PROBLEM_TENSORS; i++) assert_int_equal(none[i].count, 0); /* the plan says all */
-  const aq_table_job job = {.stage = "quantize",
-                            .source = pf.source,
-                            .plan = &pf.plan,
-                            .schema_version = 2,
-                            .output = pf.output,
-                            .table = &pf.options.table,
-                            .run = &run};
+  assert_ok(aq_plan_share_ties(&pf.plan, &err));
   aq_source *table;
-  assert_ok(aq_table_job_run(&job, &err));
+  table_write(pf.source, &pf.plan, NULL, pf.output, &pf.options.table, &run);
   assert_ok(aq_source_open(pf.output, NULL, &table, &err));
   return table;
 }

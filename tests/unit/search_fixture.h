@@ -10,7 +10,7 @@
 #include "search/cost.h"
 #include "search/exclude.h"
 #include "search/fisher_sensitivity.h"
-#include "transform/table_job.h"
+#include "table_fixture.h"
 
 #define SEARCH_TEXTS 80
 #define SEARCH_POSITIONS 64
@@ -52,7 +52,7 @@ static inline aq_source *search_source(void) {
   aq_error err;
   aq_source *source;
   assert_ok(aq_source_open(sf.model, NULL, &source, &err));
-  assert_ok(aq_source_find_aliases(source, &err));
+  tie_source(source);
   return source;
 }
 

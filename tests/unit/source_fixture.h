@@ -3,6 +3,7 @@
 #define AQ_TESTS_SOURCE_FIXTURE_H
 
 #include "check.h"
+#include "io/source.h"
 
 /* An FP32 tensor; columns 0: a vector of `rows`. The values must outlive the source. */
 static inline void add_f32(aq_source *source, const char *name, int64_t rows, int64_t columns, const float *values) {
@@ -16,6 +17,15 @@ static inline aq_source *make_source(void) {
   aq_source *source;
   assert_ok(aq_source_create(&source, &err));
   return source;
+}
+
+/* Has a source say of itself which tensors are tied. */
+static inline void tie_source(aq_source *source) {
+  aq_error err;
+  aq_tensor_info *tied;
+  assert_ok(aq_source_find_ties(source, &tied, &err));
+  for (size_t i = 0; i < source->tensor_count; i++) source->tensors[i].alias_of = tied[i].alias_of;
+  aq_free(tied);
 }
 
 /* `count` numbers in [-1, 1), the same everywhere. */

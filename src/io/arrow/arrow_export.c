@@ -33,7 +33,7 @@ static int get_schema(struct ArrowArrayStream *self, struct ArrowSchema *out) {
   aq_error err;
   aq_error_clear(&err);
   *out = (struct ArrowSchema){0};
-  return aq_arrow_schema_make(s->source, s->version, out, &err) == AQ_OK ? 0 : failure(s, &err);
+  return aq_arrow_schema_make(s->source, s->version, false, out, &err) == AQ_OK ? 0 : failure(s, &err);
 }
 
 static uint64_t row_bytes(const stream *s, const aq_arrow_row *row) {

@@ -1,7 +1,9 @@
-/* arrow_import.c - a source over the record batches of an Arrow stream.
+/* arrow_import.c - sources over the record batches of an Arrow stream.
  *
- * All batches are fetched at opening and kept; the bytes of a tensor are addresses in them. The columns, the checks of
- * a row and the joining of parts are those of every weight table (table_row.h). */
+ * The batches of a source are fetched when it is made and kept; the bytes of a tensor are addresses in them. The
+ * columns, the checks of a row and the joining of parts are those of every weight table (table_row.h). */
+#include "io/arrow/arrow_import.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -29,24 +31,25 @@ static void close_batches(aq_source *source) {
 
 static const aq_source_ops arrow_ops = {close_batches, aq_memory_read, aq_memory_view};
 
-/* What reading the rows needs. */
-typedef struct import {
-  aq_source *source;
-  struct ArrowArrayStream *stream;
+struct aq_arrow_import {
+  struct ArrowArrayStream stream; /* owned */
+  aq_source *schema;              /* what the schema says */
+  aq_source *source;              /* that rows are read for */
   aq_table_columns columns;
   int64_t column_count; /* of the stream */
   aq_arrow_column types[AQ_COLUMNS_V2];
   aq_table_rows rows;
   size_t row_room;
   aq_buffer texts[3]; /* name, dtype and quant_type of the row at hand */
-} import;
+};
+typedef struct aq_arrow_import import;
 
 static size_t wanted_columns(const import *in) { return in->columns.version == 2 ? AQ_COLUMNS_V2 : AQ_COLUMNS_V1; }
 
 /* ---- the stream ---- */
 
-static aq_status fail_stream(const import *in, int code, const char *action, aq_error *err) {
-  const char *words = in->stream->get_last_error != NULL ? in->stream->get_last_error(in->stream) : NULL;
+static aq_status fail_stream(import *in, int code, const char *action, aq_error *err) {
+  const char *words = in->stream.get_last_error != NULL ? in->stream.get_last_error(&in->stream) : NULL;
   const aq_status status = code == ENOMEM ? AQ_ERR_MEMORY : AQ_ERR_IO;
   return aq_fail(err, status, "the producer could not %s: %.300s", action, words != NULL ? words : strerror(code));
 }
@@ -98,7 +101,7 @@ static aq_status locate_columns(import *in, const struct ArrowSchema *schema, aq
     whole = whole && schema->children[i] != NULL;
     names[i] = whole && schema->children[i]->name != NULL ? schema->children[i]->name : "";
   }
-  const aq_status status = whole ? aq_table_columns_locate(in->source, names, count, &in->columns, err)
+  const aq_status status = whole ? aq_table_columns_locate(in->schema, names, count, &in->columns, err)
                                  : aq_fail(err, AQ_ERR_CORRUPT, "a column of the Arrow schema is not there");
   aq_free(names);
   return status;
@@ -111,18 +114,18 @@ static aq_status use_schema(import *in, const struct ArrowSchema *schema, aq_err
   AQ_FAIL_IF(schema->n_children < 0 || (schema->n_children > 0 && schema->children == NULL), AQ_ERR_CORRUPT,
              "the Arrow schema has no columns");
   in->column_count = schema->n_children;
-  AQ_TRY(read_metadata(in->source, schema->metadata, err));
+  AQ_TRY(read_metadata(in->schema, schema->metadata, err));
   AQ_TRY(locate_columns(in, schema, err));
   for (size_t i = 0; i < wanted_columns(in); i++)
     AQ_TRY(aq_arrow_column_parse((aq_column)i, schema->children[in->columns.at[i]], &in->types[i], err));
-  in->source->schema_version = in->columns.version;
-  in->source->format = in->columns.version == 2 ? "Arrow V2" : "Arrow V1";
+  in->schema->schema_version = in->columns.version;
+  in->schema->format = in->columns.version == 2 ? "Arrow V2" : "Arrow V1";
   return AQ_OK;
 }
 
 static aq_status read_schema(import *in, aq_error *err) {
   struct ArrowSchema schema = {0};
-  const int code = in->stream->get_schema(in->stream, &schema);
+  const int code = in->stream.get_schema(&in->stream, &schema);
   if (code != 0) return fail_stream(in, code, "give its schema", err);
   AQ_FAIL_IF(schema.release == NULL, AQ_ERR_CORRUPT, "the producer gave no schema");
   const aq_status status = use_schema(in, &schema, err);
@@ -263,52 +266,133 @@ static aq_status keep_batch(batches *b, struct ArrowArray *batch, aq_error *err)
   return AQ_OK;
 }
 
-static aq_status read_batches(import *in, aq_error *err) {
+/* *last: the row that was read last, or NULL at the end of the stream. */
+static aq_status read_next_batch(import *in, const aq_table_row **last, aq_error *err) {
   batches *b = in->source->impl;
-  for (;;) {
-    struct ArrowArray batch = {0};
-    const int code = in->stream->get_next(in->stream, &batch);
+  struct ArrowArray batch = {0};
+  *last = NULL;
+  do {
+    const int code = in->stream.get_next(&in->stream, &batch);
     if (code != 0) return fail_stream(in, code, "give its next batch", err);
     if (batch.release == NULL) return AQ_OK; /* the end of the stream */
     AQ_TRY(keep_batch(b, &batch, err));
     AQ_TRY(read_batch(in, &b->arrays[b->count - 1], err));
-  }
+  } while (in->rows.count == 0); /* batches without rows say nothing */
+  *last = &in->rows.rows[in->rows.count - 1];
+  return AQ_OK;
 }
 
-static aq_status read_stream(import *in, aq_error *err) {
+/* goes_on NULL: all of the stream. */
+static aq_status read_batches(import *in, aq_arrow_goes_on goes_on, void *ctx, aq_error *err) {
+  const aq_table_row *last;
+  bool more;
+  do {
+    AQ_TRY(read_next_batch(in, &last, err));
+    more =
+        last != NULL && (goes_on == NULL || (last->is_part && goes_on(ctx, last->name, last->base_length, last->hi)));
+  } while (more);
+  return AQ_OK;
+}
+
+/* ---- sources ---- */
+
+/* A source for the rows that come. */
+static aq_status begin_source(import *in, aq_error *err) {
+  in->source = NULL;
+  aq_table_rows_reset(&in->rows);
+  in->row_room = 0;
+  AQ_TRY(aq_source_create_empty(&arrow_ops, stream_name, in->schema->format, &in->source, err));
   in->source->impl = aq_calloc(1, sizeof(batches));
   if (in->source->impl == NULL) {
     in->source->ops = NULL; /* nothing to close */
     return aq_fail_memory(err, sizeof(batches));
   }
-  AQ_TRY(read_schema(in, err));
-  AQ_TRY(read_batches(in, err));
-  AQ_TRY(aq_table_join(in->source, &in->rows, err));
-  return aq_table_add_aliases(in->source, err);
-}
-
-static aq_status open_stream(struct ArrowArrayStream *stream, aq_source **out, aq_error *err) {
-  aq_source *source;
-  AQ_TRY(aq_source_create_empty(&arrow_ops, stream_name, "Arrow V1", &source, err));
-import in = {.source = source, .stream = stream };
-  const aq_status status = read_stream(&in, err);
-  aq_table_rows_reset(&in.rows);
-  for (size_t i = 0; i < AQ_COUNT_OF(in.texts); i++) aq_buffer_reset(&in.texts[i]);
-  if (status != AQ_OK) {
-    aq_source_close(source);
-    return status;
-  }
-  *out = source;
+  in->source->schema_version = in->schema->schema_version;
   return AQ_OK;
 }
 
+/* Hands the source out, or closes it. */
+static aq_status end_source(import *in, aq_status status, aq_source **out) {
+  if (status == AQ_OK) {
+    *out = in->source;
+  } else {
+    aq_source_close(in->source);
+  }
+  in->source = NULL;
+  return status;
+}
+
+void aq_arrow_import_close(aq_arrow_import *in) {
+  if (in == NULL) return;
+  if (in->stream.release != NULL) in->stream.release(&in->stream);
+  aq_source_close(in->schema);
+  aq_table_rows_reset(&in->rows);
+  for (size_t i = 0; i < AQ_COUNT_OF(in->texts); i++) aq_buffer_reset(&in->texts[i]);
+  aq_free(in);
+}
+
+aq_status aq_arrow_import_open(struct ArrowArrayStream *stream, aq_arrow_import **out, aq_error *err) {
+  *out = NULL;
+  import *in = aq_calloc(1, sizeof *in);
+  if (in == NULL) {
+    stream->release(stream);
+    return aq_fail_memory(err, sizeof *in);
+  }
+  in->stream = *stream; /* C stream interface: a struct is moved by copying it */
+  stream->release = NULL;
+  aq_status status = aq_source_create_empty(NULL, stream_name, "Arrow V1", &in->schema, err);
+  if (status == AQ_OK) status = read_schema(in, err);
+  if (status == AQ_OK) {
+    *out = in;
+    return AQ_OK;
+  }
+  aq_arrow_import_close(in);
+  return aq_error_in_file(err, status, stream_name);
+}
+
+const aq_source *aq_arrow_import_schema(const aq_arrow_import *in) { return in->schema; }
+
+aq_status aq_arrow_import_next(aq_arrow_import *in, aq_arrow_goes_on goes_on, void *ctx, aq_source **out,
+                               aq_error *err) {
+  *out = NULL;
+  aq_status status = begin_source(in, err);
+  if (status == AQ_OK) status = read_batches(in, goes_on, ctx, err);
+  if (status == AQ_OK && in->rows.count == 0) { /* the end */
+    aq_source_close(in->source);
+    in->source = NULL;
+    return AQ_OK;
+  }
+  if (status == AQ_OK) status = aq_table_join(in->source, &in->rows, err);
+  status = end_source(in, status, out);
+  return status == AQ_OK ? AQ_OK : aq_error_in_file(err, status, stream_name);
+}
+
+/* ---- all at once ---- */
+
+static aq_status copy_schema(const aq_source *schema, aq_source *to, aq_error *err) {
+  for (size_t i = 0; i < schema->metadata_count; i++) {
+    AQ_TRY(aq_source_add_metadata(to, schema->metadata[2 * i], schema->metadata[2 * i + 1], err));
+  }
+  for (size_t i = 0; i < schema->note_count; i++) AQ_TRY(aq_source_add_note(to, err, "%s", schema->notes[i]));
+  return AQ_OK;
+}
+
+static aq_status read_source(import *in, aq_source **out, aq_error *err) {
+  aq_status status = begin_source(in, err);
+  if (status == AQ_OK) status = copy_schema(in->schema, in->source, err);
+  if (status == AQ_OK) status = read_batches(in, NULL, NULL, err);
+  if (status == AQ_OK) status = aq_table_join(in->source, &in->rows, err);
+  if (status == AQ_OK) status = aq_table_add_aliases(in->source, err);
+  return end_source(in, status, out);
+}
+
 aq_status aq_source_open_arrow(struct ArrowArrayStream *stream, aq_source **out, aq_error *err) {
+  import *in;
   *out = NULL;
   aq_error_clear(err);
   AQ_FAIL_IF(stream == NULL || stream->release == NULL, AQ_ERR_ARGUMENT, "the Arrow stream was released already");
-  struct ArrowArrayStream own = *stream; /* C stream interface: a struct is moved by copying it */
-  stream->release = NULL;
-  const aq_status status = open_stream(&own, out, err);
-  own.release(&own);
+  AQ_TRY(aq_arrow_import_open(stream, &in, err));
+  const aq_status status = read_source(in, out, err);
+  aq_arrow_import_close(in);
   return status == AQ_OK ? AQ_OK : aq_error_in_file(err, status, stream_name);
 }

@@ -33,10 +33,10 @@ static void release_schema(struct ArrowSchema *node) {
 
 /* ---- metadata ---- */
 
-/* What the schema does not carry: aliases are rows of the stream, and the Arrow schema stored in a Parquet file is that
- * of the program which wrote it. */
-static bool is_carried(const char *key) {
-  return strcmp(key, AQ_ALIASES_KEY) != 0 && strcmp(key, AQ_ARROW_SCHEMA_KEY) != 0;
+/* What the schema does not carry: aliases where they are rows of the stream, and the Arrow schema stored in a Parquet
+ * file, which is that of the program that wrote it. */
+static bool is_carried(const char *key, bool aliases) {
+  return (aliases || strcmp(key, AQ_ALIASES_KEY) != 0) && strcmp(key, AQ_ARROW_SCHEMA_KEY) != 0;
 }
 
 static aq_status put_int32(aq_buffer *out, size_t value, aq_error *err) {
@@ -51,13 +51,13 @@ static aq_status put_text(aq_buffer *out, const char *text, aq_error *err) {
 }
 
 /* C data interface, "metadata": int32 count, then for each pair int32 and bytes of the key, of the value. */
-static aq_status put_metadata(aq_buffer *out, const aq_source *source, aq_error *err) {
+static aq_status put_metadata(aq_buffer *out, const aq_source *source, bool aliases, aq_error *err) {
   size_t count = 0;
-  for (size_t i = 0; i < source->metadata_count; i++) count += is_carried(source->metadata[2 * i]) ? 1 : 0;
+  for (size_t i = 0; i < source->metadata_count; i++) count += is_carried(source->metadata[2 * i], aliases) ? 1 : 0;
   if (count == 0) return AQ_OK;
   AQ_TRY(put_int32(out, count, err));
   for (size_t i = 0; i < source->metadata_count; i++) {
-    if (!is_carried(source->metadata[2 * i])) continue;
+    if (!is_carried(source->metadata[2 * i], aliases)) continue;
     AQ_TRY(put_text(out, source->metadata[2 * i], err));
     AQ_TRY(put_text(out, source->metadata[2 * i + 1], err));
   }
@@ -86,10 +86,11 @@ static void finish_column(schema *s, aq_column column) {
   node->children = &s->element_pointer;
 }
 
-aq_status aq_arrow_schema_make(const aq_source *source, int version, struct ArrowSchema *out, aq_error *err) {
+aq_status aq_arrow_schema_make(const aq_source *source, int version, bool aliases, struct ArrowSchema *out,
+                               aq_error *err) {
   schema *s = aq_calloc(1, sizeof *s);
   if (s == NULL) return aq_fail_memory(err, sizeof *s);
-  const aq_status status = put_metadata(&s->metadata, source, err);
+  const aq_status status = put_metadata(&s->metadata, source, aliases, err);
   if (status != AQ_OK) {
     free_schema(s);
     return status;

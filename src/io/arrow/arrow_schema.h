@@ -4,8 +4,9 @@
 
 #include "io/source.h"
 
-/* The schema of V1 or V2, with the metadata of the source. */
-AQ_MUST_CHECK aq_status aq_arrow_schema_make(const aq_source *source, int version, struct ArrowSchema *out,
-                                             aq_error *err);
+/* The schema of V1 or V2, with the metadata of the source; arrowquant.aliases among them when `aliases` says that the
+ * rows are those without their aliases. */
+AQ_MUST_CHECK aq_status aq_arrow_schema_make(const aq_source *source, int version, bool aliases,
+                                             struct ArrowSchema *out, aq_error *err);
 
 #endif

@@ -11,6 +11,7 @@
 #include "io/formats.h"
 #include "io/safetensors/safetensors_header.h"
 #include "io/safetensors/safetensors_index.h"
+#include "io/safetensors/safetensors_sink.h"
 #include "io/source.h"
 
 typedef struct shards {
@@ -169,8 +170,8 @@ static bool looks_like_json(const uint8_t *head, size_t size) {
   return i < size && head[i] == '{';
 }
 
-aq_status aq_safetensors_open(aq_source *source, const char *path, const aq_source_options *options, bool *mine,
-                              aq_error *err) {
+static aq_status open_file(aq_source *source, const char *path, const aq_source_options *options, bool *mine,
+                           aq_error *err) {
   (void)options; /* the memory limit is in the source; there are no checksums */
   aq_file file;
   uint8_t head[16];
@@ -189,3 +190,6 @@ aq_status aq_safetensors_open(aq_source *source, const char *path, const aq_sour
   *mine = true;
   return open_index(source, path, err);
 }
+
+const aq_file_format aq_safetensors_format = {
+    .name = "safetensors", .suffix = ".safetensors", .open = open_file, .write = &aq_safetensors_sink};

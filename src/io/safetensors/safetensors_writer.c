@@ -1,4 +1,4 @@
-/* safetensors_writer.c - the sink for one .safetensors file (format: see safetensors_header.c).
+/* safetensors_writer.c - one .safetensors file (format: see safetensors_header.c).
  *
  * The header is padded with spaces, so that the data begin at a multiple of 8 as the reference implementation does. */
 #include "io/safetensors/safetensors_writer.h"
@@ -18,28 +18,27 @@
 
 struct aq_safetensors_writer {
   aq_outfile *out;
-  uint64_t data_bytes, written; /* of the data section: declared, so far */
+  json_t *header;      /* until it is written; NULL afterwards */
+  uint64_t data_bytes; /* of the data section: declared, */
+  uint64_t written;    /* and so far */
 };
 
 static const char metadata_key[] = "__metadata__";
 
+/* ---- the header ---- */
+
 /* Takes the reference to value, which may be NULL when there was no memory for it. */
-static aq_status set(json_t *object, const char *key, json_t *value, aq_error *err) {
+static aq_status set_member(json_t *object, const char *key, json_t *value, aq_error *err) {
   if (value != NULL && json_object_set_new(object, key, value) == 0) return AQ_OK;
   return aq_fail_memory(err, strlen(key));
 }
 
-/* The metadata of files that PyTorch reads, and the caller's. */
-static aq_status declare_metadata(json_t *root, const char *const *metadata, size_t count, aq_error *err) {
-  json_t *object = json_object();
-  AQ_TRY(set(root, metadata_key, object, err));
-  AQ_TRY(set(object, "format", json_string("pt"), err));
-  for (size_t i = 0; i < count; i++) {
-    json_t *value = json_string(metadata[2 * i + 1]);
-    AQ_FAIL_IF(value == NULL, AQ_ERR_ARGUMENT, "the value of metadata key '%.100s' is not UTF-8", metadata[2 * i]);
-    AQ_TRY(set(object, metadata[2 * i], value, err));
-  }
-  return AQ_OK;
+aq_status aq_safetensors_writer_metadata(aq_safetensors_writer *writer, const char *key, const char *text,
+                                         aq_error *err) {
+  AQ_FAIL_IF(writer->header == NULL, AQ_ERR_INTERNAL, "metadata came after the first tensor");
+  json_t *value = json_string(text);
+  AQ_FAIL_IF(value == NULL, AQ_ERR_ARGUMENT, "the value of metadata key '%.100s' is not UTF-8", key);
+  return set_member(json_object_get(writer->header, metadata_key), key, value, err);
 }
 
 static json_t *spec_of(const aq_tensor_info *info, uint64_t begin, uint64_t end) {
@@ -54,61 +53,67 @@ static json_t *spec_of(const aq_tensor_info *info, uint64_t begin, uint64_t end)
                    "data_offsets", (json_int_t)begin, (json_int_t)end);
 }
 
-static aq_status declare_tensor(json_t *root, const aq_tensor_info *info, uint64_t *at, aq_error *err) {
+static aq_status declare_tensor(aq_safetensors_writer *writer, const aq_tensor_info *info, aq_error *err) {
   uint64_t count, size, end;
+  AQ_FAIL_IF(writer->header == NULL, AQ_ERR_INTERNAL, "a tensor was declared after the first one was written");
   AQ_FAIL_IF(aq_dtype_bits(info->dtype) == 0 || info->rank < 0 || info->rank > AQ_MAX_RANK, AQ_ERR_ARGUMENT,
              "its dtype or rank is wrong");
   AQ_FAIL_IF(!aq_shape_count_ok(info->shape, info->rank, &count) || !aq_dtype_bytes_ok(count, info->dtype, &size) ||
-                 !aq_add_ok(*at, size, &end) || end > INT64_MAX,
+                 !aq_add_ok(writer->data_bytes, size, &end) || end > INT64_MAX,
              AQ_ERR_ARGUMENT, "its shape has more elements than can be stored");
-  AQ_FAIL_IF(json_object_get(root, info->name) != NULL, AQ_ERR_ARGUMENT, "the name is %s",
+  AQ_FAIL_IF(json_object_get(writer->header, info->name) != NULL, AQ_ERR_ARGUMENT, "the name is %s",
              strcmp(info->name, metadata_key) == 0 ? "reserved by the format" : "used twice");
-  AQ_TRY(set(root, info->name, spec_of(info, *at, end), err));
-  *at = end;
+  AQ_TRY(set_member(writer->header, info->name, spec_of(info, writer->data_bytes, end), err));
+  writer->data_bytes = end;
   return AQ_OK;
+}
+
+aq_status aq_safetensors_writer_declare(aq_safetensors_writer *writer, const aq_tensor_info *info, aq_error *err) {
+  const aq_status status = declare_tensor(writer, info, err);
+  return status == AQ_OK ? AQ_OK : aq_error_in_tensor(err, status, info->name);
 }
 
 static int append_text(const char *text, size_t size, void *buffer) {
   return aq_buffer_append(buffer, text, size, NULL) == AQ_OK ? 0 : -1;
 }
 
-static aq_status write_header(aq_outfile *out, const json_t *root, aq_error *err) {
+/* Before the first tensor. */
+static aq_status write_header(aq_safetensors_writer *writer, aq_error *err) {
+  if (writer->header == NULL) return AQ_OK;
   aq_buffer text = {NULL, 0, 0};
   uint8_t length[8];
   aq_status status = AQ_OK;
-  if (json_dump_callback(root, append_text, &text, JSON_COMPACT) != 0) status = aq_fail_memory(err, text.size);
+  if (json_dump_callback(writer->header, append_text, &text, JSON_COMPACT) != 0)
+    status = aq_fail_memory(err, text.size);
   while (status == AQ_OK && text.size % sizeof length != 0) status = aq_buffer_append_byte(&text, ' ', err);
   if (status == AQ_OK && text.size > AQ_SAFETENSORS_HEADER_MAX)
     status = aq_fail(err, AQ_ERR_UNSUPPORTED, "the header would have %zu bytes; readers take %llu at most", text.size,
                      (unsigned long long)AQ_SAFETENSORS_HEADER_MAX);
   aq_store_u64(length, text.size);
-  if (status == AQ_OK) status = aq_outfile_write(out, length, sizeof length, err);
-  if (status == AQ_OK) status = aq_outfile_write(out, text.data, text.size, err);
+  if (status == AQ_OK) status = aq_outfile_write(writer->out, length, sizeof length, err);
+  if (status == AQ_OK) status = aq_outfile_write(writer->out, text.data, text.size, err);
   aq_buffer_reset(&text);
+  json_decref(writer->header);
+  writer->header = NULL;
   return status;
 }
 
-static aq_status declare(json_t *root, const aq_tensor_info *tensors, size_t tensor_count, uint64_t *data_bytes,
-                         aq_error *err) {
-  for (size_t i = 0; i < tensor_count; i++) {
-    const aq_status status = declare_tensor(root, &tensors[i], data_bytes, err);
-    if (status != AQ_OK) return aq_error_in_tensor(err, status, tensors[i].name);
-  }
-  return AQ_OK;
+/* ---- the file ---- */
+
+/* The metadata of files that PyTorch reads, without which transformers refuses them. */
+static aq_status begin_header(aq_safetensors_writer *writer, aq_error *err) {
+  writer->header = json_object();
+  if (writer->header == NULL) return aq_fail_memory(err, sizeof metadata_key);
+  AQ_TRY(set_member(writer->header, metadata_key, json_object(), err));
+  return aq_safetensors_writer_metadata(writer, "format", "pt", err);
 }
 
-aq_status aq_safetensors_writer_create(const char *path, bool force, const aq_tensor_info *tensors, size_t tensor_count,
-                                       const char *const *metadata, size_t metadata_count, aq_safetensors_writer **out,
-                                       aq_error *err) {
+aq_status aq_safetensors_writer_begin(const char *path, bool force, aq_safetensors_writer **out, aq_error *err) {
   *out = NULL;
   aq_safetensors_writer *writer = aq_calloc(1, sizeof *writer);
-  json_t *root = json_object();
-  aq_status status = writer != NULL && root != NULL ? AQ_OK : aq_fail_memory(err, sizeof *writer);
-  if (status == AQ_OK) status = declare_metadata(root, metadata, metadata_count, err);
-  if (status == AQ_OK) status = declare(root, tensors, tensor_count, &writer->data_bytes, err);
+  if (writer == NULL) return aq_fail_memory(err, sizeof *writer);
+  aq_status status = begin_header(writer, err);
   if (status == AQ_OK) status = aq_outfile_create(path, force, &writer->out, err);
-  if (status == AQ_OK) status = write_header(writer->out, root, err);
-  json_decref(root);
   if (status == AQ_OK) {
     *out = writer;
     return AQ_OK;
@@ -117,7 +122,25 @@ aq_status aq_safetensors_writer_create(const char *path, bool force, const aq_te
   return aq_error_in_file(err, status, path);
 }
 
+aq_status aq_safetensors_writer_create(const char *path, bool force, const aq_tensor_info *tensors, size_t tensor_count,
+                                       const char *const *metadata, size_t metadata_count, aq_safetensors_writer **out,
+                                       aq_error *err) {
+  AQ_TRY(aq_safetensors_writer_begin(path, force, out, err));
+  aq_status status = AQ_OK;
+  for (size_t i = 0; status == AQ_OK && i < metadata_count; i++) {
+    status = aq_safetensors_writer_metadata(*out, metadata[2 * i], metadata[2 * i + 1], err);
+  }
+  for (size_t i = 0; status == AQ_OK && i < tensor_count; i++) {
+    status = aq_safetensors_writer_declare(*out, &tensors[i], err);
+  }
+  if (status == AQ_OK) return AQ_OK;
+  aq_safetensors_writer_abort(*out);
+  *out = NULL;
+  return aq_error_in_file(err, status, path);
+}
+
 aq_status aq_safetensors_writer_write(aq_safetensors_writer *writer, const void *bytes, size_t size, aq_error *err) {
+  AQ_TRY(write_header(writer, err));
   AQ_FAIL_IF(size > writer->data_bytes - writer->written, AQ_ERR_INTERNAL,
              "more bytes were written than the tensors have");
   AQ_TRY(aq_outfile_write(writer->out, bytes, size, err));
@@ -126,20 +149,24 @@ aq_status aq_safetensors_writer_write(aq_safetensors_writer *writer, const void 
 }
 
 aq_status aq_safetensors_writer_commit(aq_safetensors_writer *writer, uint64_t *file_bytes, aq_error *err) {
-  if (writer->written != writer->data_bytes) {
-    const aq_status status = aq_fail(err, AQ_ERR_INTERNAL, "%llu of %llu bytes of the tensors were written",
-                                     (unsigned long long)writer->written, (unsigned long long)writer->data_bytes);
+  aq_status status = write_header(writer, err); /* of a file without tensors */
+  if (status == AQ_OK && writer->written != writer->data_bytes) {
+    status = aq_fail(err, AQ_ERR_INTERNAL, "%llu of %llu bytes of the tensors were written",
+                     (unsigned long long)writer->written, (unsigned long long)writer->data_bytes);
+  }
+  if (status != AQ_OK) {
     aq_safetensors_writer_abort(writer);
     return status;
   }
   if (file_bytes != NULL) *file_bytes = aq_outfile_offset(writer->out);
-  const aq_status status = aq_outfile_commit(writer->out, err);
+  status = aq_outfile_commit(writer->out, err);
   aq_free(writer);
   return status;
 }
 
 void aq_safetensors_writer_abort(aq_safetensors_writer *writer) {
   if (writer == NULL) return;
+  json_decref(writer->header);
   aq_outfile_abort(writer->out);
   aq_free(writer);
 }

@@ -1,5 +1,5 @@
-/* safetensors_writer.h - the sink for one .safetensors file. The header comes first in that format, so every tensor is
- * declared before the first byte is written. */
+/* safetensors_writer.h - one .safetensors file. The header comes first in that format, so every tensor is declared, and
+ * all metadata are given, before the first byte is written. */
 #ifndef AQ_IO_SAFETENSORS_SAFETENSORS_WRITER_H
 #define AQ_IO_SAFETENSORS_SAFETENSORS_WRITER_H
 
@@ -7,8 +7,16 @@
 
 typedef struct aq_safetensors_writer aq_safetensors_writer;
 
-/* Tensors in the order in which their bytes will come; of each, name, dtype, rank and shape are used. Metadata: pairs
- * of key and value. Offsets of the data begin at a multiple of 8. */
+/* Offsets of the data begin at a multiple of 8. */
+AQ_MUST_CHECK aq_status aq_safetensors_writer_begin(const char *path, bool force, aq_safetensors_writer **out,
+                                                    aq_error *err);
+AQ_MUST_CHECK aq_status aq_safetensors_writer_metadata(aq_safetensors_writer *writer, const char *key, const char *text,
+                                                       aq_error *err);
+/* Tensors in the order in which their bytes will come; of each, name, dtype, rank and shape are used. */
+AQ_MUST_CHECK aq_status aq_safetensors_writer_declare(aq_safetensors_writer *writer, const aq_tensor_info *info,
+                                                      aq_error *err);
+
+/* All three at once. Metadata: pairs of key and value. */
 AQ_MUST_CHECK aq_status aq_safetensors_writer_create(const char *path, bool force, const aq_tensor_info *tensors,
                                                      size_t tensor_count, const char *const *metadata,
                                                      size_t metadata_count, aq_safetensors_writer **out, aq_error *err);

@@ -10,6 +10,7 @@
 #include "io/source.h"
 #include "io/table/table_parts.h"
 #include "io/table/table_rows.h"
+#include "io/table/table_sink.h"
 #include "io/table/value_cache.h"
 #include "parquet/parquet.h"
 
@@ -211,8 +212,8 @@ size_t aq_table_file_count(const aq_source *source) {
 
 const char *aq_table_file(const aq_source *source, size_t i) { return ((const table *)source->impl)->parts[i].path; }
 
-aq_status aq_table_open(aq_source *source, const char *path, const aq_source_options *options, bool *mine,
-                        aq_error *err) {
+static aq_status open_file(aq_source *source, const char *path, const aq_source_options *options, bool *mine,
+                           aq_error *err) {
   aq_file file;
   uint8_t magic[4] = {0};
   *mine = false;
@@ -224,3 +225,6 @@ aq_status aq_table_open(aq_source *source, const char *path, const aq_source_opt
   *mine = memcmp(magic, "PAR1", 4) == 0 || memcmp(magic, "PARE", 4) == 0;
   return *mine ? open_table(source, path, options, err) : AQ_OK;
 }
+
+const aq_file_format aq_table_format = {
+    .name = "parquet", .suffix = ".parquet", .open = open_file, .write = &aq_table_sink};

@@ -138,7 +138,6 @@ static aq_status run_all(aq_validation *v, const aq_report *report, const char *
   AQ_TRY(aq_partial_refuse(v->source, err));
   AQ_TRY(check_model(v, err));
   AQ_TRY(check_targets(v, folder, err));
-  AQ_TRY(aq_source_find_aliases(v->source, err));
   AQ_TRY(aq_pool_create(v->options->run.threads, &v->pool, err));
   AQ_TRY(describe(v, err));
   AQ_TRY(aq_validate_outputs_begin(v, err));
@@ -187,7 +186,7 @@ static aq_status validate(const aq_source *source, const char *named, const aq_v
   aq_report *made;
   AQ_TRY(aq_report_create("validate", &made, err));
   v.root = made->root;
-  aq_status status = aq_source_overlay(source, &v.source, err);
+  aq_status status = aq_source_overlay_tied(source, &v.source, err);
   if (status == AQ_OK) status = run_all(&v, made, own.output_dir != NULL ? own.output_dir : default_output_dir, err);
   remove_work(&v);
   if (status == AQ_OK) status = verdict(v.root, err);

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "core/compiler.h"
 #include "core/memory.h"
+#include "core/pool.h"
 #include "io/companions.h"
 #include "io/model_files.h"
 #include "io/source.h"
@@ -222,7 +223,7 @@ static void damaged_values_name_their_key(void **state) {
   assert_non_null(strstr(err.message, "metadata arrowquant.file_zstd.tokenizer.json: "));
   assert_non_null(strstr(err.hint, "Make the table again"));
   assert_int_equal(aq_model_files_measure(source, &bytes, &err), AQ_ERR_CORRUPT);
-  assert_int_equal(source->carried_count, 0);
+  assert_null(source->carried);
   assert_ok(aq_model_file_read(source, NULL, "config.json", &text, &size, &err));
   assert_null(text);
   assert_ok(aq_source_add_metadata(source, AQ_MODEL_FILE_KEY "tokenizer.json", "{}", &err));
@@ -250,6 +251,56 @@ static void files_that_cannot_travel_are_noted(void **state) {
                       "tokenizer.json does not fit into a table, which carries up to 16 MiB of files");
   drop_pairs(&p);
   aq_source_close(source);
+}
+
+/* Too large to be read at all; a sparse file, which takes no room on the disk. */
+static void huge_files_are_noted_and_the_others_travel(void **state) {
+  (void)state;
+  aq_error err;
+  pairs p = {0};
+  write_model("model.safetensors");
+  (void)temp_write_text("config.json", "{}");
+  (void)temp_write_text("vocab.txt", "a");
+  const char *path = temp_write_text("tokenizer.json", "{}");
+  assert_int_equal(truncate(path, (off_t)AQ_MODEL_FILE_MAX + 1), 0);
+  aq_source *source = open_model();
+  assert_ok(aq_model_files_each(source, keep_pair, &p, &err));
+  assert_int_equal(p.count, 2);
+  assert_string_equal(p.keys[0], "arrowquant.file.config.json");
+  assert_string_equal(p.keys[1], "arrowquant.file.vocab.txt");
+  assert_int_equal(source->note_count, 1);
+  assert_string_equal(source->notes[0], "tokenizer.json has more than 64 MiB, and does not travel with a table");
+  drop_pairs(&p);
+  aq_source_close(source);
+}
+
+/* Beside other work, on the workers of a pool: the values are those that are made without. */
+static void files_compressed_beforehand_have_the_same_values(void **state) {
+  (void)state;
+  aq_error err;
+  pairs before = {0}, after = {0};
+  uint64_t count;
+  aq_pool *pool;
+  write_model("model.safetensors");
+  (void)temp_write_text("config.json", "{}");
+  write_large("tokenizer.json", (size_t)1 << 18, true);
+  aq_source *source = open_model(), *other = open_model();
+  assert_ok(aq_model_files_each(other, keep_pair, &after, &err));
+  assert_ok(aq_pool_create(3, &pool, &err));
+  assert_ok(aq_model_files_read(source, &count, &err));
+  assert_int_equal(count, 2);
+  assert_ok(aq_pool_run(pool, count, aq_model_files_compress, source, &err));
+  assert_ok(aq_model_files_each(source, keep_pair, &before, &err));
+  assert_ok(aq_model_files_read(source, &count, &err));
+  assert_int_equal(count, 0); /* nothing is left to be done */
+  assert_int_equal(before.count, after.count);
+  assert_string_equal(before.keys[1], "arrowquant.file_zstd.tokenizer.json");
+  for (size_t i = 0; i < before.count; i++) assert_string_equal(before.values[i], after.values[i]);
+  aq_pool_free(pool);
+  drop_pairs(&before);
+  drop_pairs(&after);
+  aq_source_close(source);
+  aq_source_close(other);
 }
 
 static void open_of_an_adapter_alone_says_so(void **state) {
@@ -293,6 +344,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(compressed_files_are_read_and_carried_on, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(damaged_values_name_their_key, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(files_that_cannot_travel_are_noted, temp_setup, temp_teardown),
+      cmocka_unit_test_setup_teardown(huge_files_are_noted_and_the_others_travel, temp_setup, temp_teardown),
+      cmocka_unit_test_setup_teardown(files_compressed_beforehand_have_the_same_values, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(open_of_an_adapter_alone_says_so, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(open_notes_what_is_left_out, temp_setup, temp_teardown),
   };

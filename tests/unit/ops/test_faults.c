@@ -1,7 +1,11 @@
 /* test_faults.c - every allocation of a job fails once: the status says so, nothing leaks, no file is left behind. */
+#include <errno.h>
+
+#include "arrowquant_experimental.h"
 #include "check.h"
 #include "faulty_allocator.h"
 
+#include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
 
@@ -132,6 +136,40 @@ static aq_status job_verify(aq_error *err) {
 
 static aq_status job_export(aq_error *err) { return aq_export(table, output, NULL, NULL, err); }
 
+static aq_status pull_batches(struct ArrowArrayStream *stream, aq_error *err) {
+  for (;;) {
+    struct ArrowArray batch;
+    const int code = stream->get_next(stream, &batch);
+    if (code != 0) {
+      assert_null(batch.release);
+      return aq_fail(err, code == ENOMEM ? AQ_ERR_MEMORY : AQ_ERR_IO, "%s", stream->get_last_error(stream));
+    }
+    if (batch.release == NULL) return AQ_OK;
+    batch.release(&batch);
+  }
+}
+
+/* A plan made, written and read; the model pulled through it. */
+static aq_status job_stream(aq_error *err) {
+  aq_source *source;
+  aq_plan *made = NULL, *plan = NULL;
+  char *text = NULL;
+  struct ArrowArrayStream in = {0}, out = {0};
+  aq_status status = aq_source_open(model, NULL, &source, err);
+  if (status == AQ_OK) status = aq_plan_create(source, NULL, &made, err);
+  if (status == AQ_OK) status = aq_plan_render(made, &text, err);
+  if (status == AQ_OK) status = aq_plan_parse(source, text, strlen(text), &plan, err);
+  if (status == AQ_OK) status = aq_source_export_arrow(source, &in, err);
+  if (status == AQ_OK) status = aq_transform_stream(&in, plan, NULL, &out, err);
+  aq_free(text);
+  aq_plan_free(made);
+  aq_plan_free(plan);
+  aq_source_close(source);
+  if (status == AQ_OK) status = pull_batches(&out, err);
+  if (out.release != NULL) out.release(&out);
+  return status;
+}
+
 static void run_until_success(job_fn job, const char *name) {
   const aq_allocator faulty = {faulty_reallocate, faulty_release, NULL};
   aq_status status = AQ_ERR_MEMORY;
@@ -163,13 +201,14 @@ static void reading_survives_every_fault(void **state) { (void)state, run_until_
 static void compare_survives_every_fault(void **state) { (void)state, run_until_success(job_compare, "compare"); }
 static void verify_survives_every_fault(void **state) { (void)state, run_until_success(job_verify, "verify"); }
 static void export_survives_every_fault(void **state) { (void)state, run_until_success(job_export, "export"); }
+static void streams_survive_every_fault(void **state) { (void)state, run_until_success(job_stream, "stream"); }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(quantize_survives_every_fault), cmocka_unit_test(convert_survives_every_fault),
       cmocka_unit_test(info_survives_every_fault),     cmocka_unit_test(reading_survives_every_fault),
       cmocka_unit_test(compare_survives_every_fault),  cmocka_unit_test(verify_survives_every_fault),
-      cmocka_unit_test(export_survives_every_fault),
+      cmocka_unit_test(export_survives_every_fault),   cmocka_unit_test(streams_survive_every_fault),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -4,7 +4,7 @@
 
 #include "ops/summary.h"
 #include "report/report.h"
-#include "table_job_fixture.h"
+#include "transform_fixture.h"
 
 static aq_error err;
 
@@ -27,7 +27,7 @@ static json_t *row_of(json_t *root, size_t tensor) {
 /* Writes the table of a plan and reports on it. */
 static aq_report *written(const char *type) {
   job_plan(type);
-  const aq_table_job job = job_make();
+  const aq_transform job = job_make();
   const aq_summary summary = {.kind = "quantize",
                               .source = jf.source,
                               .plan = &jf.plan,
@@ -35,7 +35,7 @@ static aq_report *written(const char *type) {
                               .schema_version = 2,
                               .seconds = 1.5};
   aq_report *report;
-  assert_ok(aq_table_job_run(&job, &err));
+  assert_ok(aq_transform_run(&job, NULL, &err));
   assert_ok(aq_summary_report(&summary, &report, &err));
   return report;
 }

@@ -38,16 +38,8 @@ static aq_quantize_options free_options(double bits) {
 static aq_source *write_found(search *s, const aq_quantize_options *o) {
   aq_table_options table = o->table;
   table.force = true;
-  const aq_table_job job = {.stage = "quantize",
-                            .source = s->source,
-                            .plan = &s->plan,
-                            .schema_version = 2,
-                            .output = sf.table,
-                            .table = &table,
-                            .run = &o->run,
-                            .encoded = s->found.encoded};
   aq_source *written;
-  assert_ok(aq_table_job_run(&job, &err));
+  table_write(s->source, &s->plan, s->found.encoded, sf.table, &table, &o->run);
   assert_ok(aq_source_open(sf.table, NULL, &written, &err));
   return written;
 }

@@ -13,15 +13,8 @@ static void write_table(search_state *from, const char *path) {
   aq_table_options table = {.force = true};
   aq_run_options run = {.threads = 1};
   assert_ok(aq_candidate_finish(&from->candidate, "a test", &from->plan, from->encoded, &err));
-  const aq_table_job job = {.stage = "quantize",
-                            .source = from->source,
-                            .plan = &from->plan,
-                            .schema_version = 2,
-                            .output = path,
-                            .table = &table,
-                            .run = &run,
-                            .encoded = from->encoded};
-  assert_ok(aq_table_job_run(&job, &err));
+  assert_ok(aq_plan_share_ties(&from->plan, &err));
+  table_write(from->source, &from->plan, from->encoded, path, &table, &run);
 }
 
 static int set_up(void **state) {

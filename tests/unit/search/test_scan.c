@@ -36,7 +36,7 @@ static int set_up(void **state) {
     fill_noise(sc.values[i], count, i == TIED ? QUERY : (uint32_t)i);
     add_f32(sc.source, tensors[i].name, tensors[i].rows, tensors[i].columns, sc.values[i]);
   }
-  assert_ok(aq_source_find_aliases(sc.source, &err));
+  tie_source(sc.source);
   assert_int_equal(sc.source->tensors[TIED].alias_of, QUERY);
   sc.plan = make_plan(sc.source, &o);
   return 0;

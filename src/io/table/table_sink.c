@@ -1,7 +1,8 @@
-/* table_writer.c - rows of weights into Parquet tables V1 and V2, checked against docs/FORMAT.md on the way: what this
+/* table_sink.c - rows of weights into Parquet tables V1 and V2, checked against docs/FORMAT.md on the way: what this
  * file lets through, every reader of the format must be able to decode. */
-#include "io/table/table_writer.h"
+#include "io/table/table_sink.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "core/checked.h"
@@ -9,6 +10,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/utf8.h"
+#include "parquet/parquet.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
 
@@ -19,64 +21,60 @@ static const aq_pq_column_def table_columns[] = {
     {"group_size", AQ_PQ_INT32, false},
 };
 enum { V1_COLUMNS = 5, V2_COLUMNS = AQ_COUNT_OF(table_columns) };
+static_assert(AQ_PQ_BLOCK % AQ_FILL_BLOCK == 0, "rows are filled by blocks of theirs");
 
-struct aq_table_writer {
+typedef struct table_sink {
+  aq_sink base;
   aq_pq_writer *file;
   int schema_version;
-};
+} table_sink;
 
-void aq_row_reset(aq_row *row) {
-  aq_buffer_reset(&row->data);
-  aq_buffer_reset(&row->scales);
-  aq_buffer_reset(&row->zero_points);
-}
+static table_sink *as_table(aq_sink *sink) { return (table_sink *)(void *)sink; }
 
 /* ---- beginning and end ---- */
 
-static aq_status add_own_metadata(aq_table_writer *writer, aq_error *err) {
-  AQ_TRY(aq_pq_writer_metadata(writer->file, "arrowquant.format_version", "1", err));
-  return aq_pq_writer_metadata(writer->file, "arrowquant.version", AQ_VERSION_STRING, err);
+static aq_status add_own_metadata(table_sink *table, aq_error *err) {
+  AQ_TRY(aq_pq_writer_metadata(table->file, "arrowquant.format_version", "1", err));
+  return aq_pq_writer_metadata(table->file, "arrowquant.version", AQ_VERSION_STRING, err);
 }
 
-aq_status aq_table_writer_create(const char *path, int schema_version, const aq_table_options *options, aq_pool *pool,
-                                 aq_table_writer **out, aq_error *err) {
-  *out = NULL;
-  AQ_FAIL_IF(schema_version != 1 && schema_version != 2, AQ_ERR_ARGUMENT, "schema version %d is neither 1 nor 2",
-             schema_version);
-  aq_pq_writer_options file_options = {.row_group_bytes = options->row_group_bytes,
-                                       .force = options->force,
+static void abort_table(aq_sink *sink) {
+  aq_pq_writer_abort(as_table(sink)->file);
+  aq_free(sink);
+}
+
+static aq_status create_table(const char *path, const aq_sink_options *options, aq_sink **out, aq_error *err) {
+  const int version = options->schema_version;
+  AQ_FAIL_IF(version != 1 && version != 2, AQ_ERR_ARGUMENT, "schema version %d is neither 1 nor 2", version);
+  const aq_table_options *o = options->table;
+  aq_pq_writer_options file_options = {.row_group_bytes = o->row_group_bytes,
+                                       .force = o->force,
                                        .created_by = "arrowquant version " AQ_VERSION_STRING,
-                                       .pool = pool};
-  AQ_TRY(aq_pq_codec_parse(options->codec != NULL ? options->codec : "auto", &file_options.codec,
-                           &file_options.codec_level, err));
-  aq_table_writer *writer = aq_calloc(1, sizeof *writer);
-  if (writer == NULL) return aq_fail_memory(err, sizeof *writer);
-  writer->schema_version = schema_version;
-  aq_status status = aq_pq_writer_create(path, table_columns, schema_version == 1 ? V1_COLUMNS : V2_COLUMNS,
-                                         &file_options, &writer->file, err);
-  if (status == AQ_OK) status = add_own_metadata(writer, err);
+                                       .pool = options->pool};
+  AQ_TRY(aq_pq_codec_parse(o->codec != NULL ? o->codec : "auto", &file_options.codec, &file_options.codec_level, err));
+  table_sink *table = aq_calloc(1, sizeof *table);
+  if (table == NULL) return aq_fail_memory(err, sizeof *table);
+  table->base.type = &aq_table_sink;
+  table->schema_version = version;
+  aq_status status = aq_pq_writer_create(path, table_columns, version == 1 ? V1_COLUMNS : V2_COLUMNS, &file_options,
+                                         &table->file, err);
+  if (status == AQ_OK) status = add_own_metadata(table, err);
   if (status != AQ_OK) {
-    aq_table_writer_abort(writer);
+    abort_table(&table->base);
     return status;
   }
-  *out = writer;
+  *out = &table->base;
   return AQ_OK;
 }
 
-aq_status aq_table_writer_metadata(aq_table_writer *writer, const char *key, const char *value, aq_error *err) {
-  return aq_pq_writer_metadata(writer->file, key, value, err);
+static aq_status put_metadata(aq_sink *sink, const char *key, const char *value, aq_error *err) {
+  return aq_pq_writer_metadata(as_table(sink)->file, key, value, err);
 }
 
-aq_status aq_table_writer_commit(aq_table_writer *writer, uint64_t *file_bytes, aq_error *err) {
-  const aq_status status = aq_pq_writer_commit(writer->file, file_bytes, err);
-  aq_free(writer);
+static aq_status commit_table(aq_sink *sink, uint64_t *file_bytes, aq_error *err) {
+  const aq_status status = aq_pq_writer_commit(as_table(sink)->file, file_bytes, err);
+  aq_free(sink);
   return status;
-}
-
-void aq_table_writer_abort(aq_table_writer *writer) {
-  if (writer == NULL) return;
-  aq_pq_writer_abort(writer->file);
-  aq_free(writer);
 }
 
 /* ---- checking a row ---- */
@@ -118,28 +116,21 @@ static aq_status check_granularity(const aq_row *row, bool quantized, aq_error *
   return AQ_OK;
 }
 
-/* Lengths of data, scales and zero points follow from the other columns. */
-static aq_status check_lengths(const aq_row *row, bool quantized, aq_error *err) {
-  uint64_t data_bytes, scale_bytes = 0;
-  const bool fits = quantized ? aq_packed_bytes_ok(row->num_params, row->quant_type, &data_bytes)
-                              : aq_dtype_bytes_ok(row->num_params, row->dtype, &data_bytes);
+/* Bytes that data must have, which follow from the other columns. */
+static aq_status check_size(const aq_row *row, bool quantized, uint64_t *data_bytes, aq_error *err) {
+  const bool fits = quantized ? aq_packed_bytes_ok(row->num_params, row->quant_type, data_bytes)
+                              : aq_dtype_bytes_ok(row->num_params, row->dtype, data_bytes);
   AQ_FAIL_IF(!fits, AQ_ERR_FORMAT, "%llu values are too many", (unsigned long long)row->num_params);
-  if (quantized) {
-    scale_bytes = aq_scale_count(row->shape, row->rank, row->num_params, row->quant_axis, row->group_size);
-    AQ_FAIL_IF(!aq_mul_ok(scale_bytes, sizeof(float), &scale_bytes), AQ_ERR_FORMAT, "too many scales");
-  }
-  AQ_TRY(check_length("data", row->fill != NULL ? row->data_bytes : row->data.size, data_bytes, err));
-  AQ_TRY(check_length("scales", row->scales.size, scale_bytes, err));
-  AQ_TRY(check_length("zero_points", row->zero_points.size, scale_bytes, err));
-  if (data_bytes > AQ_PQ_MAX_VALUE) {
+  if (*data_bytes > AQ_PQ_MAX_VALUE) {
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "data of %llu bytes does not fit one row; at most %llu",
-                  (unsigned long long)data_bytes, (unsigned long long)AQ_PQ_MAX_VALUE);
+                  (unsigned long long)*data_bytes, (unsigned long long)AQ_PQ_MAX_VALUE);
     return aq_error_hint(err, AQ_ERR_ARGUMENT, "Set a smaller part size, so that the tensor becomes several rows");
   }
   return AQ_OK;
 }
 
-static aq_status check_row(const aq_row *row, aq_error *err) {
+/* What can be said of a row without its bytes. */
+static aq_status check_row(const aq_row *row, uint64_t *data_bytes, aq_error *err) {
   AQ_TRY(check_name(row->name, err));
   AQ_FAIL_IF(aq_dtype_bits(row->dtype) == 0, AQ_ERR_FORMAT, "dtype %d is not known", (int)row->dtype);
   AQ_TRY(check_shape(row, err));
@@ -147,7 +138,19 @@ static aq_status check_row(const aq_row *row, aq_error *err) {
   AQ_FAIL_IF(quantized && aq_quant_type_bits(row->quant_type) == 0, AQ_ERR_FORMAT, "quantization type %d is not known",
              (int)row->quant_type);
   AQ_TRY(check_granularity(row, quantized, err));
-  return check_lengths(row, quantized, err);
+  return check_size(row, quantized, data_bytes, err);
+}
+
+/* Lengths of data, scales and zero points. */
+static aq_status check_lengths(const aq_row *row, uint64_t data_bytes, aq_error *err) {
+  uint64_t scale_bytes = 0;
+  if (row->quant_type != AQ_KEPT) {
+    scale_bytes = aq_scale_count(row->shape, row->rank, row->num_params, row->quant_axis, row->group_size);
+    AQ_FAIL_IF(!aq_mul_ok(scale_bytes, sizeof(float), &scale_bytes), AQ_ERR_FORMAT, "too many scales");
+  }
+  AQ_TRY(check_length("data", row->fill != NULL ? row->data_bytes : row->data.size, data_bytes, err));
+  AQ_TRY(check_length("scales", row->scales.size, scale_bytes, err));
+  return check_length("zero_points", row->zero_points.size, scale_bytes, err);
 }
 
 /* ---- adding a row ---- */
@@ -178,16 +181,29 @@ static void drop_v2_fields(aq_row *row) {
   row->scales.size = row->zero_points.size = 0;
 }
 
-aq_status aq_table_writer_add(aq_table_writer *writer, aq_row *row, aq_error *err) {
-  if (writer->schema_version == 1) drop_v2_fields(row);
-  aq_status status = check_row(row, err);
-  if (status == AQ_OK) {
-    int32_t shape[AQ_MAX_RANK] = {0};
-    aq_pq_cell cells[V2_COLUMNS];
-    for (int32_t i = 0; i < row->rank; i++) shape[i] = (int32_t)row->shape[i];
-    fill_cells(row, shape, cells);
-    status = aq_pq_writer_add(writer->file, cells, err);
-  }
-  aq_row_reset(row);
-  return status == AQ_OK ? AQ_OK : aq_error_in_tensor(err, status, row->name != NULL ? row->name : "");
+static aq_status declare_row(aq_sink *sink, const aq_row *row, aq_error *err) {
+  uint64_t data_bytes;
+  aq_row as_stored = *row;
+  if (as_table(sink)->schema_version == 1) drop_v2_fields(&as_stored);
+  return check_row(&as_stored, &data_bytes, err);
 }
+
+static aq_status add_row(aq_sink *sink, aq_row *row, aq_error *err) {
+  uint64_t data_bytes;
+  int32_t shape[AQ_MAX_RANK] = {0};
+  aq_pq_cell cells[V2_COLUMNS];
+  if (as_table(sink)->schema_version == 1) drop_v2_fields(row);
+  AQ_TRY(check_row(row, &data_bytes, err));
+  AQ_TRY(check_lengths(row, data_bytes, err));
+  for (int32_t i = 0; i < row->rank; i++) shape[i] = (int32_t)row->shape[i];
+  fill_cells(row, shape, cells);
+  return aq_pq_writer_add(as_table(sink)->file, cells, err);
+}
+
+const aq_sink_type aq_table_sink = {.has_parts = true,
+                                    .create = create_table,
+                                    .declare = declare_row,
+                                    .add = add_row,
+                                    .metadata = put_metadata,
+                                    .commit = commit_table,
+                                    .abort = abort_table};

@@ -1,4 +1,4 @@
-/* source_alias.c - finding tensors that hold the same bytes (tied weights that a file stores twice).
+/* source_ties.c - finding tensors that hold the same bytes (tied weights that a file stores twice).
  *
  * Only tensors of the same dtype and shape can be the same, and a large model has many of those: hashing them all would
  * read the whole file. So each is first known by a hash of three small samples; tensors that agree there are hashed
@@ -107,7 +107,8 @@ static aq_status same_bytes(const aq_source *source, const candidate *a, const c
 }
 
 /* In a run of equal hashes each tensor is compared with the first one, which has the lowest index. */
-static aq_status mark(aq_source *source, const candidate *all, size_t count, uint8_t *room, aq_error *err) {
+static aq_status mark_copies(const aq_source *source, const candidate *all, size_t count, uint8_t *room,
+                             aq_tensor_info *tied, aq_error *err) {
   size_t first = 0;
   for (size_t i = 1; i < count; i++) {
     if (compare_hash(&all[first], &all[i]) != 0) {
@@ -116,17 +117,16 @@ static aq_status mark(aq_source *source, const candidate *all, size_t count, uin
     }
     bool same;
     AQ_TRY(same_bytes(source, &all[first], &all[i], room, &same, err));
-    if (same) source->tensors[all[i].index].alias_of = (int32_t)all[first].index;
+    if (same) tied[all[i].index].alias_of = (int32_t)all[first].index;
   }
   return AQ_OK;
 }
 
 /* A tensor found to be a copy may be the target of an alias that the file already had. */
-static void shorten_chains(aq_source *source) {
-  for (size_t i = 0; i < source->tensor_count; i++) {
-    aq_tensor_info *info = &source->tensors[i];
-    if (info->alias_of >= 0 && source->tensors[info->alias_of].alias_of >= 0)
-      info->alias_of = source->tensors[info->alias_of].alias_of;
+static void shorten_chains(aq_tensor_info *tied, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    aq_tensor_info *info = &tied[i];
+    if (info->alias_of >= 0 && tied[info->alias_of].alias_of >= 0) info->alias_of = tied[info->alias_of].alias_of;
   }
 }
 
@@ -141,22 +141,29 @@ static size_t collect(const aq_source *source, candidate *all) {
   return count;
 }
 
-aq_status aq_source_find_aliases(aq_source *source, aq_error *err) {
-  if (source->aliases_known) return AQ_OK;
-  candidate *all = aq_calloc(source->tensor_count, sizeof *all);
+static aq_status find_copies(const aq_source *source, candidate *all, uint8_t *room, aq_tensor_info *tied,
+                             aq_error *err) {
+  size_t count = collect(source, all);
+  AQ_TRY(narrow(source, all, &count, compare_kind, hash_samples, room, err));
+  AQ_TRY(narrow(source, all, &count, compare_hash, hash_whole, room, err));
+  AQ_TRY(mark_copies(source, all, count, room, tied, err));
+  shorten_chains(tied, source->tensor_count);
+  return AQ_OK;
+}
+
+aq_status aq_source_find_ties(const aq_source *source, aq_tensor_info **tied, aq_error *err) {
+  const size_t tensors = AQ_MAX(source->tensor_count, 1);
+  candidate *all = aq_calloc(tensors, sizeof *all);
   uint8_t *room = aq_malloc((size_t)(2 * STEP));
-  aq_status status = AQ_OK;
-  if (all == NULL || room == NULL) {
-    status = aq_fail_memory(err, (size_t)(2 * STEP));
-  } else {
-    size_t count = collect(source, all);
-    status = narrow(source, all, &count, compare_kind, hash_samples, room, err);
-    if (status == AQ_OK) status = narrow(source, all, &count, compare_hash, hash_whole, room, err);
-    if (status == AQ_OK) status = mark(source, all, count, room, err);
-    shorten_chains(source);
-    source->aliases_known = status == AQ_OK;
-  }
+  *tied = aq_calloc(tensors, sizeof **tied);
+  const bool made = all != NULL && room != NULL && *tied != NULL;
+  aq_status status = made ? AQ_OK : aq_fail_memory(err, (size_t)(2 * STEP));
+  if (made && source->tensor_count > 0) memcpy(*tied, source->tensors, source->tensor_count * sizeof **tied);
+  if (status == AQ_OK) status = find_copies(source, all, room, *tied, err);
   aq_free(all);
   aq_free(room);
+  if (status == AQ_OK) return AQ_OK;
+  aq_free(*tied);
+  *tied = NULL;
   return status;
 }

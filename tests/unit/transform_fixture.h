@@ -1,10 +1,12 @@
-/* table_job_fixture.h - a model in memory with one tensor of each kind, and the job that writes a table of it. */
-#ifndef AQ_TESTS_TABLE_JOB_FIXTURE_H
-#define AQ_TESTS_TABLE_JOB_FIXTURE_H
+/* transform_fixture.h - a model in memory with one tensor of each kind, and the transform that writes a table of it. */
+#ifndef AQ_TESTS_TRANSFORM_FIXTURE_H
+#define AQ_TESTS_TRANSFORM_FIXTURE_H
 
+#include "io/table/table_sink.h"
 #include "plan_fixture.h"
 #include "temp_folder.h"
-#include "transform/table_job.h"
+#include "transform/table_metadata.h"
+#include "transform/transform.h"
 
 enum { JOB_MATRIX, JOB_HALF, JOB_BIAS, JOB_STEPS, JOB_EMPTY, JOB_SCALAR, JOB_TIED, JOB_TENSORS };
 static const char *const job_names[JOB_TENSORS] = {"matrix", "half", "bias", "steps", "empty", "scalar", "tied"};
@@ -21,6 +23,7 @@ static struct {
   char output[600];
   aq_table_options table;
   aq_run_options run;
+  aq_table_metadata metadata;
 } jf;
 
 /* matrix and tied are the same bytes. */
@@ -55,7 +58,7 @@ static inline int job_set_up(void **state) {
     memcpy(info.shape, tensors[i].shape, sizeof tensors[i].shape);
     assert_ok(aq_source_add(jf.source, &info, tensors[i].data, &err));
   }
-  assert_ok(aq_source_find_aliases(jf.source, &err));
+  tie_source(jf.source);
   assert_int_equal(jf.source->tensors[JOB_TIED].alias_of, JOB_MATRIX);
   return 0;
 }
@@ -75,14 +78,23 @@ static inline void job_plan(const char *type) {
   jf.plan = make_plan(jf.source, &o);
 }
 
-static inline aq_table_job job_make(void) {
-  return (aq_table_job){.stage = "quantize",
+/* Of the job; its parts may be changed before it is run. */
+static inline aq_table_metadata job_table_metadata(void) {
+  return (aq_table_metadata){.source = jf.source, .plan = &jf.plan, .schema_version = 2};
+}
+
+static inline aq_transform job_make(void) {
+  jf.metadata = job_table_metadata();
+  return (aq_transform){.stage = "quantize",
                         .source = jf.source,
                         .plan = &jf.plan,
+                        .sink = &aq_table_sink,
                         .schema_version = 2,
                         .output = jf.output,
                         .table = &jf.table,
-                        .run = &jf.run};
+                        .run = &jf.run,
+                        .put_metadata = aq_table_metadata_put,
+                        .metadata_ctx = &jf.metadata};
 }
 
 static inline aq_source *job_open(void) {
@@ -93,9 +105,9 @@ static inline aq_source *job_open(void) {
 }
 
 /* Runs the job and opens what it wrote. */
-static inline aq_source *job_run(const aq_table_job *job) {
+static inline aq_source *job_run(const aq_transform *job) {
   aq_error err;
-  assert_ok(aq_table_job_run(job, &err));
+  assert_ok(aq_transform_run(job, NULL, &err));
   return job_open();
 }
 

@@ -1,9 +1,9 @@
-/* test_table_writer.c - which rows a V1 or V2 table takes, and what it refuses. */
+/* test_table_sink.c - which rows a V1 or V2 table takes, and what it refuses. */
 #include <sys/stat.h>
 
 #include "check.h"
 #include "core/file.h"
-#include "io/table/table_writer.h"
+#include "io/table/table_sink.h"
 
 static char *folder, path[600];
 
@@ -20,12 +20,17 @@ static int tear_down(void **state) {
   return 0;
 }
 
-static aq_table_writer *open_table(int schema_version) {
+static aq_status create_table(const aq_table_options *options, int schema_version, aq_sink **out, aq_error *err) {
+  const aq_sink_options o = {.table = options, .schema_version = schema_version};
+  return aq_sink_create(&aq_table_sink, path, &o, out, err);
+}
+
+static aq_sink *open_table(int schema_version) {
   const aq_table_options options = {.force = true, .codec = "none"};
-  aq_table_writer *writer;
+  aq_sink *sink;
   aq_error err;
-  assert_ok(aq_table_writer_create(path, schema_version, &options, NULL, &writer, &err));
-  return writer;
+  assert_ok(create_table(&options, schema_version, &sink, &err));
+  return sink;
 }
 
 static void set_bytes(aq_buffer *buffer, size_t size) {
@@ -74,17 +79,17 @@ static size_t count_in_file(const char *text) {
 static void v2_rows_valid_are_written_and_emptied(void **state) {
   (void)state;
   aq_error err;
-  aq_table_writer *writer = open_table(2);
+  aq_sink *sink = open_table(2);
   aq_row rows[] = {quantized_row(), kept_row()};
   for (size_t i = 0; i < 2; i++) {
-    assert_ok(aq_table_writer_add(writer, &rows[i], &err));
+    assert_ok(aq_sink_add(sink, &rows[i], &err));
     assert_null(rows[i].data.data);
     assert_null(rows[i].scales.data);
     assert_null(rows[i].zero_points.data);
   }
-  assert_ok(aq_table_writer_metadata(writer, "arrowquant.plan", "{}", &err));
+  assert_ok(aq_sink_metadata(sink, "arrowquant.plan", "{}", &err));
   uint64_t file_bytes;
-  assert_ok(aq_table_writer_commit(writer, &file_bytes, &err));
+  assert_ok(aq_sink_commit(sink, &file_bytes, &err));
   struct stat info;
   assert_int_equal(stat(path, &info), 0);
   assert_int_equal(info.st_size, file_bytes);
@@ -101,11 +106,11 @@ static void v2_rows_valid_are_written_and_emptied(void **state) {
 static void v1_table_has_five_columns_and_ignores_the_others(void **state) {
   (void)state;
   aq_error err;
-  aq_table_writer *writer = open_table(1);
+  aq_sink *sink = open_table(1);
   aq_row row = quantized_row();
   set_bytes(&row.data, 60);
-  assert_ok(aq_table_writer_add(writer, &row, &err));
-  assert_ok(aq_table_writer_commit(writer, NULL, &err));
+  assert_ok(aq_sink_add(sink, &row, &err));
+  assert_ok(aq_sink_commit(sink, NULL, &err));
   assert_int_equal(count_in_file("num_params"), 2);
   assert_int_equal(count_in_file("quant_type"), 0);
 }
@@ -113,14 +118,14 @@ static void v1_table_has_five_columns_and_ignores_the_others(void **state) {
 static void scalars_and_empty_tensors_are_written(void **state) {
   (void)state;
   aq_error err;
-  aq_table_writer *writer = open_table(2);
+  aq_sink *sink = open_table(2);
   static const int64_t empty_shape[] = {0, INT32_MAX};
   aq_row scalar = {.name = "s", .dtype = AQ_I64, .num_params = 1, .quant_axis = -1};
   set_bytes(&scalar.data, 8);
-  assert_ok(aq_table_writer_add(writer, &scalar, &err));
+  assert_ok(aq_sink_add(sink, &scalar, &err));
   aq_row empty = {.name = "e", .dtype = AQ_F32, .rank = 2, .shape = empty_shape, .quant_axis = -1};
-  assert_ok(aq_table_writer_add(writer, &empty, &err));
-  assert_ok(aq_table_writer_commit(writer, NULL, &err));
+  assert_ok(aq_sink_add(sink, &empty, &err));
+  assert_ok(aq_sink_commit(sink, NULL, &err));
 }
 
 /* ---- refusals: each changes one thing of a valid row ---- */
@@ -213,14 +218,14 @@ static void rows_that_break_the_format_are_refused(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     aq_error err;
-    aq_table_writer *writer = open_table(2);
+    aq_sink *sink = open_table(2);
     aq_row row = quantized_row();
     cases[i].change(&row);
-    const aq_status status = aq_table_writer_add(writer, &row, &err);
+    const aq_status status = aq_sink_add(sink, &row, &err);
     if (status != AQ_ERR_FORMAT) fail_msg("%s: %s", cases[i].name, aq_status_name(status));
     if (row.name != NULL) assert_string_equal(err.tensor, row.name);
     assert_null(row.data.data);
-    aq_table_writer_abort(writer);
+    aq_sink_abort(sink);
   }
 }
 
@@ -229,20 +234,20 @@ static void unicode_names_of_every_length_are_written(void **state) {
   static const char *const names[] = {"w",        "\xC3\xA9",        "\xE2\x82\xAC", "\xEF\xBF\xBF", "\xF0\x9F\x99\x82",
                                       "\x7F\x01", "\xF4\x8F\xBF\xBF"};
   aq_error err;
-  aq_table_writer *writer = open_table(2);
+  aq_sink *sink = open_table(2);
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     aq_row row = kept_row();
     row.name = names[i];
-    assert_ok(aq_table_writer_add(writer, &row, &err));
+    assert_ok(aq_sink_add(sink, &row, &err));
   }
-  aq_table_writer_abort(writer);
+  aq_sink_abort(sink);
 }
 
 static void value_past_a_page_is_refused_with_a_hint(void **state) {
   (void)state;
   static const int64_t shape[] = {1 << 16, 1 << 15};
   aq_error err;
-  aq_table_writer *writer = open_table(2);
+  aq_sink *sink = open_table(2);
   aq_row row = {.name = "w",
                 .dtype = AQ_I8,
                 .rank = 2,
@@ -251,21 +256,21 @@ static void value_past_a_page_is_refused_with_a_hint(void **state) {
                 .quant_axis = -1,
                 .fill = never_filled,
                 .data_bytes = (uint64_t)1 << 31};
-  assert_int_equal(aq_table_writer_add(writer, &row, &err), AQ_ERR_ARGUMENT);
+  assert_int_equal(aq_sink_add(sink, &row, &err), AQ_ERR_ARGUMENT);
   assert_non_null(strstr(err.hint, "part"));
-  aq_table_writer_abort(writer);
+  aq_sink_abort(sink);
 }
 
 static void options_that_are_wrong_are_refused(void **state) {
   (void)state;
   aq_table_options options = {.force = true, .codec = "gzip"};
-  aq_table_writer *writer;
+  aq_sink *sink;
   aq_error err;
-  assert_int_equal(aq_table_writer_create(path, 2, &options, NULL, &writer, &err), AQ_ERR_ARGUMENT);
-  assert_null(writer);
+  assert_int_equal(create_table(&options, 2, &sink, &err), AQ_ERR_ARGUMENT);
+  assert_null(sink);
   options.codec = NULL;
-  assert_int_equal(aq_table_writer_create(path, 3, &options, NULL, &writer, &err), AQ_ERR_ARGUMENT);
-  assert_null(writer);
+  assert_int_equal(create_table(&options, 3, &sink, &err), AQ_ERR_ARGUMENT);
+  assert_null(sink);
 }
 
 int main(void) {

@@ -1,29 +1,26 @@
-/* test_table_job_metadata.c - what a table says of itself in its footer. */
+/* test_table_metadata.c - what a table says of itself in its footer. */
 #include <jansson.h>
 
 #include "io/fingerprint.h"
-#include "table_job_fixture.h"
-#include "transform/table_job_metadata.h"
+#include "transform/table_metadata.h"
+#include "transform_fixture.h"
 
 static aq_error err;
 static uint64_t measured; /* of the metadata that were written last */
 
-/* A table with the metadata of a job and one small row, which aliases may stand for. */
-static aq_source *write_metadata(const aq_table_job *job) {
+/* A table with the metadata and one small row, which aliases may stand for. */
+static aq_source *write_metadata(aq_table_metadata *metadata) {
   static const float values[2] = {1, 2};
   const int64_t shape[] = {2};
-  aq_pool *pool;
-  aq_table_writer *writer;
+  const aq_sink_options options = {.table = &jf.table, .schema_version = metadata->schema_version};
+  aq_sink *sink;
   aq_row row = {.name = "matrix", .dtype = AQ_F32, .rank = 1, .shape = shape, .num_params = 2, .quant_axis = -1};
   assert_ok(aq_buffer_append(&row.data, values, sizeof values, &err));
-  assert_ok(aq_pool_create(1, &pool, &err));
-  assert_ok(aq_table_writer_create(job->output, job->schema_version, job->table, pool, &writer, &err));
-  assert_ok(aq_table_writer_add(writer, &row, &err));
-  aq_row_reset(&row);
-  assert_ok(aq_table_put_metadata(writer, job, &err));
-  assert_ok(aq_table_measure_metadata(job, &measured, &err));
-  assert_ok(aq_table_writer_commit(writer, NULL, &err));
-  aq_pool_free(pool);
+  assert_ok(aq_sink_create(&aq_table_sink, jf.output, &options, &sink, &err));
+  assert_ok(aq_sink_add(sink, &row, &err));
+  assert_ok(aq_table_metadata_put(metadata, sink, &err));
+  assert_ok(aq_table_metadata_measure(metadata, &measured, &err));
+  assert_ok(aq_sink_commit(sink, NULL, &err));
   return job_open();
 }
 
@@ -38,7 +35,7 @@ static json_t *metadata_json(const aq_source *table, const char *key) {
 static void their_size_is_known_before(void **state) {
   (void)state;
   job_plan("int8");
-  const aq_table_job job = job_make();
+  aq_table_metadata job = job_table_metadata();
   uint64_t bytes = 0;
   jf.plan.entries[JOB_BIAS].adjusted = true;
   aq_source *table = write_metadata(&job);
@@ -51,7 +48,7 @@ static void their_size_is_known_before(void **state) {
 static void source_is_described_with_its_fingerprint(void **state) {
   (void)state;
   job_plan("int8");
-  const aq_table_job job = job_make();
+  aq_table_metadata job = job_table_metadata();
   char fingerprint[33];
   aq_source *table = write_metadata(&job);
   json_t *source = metadata_json(table, "arrowquant.source");
@@ -70,7 +67,7 @@ static void source_is_described_with_its_fingerprint(void **state) {
 static void aliases_name_the_tensor_that_has_their_bytes(void **state) {
   (void)state;
   job_plan("int8");
-  aq_table_job job = job_make();
+  aq_table_metadata job = job_table_metadata();
   aq_source *table = write_metadata(&job);
   assert_string_equal(job_metadata(table, "arrowquant.aliases"), "{\"tied\":\"matrix\"}");
   aq_source_close(table);
@@ -81,7 +78,7 @@ static void plan_is_that_of_the_job(void **state) {
   (void)state;
   job_plan("int4");
   aq_plan again;
-  const aq_table_job job = job_make();
+  aq_table_metadata job = job_table_metadata();
   aq_source *table = write_metadata(&job);
   json_t *plan = metadata_json(table, "arrowquant.plan");
   assert_ok(aq_plan_from_json(plan, jf.source->tensors, jf.source->tensor_count, &again, &err));
@@ -98,7 +95,7 @@ static void plan_is_that_of_the_job(void **state) {
 static void tables_of_version_1_have_no_plan(void **state) {
   (void)state;
   job_plan("fp16");
-  aq_table_job job = job_make();
+  aq_table_metadata job = job_table_metadata();
   job.schema_version = 1;
   aq_source *table = write_metadata(&job);
   assert_null(job_metadata(table, "arrowquant.plan"));
@@ -109,7 +106,7 @@ static void tables_of_version_1_have_no_plan(void **state) {
 static void options_and_adjusted_tensors_are_there_when_there_are_any(void **state) {
   (void)state;
   job_plan("int8");
-  aq_table_job job = job_make();
+  aq_table_metadata job = job_table_metadata();
   aq_source *table = write_metadata(&job);
   assert_null(job_metadata(table, "arrowquant.config"));
   assert_null(job_metadata(table, "arrowquant.adjusted"));
@@ -136,7 +133,7 @@ static void files_of_the_model_travel_along(void **state) {
   assert_ok(aq_source_open(temp_path("model.safetensors"), NULL, &model, &err));
   const aq_quantize_options o = plan_options("int8", NULL, 0, NULL);
   jf.plan = make_plan(model, &o);
-  aq_table_job job = job_make();
+  aq_table_metadata job = job_table_metadata();
   job.source = model;
   aq_source *table = write_metadata(&job);
   assert_string_equal(job_metadata(table, "arrowquant.file.config.json"), text);
