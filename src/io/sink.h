@@ -43,9 +43,11 @@ typedef struct aq_sink aq_sink;
 
 /* An output format. Each function that fails leaves the sink to be aborted; commit frees it whatever happens. */
 typedef struct aq_sink_type {
-  bool header_first; /* metadata must come before the first row */
-  bool has_parts;    /* a large tensor may come as several rows */
-  bool is_export;    /* holds plain tensors for other programs: aq_export writes it */
+  bool header_first;   /* metadata must come before the first row */
+  bool has_parts;      /* a large tensor may come as several rows */
+  bool is_export;      /* holds plain tensors for other programs: aq_export writes it */
+  uint64_t held_bytes; /* a row with more data comes with `fill`: what is written at once is better made in the cache;
+                          0: the format holds rows anyway, as many as memory allows */
   aq_status (*create)(const char *path, const aq_sink_options *options, aq_sink **out, aq_error *err);
   /* Fails when the format cannot hold such a row; its bytes are not there yet. */
   aq_status (*declare)(aq_sink *sink, const aq_row *row, aq_error *err);

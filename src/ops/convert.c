@@ -87,7 +87,6 @@ static aq_status convert(aq_source *source, const char *output, const aq_convert
   aq_dtype wanted;
   AQ_TRY(aq_float_dtype_parse(o->dtype, "keep", &wanted, err));
   AQ_TRY(check_opaque(source, o, err));
-  AQ_TRY(aq_partial_refuse(source, err));
   AQ_TRY(aq_prequantized_note(source, err));
   aq_plan plan = {NULL, 0, NULL};
   aq_status status = make_plan(source, wanted, &plan, err);
@@ -116,6 +115,7 @@ aq_status aq_convert_source(const aq_source *source, const char *output, const a
   AQ_TRY(AQ_RESERVED_CHECK(&o.table, "table", err));
   AQ_FAIL_IF(source == NULL || output == NULL, AQ_ERR_ARGUMENT, "a source and an output are needed");
   AQ_TRY(aq_check_output(source, output, err));
+  AQ_TRY(aq_partial_refuse(source, err));
   AQ_TRY(aq_source_overlay_tied(source, &own, err));
   const aq_status status = convert(own, output, &o, report, err);
   aq_source_close(own);

@@ -1,5 +1,4 @@
 /* quantize.c - a source into a V2 table: open, plan, transform, write, report. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "arrowquant_experimental.h"
@@ -220,8 +219,6 @@ static aq_status carry_out(const request *r, const aq_plan *plan, const aq_bit_a
 
 static aq_status quantize(aq_source *source, const char *output, const aq_quantize_options *o, aq_report **report,
                           aq_error *err) {
-  AQ_TRY(aq_output_paths_check(source, output, o, err));
-  AQ_TRY(aq_partial_refuse(source, err));
   AQ_TRY(aq_prequantized_note(source, err));
   request r = {.source = source, .output = output, .options = o, .started = aq_clock()};
   aq_plan plan = {NULL, 0, NULL};
@@ -252,7 +249,9 @@ aq_status aq_quantize_source(const aq_source *source, const char *output, const 
   AQ_TRY(check_options(&o, err));
   AQ_FAIL_IF(source == NULL, AQ_ERR_ARGUMENT, "a source is needed");
   AQ_FAIL_IF(output == NULL && !o.dry_run, AQ_ERR_ARGUMENT, "an output path is needed");
-  AQ_TRY(aq_source_overlay_tied(source, &own, err));
+  AQ_TRY(aq_output_paths_check(source, output, &o, err));
+  AQ_TRY(aq_partial_refuse(source, err));
+  AQ_TRY(aq_source_overlay_tied(source, &own, err)); /* reads tensors of equal shapes */
   const aq_status status = quantize(own, output, &o, report, err);
   aq_source_close(own);
   return status;

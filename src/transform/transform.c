@@ -185,6 +185,13 @@ aq_status aq_transform_write(const aq_transform *transform, const aq_transform_l
 
 /* ---- to a file ---- */
 
+/* A format that holds no rows gets small batches, and large rows in blocks. */
+static void fit_to_sink(const aq_sink_type *sink, aq_transform_limits *limits) {
+  if (sink->held_bytes == 0) return;
+  limits->large_bytes = AQ_MIN(limits->large_bytes, sink->held_bytes);
+  limits->batch_bytes = AQ_MIN(limits->batch_bytes, 16 * sink->held_bytes);
+}
+
 static aq_status check_space(const aq_transform *t, aq_error *err) {
   uint64_t bytes = 0;
   for (size_t i = 0; i < t->plan->count; i++) {
@@ -209,6 +216,7 @@ aq_status aq_transform_run(const aq_transform *transform, uint64_t *file_bytes, 
   aq_row_batch batch = {.pool = NULL};
   aq_sink *sink = NULL;
   AQ_TRY(aq_transform_limits_find(transform->run, transform->table, &limits, err));
+  fit_to_sink(transform->sink, &limits);
   AQ_TRY(check_space(transform, err));
   aq_status status = aq_row_batch_init(&batch, limits.threads, err);
   if (status == AQ_OK) status = create_sink(transform, &limits, batch.pool, &sink, err);

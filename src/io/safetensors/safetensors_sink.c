@@ -8,10 +8,14 @@
 #include "core/memory.h"
 #include "io/safetensors/safetensors_writer.h"
 
+enum { LEAST_BLOCKS = 8 }; /* that are filled side by side */
+
 typedef struct safetensors_sink {
   aq_sink base;
   aq_safetensors_writer *file;
   aq_pool *pool;
+  uint8_t *room; /* of filled blocks; made when first needed */
+  size_t blocks; /* that it has room for */
 } safetensors_sink;
 
 static safetensors_sink *as_safetensors(aq_sink *sink) { return (safetensors_sink *)(void *)sink; }
@@ -55,23 +59,27 @@ static aq_status fill_blocks(const safetensors_sink *s, filled_blocks *f, uint64
   return AQ_OK;
 }
 
-static aq_status write_large_row(const safetensors_sink *s, const aq_row *row, aq_error *err) {
-  const size_t at_once = 2 * (size_t)(s->pool != NULL ? aq_pool_threads(s->pool) : 1);
-  filled_blocks f = {.row = row, .room = aq_malloc(at_once * AQ_FILL_BLOCK)};
-  if (f.room == NULL) return aq_fail_memory(err, at_once * AQ_FILL_BLOCK);
-  aq_status status = AQ_OK;
-  while (status == AQ_OK && f.first < row->data_bytes) {
-    const uint64_t size = AQ_MIN(row->data_bytes - f.first, (uint64_t)(at_once * AQ_FILL_BLOCK));
-    status = fill_blocks(s, &f, aq_div_up(size, AQ_FILL_BLOCK), err);
-    if (status == AQ_OK) status = aq_safetensors_writer_write(s->file, f.room, (size_t)size, err);
+static aq_status need_room(safetensors_sink *s, aq_error *err) {
+  if (s->room != NULL) return AQ_OK;
+  s->blocks = AQ_MAX(2 * (size_t)(s->pool != NULL ? aq_pool_threads(s->pool) : 1), (size_t)LEAST_BLOCKS);
+  s->room = aq_malloc(s->blocks * AQ_FILL_BLOCK);
+  return s->room != NULL ? AQ_OK : aq_fail_memory(err, s->blocks * AQ_FILL_BLOCK);
+}
+
+static aq_status write_large_row(safetensors_sink *s, const aq_row *row, aq_error *err) {
+  AQ_TRY(need_room(s, err));
+  filled_blocks f = {.row = row, .room = s->room};
+  while (f.first < row->data_bytes) {
+    const uint64_t size = AQ_MIN(row->data_bytes - f.first, (uint64_t)(s->blocks * AQ_FILL_BLOCK));
+    AQ_TRY(fill_blocks(s, &f, aq_div_up(size, AQ_FILL_BLOCK), err));
+    AQ_TRY(aq_safetensors_writer_write(s->file, f.room, (size_t)size, err));
     f.first += size;
   }
-  aq_free(f.room);
-  return status;
+  return AQ_OK;
 }
 
 static aq_status add_row(aq_sink *sink, aq_row *row, aq_error *err) {
-  const safetensors_sink *s = as_safetensors(sink);
+  safetensors_sink *s = as_safetensors(sink);
   if (row->fill != NULL) return write_large_row(s, row, err);
   return aq_safetensors_writer_write(s->file, row->data.data, row->data.size, err);
 }
@@ -93,18 +101,23 @@ static aq_status create_file(const char *path, const aq_sink_options *options, a
 }
 
 static aq_status commit_file(aq_sink *sink, uint64_t *file_bytes, aq_error *err) {
-  const aq_status status = aq_safetensors_writer_commit(as_safetensors(sink)->file, file_bytes, err);
-  aq_free(sink);
+  safetensors_sink *s = as_safetensors(sink);
+  const aq_status status = aq_safetensors_writer_commit(s->file, file_bytes, err);
+  aq_free(s->room);
+  aq_free(s);
   return status;
 }
 
 static void abort_file(aq_sink *sink) {
-  aq_safetensors_writer_abort(as_safetensors(sink)->file);
-  aq_free(sink);
+  safetensors_sink *s = as_safetensors(sink);
+  aq_safetensors_writer_abort(s->file);
+  aq_free(s->room);
+  aq_free(s);
 }
 
 const aq_sink_type aq_safetensors_sink = {.header_first = true,
                                           .is_export = true,
+                                          .held_bytes = (uint64_t)1 << 20,
                                           .create = create_file,
                                           .declare = declare_row,
                                           .add = add_row,
