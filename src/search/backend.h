@@ -77,9 +77,9 @@ void aq_search_backend_free(aq_search_backend *backend); /* accepts NULL */
  * then says why not, in words to be freed with aq_free, or is NULL as before. A backend may take *why_not over. */
 typedef aq_status (*aq_search_backend_opener)(const aq_source *source, const aq_quantize_options *options, bool texts,
                                               aq_search_backend **out, char **why_not, aq_error *err);
-AQ_MUST_CHECK aq_status aq_open_calibrated(const aq_source *source, const aq_quantize_options *options, bool texts,
-                                           aq_search_backend **out, char **why_not, aq_error *err);
-AQ_MUST_CHECK aq_status aq_open_data_free(const aq_source *source, const aq_quantize_options *options, bool texts,
-                                          aq_search_backend **out, char **why_not, aq_error *err);
+AQ_MUST_CHECK aq_status aq_calibrated_backend_open(const aq_source *source, const aq_quantize_options *options,
+                                                   bool texts, aq_search_backend **out, char **why_not, aq_error *err);
+AQ_MUST_CHECK aq_status aq_data_free_backend_open(const aq_source *source, const aq_quantize_options *options,
+                                                  bool texts, aq_search_backend **out, char **why_not, aq_error *err);
 
 #endif

@@ -160,8 +160,8 @@ static const aq_search_backend_ops calibrated_ops = {
     .add_input_moments = add_input_moments,
 };
 
-aq_status aq_open_calibrated(const aq_source *source, const aq_quantize_options *options, bool texts,
-                             aq_search_backend **out, char **why_not, aq_error *err) {
+aq_status aq_calibrated_backend_open(const aq_source *source, const aq_quantize_options *options, bool texts,
+                                     aq_search_backend **out, char **why_not, aq_error *err) {
   if (!texts && !aq_calibration_is_named(options) && options->search->stats_path == NULL) return AQ_OK;
   aq_calibration *calibration;
   AQ_TRY(aq_calibration_open(source, options, &calibration, why_not, err));

@@ -125,8 +125,8 @@ static const aq_search_backend_ops data_free_ops = {
     .free = free_data_free,
 };
 
-aq_status aq_open_data_free(const aq_source *source, const aq_quantize_options *options, bool texts,
-                            aq_search_backend **out, char **why_not, aq_error *err) {
+aq_status aq_data_free_backend_open(const aq_source *source, const aq_quantize_options *options, bool texts,
+                                    aq_search_backend **out, char **why_not, aq_error *err) {
   (void)source;
   (void)texts;
   data_free_backend *b = aq_calloc(1, sizeof *b);

@@ -4,7 +4,7 @@
 #include "search/backend.h"
 
 /* The last one can always be had. */
-static const aq_search_backend_opener openers[] = {aq_open_calibrated, aq_open_data_free};
+static const aq_search_backend_opener openers[] = {aq_calibrated_backend_open, aq_data_free_backend_open};
 
 aq_status aq_search_backend_open(const aq_source *source, const aq_quantize_options *options, bool texts,
                                  aq_search_backend **out, aq_error *err) {

@@ -40,7 +40,7 @@ typedef struct aq_tensor_scan {
   const struct aq_tensor_scan *partner; /* of a query the key, of a key the query; NULL: none that fits */
 } aq_tensor_scan;
 
-/* Takes the shape and the name, which must outlive the look. A tensor of rank 3 or more has rows of the last axis when
+/* Takes the shape and the name, which must outlive the scan. A tensor of rank 3 or more has rows of the last axis when
  * that is 32 or longer, and else slices of axis 0, as in a plan. */
 AQ_MUST_CHECK aq_status aq_tensor_scan_begin(aq_tensor_scan *scan, const aq_tensor_info *tensor, aq_error *err);
 
@@ -56,9 +56,9 @@ void aq_tensor_scan_add_shares(aq_tensor_scan *scan, uint64_t first, const float
 /* A query's or key's bias, as many values as rows: what is added to a row's output counts like its weights. */
 void aq_tensor_scan_add_bias(aq_tensor_scan *scan, const float *bias);
 
-/* Decides kinds and levels of all tensors of a model, in the tensors' order: aliases look at each other by index. Those
- * that are not quantized, or whose rows were not given, may be left without rows, but every tensor has its name. The
- * looks must not move afterwards. */
+/* Decides kinds and levels of all tensors of a model, in the tensors' order: aliases refer to each other by index.
+ * Those that are not quantized, or whose rows were not given, may be left without rows, but every tensor has its name.
+ * The scans must not move afterwards. */
 void aq_data_free_classify(aq_tensor_scan *scans, size_t count, const aq_model_facts *facts);
 
 /* Loss a squared error of one weight, for each row: > 0, finite, 10 significant bits. */
