@@ -278,7 +278,7 @@ def test_what_are_no_inputs_is_refused(tmp_path, activations, error, words):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"target_bpw": 3, "target_size": 10**6}, "target_size and target_bpw: one target at most"),
+        ({"target_bpw": 3, "target_size": 10**6}, "target_size and target_bpw: only one target is possible"),
         ({"target_bpw": 3, "type": "int4"}, "type: 'int4' leaves target_bpw nothing to choose"),
         ({"type": "auto"}, "type: 'auto' needs a target"),
         ({"target_bpw": 0}, "target_bpw: 0 is out of range"),
