@@ -72,8 +72,8 @@ SPECIAL = {
         "Activations | None",
         "None",
         '"activations": _calibration.inputs("activations", activations),',
-        'for "gptq", inputs of layers: a mapping from names of weights to floating-point arrays of NumPy or torch, whose '
-        "last axis has the length of a row of the weight",
+        'for "gptq", inputs of layers: a mapping from names of weights to floating-point arrays of NumPy or torch, '
+        "whose last axis has the length of a row of the weight",
     ),
     "tensor_rules": Argument(
         "tensor",
@@ -92,7 +92,11 @@ SPECIAL = {
         "patterns of tensors that are not quantized; takes precedence over `tensor`",
     ),
     "strict": Argument(
-        "strict", "bool", "False", '"strict": strict,', "fail when a matrix would not be quantized and none of your rules keeps it"
+        "strict",
+        "bool",
+        "False",
+        '"strict": strict,',
+        "fail when a matrix would not be quantized and none of your rules keeps it",
     ),
     "min_cosine": Argument(
         "min_cosine",

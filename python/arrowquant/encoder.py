@@ -61,9 +61,9 @@ class Encoder(Handle[_core.Encoder]):
         Args:
             model: a source of `arrowquant.open`. A V1 or V2 table that was made from a model's folder has everything in
                 it. An opened source stays open as long as the encoder.
-            compute: "fp32": weights as FP32, exact; "int8": weights and what they are multiplied with as codes of 8
-                bits, several times faster.
-            max_tokens: of a sentence, special tokens included; a longer sentence is truncated. None: the limit of the model.
+            compute: "fp32": weights as FP32; "int8": weights and inputs of the layers as codes of 8 bits, several
+                times faster.
+            max_tokens: of a sentence, special tokens included; a longer one is truncated. None: the limit of the model.
             folder: where config.json and the tokenizer's files are. None: in the table, or beside the weights.
             threads: 0: the CPUs that this process may use.
 

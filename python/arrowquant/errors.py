@@ -1,7 +1,7 @@
 """The exceptions of the package, and which status of the C library becomes which.
 
-Every error is an `ArrowQuantError`. Its message is what went wrong and what was expected, where (file, tensor, byte offset,
-row group, as far as they are known) and what to do about it (`hint`).
+Every error is an `ArrowQuantError`. Its message is what went wrong and what was expected, where (file, tensor, byte
+offset, row group, as far as they are known) and what to do about it (`hint`).
 """
 
 from __future__ import annotations

@@ -265,7 +265,7 @@ class Tensor:
 class Source(Handle[_core.Source]):
     """An opened source: a mapping from names to tensors, in the order of the file.
 
-    It has all methods of a mapping. It is not registered as one: polars would iterate over it instead of reading the table.
+    It has all methods of a mapping. It is not registered as one: polars would iterate over it and not read the table.
 
     Made by `arrowquant.open`. It may be read by several threads at once. A context manager; arrays that were made from
     it stay good after it is closed, and keep the file open. Offers `__arrow_c_stream__`: `pyarrow.table(source)`,

