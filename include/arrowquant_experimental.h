@@ -1,4 +1,5 @@
-/* arrowquant_experimental.h - what may change in any version: how a search may be steered, and sensitivity.
+/* arrowquant_experimental.h - what may change in any version: how a search may be steered, sensitivity, and
+ * decoders.
  *
  * Everything that arrowquant.h says of ownership, threads, errors and versions of structs holds here too; only the
  * names and members themselves are not promised. Link the same library.
@@ -68,6 +69,56 @@ AQ_API AQ_MUST_CHECK aq_status aq_sensitivity(const char *model, const aq_sensit
                                               aq_report **report, aq_error *err);
 AQ_API AQ_MUST_CHECK aq_status aq_sensitivity_source(const aq_source *model, const aq_sensitivity_options *options,
                                                      aq_report **report, aq_error *err);
+
+/* ---- Decoders: logits of a language model
+ * ----------------------------------------------------------------------------
+ *
+ *     aq_decoder *decoder;
+ *     aq_decoder_open("model.parquet", NULL, &decoder, &err);
+ *     aq_decoder_logits(decoder, 0, ids, 12, 1, logits, &err);    reads 12 tokens, gives what may come next
+ *     aq_decoder_logits(decoder, 12, &next, 1, 1, logits, &err);  and what may come after one more
+ *     aq_decoder_close(decoder); */
+
+/* A decoder of the Llama family (docs/DECODERS.md) with the keys and values of one text. One thread at a time may use
+ * it. */
+typedef struct aq_decoder aq_decoder;
+
+typedef struct aq_decoder_options {
+  size_t sizeof_options;
+  uint32_t threads;   /* 0: the CPUs this process may use; the result does not depend on it */
+  uint32_t context;   /* tokens of the longest text; memory for its keys and values is used as a text grows. 0: 4096, or
+                         what the model has positions for if that is less */
+  const char *folder; /* config.json is here; NULL: in the table, or beside the weights */
+} aq_decoder_options;
+static inline void aq_decoder_options_init(aq_decoder_options *options) { aq_options_init(options, sizeof *options); }
+
+/* Opens a decoder: `path` as aq_source_open takes it, quantized or not; everything is computed in FP32.
+ * AQ_ERR_UNSUPPORTED says what the model is and what can be run; a tensor that is missing or has the wrong shape is
+ * named. The second form takes an open source, which the decoder holds: closing the source before is fine. No tensor
+ * may be added to it meanwhile. */
+AQ_API AQ_MUST_CHECK aq_status aq_decoder_open(const char *path, const aq_decoder_options *options, aq_decoder **out,
+                                               aq_error *err);
+AQ_API AQ_MUST_CHECK aq_status aq_decoder_open_source(const aq_source *source, const aq_decoder_options *options,
+                                                      aq_decoder **out, aq_error *err);
+AQ_API void aq_decoder_close(aq_decoder *decoder);
+
+AQ_API uint32_t aq_decoder_vocabulary(const aq_decoder *decoder); /* tokens there are: numbers of a row of logits */
+AQ_API uint32_t aq_decoder_layers(const aq_decoder *decoder);
+AQ_API uint32_t aq_decoder_context(const aq_decoder *decoder); /* tokens of the longest text */
+
+/* What whoever uses the logits should know, one line each: keys of the configuration that are not known. Text i belongs
+ * to the decoder; NULL past the last. */
+AQ_API size_t aq_decoder_note_count(const aq_decoder *decoder);
+AQ_API const char *aq_decoder_note(const aq_decoder *decoder, size_t i);
+
+/* Runs tokens [past, past + count) of a text, of whose tokens the first `past` are kept from earlier calls (0: a new
+ * text), and gives the logits after each of the last `wanted` of them: wanted x vocabulary numbers, NULL when none is
+ * wanted. How a text is cut into calls does not change them. AQ_ERR_ARGUMENT: more is to be kept than there is, an id
+ * is not in the vocabulary, or the text is longer than the context. AQ_ERR_NONFINITE: a logit would be NaN or infinite.
+ * AQ_ERR_UNSUPPORTED: positions are others in a text of this length (longrope), so nothing can be kept. After a failure
+ * at most the first `past` tokens are kept. */
+AQ_API AQ_MUST_CHECK aq_status aq_decoder_logits(aq_decoder *decoder, size_t past, const int32_t *ids, size_t count,
+                                                 size_t wanted, float *logits, aq_error *err);
 
 #ifdef __cplusplus
 }
