@@ -120,6 +120,13 @@ AQ_API const char *aq_decoder_note(const aq_decoder *decoder, size_t i);
 AQ_API AQ_MUST_CHECK aq_status aq_decoder_logits(aq_decoder *decoder, size_t past, const int32_t *ids, size_t count,
                                                  size_t wanted, float *logits, aq_error *err);
 
+/* How much each token of a text but the first surprises the model: losses[i] is the negative logarithm, in nats, of the
+ * probability of token i + 1 after the tokens before it; count - 1 numbers. The perplexity of a text is the exponential
+ * of their mean. Memory does not grow with the text times the vocabulary. AQ_ERR_ARGUMENT, too, when there are less
+ * than two tokens. The decoder holds the text afterwards. */
+AQ_API AQ_MUST_CHECK aq_status aq_decoder_losses(aq_decoder *decoder, const int32_t *ids, size_t count, double *losses,
+                                                 aq_error *err);
+
 #ifdef __cplusplus
 }
 #endif

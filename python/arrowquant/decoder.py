@@ -109,6 +109,30 @@ class Decoder(Handle[_core.Decoder]):
             self._core.logits(kept, tokens.ctypes.data, len(tokens), rows, logits.ctypes.data)
         return logits
 
+    def losses(self, ids: Ids) -> npt.NDArray[np.float64]:
+        """How much each token of a text but the first surprises the model, in nats.
+
+        That is the negative logarithm of its probability after the tokens before it. The perplexity of the text is
+        `np.exp(losses.mean())`. No array of logits is made.
+
+        Args:
+            ids: the tokens, at least two, special tokens included; nothing is added.
+
+        Raises:
+            ArgumentError: there are less than two tokens, an id is not in the vocabulary, or the text is longer than
+                the context.
+            NonFiniteError: a logit would be NaN or infinite.
+            TypeError: an id is no whole number.
+            ValueError: the decoder is closed.
+
+        """
+        self._check_open()
+        tokens = _tokens(ids)
+        losses = np.empty(len(tokens) - 1, np.float64)
+        with self._lock:
+            self._core.losses(tokens.ctypes.data, len(tokens), losses.ctypes.data)
+        return losses
+
     @property
     def vocabulary(self) -> int:
         """Tokens there are: the numbers of a row of logits."""

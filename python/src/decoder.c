@@ -132,6 +132,24 @@ static PyObject *logits(PyObject *self, PyObject *args) {
   Py_RETURN_NONE;
 }
 
+/* losses(ids, count, out): count - 1 numbers of double. */
+static PyObject *losses(PyObject *self, PyObject *args) {
+  aqpy_decoder *object = (aqpy_decoder *)self;
+  PyObject *from, *to;
+  Py_ssize_t count;
+  aq_error err;
+  aq_status status = AQ_OK;
+  if (!PyArg_ParseTuple(args, "O!nO!", &PyLong_Type, &from, &count, &PyLong_Type, &to)) return NULL;
+  const int32_t *ids = PyLong_AsVoidPtr(from);
+  if (PyErr_Occurred()) return NULL;
+  double *out = PyLong_AsVoidPtr(to);
+  if (PyErr_Occurred() || !enter(object)) return NULL;
+  Py_BEGIN_ALLOW_THREADS status = aq_decoder_losses(object->decoder, ids, (size_t)count, out, &err);
+  Py_END_ALLOW_THREADS leave(object);
+  if (status != AQ_OK) return aqpy_raise(&err);
+  Py_RETURN_NONE;
+}
+
 /* ---- the type ---- */
 
 static PyObject *summary(PyObject *self, PyObject *unused) {
@@ -174,6 +192,7 @@ static PyObject *is_closed(PyObject *self, void *unused) {
 
 static PyMethodDef methods[] = {
     {"logits", logits, METH_VARARGS, PyDoc_STR("logits(past: int, ids: int, count: int, wanted: int, out: int)")},
+    {"losses", losses, METH_VARARGS, PyDoc_STR("losses(ids: int, count: int, out: int)")},
     {"summary", summary, METH_NOARGS, PyDoc_STR("(tokens there are, tokens of the longest text, layers)")},
     {"notes", notes, METH_NOARGS, PyDoc_STR("What whoever uses the logits should know.")},
     {"close", close_decoder, METH_NOARGS, PyDoc_STR("Ends the use of the decoder.")},

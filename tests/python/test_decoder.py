@@ -73,6 +73,18 @@ def test_shards_and_arrays(folder, expected, tmp_path):
         assert np.array_equal(decoder.logits(IDS), expected)
 
 
+def test_losses_are_those_of_the_logits(folder, expected):
+    exact = expected.astype(np.float64)
+    logarithms = exact - np.log(np.exp(exact).sum(axis=1, keepdims=True))
+    with arrowquant.Decoder(folder) as decoder:
+        losses = decoder.losses(IDS)
+        assert losses.shape == (99,)
+        np.testing.assert_allclose(losses, -logarithms[np.arange(99), IDS[1:]], rtol=0, atol=1e-12)
+        assert np.array_equal(decoder.losses(IDS[:2]), losses[:1])
+        with pytest.raises(ArgumentError, match="a text of 1 tokens"):
+            decoder.losses([3])
+
+
 def test_wrong_calls(folder):
     decoder = arrowquant.Decoder(folder, context=8)
     for ids, options, words in [

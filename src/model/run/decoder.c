@@ -1,9 +1,8 @@
 /* decoder.c - a call: what is kept of the text so far, and all threads through the rest of it. */
 #include "model/run/decoder.h"
 
-#include <math.h>
-
 #include "core/error.h"
+#include "core/memory.h"
 
 typedef struct call {
   aq_decoder *decoder;
@@ -54,55 +53,57 @@ static aq_status choose_ropes(aq_decoder *d, size_t past, size_t tokens, aq_erro
   return AQ_OK;
 }
 
-static aq_status fail_nonfinite(const aq_decoder *d, const aq_decoder_pass *p, aq_error *err) {
-  const size_t vocabulary = d->model.config.vocabulary;
-  size_t row = 0;
-  for (size_t i = 0; i < p->wanted * vocabulary; i++) {
-    if (isfinite(p->logits[i])) continue;
-    row = i / vocabulary;
-    break;
-  }
-  return aq_fail(err, AQ_ERR_NONFINITE, "the logits after token %zu of the text are not finite",
-                 p->first + p->count - p->wanted + row);
-}
-
-static aq_status run(aq_decoder *d, size_t past, const int32_t *ids, size_t count, size_t wanted, float *logits,
-                     aq_error *err) {
-  AQ_TRY(check_tokens(d, past, ids, count, wanted, err));
-  AQ_TRY(choose_ropes(d, past, past + count, err));
+/* `pass` has the tokens and what is wanted of them. */
+static aq_status run(aq_decoder *d, aq_decoder_pass *pass, aq_error *err) {
   const uint32_t threads = aq_pool_threads(d->pool);
   atomic_bool nonfinite = false;
   aq_team team;
-  aq_decoder_pass pass = {.model = &d->model,
-                          .weights = &d->weights,
-                          .kernels = aq_kernels_get(),
-                          .caches = d->caches,
-                          .space = &d->space,
-                          .team = &team,
-                          .ids = ids,
-                          .first = past,
-                          .count = count,
-                          .wanted = wanted,
-                          .logits = logits,
-                          .nonfinite = &nonfinite};
-  for (size_t i = 0; i < AQ_ROPES_MAX; i++) pass.rope_sets[i] = d->rope_sets[i];
-  call c = {d, &pass};
+  AQ_TRY(check_tokens(d, pass->first, pass->ids, pass->count, pass->wanted, err));
+  AQ_TRY(choose_ropes(d, pass->first, pass->first + pass->count, err));
+  pass->model = &d->model;
+  pass->weights = &d->weights;
+  pass->kernels = aq_kernels_get();
+  pass->caches = d->caches;
+  pass->space = &d->space;
+  pass->team = &team;
+  pass->nonfinite = &nonfinite;
+  for (size_t i = 0; i < AQ_ROPES_MAX; i++) pass->rope_sets[i] = d->rope_sets[i];
+  call c = {d, pass};
   aq_team_init(&team, threads);
-  d->held = past; /* until the rest is there */
-  aq_status status = aq_pool_run(d->pool, threads, run_member, &c, err);
+  d->held = pass->first; /* until the rest is there */
+  const aq_status status = aq_pool_run(d->pool, threads, run_member, &c, err);
   aq_team_reset(&team);
-  if (status == AQ_OK && atomic_load(&nonfinite)) status = fail_nonfinite(d, &pass, err);
-  if (status == AQ_OK) d->held = past + count;
-  return status;
+  AQ_TRY(status);
+  AQ_FAIL_IF(atomic_load(&nonfinite), AQ_ERR_NONFINITE, "logits after tokens %zu to %zu of the text are not all finite",
+             pass->first, pass->first + pass->count - 1);
+  d->held = pass->first + pass->count;
+  return AQ_OK;
+}
+
+static aq_status enter(aq_decoder *decoder, aq_error *err) {
+  if (!atomic_exchange(&decoder->in_use, true)) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_ARGUMENT, "the decoder is in use by another thread, or was when this process was forked");
+  return aq_error_hint(err, AQ_ERR_ARGUMENT, "Open one for each thread, and after a fork one in the child process");
 }
 
 aq_status aq_decoder_logits(aq_decoder *decoder, size_t past, const int32_t *ids, size_t count, size_t wanted,
                             float *logits, aq_error *err) {
-  if (atomic_exchange(&decoder->in_use, true)) {
-    (void)aq_fail(err, AQ_ERR_ARGUMENT, "the decoder is in use by another thread, or was when this process was forked");
-    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Open one for each thread, and after a fork one in the child process");
-  }
-  const aq_status status = run(decoder, past, ids, count, wanted, logits, err);
+  aq_decoder_pass pass = {.ids = ids, .first = past, .count = count, .wanted = wanted, .logits = logits};
+  AQ_TRY(enter(decoder, err));
+  const aq_status status = run(decoder, &pass, err);
+  atomic_store(&decoder->in_use, false);
+  return status;
+}
+
+aq_status aq_decoder_losses(aq_decoder *decoder, const int32_t *ids, size_t count, double *losses, aq_error *err) {
+  const size_t floats = AQ_DECODER_HEAD_ROWS * decoder->model.config.vocabulary;
+  aq_decoder_pass pass = {.ids = ids, .count = count, .losses = losses};
+  AQ_FAIL_IF(count < 2, AQ_ERR_ARGUMENT, "a text of %zu tokens has none that follows another", count);
+  AQ_TRY(enter(decoder, err));
+  pass.some_logits = aq_realloc_array(NULL, floats, sizeof *pass.some_logits);
+  const aq_status status =
+      pass.some_logits != NULL ? run(decoder, &pass, err) : aq_fail_memory(err, floats * sizeof *pass.some_logits);
+  aq_free(pass.some_logits);
   atomic_store(&decoder->in_use, false);
   return status;
 }

@@ -12,6 +12,7 @@
 #include "model/nn/causal_attention.h"
 #include "model/nn/panels.h"
 #include "model/nn/rms_norm.h"
+#include "model/nn/token_loss.h"
 
 /* Tokens of a group that go into one task of attention. */
 #define ATTENTION_TOKENS ((size_t)28)
@@ -175,21 +176,45 @@ static void cap_logits(float *x, size_t n, float cap) {
   for (size_t i = 0; i < n; i++) x[i] = tanhf(x[i] / cap) * cap;
 }
 
-/* Those of the rows that are among the last of the pass. */
-static void run_head(const member *m) {
+/* Logits of some rows of the stream. */
+static void run_head(const member *m, size_t first_row, size_t rows, float *out) {
   const aq_decoder_pass *p = m->p;
-  const size_t begin = p->count - p->wanted, n = p->model->config.hidden, vocabulary = p->model->config.vocabulary;
-  const size_t skip = begin > m->from ? AQ_MIN(begin - m->from, m->rows) : 0, rows = m->rows - skip;
-  if (rows == 0) return;
-  float *out = p->logits + (m->from + skip - begin) * vocabulary;
+  const size_t n = p->model->config.hidden, vocabulary = p->model->config.vocabulary;
   size_t first, last;
-  product(m, &p->weights->head, p->space->normed + skip * n, rows, out, &first, &last);
+  product(m, &p->weights->head, p->space->normed + first_row * n, rows, out, &first, &last);
   for (size_t r = 0; r < rows && first < last; r++) {
     float *row = out + r * vocabulary + first;
     aq_range range = aq_range_empty();
     if (p->model->decoder.logit_cap > 0) cap_logits(row, last - first, p->model->decoder.logit_cap);
     p->kernels->range_f32(row, last - first, &range);
     if (range.max_abs_bits >= 0x7f800000) atomic_store(p->nonfinite, true);
+  }
+  wait_for_all(m);
+}
+
+/* Of the rows that are among the last of the pass. */
+static void give_logits(const member *m) {
+  const aq_decoder_pass *p = m->p;
+  const size_t begin = p->count - p->wanted;
+  const size_t skip = begin > m->from ? AQ_MIN(begin - m->from, m->rows) : 0;
+  if (skip == m->rows) return;
+  run_head(m, skip, m->rows - skip, p->logits + (m->from + skip - begin) * p->model->config.vocabulary);
+}
+
+/* Of all rows but the last of the pass, which nothing follows. Rows are shared out, so that each sum has one order. */
+static void give_losses(const member *m) {
+  const aq_decoder_pass *p = m->p;
+  const size_t vocabulary = p->model->config.vocabulary, end = AQ_MIN(m->rows, p->count - 1 - m->from);
+  for (size_t first = 0; first < end; first += AQ_DECODER_HEAD_ROWS) {
+    const size_t rows = AQ_MIN(end - first, AQ_DECODER_HEAD_ROWS);
+    size_t begin, last;
+    run_head(m, first, rows, p->some_logits);
+    share(m, rows, &begin, &last);
+    for (size_t r = begin; r < last; r++) {
+      const size_t token = m->from + first + r;
+      p->losses[token] = aq_token_loss(p->some_logits + r * vocabulary, vocabulary, (size_t)p->ids[token + 1]);
+    }
+    wait_for_all(m); /* before the logits are made anew */
   }
 }
 
@@ -200,7 +225,11 @@ void aq_decoder_pass_run(const aq_decoder_pass *p, uint32_t index, const aq_deco
     embed_rows(&m);
     wait_for_all(&m);
     for (size_t i = 0; i < p->weights->layer_count; i++) run_layer(&m, i);
-    run_head(&m);
+    if (p->losses != NULL) {
+      give_losses(&m);
+    } else {
+      give_logits(&m);
+    }
     wait_for_all(&m); /* before the rows are used anew */
   }
 }

@@ -11,6 +11,9 @@
 /* Tokens that go through the layers together. */
 #define AQ_DECODER_ROWS ((size_t)84)
 
+/* Tokens whose logits are held at a time where only losses are wanted. */
+#define AQ_DECODER_HEAD_ROWS ((size_t)14)
+
 /* Memory that the members of a team share. */
 typedef struct aq_decoder_space {
   float *hidden;  /* AQ_DECODER_ROWS rows, all of them: the stream between layers */
@@ -39,9 +42,13 @@ typedef struct aq_decoder_pass {
   const int32_t *ids;               /* checked */
   size_t first, count;              /* position of the first, and how many there are */
   uint32_t rope_sets[AQ_ROPES_MAX]; /* of frequencies */
-  size_t wanted;                    /* logits of the last so many tokens, of `vocabulary` numbers each */
+  /* Either: */
+  size_t wanted; /* logits of the last so many tokens, of `vocabulary` numbers each */
   float *logits;
-  atomic_bool *nonfinite; /* set when one of them is not finite */
+  /* Or, when it is not NULL: what each token but the first tells (aq_decoder_losses). */
+  double *losses;
+  float *some_logits;     /* room for AQ_DECODER_HEAD_ROWS rows of logits */
+  atomic_bool *nonfinite; /* set when a logit is not finite */
 } aq_decoder_pass;
 
 AQ_MUST_CHECK aq_status aq_decoder_space_create(aq_decoder_space *space, const aq_model *model, aq_error *err);

@@ -97,6 +97,35 @@ static void logits_depend_neither_on_cuts_nor_on_threads(void **state) {
   }
 }
 
+/* From the logits by their definition; neither threads nor the number of tokens changes a bit. */
+static void losses_are_those_of_the_logits(void **state) {
+  static float logits[DEC_TOKENS * DEC_WORDS];
+  (void)state;
+  for (size_t i = 0; i < AQ_COUNT_OF(kinds); i++) {
+    aq_error err;
+    fixture f;
+    double expected[DEC_TOKENS - 1], losses[DEC_TOKENS - 1];
+    make_model(&f, kinds[i], NULL);
+    for (uint32_t threads = 1; threads <= 3; threads += 2) {
+      aq_decoder *decoder = open_model(&f, threads, DEC_TOKENS);
+      assert_ok(aq_decoder_losses(decoder, f.ids, DEC_TOKENS, losses, &err));
+      if (threads == 1) memcpy(expected, losses, sizeof expected);
+      assert_memory_equal(losses, expected, sizeof expected);
+      assert_ok(aq_decoder_losses(decoder, f.ids, 86, losses, &err));
+      assert_memory_equal(losses, expected, 85 * sizeof *losses);
+      assert_ok(aq_decoder_logits(decoder, 86, f.ids + 86, 1, 1, logits, &err)); /* the text is held */
+      assert_ok(aq_decoder_logits(decoder, 0, f.ids, DEC_TOKENS, DEC_TOKENS, logits, &err));
+      aq_decoder_close(decoder);
+    }
+    for (size_t t = 0; t + 1 < DEC_TOKENS; t++) {
+      double sum = 0;
+      for (size_t k = 0; k < DEC_WORDS; k++) sum += exp((double)logits[t * DEC_WORDS + k]);
+      assert_true(fabs(expected[t] - (log(sum) - (double)logits[t * DEC_WORDS + (size_t)f.ids[t + 1]])) < 1e-9);
+    }
+    drop_model(&f);
+  }
+}
+
 static void expect_call(aq_decoder *decoder, size_t past, const int32_t *ids, size_t count, size_t wanted,
                         const char *words) {
   aq_error err;
@@ -121,8 +150,13 @@ static void calls_are_checked(void **state) {
   expect_call(decoder, 0, negative, 1, 1, "token 0 is -1");
   assert_ok(aq_decoder_logits(decoder, 0, f.ids, 8, 0, NULL, &err));
   expect_call(decoder, 8, f.ids, 1, 1, "the text has 9 tokens");
+  double loss[8];
+  assert_int_equal(aq_decoder_losses(decoder, f.ids, 1, loss, &err), AQ_ERR_ARGUMENT);
+  assert_non_null(strstr(err.message, "a text of 1 tokens has none that follows another"));
+  assert_int_equal(aq_decoder_losses(decoder, f.ids, 9, loss, &err), AQ_ERR_ARGUMENT);
   atomic_store(&decoder->in_use, true);
   expect_call(decoder, 0, f.ids, 1, 1, "in use");
+  assert_int_equal(aq_decoder_losses(decoder, f.ids, 2, loss, &err), AQ_ERR_ARGUMENT);
   atomic_store(&decoder->in_use, false);
   aq_decoder_close(decoder);
   aq_decoder_options o;
@@ -206,8 +240,13 @@ static void what_is_not_finite_is_an_error(void **state) {
   const int32_t ids[] = {1, 2, 5, 3};
   assert_ok(aq_decoder_logits(decoder, 0, ids, 2, 1, logits, &err));
   assert_int_equal(aq_decoder_logits(decoder, 2, ids + 2, 2, 1, logits, &err), AQ_ERR_NONFINITE);
-  assert_non_null(strstr(err.message, "after token 3 of the text"));
+  assert_non_null(strstr(err.message, "after tokens 2 to 3 of the text"));
   assert_ok(aq_decoder_logits(decoder, 2, ids + 3, 1, 1, logits, &err)); /* the first two are kept */
+  double losses[3];
+  assert_int_equal(aq_decoder_losses(decoder, ids, 4, losses, &err), AQ_ERR_NONFINITE);
+  assert_non_null(strstr(err.message, "after tokens 0 to 3 of the text"));
+  assert_ok(aq_decoder_losses(decoder, ids, 2, losses, &err));
+  assert_ok(aq_decoder_logits(decoder, 2, ids + 3, 1, 1, logits, &err));
   assert_int_equal(aq_decoder_logits(decoder, 4, ids, 1, 1, logits, &err), AQ_ERR_ARGUMENT);
   aq_decoder_close(decoder);
   f.model.tensors[1].values[0] = NAN;
@@ -267,6 +306,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(logits_equal_definition),
       cmocka_unit_test(logits_depend_neither_on_cuts_nor_on_threads),
+      cmocka_unit_test(losses_are_those_of_the_logits),
       cmocka_unit_test(calls_are_checked),
       cmocka_unit_test(missing_and_misshapen_weights_are_named),
       cmocka_unit_test(a_head_in_the_file_counts),
