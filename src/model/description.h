@@ -71,12 +71,6 @@ size_t aq_model_widest(const aq_model *model);
 /* The weight that is this tensor of the source; NULL when the model does not use it, as it does not use a pooler's. */
 const aq_weight *aq_model_find_tensor(const aq_model *model, size_t tensor);
 
-/* The first of the matrices of a layer with one of two roles: a family has either the one or the other. */
-static inline uint32_t aq_model_find_either(const aq_model *model, uint32_t layer, aq_role role, aq_role other) {
-  const uint32_t found = aq_model_find(model, layer, role);
-  return found != AQ_NO_WEIGHT ? found : aq_model_find(model, layer, other);
-}
-
 /* Values of a weight that are ever read. */
 static inline size_t aq_weight_floats(const aq_weight *weight) { return (size_t)weight->used_rows * weight->cols; }
 

@@ -68,6 +68,17 @@ class Decoder:
         )
         return logits
 
+    def losses(self, ids):
+        ids = np.ascontiguousarray(ids, np.int32)
+        losses = np.empty(len(ids) - 1, np.float64)
+        self._check(
+            self.library.aq_decoder_losses(
+                self.handle, ids.ctypes.data_as(ctypes.c_void_p), ctypes.c_size_t(len(ids)),
+                losses.ctypes.data_as(ctypes.c_void_p), ctypes.byref(self.error),
+            )
+        )
+        return losses
+
     def __enter__(self):
         return self
 

@@ -155,6 +155,19 @@ def test_logits_are_those_of_transformers(name, tmp_path):
         assert_close(decoder.logits(IDS), reference(folder))
 
 
+@pytest.mark.parametrize("model_type", ["qwen2", "gemma3_text"])
+def test_losses_are_those_of_transformers(model_type, tmp_path):
+    folder = write_model(tmp_path / "model", model_type, {})
+    wanted = torch.nn.functional.cross_entropy(
+        torch.from_numpy(reference(folder)[:-1]).double(), torch.tensor(IDS[1:]), reduction="none"
+    ).numpy()
+    with Decoder(folder) as decoder:
+        losses = decoder.losses(IDS)
+    assert losses.shape == wanted.shape
+    assert np.abs(losses - wanted).max() <= TOLERANCE
+    assert abs(losses.mean() / wanted.mean() - 1) <= 1e-6
+
+
 @pytest.mark.parametrize("model_type", ["llama", "gemma3_text", "phi3"])
 def test_sharded_folders(model_type, tmp_path):
     folder = write_model(tmp_path / "model", model_type, {}, shard_size="40KB")

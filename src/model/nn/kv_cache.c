@@ -12,25 +12,14 @@
 #include "kernels/kernels.h"
 #include "model/nn/panels.h"
 
-static size_t key_floats(uint32_t heads, uint32_t width, size_t tokens) {
-  return aq_panel_rows(tokens) * heads * width;
-}
-
-static size_t value_floats(uint32_t heads, uint32_t width, size_t tokens) {
-  return aq_panel_rows(tokens) * heads * aq_panel_rows(width);
-}
-
-size_t aq_kv_cache_bytes(uint32_t heads, uint32_t width, size_t tokens) {
-  return (key_floats(heads, width, tokens) + value_floats(heads, width, tokens)) * sizeof(float);
-}
-
 aq_status aq_kv_cache_create(aq_kv_cache *cache, uint32_t heads, uint32_t width, size_t tokens, aq_error *err) {
+  const size_t rows = aq_panel_rows(tokens) * heads, keys = rows * width, values = rows * aq_panel_rows(width);
   *cache = (aq_kv_cache){.heads = heads, .width = width, .capacity = aq_panel_rows(tokens)};
-  cache->keys = aq_realloc_array(NULL, key_floats(heads, width, tokens), sizeof *cache->keys);
-  cache->values = aq_realloc_array(NULL, value_floats(heads, width, tokens), sizeof *cache->values);
+  cache->keys = aq_realloc_array(NULL, keys, sizeof *cache->keys);
+  cache->values = aq_realloc_array(NULL, values, sizeof *cache->values);
   if (cache->keys != NULL && cache->values != NULL) return AQ_OK;
   aq_kv_cache_reset(cache);
-  return aq_fail_memory(err, aq_kv_cache_bytes(heads, width, tokens));
+  return aq_fail_memory(err, (keys + values) * sizeof(float));
 }
 
 void aq_kv_cache_reset(aq_kv_cache *cache) {

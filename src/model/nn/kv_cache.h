@@ -20,9 +20,6 @@ AQ_MUST_CHECK aq_status aq_kv_cache_create(aq_kv_cache *cache, uint32_t heads, u
                                            aq_error *err);
 void aq_kv_cache_reset(aq_kv_cache *cache);
 
-/* Bytes of a cache of that room. */
-size_t aq_kv_cache_bytes(uint32_t heads, uint32_t width, size_t tokens);
-
 /* Sets key and value of a head at a position below the capacity. Different positions may be set by different threads.
  */
 void aq_kv_cache_put(aq_kv_cache *cache, uint32_t head, size_t position, const float *key, const float *value);
