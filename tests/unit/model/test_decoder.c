@@ -242,6 +242,8 @@ static void what_is_not_finite_is_an_error(void **state) {
   assert_int_equal(aq_decoder_logits(decoder, 2, ids + 2, 2, 1, logits, &err), AQ_ERR_NONFINITE);
   assert_non_null(strstr(err.message, "after tokens 2 to 3 of the text"));
   assert_ok(aq_decoder_logits(decoder, 2, ids + 3, 1, 1, logits, &err)); /* the first two are kept */
+  assert_int_equal(aq_decoder_logits(decoder, 1, ids + 2, 1, 1, logits, &err), AQ_ERR_NONFINITE);
+  assert_int_equal(aq_decoder_logits(decoder, 2, ids + 3, 1, 1, logits, &err), AQ_ERR_ARGUMENT); /* only the first is */
   double losses[3];
   assert_int_equal(aq_decoder_losses(decoder, ids, 4, losses, &err), AQ_ERR_NONFINITE);
   assert_non_null(strstr(err.message, "after tokens 0 to 3 of the text"));
