@@ -1,5 +1,5 @@
-/* arrowquant_experimental.h - what may change in any version: options of the search, sensitivity, plans, and streams
- * that are transformed by a plan.
+/* arrowquant_experimental.h - what may change in any version: options of the search, sensitivity, plans and streams
+ * that are transformed by a plan, and decoders.
  *
  * The rules of arrowquant.h for ownership, threads, errors and versions of structs apply here too; only the names and
  * members are not stable. Link the same library.
@@ -77,8 +77,8 @@ AQ_API AQ_MUST_CHECK aq_status aq_sensitivity_source(const aq_source *model, con
 typedef struct aq_plan aq_plan;
 
 /* The plan that aq_quantize_source would use with these options (NULL: defaults). The source is read only to find tied
- * weights, and completely with AQ_NONFINITE_KEEP. A target of size or quality needs a search and is AQ_ERR_ARGUMENT: its
- * plan is written by save_plan_path. The caller owns *out, which does not need the source. */
+ * weights, and completely with AQ_NONFINITE_KEEP. A target of size or quality needs a search and is AQ_ERR_ARGUMENT:
+ * its plan is written by save_plan_path. The caller owns *out, which does not need the source. */
 AQ_API AQ_MUST_CHECK aq_status aq_plan_create(const aq_source *source, const aq_quantize_options *options,
                                               aq_plan **out, aq_error *err);
 
@@ -94,10 +94,10 @@ AQ_API void aq_plan_free(aq_plan *plan);
 /* Transforms the rows of a weight table (docs/FORMAT.md; those that aq_source_open_arrow accepts) by a plan, into a
  * stream of rows of a V2 table. Data, scales and zero points of a row are those that aq_quantize writes with this plan.
  *
- * A batch of `in` is read when the consumer asks for one of `out`, and released when its rows are done: memory holds one
- * batch of each, and all batches of a tensor whose rows are parts. A row of 1 MiB or more is a batch of its own, smaller
- * rows are collected in batches of up to 16 MiB. Every row of `in` becomes one row, those of tied tensors too; rows may
- * be missing. The metadata of the schema are passed on.
+ * A batch of `in` is read when the consumer asks for one of `out`, and released when its rows are done: memory holds
+ * one batch of each, and all batches of a tensor whose rows are parts. A row of 1 MiB or more is a batch of its own,
+ * smaller rows are collected in batches of up to 16 MiB. Every row of `in` becomes one row, those of tied tensors too;
+ * rows may be missing. The metadata of the schema are passed on.
  *
  * The function always takes ownership of `in`, which is released with *out. The plan is copied. Of `run` (NULL:
  * defaults) threads and max_memory are used. On failure out->release is NULL. AQ_ERR_UNSUPPORTED: the plan has scales
@@ -106,6 +106,63 @@ AQ_API void aq_plan_free(aq_plan *plan);
 AQ_API AQ_MUST_CHECK aq_status aq_transform_stream(struct ArrowArrayStream *in, const aq_plan *plan,
                                                    const aq_run_options *run, struct ArrowArrayStream *out,
                                                    aq_error *err);
+
+/* ---- Decoders: logits of a language model
+ * ----------------------------------------------------------------------------
+ *
+ *     aq_decoder *decoder;
+ *     aq_decoder_open("model.parquet", NULL, &decoder, &err);
+ *     aq_decoder_logits(decoder, 0, ids, 12, 1, logits, &err);    reads 12 tokens, gives what may come next
+ *     aq_decoder_logits(decoder, 12, &next, 1, 1, logits, &err);  and what may come after one more
+ *     aq_decoder_close(decoder); */
+
+/* A decoder of the Llama family (docs/DECODERS.md) with the keys and values of one text. One thread at a time may use
+ * it. */
+typedef struct aq_decoder aq_decoder;
+
+typedef struct aq_decoder_options {
+  size_t sizeof_options;
+  uint32_t threads;   /* 0: the CPUs this process may use; the result does not depend on it */
+  uint32_t context;   /* tokens of the longest text; memory for its keys and values is used as a text grows. 0: 4096, or
+                         what the model has positions for if that is less */
+  const char *folder; /* config.json is here; NULL: in the table, or beside the weights */
+} aq_decoder_options;
+static inline void aq_decoder_options_init(aq_decoder_options *options) { aq_options_init(options, sizeof *options); }
+
+/* Opens a decoder: `path` as aq_source_open takes it, quantized or not; everything is computed in FP32.
+ * AQ_ERR_UNSUPPORTED says what the model is and what can be run; a tensor that is missing or has the wrong shape is
+ * named. The second form takes an open source, which the decoder holds: closing the source before is fine. No tensor
+ * may be added to it meanwhile. */
+AQ_API AQ_MUST_CHECK aq_status aq_decoder_open(const char *path, const aq_decoder_options *options, aq_decoder **out,
+                                               aq_error *err);
+AQ_API AQ_MUST_CHECK aq_status aq_decoder_open_source(const aq_source *source, const aq_decoder_options *options,
+                                                      aq_decoder **out, aq_error *err);
+AQ_API void aq_decoder_close(aq_decoder *decoder);
+
+AQ_API uint32_t aq_decoder_vocabulary(const aq_decoder *decoder); /* tokens there are: numbers of a row of logits */
+AQ_API uint32_t aq_decoder_layers(const aq_decoder *decoder);
+AQ_API uint32_t aq_decoder_context(const aq_decoder *decoder); /* tokens of the longest text */
+
+/* What whoever uses the logits should know, one line each: keys of the configuration that are not known. Text i belongs
+ * to the decoder; NULL past the last. */
+AQ_API size_t aq_decoder_note_count(const aq_decoder *decoder);
+AQ_API const char *aq_decoder_note(const aq_decoder *decoder, size_t i);
+
+/* Runs tokens [past, past + count) of a text, of whose tokens the first `past` are kept from earlier calls (0: a new
+ * text), and gives the logits after each of the last `wanted` of them: wanted x vocabulary numbers, NULL when none is
+ * wanted. How a text is cut into calls does not change them. AQ_ERR_ARGUMENT: more is to be kept than there is, an id
+ * is not in the vocabulary, or the text is longer than the context. AQ_ERR_NONFINITE: a logit would be NaN or infinite.
+ * AQ_ERR_UNSUPPORTED: positions are others in a text of this length (longrope), so nothing can be kept. After a failure
+ * at most the first `past` tokens are kept. */
+AQ_API AQ_MUST_CHECK aq_status aq_decoder_logits(aq_decoder *decoder, size_t past, const int32_t *ids, size_t count,
+                                                 size_t wanted, float *logits, aq_error *err);
+
+/* How much each token of a text but the first surprises the model: losses[i] is the negative logarithm, in nats, of the
+ * probability of token i + 1 after the tokens before it; count - 1 numbers. The perplexity of a text is the exponential
+ * of their mean. Memory does not grow with the text times the vocabulary. AQ_ERR_ARGUMENT, too, when there are less
+ * than two tokens. The decoder holds the text afterwards. */
+AQ_API AQ_MUST_CHECK aq_status aq_decoder_losses(aq_decoder *decoder, const int32_t *ids, size_t count, double *losses,
+                                                 aq_error *err);
 
 #ifdef __cplusplus
 }

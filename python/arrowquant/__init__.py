@@ -27,6 +27,7 @@ from .compat import (
     WeightLoader,
     detect_schema_version,
 )
+from .decoder import Decoder
 from .encoder import Encoder
 from .errors import *  # noqa: F403
 from .report import Report
@@ -37,6 +38,7 @@ __version__ = _core.version
 
 __all__ = [
     "ArrowQuantizer",
+    "Decoder",
     "Encoder",
     "HuggingFaceToParquetConverter",
     "Progress",

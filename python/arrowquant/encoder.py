@@ -9,14 +9,13 @@ import logging
 import os
 import threading
 import warnings
-import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
+from . import _core, _forks
 from ._arguments import count, text_list
 from ._handles import Handle
 from ._progress import ProgressLine, logger
@@ -90,7 +89,7 @@ class Encoder(Handle[_core.Encoder]):
         self._dimension, self._max_tokens = self._core.summary()
         for note in self._core.notes():
             warnings.warn(note, UserWarning, stacklevel=2)
-        _all_encoders[id(self)] = self
+        _forks.wait_for(self)
 
     @overload
     def encode(
@@ -235,27 +234,6 @@ class Encoder(Handle[_core.Encoder]):
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"at most {self._max_tokens} tokens"
         return f"<arrowquant.Encoder of {self._dimension} numbers, {state}>"
-
-
-# os.fork() waits for the batches in progress, so that no child finds an encoder locked by a thread that is not there.
-_all_encoders: weakref.WeakValueDictionary[int, Encoder] = weakref.WeakValueDictionary()
-_held_for_fork: list[Encoder] = []
-
-
-def _before_fork() -> None:
-    for reference in _all_encoders.valuerefs():  # a list, made in one step: other threads may open encoders
-        encoder = reference()
-        if encoder is not None:
-            encoder._lock.acquire()
-            _held_for_fork.append(encoder)
-
-
-def _after_fork() -> None:
-    while _held_for_fork:
-        _held_for_fork.pop()._lock.release()
-
-
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 
 def _check(name: str, value: Any, only: str) -> None:

@@ -1,7 +1,7 @@
 /* core.h - what the files of the extension module share.
  *
- * The module is a thin layer: it opens sources, tokenizers and encoders, hands out where bytes are, and runs the
- * library with the GIL released. Everything that a person sees is built from it in Python. Stable ABI of CPython
+ * The module is a thin layer: it opens sources, tokenizers, encoders and decoders, hands out where bytes are, and runs
+ * the library with the GIL released. Everything that a person sees is built from it in Python. Stable ABI of CPython
  * 3.10. */
 #ifndef AQPY_CORE_H
 #define AQPY_CORE_H
@@ -19,6 +19,7 @@ typedef struct aqpy_state {
   PyTypeObject *report_type;
   PyTypeObject *tokenizer_type;
   PyTypeObject *encoder_type;
+  PyTypeObject *decoder_type;
 } aqpy_state;
 
 /* ---- errors.c ---- */
@@ -83,6 +84,12 @@ PyObject *aqpy_open_tokenizer(PyObject *module, PyObject *args);
 extern PyType_Spec aqpy_encoder_spec;
 
 PyObject *aqpy_open_encoder(PyObject *module, PyObject *args);
+
+/* ---- decoder.c ---- */
+
+extern PyType_Spec aqpy_decoder_spec;
+
+PyObject *aqpy_open_decoder(PyObject *module, PyObject *args);
 
 /* ---- open.c, arrow.c, operation.c: functions of the module ---- */
 

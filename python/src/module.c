@@ -17,6 +17,8 @@ static PyMethodDef functions[] = {
     {"open_tokenizer", aqpy_open_tokenizer, METH_VARARGS, PyDoc_STR("open_tokenizer(path: bytes) -> Tokenizer")},
     {"open_encoder", aqpy_open_encoder, METH_VARARGS,
      PyDoc_STR("open_encoder(model: bytes | Source, options: dict) -> Encoder")},
+    {"open_decoder", aqpy_open_decoder, METH_VARARGS,
+     PyDoc_STR("open_decoder(model: bytes | Source, options: dict) -> Decoder")},
     {"run", aqpy_run, METH_VARARGS,
      PyDoc_STR("run(operation: str, first: bytes | Source, second: bytes | Source | None, options: dict, progress) -> "
                "Report")},
@@ -36,6 +38,7 @@ static int execute(PyObject *module) {
   if (add_type(module, &aqpy_report_spec, &state->report_type) != 0) return -1;
   if (add_type(module, &aqpy_tokenizer_spec, &state->tokenizer_type) != 0) return -1;
   if (add_type(module, &aqpy_encoder_spec, &state->encoder_type) != 0) return -1;
+  if (add_type(module, &aqpy_decoder_spec, &state->decoder_type) != 0) return -1;
   return PyModule_AddStringConstant(module, "version", aq_version());
 }
 
@@ -46,6 +49,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg) {
   Py_VISIT(state->report_type);
   Py_VISIT(state->tokenizer_type);
   Py_VISIT(state->encoder_type);
+  Py_VISIT(state->decoder_type);
   return 0;
 }
 
@@ -56,6 +60,7 @@ static int clear(PyObject *module) {
   Py_CLEAR(state->report_type);
   Py_CLEAR(state->tokenizer_type);
   Py_CLEAR(state->encoder_type);
+  Py_CLEAR(state->decoder_type);
   return 0;
 }
 

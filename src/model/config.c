@@ -22,6 +22,7 @@
 #include "model/config_keys.h"
 #include "model/config_modules.h"
 #include "model/config_notes.h"
+#include "model/config_numbers.h"
 #include "model/nn/position_bias.h"
 #include "tokenizer/sentence_config.h"
 
@@ -92,40 +93,18 @@ aq_status aq_config_texts_read(const aq_source *source, const char *folder, aq_c
   return status;
 }
 
-/* ---- members of an object ---- */
-
-static aq_status read_count(const json_t *object, const char *key, json_int_t least, json_int_t most, uint32_t *out,
-                            aq_error *err) {
-  const json_t *value = json_object_get(object, key);
-  AQ_FAIL_IF(value == NULL, AQ_ERR_FORMAT, "'%s' is missing", key);
-  AQ_FAIL_IF(!json_is_integer(value), AQ_ERR_FORMAT, "'%s' is not an integer", key);
-  const json_int_t number = json_integer_value(value);
-  AQ_FAIL_IF(number < least || number > most, AQ_ERR_FORMAT, "'%s' is %lld; %lld to %lld is possible", key,
-             (long long)number, (long long)least, (long long)most);
-  *out = (uint32_t)number;
-  return AQ_OK;
-}
-
-/* The same, with a value for a key that is missing or null. */
-static aq_status read_count_or(const json_t *object, const char *key, json_int_t least, json_int_t most,
-                               uint32_t otherwise, uint32_t *out, aq_error *err) {
-  *out = otherwise;
-  const json_t *value = json_object_get(object, key);
-  return value == NULL || json_is_null(value) ? AQ_OK : read_count(object, key, least, most, out, err);
-}
-
 /* ---- config.json ---- */
 
 static aq_status find_arch(const json_t *root, aq_model_config *out, aq_error *err) {
   const char *type;
   char names[AQ_ARCH_NAMES_SIZE];
   AQ_FAIL_IF(json_object_get(root, "model_type") == NULL, AQ_ERR_UNSUPPORTED,
-             "'model_type' is missing; what can be run is %s", aq_arch_names(names));
+             "'model_type' is missing; what can be run is %s", aq_arch_names(AQ_OUTPUT_EMBEDDINGS, names));
   AQ_TRY(aq_json_text(root, "model_type", NULL, &type, err));
   AQ_FAIL_IF(type == NULL, AQ_ERR_FORMAT, "'model_type' is not a text");
-  out->arch = aq_arch_find(type);
+  out->arch = aq_arch_find(AQ_OUTPUT_EMBEDDINGS, type);
   AQ_FAIL_IF(out->arch == NULL, AQ_ERR_UNSUPPORTED, "'model_type' is '%.64s'; what can be run is %s", type,
-             aq_arch_names(names));
+             aq_arch_names(AQ_OUTPUT_EMBEDDINGS, names));
   return AQ_OK;
 }
 
@@ -156,7 +135,7 @@ static aq_status read_epsilon(const json_t *root, const char *key, float *out, a
 static aq_status read_relative(const json_t *root, aq_model_config *out, aq_error *err) {
   const uint32_t known = AQ_POSITION_BIAS_BUCKETS;
   if (!aq_arch_has(out->arch, AQ_ROLE_POSITION_BIAS)) return AQ_OK;
-  AQ_TRY(read_count_or(root, "relative_attention_num_buckets", 1, 1024, known, &out->relative_buckets, err));
+  AQ_TRY(aq_config_count_or(root, "relative_attention_num_buckets", 1, 1024, known, &out->relative_buckets, err));
   AQ_FAIL_IF(out->relative_buckets != known, AQ_ERR_UNSUPPORTED,
              "'relative_attention_num_buckets' is %u; what can be run is %u", out->relative_buckets, known);
   return AQ_OK;
@@ -165,14 +144,15 @@ static aq_status read_relative(const json_t *root, aq_model_config *out, aq_erro
 static aq_status read_sizes(const json_t *root, aq_model_config *out, aq_error *err) {
   const aq_arch *a = out->arch;
   uint32_t padding;
-  AQ_TRY(read_count(root, a->hidden, 1, 16384, &out->hidden, err));
-  AQ_TRY(read_count(root, a->heads, 1, 1024, &out->heads, err));
-  AQ_TRY(read_count(root, a->layers, 1, 1024, &out->layers, err));
-  AQ_TRY(read_count(root, a->inner, 1, AQ_DENSE_S8_K_MAX, &out->inner, err));
-  AQ_TRY(read_count(root, "vocab_size", 1, 1 << 24, &out->vocabulary, err));
-  AQ_TRY(read_count(root, "max_position_embeddings", 1, 1 << 20, &out->positions, err));
-  AQ_TRY(read_count_or(root, "pad_token_id", 0, out->vocabulary - 1, a->after_padding ? 1 : 0, &padding, err));
-  if (aq_arch_has(a, AQ_ROLE_TOKEN_TYPE)) AQ_TRY(read_count_or(root, "type_vocab_size", 1, 1024, 2, &out->types, err));
+  AQ_TRY(aq_config_count(root, a->hidden, 1, 16384, &out->hidden, err));
+  AQ_TRY(aq_config_count(root, a->heads, 1, 1024, &out->heads, err));
+  AQ_TRY(aq_config_count(root, a->layers, 1, 1024, &out->layers, err));
+  AQ_TRY(aq_config_count(root, a->inner, 1, AQ_DENSE_S8_K_MAX, &out->inner, err));
+  AQ_TRY(aq_config_count(root, "vocab_size", 1, 1 << 24, &out->vocabulary, err));
+  AQ_TRY(aq_config_count(root, "max_position_embeddings", 1, 1 << 20, &out->positions, err));
+  AQ_TRY(aq_config_count_or(root, "pad_token_id", 0, out->vocabulary - 1, a->after_padding ? 1 : 0, &padding, err));
+  if (aq_arch_has(a, AQ_ROLE_TOKEN_TYPE))
+    AQ_TRY(aq_config_count_or(root, "type_vocab_size", 1, 1024, 2, &out->types, err));
   AQ_FAIL_IF(out->hidden % out->heads != 0, AQ_ERR_FORMAT, "'%s' is %u, which is no multiple of '%s' (%u)", a->hidden,
              out->hidden, a->heads, out->heads);
   out->first_position = a->after_padding ? padding + 1 : a->first_position;

@@ -21,6 +21,7 @@ static const struct row {
 } rows[] = {
 #define KEY(file, key, treatment, neutral, why) {AQ_KEYS_##file, key, treatment, neutral},
 #include "model/config_keys.inc"
+#include "model/decoder_keys.inc"
 #undef KEY
 };
 
@@ -35,6 +36,7 @@ static bool is_neutral(const json_t *value, const char *neutral) {
   if (json_is_null(value)) return true;
   if (neutral == NULL) return false;
   if (strcmp(neutral, "false") == 0) return json_is_false(value);
+  if (strcmp(neutral, "true") == 0) return json_is_true(value);
   if (strcmp(neutral, "{}") == 0) {
     return (json_is_object(value) || json_is_array(value)) && json_object_size(value) + json_array_size(value) == 0;
   }

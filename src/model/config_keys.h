@@ -1,5 +1,5 @@
-/* config_keys.h - every key of the files that say how an encoder is run, and what is done about it. The table is
- * config_keys.inc; docs/EMBEDDING.md prints it. */
+/* config_keys.h - every key of the files that say how a model is run, and what is done about it. The tables are
+ * config_keys.inc for encoders and decoder_keys.inc; docs/EMBEDDING.md and docs/DECODERS.md print them. */
 #ifndef AQ_MODEL_CONFIG_KEYS_H
 #define AQ_MODEL_CONFIG_KEYS_H
 
@@ -14,7 +14,9 @@ typedef enum aq_key_file {
   AQ_KEYS_POOLING,    /* config.json of a module Pooling, Normalize or Dropout */
   AQ_KEYS_NORMALIZE,
   AQ_KEYS_DROPOUT,
-  AQ_KEYS_MODEL, /* config_sentence_transformers.json */
+  AQ_KEYS_MODEL,   /* config_sentence_transformers.json */
+  AQ_KEYS_DECODER, /* config.json of a decoder */
+  AQ_KEYS_ROPE,    /* rope_parameters or rope_scaling there */
 } aq_key_file;
 
 /* What is done about a key that the table does not have. */

@@ -22,7 +22,11 @@ typedef struct listing {
 
 static bool is_of_layer(const aq_weight_spec *spec) { return strstr(spec->name, "%u") != NULL; }
 
-static uint32_t size_of(const aq_model_config *c, aq_dim dim) {
+static uint32_t size_of(const aq_model *m, uint32_t layer, aq_dim dim) {
+  const aq_model_config *c = &m->config;
+  const bool decoder = m->decoder.layers != NULL && layer != AQ_NO_LAYER;
+  const aq_layer_spec spec = decoder ? m->decoder.layers[layer] : (aq_layer_spec){0};
+  const uint32_t queries = spec.heads * spec.width, keys = spec.kv_heads * spec.width;
   const uint32_t sizes[] = {[AQ_DIM_NONE] = 1,
                             [AQ_DIM_HIDDEN] = c->hidden,
                             [AQ_DIM_INNER] = c->inner,
@@ -30,15 +34,30 @@ static uint32_t size_of(const aq_model_config *c, aq_dim dim) {
                             [AQ_DIM_POSITIONS] = c->positions,
                             [AQ_DIM_TYPES] = c->types,
                             [AQ_DIM_BUCKETS] = c->relative_buckets,
-                            [AQ_DIM_HEADS] = c->heads};
+                            [AQ_DIM_HEADS] = c->heads,
+                            [AQ_DIM_HEAD_WIDTH] = spec.width,
+                            [AQ_DIM_QUERIES] = queries,
+                            [AQ_DIM_KEYS] = keys,
+                            [AQ_DIM_QKV] = queries + 2 * keys,
+                            [AQ_DIM_GATE_UP] = 2 * spec.inner};
   return sizes[dim];
+}
+
+/* Whether a linear has a bias, or a norm a shift: in encoders all do. */
+static bool has_bias(const aq_model *m, aq_role role) {
+  return m->config.arch->decoder == NULL || (m->decoder.biased >> role & 1) != 0;
+}
+
+/* A head that is the table of tokens is no weight of its own. */
+static bool is_left_out(const listing *l, const aq_weight_spec *spec) {
+  return spec->role == AQ_ROLE_OUTPUT && l->model->decoder.tied && !aq_tensor_exists(&l->finder, spec->name, ".weight");
 }
 
 static aq_status add_weight(listing *l, const aq_weight_spec *spec, uint32_t layer, aq_weight_kind kind,
                             const char *ending, aq_weight **out, aq_error *err) {
   aq_model *m = l->model;
-  const uint32_t number = layer == AQ_NO_LAYER ? 0 : layer, rows = size_of(&m->config, spec->rows),
-                 cols = kind == AQ_WEIGHT_VECTOR ? 1 : size_of(&m->config, spec->cols);
+  const uint32_t number = layer == AQ_NO_LAYER ? 0 : layer, rows = size_of(m, layer, spec->rows),
+                 cols = kind == AQ_WEIGHT_VECTOR ? 1 : size_of(m, layer, spec->cols);
   *out = &m->weights[m->weight_count++];
   **out = (aq_weight){.kind = kind,
                       .role = spec->role,
@@ -55,7 +74,7 @@ static void set_role(aq_model *m, uint32_t layer, aq_role role, uint32_t weight)
   m->by_role[(size_t)(layer + 1) * AQ_ROLE_COUNT + role] = weight; /* AQ_NO_LAYER + 1 is 0 */
 }
 
-/* Linears that read one activation: their matrices, then their biases. */
+/* Linears that read one activation: their matrices, then their biases, which all have or none. */
 static aq_status add_linears(listing *l, const aq_weight_spec *specs, uint32_t count, uint32_t layer, aq_error *err) {
   const uint32_t first = l->model->weight_count, input = l->inputs++;
   aq_weight *w;
@@ -63,9 +82,10 @@ static aq_status add_linears(listing *l, const aq_weight_spec *specs, uint32_t c
     AQ_TRY(add_weight(l, &specs[i], layer, AQ_WEIGHT_LINEAR, ".weight", &w, err));
     w->input = input;
     w->inputs = count;
-    w->bias = first + count + i;
     set_role(l->model, layer, specs[i].role, first + i);
   }
+  if (!has_bias(l->model, specs[0].role)) return AQ_OK;
+  for (uint32_t i = 0; i < count; i++) l->model->weights[first + i].bias = first + count + i;
   for (uint32_t i = 0; i < count; i++) AQ_TRY(add_weight(l, &specs[i], layer, AQ_WEIGHT_VECTOR, ".bias", &w, err));
   return AQ_OK;
 }
@@ -75,7 +95,7 @@ static aq_status add_one(listing *l, const aq_weight_spec *spec, uint32_t layer,
   aq_weight *w;
   set_role(l->model, layer, spec->role, l->model->weight_count);
   AQ_TRY(add_weight(l, spec, layer, is_norm ? AQ_WEIGHT_VECTOR : spec->kind, ".weight", &w, err));
-  if (!is_norm) return AQ_OK;
+  if (!is_norm || !has_bias(l->model, spec->role)) return AQ_OK;
   w->bias = l->model->weight_count;
   return add_weight(l, spec, layer, AQ_WEIGHT_VECTOR, ".bias", &w, err);
 }
@@ -91,7 +111,7 @@ static aq_status add_all(listing *l, uint32_t layer, aq_error *err) {
       count++;
     }
     i += count;
-    if (is_of_layer(spec) != (layer != AQ_NO_LAYER)) continue;
+    if (is_of_layer(spec) != (layer != AQ_NO_LAYER) || is_left_out(l, spec)) continue;
     AQ_TRY(spec->kind == AQ_WEIGHT_LINEAR ? add_linears(l, spec, (uint32_t)count, layer, err)
                                           : add_one(l, spec, layer, err));
   }
@@ -179,19 +199,38 @@ static aq_status configure(aq_model *m, const char *folder, aq_error *err) {
   return aq_head_note(m->source, &m->notes, err);
 }
 
-aq_status aq_model_open(const aq_source *source, const char *folder, aq_model *model, aq_error *err) {
+static aq_status configure_decoder(aq_model *m, const char *folder, aq_error *err) {
+  aq_config_texts texts;
+  AQ_TRY(aq_config_texts_read(m->source, folder, &texts, err));
+  const aq_status status =
+      aq_decoder_config_parse(texts.config, texts.config_size, &m->notes, &m->config, &m->decoder, err);
+  aq_config_texts_reset(&texts);
+  return status;
+}
+
+static aq_status open_model(const aq_source *source, const char *folder,
+                            aq_status (*read)(aq_model *, const char *, aq_error *), aq_model *model, aq_error *err) {
   aq_source_hold(source);
   *model = (aq_model){.source = source};
   if (folder != NULL) {
     model->folder = aq_strdup(folder);
     if (model->folder == NULL) return aq_fail_memory(err, strlen(folder));
   }
-  AQ_TRY(configure(model, folder, err));
+  AQ_TRY(read(model, folder, err));
   return list_weights(model, err);
+}
+
+aq_status aq_model_open(const aq_source *source, const char *folder, aq_model *model, aq_error *err) {
+  return open_model(source, folder, configure, model, err);
+}
+
+aq_status aq_model_open_decoder(const aq_source *source, const char *folder, aq_model *model, aq_error *err) {
+  return open_model(source, folder, configure_decoder, model, err);
 }
 
 void aq_model_reset(aq_model *model) {
   aq_tokenizer_close(model->tokenizer);
+  aq_decoder_config_reset(&model->decoder);
   aq_notes_reset(&model->notes);
   aq_free(model->weights);
   aq_free(model->by_role);

@@ -1,16 +1,17 @@
 /* description.h - a model as data: its configuration and the list of its weights, each with what it is for. It holds no
  * values. Loading, running, statistics, planning, tuning and "is this tensor used" all go by this list.
  *
- * A weight is a table, the matrix of a linear layer, or a vector (the bias of a linear; gain and shift of a norm). The
- * list has the weights outside of layers first, then layer after layer. Linears of a layer that read the same
- * activation follow each other, first all their matrices and then all their biases: side by side in memory they are one
- * linear. */
+ * A weight is a table, the matrix of a linear layer, or a vector (the bias of a linear; gain and, in encoders, shift of
+ * a norm). The list has the weights outside of layers first, then layer after layer. Linears of a layer that read the
+ * same activation follow each other, first all their matrices and then all their biases: side by side in memory they
+ * are one linear. */
 #ifndef AQ_MODEL_DESCRIPTION_H
 #define AQ_MODEL_DESCRIPTION_H
 
 #include "arrowquant.h"
 #include "core/notes.h"
 #include "model/config.h"
+#include "model/decoder_config.h"
 #include "tensor/role.h"
 
 #define AQ_NO_TENSOR SIZE_MAX
@@ -32,7 +33,8 @@ typedef struct aq_model {
   const aq_source *source; /* a hold */
   char *folder;            /* that the caller named, or NULL */
   aq_model_config config;
-  aq_notes notes; /* what whoever uses the outputs should know */
+  aq_decoder_config decoder; /* empty of an encoder */
+  aq_notes notes;            /* what whoever uses the outputs should know */
   aq_weight *weights;
   uint32_t weight_count;
   uint32_t *by_role;       /* (layers + 1) x AQ_ROLE_COUNT indices: outside of layers, then each layer */
@@ -43,6 +45,9 @@ typedef struct aq_model {
  * name a tensor that is missing or has another shape than the configuration says. folder: see aq_encoder_options. Zero-
  * initialise; reset it also after a failure. */
 AQ_MUST_CHECK aq_status aq_model_open(const aq_source *source, const char *folder, aq_model *model, aq_error *err);
+/* The same for a decoder (docs/DECODERS.md). */
+AQ_MUST_CHECK aq_status aq_model_open_decoder(const aq_source *source, const char *folder, aq_model *model,
+                                              aq_error *err);
 void aq_model_reset(aq_model *model);
 
 /* Index of the table, matrix or gain with a role; AQ_NO_WEIGHT when the model has none. */

@@ -33,7 +33,7 @@ static uint32_t positive_of(const json_t *object, const char *key) {
 static void take_config(const json_t *config, aq_model_facts *out) {
   const char *type = json_string_value(json_object_get(config, "model_type"));
   const uint32_t hidden = positive_of(config, "hidden_size"), heads = positive_of(config, "num_attention_heads");
-  out->pooled = type != NULL && aq_arch_find(type) != NULL;
+  out->pooled = type != NULL && aq_arch_find(AQ_OUTPUT_EMBEDDINGS, type) != NULL;
   out->tied = json_is_true(json_object_get(config, "tie_word_embeddings"));
   out->rotary = aq_json_is_set(json_object_get(config, "rope_theta")) ||
                 aq_json_is_set(json_object_get(config, "rope_parameters")) ||

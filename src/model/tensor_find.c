@@ -25,8 +25,8 @@ aq_status aq_tensor_finder_init(aq_tensor_finder *finder, const aq_source *sourc
     const char *full = aq_source_tensor(source, i)->name;
     const size_t length = prefix_length(full, name);
     if (length == SIZE_MAX) continue;
-    AQ_FAIL_IF(found != NULL, AQ_ERR_UNSUPPORTED, "both '%.150s' and '%.150s' could be the encoder's; it has one",
-               found, full);
+    AQ_FAIL_IF(found != NULL, AQ_ERR_UNSUPPORTED, "both '%.150s' and '%.150s' could be the model's; it has one", found,
+               full);
     AQ_FAIL_IF(length >= sizeof finder->prefix, AQ_ERR_UNSUPPORTED, "the name of tensor '%.150s' is too long", full);
     found = full;
     memcpy(finder->prefix, full, length);
@@ -45,6 +45,12 @@ static void full_name(const aq_tensor_finder *finder, const char *name, uint32_t
   } else {
     (void)snprintf(out, size, "%s%.*s%u%s%s", finder->prefix, (int)(mark - name), name, layer, mark + 2, ending);
   }
+}
+
+bool aq_tensor_exists(const aq_tensor_finder *finder, const char *name, const char *ending) {
+  char full[512];
+  full_name(finder, name, 0, ending, full, sizeof full);
+  return aq_source_find(finder->source, full) >= 0;
 }
 
 /* Names of before 2020, which conversions of old checkpoints still have. */

@@ -35,6 +35,7 @@ typedef enum aq_option_owner {
   aq_owner_sensitivity,
   aq_owner_embed,
   aq_owner_encoder,
+  aq_owner_decoder,
   aq_owner_source,
   aq_owner_tokenize,
   aq_owner_output,

@@ -16,6 +16,7 @@ void aq_option_values_init(aq_option_values *values) {
   aq_sensitivity_options_init(&values->sensitivity);
   aq_embed_options_init(&values->embed);
   aq_encoder_options_init(&values->encoder);
+  aq_decoder_options_init(&values->decoder);
   aq_source_options_init(&values->source);
 }
 

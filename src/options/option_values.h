@@ -43,6 +43,7 @@ typedef struct aq_option_values {
   aq_sensitivity_options sensitivity;
   aq_embed_options embed;
   aq_encoder_options encoder;
+  aq_decoder_options decoder;
   aq_source_options source;
   aq_tokenize_options tokenize;
   aq_output_options output;

@@ -25,6 +25,13 @@ typedef enum aq_role {
   AQ_ROLE_EMBEDDING_NORM, /* gain and shift: after the embeddings */
   AQ_ROLE_ATTENTION_NORM, /* after or before an attention block */
   AQ_ROLE_FFN_NORM,       /* after or before a feed-forward block */
+  AQ_ROLE_QKV,            /* query, key and value in one matrix */
+  AQ_ROLE_GATE_UP,        /* gate and up in one matrix */
+  AQ_ROLE_QUERY_NORM,     /* of each head's query; before positions turn it */
+  AQ_ROLE_KEY_NORM,
+  AQ_ROLE_ATTENTION_POST_NORM, /* of what an attention block adds to the stream */
+  AQ_ROLE_FFN_POST_NORM,       /* of what a feed-forward block adds to the stream */
+  AQ_ROLE_FINAL_NORM,          /* after the last layer */
   AQ_ROLE_COUNT
 } aq_role;
 

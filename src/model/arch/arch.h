@@ -1,10 +1,12 @@
-/* arch.h - families of encoders that can be run, each a description: what its configuration calls things, and which
+/* arch.h - families of models that can be run, each a description: what its configuration calls things, and which
  * weights it has. A family is one file here and one line in arch_list.inc; loading, running, statistics, planning and
  * tuning read the list of weights that model/description.h makes of it.
  *
- * All of them are BERT (Devlin et al., 2018): learned absolute positions, attention over all tokens, a norm after each
+ * All encoders are BERT (Devlin et al., 2018): learned absolute positions, attention over all tokens, a norm after each
  * half of a layer. They differ in names, in where positions begin, in whether there are token types, and in whether
- * attention has biases by distance as well. */
+ * attention has biases by distance as well. All decoders are Llama (Touvron et al., 2023): rotary positions, causal
+ * attention, RMS norms before each half of a layer, a gated feed-forward block. decoder_family.h says how they differ.
+ */
 #ifndef AQ_MODEL_ARCH_ARCH_H
 #define AQ_MODEL_ARCH_ARCH_H
 
@@ -23,13 +25,24 @@ typedef enum aq_dim {
   AQ_DIM_POSITIONS,
   AQ_DIM_TYPES,
   AQ_DIM_BUCKETS,
-  AQ_DIM_HEADS
+  AQ_DIM_HEADS,
+  AQ_DIM_HEAD_WIDTH, /* this and the following: of a decoder's layer */
+  AQ_DIM_QUERIES,    /* of all heads */
+  AQ_DIM_KEYS,       /* of all heads of keys, or of values */
+  AQ_DIM_QKV,        /* queries, keys and values */
+  AQ_DIM_GATE_UP     /* twice the inner width */
 } aq_dim;
+
+/* What a model is run for. */
+typedef enum aq_model_output {
+  AQ_OUTPUT_EMBEDDINGS = 0, /* an encoder: a vector a text */
+  AQ_OUTPUT_LOGITS          /* a decoder: for each token a number for each token that could be next */
+} aq_model_output;
 
 typedef enum aq_weight_kind {
   AQ_WEIGHT_TABLE = 0, /* rows are looked up */
-  AQ_WEIGHT_LINEAR,    /* rows x cols: outputs x inputs; a bias goes with it */
-  AQ_WEIGHT_NORM,      /* a gain and a shift */
+  AQ_WEIGHT_LINEAR,    /* rows x cols: outputs x inputs; a bias goes with it, in decoders not always */
+  AQ_WEIGHT_NORM,      /* a gain and a shift; in decoders a gain alone */
   AQ_WEIGHT_VECTOR     /* a bias, gain or shift; made from the two above */
 } aq_weight_kind;
 
@@ -43,6 +56,8 @@ typedef struct aq_weight_spec {
   uint8_t input; /* of linears: those of a layer with the same number read the same activation, and follow each other */
 } aq_weight_spec;
 
+typedef struct aq_decoder_family aq_decoder_family; /* decoder_family.h */
+
 typedef struct aq_arch {
   const char *model_type;                                             /* in config.json */
   const char *hidden, *heads, *layers, *inner, *activation, *epsilon; /* keys in config.json; epsilon NULL: 1e-12 */
@@ -51,16 +66,18 @@ typedef struct aq_arch {
   int32_t padding;               /* without after_padding: the token without a position of its own; -1: there is none */
   const aq_weight_spec *weights; /* that of the token table first, those of a layer together */
   size_t weight_count;
+  const aq_decoder_family *decoder; /* NULL: an encoder */
 } aq_arch;
 
-const aq_arch *aq_arch_find(const char *model_type); /* NULL when unknown */
+/* NULL when no family that is run for that output has the name. */
+const aq_arch *aq_arch_find(aq_model_output output, const char *model_type);
 
 /* Whether it has a weight of this role. */
 bool aq_arch_has(const aq_arch *arch, aq_role role);
 
-/* "bert, roberta, ...": what is known, for messages. Into out; returns out. */
+/* "bert, roberta, ...": what can be run for an output, for messages. Into out; returns out. */
 #define AQ_ARCH_NAMES_SIZE 256
-const char *aq_arch_names(char out[AQ_ARCH_NAMES_SIZE]);
+const char *aq_arch_names(aq_model_output output, char out[AQ_ARCH_NAMES_SIZE]);
 
 /* The keys of most configurations. */
 #define AQ_ARCH_USUAL_KEYS                                                                \
