@@ -623,15 +623,16 @@ AQ_API AQ_MUST_CHECK aq_status aq_validate_source(const aq_source *model, const 
 /* ---- Tokenizing
  * ------------------------------------------------------------------------------------------------------ */
 
-/* A WordPiece tokenizer, as the models of the BERT family have. Several threads may use one at once. Ids are those that
- * sentence-transformers gives to the same model; docs/TOKENIZER.md has every key of its files. */
+/* A WordPiece or BPE tokenizer, as the models of the BERT family and decoders have. Several threads may use one at
+ * once. Ids are those that sentence-transformers gives to the same model; docs/TOKENIZER.md has every key of its files.
+ */
 typedef struct aq_tokenizer aq_tokenizer;
 
 /* Opens the tokenizer of a model. `path` is a folder with a tokenizer.json or else a vocab.txt; a model in such a
  * folder or its name in the Hugging Face cache, as aq_source_open takes them; a table that was made from such a model
  * and carries its tokenizer; or one of the two files under any name. A tokenizer.json that is named by itself is taken
- * as the library `tokenizers` takes it. AQ_ERR_UNSUPPORTED names what is not handled: a tokenizer that is not
- * WordPiece, a key that asks for what cannot be done. On success the caller owns *out. */
+ * as the library `tokenizers` takes it. AQ_ERR_UNSUPPORTED names what is not handled: a tokenizer of
+ * another kind, a key that asks for what cannot be done. On success the caller owns *out. */
 AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_open(const char *path, aq_tokenizer **out, aq_error *err);
 /* That of an open source, in its metadata or beside it. It does not need the source afterwards. */
 AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_open_source(const aq_source *source, aq_tokenizer **out, aq_error *err);

@@ -1,4 +1,4 @@
-"""Texts to token ids, as the models of the BERT family want them.
+"""Texts to token ids, as the models of the BERT family and decoders want them.
 
 Source: `arrowquant.h` ("Tokenizing").
 """
@@ -20,7 +20,7 @@ _BATCH = 1024
 
 
 class Tokenizer(Handle[_core.Tokenizer]):
-    """A WordPiece tokenizer. Its ids are those that sentence-transformers gives to the same model.
+    """A WordPiece or BPE tokenizer. Its ids are those that sentence-transformers gives to the same model.
 
         with arrowquant.Tokenizer("model") as tokenizer:
             ids = tokenizer.encode(["a text", "another"], max_tokens=256)
@@ -42,7 +42,7 @@ class Tokenizer(Handle[_core.Tokenizer]):
 
         Raises:
             NotFoundError: there is no such model, or no tokenizer beside it.
-            UnsupportedError: the tokenizer is not WordPiece, or a key of its files asks for what is not handled; the
+            UnsupportedError: the tokenizer is of another kind, or a key of its files asks for what is not handled; the
                 message names it.
             FormatError: a file breaks the rules of its format.
 
