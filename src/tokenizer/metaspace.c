@@ -26,9 +26,8 @@ static aq_status read_scheme(const json_t *object, aq_prepend_scheme *out, aq_er
   for (size_t i = 0; i < AQ_COUNT_OF(schemes); i++) {
     if (strcmp(name, schemes[i]) != 0) continue;
     *out = (aq_prepend_scheme)i;
-    AQ_FAIL_IF(!prepends && json_object_get(object, "prepend_scheme") != NULL && *out != AQ_PREPEND_NEVER,
-               AQ_ERR_FORMAT, "'add_prefix_space' is false, and 'prepend_scheme' is '%s'", name);
-    if (!prepends) *out = AQ_PREPEND_NEVER;
+    AQ_FAIL_IF(!prepends && *out != AQ_PREPEND_NEVER, AQ_ERR_FORMAT,
+               "'add_prefix_space' is false, and 'prepend_scheme' is '%s'", name);
     return AQ_OK;
   }
   return aq_fail(err, AQ_ERR_UNSUPPORTED, "'prepend_scheme' is '%.40s'; always, first and never are possible", name);

@@ -33,10 +33,13 @@ size_t aq_char_decompose_compatible(uint32_t c, uint32_t out[AQ_MAX_COMPATIBLE])
   return (size_t)count;
 }
 
+#define HANGUL_T_BASE 0x11A7u
+
 uint32_t aq_char_compose(uint32_t first, uint32_t second) {
   uint32_t parts[AQ_MAX_DECOMPOSED];
   utf8proc_int32_t pair[2] = {(utf8proc_int32_t)first, (utf8proc_int32_t)second};
-  if (second < 0x300) return 0; /* no character before is the second of a pair */
+  if (second < 0x300) return 0;          /* no character before is the second of a pair */
+  if (second == HANGUL_T_BASE) return 0; /* one before the first final consonant; utf8proc lets it go */
   const utf8proc_ssize_t count = utf8proc_normalize_utf32(pair, 2, UTF8PROC_COMPOSE | UTF8PROC_STABLE);
   if (count != 1) return 0;
   return aq_char_decompose((uint32_t)pair[0], parts) > 1 ? (uint32_t)pair[0] : 0; /* else it is later than that */

@@ -43,6 +43,29 @@ class Ours:
         self.library.aq_free(ids.ids)
         return found
 
+    def decode(self, ids, skip_special=False):
+        text, length, err = ctypes.c_void_p(), ctypes.c_size_t(), Error()
+        listed = (ctypes.c_int32 * len(ids))(*ids)
+        if self.library.aq_tokenizer_decode(self.handle, listed, ctypes.c_size_t(len(ids)), ctypes.c_bool(skip_special), ctypes.byref(text),
+                                            ctypes.byref(length), ctypes.byref(err)) != 0:
+            raise Refused(err.message.decode())
+        found = ctypes.string_at(text, length.value)
+        self.library.aq_free(text)
+        return found.decode()
+
+    def stream(self, ids, skip_special=False):
+        """The texts that a stream hands out, one for each id and one for the end."""
+        stream, text, length, err, found = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_size_t(), Error(), []
+        self.library.aq_token_stream_close.argtypes = [ctypes.c_void_p]
+        assert self.library.aq_token_stream_open(self.handle, ctypes.c_bool(skip_special), ctypes.byref(stream), ctypes.byref(err)) == 0
+        for number in ids:
+            assert self.library.aq_token_stream_push(stream, ctypes.c_int32(number), ctypes.byref(text), ctypes.byref(length), ctypes.byref(err)) == 0
+            found.append(ctypes.string_at(text, length.value).decode())
+        assert self.library.aq_token_stream_end(stream, ctypes.byref(text), ctypes.byref(length), ctypes.byref(err)) == 0
+        found.append(ctypes.string_at(text, length.value).decode())
+        self.library.aq_token_stream_close(stream)
+        return found
+
     def __del__(self):
         if getattr(self, "handle", None):
             self.library.aq_tokenizer_close(self.handle)

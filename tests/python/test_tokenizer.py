@@ -252,6 +252,21 @@ def test_references_are_balanced(folder):
     assert abs(after[0] - before[0]) < 200
 
 
+def test_ids_become_text(minilm):
+    with arrowquant.Tokenizer(minilm) as tokenizer:
+        ids = tokenizer.encode("Don't stop, naïve one.")
+        assert tokenizer.decode(ids) == "[CLS] don't stop, naive one. [SEP]"
+        assert tokenizer.decode(np.array(ids), skip_special_tokens=True) == "don't stop, naive one."
+        assert tokenizer.decode([]) == ""
+        assert tokenizer.decode([-1, 1 << 40, ids[1]]) == "don"
+        with pytest.raises(TypeError):
+            tokenizer.decode([1.5])
+        with pytest.raises(TypeError):
+            tokenizer.decode("ab")
+    with pytest.raises(ValueError):
+        tokenizer.decode(ids)
+
+
 def test_ids_are_those_of_tokenizers(minilm):
     tokenizers = pytest.importorskip("tokenizers")
     theirs = tokenizers.Tokenizer.from_file(str(pathlib.Path(minilm) / "tokenizer.json"))

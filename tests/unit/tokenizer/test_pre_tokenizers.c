@@ -142,7 +142,8 @@ static void metaspaces_begin_words(void **state) {
   expect_pieces("{'type':'Metaspace','prepend_scheme':'first'}", "a b", true, MARK "a|" MARK "b|");
   expect_pieces("{'type':'Metaspace','prepend_scheme':'first'}", " a", true, MARK "a|");
   expect_pieces("{'type':'Metaspace','prepend_scheme':'never','split':false}", "a b", true, "a" MARK "b|");
-  expect_pieces("{'type':'Metaspace','add_prefix_space':false,'replacement':'_'}", "a b", true, "a|_b|");
+  expect_pieces("{'type':'Metaspace','prepend_scheme':'never','add_prefix_space':false,'replacement':'_'}", "a b", true,
+                "a|_b|");
 }
 
 static void kinds_of_characters_are_told_apart(void **state) {
@@ -193,6 +194,7 @@ static void what_is_wrong_is_refused(void **state) {
   expect_refused("{'type':'Split','pattern':{'String':''},'behavior':'Isolated'}", "0 bytes");
   expect_refused("{'type':'Metaspace','replacement':'ab'}", "'replacement' is not one character");
   expect_refused("{'type':'Metaspace','prepend_scheme':'often'}", "'prepend_scheme' is 'often'");
+  expect_refused("{'type':'Metaspace','add_prefix_space':false}", "'add_prefix_space' is false");
   expect_refused("{'type':'Sequence'}", "no list 'pretokenizers'");
   expect_refused("{'type':'Sequence','pretokenizers':[{'type':'Sequence','pretokenizers':[]}]}", "in a Sequence");
 }
