@@ -263,7 +263,7 @@ def test_ids_become_text(minilm):
             tokenizer.decode([1.5])
         with pytest.raises(TypeError):
             tokenizer.decode("ab")
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="closed"):
         tokenizer.decode(ids)
 
 
