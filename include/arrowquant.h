@@ -620,14 +620,15 @@ AQ_API AQ_MUST_CHECK aq_status aq_validate_source(const aq_source *model, const 
 /* ---- Tokenizing
  * ------------------------------------------------------------------------------------------------------ */
 
-/* A tokenizer: WordPiece, as in models of the BERT family. Several threads may use one at once. The ids are those that
- * sentence-transformers gives to the same model; docs/TOKENIZER.md lists every key of its files. */
+/* A tokenizer: WordPiece, as in models of the BERT family, or BPE, as in language models. Several threads may use one
+ * at once. The ids are those that sentence-transformers gives to the same model; docs/TOKENIZER.md lists every key of
+ * its files. */
 typedef struct aq_tokenizer aq_tokenizer;
 
 /* Opens the tokenizer of a model. `path` is a folder with a tokenizer.json or else a vocab.txt; a model in such a
  * folder or its name in the Hugging Face cache, as for aq_source_open; a table that was made from such a model and
  * carries its tokenizer; or one of the two files under any name. A tokenizer.json alone gives the ids of the library
- * `tokenizers`. AQ_ERR_UNSUPPORTED names the reason: a tokenizer that is not WordPiece, a key whose value is not
+ * `tokenizers`. AQ_ERR_UNSUPPORTED names the reason: a tokenizer of another kind, a key whose value is not
  * supported. On success the caller owns *out. */
 AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_open(const char *path, aq_tokenizer **out, aq_error *err);
 /* The tokenizer of an open source, from its metadata or beside it. The source may be closed afterwards. */

@@ -164,6 +164,30 @@ AQ_API AQ_MUST_CHECK aq_status aq_decoder_logits(aq_decoder *decoder, size_t pas
 AQ_API AQ_MUST_CHECK aq_status aq_decoder_losses(aq_decoder *decoder, const int32_t *ids, size_t count, double *losses,
                                                  aq_error *err);
 
+/* ---- From token ids back to a text
+ * ----------------------------------------------------------------------------------- */
+
+/* The text of `count` ids, as transformers and `tokenizers` decode them: the decoder of the model's tokenizer. Ids that
+ * there are not are passed over; `skip_special` leaves out special tokens. *text is UTF-8 of *length bytes with a zero
+ * behind, the caller's, to be released with aq_free. AQ_ERR_UNSUPPORTED when the tokenizer's decoder is not known. */
+AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_decode(const aq_tokenizer *tokenizer, const int32_t *ids, size_t count,
+                                                   bool skip_special, char **text, size_t *length, aq_error *err);
+
+/* Ids that come one by one, as a model writes them. Each call hands out what has become certain: a character whose
+ * bytes are spread over several tokens comes with the last of them. All that is handed out together is the text of all
+ * ids (but for clean_up_tokenization_spaces of WordPiece, which needs the whole). The tokenizer must outlive the
+ * stream; one thread at a time uses it. */
+typedef struct aq_token_stream aq_token_stream;
+AQ_API AQ_MUST_CHECK aq_status aq_token_stream_open(const aq_tokenizer *tokenizer, bool skip_special,
+                                                    aq_token_stream **out, aq_error *err);
+/* *text belongs to the stream until its next call; *length is 0 when there is nothing new. */
+AQ_API AQ_MUST_CHECK aq_status aq_token_stream_push(aq_token_stream *stream, int32_t id, const char **text,
+                                                    size_t *length, aq_error *err);
+/* What still waits for bytes that do not come: U+FFFD for each that is missing. */
+AQ_API AQ_MUST_CHECK aq_status aq_token_stream_end(aq_token_stream *stream, const char **text, size_t *length,
+                                                   aq_error *err);
+AQ_API void aq_token_stream_close(aq_token_stream *stream);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,10 +1,11 @@
-"""Texts to token ids, as the models of the BERT family want them.
+"""Texts to token ids, as the models of the BERT family and decoders want them.
 
 Source: `arrowquant.h` ("Tokenizing").
 """
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Iterable
 from typing import overload
@@ -20,7 +21,7 @@ _BATCH = 1024
 
 
 class Tokenizer(Handle[_core.Tokenizer]):
-    """A WordPiece tokenizer. Its ids are those that sentence-transformers gives to the same model.
+    """A WordPiece or BPE tokenizer. Its ids are those that sentence-transformers gives to the same model.
 
         with arrowquant.Tokenizer("model") as tokenizer:
             ids = tokenizer.encode(["a text", "another"], max_tokens=256)
@@ -42,7 +43,7 @@ class Tokenizer(Handle[_core.Tokenizer]):
 
         Raises:
             NotFoundError: there is no such model, or no tokenizer beside it.
-            UnsupportedError: the tokenizer is not WordPiece, or a key of its files asks for what is not handled; the
+            UnsupportedError: the tokenizer is of another kind, or a key of its files asks for what is not handled; the
                 message names it.
             FormatError: a file breaks the rules of its format.
 
@@ -85,6 +86,22 @@ class Tokenizer(Handle[_core.Tokenizer]):
         for at in range(0, len(items), _BATCH):
             lists += self._core.encode(items[at : at + _BATCH], limit, add_special_tokens)
         return lists[0] if is_single else lists
+
+    def decode(self, ids: Iterable[int], skip_special_tokens: bool = False) -> str:
+        """The text of token ids, as transformers decodes them. Experimental: what it is called may change.
+
+        Args:
+            ids: what `encode` gives, or what a model writes. Ids that the tokenizer does not have are passed over.
+            skip_special_tokens: leave out the special tokens of the model.
+
+        Raises:
+            UnsupportedError: the tokenizer's decoder is not known; the message names it.
+            TypeError: an id is not an int.
+            ValueError: the tokenizer is closed.
+
+        """
+        self._check_open()
+        return self._core.decode([operator.index(number) for number in ids], skip_special_tokens)
 
     @property
     def id_end(self) -> int:

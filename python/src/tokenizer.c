@@ -2,6 +2,8 @@
  * the last of them is done. All fields change under the GIL only. */
 #include "texts.h"
 
+#include "arrowquant_experimental.h"
+
 typedef struct aqpy_tokenizer {
   PyObject_HEAD PyObject *module;
   aq_tokenizer *tokenizer;
@@ -129,6 +131,53 @@ static PyObject *encode(PyObject *self, PyObject *args) {
   return result;
 }
 
+/* ---- decoding ---- */
+
+/* The numbers of a list; false with an exception set. What is out of range is an id that there is not. */
+static bool take_ids(PyObject *list, int32_t **ids, size_t *count) {
+  *count = (size_t)PyList_Size(list);
+  *ids = PyMem_Calloc(*count > 0 ? *count : 1, sizeof **ids);
+  if (*ids == NULL) {
+    (void)PyErr_NoMemory();
+    return false;
+  }
+  for (size_t i = 0; i < *count; i++) {
+    int overflow = 0;
+    const long id = PyLong_AsLongAndOverflow(PyList_GetItem(list, (Py_ssize_t)i), &overflow);
+    if (id == -1 && PyErr_Occurred() != NULL) return false;
+    (*ids)[i] = overflow != 0 || id < 0 || id > INT32_MAX ? -1 : (int32_t)id;
+  }
+  return true;
+}
+
+static PyObject *decode_entered(aqpy_tokenizer *object, const int32_t *ids, size_t count, bool skip_special) {
+  char *text;
+  size_t length;
+  aq_error err;
+  aq_status status;
+  Py_BEGIN_ALLOW_THREADS status =
+      aq_tokenizer_decode(object->tokenizer, ids, count, skip_special, &text, &length, &err);
+  Py_END_ALLOW_THREADS if (status != AQ_OK) return aqpy_raise(&err);
+  PyObject *result = PyUnicode_FromStringAndSize(text, (Py_ssize_t)length);
+  aq_free(text);
+  return result;
+}
+
+static PyObject *decode(PyObject *self, PyObject *args) {
+  aqpy_tokenizer *object = (aqpy_tokenizer *)self;
+  PyObject *list, *result = NULL;
+  int skip_special;
+  int32_t *ids = NULL;
+  size_t count;
+  if (!PyArg_ParseTuple(args, "O!p", &PyList_Type, &list, &skip_special)) return NULL;
+  if (take_ids(list, &ids, &count) && enter(object)) {
+    result = decode_entered(object, ids, count, skip_special != 0);
+    leave(object);
+  }
+  PyMem_Free(ids);
+  return result;
+}
+
 /* ---- the type ---- */
 
 static PyObject *close_tokenizer(PyObject *self, PyObject *unused) {
@@ -156,6 +205,7 @@ static PyObject *id_end(PyObject *self, void *unused) {
 static PyMethodDef methods[] = {
     {"encode", encode, METH_VARARGS,
      PyDoc_STR("encode(texts: list[str], max_tokens: int, add_special: bool) -> list[list[int]]")},
+    {"decode", decode, METH_VARARGS, PyDoc_STR("decode(ids: list[int], skip_special: bool) -> str")},
     {"close", close_tokenizer, METH_NOARGS, PyDoc_STR("Ends the use of the tokenizer.")},
     {NULL, NULL, 0, NULL},
 };
@@ -170,7 +220,7 @@ static PyType_Slot slots[] = {
     {Py_tp_dealloc, deallocate},
     {Py_tp_methods, methods},
     {Py_tp_getset, attributes},
-    {Py_tp_doc, (void *)PyDoc_STR("A WordPiece tokenizer.")},
+    {Py_tp_doc, (void *)PyDoc_STR("A WordPiece or BPE tokenizer.")},
     {0, NULL},
 };
 

@@ -26,6 +26,7 @@ typedef struct aq_tokenize_options {
   const char *input, *field;
   uint32_t max_tokens;
   bool no_special;
+  bool decode;
 } aq_tokenize_options;
 
 /* `run` and `table` are for whichever operation takes them; aq_option_values_join hands them on. */

@@ -31,6 +31,12 @@ typedef struct aq_normalizer_type {
   TYPE(aq_normalizer_lowercase)     \
   TYPE(aq_normalizer_nfd)           \
   TYPE(aq_normalizer_strip_accents) \
+  TYPE(aq_normalizer_nfc)           \
+  TYPE(aq_normalizer_nfkc)          \
+  TYPE(aq_normalizer_nfkd)          \
+  TYPE(aq_normalizer_prepend)       \
+  TYPE(aq_normalizer_replace)       \
+  TYPE(aq_normalizer_strip)         \
   TYPE(aq_normalizer_sequence)
 #define AQ_DECLARE_NORMALIZER(type) extern const aq_normalizer_type type;
 AQ_NORMALIZER_TYPES(AQ_DECLARE_NORMALIZER)

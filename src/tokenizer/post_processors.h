@@ -28,7 +28,8 @@ typedef struct aq_post_processor_type {
 #define AQ_POST_PROCESSOR_TYPES(TYPE) \
   TYPE(aq_post_processor_template)    \
   TYPE(aq_post_processor_bert)        \
-  TYPE(aq_post_processor_roberta)
+  TYPE(aq_post_processor_roberta)     \
+  TYPE(aq_post_processor_byte_level) TYPE(aq_post_processor_sequence)
 #define AQ_DECLARE_POST_PROCESSOR(type) extern const aq_post_processor_type type;
 AQ_POST_PROCESSOR_TYPES(AQ_DECLARE_POST_PROCESSOR)
 

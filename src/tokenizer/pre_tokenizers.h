@@ -22,9 +22,21 @@ typedef struct aq_pre_tokenizer_type {
 } aq_pre_tokenizer_type;
 
 /* The types. A new one is a file of its own and a line here. */
-#define AQ_PRE_TOKENIZER_TYPES(TYPE) TYPE(aq_pre_tokenizer_bert)
+#define AQ_PRE_TOKENIZER_TYPES(TYPE)      \
+  TYPE(aq_pre_tokenizer_bert)             \
+  TYPE(aq_pre_tokenizer_byte_level)       \
+  TYPE(aq_pre_tokenizer_split)            \
+  TYPE(aq_pre_tokenizer_metaspace)        \
+  TYPE(aq_pre_tokenizer_digits)           \
+  TYPE(aq_pre_tokenizer_punctuation)      \
+  TYPE(aq_pre_tokenizer_whitespace)       \
+  TYPE(aq_pre_tokenizer_whitespace_split) \
+  TYPE(aq_pre_tokenizer_sequence)
 #define AQ_DECLARE_PRE_TOKENIZER(type) extern const aq_pre_tokenizer_type type;
 AQ_PRE_TOKENIZER_TYPES(AQ_DECLARE_PRE_TOKENIZER)
+
+/* Where a tokenizer.json has none: all of a span is one pretoken. It has no name in files. */
+extern const aq_pre_tokenizer_type aq_pre_tokenizer_none;
 
 /* Zero-initialise; aq_pre_tokenizer_reset frees. */
 typedef struct aq_pre_tokenizer {
@@ -34,7 +46,7 @@ typedef struct aq_pre_tokenizer {
 
 void aq_pre_tokenizer_reset(aq_pre_tokenizer *pre_tokenizer);
 
-/* Reads "pre_tokenizer" of a tokenizer.json. */
+/* Reads "pre_tokenizer" of a tokenizer.json; NULL and null are aq_pre_tokenizer_none. */
 AQ_MUST_CHECK aq_status aq_pre_tokenizer_read(aq_pre_tokenizer *pre_tokenizer, const json_t *object, aq_error *err);
 
 #endif

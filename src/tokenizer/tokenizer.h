@@ -10,10 +10,12 @@
 
 #include "arrowquant.h"
 #include "tokenizer/added_tokens.h"
+#include "tokenizer/decoders.h"
 #include "tokenizer/models.h"
 #include "tokenizer/normalizers.h"
 #include "tokenizer/post_processors.h"
 #include "tokenizer/pre_tokenizers.h"
+#include "tokenizer/token_names.h"
 #include "tokenizer/tokenizer_class.h"
 #include "tokenizer/tokenizer_files.h"
 
@@ -24,6 +26,10 @@ struct aq_tokenizer {
   aq_pre_tokenizer pre_tokenizer;
   aq_token_model model;
   aq_token_frame frame; /* of the post-processor */
+  aq_decoders decoders;
+  aq_token_names added; /* the texts of added tokens, normalized where they are found so */
+  aq_vocab special;     /* the texts of special tokens as they are given; the ids have no meaning */
+  bool cleans_up;       /* spaces before punctuation go from a text made of ids */
   bool is_local;        /* a text may be cut behind any ' ' (see aq_normalizer_type) */
   bool keeps_end;       /* truncation drops ids at the beginning */
   bool pads_left;       /* where texts are padded, which they are not here */

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/json_member.h"
 #include "tokenizer/character_pass.h"
+#include "tokenizer/decoder_words.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/wordpiece.h"
 
@@ -44,6 +45,9 @@ static aq_status set_wordpiece(aq_tokenizer *t, const json_t *config, aq_error *
 
 aq_status aq_tokenizer_read_bert(aq_tokenizer *tokenizer, const json_t *config, aq_error *err) {
   AQ_TRY(add_normalizer(tokenizer, config, err));
+  void *decoder;
   tokenizer->pre_tokenizer.type = &aq_pre_tokenizer_bert;
+  AQ_TRY(aq_decoder_wordpiece_make("##", true, &decoder, err));
+  AQ_TRY(aq_decoders_add(&tokenizer->decoders, &aq_decoder_wordpiece, decoder, err));
   return set_wordpiece(tokenizer, config, err);
 }

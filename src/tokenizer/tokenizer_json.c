@@ -1,6 +1,6 @@
 /* tokenizer_json.c - what a tokenizer.json says. Its parts name their types; one that is not in the table of its stage
  * is an error with the name of it. Of padding and truncation only the direction matters, because the limit is the
- * model's; the decoder does not matter at all. */
+ * model's. A decoder that is not in its table is an error only when ids are to become text. */
 #include <string.h>
 
 #include "core/error.h"
@@ -40,5 +40,6 @@ aq_status aq_tokenizer_read_json(aq_tokenizer *tokenizer, const json_t *root, aq
   AQ_TRY(aq_token_model_read(&tokenizer->model, json_object_get(root, "model"), err));
   AQ_TRY(aq_normalizers_read(&tokenizer->normalizers, json_object_get(root, "normalizer"), err));
   AQ_TRY(aq_pre_tokenizer_read(&tokenizer->pre_tokenizer, json_object_get(root, "pre_tokenizer"), err));
-  return aq_post_processor_read(&tokenizer->frame, json_object_get(root, "post_processor"), err);
+  AQ_TRY(aq_post_processor_read(&tokenizer->frame, json_object_get(root, "post_processor"), err));
+  return aq_decoders_read(&tokenizer->decoders, json_object_get(root, "decoder"), err);
 }

@@ -84,6 +84,8 @@ static aq_status read_files(aq_tokenizer *t, const aq_tokenizer_files *files, aq
   AQ_TRY(read_stages(t, class, files, roots, err));
   AQ_TRY(blame_text(read_sides(t, roots, err), files, blamed, err));
   AQ_TRY(lowercase_first(t, files, err));
+  t->cleans_up = t->model.type == &aq_token_model_wordpiece &&
+                 aq_json_is_set(json_object_get(roots->config, "clean_up_tokenization_spaces"));
   return blame_text(aq_tokenizer_add_tokens(t, class, roots, err), files, blamed, err);
 }
 
@@ -99,7 +101,8 @@ static aq_status make_parts(aq_tokenizer *t, const aq_tokenizer_files *files, aq
   aq_added_prepare(&t->normalized);
   t->is_local = t->pre_tokenizer.type->is_local && aq_normalizers_are_local(&t->normalizers);
   t->id_end = AQ_MAX(t->id_end, t->model.vocab.end);
-  return AQ_OK;
+  aq_token_names_sort(&t->added);
+  return aq_vocab_index(&t->model.vocab, err);
 }
 
 aq_status aq_tokenizer_make(const aq_tokenizer_files *files, aq_tokenizer **out, aq_error *err) {
@@ -145,6 +148,9 @@ void aq_tokenizer_close(aq_tokenizer *tokenizer) {
   aq_normalizers_reset(&tokenizer->normalizers);
   aq_pre_tokenizer_reset(&tokenizer->pre_tokenizer);
   aq_token_model_reset(&tokenizer->model);
+  aq_decoders_reset(&tokenizer->decoders);
+  aq_token_names_reset(&tokenizer->added);
+  aq_vocab_reset(&tokenizer->special);
   aq_free(tokenizer);
 }
 

@@ -334,10 +334,15 @@ static aq_status put_token(const adding *a, const aq_added_entry *entry, bool sp
                                 .passed_over = splits && entry->special};
   const size_t size = strlen(spec->content);
   t->id_end = AQ_MAX(t->id_end, token.id + 1);
-  if (!spec->normalized) return aq_added_add(&t->raw, spec->content, size, &token, err);
+  if (entry->special) AQ_TRY(aq_vocab_add(&t->special, spec->content, size, (int64_t)t->special.count, err));
+  if (!spec->normalized) {
+    AQ_TRY(aq_token_names_add(&t->added, token.id, spec->content, size, err));
+    return aq_added_add(&t->raw, spec->content, size, &token, err);
+  }
   aq_buffer text = {NULL, 0, 0};
   aq_normalizer_scratch scratch = {.own = {NULL, 0, 0}};
   aq_status status = aq_normalizers_apply(&t->normalizers, (const uint8_t *)spec->content, size, &text, &scratch, err);
+  if (status == AQ_OK) status = aq_token_names_add(&t->added, token.id, text.data, text.size, err);
   if (status == AQ_OK) status = aq_added_add(&t->normalized, (const char *)text.data, text.size, &token, err);
   aq_buffer_reset(&text);
   aq_normalizer_scratch_reset(&scratch);

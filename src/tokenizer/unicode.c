@@ -5,6 +5,7 @@
 #include <utf8proc.h>
 
 #include "core/compiler.h"
+#include "tokenizer/unicode_category.h"
 
 #if UTF8PROC_VERSION_MAJOR < 2 || (UTF8PROC_VERSION_MAJOR == 2 && UTF8PROC_VERSION_MINOR < 8)
 #error "utf8proc 2.8 (Unicode 15) or later is needed"
@@ -67,6 +68,11 @@ static const range ideographs[] = {{0x3400, 0x4DBF},   {0x4E00, 0x9FFF},   {0xF9
 /* Symbols that are letters in all but category (Other_Alphabetic). */
 static const range alphabetic_symbols[] = {
     {0x24B6, 0x24E9}, {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
+
+/* Letters, marks, decimal digits, numbers that are letters, connectors. */
+#define BIT(category) (UINT32_C(1) << UTF8PROC_CATEGORY_##category)
+#define WORD_CATEGORIES \
+  (BIT(LU) | BIT(LL) | BIT(LT) | BIT(LM) | BIT(LO) | BIT(MN) | BIT(MC) | BIT(ME) | BIT(ND) | BIT(NL) | BIT(PC))
 
 /* The ranges are in order and do not touch. */
 static bool in_ranges(const range *ranges, size_t count, uint32_t c) {
@@ -139,22 +145,10 @@ bool aq_char_is_white(uint32_t c) { return c == 0x0B || c == 0x0C || c == 0x85 |
 bool aq_char_is_ideograph(uint32_t c) { return c >= 0x3400 && in_ranges(ideographs, AQ_COUNT_OF(ideographs), c); }
 
 bool aq_char_is_word(uint32_t c) {
-  switch (property(c)->category) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_MN:
-    case UTF8PROC_CATEGORY_MC:
-    case UTF8PROC_CATEGORY_ME:
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_PC:
-      return true;
-    default: /* the joiners have Join_Control */
-      return c == 0x200C || c == 0x200D || in_ranges(alphabetic_symbols, AQ_COUNT_OF(alphabetic_symbols), c);
-  }
+  const aq_categories words = WORD_CATEGORIES;
+  if ((aq_char_category(c) & words) != 0) return true;
+  return c == 0x200C || c == 0x200D || /* the joiners have Join_Control */
+         in_ranges(alphabetic_symbols, AQ_COUNT_OF(alphabetic_symbols), c);
 }
 
 uint32_t aq_char_lower(uint32_t c) {

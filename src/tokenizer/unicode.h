@@ -3,8 +3,8 @@
  * The ids of a text are a contract with the model, so the answers must be those of the Hugging Face `tokenizers`
  * library, which takes them from tables of several ages: general categories as of Unicode 8, canonical decomposition
  * and combining classes as of Unicode 9, lower case as of Unicode 17. Ours come from utf8proc (Unicode 15 or later);
- * unicode.c holds the few ranges that differ, up to Unicode 18. What is left: \w (for added tokens with single_word) is
- * as of Unicode 16 there, and as of utf8proc's version here. */
+ * unicode.c holds the few ranges that differ, up to Unicode 18. \w (for added tokens with single_word, and in regular
+ * expressions) is as of Unicode 16 (unicode_category.h). */
 #ifndef AQ_TOKENIZER_UNICODE_H
 #define AQ_TOKENIZER_UNICODE_H
 
@@ -31,8 +31,7 @@ bool aq_char_is_white(uint32_t c);
 /* Ideographs as BERT counts them: those that are words of their own. */
 bool aq_char_is_ideograph(uint32_t c);
 
-/* What regular expressions call \w: letters, marks, decimal digits, connectors (Unicode TS 18, annex C). As utf8proc
- * knows them. */
+/* What the crate regex calls \w: letters, marks, decimal digits, connectors (Unicode TS 18, annex C). */
 bool aq_char_is_word(uint32_t c);
 
 /* Lower case of one character by itself; U+0130, which has two, gives 'i' (the dot above is the caller's). */

@@ -1,6 +1,7 @@
 /* vocab.c - the tokens of a vocabulary: open addressing, at most half full. */
 #include "tokenizer/vocab.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/compiler.h"
@@ -15,11 +16,17 @@ struct aq_vocab_entry {
   int32_t id;
 };
 
+struct aq_vocab_id {
+  int32_t id;
+  uint32_t entry;
+};
+
 #define MAX_TEXT (UINT32_C(1) << 30)
 
 void aq_vocab_reset(aq_vocab *vocab) {
   aq_free(vocab->entries);
   aq_free(vocab->slots);
+  aq_free(vocab->by_id);
   aq_buffer_reset(&vocab->text);
   aq_buffer_reset(&vocab->used);
   *vocab = (aq_vocab){.entries = NULL};
@@ -110,6 +117,41 @@ aq_status aq_vocab_add(aq_vocab *vocab, const char *token, size_t size, int64_t 
   vocab->longest = AQ_MAX(vocab->longest, size);
   vocab->end = AQ_MAX(vocab->end, (int32_t)id + 1);
   return AQ_OK;
+}
+
+static int compare_ids(const void *a, const void *b) {
+  const int32_t x = ((const struct aq_vocab_id *)a)->id, y = ((const struct aq_vocab_id *)b)->id;
+  return x < y ? -1 : x > y;
+}
+
+aq_status aq_vocab_index(aq_vocab *vocab, aq_error *err) {
+  bool is_sorted = true;
+  if (vocab->count == 0) return AQ_OK;
+  struct aq_vocab_id *by_id = aq_realloc_array(vocab->by_id, vocab->count, sizeof *by_id);
+  if (by_id == NULL) return aq_fail_memory(err, vocab->count * sizeof *by_id);
+  vocab->by_id = by_id;
+  for (size_t i = 0; i < vocab->count; i++) {
+    by_id[i] = (struct aq_vocab_id){vocab->entries[i].id, (uint32_t)i};
+    is_sorted = is_sorted && (i == 0 || by_id[i - 1].id < by_id[i].id); /* as most files are */
+  }
+  if (!is_sorted) qsort(by_id, vocab->count, sizeof *by_id, compare_ids);
+  return AQ_OK;
+}
+
+const char *aq_vocab_token(const aq_vocab *vocab, int32_t id, size_t *size) {
+  size_t low = 0, high = vocab->by_id != NULL ? vocab->count : 0;
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    if (vocab->by_id[middle].id < id) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (vocab->by_id == NULL || low == vocab->count || vocab->by_id[low].id != id) return NULL;
+  const struct aq_vocab_entry *entry = &vocab->entries[vocab->by_id[low].entry];
+  *size = entry->size;
+  return entry->size > 0 ? (const char *)vocab->text.data + entry->offset : "";
 }
 
 /* Length of a line without the white space at its end. */

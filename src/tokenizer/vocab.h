@@ -36,12 +36,13 @@ typedef struct aq_vocab {
   struct aq_vocab_entry *entries;
   size_t count, entry_capacity;
   aq_vocab_slot *slots;
-  size_t slot_count; /* a power of two, at least twice count */
-  aq_buffer text;    /* the bytes of all tokens */
-  aq_buffer used;    /* a bit for each id that is taken */
-  size_t longest;    /* bytes of the longest token */
-  int32_t end;       /* one past the largest id */
-  bool has_empty;    /* a vocab.txt has an empty line, which counts as a token */
+  size_t slot_count;         /* a power of two, at least twice count */
+  aq_buffer text;            /* the bytes of all tokens */
+  aq_buffer used;            /* a bit for each id that is taken */
+  size_t longest;            /* bytes of the longest token */
+  int32_t end;               /* one past the largest id */
+  bool has_empty;            /* a vocab.txt has an empty line, which counts as a token */
+  struct aq_vocab_id *by_id; /* in the order of the ids; NULL before aq_vocab_index */
 } aq_vocab;
 
 void aq_vocab_reset(aq_vocab *vocab);
@@ -53,6 +54,12 @@ AQ_MUST_CHECK aq_status aq_vocab_add(aq_vocab *vocab, const char *token, size_t 
 /* The tokens of a vocab.txt: one a line, the number of the line is the id. White space at the end of a line is no part
  * of the token; an empty line is an id that no text gets. */
 AQ_MUST_CHECK aq_status aq_vocab_read_lines(aq_vocab *vocab, const char *text, size_t size, aq_error *err);
+
+/* Makes aq_vocab_token possible. To be called when all tokens are in. */
+AQ_MUST_CHECK aq_status aq_vocab_index(aq_vocab *vocab, aq_error *err);
+
+/* The token with an id, which belongs to the vocabulary and does not end with a zero; NULL: there is none. */
+const char *aq_vocab_token(const aq_vocab *vocab, int32_t id, size_t *size);
 
 /* Id of a token, or -1. */
 int32_t aq_vocab_find(const aq_vocab *vocab, const char *token, size_t size);

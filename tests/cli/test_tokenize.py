@@ -54,12 +54,24 @@ def test_a_table_is_enough(vocab):
         assert lines_of(done("tokenize", table, "--text", "unaffable", cwd=vocab)) == [[2, 5, 6, 7, 3]]
 
 
+def test_decoding_is_the_other_way_round(vocab):
+    (vocab / "texts").write_text("hello world\nunaffable hello\n\n")
+    ids = done("tokenize", "vocab.txt", "--input", "texts", cwd=vocab).stdout
+    (vocab / "ids").write_text(ids)
+    back = done("tokenize", "vocab.txt", "--decode", "--input", "ids", "--no-special", cwd=vocab).stdout
+    assert back == "hello world\nunaffable hello\n\n"
+    assert done("tokenize", "vocab.txt", "--decode", "--text", "8,  9", "--text", "[2 8]", cwd=vocab).stdout == "hello world\n[CLS] hello\n"
+    assert done("tokenize", "vocab.txt", "--decode", "--text", "", cwd=vocab).stdout == "\n"
+    for wrong in ("hello", "[1, -2]", "1.5", "12345678901"):
+        refused("tokenize", "vocab.txt", "--decode", "--text", wrong, cwd=vocab, status=2, says=["is no list of ids"])
+
+
 def test_what_is_wrong_is_told(vocab):
     refused("tokenize", "vocab.txt", "--input", "missing", cwd=vocab, status=3, says=["missing", "cannot open"])
     refused("tokenize", "vocab.txt", "--input", ".", cwd=vocab, status=1, says=["cannot read"])
     refused("tokenize", "nothing", "--text", "x", cwd=vocab, status=3, says=["nothing", "does not exist"])
-    (vocab / "bpe.json").write_text('{"model": {"type": "BPE", "vocab": {}, "merges": []}}')
-    refused("tokenize", "bpe.json", "--text", "x", cwd=vocab, status=3, says=["bpe.json", "'BPE'", "Only WordPiece"])
+    (vocab / "unigram.json").write_text('{"model": {"type": "Unigram", "vocab": []}}')
+    refused("tokenize", "unigram.json", "--text", "x", cwd=vocab, status=3, says=["unigram.json", "'Unigram'", "Only WordPiece"])
     (vocab / "twice.txt").write_text("[UNK]\na\na\n")
     refused("tokenize", "twice.txt", "--text", "x", cwd=vocab, status=3, says=["twice.txt", "'a' is there twice", "offset 8"])
 

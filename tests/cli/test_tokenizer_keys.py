@@ -9,7 +9,7 @@ EFFECTS = {"HONOURED": "honoured", "REFUSED": "refused", "NO_EFFECT": "no effect
 
 def keys_in_code():
     text = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "src" / "tokenizer").glob("*.c")))
-    found = re.findall(r'\{AQ_TOKENIZER_KEYS_([A-Z]+), "([^"]+)", AQ_KEY_([A-Z_]+)\}', text)
+    found = re.findall(r'\{AQ_TOKENIZER_KEYS_([A-Z]+), "([^"]+)",\s+AQ_KEY_([A-Z_]+)\}', text)
     return [(FILES[file], key, EFFECTS[effect]) for file, key, effect in found]
 
 

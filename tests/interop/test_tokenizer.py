@@ -1,59 +1,18 @@
 """The ids of `arrowquant tokenize` and of the library are those of the Hugging Face library `tokenizers`, on texts of every
 kind (tokenizer_texts.py) and for every option. No difference is allowed."""
-import ctypes
 import json
 import os
-import pathlib
 import subprocess
 import threading
 import unicodedata
 
 import pytest
 import tokenizers as hf
-
-from conftest import COMMAND, ROOT, run
+from conftest import COMMAND, run
+from tokenizer_library import Ours, agree
 from tokenizer_texts import EMOJI, SPACES, Texts
 
-BUILD = pathlib.Path(os.environ.get("AQ_BUILD", ROOT / "build" / "release"))
 COUNT = int(os.environ.get("AQ_TOKENIZER_TEXTS", "120000"))
-
-
-class Error(ctypes.Structure):
-    _fields_ = [("code", ctypes.c_int), ("row_group", ctypes.c_int32), ("offset", ctypes.c_int64), ("file", ctypes.c_char * 256),
-                ("tensor", ctypes.c_char * 256), ("message", ctypes.c_char * 512), ("hint", ctypes.c_char * 256),
-                ("reserved", ctypes.c_uint64 * 6)]
-
-
-class Ids(ctypes.Structure):
-    _fields_ = [("ids", ctypes.POINTER(ctypes.c_int32)), ("count", ctypes.c_size_t), ("capacity", ctypes.c_size_t),
-                ("reserved", ctypes.c_uint64 * 2)]
-
-
-class Ours:
-    """The library's tokenizer: texts may hold line ends and zeros, which the command's lines cannot."""
-
-    def __init__(self, path):
-        self.library = ctypes.CDLL(str(BUILD / "libarrowquant.so"))
-        self.library.aq_free.argtypes = [ctypes.c_void_p]
-        self.library.aq_tokenizer_close.argtypes = [ctypes.c_void_p]
-        self.library.aq_tokenizer_encode.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_bool,
-                                                     ctypes.c_void_p, ctypes.c_void_p]
-        self.handle = ctypes.c_void_p()
-        err = Error()
-        assert self.library.aq_tokenizer_open(str(path).encode(), ctypes.byref(self.handle), ctypes.byref(err)) == 0, err.message
-
-    def encode(self, text, max_length=0, special=True):
-        data = text if isinstance(text, bytes) else text.encode()
-        err, ids = Error(), Ids()
-        status = self.library.aq_tokenizer_encode(self.handle, data, len(data), max_length, special, ctypes.byref(ids), ctypes.byref(err))
-        assert status == 0, err.message
-        found = ids.ids[:ids.count]
-        self.library.aq_free(ids.ids)
-        return found
-
-    def __del__(self):
-        if getattr(self, "handle", None):
-            self.library.aq_tokenizer_close(self.handle)
 
 
 def theirs_of(path):
@@ -61,31 +20,6 @@ def theirs_of(path):
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
-
-
-def differences(ours, theirs, texts, batch=2000):
-    """[(text, our ids, their ids)], and the number of texts compared."""
-    found, compared, pending = [], 0, []
-
-    def compare():
-        wanted = theirs.encode_batch([t.decode("utf-8", "replace") if isinstance(t, bytes) else t for t in pending])
-        found.extend((t, ours.encode(t), w.ids) for t, w in zip(pending, wanted, strict=True) if ours.encode(t) != w.ids)
-
-    for text in texts:
-        pending.append(text)
-        compared += 1
-        if len(pending) == batch:
-            compare()
-            pending.clear()
-    compare()
-    return found, compared
-
-
-def agree(ours, theirs, texts):
-    found, compared = differences(ours, theirs, texts)
-    shown = "\n".join(f"{text!r:.300}\n  ours   {a[:40]}\n  theirs {b[:40]}" for text, a, b in found[:5])
-    assert not found, f"{len(found)} of {compared} texts differ:\n{shown}"
-    return compared
 
 
 @pytest.fixture(scope="module")

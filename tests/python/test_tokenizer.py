@@ -161,8 +161,8 @@ def test_errors(tmp_path, folder):
     with pytest.raises(arrowquant.FormatError) as caught:
         arrowquant.Tokenizer(folder)
     assert caught.value.file.endswith("tokenizer.json")
-    (folder / "tokenizer.json").write_text('{"model": {"type": "BPE"}}')
-    with pytest.raises(arrowquant.UnsupportedError, match="BPE"):
+    (folder / "tokenizer.json").write_text('{"model": {"type": "Unigram"}}')
+    with pytest.raises(arrowquant.UnsupportedError, match="Unigram"):
         arrowquant.Tokenizer(folder)
     with pytest.raises(TypeError):
         arrowquant.Tokenizer(3)
@@ -250,6 +250,21 @@ def test_references_are_balanced(folder):
     after = sys.getallocatedblocks(), [sys.getrefcount(text) for text in texts]
     assert after[1] == before[1]
     assert abs(after[0] - before[0]) < 200
+
+
+def test_ids_become_text(minilm):
+    with arrowquant.Tokenizer(minilm) as tokenizer:
+        ids = tokenizer.encode("Don't stop, naïve one.")
+        assert tokenizer.decode(ids) == "[CLS] don't stop, naive one. [SEP]"
+        assert tokenizer.decode(np.array(ids), skip_special_tokens=True) == "don't stop, naive one."
+        assert tokenizer.decode([]) == ""
+        assert tokenizer.decode([-1, 1 << 40, ids[1]]) == "don"
+        with pytest.raises(TypeError):
+            tokenizer.decode([1.5])
+        with pytest.raises(TypeError):
+            tokenizer.decode("ab")
+    with pytest.raises(ValueError, match="closed"):
+        tokenizer.decode(ids)
 
 
 def test_ids_are_those_of_tokenizers(minilm):

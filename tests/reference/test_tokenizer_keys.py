@@ -240,14 +240,14 @@ REFUSED = {
     "added_tokens.json": ({"added_tokens.json": {"<img>": 77}}, "", "<img>"),
     "tokenizer.json of another version": ({"tokenizer.json": tokenizer_json(version="2.0")}, "tokenizer.json", "version"),
     "tokenizer.json with another key": ({"tokenizer.json": tokenizer_json(speed=1)}, "tokenizer.json", "speed"),
-    "tokenizer.json of another model": ({"tokenizer.json": tokenizer_json(model={"type": "BPE", "vocab": {}, "merges": []})}, "tokenizer.json", "BPE"),
+    "tokenizer.json of another model": ({"tokenizer.json": tokenizer_json(model={"type": "Unigram", "vocab": []})}, "tokenizer.json", "Unigram"),
     "tokenizer.json padding.direction": ({"tokenizer.json": tokenizer_json(padding={
         "strategy": "BatchLongest", "direction": "Left", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"})},
         "", "padding"),
     "general, normalizer": (general(normalizer={"type": "NFKC"}), "tokenizer.json", "NFKC"),
     "general, normalizer in a sequence": (general(normalizer=sequence(LOWER, {"type": "Strip"})), "tokenizer.json", "Strip"),
     "general, pre_tokenizer": (general(pre_tokenizer={"type": "Whitespace"}), "tokenizer.json", "Whitespace"),
-    "general, post_processor": (general(post_processor={"type": "ByteLevel"}), "tokenizer.json", "ByteLevel"),
+    "general, post_processor": (general(post_processor={"type": "Other"}), "tokenizer.json", "Other"),
     "general, type_id": (general(post_processor={"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 1}}], "pair": [],
                                                  "special_tokens": {}}), "tokenizer.json", "type_id"),
     **{f"sentence config {key}": (sentence(**{key: value}), "sentence_bert_config.json", key) for key, value in {

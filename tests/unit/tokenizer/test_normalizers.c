@@ -63,6 +63,43 @@ static void steps_follow_each_other(void **state) {
   expect_one("{'type':'Sequence','normalizers':[]}", TEXT, TEXT);
 }
 
+/* Twice with one scratch, of a type that is not local. */
+static void expect_edit(const char *type, const char *text, const char *wanted) {
+  aq_normalizers n = read_normalizers(type);
+  assert_false(aq_normalizers_are_local(&n));
+  expect_normal(&n, text, wanted);
+  aq_normalizers_reset(&n);
+}
+
+static void texts_are_edited(void **state) {
+  (void)state;
+  expect_edit("{'type':'Prepend','prepend':'_'}", "a", "_a");
+  expect_edit("{'type':'Prepend','prepend':'_'}", "", "");
+  expect_edit("{'type':'Replace','pattern':{'String':' '},'content':'__'}", " a b", "__a__b");
+  expect_edit("{'type':'Replace','pattern':{'Regex':'[0-9]+'},'content':''}", "a12b3", "ab");
+  expect_edit("{'type':'Strip'}", " \xC2\xA0 a b\n", "a b");
+  expect_edit("{'type':'Strip','strip_left':false}", " a ", " a");
+  expect_edit("{'type':'Strip','strip_right':false}", " a ", "a ");
+  expect_edit("{'type':'Strip'}", " \t", "");
+}
+
+/* Unicode, section 3.11, and cases of its NormalizationTest.txt. */
+static void texts_are_composed(void **state) {
+  (void)state;
+  expect_one("{'type':'NFC'}", "abc E\xCC\x81!", "abc \xC3\x89!");
+  expect_one("{'type':'NFC'}", "a\xCC\x81\xCC\xA3", "\xE1\xBA\xA1\xCC\x81");            /* U+0323 comes before U+0301 */
+  expect_one("{'type':'NFC'}", "\xE2\x84\xAB", "\xC3\x85");                             /* U+212B is U+00C5 */
+  expect_one("{'type':'NFC'}", "\xE1\x84\x80\xE1\x85\xA1\xE1\x86\xA8", "\xEA\xB0\x81"); /* Hangul */
+  expect_one("{'type':'NFC'}", "\xEA\xB0\x80\xE1\x86\xA7", "\xEA\xB0\x80\xE1\x86\xA7"); /* U+11A7 is none */
+  expect_one("{'type':'NFC'}", "\xE0\xA5\x98", "\xE0\xA4\x95\xE0\xA4\xBC");             /* U+0958 is never composed */
+  expect_one("{'type':'NFC'}", "\xEF\xAC\x81", "\xEF\xAC\x81");
+  expect_one("{'type':'NFKC'}", "\xEF\xAC\x81 \xC2\xBD E\xCC\x81",
+             "fi 1\xE2\x81\x84"
+             "2 \xC3\x89");
+  expect_one("{'type':'NFKD'}", "\xEF\xAC\x81\xC3\x89", "fiE\xCC\x81");
+  expect_one("{'type':'NFKC'}", "\xE3\x8B\xBF", "\xE3\x8B\xBF"); /* U+32FF is of Unicode 12 */
+}
+
 static void lowercase_goes_in_front_once(void **state) {
   (void)state;
   aq_error err;
@@ -90,9 +127,10 @@ static void expect_refused(const char *text, aq_status wanted, const char *says)
 #define NESTED "{'type':'Sequence','normalizers':["
 static void what_is_wrong_is_refused(void **state) {
   (void)state;
-  expect_refused("{'type':'NFKC'}", AQ_ERR_UNSUPPORTED,
-                 "normalizer is 'NFKC'; supported: BertNormalizer, Lowercase, NFD, StripAccents, Sequence");
-  expect_refused("{'type':'Sequence','normalizers':[" LOWER "{'type':'Replace'}]}", AQ_ERR_UNSUPPORTED, "'Replace'");
+  expect_refused("{'type':'Nmt'}", AQ_ERR_UNSUPPORTED,
+                 "normalizer is 'Nmt'; supported: BertNormalizer, Lowercase, NFD, StripAccents, NFC, NFKC, NFKD, "
+                 "Prepend, Replace, Strip, Sequence");
+  expect_refused("{'type':'Sequence','normalizers':[" LOWER "{'type':'Nmt'}]}", AQ_ERR_UNSUPPORTED, "'Nmt'");
   expect_refused("{'type':'Sequence'}", AQ_ERR_FORMAT, "no list 'normalizers'");
   expect_refused("{'type':'BertNormalizer','clean_text':1}", AQ_ERR_FORMAT, "'clean_text' is neither");
   expect_refused(NESTED LOWER LOWER LOWER LOWER LOWER LOWER LOWER LOWER "{'type':'NFD'}]}", AQ_ERR_UNSUPPORTED,
@@ -115,14 +153,16 @@ static void one_step_that_is_not_local_is_enough(void **state) {
 static void memory_that_runs_out_leaves_nothing(void **state) {
   (void)state;
   static const aq_allocator faulty = {faulty_reallocate, faulty_release, NULL};
-  json_t *object = parse_json("{'type':'Sequence','normalizers':[{'type':'NFD'},{'type':'Lowercase'}]}");
+  json_t *object = parse_json(
+      "{'type':'Sequence','normalizers':[{'type':'NFD'},{'type':'Lowercase'},{'type':'NFC'},{'type':"
+      "'Replace','pattern':{'Regex':'(?:a|b)+?c'},'content':'d'},{'type':'Strip'}]}");
   aq_status status = AQ_ERR_MEMORY;
   for (long fails_at = 1; status != AQ_OK; fails_at++) {
     aq_error err;
     aq_normalizers n = {.count = 0};
     aq_buffer out = {NULL, 0, 0};
     aq_normalizer_scratch scratch = {.own = {NULL, 0, 0}};
-    assert_true(fails_at < 100);
+    assert_true(fails_at < 200);
     atomic_store(&countdown, fails_at);
     aq_set_allocator(&faulty);
     status = aq_normalizers_read(&n, object, &err);
@@ -138,9 +178,14 @@ static void memory_that_runs_out_leaves_nothing(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(types_do_what_their_objects_say),      cmocka_unit_test(steps_follow_each_other),
-      cmocka_unit_test(lowercase_goes_in_front_once),         cmocka_unit_test(what_is_wrong_is_refused),
-      cmocka_unit_test(one_step_that_is_not_local_is_enough), cmocka_unit_test(memory_that_runs_out_leaves_nothing),
+      cmocka_unit_test(types_do_what_their_objects_say),
+      cmocka_unit_test(steps_follow_each_other),
+      cmocka_unit_test(texts_are_edited),
+      cmocka_unit_test(texts_are_composed),
+      cmocka_unit_test(lowercase_goes_in_front_once),
+      cmocka_unit_test(what_is_wrong_is_refused),
+      cmocka_unit_test(one_step_that_is_not_local_is_enough),
+      cmocka_unit_test(memory_that_runs_out_leaves_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

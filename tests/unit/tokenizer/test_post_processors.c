@@ -36,6 +36,11 @@ static void tokens_stand_where_the_object_has_them(void **state) {
   expect_frame(TEMPLATE(TEXT), ".");
   expect_frame(TEMPLATE(SPECIAL("x") "," TEXT "," SPECIAL("y")), "7 . 8 9");
   expect_frame(TEMPLATE(SPECIAL("y") "," SPECIAL("x") "," TEXT), "8 9 7 .");
+  expect_frame("{'type':'ByteLevel','trim_offsets':true}", ".");
+  expect_frame("{'type':'Sequence','processors':[]}", ".");
+  expect_frame("{'type':'Sequence','processors':[{'type':'ByteLevel'}," TEMPLATE(
+                   SPECIAL("y") "," TEXT "," SPECIAL("x")) ",{'type':'BertProcessing','sep':['b',2],'cls':['a',1]}]}",
+               "1 8 9 . 7 2"); /* the second around the first */
 }
 
 static void expect_refused(const char *text, aq_status wanted, const char *says) {
@@ -48,8 +53,12 @@ static void expect_refused(const char *text, aq_status wanted, const char *says)
 #define NINE SPECIAL("y") "," SPECIAL("y") "," SPECIAL("y") "," SPECIAL("y") "," SPECIAL("x") ","
 static void what_is_wrong_is_refused(void **state) {
   (void)state;
-  expect_refused("{'type':'ByteLevel'}", AQ_ERR_UNSUPPORTED,
-                 "post-processor is 'ByteLevel'; supported: TemplateProcessing, BertProcessing, RobertaProcessing");
+  expect_refused("{'type':'Other'}", AQ_ERR_UNSUPPORTED,
+                 "post-processor is 'Other'; supported: TemplateProcessing, BertProcessing, RobertaProcessing, "
+                 "ByteLevel, Sequence");
+  expect_refused("{'type':'Sequence'}", AQ_ERR_FORMAT, "no list 'processors'");
+  expect_refused("{'type':'Sequence','processors':[{'type':'Sequence','processors':[]}]}", AQ_ERR_UNSUPPORTED,
+                 "a Sequence in a Sequence");
   expect_refused("{'type':'BertProcessing','sep':['[SEP]',102]}", AQ_ERR_FORMAT, "without a proper id");
   expect_refused("{'type':'BertProcessing','sep':['[SEP]',16777216],'cls':['a',0]}", AQ_ERR_FORMAT, "proper id");
   expect_refused(TEMPLATE(TEXT "," TEXT), AQ_ERR_UNSUPPORTED, "something else");
