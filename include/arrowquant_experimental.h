@@ -188,6 +188,65 @@ AQ_API AQ_MUST_CHECK aq_status aq_token_stream_end(aq_token_stream *stream, cons
                                                    aq_error *err);
 AQ_API void aq_token_stream_close(aq_token_stream *stream);
 
+/* ---- Generating text
+ * ------------------------------------------------------------------------------------------------- */
+
+typedef struct aq_generate_options {
+  size_t sizeof_options;
+  aq_run_options run;
+  const char *prompt;  /* goes to the model as it is, behind the special tokens that the tokenizer puts in front of a
+                          text; a chat template is not applied. Not NULL */
+  const char *folder;  /* as in aq_decoder_options; aq_decoder_generate takes no notice of these two */
+  uint32_t context;    /* tokens of the prompt and what follows it together, as in aq_decoder_options */
+  uint32_t max_tokens; /* tokens to write at most; 0: 128 */
+  double temperature;  /* 0: the likeliest token each time; else logits are divided by it before a token is drawn */
+  double top_p;        /* draw from the likeliest tokens that have this probability together; 0: from all */
+  uint32_t seed;       /* of what is drawn: the same numbers again */
+  aq_text_list stops;  /* the text ends before the first of them that it would have */
+  aq_status (*write)(void *ctx, const void *bytes, size_t size,
+                     aq_error *err); /* the text piece by piece, whole
+                                        characters; NULL: the report has it */
+  void *write_ctx;
+  void (*note)(void *ctx, const char *text); /* what should be known before there is text; NULL: the report has it */
+  void *note_ctx;
+} aq_generate_options;
+static inline void aq_generate_options_init(aq_generate_options *options) { aq_options_init(options, sizeof *options); }
+
+/* Continues a prompt until the model ends its text, a stop is met, or max_tokens or the context are used up: the report
+ * says which (`stopped_by`), and has the text. aq_decoder_generate uses an open decoder, and keeps nothing of a text
+ * from before. */
+AQ_API AQ_MUST_CHECK aq_status aq_generate(const char *model, const aq_generate_options *options, aq_report **report,
+                                           aq_error *err);
+AQ_API AQ_MUST_CHECK aq_status aq_generate_source(const aq_source *model, const aq_generate_options *options,
+                                                  aq_report **report, aq_error *err);
+AQ_API AQ_MUST_CHECK aq_status aq_decoder_generate(aq_decoder *decoder, const aq_generate_options *options,
+                                                   aq_report **report, aq_error *err);
+
+/* ---- Perplexity: how well a language model predicts a text
+ * ----------------------------------------------------------- */
+
+typedef struct aq_perplexity_options {
+  size_t sizeof_options;
+  aq_run_options run;
+  const char *against;    /* NULL, or the model to compare the predictions with: of the same vocabulary */
+  const char *texts_file; /* a running text, or JSONL (aq_text_reader_open); NULL: the built-in texts */
+  const char *folder;     /* of config.json and the tokenizer of both; NULL: as aq_decoder_open finds them */
+  uint32_t context;       /* tokens of a window, at least 8; 0: 512 */
+  uint32_t windows;       /* at most so many, 0: all that the text fills */
+  aq_text_list texts;     /* instead of texts_file */
+} aq_perplexity_options;
+static inline void aq_perplexity_options_init(aq_perplexity_options *options) {
+  aq_options_init(options, sizeof *options);
+}
+
+/* Runs a decoder over windows of a text: its perplexity with the standard error, of the second half of each window.
+ * With `against` that of the reference as well, and the KL divergence of the predictions in nats per token. Several
+ * texts are one running text, with a line feed between them. AQ_ERR_NO_MATCH when the vocabularies differ. */
+AQ_API AQ_MUST_CHECK aq_status aq_perplexity(const char *model, const aq_perplexity_options *options,
+                                             aq_report **report, aq_error *err);
+AQ_API AQ_MUST_CHECK aq_status aq_perplexity_source(const aq_source *model, const aq_perplexity_options *options,
+                                                    aq_report **report, aq_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -21,6 +21,7 @@ OWNERS = {
     "info": ("info", "run"),
     "verify": ("verify", "run"),
     "validate": ("validate", "run"),
+    "perplexity": ("perplexity", "run"),
 }
 EXPLAINED_IN = "convert"  # what the options are that all operations have
 PATHS = ("FILE", "DIR", "TABLE", "MODEL")  # an argument of these is a path

@@ -19,7 +19,7 @@ them. Errors are `ArrowQuantError`s (see `arrowquant.errors`).
 from __future__ import annotations
 
 from . import _core, compat, errors
-from .api import Progress, compare, convert, export, info, open, quantize, validate, verify
+from .api import Progress, compare, convert, export, info, open, perplexity, quantize, validate, verify
 from .compat import (
     ArrowQuantizer,
     HuggingFaceToParquetConverter,
@@ -58,6 +58,7 @@ __all__ = [
     "export",
     "info",
     "open",
+    "perplexity",
     "quantize",
     "validate",
     "verify",

@@ -480,3 +480,46 @@ def validate(
         "max_memory": max_memory,
     }
     return _run("validate", path_or_core(model), None, options, progress)
+
+
+def perplexity(
+    model: SourceLike,
+    *,
+    texts: Path | Iterable[str] | None = None,
+    against: Path | None = None,
+    context: int = 0,
+    windows: int = 0,
+    folder: Path | None = None,
+    threads: int = 0,
+    max_memory: Size = 0,
+    progress: ProgressCallback | None = None,
+) -> Report:
+    """Measures how well a language model predicts a text, and how far its predictions are from a reference's.
+
+    Args:
+        model: what `open` takes.
+        texts: evaluation texts: the path of a file with one text per line or JSONL with a member text, or the texts
+            themselves (default: built-in texts).
+        against: run `against`, the reference, on the same windows, and compare the predictions.
+        context: tokens of a window, whose second half counts (default: 512).
+        windows: run at most `windows` windows (default: all that the text fills).
+        folder: folder of config.json and the tokenizer (default: those in the table, or beside the weights).
+        threads, max_memory, progress: as in `convert`.
+
+    Returns:
+        A report with "perplexity" and, beside a reference, "reference_perplexity" and "divergence".
+
+    Raises:
+        NoMatchError: the vocabularies differ.
+
+    """
+    options: dict[str, Any] = {
+        **_calibration.text_options("texts", texts, "texts_file", "texts"),
+        "against": _optional_path(against),
+        "context": context,
+        "windows": windows,
+        "folder": _optional_path(folder),
+        "threads": threads,
+        "max_memory": max_memory,
+    }
+    return _run("perplexity", path_or_core(model), None, options, progress)

@@ -8,17 +8,18 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _core, _forks
-from ._arguments import count
+from ._arguments import count, text_list
 from ._handles import Handle
 from ._sources import SourceLike, path_or_core
 from .errors import ArgumentError
+from .report import Report
 
 __all__ = ["Decoder"]
 
@@ -132,6 +133,49 @@ class Decoder(Handle[_core.Decoder]):
         with self._lock:
             self._core.losses(tokens.ctypes.data, len(tokens), losses.ctypes.data)
         return losses
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        max_tokens: int = 128,
+        temperature: float = 0.0,
+        top_p: float | None = None,
+        seed: int = 0,
+        stop: str | Iterable[str] = (),
+    ) -> str:
+        """The text that follows a prompt.
+
+        It ends where the model ends it, before a `stop`, after `max_tokens`, or where the context ends.
+
+        Args:
+            prompt: goes to the model as it is, behind the special tokens that the tokenizer puts in front of a text; a
+                chat template is not applied.
+            max_tokens: tokens to write at most.
+            temperature: 0: the likeliest token each time; else logits are divided by it, and each token is drawn.
+            top_p: draw from the likeliest tokens that together have this probability. None: from all.
+            seed: the same seed draws the same tokens.
+            stop: a text, or several, before which the text ends.
+
+        Raises:
+            ArgumentError: an option is out of range, or the prompt fills the context.
+            UnsupportedError: the model's tokenizer cannot be run.
+            NotFoundError: there is none.
+            ValueError: the decoder is closed.
+
+        """
+        self._check_open()
+        options = {
+            "prompt": prompt,
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+            "top_p": top_p,
+            "seed": seed,
+            "stops": text_list("stop", stop)[0],
+        }
+        with self._lock:
+            text: str = Report(self._core.generate(options))["text"]
+        return text
 
     @property
     def vocabulary(self) -> int:

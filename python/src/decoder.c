@@ -1,6 +1,6 @@
 /* decoder.c - the type Decoder: an aq_decoder, which one thread at a time may use. Closing lets it go when the call in
  * progress is done. All fields change under the GIL only. */
-#include "options.h"
+#include "operation.h"
 
 typedef struct aqpy_decoder {
   PyObject_HEAD PyObject *module;
@@ -150,6 +150,37 @@ static PyObject *losses(PyObject *self, PyObject *args) {
   Py_RETURN_NONE;
 }
 
+/* ---- text ---- */
+
+static PyObject *generate_with(aqpy_decoder *object, aq_option_values *values) {
+  aqpy_progress p = {NULL, NULL};
+  aq_report *report = NULL;
+  aq_error err;
+  if (!enter(object)) return NULL;
+  values->run.progress = aqpy_on_progress;
+  values->run.progress_ctx = &p;
+  aq_option_values_join(values);
+  p.thread = PyEval_SaveThread();
+  const aq_status status = aq_decoder_generate(object->decoder, &values->generate, &report, &err);
+  PyEval_RestoreThread(p.thread);
+  PyObject *result = aqpy_finish(object->module, status, report, &err);
+  leave(object);
+  return result;
+}
+
+static PyObject *generate(PyObject *self, PyObject *dict) {
+  aq_option_values values;
+  aqpy_lists lists = {.count = 0};
+  PyObject *result = NULL;
+  if (!PyDict_Check(dict)) return PyErr_Format(PyExc_TypeError, "a dict of options is expected");
+  aq_option_values_init(&values);
+  if (aqpy_options_fill(dict, AQ_OPTIONS_OF(generate), &values, &lists)) {
+    result = generate_with((aqpy_decoder *)self, &values);
+  }
+  aqpy_options_reset(&lists);
+  return result;
+}
+
 /* ---- the type ---- */
 
 static PyObject *summary(PyObject *self, PyObject *unused) {
@@ -193,6 +224,7 @@ static PyObject *is_closed(PyObject *self, void *unused) {
 static PyMethodDef methods[] = {
     {"logits", logits, METH_VARARGS, PyDoc_STR("logits(past: int, ids: int, count: int, wanted: int, out: int)")},
     {"losses", losses, METH_VARARGS, PyDoc_STR("losses(ids: int, count: int, out: int)")},
+    {"generate", generate, METH_O, PyDoc_STR("generate(options: dict): the report")},
     {"summary", summary, METH_NOARGS, PyDoc_STR("(tokens there are, tokens of the longest text, layers)")},
     {"notes", notes, METH_NOARGS, PyDoc_STR("What whoever uses the logits should know.")},
     {"close", close_decoder, METH_NOARGS, PyDoc_STR("Ends the use of the decoder.")},

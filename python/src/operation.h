@@ -17,6 +17,18 @@ typedef struct aqpy_operation {
                     aq_report **report, aq_error *err);
 } aqpy_operation;
 
+/* ---- run.c ---- */
+
+/* What the library calls back with: aq_run_options.progress and its ctx. */
+typedef struct aqpy_progress {
+  PyThreadState *thread; /* saved while the GIL is released */
+  PyObject *callback;    /* NULL: none */
+} aqpy_progress;
+bool aqpy_on_progress(void *ctx, const aq_progress_event *event);
+
+/* The report that an operation made as an object, or NULL with an exception. Takes the report. */
+PyObject *aqpy_finish(PyObject *module, aq_status status, aq_report *report, const aq_error *err);
+
 /* NULL when there is none of that name. */
 const aqpy_operation *aqpy_operation_find(const char *name);
 

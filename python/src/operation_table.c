@@ -51,6 +51,13 @@ static aq_status validate_call(const aqpy_input *first, const aqpy_input *second
   return aq_validate(first->path, &values->validate, report, err);
 }
 
+static aq_status perplexity_call(const aqpy_input *first, const aqpy_input *second, const aq_option_values *values,
+                                 aq_report **report, aq_error *err) {
+  (void)second;
+  if (first->source != NULL) return aq_perplexity_source(first->source->source, &values->perplexity, report, err);
+  return aq_perplexity(first->path, &values->perplexity, report, err);
+}
+
 static const aqpy_operation operations[] = {
     {"info", AQ_OPTIONS_OF(info) | AQ_OPTIONS_OF(run), info_call},
     {"convert", AQ_OPTIONS_OF(convert) | AQ_OPTIONS_OF(table) | AQ_OPTIONS_OF(run), convert_call},
@@ -60,6 +67,7 @@ static const aqpy_operation operations[] = {
     {"compare", AQ_OPTIONS_OF(compare) | AQ_OPTIONS_OF(run), compare_call},
     {"verify", AQ_OPTIONS_OF(verify) | AQ_OPTIONS_OF(run), verify_call},
     {"validate", AQ_OPTIONS_OF(validate) | AQ_OPTIONS_OF(run), validate_call},
+    {"perplexity", AQ_OPTIONS_OF(perplexity) | AQ_OPTIONS_OF(run), perplexity_call},
 };
 
 const aqpy_operation *aqpy_operation_find(const char *name) {

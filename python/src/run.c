@@ -6,11 +6,6 @@
 
 #include "operation.h"
 
-typedef struct progress {
-  PyThreadState *thread; /* saved while the GIL is released */
-  PyObject *callback;    /* NULL: none */
-} progress;
-
 static bool call_back(PyObject *callback, const aq_progress_event *event) {
   PyObject *tensor = Py_None;
   if (event->tensor != NULL) {
@@ -26,8 +21,8 @@ static bool call_back(PyObject *callback, const aq_progress_event *event) {
   return result != NULL;
 }
 
-static bool on_progress(void *ctx, const aq_progress_event *event) {
-  progress *p = ctx;
+bool aqpy_on_progress(void *ctx, const aq_progress_event *event) {
+  aqpy_progress *p = ctx;
   PyEval_RestoreThread(p->thread);
   bool go_on = PyErr_CheckSignals() == 0;
   if (go_on && p->callback != NULL) go_on = call_back(p->callback, event);
@@ -61,7 +56,7 @@ static void leave(const aqpy_input *first, const aqpy_input *second) {
   if (first->source != NULL) aqpy_source_leave(first->source);
 }
 
-static PyObject *finish(PyObject *module, aq_status status, aq_report *report, const aq_error *err) {
+PyObject *aqpy_finish(PyObject *module, aq_status status, aq_report *report, const aq_error *err) {
   if (PyErr_Occurred()) {
     aq_report_free(report);
     return NULL;
@@ -76,16 +71,16 @@ static PyObject *finish(PyObject *module, aq_status status, aq_report *report, c
 
 static PyObject *run_entered(PyObject *module, const aqpy_operation *operation, const aqpy_input inputs[2],
                              aq_option_values *values, PyObject *callback) {
-  progress p = {NULL, callback == Py_None ? NULL : callback};
+  aqpy_progress p = {NULL, callback == Py_None ? NULL : callback};
   aq_report *report = NULL;
   aq_error err;
-  values->run.progress = on_progress;
+  values->run.progress = aqpy_on_progress;
   values->run.progress_ctx = &p;
   aq_option_values_join(values);
   p.thread = PyEval_SaveThread();
   const aq_status status = operation->call(&inputs[0], &inputs[1], values, &report, &err);
   PyEval_RestoreThread(p.thread);
-  return finish(module, status, report, &err);
+  return aqpy_finish(module, status, report, &err);
 }
 
 PyObject *aqpy_run(PyObject *module, PyObject *args) {

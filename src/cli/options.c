@@ -139,8 +139,9 @@ static aq_status set_word(parser *p, const aq_option *option, const spelling *as
 
 static aq_status set_uint(parser *p, const aq_option *option, const spelling *as, const char *text) {
   const size_t digits = strspn(text, "0123456789");
-  const unsigned long value = digits > 0 && digits <= 10 && text[digits] == '\0' ? strtoul(text, NULL, 10) : 0;
-  if ((double)value < option->minimum || (double)value > option->maximum) {
+  const bool is_number = digits > 0 && digits <= 10 && text[digits] == '\0';
+  const unsigned long value = is_number ? strtoul(text, NULL, 10) : 0;
+  if (!is_number || (double)value < option->minimum || (double)value > option->maximum) {
     return cli_usage_error(p->err, "", "%s must be a whole number from %.0f to %.0f, not '%s'", as->text,
                            option->minimum, option->maximum, text);
   }

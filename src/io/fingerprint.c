@@ -51,6 +51,19 @@ static aq_status hash_tensor(XXH3_state_t *state, const aq_source *source, size_
   return hash_samples(state, source, index, err);
 }
 
+/* In the order of bytes that xxHash prints. */
+static void write_digest(XXH128_hash_t hash, char out[33]) {
+  XXH128_canonical_t digest;
+  XXH128_canonicalFromHash(&digest, hash);
+  for (size_t i = 0; i < sizeof digest.digest; i++) {
+    out[2 * i] = "0123456789abcdef"[digest.digest[i] >> 4];
+    out[2 * i + 1] = "0123456789abcdef"[digest.digest[i] & 15];
+  }
+  out[32] = '\0';
+}
+
+void aq_digest_of(const void *bytes, size_t size, char out[33]) { write_digest(XXH3_128bits(bytes, size), out); }
+
 aq_status aq_source_fingerprint(const aq_source *source, char out[33], aq_error *err) {
   XXH3_state_t *state = XXH3_createState();
   if (state == NULL) return aq_fail_memory(err, 1024);
@@ -59,13 +72,7 @@ aq_status aq_source_fingerprint(const aq_source *source, char out[33], aq_error 
   for (size_t i = 0; status == AQ_OK && i < source->tensor_count; i++) {
     status = hash_tensor(state, source, i, err);
   }
-  XXH128_canonical_t digest;
-  XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(state));
+  write_digest(XXH3_128bits_digest(state), out);
   (void)XXH3_freeState(state);
-  for (size_t i = 0; i < 16; i++) {
-    out[2 * i] = "0123456789abcdef"[digest.digest[i] >> 4];
-    out[2 * i + 1] = "0123456789abcdef"[digest.digest[i] & 15];
-  }
-  out[32] = '\0';
   return status;
 }

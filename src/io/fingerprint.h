@@ -8,4 +8,7 @@
  * tensor), as 32 hexadecimal digits (XXH3, 128 bits) and a zero. */
 AQ_MUST_CHECK aq_status aq_source_fingerprint(const aq_source *source, char out[33], aq_error *err);
 
+/* The same hash of bytes in memory. */
+void aq_digest_of(const void *bytes, size_t size, char out[33]);
+
 #endif

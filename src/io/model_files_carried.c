@@ -37,6 +37,7 @@ static const char *const names[] = {"config.json",
                                     "special_tokens_map.json",
                                     "added_tokens.json",
                                     "config_sentence_transformers.json",
+                                    "generation_config.json",
                                     tokenizer_json,
                                     vocab_txt};
 

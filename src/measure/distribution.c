@@ -12,7 +12,8 @@ static int by_value(const void *left, const void *right) {
   return (a > b) - (a < b);
 }
 
-static double percentile(const double *sorted, size_t n, double percent) {
+double aq_percentile(const double *sorted, size_t n, double percent) {
+  if (n == 0) return NAN;
   const double position = percent / 100.0 * (double)(n - 1);
   const size_t below = (size_t)position;
   if (below + 1 >= n) return sorted[n - 1];
@@ -38,8 +39,8 @@ void aq_distribution_of(double *values, size_t n, aq_distribution *out) {
   out->stddev = sqrt(squares / (double)n);
   out->min = values[0];
   out->max = values[n - 1];
-  out->p1 = percentile(values, n, 1);
-  out->p5 = percentile(values, n, 5);
-  out->p50 = percentile(values, n, 50);
-  out->p95 = percentile(values, n, 95);
+  out->p1 = aq_percentile(values, n, 1);
+  out->p5 = aq_percentile(values, n, 5);
+  out->p50 = aq_percentile(values, n, 50);
+  out->p95 = aq_percentile(values, n, 95);
 }

@@ -50,4 +50,7 @@ typedef struct aq_distribution {
 } aq_distribution;
 void aq_distribution_of(double *values, size_t n, aq_distribution *out);
 
+/* Such a percentile, 0 to 100, of numbers that are sorted already; NaN when n is 0. */
+double aq_percentile(const double *sorted, size_t n, double percent);
+
 #endif

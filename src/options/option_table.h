@@ -33,6 +33,8 @@ typedef enum aq_option_owner {
   aq_owner_compare,
   aq_owner_validate,
   aq_owner_sensitivity,
+  aq_owner_perplexity,
+  aq_owner_generate,
   aq_owner_embed,
   aq_owner_encoder,
   aq_owner_decoder,
@@ -53,7 +55,7 @@ typedef struct aq_option_place {
   size_t count; /* offset of its count, for LIST and INPUTS */
 } aq_option_place;
 
-enum { AQ_OPTION_PLACES_MAX = 6 };
+enum { AQ_OPTION_PLACES_MAX = 8 };
 
 typedef struct aq_option {
   const char *title; /* of the group that begins here; a line with a title is no option */

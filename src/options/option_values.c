@@ -14,6 +14,8 @@ void aq_option_values_init(aq_option_values *values) {
   aq_compare_options_init(&values->compare);
   aq_validate_options_init(&values->validate);
   aq_sensitivity_options_init(&values->sensitivity);
+  aq_perplexity_options_init(&values->perplexity);
+  aq_generate_options_init(&values->generate);
   aq_embed_options_init(&values->embed);
   aq_encoder_options_init(&values->encoder);
   aq_decoder_options_init(&values->decoder);
@@ -23,6 +25,7 @@ void aq_option_values_init(aq_option_values *values) {
 void aq_option_values_join(aq_option_values *values) {
   values->convert.run = values->quantize.run = values->export.run = values->info.run = values->verify.run = values->run;
   values->compare.run = values->validate.run = values->sensitivity.run = values->embed.run = values->run;
+  values->perplexity.run = values->generate.run = values->run;
   values->convert.table = values->quantize.table = values->table;
   values->quantize.search = &values->search;
 }

@@ -42,6 +42,8 @@ typedef struct aq_option_values {
   aq_compare_options compare;
   aq_validate_options validate;
   aq_sensitivity_options sensitivity;
+  aq_perplexity_options perplexity;
+  aq_generate_options generate;
   aq_embed_options embed;
   aq_encoder_options encoder;
   aq_decoder_options decoder;
