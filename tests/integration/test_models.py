@@ -159,12 +159,24 @@ def test_an_unreachable_hub_is_named():
         hub.downloaded(REPOSITORY)
 
 
-def test_qwen_has_no_package(monkeypatch):
+def test_a_folder_that_was_made_here_is_found_last(monkeypatch, tmp_path, weights):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(models, "MADE", tmp_path)
+    folder = tmp_path / models.MODELS["qwen"].made
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(weights)
+    assert models.find("qwen") == str(folder)
+
+
+def test_qwen_has_no_package(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(models, "MADE", tmp_path)
     with pytest.raises(models.Unavailable) as caught:
         models.find("qwen")
     assert "Failed to load Qwen model" in str(caught.value)
     assert "installed package" not in str(caught.value)
+    assert "made by scripts/fetch-model: Qwen2.5-0.5B is not there" in str(caught.value)
 
 
 def test_the_fetching_script_takes_the_model_that_is_there_and_refuses_another(tmp_path):

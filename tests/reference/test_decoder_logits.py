@@ -175,6 +175,14 @@ def test_sharded_folders(model_type, tmp_path):
     assert_close(logits_of(folder, IDS), reference(folder))
 
 
+@pytest.mark.parametrize("changes", [{}, rope("llama3", **LLAMA3)])
+def test_long_texts(changes, tmp_path):
+    """An angle grows with the position, and so does what rounding makes of it."""
+    ids = np.random.default_rng(2).integers(0, WORDS, 2000).tolist()
+    folder = write_model(tmp_path / "model", "llama", {"max_position_embeddings": 2048, "num_hidden_layers": 2} | changes)
+    assert_close(logits_of(folder, ids), reference(folder, ids))
+
+
 def test_longrope_is_that_of_the_length_of_the_text(tmp_path):
     folder = write_model(tmp_path / "model", *CASES["phi3-longrope"])
     for length in (32, 33):
