@@ -31,7 +31,7 @@ class Decoder(Handle[_core.Decoder]):
     """A language model of the Llama family, computed in FP32: one file or folder, no torch.
 
         decoder = arrowquant.Decoder("model.parquet")
-        logits = decoder.logits([1, 450, 4996])  # a row a token
+        logits = decoder.logits([1, 450, 4996])  # one row per token
 
     Experimental: names may change in any version. Logits depend neither on the number of threads nor on how a text is
     cut into calls. Threads that share a decoder wait for each other, call by call, and share the text that it holds. A

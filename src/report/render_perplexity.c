@@ -14,7 +14,7 @@ static void add_divergence(const json_t *root, aq_document *document) {
   aq_document_pair(document, "perplexity of the reference", aq_json_get(root, "reference_perplexity"),
                    "{value:.3} +- {error:.3}");
   aq_document_pair(
-      document, "KL divergence, nats a token", divergence,
+      document, "KL divergence, nats per token", divergence,
       "mean **{mean:.5}**, median {median:.5}, p90 {p90:.4}, p99 {p99:.4}, p99.9 {p99_9:.3}, max {max:.3}");
   aq_document_pair(document, "same first choice", divergence, "**{top_agreement:.4}** of the positions");
   aq_document_pair(document, "flips", divergence, "{flips:.4} of the positions: one of the two is right");
@@ -33,7 +33,7 @@ void aq_render_perplexity(const json_t *root, aq_document *document) {
                    "counted (the second half of each window)");
   aq_document_pair(document, "perplexity", aq_json_get(root, "perplexity"), "**{value:.3}** +- {error:.3}");
   if (aq_json_get(root, "divergence") != NULL) add_divergence(root, document);
-  aq_document_pair(document, "time", root, "{seconds:seconds}, {tokens_per_second:.0} tokens a second");
+  aq_document_pair(document, "time", root, "{seconds:seconds}, {tokens_per_second:.0} tokens per second");
   aq_document_list(document, AQ_REMARK, "note: ", aq_json_get(aq_json_get(root, "model"), "runtime_notes"));
   aq_document_list(document, AQ_REMARK, "note: ", aq_json_get(aq_json_get(root, "model"), "notes"));
 }
