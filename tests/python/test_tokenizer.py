@@ -255,8 +255,8 @@ def test_references_are_balanced(folder):
 def test_ids_become_text(minilm):
     with arrowquant.Tokenizer(minilm) as tokenizer:
         ids = tokenizer.encode("Don't stop, naïve one.")
-        assert tokenizer.decode(ids) == "[CLS] don't stop, naive one. [SEP]"
-        assert tokenizer.decode(np.array(ids), skip_special_tokens=True) == "don't stop, naive one."
+        assert tokenizer.decode(ids) == "[CLS] don ' t stop, naive one. [SEP]"
+        assert tokenizer.decode(np.array(ids), skip_special_tokens=True) == "don ' t stop, naive one."
         assert tokenizer.decode([]) == ""
         assert tokenizer.decode([-1, 1 << 40, ids[1]]) == "don"
         with pytest.raises(TypeError):
