@@ -91,5 +91,5 @@ def test_a_stop_ends_the_text(model):
     folder, _, _ = model
     whole = report(folder, "--prompt", "The table", "--max-tokens", 20)["text"]
     stop = whole[len(whole) // 2 :][:2]
-    found = report(folder, "--prompt", "The table", "--max-tokens", 20, "--stop", "not there", "--stop", stop)
+    found = report(folder, "--prompt", "The table", "--max-tokens", 20, "--stop=not there", f"--stop={stop}")
     assert found["text"] == whole[: whole.index(stop)] and found["stopped_by"] == "stop"

@@ -106,12 +106,14 @@ static void a_class_and_a_model_that_do_not_fit_are_refused(void **state) {
   assert_int_equal(aq_tokenizer_read_bert(&t, NULL, &err), AQ_ERR_UNSUPPORTED);
   assert_string_equal(err.message, "the tokenizer's model is 'Sizes', and its class is one of 'WordPiece'");
   aq_normalizers_reset(&t.normalizers);
+  aq_decoders_reset(&t.decoders);
   t.model.type = NULL; /* a vocab.txt */
   assert_ok(aq_tokenizer_read_bert(&t, NULL, &err));
   assert_ptr_equal(t.model.type, &aq_token_model_wordpiece);
   assert_ptr_equal(t.pre_tokenizer.type, &aq_pre_tokenizer_bert);
   assert_ptr_equal(t.normalizers.steps[0].type, &aq_normalizer_bert);
   aq_normalizers_reset(&t.normalizers);
+  aq_decoders_reset(&t.decoders);
   aq_token_model_reset(&t.model);
 }
 
