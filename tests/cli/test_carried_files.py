@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-import test_judge
+import tiny_bert
 from cli_helpers import done, refused
 
 KEY, ZSTD_KEY = "arrowquant.file.", "arrowquant.file_zstd."
@@ -17,7 +17,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("carried")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(test_judge, "WORDS", VOCABULARY)
-        test_judge.make_encoder(folder / "encoder")
+        tiny_bert.make_encoder(folder / "encoder")
     (folder / "tables").mkdir()
     done("convert", "encoder", "-o", "tables/v1.parquet", cwd=folder)
     done("quantize", "encoder", "-o", "tables/v2.parquet", "--type", "int8", cwd=folder)

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from cli_helpers import done, refused, safetensors
-from test_judge import HIDDEN, encoder_tensors, make_encoder
+from tiny_bert import HIDDEN, encoder_tensors, make_encoder
 
 TYPE = "sentence_transformers.models."
 

@@ -5,7 +5,8 @@ import struct
 
 import pytest
 from cli_helpers import done, floats, refused, safetensors
-from test_judge import encoder, encoder_tensors  # noqa: F401
+from test_judge import encoder  # noqa: F401
+from tiny_bert import encoder_tensors
 
 # Name and bits an element of the dtypes that only their bytes are known of.
 OPAQUE = [("F8_E8M0", 8), ("F8_E4M3FNUZ", 8), ("F8_E5M2FNUZ", 8), ("F6_E2M3", 6), ("F6_E3M2", 6), ("F4", 4),

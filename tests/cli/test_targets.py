@@ -6,7 +6,7 @@ import struct
 import page_sizes
 import pytest
 from cli_helpers import done, floats, refused, safetensors
-from test_judge import encoder_tensors, make_encoder
+from tiny_bert import encoder_tensors, make_encoder
 
 WORDS = ["alpha", "beta", "gamma", "delta", "one", "two", "three", "red", "green", "blue", "cat", "dog", "tree"]
 

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 from cli_helpers import COMMAND, TIMEOUT, done, environment, refused
-from test_judge import make_encoder
+from tiny_bert import make_encoder
 
 TEXTS = ["a cat", "dogs run", "é ü", "", "x" * 80]
 

@@ -17,7 +17,7 @@ BUILD = pathlib.Path(os.environ.get("AQ_BUILD", ROOT / "build" / "release"))
 sys.path.insert(0, str(ROOT / "tests" / "interop"))
 sys.path.append(str(ROOT / "tests" / "cli"))
 from conftest import dequantize, read_pyarrow, small_model, write_safetensors  # noqa: E402
-from test_judge import make_encoder  # noqa: E402
+from tiny_bert import make_encoder  # noqa: E402
 
 HEADERS = ["arrowquant.h", "arrowquant_experimental.h"]
 

@@ -10,7 +10,7 @@ from conftest import run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "cli"))
-from test_judge import make_encoder  # noqa: E402
+from tiny_bert import make_encoder  # noqa: E402
 
 
 def documented():

@@ -14,7 +14,7 @@ COMMAND = os.environ.get("AQ_COMMAND", str(ROOT / "build" / "release" / "arrowqu
 TEXTS = ["", " ", "\t", "  \t ", "a cat", " a cat ", "a\u0000cat", "\u200b"]
 
 sys.path.append(str(ROOT / "tests" / "cli"))
-from test_judge import make_encoder  # noqa: E402
+from tiny_bert import make_encoder  # noqa: E402
 
 
 @pytest.fixture(scope="module")
