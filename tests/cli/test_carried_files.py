@@ -8,7 +8,7 @@ import tiny_bert
 from cli_helpers import done, refused
 
 KEY, ZSTD_KEY = "arrowquant.file.", "arrowquant.file_zstd."
-VOCABULARY = [*test_judge.WORDS, *(f"word{i}" for i in range(2500))]
+VOCABULARY = [*tiny_bert.WORDS, *(f"word{i}" for i in range(2500))]
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def made(tmp_path_factory):
     """An encoder with a vocabulary of 24 kB, and its V1 and int8 tables away from it."""
     folder = tmp_path_factory.mktemp("carried")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(test_judge, "WORDS", VOCABULARY)
+        patch.setattr(tiny_bert, "WORDS", VOCABULARY)
         tiny_bert.make_encoder(folder / "encoder")
     (folder / "tables").mkdir()
     done("convert", "encoder", "-o", "tables/v1.parquet", cwd=folder)
