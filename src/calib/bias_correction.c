@@ -5,8 +5,8 @@
  * h of the quantized), the latter with all corrections so far. That is the least-squares shift. Gains by least squares
  * make it worse: noise in the regressor pulls a slope towards zero (attenuation).
  *
- * The hidden states of both networks are held for all tokens, 8 x hidden bytes a token. Texts are walked in parallel; a
- * text's differences are summed in double, and the texts' sums in the order of the texts. */
+ * The hidden states of both networks are held for all tokens, 8 x hidden bytes per token. Texts are walked in parallel;
+ * a text's differences are summed in double, and the texts' sums in the order of the texts. */
 #include "calib/bias_correction.h"
 
 #include <string.h>

@@ -19,7 +19,7 @@ typedef enum aq_step_kind {
   AQ_STEP_ADD_NORM    /* out = norm(in + residual), the norm with the role */
 } aq_step_kind;
 
-/* The activations of a layer: a row a token each. The output of a layer is the input of the next. */
+/* The activations of a layer: a row per token each. The output of a layer is the input of the next. */
 typedef enum aq_slot {
   AQ_SLOT_INPUT = 0,
   AQ_SLOT_QKV,

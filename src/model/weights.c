@@ -12,7 +12,7 @@
 typedef struct loader {
   const aq_model *model;
   bool codes;
-  aq_weight_slot *slots; /* one a weight */
+  aq_weight_slot *slots; /* one per weight */
 } loader;
 
 /* ---- where a weight goes ---- */

@@ -33,7 +33,7 @@ typedef struct comparison {
   size_t missing, extra, mismatched, differing; /* differing: in bytes of an opaque dtype */
   size_t opaque;                                /* pairs whose bytes were compared, and nothing else */
   const char *first_bad;                        /* name of the first tensor that has no partner */
-  double mean;                                  /* what min_cosine is held against */
+  double mean;                                  /* what min_cosine is compared with */
 } comparison;
 
 /* ---- pairing ---- */
@@ -323,7 +323,7 @@ static aq_status verdict(const comparison *c, aq_error *err) {
     return aq_error_in_file(err, AQ_ERR_FORMAT, c->b->path);
   }
   if (limit > 0 && isnan(c->mean)) {
-    return aq_fail(err, AQ_ERR_THRESHOLD, "nothing was compared: there is no mean cosine to hold against %g", limit);
+    return aq_fail(err, AQ_ERR_THRESHOLD, "nothing was compared: there is no mean cosine to compare with %g", limit);
   }
   if (limit > 0 && !(c->mean >= limit)) {
     char mean[AQ_WORD_SIZE], wanted[AQ_WORD_SIZE];

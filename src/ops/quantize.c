@@ -83,9 +83,10 @@ static aq_status check_options(const aq_quantize_options *o, aq_error *err) {
   AQ_TRY(AQ_RESERVED_CHECK(&o->calib_texts, "calib_texts", err));
   AQ_FAIL_IF(o->calib != NULL && o->calib_texts.texts != NULL, AQ_ERR_ARGUMENT,
              "texts to calibrate with were given twice: as a list, and by name ('%.100s')", o->calib);
-  AQ_FAIL_IF(targets_set(o) > 1, AQ_ERR_ARGUMENT, "one of target size, target bits a weight and similarity, not more");
-  AQ_FAIL_IF(!(o->target_bpw >= 0 && o->target_bpw <= 32), AQ_ERR_ARGUMENT, "%g bits a weight are not between 0 and 32",
-             o->target_bpw);
+  AQ_FAIL_IF(targets_set(o) > 1, AQ_ERR_ARGUMENT,
+             "one of target size, target bits per weight and similarity, not more");
+  AQ_FAIL_IF(!(o->target_bpw >= 0 && o->target_bpw <= 32), AQ_ERR_ARGUMENT,
+             "%g bits per weight are not between 0 and 32", o->target_bpw);
   AQ_FAIL_IF(!(o->min_similarity >= 0 && o->min_similarity < 1), AQ_ERR_ARGUMENT,
              "a similarity of %g is not between 0 and 1", o->min_similarity);
   AQ_FAIL_IF(o->search->tune_from != NULL && o->min_similarity > 0, AQ_ERR_ARGUMENT,

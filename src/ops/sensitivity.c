@@ -30,7 +30,7 @@ static const char default_types[] = "int8,int4,int3,int2";
 typedef struct study {
   const aq_sensitivity_options *options;
   aq_type_list list;
-  aq_plan plans[AQ_TYPE_LIST_MAX]; /* of all tensors, one a type */
+  aq_plan plans[AQ_TYPE_LIST_MAX]; /* of all tensors, one per type */
   aq_source *source;
   aq_encoder *encoder;
   aq_round_trip *trip;

@@ -20,7 +20,7 @@ typedef struct aq_plan_entry {
   float *scales;        /* AQ_QUANTIZE: one a span, instead of fitting them; owned; NULL: they are fitted */
   float *zero_points;   /* with scales; owned; NULL: zeros */
   uint64_t scale_count;
-  double bits, loss;    /* of a planned tensor: expected bits a weight on disk, expected loss of similarity; or 0 */
+  double bits, loss;    /* of a planned tensor: expected bits per weight on disk, expected loss of similarity; or 0 */
   char *rule;           /* owned; why, in words: "default int8", "1-D tensor", "plan", or of rule_words.h */
   bool tied;            /* the tensor has the bytes of another one, whose entry decides for both and has the scales: */
   uint32_t tied_to;     /* this entry, which is not tied */
@@ -30,7 +30,7 @@ typedef struct aq_plan_entry {
 } aq_plan_entry;
 
 typedef struct aq_plan {
-  aq_plan_entry *entries; /* one a tensor, in the tensors' order */
+  aq_plan_entry *entries; /* one per tensor, in the tensors' order */
   size_t count;
   aq_tensor_info *tensors; /* what it is a plan for, when it stands alone (aq_plan_keep_tensors); owned; else NULL */
 } aq_plan;

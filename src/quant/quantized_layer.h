@@ -7,7 +7,7 @@
 #include "arrowquant.h"
 
 typedef struct aq_quantized_layers {
-  bool *members;      /* one a tensor: it belongs to such a layer; owned; NULL when there is no such layer */
+  bool *members;      /* one per tensor: it belongs to such a layer; owned; NULL when there is no such layer */
   size_t count;       /* of layers */
   size_t first;       /* index of a tensor that holds codes, when there is one */
   const char *scheme; /* in words, by the names of the tensors: "GPTQ or AWQ"; NULL when the names do not say */

@@ -4,7 +4,7 @@
  * min-max, asymmetric: scale = (max - min) / (qmax - qmin)     zero point = qmin - min / scale
  *
  * Computed in double, so that max - min cannot overflow, and rounded to float once; a scale below the smallest normal
- * float is raised to it, so that a division by it means what it says on every machine. Spans that are all zero or all
+ * float is raised to it, so that a division by it gives the same on every machine. Spans that are all zero or all
  * the same value have rules of their own: docs/schemes/minmax.md. A least-squares fit goes on from there in
  * scheme_mse.c. */
 #include "quant/scheme.h"

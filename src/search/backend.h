@@ -19,7 +19,7 @@ typedef struct aq_search_setup {
   aq_source *source;
   const aq_quantize_options *options;
   aq_plan *plan;
-  const aq_encoded *encoded; /* one a tensor: those that are finished before the search begins, by gptq */
+  const aq_encoded *encoded; /* one per tensor: those that are finished before the search begins, by gptq */
   aq_progress *progress;     /* asked between matrices whether to go on */
 } aq_search_setup;
 
@@ -37,7 +37,7 @@ typedef struct aq_search_backend_ops {
   aq_status (*make_candidate)(aq_search_backend *backend, aq_error *err);
 
   /* Makes the entries of the plan say what the candidate is, and moves what the plan and the source do not give into
-   * encoded, one a tensor. target: for the entries' rules. Tied entries are left to the search. Nothing can be asked
+   * encoded, one per tensor. target: for the entries' rules. Tied entries are left to the search. Nothing can be asked
    * afterwards. */
   aq_status (*finish)(aq_search_backend *backend, const char *target, aq_encoded *encoded, aq_error *err);
 

@@ -54,7 +54,7 @@ aq_status aq_budget_fail_too_small(const aq_budget *budget, const aq_quantize_op
   const double more = fmax(least - budget->bits, 0);
   if (o->target_bpw > 0) {
     const double bpw = o->target_bpw + more / (double)AQ_MAX(budget->quantized_params, 1);
-    (void)aq_fail(err, AQ_ERR_ARGUMENT, "%.4g bits a weight cannot be reached; about %.3f can", o->target_bpw, bpw);
+    (void)aq_fail(err, AQ_ERR_ARGUMENT, "%.4g bits per weight cannot be reached; about %.3f can", o->target_bpw, bpw);
     return aq_error_hint(err, AQ_ERR_ARGUMENT, "Use `target_bpw=%.2f` or more", ceil(bpw * 100) / 100);
   }
   const double size = (double)o->target_size + more / 8;

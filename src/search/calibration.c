@@ -32,7 +32,7 @@ bool aq_calibration_is_named(const aq_quantize_options *o) { return o->calib != 
 static aq_status fail_few_texts(size_t count, const char *file, aq_error *err) {
   (void)aq_fail(err, AQ_ERR_ARGUMENT, "has %zu texts; calibration needs %zu, and some thousands are better", count,
                 TEXTS_LEAST);
-  (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "Give a file with a text a line, or `calib=builtin`");
+  (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "Give a file with a text per line, or `calib=builtin`");
   return aq_error_in_file(err, AQ_ERR_ARGUMENT, file);
 }
 

@@ -10,7 +10,7 @@
 #include "tensor/dtype.h"
 
 #define DAMPED_GAIN 0.9F /* feedback is damped below */
-#define FINE_BITS 6.0    /* so many bits a weight, as the statistics know the coarse errors less well */
+#define FINE_BITS 6.0    /* so many bits per weight, as the statistics know the coarse errors less well */
 #define PRICE 0.7        /* of lambda: what a bit costs when single codes are chosen by it */
 #define SWEEPS 3         /* of the descent on codes; more gain next to nothing */
 

@@ -33,7 +33,7 @@ typedef struct track {
 } track;
 
 static const double assumed_slope_size = -.25, assumed_slope_loss = -1;
-static const double widest_step = 4, first_width = 1; /* of ln lambda: one and two bits a weight are 1.4 and 2.8 */
+static const double widest_step = 4, first_width = 1; /* of ln lambda: one and two bits per weight are 1.4 and 2.8 */
 static const double edge = .05;                       /* steps keep this part of the bracket away from its ends */
 static const double tiniest_loss = 1e-12;
 

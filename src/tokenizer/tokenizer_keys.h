@@ -17,7 +17,7 @@ typedef enum aq_key_effect {
 typedef enum aq_tokenizer_key_file {
   AQ_TOKENIZER_KEYS_JSON,    /* tokenizer.json, the keys of its parts with their paths */
   AQ_TOKENIZER_KEYS_CONFIG,  /* tokenizer_config.json, and special_tokens_map.json, whose keys join it */
-  AQ_TOKENIZER_KEYS_SENTENCE /* sentence_bert_config.json and its kin */
+  AQ_TOKENIZER_KEYS_SENTENCE /* sentence_bert_config.json and its variants */
 } aq_tokenizer_key_file;
 
 typedef struct aq_key {

@@ -17,7 +17,7 @@ static aq_status parse_text(const aq_named_text *text, bool reals, json_t **root
   return status == AQ_OK || text->path == NULL ? status : aq_error_in_file(err, status, text->path);
 }
 
-/* A token of special_tokens_map.json is a special one, whatever it says of that. */
+/* A token of special_tokens_map.json is a special one, however the file describes it. */
 static aq_status mark_special(json_t *value, aq_error *err) {
   if (!json_is_object(value)) return AQ_OK;
   return json_object_set_new(value, "special", json_true()) == 0 ? AQ_OK : aq_fail(err, AQ_ERR_MEMORY, "out of memory");

@@ -51,8 +51,8 @@ void aq_vocab_reset(aq_vocab *vocab);
  * AQ_ERR_UNSUPPORTED when the token is too long. */
 AQ_MUST_CHECK aq_status aq_vocab_add(aq_vocab *vocab, const char *token, size_t size, int64_t id, aq_error *err);
 
-/* The tokens of a vocab.txt: one a line, the number of the line is the id. White space at the end of a line is no part
- * of the token; an empty line is an id that no text gets. */
+/* The tokens of a vocab.txt: one per line, the number of the line is the id. White space at the end of a line is no
+ * part of the token; an empty line is an id that no text gets. */
 AQ_MUST_CHECK aq_status aq_vocab_read_lines(aq_vocab *vocab, const char *text, size_t size, aq_error *err);
 
 /* Makes aq_vocab_token possible. To be called when all tokens are in. */

@@ -14,7 +14,7 @@ typedef struct aq_transform {
   const char *stage; /* of the progress: "convert", "quantize", "export" */
   const aq_source *source;
   const aq_plan *plan;       /* tied tensors are written by the one that they are tied to */
-  const aq_encoded *encoded; /* one a tensor: those that are finished; NULL: none is */
+  const aq_encoded *encoded; /* one per tensor: those that are finished; NULL: none is */
   const aq_sink_type *sink;
   const char *output;
   const aq_table_options *table; /* how the output is written */

@@ -1,8 +1,8 @@
 /* latents.c - Adam on the latents and steps of a quantized matrix.
  *
  * A span of the matrix is moved at once, while it is in the cache: the gradient comes in, moments, latents and values
- * go out, about 30 bytes a weight. All is plain loops over floats that a compiler makes vectors of. Spans do not depend
- * on each other, so threads do not change a result. */
+ * go out, about 30 bytes per weight. All is plain loops over floats that a compiler makes vectors of. Spans do not
+ * depend on each other, so threads do not change a result. */
 #include "calib/tune/latents.h"
 
 #include <math.h>

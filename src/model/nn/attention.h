@@ -14,7 +14,7 @@ typedef struct aq_head {
   const float *relative; /* biases by distance, see position_bias.h; NULL: none */
 } aq_head;
 
-/* Head h of a text whose query, key and value stand side by side, a row a token. */
+/* Head h of a text whose query, key and value stand side by side, a row per token. */
 aq_head aq_attention_head(const aq_model_config *config, const float *qkv, size_t tokens, size_t h, float *context);
 
 /* Floats of scratch for texts of `tokens` tokens, and a thread's space made of them. */

@@ -11,7 +11,7 @@
  * that made it so, or 1. */
 float aq_pooling_run(const aq_model_config *config, const float *x, size_t tokens, float *out);
 
-/* d_x (a row a token) from d_out, the gradient at an embedding that came with that factor. */
+/* d_x (a row per token) from d_out, the gradient at an embedding that came with that factor. */
 void aq_pooling_backward(const aq_model_config *config, const float *embedding, float factor, const float *d_out,
                          size_t tokens, float *d_x);
 

@@ -14,7 +14,7 @@ typedef struct aq_sampler {
   double temperature; /* >= 0 */
   double top_p;       /* above 0, at most 1 */
   uint64_t state;
-  struct aq_sample_candidate *candidates; /* one a token */
+  struct aq_sample_candidate *candidates; /* one per token */
   size_t vocabulary;
 } aq_sampler;
 

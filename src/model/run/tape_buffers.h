@@ -13,7 +13,7 @@ typedef struct aq_tape_layer_buffers {
 } aq_tape_layer_buffers;
 
 typedef struct aq_tape_buffers {
-  /* one entry a layer (hidden: one more), and one a weight, for as many as there is room for */
+  /* one entry per layer (hidden: one more), and one per weight, for as many as there is room for */
   aq_tape_layer_buffers *layers;
   float **hidden;
   size_t layer_room;

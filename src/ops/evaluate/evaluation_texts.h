@@ -19,7 +19,7 @@ typedef struct aq_evaluation_texts {
   aq_buffer bytes, offsets, scores; /* what the above point into */
 } aq_evaluation_texts;
 
-/* Where they are: a file with a text a line (empty lines are skipped), or a list; neither: the built-in texts.
+/* Where they are: a file with a text per line (empty lines are skipped), or a list; neither: the built-in texts.
  * labels_file (NULL: none): lines of TEXT, tab, TEXT, tab, number; empty lines and those that begin with # are skipped.
  */
 typedef struct aq_judge_origin {

@@ -19,7 +19,7 @@ typedef struct aq_evaluator_options {
 AQ_MUST_CHECK aq_status aq_evaluator_create(const aq_evaluator_options *options, aq_evaluator **out, aq_error *err);
 void aq_evaluator_free(aq_evaluator *evaluator);
 
-/* Runs the model that others are held against. Once, before what follows. */
+/* Runs the model that others are compared with. Once, before what follows. */
 AQ_MUST_CHECK aq_status aq_evaluator_set_reference(aq_evaluator *evaluator, const aq_source *reference, aq_error *err);
 
 /* What the figures are about: sets "texts", "texts_from", ... of the object (docs/REPORTS.md, "outputs"). */

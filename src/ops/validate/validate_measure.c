@@ -61,7 +61,7 @@ static table_sizes sizes_of(const aq_source *table) {
 
 static double ratio(double a, double b) { return b > 0 ? a / b : NAN; }
 
-/* Ratios of a size to the V1 table's, and to 4 and 2 bytes a parameter. */
+/* Ratios of a size to the V1 table's, and to 4 and 2 bytes per parameter. */
 static aq_status set_ratios(json_t *entry, const char *const keys[3], uint64_t bytes, uint64_t v1_bytes,
                             uint64_t params, aq_error *err) {
   const double size = (double)bytes;
@@ -99,7 +99,7 @@ static aq_status add_baseline(aq_validation *v, const table_sizes *s, aq_error *
   json_t *baseline = json_object_get(v->root, "baseline");
   AQ_TRY(aq_report_set(baseline, "what",
                        json_string(is_fp32 ? "the V1 table without model files"
-                                           : "4 bytes a parameter, the model being smaller than FP32"),
+                                           : "4 bytes per parameter, the model being smaller than FP32"),
                        err));
   return aq_report_set(baseline, "bytes", aq_json_count(is_fp32 ? s->counted : 4 * s->params), err);
 }

@@ -63,7 +63,7 @@ static aq_status check_rows(const aq_pq_reader *reader, const aq_source *table, 
   const uint64_t rows = aq_pq_row_count(reader);
   char detail[DETAIL];
   (void)snprintf(detail, sizeof detail, "%llu rows, %zu tensors", (unsigned long long)rows, table->tensor_count);
-  return aq_check_add(checks, "rows", "one row a tensor, or a part of a large one", rows == segments, detail, err);
+  return aq_check_add(checks, "rows", "one row per tensor, or a part of a large one", rows == segments, detail, err);
 }
 
 static aq_status check_version(const aq_source *table, int version, json_t *checks, aq_error *err) {

@@ -6,7 +6,7 @@
  * int8, int4, int3 and int2 codes and on FP32 and FP16 weights, at four to nine times the speed of level 6. Scales with
  * few mantissa bits, zero points, integers and masks do repeat: there "search" (greedy, matches of 6) is as small as
  * level 9 at two to three times its speed; level 19 would take 4 % off them at a twentieth of the speed. Codes of few
- * bits are an exception to the first rule: at 1.2 bits a weight most bytes are zeros, and runs of them are matches.
+ * bits are an exception to the first rule: at 1.2 bits per weight most bytes are zeros, and runs of them are matches.
  * There "parse" (the optimal parser, which takes a match only where it pays, with matches of 7 and a table of 64
  * entries) saves 7 %, at a thirtieth of the speed. A block tries literals and search on its first 16 KiB, a short block
  * on all of it, and parse where literals save more than half; what is slower must win by 1/64.

@@ -54,7 +54,7 @@ struct aq_pq_reader {
   aq_lock lock;
   aq_pq_pages **pages; /* lock: one a chunk, row group after row group; NULL until asked for */
   aq_pq_contexts contexts;
-  aq_pq_slot *slots;   /* one a column */
+  aq_pq_slot *slots;   /* one per column */
   size_t slot_count;   /* those whose lock is made */
   uint64_t text_bytes; /* lock: of all texts of small columns that were handed out */
 };

@@ -1,4 +1,4 @@
-/* value_limits.c - pages of values held against what their rows say, before anything is unpacked. */
+/* value_limits.c - pages of values checked by what their rows say, before anything is unpacked. */
 #include "core/checked.h"
 #include "core/compiler.h"
 #include "core/error.h"

@@ -6,7 +6,7 @@
 #include "parquet/write/page_write.h"
 
 typedef struct aq_group_place {
-  aq_chunk_place *chunks; /* owned, one a column */
+  aq_chunk_place *chunks; /* owned, one per column */
   uint64_t rows;
 } aq_group_place;
 

@@ -305,7 +305,7 @@ static void targets_that_cannot_be_met_say_what_can(void **state) {
   search s;
   aq_quantize_options o = free_options(0.1);
   assert_int_equal(try_search(&s, &o), AQ_ERR_ARGUMENT);
-  assert_non_null(strstr(err.message, "0.1 bits a weight cannot be reached"));
+  assert_non_null(strstr(err.message, "0.1 bits per weight cannot be reached"));
   const char *hint = strstr(err.hint, "`target_bpw=");
   assert_non_null(hint);
   const double said = atof(hint + strlen("`target_bpw="));

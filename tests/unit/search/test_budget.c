@@ -68,7 +68,7 @@ static void what_cannot_be_reached_says_what_can(void **state) {
   aq_quantize_options o = pf.options;
   o.target_bpw = 1.5;
   assert_int_equal(aq_budget_fail_too_small(&budget, &o, 2020, &err), AQ_ERR_ARGUMENT);
-  assert_string_equal(err.message, "1.5 bits a weight cannot be reached; about 2.010 can");
+  assert_string_equal(err.message, "1.5 bits per weight cannot be reached; about 2.010 can");
   assert_string_equal(err.hint, "Use `target_bpw=2.01` or more");
   o.target_bpw = 0;
   o.target_size = 500000;

@@ -3,7 +3,7 @@
  * Bytes of quantized weights have no repeats worth looking for; what there is to gain is in their distributions. Brotli
  * lets each stretch of literals name the prefix code that it is in, out of up to 256; zstd and Deflate have one code
  * for a block, and zstd's words have 11 bits at most, which makes rare codes of outliers dear for all. On matrices of
- * 1.2 to 6 bits a weight that is .07 to .12 bits less than zstd's literals take (docs/ARCHITECTURE.md).
+ * 1.2 to 6 bits per weight that is .07 to .12 bits less than zstd's literals take (docs/ARCHITECTURE.md).
  *
  * A meta-block here is: its header; a literal block type for each class of `literal_classes.h`; no contexts (all 64 of
  * a type have the same code); and one command, which inserts all bytes. Its copy, and every distance, never happen:
