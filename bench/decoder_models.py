@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""decoder_models - two real language models as Hugging Face folders in FP32, made from the GGUF files at hand.
+"""decoder_models - real language models as Hugging Face folders in FP32, made from the GGUF files at hand.
 
     bench/decoder_models.py [NAME...] [--models .cache/models]
 
@@ -7,6 +7,7 @@
     SmolLM2-135M-dithered  the same with uniform noise of one step of its Q4_1 grid, for grids that fall on that one
     Qwen2.5-0.5B           Qwen2.5-Coder-0.5B-Instruct as its GGUF has it, head (Q8_0) and table (Q5_0) apart, 630 M
     Qwen2.5-0.5B-tied      the head's values as both, in one matrix, as the published model is tied, 494 M
+    Gemma-3-270M           Gemma 3 270M, 268 M of which 168 M are its table of 262,144 tokens, tied: from Q4_K_M
 
 Each is a reference of its own: what its GGUF lost before does not matter to a comparison of what is lost after it, but
 figures of two references do not stand in one column. From the packed file gguf makes NAME.gguf with every tensor in F32
@@ -40,7 +41,8 @@ class Decoder:
 DECODERS = (Decoder("SmolLM2-135M", model_packages.SMOLLM2),
             Decoder("SmolLM2-135M-dithered", model_packages.SMOLLM2, dithered=True),
             Decoder("Qwen2.5-0.5B", model_packages.QWEN),
-            Decoder("Qwen2.5-0.5B-tied", model_packages.QWEN, tied=True))
+            Decoder("Qwen2.5-0.5B-tied", model_packages.QWEN, tied=True),
+            Decoder("Gemma-3-270M", model_packages.GEMMA))
 
 # ---- GGUF in F32 -----------------------------------------------------------------------------------------------------
 

