@@ -136,7 +136,7 @@ aq_status aq_companions_note(aq_source *source, aq_error *err) {
   char *folder;
   AQ_TRY(note_adapter(source, err));
   AQ_TRY(aq_model_folder(source, &folder, err));
-  const bool is_table = strcmp(source->format, "safetensors") != 0;
+  const bool is_table = source->schema_version != 0;
   aq_status status = folder != NULL && !is_table ? note_modules(source, folder, err) : AQ_OK;
   if (status == AQ_OK && folder != NULL && source->folder == NULL) status = note_model_above(source, folder, err);
   aq_free(folder);

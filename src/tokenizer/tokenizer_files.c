@@ -11,6 +11,8 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "io/formats.h"
+#include "io/listing.h"
 #include "io/locate.h"
 #include "io/model_files.h"
 #include "io/module_list.h"
@@ -238,12 +240,7 @@ static aq_status read_table(aq_tokenizer_files *files, const char *path, aq_erro
 }
 
 static bool has_model_name(const char *path) {
-  static const char *const suffixes[] = {".safetensors", ".safetensors.index.json", ".parquet"};
-  for (size_t i = 0; i < AQ_COUNT_OF(suffixes); i++) {
-    const size_t length = strlen(path), suffix = strlen(suffixes[i]);
-    if (length > suffix && strcmp(path + length - suffix, suffixes[i]) == 0) return true;
-  }
-  return false;
+  return aq_formats_know_name(path) || aq_ends_with(path, ".safetensors.index.json");
 }
 
 /* The model that a repository of the Hugging Face cache, or a name, stands for: a file of weights with the folder that
