@@ -1,7 +1,7 @@
 /* layer_steps.c - the list of steps of the layers that can be run: those of BERT, with a norm after each half. */
 #include "model/layer_steps.h"
 
-static const aq_layer_steps post_norm = {
+const aq_layer_steps aq_post_norm_steps = {
     .step = {{AQ_STEP_LINEAR, AQ_ROLE_QUERY, AQ_SLOT_INPUT, AQ_SLOT_QKV, AQ_SLOT_NONE},
              {AQ_STEP_ATTENTION, AQ_ROLE_UNKNOWN, AQ_SLOT_QKV, AQ_SLOT_CONTEXT, AQ_SLOT_NONE},
              {AQ_STEP_LINEAR, AQ_ROLE_ATTENTION_OUT, AQ_SLOT_CONTEXT, AQ_SLOT_ATTENTION_OUT, AQ_SLOT_NONE},
@@ -13,11 +13,7 @@ static const aq_layer_steps post_norm = {
     .count = 8,
     .attention = 1};
 
-/* All families are alike. */
-const aq_layer_steps *aq_layer_steps_of(const aq_model *model) {
-  (void)model;
-  return &post_norm;
-}
+const aq_layer_steps *aq_layer_steps_of(const aq_model *model) { return model->config.arch->steps; }
 
 size_t aq_slot_width(const aq_model *model, aq_slot slot) {
   switch (slot) {

@@ -41,7 +41,7 @@ typedef struct aq_step {
   aq_slot residual; /* of AQ_STEP_ADD_NORM */
 } aq_step;
 
-#define AQ_STEPS_MOST 8
+#define AQ_STEPS_MOST 12
 
 typedef struct aq_layer_steps {
   aq_step step[AQ_STEPS_MOST];
@@ -49,7 +49,10 @@ typedef struct aq_layer_steps {
   size_t attention; /* number of the step that looks at whole texts */
 } aq_layer_steps;
 
-/* Those of each layer of the model. */
+/* BERT's: a norm after each half. */
+extern const aq_layer_steps aq_post_norm_steps;
+
+/* Those of each layer of the model, an encoder. */
 const aq_layer_steps *aq_layer_steps_of(const aq_model *model);
 
 /* Values of a token in an activation. */

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "model/finite_weight.h"
+#include "model/layer_steps.h"
 
 typedef struct loader {
   const aq_model *model;
@@ -17,41 +18,34 @@ typedef struct loader {
 
 /* ---- where a weight goes ---- */
 
-/* The linear of a layer that a role is a part of; NULL for other roles. */
-static aq_linear *linear_of(aq_layer *layer, aq_role role) {
-  switch (role) {
-    case AQ_ROLE_QUERY:
-    case AQ_ROLE_KEY:
-    case AQ_ROLE_VALUE:
-      return &layer->qkv;
-    case AQ_ROLE_ATTENTION_OUT:
-      return &layer->attention_out;
-    case AQ_ROLE_UP:
-      return &layer->up;
-    case AQ_ROLE_DOWN:
-      return &layer->down;
-    default:
-      return NULL;
+/* Whether the layers have such a step of that role. */
+static bool has_step(const aq_model *m, aq_step_kind kind, aq_role role) {
+  const aq_layer_steps *steps = aq_layer_steps_of(m);
+  for (size_t i = 0; i < steps->count; i++) {
+    if (steps->step[i].kind == kind && steps->step[i].role == role) return true;
   }
+  return false;
+}
+
+/* The linear of a layer that a matrix or bias is a part of; NULL for other weights, and when no step runs it. */
+static aq_linear *linear_of(aq_weights *w, const aq_model *m, const aq_weight *weight) {
+  if (weight->layer == AQ_NO_LAYER) return NULL;
+  const aq_role first = m->weights[aq_model_group_of(m, (uint32_t)(weight - m->weights)).first].role;
+  return has_step(m, AQ_STEP_LINEAR, first) ? &w->layers[weight->layer].linear[first] : NULL;
 }
 
 /* NULL: no norm that is run has this role there. */
-static aq_norm *layer_norm_of(aq_layer *layer, aq_role role) {
-  if (role == AQ_ROLE_ATTENTION_NORM) return &layer->attention_norm;
-  return role == AQ_ROLE_FFN_NORM ? &layer->ffn_norm : NULL;
-}
-
-static aq_norm *norm_of(aq_weights *w, uint32_t layer, aq_role role) {
-  if (layer != AQ_NO_LAYER) return layer_norm_of(&w->layers[layer], role);
-  return role == AQ_ROLE_EMBEDDING_NORM ? &w->embedding_norm : NULL;
+static aq_norm *norm_of(aq_weights *w, const aq_model *m, uint32_t layer, aq_role role) {
+  if (layer == AQ_NO_LAYER) return role == AQ_ROLE_EMBEDDING_NORM ? &w->embedding_norm : NULL;
+  return has_step(m, AQ_STEP_ADD_NORM, role) ? &w->layers[layer].norm[role] : NULL;
 }
 
 const aq_linear *aq_weights_linear(const aq_weights *weights, uint32_t layer, aq_role role) {
-  return linear_of(&weights->layers[layer], role);
+  return &weights->layers[layer].linear[role];
 }
 
 const aq_norm *aq_weights_norm(const aq_weights *weights, uint32_t layer, aq_role role) {
-  return layer_norm_of(&weights->layers[layer], role);
+  return &weights->layers[layer].norm[role];
 }
 
 /* Rows that stand before those of this weight in its joined linear. */
@@ -75,11 +69,11 @@ aq_weight_slot aq_weights_slot(aq_weights *weights, const aq_model *model, const
     default:
       break;
   }
-  aq_linear *linear = w->layer != AQ_NO_LAYER ? linear_of(&weights->layers[w->layer], w->role) : NULL;
+  aq_linear *linear = linear_of(weights, model, w);
   const size_t row = linear != NULL ? first_row(model, w) : 0;
   if (w->kind == AQ_WEIGHT_LINEAR) return (aq_weight_slot){.linear = linear, .first_row = row};
   if (linear != NULL) return (aq_weight_slot){.vector = linear->bias + row};
-  const aq_norm *norm = norm_of(weights, w->layer, w->role);
+  const aq_norm *norm = norm_of(weights, model, w->layer, w->role);
   if (norm == NULL) return (aq_weight_slot){.vector = NULL};
   return (aq_weight_slot){.vector = w->bias != AQ_NO_WEIGHT ? norm->gain : norm->shift};
 }
@@ -87,7 +81,7 @@ aq_weight_slot aq_weights_slot(aq_weights *weights, const aq_model *model, const
 /* ---- memory ---- */
 
 static aq_status create_norm(aq_weights *w, const aq_model *m, const aq_weight *gain, aq_error *err) {
-  aq_norm *norm = norm_of(w, gain->layer, gain->role);
+  aq_norm *norm = norm_of(w, m, gain->layer, gain->role);
   if (norm == NULL) return AQ_OK;
   norm->gain = aq_calloc(gain->rows, sizeof *norm->gain);
   norm->shift = aq_calloc(m->weights[gain->bias].rows, sizeof *norm->shift);
@@ -103,7 +97,7 @@ static aq_status create_store(const loader *l, aq_weights *w, uint32_t i, aq_err
     return aq_position_bias_create(&w->relative, m->config.heads, m->config.hidden / m->config.heads, err);
   }
   if (!aq_weight_leads_input(m, i)) return AQ_OK;
-  aq_linear *linear = weight->layer != AQ_NO_LAYER ? linear_of(&w->layers[weight->layer], weight->role) : NULL;
+  aq_linear *linear = linear_of(w, m, weight);
   if (linear == NULL) return AQ_OK;
   return aq_linear_create(linear, aq_model_joined_rows(m, weight->layer, weight->role), weight->cols, l->codes, err);
 }
@@ -220,12 +214,10 @@ static void reset_norm(aq_norm *norm) {
 void aq_weights_reset(aq_weights *weights) {
   for (size_t i = 0; weights->layers != NULL && i < weights->layer_count; i++) {
     aq_layer *layer = &weights->layers[i];
-    aq_linear_reset(&layer->qkv);
-    aq_linear_reset(&layer->attention_out);
-    aq_linear_reset(&layer->up);
-    aq_linear_reset(&layer->down);
-    reset_norm(&layer->attention_norm);
-    reset_norm(&layer->ffn_norm);
+    for (size_t role = 0; role < AQ_ROLE_COUNT; role++) {
+      aq_linear_reset(&layer->linear[role]);
+      reset_norm(&layer->norm[role]);
+    }
   }
   reset_norm(&weights->embedding_norm);
   aq_embedding_table_reset(&weights->words);

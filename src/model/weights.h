@@ -15,10 +15,11 @@ typedef struct aq_norm {
   float *gain, *shift;
 } aq_norm;
 
+/* By the role that a step of the layer names. Linears that read the same activation are stacked in the first: query,
+ * key and value in the query. */
 typedef struct aq_layer {
-  aq_linear qkv; /* query, key and value, stacked */
-  aq_linear attention_out, up, down;
-  aq_norm attention_norm, ffn_norm;
+  aq_linear linear[AQ_ROLE_COUNT];
+  aq_norm norm[AQ_ROLE_COUNT];
 } aq_layer;
 
 typedef struct aq_weights {
@@ -46,7 +47,7 @@ typedef struct aq_weight_slot {
 } aq_weight_slot;
 aq_weight_slot aq_weights_slot(aq_weights *weights, const aq_model *model, const aq_weight *weight);
 
-/* What a step of a layer runs: the linear that a role is a part of, and a norm. The layer has it. */
+/* What a step of a layer runs: the linear, or the norm, with its role. */
 const aq_linear *aq_weights_linear(const aq_weights *weights, uint32_t layer, aq_role role);
 const aq_norm *aq_weights_norm(const aq_weights *weights, uint32_t layer, aq_role role);
 

@@ -57,6 +57,7 @@ typedef struct aq_weight_spec {
 } aq_weight_spec;
 
 typedef struct aq_decoder_family aq_decoder_family; /* decoder_family.h */
+struct aq_layer_steps;                              /* model/layer_steps.h */
 
 typedef struct aq_arch {
   const char *model_type;                                             /* in config.json */
@@ -66,7 +67,8 @@ typedef struct aq_arch {
   int32_t padding;               /* without after_padding: the token without a position of its own; -1: there is none */
   const aq_weight_spec *weights; /* that of the token table first, those of a layer together */
   size_t weight_count;
-  const aq_decoder_family *decoder; /* NULL: an encoder */
+  const struct aq_layer_steps *steps; /* of an encoder: they run the weights of a layer */
+  const aq_decoder_family *decoder;   /* NULL: an encoder */
 } aq_arch;
 
 /* NULL when no family that is run for that output has the name. */

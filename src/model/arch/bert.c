@@ -2,6 +2,7 @@
  * classes of the same names in Hugging Face transformers). */
 #include "core/compiler.h"
 #include "model/arch/arch.h"
+#include "model/layer_steps.h"
 
 static const aq_weight_spec weights[] = {
     {AQ_ROLE_EMBEDDING, AQ_WEIGHT_TABLE, "embeddings.word_embeddings", AQ_DIM_VOCABULARY, AQ_DIM_HIDDEN, 0},
@@ -20,7 +21,7 @@ static const aq_weight_spec weights[] = {
     {AQ_ROLE_FFN_NORM, AQ_WEIGHT_NORM, "encoder.layer.%u.output.LayerNorm", AQ_DIM_HIDDEN, AQ_DIM_NONE, 0},
 };
 
-#define WEIGHTS .weights = weights, .weight_count = AQ_COUNT_OF(weights)
+#define WEIGHTS .weights = weights, .weight_count = AQ_COUNT_OF(weights), .steps = &aq_post_norm_steps
 
 const aq_arch aq_arch_bert = {.model_type = "bert", .padding = -1, AQ_ARCH_USUAL_KEYS, WEIGHTS};
 const aq_arch aq_arch_roberta = {.model_type = "roberta", .after_padding = true, AQ_ARCH_USUAL_KEYS, WEIGHTS};

@@ -1,6 +1,7 @@
 /* distilbert.c - DistilBERT (Sanh et al., 2019): keys of its own in the configuration, and no token types. */
 #include "core/compiler.h"
 #include "model/arch/arch.h"
+#include "model/layer_steps.h"
 
 static const aq_weight_spec weights[] = {
     {AQ_ROLE_EMBEDDING, AQ_WEIGHT_TABLE, "embeddings.word_embeddings", AQ_DIM_VOCABULARY, AQ_DIM_HIDDEN, 0},
@@ -25,4 +26,5 @@ const aq_arch aq_arch_distilbert = {.model_type = "distilbert",
                                     .inner = "hidden_dim",
                                     .activation = "activation",
                                     .weights = weights,
-                                    .weight_count = AQ_COUNT_OF(weights)};
+                                    .weight_count = AQ_COUNT_OF(weights),
+                                    .steps = &aq_post_norm_steps};

@@ -1,6 +1,7 @@
 /* mpnet.c - MPNet (Song et al., 2020): attention has biases by distance, and there are no token types. */
 #include "core/compiler.h"
 #include "model/arch/arch.h"
+#include "model/layer_steps.h"
 
 static const aq_weight_spec weights[] = {
     {AQ_ROLE_EMBEDDING, AQ_WEIGHT_TABLE, "embeddings.word_embeddings", AQ_DIM_VOCABULARY, AQ_DIM_HIDDEN, 0},
@@ -22,4 +23,5 @@ const aq_arch aq_arch_mpnet = {.model_type = "mpnet",
                                .padding = 1,
                                AQ_ARCH_USUAL_KEYS,
                                .weights = weights,
-                               .weight_count = AQ_COUNT_OF(weights)};
+                               .weight_count = AQ_COUNT_OF(weights),
+                               .steps = &aq_post_norm_steps};

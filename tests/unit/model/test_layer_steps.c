@@ -1,4 +1,4 @@
-/* test_layer_steps.c - the list of steps against the model's weights, and against itself. */
+/* test_layer_steps.c - the lists of steps against the weights of the families, against themselves, and as they run. */
 #include "model/layer_steps.h"
 
 #include "pass_fixture.h"
@@ -16,7 +16,6 @@ static void steps_read_what_was_written(void **state) {
     assert_int_equal(s->kind == AQ_STEP_ATTENTION, i == steps->attention);
     written[s->out] = true;
   }
-  for (size_t i = 0; i < AQ_SLOTS; i++) assert_true(written[i]);
   assert_int_equal(steps->step[steps->count - 1].out, AQ_SLOT_OUTPUT);
 }
 
@@ -42,6 +41,68 @@ static void steps_run_every_weight(void **state) {
   assert_int_equal(run, has);
 }
 
+static uint32_t count_steps(const aq_layer_steps *steps, aq_step_kind kind, aq_role role) {
+  uint32_t count = 0;
+  for (size_t i = 0; i < steps->count; i++) count += steps->step[i].kind == kind && steps->step[i].role == role;
+  return count;
+}
+
+/* The linears of a layer that read the same activation are run by one step, that of the first. */
+static void families_run_every_weight(void **state) {
+  (void)state;
+  static const aq_arch *const archs[] = {
+#define ARCH(name) &aq_arch_##name,
+#include "model/arch/arch_list.inc"
+#undef ARCH
+  };
+  for (size_t i = 0; i < AQ_COUNT_OF(archs); i++) {
+    const aq_arch *arch = archs[i];
+    assert_int_equal(arch->steps == NULL, arch->decoder != NULL);
+    for (size_t k = 0; arch->steps != NULL && k < arch->weight_count; k++) {
+      const aq_weight_spec *w = &arch->weights[k];
+      if (strstr(w->name, "%u") == NULL) continue;
+      const bool follows = w->kind == AQ_WEIGHT_LINEAR && w[-1].kind == AQ_WEIGHT_LINEAR && w[-1].input == w->input;
+      assert_int_equal(count_steps(arch->steps, AQ_STEP_LINEAR, w->role), w->kind == AQ_WEIGHT_LINEAR && !follows);
+      assert_int_equal(count_steps(arch->steps, AQ_STEP_ADD_NORM, w->role), w->kind == AQ_WEIGHT_NORM);
+    }
+  }
+}
+
+/* Both passes run the family's own list: here without an activation function, and with the two norms exchanged. */
+static void passes_run_the_steps_of_the_family(void **state) {
+  fixture *f = *state;
+  aq_model_config *config = &f->encoder->model.config;
+  const aq_arch *own = config->arch;
+  const aq_layer_steps steps = {
+      .step = {{AQ_STEP_LINEAR, AQ_ROLE_QUERY, AQ_SLOT_INPUT, AQ_SLOT_QKV, AQ_SLOT_NONE},
+               {AQ_STEP_ATTENTION, AQ_ROLE_UNKNOWN, AQ_SLOT_QKV, AQ_SLOT_CONTEXT, AQ_SLOT_NONE},
+               {AQ_STEP_LINEAR, AQ_ROLE_ATTENTION_OUT, AQ_SLOT_CONTEXT, AQ_SLOT_ATTENTION_OUT, AQ_SLOT_NONE},
+               {AQ_STEP_ADD_NORM, AQ_ROLE_FFN_NORM, AQ_SLOT_ATTENTION_OUT, AQ_SLOT_MIDDLE, AQ_SLOT_INPUT},
+               {AQ_STEP_LINEAR, AQ_ROLE_UP, AQ_SLOT_MIDDLE, AQ_SLOT_UP, AQ_SLOT_NONE},
+               {AQ_STEP_LINEAR, AQ_ROLE_DOWN, AQ_SLOT_UP, AQ_SLOT_DOWN, AQ_SLOT_NONE},
+               {AQ_STEP_ADD_NORM, AQ_ROLE_ATTENTION_NORM, AQ_SLOT_DOWN, AQ_SLOT_OUTPUT, AQ_SLOT_MIDDLE}},
+      .count = 7,
+      .attention = 1};
+  aq_arch other = *own;
+  other.steps = &steps;
+  float before[TINY_HIDDEN], after[TINY_HIDDEN];
+  aq_tape tape = {0};
+  aq_error err;
+  assert_ok(aq_encoder_encode_ids(f->encoder, f->texts[2], &lengths[2], 1, before, &err));
+  config->arch = &other;
+  assert_ok(aq_encoder_encode_ids(f->encoder, f->texts[2], &lengths[2], 1, after, &err));
+  assert_ok(aq_tape_begin(&tape, &f->params, &f->texts[2], &lengths[2], 1, f->pool, &err));
+  assert_ok(aq_tape_forward(&tape, &f->params, &err));
+  double moved = 0;
+  for (size_t i = 0; i < TINY_HIDDEN; i++) {
+    assert_true(fabs((double)after[i] - (double)tape.embeddings[i]) < 1e-5);
+    moved = fmax(moved, fabs((double)after[i] - (double)before[i]));
+  }
+  assert_true(moved > 0.01);
+  aq_tape_reset(&tape);
+  config->arch = own;
+}
+
 static void residuals_are_found_by_what_they_pass(void **state) {
   const fixture *f = *state;
   const aq_layer_steps *steps = aq_layer_steps_of(f->params.model);
@@ -54,6 +115,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(steps_read_what_was_written),
       cmocka_unit_test(steps_run_every_weight),
+      cmocka_unit_test(families_run_every_weight),
+      cmocka_unit_test(passes_run_the_steps_of_the_family),
       cmocka_unit_test(residuals_are_found_by_what_they_pass),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
