@@ -21,8 +21,8 @@ void aq_group_space_reset(aq_group_space *space) {
   aq_free(space->hidden);
   aq_free(space->qkv);
   aq_free(space->context);
-  aq_free(space->wide);
-  aq_free(space->narrow);
+  aq_free(space->block[0]);
+  aq_free(space->block[1]);
   *space = (aq_group_space){0};
 }
 
@@ -61,10 +61,9 @@ aq_status aq_group_space_need(aq_group_space *space, const aq_model_config *conf
   space->hidden = floats(tokens, hidden);
   space->qkv = floats(tokens, 3 * hidden);
   space->context = floats(tokens, hidden);
-  space->wide = floats(AQ_BLOCK_ROWS, config->inner);
-  space->narrow = floats(AQ_BLOCK_ROWS, hidden);
-  if (space->hidden == NULL || space->qkv == NULL || space->context == NULL || space->wide == NULL ||
-      space->narrow == NULL) {
+  for (size_t i = 0; i < 2; i++) space->block[i] = floats(AQ_BLOCK_ROWS, AQ_MAX(hidden, (size_t)config->inner));
+  if (space->hidden == NULL || space->qkv == NULL || space->context == NULL || space->block[0] == NULL ||
+      space->block[1] == NULL) {
     aq_group_space_reset(space);
     return aq_fail_memory(err, tokens * 5 * hidden * sizeof(float));
   }

@@ -25,12 +25,11 @@ typedef struct aq_thread_space {
 
 /* Of a group; a thread's own too, when each runs a group by itself. */
 typedef struct aq_group_space {
-  float *hidden;  /* tokens x hidden */
-  float *qkv;     /* tokens x 3 hidden */
-  float *context; /* tokens x hidden: what attention gives */
-  float *wide;    /* AQ_BLOCK_ROWS x inner */
-  float *narrow;  /* AQ_BLOCK_ROWS x hidden */
-  size_t tokens;  /* that there is room for */
+  float *hidden;   /* tokens x hidden */
+  float *qkv;      /* tokens x 3 hidden */
+  float *context;  /* tokens x hidden: what attention gives */
+  float *block[2]; /* AQ_BLOCK_ROWS x the wider of hidden and inner: what linears behind attention write, in turns */
+  size_t tokens;   /* that there is room for */
 } aq_group_space;
 
 /* Makes room, keeping what is large enough. Zero-initialise before the first use. */

@@ -95,25 +95,21 @@ static void attend(const member *m) {
 
 /* ---- a layer ---- */
 
-/* An activation's rows from token `first` on. What a step behind attention reads at once is of a block only; a norm
- * gives its output in the place of its residual. */
+/* An activation's rows from token `first` on. What a step behind attention reads at once is of a block only: linears
+ * write to two of them in turns, and an activation function works in place. A norm gives its output in the place of its
+ * residual. */
 static float *rows_of(const member *m, aq_slot slot, size_t first) {
   const aq_group_space *s = m->f->space;
   const size_t hidden = m->f->config->hidden;
-  switch (slot) {
-    case AQ_SLOT_QKV:
-      return s->qkv + first * 3 * hidden;
-    case AQ_SLOT_CONTEXT:
-      return s->context + first * hidden;
-    case AQ_SLOT_ATTENTION_OUT:
-    case AQ_SLOT_DOWN:
-      return s->narrow;
-    case AQ_SLOT_UP:
-    case AQ_SLOT_ACTIVE:
-      return s->wide;
-    default:
-      return s->hidden + first * hidden;
+  if (slot == AQ_SLOT_QKV) return s->qkv + first * 3 * hidden;
+  if (slot == AQ_SLOT_CONTEXT) return s->context + first * hidden;
+  size_t linears = 0;
+  for (size_t i = 0; i < m->steps->count; i++) {
+    const aq_step *step = &m->steps->step[i];
+    linears += step->kind == AQ_STEP_LINEAR;
+    if (step->out == slot && step->kind != AQ_STEP_ADD_NORM) return s->block[linears % 2];
   }
+  return s->hidden + first * hidden;
 }
 
 /* An activation function goes with the product before it, while its outputs are in the cache. */
