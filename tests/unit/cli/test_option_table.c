@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "io/formats.h"
 #include "options/option_table.c"
 #include "options/option_values.c"
 
@@ -59,6 +60,29 @@ static void a_member_is_found_in_the_structs_that_are_asked_for(void **state) {
   assert_int_equal(aq_option_place_of(folder, compare)->offset, offsetof(aq_option_values, compare.folder));
 }
 
+static size_t count_words(const aq_option *option, const char *word) {
+  size_t count = 0;
+  for (size_t i = 0; option->words[i] != NULL; i++) count += word == NULL || strcmp(option->words[i], word) == 0;
+  return count;
+}
+
+static void words_of_exports_are_the_formats_that_are_written(void **state) {
+  static const aq_file_format *const formats[] = {
+#define FORMAT(format) &format,
+#include "io/formats.inc"
+#undef FORMAT
+  };
+  const aq_option *option = aq_option_find_member("format", 6, AQ_OPTIONS_OF(export));
+  size_t exported = 0;
+  (void)state;
+  for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+    const bool is_export = formats[i]->write != NULL && formats[i]->write->is_export;
+    exported += is_export;
+    if (is_export && count_words(option, formats[i]->name) != 1) fail_msg("--to has no '%s'", formats[i]->name);
+  }
+  assert_int_equal(count_words(option, NULL), exported);
+}
+
 static void joined_values_have_run_and_table(void **state) {
   aq_option_values values;
   (void)state;
@@ -80,6 +104,7 @@ int main(void) {
       cmocka_unit_test(members_have_the_size_of_their_kind),
       cmocka_unit_test(lines_say_what_their_kind_needs),
       cmocka_unit_test(a_member_is_found_in_the_structs_that_are_asked_for),
+      cmocka_unit_test(words_of_exports_are_the_formats_that_are_written),
       cmocka_unit_test(joined_values_have_run_and_table),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
