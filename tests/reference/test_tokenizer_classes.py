@@ -3,7 +3,7 @@ BPE and BPE with bytes to fall back on, as a tokenizer.json or as vocab.json and
 configuration, by the type of the model, or not at all. No difference is allowed. AQ_CLASS_TEXTS=N takes another number of texts for
 each; AQ_BPE_MODELS=FOLDER:... adds real models."""
 
-import json
+import functools
 import os
 import re
 
@@ -24,6 +24,7 @@ from tiny_bpe import (
     metaspace,
     tokenizer_json,
 )
+from tiny_folders import SAFETENSORS, run, write
 from tokenizer_library import Ours, Refused, agree
 from transformers import AutoTokenizer
 
@@ -107,12 +108,6 @@ CASES = {
 }
 
 
-def written(folder, files):
-    for name, value in files.items():
-        (folder / name).write_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), encoding="utf-8")
-    return folder
-
-
 class Theirs:
     """AutoTokenizer, as tokenizer_library.agree asks."""
 
@@ -126,10 +121,14 @@ class Theirs:
         return self.backend.encode_batch(texts)
 
 
+@functools.cache
+def texts_of(words, count):
+    return [*CodeTexts(31, words).take(count), *map(chr, range(0x180))]
+
+
 def compare(folder, count):
     ours, theirs = Ours(folder), Theirs(folder)
-    vocab = theirs.backend.get_vocab(with_added_tokens=True)
-    texts = [*CodeTexts(31, sorted(vocab)).take(count), *CodeTexts(32, sorted(vocab)).long_lines(1), *map(chr, range(0x180))]
+    texts = texts_of(tuple(sorted(theirs.backend.get_vocab(with_added_tokens=False))), count)
     assert agree(ours, theirs, texts) == len(texts)
     agree(ours, theirs, ["", " ", "the", " the", "the ", "<s>", "</s> <s>a", " <s>  x", "<unk>", "a<left>  b <right> c", "é e\u0301 ﬁ", "<|endoftext|> a", "1234"])
     for found in theirs.encode_batch(texts[:count // 5]):
@@ -139,12 +138,19 @@ def compare(folder, count):
 
 @pytest.mark.parametrize("case", CASES)
 def test_ids_and_texts_are_the_same(case, tmp_path):
-    compare(written(tmp_path, CASES[case]), COUNT)
+    compare(write(tmp_path, CASES[case]), COUNT)
 
 
 @pytest.mark.parametrize("folder", MODELS, ids=[folder.name for folder in MODELS])
 def test_ids_of_real_models_are_the_same(folder):
     compare(folder, COUNT)
+
+
+def test_a_table_has_both_files(tmp_path):
+    folder, table = write(tmp_path / "model", {**CASES["type qwen3, vocab.json"], "model.safetensors": SAFETENSORS}), tmp_path / "v1.parquet"
+    assert run("convert", folder, "-o", table, "-q").returncode == 0
+    ours, again, texts = Ours(folder), Ours(table), list(CodeTexts(33, ["the"]).take(20))
+    assert [again.encode(text) for text in texts] == [ours.encode(text) for text in texts]
 
 
 # What the reference fails on, or makes nothing of that could be meant, is refused with these words.
@@ -171,4 +177,4 @@ REFUSED = {
 def test_what_cannot_be_followed_is_refused(case, tmp_path):
     files, says = REFUSED[case]
     with pytest.raises(Refused, match=re.escape(says)):
-        Ours(written(tmp_path, {name: value for name, value in files.items() if value is not None}))
+        Ours(write(tmp_path, files))
