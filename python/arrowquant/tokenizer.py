@@ -35,11 +35,11 @@ class Tokenizer(Handle[_core.Tokenizer]):
         """Opens the tokenizer of a model.
 
         Args:
-            path: a folder with a tokenizer.json or else a vocab.txt; a model in such a folder; a V1 or V2 table, which
-                carries the tokenizer of the model that it was made from; one of the two files, under any name; or the
-                name of a model in the Hugging Face cache. All of the model's files count that transformers reads for
-                it, except when the path is a tokenizer.json itself, which is read as by the library `tokenizers`
-                it.
+            path: a folder with a tokenizer.json or else a vocab.txt, or else vocab.json and merges.txt; a model in such
+                a folder; a V1 or V2 table, which carries the tokenizer of the model that it was made from; a
+                tokenizer.json or vocab.txt under any name; or the name of a model in the Hugging Face cache. All of the
+                model's files count that transformers reads for it, except when the path is a tokenizer.json itself,
+                which is read as by the library `tokenizers`.
 
         Raises:
             NotFoundError: there is no such model, or no tokenizer beside it.

@@ -51,7 +51,8 @@ const char *aq_model_file_compressed(const aq_source *source, const char *place)
 /* Calls put(ctx, key, value) for every file that travels with a table made from the source: those of a fixed list and
  * the configurations of the modules that modules.json names, as far as they exist, are text (UTF-8 without zeros) and
  * their values fit, with the ones before them, in AQ_MODEL_FILES_MAX; what exists and does not travel becomes a note of
- * the source. A vocab.txt travels when no tokenizer.json does. Large files are compressed, once for a source. */
+ * the source. A vocab.txt travels when no tokenizer.json does, vocab.json and merges.txt when neither of these is
+ * there. Large files are compressed, once for a source. */
 typedef aq_status (*aq_model_file_fn)(void *ctx, const char *key, const char *value, aq_error *err);
 AQ_MUST_CHECK aq_status aq_model_files_each(aq_source *source, aq_model_file_fn put, void *ctx, aq_error *err);
 

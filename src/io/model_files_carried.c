@@ -20,6 +20,8 @@
 
 static const char tokenizer_json[] = "tokenizer.json";
 static const char vocab_txt[] = "vocab.txt";
+static const char vocab_json[] = "vocab.json";
+static const char merges_txt[] = "merges.txt";
 
 /* In the order in which they get room: those that change what the vocabulary means before it, so that a table never
  * carries a part of what its folder says. The configurations of modules come after the list of modules. */
@@ -39,7 +41,9 @@ static const char *const names[] = {"config.json",
                                     "config_sentence_transformers.json",
                                     "generation_config.json",
                                     tokenizer_json,
-                                    vocab_txt};
+                                    vocab_txt,
+                                    vocab_json,
+                                    merges_txt};
 
 typedef struct carried_file {
   char *place;
@@ -133,13 +137,20 @@ static carried_file *last_file(const aq_source *source) {
   return c->count > 0 ? &c->files[c->count - 1] : NULL;
 }
 
-static bool is_tokenizer_json(const carried_file *f) {
-  return f != NULL && strcmp(aq_path_name(f->place), tokenizer_json) == 0;
+static bool is_named(const carried_file *f, const char *name) {
+  return f != NULL && strcmp(aq_path_name(f->place), name) == 0;
+}
+
+/* A vocabulary travels when none that goes before it does, which would be the last file so far. */
+static bool is_passed_over(const carried_file *last, const char *name) {
+  if (name == vocab_txt) return is_named(last, tokenizer_json);
+  if (name == vocab_json) return is_named(last, tokenizer_json) || is_named(last, vocab_txt);
+  return name == merges_txt && !is_named(last, vocab_json);
 }
 
 static aq_status add_files(aq_source *source, const aq_module_list *list, aq_error *err) {
   for (size_t i = 0; i < AQ_COUNT_OF(names); i++) {
-    if (names[i] == vocab_txt && is_tokenizer_json(last_file(source))) continue;
+    if (is_passed_over(last_file(source), names[i])) continue;
     AQ_TRY(add_file(source, aq_module_list_place(list, names[i]), err));
     if (strcmp(names[i], AQ_MODULE_LIST_NAME) == 0) AQ_TRY(add_module_configs(source, list, err));
   }
@@ -218,7 +229,7 @@ static aq_status settle_files(aq_source *source, aq_error *err) {
   const size_t count = source->carried->count;
   AQ_TRY(settle_from(source, 0, &room, err));
   const carried_file *last = last_file(source);
-  if (is_tokenizer_json(last) && last->key == NULL) AQ_TRY(add_vocab(source, err));
+  if (is_named(last, tokenizer_json) && last->key == NULL) AQ_TRY(add_vocab(source, err));
   AQ_TRY(settle_from(source, count, &room, err));
   source->carried->is_settled = true;
   return AQ_OK;

@@ -45,7 +45,8 @@ AQ_MUST_CHECK aq_status aq_tokenizer_make(const aq_tokenizer_files *files, aq_to
  * it counts (see tokenizer_settings.h). */
 typedef struct aq_tokenizer_roots {
   json_t *json, *config, *added, *model;
-  bool alone; /* see aq_tokenizer_files */
+  const aq_named_text *merges; /* merges.txt, which belongs to the files */
+  bool alone;                  /* see aq_tokenizer_files */
 } aq_tokenizer_roots;
 
 /* Parses a tokenizer.json, and reads its vocabulary and what must be so for any class: the type of the model, the
@@ -58,7 +59,18 @@ AQ_MUST_CHECK aq_status aq_tokenizer_read_json(aq_tokenizer *tokenizer, const js
 
 /* The stages that BertTokenizer and MPNetTokenizer make of a tokenizer_config.json, which may be NULL; the special
  * tokens around a text follow with the added tokens. The vocabulary is read. */
-AQ_MUST_CHECK aq_status aq_tokenizer_read_bert(aq_tokenizer *tokenizer, const json_t *config, aq_error *err);
+AQ_MUST_CHECK aq_status aq_tokenizer_read_bert(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots, aq_error *err);
+
+/* Those that GPT2Tokenizer, Qwen2Tokenizer, GemmaTokenizer and LlamaTokenizer make of the merges of a tokenizer.json,
+ * or the first two of a merges.txt, and the special tokens around a text of a tokenizer.json. The vocabulary is read.
+ */
+AQ_MUST_CHECK aq_status aq_tokenizer_read_gpt2(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots, aq_error *err);
+AQ_MUST_CHECK aq_status aq_tokenizer_read_qwen2(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots,
+                                                aq_error *err);
+AQ_MUST_CHECK aq_status aq_tokenizer_read_gemma(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots,
+                                                aq_error *err);
+AQ_MUST_CHECK aq_status aq_tokenizer_read_llama(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots,
+                                                aq_error *err);
 
 /* All added and special tokens, and the frame of a tokenizer that its class makes. The normalizer is set. */
 AQ_MUST_CHECK aq_status aq_tokenizer_add_tokens(aq_tokenizer *tokenizer, const aq_tokenizer_class *class,

@@ -43,7 +43,10 @@ static aq_status set_wordpiece(aq_tokenizer *t, const json_t *config, aq_error *
   return AQ_OK;
 }
 
-aq_status aq_tokenizer_read_bert(aq_tokenizer *tokenizer, const json_t *config, aq_error *err) {
+aq_status aq_tokenizer_read_bert(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots, aq_error *err) {
+  const json_t *config = roots->config;
+  AQ_FAIL_IF(roots->merges != NULL, AQ_ERR_UNSUPPORTED,
+             "the tokenizer's class needs a tokenizer.json or a vocab.txt, and there is a vocab.json");
   AQ_TRY(add_normalizer(tokenizer, config, err));
   void *decoder;
   tokenizer->pre_tokenizer.type = &aq_pre_tokenizer_bert;

@@ -12,9 +12,10 @@
 const char *const aq_named_token_keys[AQ_NAMED_TOKENS] = {"bos_token", "eos_token", "unk_token", "sep_token",
                                                           "pad_token", "cls_token", "mask_token"};
 
-static const aq_tokenizer_class general = {.name = "PreTrainedTokenizerFast"};
+static const aq_tokenizer_class general = {.name = "PreTrainedTokenizerFast", .leaves_pad_open = true};
 static const aq_tokenizer_class bert = {.name = "BertTokenizer",
                                         .read_stages = aq_tokenizer_read_bert,
+                                        .frame = AQ_FRAME_CLS_SEP,
                                         .tokens = {[AQ_TOKEN_UNK] = "[UNK]",
                                                    [AQ_TOKEN_SEP] = "[SEP]",
                                                    [AQ_TOKEN_PAD] = "[PAD]",
@@ -22,6 +23,7 @@ static const aq_tokenizer_class bert = {.name = "BertTokenizer",
                                                    [AQ_TOKEN_MASK] = "[MASK]"}};
 static const aq_tokenizer_class mpnet = {.name = "MPNetTokenizer",
                                          .read_stages = aq_tokenizer_read_bert,
+                                         .frame = AQ_FRAME_CLS_SEP,
                                          .wraps = true,
                                          .tokens = {[AQ_TOKEN_BOS] = "<s>",
                                                     [AQ_TOKEN_EOS] = "</s>",
@@ -31,8 +33,33 @@ static const aq_tokenizer_class mpnet = {.name = "MPNetTokenizer",
                                                     [AQ_TOKEN_CLS] = "<s>",
                                                     [AQ_TOKEN_MASK] = "<mask>"}};
 
+#define END_OF_TEXT "<|endoftext|>"
+static const aq_tokenizer_class gpt2 = {
+    .name = "GPT2Tokenizer",
+    .read_stages = aq_tokenizer_read_gpt2,
+    .tokens = {[AQ_TOKEN_BOS] = END_OF_TEXT, [AQ_TOKEN_EOS] = END_OF_TEXT, [AQ_TOKEN_UNK] = END_OF_TEXT}};
+static const aq_tokenizer_class qwen2 = {
+    .name = "Qwen2Tokenizer",
+    .read_stages = aq_tokenizer_read_qwen2,
+    .adds_again = true,
+    .tokens = {[AQ_TOKEN_EOS] = END_OF_TEXT, [AQ_TOKEN_UNK] = END_OF_TEXT, [AQ_TOKEN_PAD] = END_OF_TEXT}};
+static const aq_tokenizer_class gemma = {.name = "GemmaTokenizer",
+                                         .read_stages = aq_tokenizer_read_gemma,
+                                         .pads_left = true,
+                                         .tokens = {[AQ_TOKEN_BOS] = "<bos>",
+                                                    [AQ_TOKEN_EOS] = "<eos>",
+                                                    [AQ_TOKEN_UNK] = "<unk>",
+                                                    [AQ_TOKEN_PAD] = "<pad>",
+                                                    [AQ_TOKEN_MASK] = "<mask>"}};
+static const aq_tokenizer_class llama = {
+    .name = "LlamaTokenizer",
+    .read_stages = aq_tokenizer_read_llama,
+    .pads_left = true,
+    .leaves_pad_open = true,
+    .tokens = {[AQ_TOKEN_BOS] = "<s>", [AQ_TOKEN_EOS] = "</s>", [AQ_TOKEN_UNK] = "<unk>"}};
+
 /* Names of classes, without "Fast". Others have a vocab.txt and mean something else by it (a Japanese BERT asks a
- * morphological analyser first), or are no WordPiece. */
+ * morphological analyser first), or are of another kind. */
 static const struct {
   const char *name;
   const aq_tokenizer_class *class;
@@ -40,18 +67,26 @@ static const struct {
     {"BertTokenizer", &bert},        {"DistilBertTokenizer", &bert}, {"ElectraTokenizer", &bert},
     {"MobileBertTokenizer", &bert},  {"LayoutLMTokenizer", &bert},   {"LxmertTokenizer", &bert},
     {"SqueezeBertTokenizer", &bert}, {"MPNetTokenizer", &mpnet},     {"PreTrainedTokenizer", &general},
-    {"TokenizersBackend", &general},
+    {"TokenizersBackend", &general}, {"GPT2Tokenizer", &gpt2},       {"Qwen2Tokenizer", &qwen2},
+    {"GemmaTokenizer", &gemma},      {"LlamaTokenizer", &llama},
 };
 
-/* Types of models, and the class where none is named. */
+/* Types of models, and the class where none is named. Of some the class is this one whatever is named: because the
+ * files of such models are known to name a wrong one, or because the type has the general class. */
 static const struct {
   const char *type;
   const aq_tokenizer_class *class;
+  bool always;
 } model_types[] = {
-    {"bert", &bert},          {"distilbert", &bert},  {"electra", &bert},       {"mobilebert", &bert},
-    {"layoutlm", &bert},      {"squeezebert", &bert}, {"megatron-bert", &bert}, {"nomic_bert", &bert},
-    {"convbert", &bert},      {"ernie", &bert},       {"nezha", &bert},         {"mpnet", &mpnet},
-    {"modernbert", &general},
+    {"bert", &bert, false},          {"distilbert", &bert, false}, {"electra", &bert, false},
+    {"mobilebert", &bert, false},    {"layoutlm", &bert, false},   {"squeezebert", &bert, false},
+    {"megatron-bert", &bert, false}, {"nomic_bert", &bert, false}, {"convbert", &bert, false},
+    {"ernie", &bert, false},         {"nezha", &bert, false},      {"mpnet", &mpnet, false},
+    {"modernbert", &general, true},  {"mistral", &general, true},  {"mixtral", &general, true},
+    {"phi3", &general, true},        {"llama", &general, false},   {"smollm3", &general, false},
+    {"qwen2", &qwen2, true},         {"qwen2_moe", &qwen2, false}, {"qwen3", &qwen2, false},
+    {"qwen3_moe", &qwen2, false},    {"gpt2", &gpt2, false},       {"gemma", &gemma, false},
+    {"gemma2", &gemma, false},       {"gemma3", &gemma, false},    {"gemma3_text", &gemma, false},
 };
 
 static const aq_tokenizer_class *find_name(const char *name) {
@@ -63,11 +98,19 @@ static const aq_tokenizer_class *find_name(const char *name) {
   return NULL;
 }
 
-static const aq_tokenizer_class *find_type(const char *type) {
+/* `named` tells whether the files name a class. */
+static const aq_tokenizer_class *find_type(const char *type, bool named) {
   for (size_t i = 0; i < AQ_COUNT_OF(model_types); i++) {
-    if (strcmp(type, model_types[i].type) == 0) return model_types[i].class;
+    if (strcmp(type, model_types[i].type) == 0) return !named || model_types[i].always ? model_types[i].class : NULL;
   }
   return NULL;
+}
+
+/* The class of a name, which for LlamaTokenizer depends on the file: many that name it are of Llama 3. */
+static const aq_tokenizer_class *find_class(const char *name, const aq_tokenizer_files *files) {
+  const aq_tokenizer_class *class = find_name(name);
+  const char *json = files->texts[AQ_TEXT_JSON].text;
+  return class == &llama && json != NULL && strstr(json, "\"ByteLevel\"") != NULL ? &general : class;
 }
 
 /* A name that is "" counts as none. */
@@ -77,7 +120,7 @@ static aq_status read_name(const json_t *object, const char *key, const char **o
   return AQ_OK;
 }
 
-aq_status aq_tokenizer_class_find(const json_t *config, const json_t *model, bool has_json,
+aq_status aq_tokenizer_class_find(const json_t *config, const json_t *model, const aq_tokenizer_files *files,
                                   const aq_tokenizer_class **out, bool *blame_model, aq_error *err) {
   const char *name = NULL, *type = NULL;
   *blame_model = false;
@@ -86,14 +129,14 @@ aq_status aq_tokenizer_class_find(const json_t *config, const json_t *model, boo
   if (name == NULL) AQ_TRY(read_name(model, "tokenizer_class", &name, err));
   *blame_model = model != NULL;
   AQ_TRY(read_name(model, "model_type", &type, err));
-  *out = type != NULL ? find_type(type) : NULL;
-  if (*out == &general || (name == NULL && *out != NULL)) return AQ_OK; /* whatever the class is said to be */
+  *out = type != NULL ? find_type(type, name != NULL) : NULL;
+  if (*out != NULL) return AQ_OK;
   if (name == NULL && type == NULL) {
-    *out = has_json ? &general : &bert;
+    *out = files->texts[AQ_TEXT_VOCAB].text != NULL ? &bert : &general;
     return AQ_OK;
   }
   *blame_model = name == NULL || json_object_get(config, "tokenizer_class") == NULL;
-  *out = name != NULL ? find_name(name) : NULL;
+  *out = name != NULL ? find_class(name, files) : NULL;
   if (*out != NULL) return AQ_OK;
   const aq_status status =
       name != NULL

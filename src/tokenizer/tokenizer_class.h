@@ -1,8 +1,10 @@
 /* tokenizer_class.h - which class of transformers makes the tokenizer of a folder, and so what its files mean.
  *
  * BertTokenizer and MPNetTokenizer take nothing but the vocabulary, the added tokens and the direction of truncation
- * from a tokenizer.json: normalization and special tokens are those of tokenizer_config.json, or of the class. The
- * general class (PreTrainedTokenizerFast, TokenizersBackend) takes a tokenizer.json as it is. */
+ * from a tokenizer.json: normalization and special tokens are those of tokenizer_config.json, or of the class.
+ * GPT2Tokenizer, Qwen2Tokenizer, GemmaTokenizer and LlamaTokenizer take the merges and the post-processor as well, and
+ * make the other stages by themselves. The general class (PreTrainedTokenizerFast, TokenizersBackend) takes a
+ * tokenizer.json as it is. */
 #ifndef AQ_TOKENIZER_TOKENIZER_CLASS_H
 #define AQ_TOKENIZER_TOKENIZER_CLASS_H
 
@@ -25,19 +27,34 @@ typedef enum aq_named_token {
 } aq_named_token;
 extern const char *const aq_named_token_keys[AQ_NAMED_TOKENS]; /* "bos_token", ... */
 
+/* The special tokens around a text. */
+typedef enum aq_class_frame {
+  AQ_FRAME_OF_FILE, /* those of the tokenizer.json; without one, bos and eos where add_bos_token and add_eos_token are
+                       set */
+  AQ_FRAME_CLS_SEP  /* cls before it and sep behind it */
+} aq_class_frame;
+
+struct aq_tokenizer_files;
+struct aq_tokenizer_roots;
+
 typedef struct aq_tokenizer_class {
   const char *name; /* "BertTokenizer" */
   /* Makes the stages of a tokenizer whose vocabulary is read, as tokenizer_config.json (or NULL) has them. NULL: the
    * class is the general one, and a tokenizer.json is taken as it is. */
-  aq_status (*read_stages)(aq_tokenizer *tokenizer, const json_t *config, aq_error *err);
+  aq_status (*read_stages)(aq_tokenizer *tokenizer, const struct aq_tokenizer_roots *roots, aq_error *err);
+  aq_class_frame frame;
+  bool pads_left;                      /* padding_side where no file gives it */
+  bool adds_again;                     /* named and extra tokens lose their flags at the end */
   bool wraps;                          /* a mask token that is given as a text takes the space before it */
+  bool leaves_pad_open;                /* pad_token may come from the padding of a tokenizer.json */
   const char *tokens[AQ_NAMED_TOKENS]; /* those of the class where the files name none; NULL: none */
 } aq_tokenizer_class;
 
 /* The class for a tokenizer_config.json and a config.json (either may be NULL) as AutoTokenizer chooses it. With
- * neither, a tokenizer.json is taken as it is, and a vocab.txt is BERT's. AQ_ERR_UNSUPPORTED names the key and the
- * class that is not known; *blamed tells which of the two files says it. */
-AQ_MUST_CHECK aq_status aq_tokenizer_class_find(const json_t *config, const json_t *model, bool has_json,
-                                                const aq_tokenizer_class **out, bool *blame_model, aq_error *err);
+ * neither it is the general one, but a vocab.txt is BERT's. AQ_ERR_UNSUPPORTED names the key and the class that is not
+ * known; *blame_model tells which of the two files says it. */
+AQ_MUST_CHECK aq_status aq_tokenizer_class_find(const json_t *config, const json_t *model,
+                                                const struct aq_tokenizer_files *files, const aq_tokenizer_class **out,
+                                                bool *blame_model, aq_error *err);
 
 #endif

@@ -22,7 +22,8 @@
 static const char *const text_names[AQ_TEXT_COUNT] = {
     [AQ_TEXT_JSON] = "tokenizer.json",          [AQ_TEXT_VOCAB] = "vocab.txt",
     [AQ_TEXT_CONFIG] = "tokenizer_config.json", [AQ_TEXT_SPECIAL] = "special_tokens_map.json",
-    [AQ_TEXT_ADDED] = "added_tokens.json",      [AQ_TEXT_MODEL] = "config.json"};
+    [AQ_TEXT_ADDED] = "added_tokens.json",      [AQ_TEXT_MODEL] = "config.json",
+    [AQ_TEXT_VOCAB_JSON] = "vocab.json",        [AQ_TEXT_MERGES] = "merges.txt"};
 
 /* In the order in which sentence-transformers tries them; the first that is not empty counts. */
 static const char *const sentence_names[] = {"sentence_bert_config.json",       "sentence_roberta_config.json",
@@ -111,11 +112,15 @@ static aq_status read_settings(place *p, aq_tokenizer_files *files, aq_error *er
 static aq_status read_vocabulary(const place *p, aq_tokenizer_files *files, aq_error *err) {
   AQ_TRY(read_text(p, text_names[AQ_TEXT_JSON], &files->texts[AQ_TEXT_JSON], err));
   if (files->texts[AQ_TEXT_JSON].text != NULL) return AQ_OK;
-  return read_text(p, text_names[AQ_TEXT_VOCAB], &files->texts[AQ_TEXT_VOCAB], err);
+  AQ_TRY(read_text(p, text_names[AQ_TEXT_VOCAB], &files->texts[AQ_TEXT_VOCAB], err));
+  if (files->texts[AQ_TEXT_VOCAB].text != NULL) return AQ_OK;
+  AQ_TRY(read_text(p, text_names[AQ_TEXT_VOCAB_JSON], &files->texts[AQ_TEXT_VOCAB_JSON], err));
+  return read_text(p, text_names[AQ_TEXT_MERGES], &files->texts[AQ_TEXT_MERGES], err);
 }
 
 static bool has_vocabulary(const aq_tokenizer_files *files) {
-  return files->texts[AQ_TEXT_JSON].text != NULL || files->texts[AQ_TEXT_VOCAB].text != NULL;
+  const bool both = files->texts[AQ_TEXT_VOCAB_JSON].text != NULL && files->texts[AQ_TEXT_MERGES].text != NULL;
+  return both || files->texts[AQ_TEXT_JSON].text != NULL || files->texts[AQ_TEXT_VOCAB].text != NULL;
 }
 
 /* ---- folders ---- */

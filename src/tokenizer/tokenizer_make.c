@@ -4,11 +4,13 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/json_member.h"
+#include "core/json_text.h"
 #include "core/memory.h"
 #include "io/source.h"
 #include "tokenizer/sentence_config.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/tokenizer_settings.h"
+#include "tokenizer/vocab_json.h"
 
 /* The error names the first file that it may be in, and has named it already where it knows better. */
 static aq_status blame_text(aq_status status, const aq_tokenizer_files *files, aq_tokenizer_text text, aq_error *err) {
@@ -20,7 +22,17 @@ static aq_status blame_text(aq_status status, const aq_tokenizer_files *files, a
  */
 static aq_tokenizer_text blamed_text(const aq_tokenizer_files *files) {
   if (files->texts[AQ_TEXT_CONFIG].text != NULL) return AQ_TEXT_CONFIG;
-  return files->texts[AQ_TEXT_JSON].text != NULL ? AQ_TEXT_JSON : AQ_TEXT_VOCAB;
+  if (files->texts[AQ_TEXT_JSON].text != NULL) return AQ_TEXT_JSON;
+  return files->texts[AQ_TEXT_VOCAB].text != NULL ? AQ_TEXT_VOCAB : AQ_TEXT_VOCAB_JSON;
+}
+
+/* A vocab.json: an object of tokens and ids. */
+static aq_status read_tokens(aq_tokenizer *t, const aq_named_text *text, aq_error *err) {
+  json_t *tokens;
+  AQ_TRY(aq_json_parse_object(text->text, text->size, 0, &tokens, err));
+  const aq_status status = aq_vocab_read_object(&t->model.vocab, tokens, err);
+  json_decref(tokens);
+  return status;
 }
 
 static aq_status read_vocab(aq_tokenizer *t, const aq_tokenizer_files *files, aq_tokenizer_roots *roots,
@@ -29,23 +41,27 @@ static aq_status read_vocab(aq_tokenizer *t, const aq_tokenizer_files *files, aq
   if (json->text != NULL) {
     return blame_text(aq_tokenizer_parse_json(t, json, &roots->json, err), files, AQ_TEXT_JSON, err);
   }
+  if (vocab->text == NULL) {
+    return blame_text(read_tokens(t, &files->texts[AQ_TEXT_VOCAB_JSON], err), files, AQ_TEXT_VOCAB_JSON, err);
+  }
   return blame_text(aq_vocab_read_lines(&t->model.vocab, vocab->text, vocab->size, err), files, AQ_TEXT_VOCAB, err);
 }
 
 static aq_status read_stages(aq_tokenizer *t, const aq_tokenizer_class *class, const aq_tokenizer_files *files,
                              const aq_tokenizer_roots *roots, aq_error *err) {
   if (class->read_stages != NULL) {
-    return blame_text(class->read_stages(t, roots->config, err), files, blamed_text(files), err);
+    return blame_text(class->read_stages(t, roots, err), files, blamed_text(files), err);
   }
-  AQ_FAIL_IF(roots->json == NULL, AQ_ERR_UNSUPPORTED, "'tokenizer_class' is '%s', which needs a tokenizer.json",
+  AQ_FAIL_IF(roots->json == NULL, AQ_ERR_UNSUPPORTED, "the tokenizer's class is '%s', which needs a tokenizer.json",
              class->name);
   return blame_text(aq_tokenizer_read_json(t, roots->json, err), files, AQ_TEXT_JSON, err);
 }
 
 /* "right" or "left", in a tokenizer.json with a capital. */
-static aq_status read_side(const json_t *config, const char *key, const json_t *part, bool *left, aq_error *err) {
+static aq_status read_side(const json_t *config, const char *key, const json_t *part, bool left_by_default, bool *left,
+                           aq_error *err) {
   const char *side, *direction;
-  AQ_TRY(aq_json_text(part, "direction", "Right", &direction, err));
+  AQ_TRY(aq_json_text(part, "direction", left_by_default ? "Left" : "Right", &direction, err));
   AQ_FAIL_IF(strcmp(direction, "Right") != 0 && strcmp(direction, "Left") != 0, AQ_ERR_FORMAT,
              "'direction' is '%.20s'; Right and Left are possible", direction);
   const bool listed = json_object_get(config, key) != NULL;
@@ -57,12 +73,13 @@ static aq_status read_side(const json_t *config, const char *key, const json_t *
   return AQ_OK;
 }
 
-/* The sides of truncation and padding: of the configuration, else of the tokenizer.json. */
-static aq_status read_sides(aq_tokenizer *t, const aq_tokenizer_roots *roots, aq_error *err) {
+/* The sides of truncation and padding: of the configuration, else of the tokenizer.json, else of the class. */
+static aq_status read_sides(aq_tokenizer *t, const aq_tokenizer_class *class, const aq_tokenizer_roots *roots,
+                            aq_error *err) {
   const json_t *truncation = json_object_get(roots->json, "truncation");
   const json_t *padding = json_object_get(roots->json, "padding");
-  AQ_TRY(read_side(roots->config, "truncation_side", truncation, &t->keeps_end, err));
-  return read_side(roots->config, "padding_side", padding, &t->pads_left, err);
+  AQ_TRY(read_side(roots->config, "truncation_side", truncation, false, &t->keeps_end, err));
+  return read_side(roots->config, "padding_side", padding, class->pads_left, &t->pads_left, err);
 }
 
 static aq_status lowercase_first(aq_tokenizer *t, const aq_tokenizer_files *files, aq_error *err) {
@@ -77,12 +94,11 @@ static aq_status read_files(aq_tokenizer *t, const aq_tokenizer_files *files, aq
   bool blame_model;
   AQ_TRY(read_vocab(t, files, roots, err));
   AQ_TRY(aq_tokenizer_settings_parse(files, roots, err));
-  aq_status status =
-      aq_tokenizer_class_find(roots->config, roots->model, roots->json != NULL, &class, &blame_model, err);
+  aq_status status = aq_tokenizer_class_find(roots->config, roots->model, files, &class, &blame_model, err);
   AQ_TRY(blame_text(status, files, blame_model ? AQ_TEXT_MODEL : AQ_TEXT_CONFIG, err));
   const aq_tokenizer_text blamed = blamed_text(files);
   AQ_TRY(read_stages(t, class, files, roots, err));
-  AQ_TRY(blame_text(read_sides(t, roots, err), files, blamed, err));
+  AQ_TRY(blame_text(read_sides(t, class, roots, err), files, blamed, err));
   AQ_TRY(lowercase_first(t, files, err));
   t->cleans_up = t->model.type == &aq_token_model_wordpiece &&
                  aq_json_is_set(json_object_get(roots->config, "clean_up_tokenization_spaces"));
@@ -90,7 +106,8 @@ static aq_status read_files(aq_tokenizer *t, const aq_tokenizer_files *files, aq
 }
 
 static aq_status make_parts(aq_tokenizer *t, const aq_tokenizer_files *files, aq_error *err) {
-  aq_tokenizer_roots roots = {.alone = files->alone};
+  const aq_named_text *merges = &files->texts[AQ_TEXT_MERGES];
+  aq_tokenizer_roots roots = {.alone = files->alone, .merges = merges->text != NULL ? merges : NULL};
   const aq_status status = read_files(t, files, &roots, err);
   json_decref(roots.json);
   json_decref(roots.config);

@@ -1,7 +1,6 @@
 /* tokenizer_tokens.c - the added and special tokens of a tokenizer, in the order in which transformers 5 adds them.
  *
- * First those of the list: "added_tokens_decoder" of tokenizer_config.json, or where it has none those of
- * added_tokens.json and tokenizer.json together, by their ids. Then the named special tokens that are not among them
+ * First those of the list (listed_tokens.h), by their ids. Then the named special tokens that are not among them
  * ("cls_token", "sep_token", ...), those of the class where the files name none, tokens of other names ("image_token"),
  * and the extra ones. A tokenizer.json that is taken as it is has its own tokens in before all others. */
 #include <stdlib.h>
@@ -12,10 +11,9 @@
 #include "core/json_member.h"
 #include "core/memory.h"
 #include "tokenizer/added_vocabulary.h"
+#include "tokenizer/listed_tokens.h"
 #include "tokenizer/tokenizer.h"
 
-/* Tokens of a list that is searched for every one of another. */
-#define LIST_MAX 20000
 #define EXTRA_MAX 1000
 
 typedef struct adding {
@@ -28,107 +26,6 @@ typedef struct adding {
   aq_token_spec by_key[AQ_NAMED_TOKENS]; /* content NULL: there is none */
   aq_vocab names;                        /* texts of `named`, which are special whatever the list says */
 } adding;
-
-/* ---- The list ---- */
-
-static aq_status take_listed(adding *a, const json_t *value, const char *key, int64_t id, aq_error *err) {
-  aq_token_spec spec;
-  AQ_FAIL_IF(!json_is_object(value), AQ_ERR_FORMAT, "a token of '%s' is not an object", key);
-  AQ_TRY(aq_token_spec_parse(value, key, &spec, err));
-  AQ_FAIL_IF(id < 0 || id >= AQ_VOCAB_MAX_ID, AQ_ERR_FORMAT, "the added token '%.60s' of '%s' has no proper id",
-             spec.content, key);
-  spec.id = id;
-  return aq_token_specs_push(&a->listed, &spec, err);
-}
-
-/* {"added_tokens_decoder": {"103": {"content": "[MASK]", ...}}} */
-static aq_status take_decoder(adding *a, json_t *listed, aq_error *err) {
-  static const char key[] = "added_tokens_decoder";
-  const char *number;
-  json_t *value;
-  AQ_FAIL_IF(!json_is_object(listed), AQ_ERR_FORMAT, "'%s' is not an object", key);
-  json_object_foreach(listed, number, value) {
-    int64_t id = 0;
-    const size_t digits = strspn(number, "0123456789");
-    const bool padded = digits > 1 && number[0] == '0';
-    AQ_FAIL_IF(digits == 0 || digits > 9 || padded || number[digits] != '\0', AQ_ERR_FORMAT,
-               "'%s' has '%.20s' in the place of an id", key, number);
-    for (size_t i = 0; i < digits; i++) id = id * 10 + (number[i] - '0');
-    AQ_TRY(take_listed(a, value, key, id, err));
-  }
-  return AQ_OK;
-}
-
-static int64_t id_of(const json_t *value) { return json_is_integer(value) ? json_integer_value(value) : -1; }
-
-/* {"added_tokens": [{"id": 103, "content": "[MASK]", ...}]} */
-static aq_status take_array(adding *a, aq_error *err) {
-  const json_t *tokens = json_object_get(a->roots->json, "added_tokens");
-  size_t i;
-  json_t *value;
-  AQ_FAIL_IF(tokens != NULL && !json_is_null(tokens) && !json_is_array(tokens), AQ_ERR_FORMAT,
-             "'added_tokens' is not an array");
-  json_array_foreach(tokens, i, value) {
-    AQ_TRY(take_listed(a, value, "added_tokens", id_of(json_object_get(value, "id")), err));
-  }
-  return AQ_OK;
-}
-
-/* The text of a token, unless it is one with flags that tokenizer_config.json itself has: those are no texts yet when
- * added_tokens.json is read. */
-static const char *early_text(const json_t *token) {
-  if (!json_is_object(token)) return json_string_value(token);
-  return json_object_get(token, "__type") == NULL ? json_string_value(json_object_get(token, "content")) : NULL;
-}
-
-/* True when the configuration names the text as a special token. */
-static bool is_named(const adding *a, const char *content) {
-  const json_t *extra = json_object_get(a->roots->config, "extra_special_tokens");
-  for (size_t i = 0; i < AQ_NAMED_TOKENS; i++) {
-    const char *text = early_text(json_object_get(a->roots->config, aq_named_token_keys[i]));
-    if (text != NULL && strcmp(text, content) == 0) return true;
-  }
-  for (size_t i = 0; i < json_array_size(extra); i++) {
-    const char *text = early_text(json_array_get(extra, i));
-    if (text != NULL && strcmp(text, content) == 0) return true;
-  }
-  return false;
-}
-
-/* added_tokens.json: {"[MASK]": 103}. Of two with one id that of the tokenizer.json counts, which is in the list. */
-static aq_status take_encoder(adding *a, aq_error *err) {
-  static const char file[] = "added_tokens.json";
-  const size_t known = a->listed.count;
-  const char *content;
-  json_t *value;
-  json_object_foreach(a->roots->added, content, value) {
-    const int64_t id = id_of(value);
-    aq_token_spec spec = {.content = content, .special = is_named(a, content), .id = id};
-    size_t same = 0;
-    spec.normalized = !spec.special;
-    AQ_FAIL_IF(id < 0 || id >= AQ_VOCAB_MAX_ID, AQ_ERR_FORMAT, "the token '%.60s' of %s has no proper id", content,
-               file);
-    AQ_FAIL_IF(a->listed.count > LIST_MAX, AQ_ERR_UNSUPPORTED, "%s has too many tokens", file);
-    while (same < known && a->listed.items[same].id != id) same++;
-    if (same == known) AQ_TRY(aq_token_specs_push(&a->listed, &spec, err));
-  }
-  return AQ_OK;
-}
-
-static int compare_ids(const void *a, const void *b) {
-  const int64_t x = ((const aq_token_spec *)a)->id, y = ((const aq_token_spec *)b)->id;
-  return x < y ? -1 : x > y;
-}
-
-static aq_status sort_listed(adding *a, aq_error *err) {
-  if (a->listed.count > 1) qsort(a->listed.items, a->listed.count, sizeof *a->listed.items, compare_ids);
-  for (size_t i = 1; i < a->listed.count; i++) {
-    AQ_FAIL_IF(a->listed.items[i].id == a->listed.items[i - 1].id, AQ_ERR_FORMAT,
-               "two added tokens have the id %lld; one is '%.60s'", (long long)a->listed.items[i].id,
-               a->listed.items[i].content);
-  }
-  return AQ_OK;
-}
 
 /* ---- Named tokens ---- */
 
@@ -152,7 +49,7 @@ static aq_status read_named(adding *a, size_t which, aq_error *err) {
   const json_t *value = json_object_get(a->roots->config, key);
   aq_token_spec *spec = &a->by_key[which];
   *spec = (aq_token_spec){.content = a->class->tokens[which], .special = true, .is_text = true, .id = -1};
-  if (a->class->read_stages == NULL && which == AQ_TOKEN_PAD && !a->roots->alone) {
+  if (a->class->leaves_pad_open && which == AQ_TOKEN_PAD && !a->roots->alone) {
     AQ_TRY(aq_json_text(json_object_get(a->roots->json, "padding"), "pad_token", NULL, &padding, err));
     spec->content = padding;
   }
@@ -270,31 +167,44 @@ static aq_status add_to_frame(adding *a, size_t which, int32_t *id, aq_error *er
 
 static aq_status set_frame(adding *a, aq_error *err) {
   aq_token_frame *frame = &a->t->frame;
-  if (a->class->read_stages == NULL) return AQ_OK;
+  if (a->class->frame != AQ_FRAME_CLS_SEP) return AQ_OK;
   AQ_TRY(add_to_frame(a, AQ_TOKEN_CLS, &frame->before[0], err));
   AQ_TRY(add_to_frame(a, AQ_TOKEN_SEP, &frame->after[0], err));
   frame->before_count = frame->after_count = 1;
   return AQ_OK;
 }
 
-/* Adds those of a tokenizer.json that is taken as it is, in the order of the file. */
-static aq_status add_first(adding *a, aq_error *err) {
-  if (a->class->read_stages != NULL) return AQ_OK;
-  AQ_TRY(take_array(a, err));
-  for (size_t i = 0; i < a->listed.count; i++) AQ_TRY(add_one(a, &a->listed.items[i], err)); /* none is named yet */
-  a->listed.count = 0;
+/* Without a tokenizer.json, the tokens that add_bos_token and add_eos_token ask for; those that are null are left out.
+ */
+static aq_status set_bos_and_eos(adding *a, aq_error *err) {
+  const json_t *config = a->roots->config;
+  aq_token_frame *frame = &a->t->frame;
+  if (a->roots->json != NULL || a->class->frame != AQ_FRAME_OF_FILE) return AQ_OK;
+  if (aq_json_is_set(json_object_get(config, "add_bos_token")) && a->by_key[AQ_TOKEN_BOS].content != NULL) {
+    AQ_TRY(add_to_frame(a, AQ_TOKEN_BOS, &frame->before[frame->before_count++], err));
+  }
+  if (aq_json_is_set(json_object_get(config, "add_eos_token")) && a->by_key[AQ_TOKEN_EOS].content != NULL) {
+    AQ_TRY(add_to_frame(a, AQ_TOKEN_EOS, &frame->after[frame->after_count++], err));
+  }
   return AQ_OK;
 }
 
-static aq_status take_list(adding *a, aq_error *err) {
-  json_t *decoder = json_object_get(a->roots->config, "added_tokens_decoder");
-  if (decoder != NULL) {
-    AQ_TRY(take_decoder(a, decoder, err));
-  } else {
-    AQ_TRY(take_array(a, err));
-    AQ_TRY(take_encoder(a, err));
+/* Adds the tokens of a list by their texts alone, which takes their flags from them. */
+static aq_status add_texts(adding *a, const aq_token_specs *specs, aq_error *err) {
+  for (size_t i = 0; i < specs->count; i++) {
+    const aq_token_spec plain = {.content = specs->items[i].content, .special = true, .is_text = true, .id = -1};
+    AQ_TRY(add_one(a, &plain, err));
   }
-  return sort_listed(a, err);
+  return AQ_OK;
+}
+
+/* Adds those of a tokenizer.json that is taken as it is, in the order of the file. */
+static aq_status add_first(adding *a, aq_error *err) {
+  if (a->class->read_stages != NULL) return AQ_OK;
+  AQ_TRY(aq_listed_tokens_read_json(&a->listed, a->roots->json, err));
+  for (size_t i = 0; i < a->listed.count; i++) AQ_TRY(add_one(a, &a->listed.items[i], err)); /* none is named yet */
+  a->listed.count = 0;
+  return AQ_OK;
 }
 
 static aq_status take_named(adding *a, aq_error *err) {
@@ -312,14 +222,18 @@ static aq_status add_all(adding *a, aq_error *err) {
   AQ_TRY(check_extra(json_object_get(a->roots->config, key), key, err));
   AQ_TRY(add_first(a, err));
   for (size_t i = 0; i < AQ_NAMED_TOKENS; i++) AQ_TRY(read_named(a, i, err));
-  AQ_TRY(take_list(a, err));
+  AQ_TRY(aq_listed_tokens_read(&a->listed, a->roots, err));
   AQ_TRY(take_named(a, err));
   AQ_TRY(take_extra(a, err));
   for (size_t i = 0; i < a->listed.count; i++) AQ_TRY(add_one(a, &a->listed.items[i], err));
   AQ_TRY(set_frame(a, err));
   const size_t count = a->added.count;
   AQ_TRY(add_missing(a, &a->named, count, err));
-  return add_missing(a, &a->extra, count, err);
+  AQ_TRY(add_missing(a, &a->extra, count, err));
+  AQ_TRY(set_bos_and_eos(a, err));
+  if (!a->class->adds_again) return AQ_OK;
+  AQ_TRY(add_texts(a, &a->named, err));
+  return add_texts(a, &a->extra, err);
 }
 
 /* ---- Into the tokenizer ---- */

@@ -14,6 +14,13 @@ static const char header[] = "{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_off
 
 static void write_model(const char *name) { (void)temp_write_safetensors(name, header, NULL, 4); }
 
+static aq_source *open_model(void) {
+  aq_error err;
+  aq_source *source = NULL;
+  assert_ok(aq_source_open(temp_folder, NULL, &source, &err));
+  return source;
+}
+
 static void drop(const char *name) { assert_int_equal(remove(temp_path(name)), 0); }
 
 #define MODULE(number, path, type) \
@@ -90,6 +97,27 @@ static void files_travel_by_their_places(void **state) {
   for (size_t i = 0; i < AQ_COUNT_OF(made); i++) drop(made[i]);
 }
 
+/* One vocabulary travels: the first of tokenizer.json, vocab.txt, and vocab.json with merges.txt. */
+static void vocabulary_that_counts_travels(void **state) {
+  (void)state;
+  static const struct {
+    const char *file, *keys;
+  } steps[] = {{"merges.txt", ""},
+               {"vocab.json", "vocab.json merges.txt "},
+               {"vocab.txt", "vocab.txt "},
+               {"tokenizer.json", "tokenizer.json "}};
+  write_model("model.safetensors");
+  for (size_t i = 0; i < AQ_COUNT_OF(steps); i++) {
+    aq_error err;
+    char keys[400] = "";
+    (void)temp_write_text(steps[i].file, "{}");
+    aq_source *source = open_model();
+    assert_ok(aq_model_files_each(source, put_key, keys, &err));
+    assert_string_equal(keys, steps[i].keys);
+    aq_source_close(source);
+  }
+}
+
 /* A table that carries one model, beside the files of another. */
 static void files_of_two_models_are_not_mixed(void **state) {
   (void)state;
@@ -143,13 +171,6 @@ static void write_large(const char *name, size_t size, bool repeats) {
   }
   (void)temp_write(name, text, size);
   free(text);
-}
-
-static aq_source *open_model(void) {
-  aq_error err;
-  aq_source *source = NULL;
-  assert_ok(aq_source_open(temp_folder, NULL, &source, &err));
-  return source;
 }
 
 static void large_files_travel_compressed(void **state) {
@@ -339,6 +360,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(open_follows_the_first_module_into_its_folder, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(files_travel_by_their_places, temp_setup, temp_teardown),
+      cmocka_unit_test_setup_teardown(vocabulary_that_counts_travels, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(files_of_two_models_are_not_mixed, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(large_files_travel_compressed, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(compressed_files_are_read_and_carried_on, temp_setup, temp_teardown),

@@ -101,14 +101,15 @@ static void long_texts_are_cut_only_where_all_stages_are_local(void **state) {
 static void a_class_and_a_model_that_do_not_fit_are_refused(void **state) {
   (void)state;
   aq_error err;
+  const aq_tokenizer_roots none = {.json = NULL};
   aq_tokenizer t = {.model = {.type = &sizes}};
   assert_ok(aq_vocab_add(&t.model.vocab, "[UNK]", 5, 0, &err));
-  assert_int_equal(aq_tokenizer_read_bert(&t, NULL, &err), AQ_ERR_UNSUPPORTED);
+  assert_int_equal(aq_tokenizer_read_bert(&t, &none, &err), AQ_ERR_UNSUPPORTED);
   assert_string_equal(err.message, "the tokenizer's model is 'Sizes', and its class is one of 'WordPiece'");
   aq_normalizers_reset(&t.normalizers);
   aq_decoders_reset(&t.decoders);
   t.model.type = NULL; /* a vocab.txt */
-  assert_ok(aq_tokenizer_read_bert(&t, NULL, &err));
+  assert_ok(aq_tokenizer_read_bert(&t, &none, &err));
   assert_ptr_equal(t.model.type, &aq_token_model_wordpiece);
   assert_ptr_equal(t.pre_tokenizer.type, &aq_pre_tokenizer_bert);
   assert_ptr_equal(t.normalizers.steps[0].type, &aq_normalizer_bert);
