@@ -41,6 +41,22 @@ void aq_panels_put_s8(int8_t *panels, size_t k, size_t first, size_t rows, const
   }
 }
 
+void aq_panels_put_s4(uint8_t *panels, size_t k, size_t first, size_t rows, const int8_t *w, size_t stride) {
+  const size_t padded = (k + 3) / 4 * 4;
+  for (size_t row = 0; row < rows; row++, w += stride) {
+    const size_t at = first + row, lane = at % AQ_PANEL;
+    uint8_t *to = panels + (at - lane) * padded / 2 + lane / 16 * 32 + lane % 8 * 4;
+    const unsigned shift = lane % 16 < 8 ? 0 : 4;
+    for (size_t i = 0; i < k; i += 4, to += (size_t)2 * AQ_PANEL) {
+      uint32_t codes = 0, there; /* four bytes, whose order does not matter */
+      memcpy(&codes, w + i, AQ_MIN(k - i, (size_t)4));
+      memcpy(&there, to, sizeof there);
+      there |= (codes & 0x0f0f0f0fu) << shift;
+      memcpy(to, &there, sizeof there);
+    }
+  }
+}
+
 void aq_panels_put_transposed(float *panels, size_t k, size_t n, const float *w, size_t stride) {
   for (size_t j = 0; j < n; j += AQ_PANEL) {
     const size_t columns = AQ_MIN(n - j, (size_t)AQ_PANEL);
