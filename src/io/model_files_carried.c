@@ -38,6 +38,7 @@ static const char *const names[] = {"config.json",
                                     "added_tokens.json",
                                     "config_sentence_transformers.json",
                                     "generation_config.json",
+                                    AQ_GGUF_JSON_NAME,
                                     tokenizer_json,
                                     vocab_txt};
 
