@@ -187,6 +187,9 @@ def test_models_that_are_run_need_a_folder(tmp_path):
         for command in (("embed", path, "--text", "a"), ("generate", path, "--prompt", "a")):
             said = run(*command, expect=3).stderr
             assert "no config.json" in said and "GGUF" in said and "safetensors" in said
+    (tmp_path / "tokenizer.json").write_text("{}")
+    said = run("tokenize", model, "--text", "a", expect=3).stderr
+    assert "is a GGUF file, whose tokenizer is not read" in said
 
 
 def test_memory_is_bounded(tmp_path):

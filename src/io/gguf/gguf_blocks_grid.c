@@ -7,7 +7,10 @@ static const float steps_iq2[4] = {8, 25, 43, 0}; /* no point has a 3 */
 static const float steps_iq3_xxs[8] = {4, 12, 20, 28, 36, 44, 52, 62};
 static const float steps_iq3_s[8] = {1, 3, 5, 7, 9, 11, 13, 15};
 
-static float signed_value(float value, uint32_t signs, int i) { return (signs >> i & 1) != 0 ? -value : value; }
+/* Without a branch: signs look random. */
+static float signed_value(float value, uint32_t signs, int i) {
+  return aq_bits_f32(aq_f32_bits(value) ^ (signs >> i & 1) << 31);
+}
 
 /* Eight signs of which seven are stored: the number of minus signs is even. */
 static uint32_t even_signs(uint32_t seven) {
