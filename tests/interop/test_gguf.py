@@ -16,7 +16,7 @@ TYPES = gguf.GGMLQuantizationType
 PLAIN = {TYPES.F64: "<f8", TYPES.F32: "<f4", TYPES.F16: "<f2", TYPES.I8: "i1", TYPES.I16: "<i2", TYPES.I32: "<i4",
          TYPES.I64: "<i8"}
 BLOCKS = [t for t in TYPES if t in gguf.quants._type_traits and t is not TYPES.BF16]
-ROWS, BLOCKS_PER_ROW = 13, 24
+ROWS, BLOCKS_PER_ROW = 13, 48  # every point of every grid is met
 
 # Where the FP16 scales of a block lie, so that random ones can be made finite.
 HALVES = {"Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0], "Q2_K": [80, 82], "Q3_K": [108],

@@ -14,6 +14,7 @@
 #include "core/memory.h"
 #include "tensor/shape.h"
 
+#define TENSORS_MAX ((uint64_t)1 << 20)
 /* A name of one byte, a rank, a type, an offset. */
 #define SHORTEST_TENSOR ((uint64_t)(8 + 1 + 4 + 4 + 8))
 
@@ -110,6 +111,8 @@ static aq_status grow_entries(aq_gguf_header *header, size_t *room, aq_error *er
 static aq_status read_entries(aq_gguf_cursor *cursor, uint64_t count, aq_gguf_header *header, aq_error *err) {
   size_t room = 0;
   AQ_TRY(aq_gguf_cursor_expect(cursor, count, SHORTEST_TENSOR, err));
+  AQ_FAIL_IF(count > TENSORS_MAX, AQ_ERR_UNSUPPORTED, "has %llu tensors; at most %llu are read",
+             (unsigned long long)count, (unsigned long long)TENSORS_MAX);
   for (uint64_t i = 0; i < count; i++) {
     AQ_TRY(grow_entries(header, &room, err));
     aq_gguf_entry *entry = &header->entries[header->count];

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 
+#define PAIRS_MAX ((uint64_t)65536) /* models have about forty */
 /* A key of one byte, a type, a value of one byte. */
 #define SHORTEST_PAIR ((uint64_t)(8 + 1 + 4 + 1))
 
@@ -114,6 +115,8 @@ aq_status aq_gguf_metadata_read(aq_gguf_cursor *cursor, uint64_t count, aq_gguf_
   size_t room = 0;
   *out = (aq_gguf_metadata){.alignment = 32, .split_count = 1, .split_tensors = -1};
   AQ_TRY(aq_gguf_cursor_expect(cursor, count, SHORTEST_PAIR, err));
+  AQ_FAIL_IF(count > PAIRS_MAX, AQ_ERR_UNSUPPORTED, "has %llu pairs of metadata; at most %llu are read",
+             (unsigned long long)count, (unsigned long long)PAIRS_MAX);
   AQ_TRY(aq_gguf_json_append(&out->json, "{", 1, err));
   for (uint64_t i = 0; i < count; i++) {
     char *key;

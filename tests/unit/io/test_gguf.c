@@ -354,6 +354,23 @@ static void counts_that_a_file_cannot_hold_are_refused_at_once(void **state) {
   }
 }
 
+static void put_zeros(size_t size) {
+  assert_ok(aq_buffer_reserve(&file, size, &err));
+  memset(file.data + file.size, 0, size);
+  file.size += size;
+}
+
+/* A file could hold so many, and memory would take several times its bytes. */
+static void counts_that_no_model_has_are_refused(void **state) {
+  (void)state;
+  begin_file(3, 0, 65537);
+  put_zeros((size_t)1 << 20);
+  file_fails(AQ_ERR_UNSUPPORTED, "has 65537 pairs of metadata; at most 65536 are read", "");
+  begin_file(3, 1048577, 0);
+  put_zeros((size_t)27 << 20);
+  file_fails(AQ_ERR_UNSUPPORTED, "has 1048577 tensors; at most 1048576 are read", "");
+}
+
 static void metadata_that_are_wrong_are_named(void **state) {
   (void)state;
   begin_file(3, 0, 2);
@@ -576,6 +593,7 @@ int main(void) {
       cmocka_unit_test(file_cut_off_anywhere_is_refused),
       cmocka_unit_test(file_with_any_byte_changed_does_no_harm),
       cmocka_unit_test(counts_that_a_file_cannot_hold_are_refused_at_once),
+      cmocka_unit_test(counts_that_no_model_has_are_refused),
       cmocka_unit_test(metadata_that_are_wrong_are_named),
       cmocka_unit_test(alignment_is_a_power_of_two),
       cmocka_unit_test(tensors_that_cannot_be_are_named),
