@@ -43,7 +43,6 @@ static const foreign_row rows[] = {
     {{"a Python pickle, as old PyTorch files are", save_hint}, "\x80\x03", 2, 0, {NULL}, AQ_ERR_UNSUPPORTED},
     {{"a Python pickle, as old PyTorch files are", save_hint}, "\x80\x04", 2, 0, {NULL}, AQ_ERR_UNSUPPORTED},
     {{"a Python pickle, as old PyTorch files are", save_hint}, "\x80\x05", 2, 0, {NULL}, AQ_ERR_UNSUPPORTED},
-    {{"a GGUF file", original_hint}, "GGUF", 4, 0, {".gguf"}, AQ_ERR_UNSUPPORTED},
     {{"a GGML file, as before GGUF", original_hint}, "lmgg", 4, 0, {".ggml"}, AQ_ERR_UNSUPPORTED},
     {{"a GGML file, as before GGUF", original_hint}, "tjgg", 4, 0, {NULL}, AQ_ERR_UNSUPPORTED},
     {{"a NeMo archive (tar)", save_hint}, "ustar", 5, 257, {".nemo"}, AQ_ERR_UNSUPPORTED},
@@ -180,6 +179,6 @@ aq_status aq_foreign_fail(const aq_file *file, aq_error *err) {
     return fail_with(file, AQ_ERR_FORMAT, "zeros where it should begin: it was never written to its end", download_hint,
                      err);
   const aq_status status =
-      aq_fail(err, AQ_ERR_FORMAT, "is neither a safetensors file, nor its index, nor a Parquet table");
+      aq_fail(err, AQ_ERR_FORMAT, "is neither a safetensors file, nor its index, nor a GGUF file, nor a Parquet table");
   return aq_error_in_file(err, status, file->path);
 }

@@ -12,6 +12,7 @@
 #include "io/companions.h"
 #include "io/foreign.h"
 #include "io/formats.h"
+#include "io/gguf/gguf_split.h"
 #include "io/hub_cache.h"
 #include "io/listing.h"
 #include "io/part_file.h"
@@ -29,6 +30,9 @@ static bool is_known(const char *name) {
   return name[0] != '.' && !aq_is_adapter_weights(name) &&
          (is_index(name) || aq_formats_know_name(name) || is_foreign(name));
 }
+
+/* Beside a model in a form of its own, GGUF files are copies of it for llama.cpp. */
+static bool is_preferred(const char *name) { return aq_formats_know_name(name) && !aq_ends_with(name, ".gguf"); }
 
 static bool any(const aq_listing *names, bool (*is)(const char *name)) {
   for (size_t i = 0; i < names->count; i++) {
@@ -141,14 +145,14 @@ static aq_status fail_none(const aq_listing *known, aq_error *err) {
   char text[300];
   if (known->count == 0) {
     const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND,
-                                     "the folder holds no model: neither %s, nor %s, nor one other *.safetensors or "
-                                     "*.parquet file",
+                                     "the folder holds no model: neither %s, nor %s, nor one other *.safetensors, "
+                                     "*.parquet or *.gguf file",
                                      index_name, single_name);
     return aq_error_hint(err, status, "Name the model's file or its folder");
   }
   const aq_foreign *what = aq_foreign_by_name(known->names[0]);
   const aq_status status =
-      aq_fail(err, AQ_ERR_UNSUPPORTED, "the folder holds no safetensors file or table, but %s (%s)",
+      aq_fail(err, AQ_ERR_UNSUPPORTED, "the folder holds no safetensors file, table or GGUF file, but %s (%s)",
               aq_listing_text(known, text, sizeof text), what->what);
   return aq_error_hint(err, status, "%s", what->hint);
 }
@@ -187,6 +191,8 @@ static aq_status choose(const char *folder, aq_listing *names, const char **chos
   /* An index stands for its shards, which are candidates of their own only without it. */
   if (any(names, is_index)) {
     aq_listing_filter(names, is_index);
+  } else if (any(names, is_preferred)) {
+    aq_listing_filter(names, is_preferred);
   } else if (any(names, aq_formats_know_name)) {
     aq_listing_filter(names, aq_formats_know_name);
   } else {
@@ -197,7 +203,8 @@ static aq_status choose(const char *folder, aq_listing *names, const char **chos
     return check_totals(names, err);
   }
   if (all(names, is_shard)) return fail_shards(names, err);
-  if (names->count > 1) return fail_ambiguous(names, err);
+  if (names->count > 1 && !aq_gguf_parts_of_one((const char *const *)names->names, names->count))
+    return fail_ambiguous(names, err);
   *chosen = names->names[0];
   return AQ_OK;
 }

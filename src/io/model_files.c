@@ -64,6 +64,7 @@ static aq_status read_metadata(const aq_source *source, const char *name, char *
 
 uint64_t aq_model_files_bytes(const aq_source *source) {
   uint64_t bytes = 0;
+  if (source->metadata_bytes > 0) return AQ_MIN(source->metadata_bytes, source->file_bytes);
   for (size_t i = 0; i < source->metadata_count && source->file_count > 0; i++) {
     if (aq_model_file_key_place(source->metadata[2 * i]) == NULL) continue;
     bytes += strlen(source->metadata[2 * i]) + strlen(source->metadata[2 * i + 1]);

@@ -12,6 +12,7 @@
 
 #define AQ_MODEL_FILE_KEY "arrowquant.file."
 #define AQ_MODEL_FILE_ZSTD_KEY "arrowquant.file_zstd." /* no name of a file follows "arrowquant.file" at once */
+#define AQ_GGUF_JSON_NAME "gguf.json"                  /* the metadata of a GGUF file, docs/formats/gguf.md */
 #define AQ_MODEL_FILE_MAX ((size_t)64 << 20)           /* of the text of one file that is read */
 #define AQ_MODEL_FILES_MAX ((size_t)16 << 20)          /* of all values that a table carries */
 

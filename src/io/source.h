@@ -51,6 +51,7 @@ struct aq_source {
   aq_strmap index;
   char **metadata; /* key, value, key, value, ... ; owned */
   size_t metadata_count;
+  uint64_t metadata_bytes;          /* of the files, where they hold the metadata in a form of their own; else 0 */
   struct aq_carried_files *carried; /* the model's files that travel with a table made from it: model_files.h */
   char **notes;                     /* what a reader should be told ("column 'x' is not part of the schema") */
   size_t note_count;

@@ -66,6 +66,20 @@ static aq_status refuse_adapter(const aq_source *source, const char *folder, aq_
   return aq_error_in_file(err, AQ_ERR_UNSUPPORTED, AQ_ADAPTER_CONFIG_NAME);
 }
 
+/* A GGUF file, and a table made of one, has names and settings in llama.cpp's form. */
+static aq_status fail_without_config(const aq_source *source, const char *folder, aq_error *err) {
+  char *gguf;
+  size_t size;
+  AQ_TRY(aq_model_file_read(source, folder, AQ_GGUF_JSON_NAME, &gguf, &size, err));
+  const bool is_gguf = gguf != NULL;
+  aq_free(gguf);
+  (void)aq_fail(err, AQ_ERR_NOT_FOUND, "the model has no config.json, which says how it is run%s",
+                is_gguf ? ": it is a GGUF file, whose settings, tokenizer and tensor names are in another form" : "");
+  return aq_error_hint(err, AQ_ERR_NOT_FOUND,
+                       is_gguf ? "Take the model's folder with its safetensors files, or run the GGUF in llama.cpp"
+                               : "Put the files of the model's folder beside the weights, or name the folder");
+}
+
 static aq_status read_texts(const aq_source *source, const char *folder, aq_config_texts *texts, aq_error *err) {
   const struct {
     const char *name;
@@ -78,11 +92,7 @@ static aq_status read_texts(const aq_source *source, const char *folder, aq_conf
   for (size_t i = 0; i < AQ_COUNT_OF(files); i++) {
     AQ_TRY(aq_model_file_read(source, folder, files[i].name, files[i].text, files[i].size, err));
   }
-  if (texts->config == NULL) {
-    (void)aq_fail(err, AQ_ERR_NOT_FOUND, "the model has no config.json, which says how it is run");
-    return aq_error_hint(err, AQ_ERR_NOT_FOUND,
-                         "Put the files of the model's folder beside the weights, or name the folder");
-  }
+  if (texts->config == NULL) return fail_without_config(source, folder, err);
   return read_modules(source, folder, texts, err);
 }
 

@@ -222,6 +222,14 @@ aq_status aq_tokenizer_settings_take(const aq_source *source, const char *folder
   return take_from(source, folder, false, files, err);
 }
 
+/* A GGUF file has its tokenizer in another form, which is not read, and no other is meant. */
+static aq_status fail_gguf(const char *path, aq_error *err) {
+  const aq_status status = aq_fail(err, AQ_ERR_UNSUPPORTED, "is a GGUF file, whose tokenizer is not read");
+  (void)aq_error_hint(err, status, "Name the tokenizer.json of the model's folder");
+  return aq_error_in_file(err, status, path);
+}
+
+/* By the first bytes; fails for a GGUF file. */
 static aq_status is_table(const char *path, bool *yes, aq_error *err) {
   aq_file file;
   char magic[4] = {0};
@@ -230,7 +238,7 @@ static aq_status is_table(const char *path, bool *yes, aq_error *err) {
   const aq_status status = aq_file_read(&file, 0, size, magic, err);
   aq_file_close(&file);
   *yes = memcmp(magic, "PAR1", sizeof magic) == 0;
-  return status;
+  return memcmp(magic, "GGUF", sizeof magic) == 0 ? fail_gguf(path, err) : status;
 }
 
 /* A table carries its tokenizer; one that does not has it beside itself, as any model. */

@@ -80,9 +80,22 @@ static void folder_with_other_formats_only_says_what_to_do(void **state) {
   (void)temp_write_text("pt/pytorch_model.bin", "x");
   fails(temp_path("pt"), AQ_ERR_UNSUPPORTED, "pytorch_model.bin (a PyTorch file", "save_pretrained(NEW_FOLDER)");
   temp_mkdir("gg");
-  (void)temp_write_text("gg/model-q4.gguf", "x");
-  fails(temp_path("gg"), AQ_ERR_UNSUPPORTED, "model-q4.gguf (a GGUF file)",
+  (void)temp_write_text("gg/model-q4.ggml", "x");
+  fails(temp_path("gg"), AQ_ERR_UNSUPPORTED, "model-q4.ggml (a GGML file, as before GGUF)",
         "safetensors files of the model that it was made from");
+}
+
+static void folder_of_gguf_files_is_one_model_or_none(void **state) {
+  (void)state;
+  temp_mkdir("gu");
+  (void)temp_write_text("gu/a-00001-of-00002.gguf", "x");
+  (void)temp_write_text("gu/a-00002-of-00002.gguf", "x");
+  resolves(temp_path("gu"), "/gu/a-00001-of-00002.gguf");
+  (void)temp_write_text("gu/b.gguf", "x");
+  fails(temp_path("gu"), AQ_ERR_ARGUMENT, "several models: a-00001-of-00002.gguf, a-00002-of-00002.gguf, b.gguf",
+        "Name the file");
+  (void)temp_write_text("gu/c.safetensors", "x");
+  resolves(temp_path("gu"), "/gu/c.safetensors");
 }
 
 static void folder_of_shards_without_index_asks_for_it(void **state) {
@@ -268,7 +281,7 @@ static void file_of_another_format_is_named(void **state) {
       {"", 0, AQ_ERR_FORMAT, "is empty"},
       {"PK\x03\x04....", 8, AQ_ERR_UNSUPPORTED, "PyTorch"},
       {"\x80\x02}q", 4, AQ_ERR_UNSUPPORTED, "pickle"},
-      {"GGUF\x03", 5, AQ_ERR_UNSUPPORTED, "GGUF"},
+      {"GGUF\x03", 5, AQ_ERR_CORRUPT, "ends inside its header"},
       {"version https://git-lfs.github.com/spec/v1\n", 43, AQ_ERR_FORMAT, "Git LFS pointer"},
       {"<!DOCTYPE html><html>", 21, AQ_ERR_FORMAT, "web page"},
       {"\x80\x05}q", 4, AQ_ERR_UNSUPPORTED, "pickle"},
@@ -338,6 +351,7 @@ int main(void) {
       cmocka_unit_test(folder_single_other_file_is_taken),
       cmocka_unit_test(folder_several_candidates_lists_them),
       cmocka_unit_test(folder_with_other_formats_only_says_what_to_do),
+      cmocka_unit_test(folder_of_gguf_files_is_one_model_or_none),
       cmocka_unit_test(folder_of_shards_without_index_asks_for_it),
       cmocka_unit_test(folder_index_of_the_single_file_is_taken),
       cmocka_unit_test(folder_of_table_parts_is_one_table),
