@@ -1,4 +1,4 @@
-/* params.c - the parameters of an encoder as FP32 arrays in one block of memory, in the order of the list of weights.
+/* params.c - the parameters of a model as FP32 arrays in one block of memory, in the order of the list of weights.
  *
  * The list was made by comparing all shapes with the source, so that the memory is bounded by what that really holds.
  */
@@ -17,7 +17,8 @@
 static aq_status allocate_values(aq_params *p, aq_error *err) {
   const aq_model *m = p->model;
   const bool has_types = aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_TOKEN_TYPE) != AQ_NO_WEIGHT;
-  p->count = has_types ? 0 : m->config.hidden;
+  const bool is_encoder = m->config.arch->decoder == NULL;
+  p->count = has_types || !is_encoder ? 0 : m->config.hidden;
   for (uint32_t i = 0; i < m->weight_count; i++) p->count += aq_weight_floats(&m->weights[i]);
   p->values = aq_calloc(m->weight_count, sizeof *p->values);
   p->memory = aq_calloc(p->count, sizeof *p->memory);
@@ -27,7 +28,7 @@ static aq_status allocate_values(aq_params *p, aq_error *err) {
     p->values[i] = at;
     at += aq_weight_floats(&m->weights[i]);
   }
-  p->type = has_types ? aq_params_table(p, AQ_ROLE_TOKEN_TYPE) : at;
+  if (is_encoder) p->type = has_types ? aq_params_table(p, AQ_ROLE_TOKEN_TYPE) : at;
   return AQ_OK;
 }
 
@@ -36,7 +37,8 @@ static aq_status read_weight(void *ctx, uint64_t item, uint32_t worker, aq_error
   const aq_weight *w = &p->model->weights[item];
   (void)worker;
   AQ_TRY(aq_source_read_f32(p->model->source, w->tensor, 0, aq_weight_floats(w), p->values[item], err));
-  if (w->kind == AQ_WEIGHT_TABLE) return AQ_OK; /* a row that no text reads may hold anything */
+  const bool is_head = p->model->config.arch->decoder != NULL && aq_params_head(p).w == p->values[item];
+  if (w->kind == AQ_WEIGHT_TABLE && !is_head) return AQ_OK; /* a row that no text reads may hold anything */
   return aq_check_finite_weight(p->model->source, w->tensor, p->values[item], aq_weight_floats(w), err);
 }
 
@@ -109,10 +111,14 @@ float *aq_params_find(const aq_params *params, size_t tensor, size_t *count) {
   return params->values[w - params->model->weights];
 }
 
+static float *values_or_null(const aq_params *params, uint32_t weight) {
+  return weight != AQ_NO_WEIGHT ? params->values[weight] : NULL;
+}
+
 aq_param_linear aq_params_linear(const aq_params *params, uint32_t layer, aq_role role) {
   const uint32_t i = aq_model_find(params->model, layer, role);
   const aq_weight *w = &params->model->weights[i];
-  return (aq_param_linear){w->rows, w->cols, params->values[i], params->values[w->bias]};
+  return (aq_param_linear){w->rows, w->cols, params->values[i], values_or_null(params, w->bias)};
 }
 
 aq_param_linear aq_params_joined(const aq_params *params, uint32_t layer, aq_role first) {
@@ -123,9 +129,16 @@ aq_param_linear aq_params_joined(const aq_params *params, uint32_t layer, aq_rol
 
 aq_param_norm aq_params_norm(const aq_params *params, uint32_t layer, aq_role role) {
   const uint32_t i = aq_model_find(params->model, layer, role);
-  return (aq_param_norm){params->values[i], params->values[params->model->weights[i].bias]};
+  return (aq_param_norm){params->values[i], values_or_null(params, params->model->weights[i].bias)};
 }
 
 float *aq_params_table(const aq_params *params, aq_role role) {
   return params->values[aq_model_find(params->model, AQ_NO_LAYER, role)];
+}
+
+aq_param_linear aq_params_head(const aq_params *params) {
+  const aq_model *m = params->model;
+  const uint32_t own = aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_OUTPUT);
+  if (own != AQ_NO_WEIGHT) return aq_params_linear(params, AQ_NO_LAYER, AQ_ROLE_OUTPUT);
+  return (aq_param_linear){m->config.vocabulary, m->config.hidden, aq_params_table(params, AQ_ROLE_EMBEDDING), NULL};
 }

@@ -1,4 +1,4 @@
-/* params.h - every parameter of an encoder as plain FP32 arrays that can be changed: what calibration, bias correction
+/* params.h - every parameter of a model as plain FP32 arrays that can be changed: what calibration, bias correction
  * and tuning work on. `aq_weights` is the same list prepared for running; this is the one to compute gradients with. */
 #ifndef AQ_MODEL_PARAMS_H
 #define AQ_MODEL_PARAMS_H
@@ -14,7 +14,7 @@
 typedef struct aq_params {
   const aq_model *model; /* outlives the parameters */
   float **values;        /* one array a weight of the model's list, aq_weight_floats long */
-  const float *type;     /* row 0 of the token types; zeros without them */
+  const float *type;     /* of encoders: row 0 of the token types; zeros without them */
   float *memory;         /* what the above point into, in the order of the list; of an overlay, what is replaced */
   size_t count;          /* floats there */
 } aq_params;
@@ -33,14 +33,14 @@ void aq_params_reset(aq_params *params);
  * token types that is row 0 alone. */
 float *aq_params_find(const aq_params *params, size_t tensor, size_t *count);
 
-/* y = w x + b. w: out x in, row-major. */
+/* y = w x + b. w: out x in, row-major. b NULL: without. */
 typedef struct aq_param_linear {
   uint32_t out, in;
   float *w, *b;
 } aq_param_linear;
 
-typedef struct aq_param_norm { /* hidden values each */
-  float *gain, *shift;
+typedef struct aq_param_norm { /* as many values as the norm takes, each */
+  float *gain, *shift;         /* shift NULL: without. The gain as it is stored (aq_decoder_config.gains_add_one) */
 } aq_param_norm;
 
 /* A linear of a layer; the model has it. */
@@ -50,5 +50,7 @@ aq_param_linear aq_params_joined(const aq_params *params, uint32_t layer, aq_rol
 aq_param_norm aq_params_norm(const aq_params *params, uint32_t layer, aq_role role);
 /* A table outside of layers. */
 float *aq_params_table(const aq_params *params, aq_role role);
+/* What a decoder makes its logits with: its head, or the table of tokens where it has none of its own. */
+aq_param_linear aq_params_head(const aq_params *params);
 
 #endif

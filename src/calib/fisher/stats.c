@@ -9,7 +9,7 @@
 
 #include "calib/fisher/stats_accumulate.h"
 #include "calib/fisher/stats_arrays.h"
-#include "calib/fisher/triangle.h"
+#include "calib/fisher/text_groups.h"
 #include "calib/normal.h"
 #include "core/compiler.h"
 #include "core/error.h"
@@ -26,12 +26,8 @@
 
 typedef struct gathering {
   const aq_params *params;
-  const int32_t *const *ids;
-  uint32_t *lengths; /* cut */
-  size_t texts, group_tokens;
-  size_t group_first; /* text of the group at hand */
-  uint64_t tokens;    /* of all texts */
-  uint32_t longest, first_layer, layer_count;
+  aq_text_groups texts;
+  uint32_t first_layer, layer_count;
   uint64_t seed;
   aq_pool *pool;
   aq_progress *progress;
@@ -43,20 +39,6 @@ typedef struct gathering {
 
 /* ---- before the first text ---- */
 
-static aq_status cut_texts(gathering *g, const uint32_t *lengths, uint32_t max_tokens, aq_error *err) {
-  const uint32_t wanted = max_tokens != 0 ? max_tokens : DEFAULT_MAX_TOKENS;
-  const uint32_t most = AQ_MIN(wanted, g->params->model->config.position_limit);
-  g->lengths = aq_calloc(g->texts, sizeof *g->lengths);
-  if (g->lengths == NULL) return aq_fail_memory(err, g->texts * sizeof *g->lengths);
-  for (size_t t = 0; t < g->texts; t++) {
-    AQ_FAIL_IF(lengths[t] == 0, AQ_ERR_ARGUMENT, "text %zu has no tokens", t);
-    g->lengths[t] = AQ_MIN(lengths[t], most);
-    g->tokens += g->lengths[t];
-    g->longest = AQ_MAX(g->longest, g->lengths[t]);
-  }
-  return AQ_OK;
-}
-
 static size_t widest_linear(const aq_model *m) {
   size_t widest = 0;
   for (uint32_t i = 0; i < m->weight_count; i++) {
@@ -66,32 +48,15 @@ static size_t widest_linear(const aq_model *m) {
   return widest;
 }
 
-static aq_status count_bytes(const gathering *g, uint64_t *bytes, aq_error *err) {
+static aq_status count_bytes(const void *ctx, size_t group_tokens, uint64_t *bytes, aq_error *err) {
+  const gathering *g = ctx;
   const aq_model *m = g->params->model;
   const uint32_t threads = aq_pool_threads(g->pool);
   uint64_t tape;
-  AQ_TRY(aq_tape_bytes(g->params, g->group_tokens, g->longest, threads, &tape, err));
+  AQ_TRY(aq_tape_bytes(g->params, group_tokens, g->texts.longest, threads, &tape, err));
   *bytes = g->params->count * sizeof(float) + aq_stats_bytes(m, g->first_layer, g->layer_count) + tape +
-           aq_accumulator_bytes(threads, g->group_tokens, g->longest, widest_linear(m));
+           aq_accumulator_bytes(threads, group_tokens, g->texts.longest, widest_linear(m));
   return AQ_OK;
-}
-
-static aq_status choose_group(gathering *g, uint64_t max_memory, aq_error *err) {
-  g->group_tokens = (size_t)AQ_MAX(AQ_MIN(GROUP_TOKENS, g->tokens), g->longest);
-  if (max_memory == 0) return AQ_OK;
-  uint64_t needed;
-  AQ_TRY(count_bytes(g, &needed, err));
-  while (g->group_tokens > g->longest && needed > max_memory) {
-    g->group_tokens = AQ_MAX(g->group_tokens / 2, g->longest);
-    AQ_TRY(count_bytes(g, &needed, err));
-  }
-  if (needed <= max_memory) return AQ_OK;
-  (void)aq_fail(err, AQ_ERR_MEMORY, "the statistics of %u of %u layers take %llu bytes of memory, the limit is %llu",
-                g->layer_count, g->params->model->config.layers, (unsigned long long)needed,
-                (unsigned long long)max_memory);
-  return aq_error_hint(err, AQ_ERR_MEMORY, "Use `max_memory=%lluMiB` or more%s",
-                       (unsigned long long)((needed >> 20) + 1),
-                       g->layer_count > 1 ? ", or take fewer layers at a time" : "");
 }
 
 aq_status aq_stats_count_words(aq_stats *stats, const int32_t *const *ids, const uint32_t *lengths, size_t texts,
@@ -111,9 +76,10 @@ aq_status aq_stats_count_words(aq_stats *stats, const int32_t *const *ids, const
 
 static aq_status make_room(gathering *g, aq_error *err) {
   const size_t hidden = g->out->model->config.hidden;
-  g->v = aq_calloc(g->group_tokens, hidden * sizeof *g->v); /* a text has one token at least */
-  if (g->v == NULL) return aq_fail_memory(err, g->group_tokens * hidden * sizeof *g->v);
-  return aq_accumulator_create(g->pool, g->group_tokens, g->longest, widest_linear(g->params->model), &g->acc, err);
+  g->v = aq_calloc(g->texts.group_tokens, hidden * sizeof *g->v); /* a text has one token at least */
+  if (g->v == NULL) return aq_fail_memory(err, g->texts.group_tokens * hidden * sizeof *g->v);
+  return aq_accumulator_create(g->pool, g->texts.group_tokens, g->texts.longest, widest_linear(g->params->model),
+                               &g->acc, err);
 }
 
 /* ---- a group ---- */
@@ -154,7 +120,7 @@ static void add_positions(const gathering *g) {
 
 /* Of the tables: their gradients come last, and are what those of all layers end in. */
 static aq_status add_tables(const gathering *g, aq_error *err) {
-  AQ_TRY(check_finite(g, g->group_first, "a gradient", g->tape.d_input, g->tape.first, err));
+  AQ_TRY(check_finite(g, g->texts.first, "a gradient", g->tape.d_input, g->tape.first, err));
   AQ_TRY(aq_accumulator_rows(g->acc, g->tape.d_input, g->out->model->config.hidden, g->out->word_g, err));
   add_positions(g);
   return AQ_OK;
@@ -176,9 +142,9 @@ static aq_status add_layer(void *ctx, const aq_tape *tape, uint32_t layer, aq_er
 
 static aq_status add_group(gathering *g, size_t count, aq_error *err) {
   aq_tape *tape = &g->tape;
-  const size_t hidden = g->out->model->config.hidden, first = g->group_first;
+  const size_t hidden = g->out->model->config.hidden, first = g->texts.first;
   const aq_tape_visitor visitor = {add_layer, g};
-  AQ_TRY(aq_tape_begin(tape, g->params, g->ids + first, g->lengths + first, count, g->pool, err));
+  AQ_TRY(aq_tape_begin(tape, g->params, g->texts.ids + first, g->texts.lengths + first, count, g->pool, err));
   AQ_TRY(aq_tape_forward(tape, g->params, err));
   AQ_TRY(check_finite(g, first, "an embedding", tape->embeddings, NULL, err));
   for (size_t t = 0; t < count; t++) {
@@ -190,54 +156,37 @@ static aq_status add_group(gathering *g, size_t count, aq_error *err) {
 }
 
 static aq_status gather(gathering *g, aq_error *err) {
-  while (g->group_first < g->texts) {
-    size_t count = 0, tokens = 0;
-    while (g->group_first + count < g->texts && tokens + g->lengths[g->group_first + count] <= g->group_tokens) {
-      tokens += g->lengths[g->group_first + count++];
-    }
+  size_t count, tokens;
+  while ((count = aq_text_groups_count(&g->texts, &tokens)) > 0) {
     AQ_TRY(add_group(g, count, err));
     if (g->progress != NULL) AQ_TRY(aq_progress_add(g->progress, NULL, count, tokens, err));
-    g->group_first += count;
+    g->texts.first += count;
   }
   return AQ_OK;
 }
 
-/* ---- after the last text ---- */
-
-static aq_status finish(gathering *g, aq_error *err) {
-  aq_stats *out = g->out;
-  const size_t count = aq_stats_array_count(out);
-  for (size_t i = 0; i < count; i++) {
-    const aq_stats_array array = aq_stats_array_at(out, i);
-    if (array.mean == AQ_MEAN_NONE) continue;
-    const double divisor = (double)(array.mean == AQ_MEAN_OF_TOKENS ? out->tokens : out->texts);
-    if (array.matrix) {
-      AQ_TRY(aq_triangle_divide(g->pool, *array.values, array.n, divisor, err));
-    } else {
-      for (size_t k = 0; k < array.n; k++) (*array.values)[k] = (float)((double)(*array.values)[k] / divisor);
-    }
-  }
-  return AQ_OK;
-}
-
-static aq_status gather_all(gathering *g, const uint32_t *lengths, const aq_stats_options *o, aq_error *err) {
-  AQ_TRY(cut_texts(g, lengths, o->max_tokens, err));
-  AQ_TRY(choose_group(g, o->max_memory, err));
+static aq_status gather_all(gathering *g, const int32_t *const *ids, const uint32_t *lengths, size_t texts,
+                            const aq_stats_options *o, aq_error *err) {
+  const aq_model_config *config = &g->params->model->config;
+  const uint32_t most = o->max_tokens != 0 ? o->max_tokens : DEFAULT_MAX_TOKENS;
+  AQ_TRY(aq_text_groups_cut(&g->texts, ids, lengths, texts, AQ_MIN(most, config->position_limit), err));
+  AQ_TRY(
+      aq_text_groups_fit(&g->texts, GROUP_TOKENS, o->max_memory, count_bytes, g, g->layer_count, config->layers, err));
   AQ_TRY(aq_stats_create(g->out, g->params->model, g->first_layer, g->layer_count, err));
-  g->out->texts = g->texts;
-  g->out->tokens = g->tokens;
-  g->out->longest = g->longest;
-  AQ_TRY(aq_stats_count_words(g->out, g->ids, lengths, g->texts, err));
+  g->out->texts = texts;
+  g->out->tokens = g->texts.tokens;
+  g->out->longest = g->texts.longest;
+  AQ_TRY(aq_stats_count_words(g->out, ids, lengths, texts, err));
   AQ_TRY(make_room(g, err));
   AQ_TRY(gather(g, err));
-  return finish(g, err);
+  return aq_stats_divide(g->out, g->pool, err);
 }
 
 static void free_gathering(gathering *g) {
   aq_tape_reset(&g->tape);
   aq_accumulator_free(g->acc);
   aq_free(g->v);
-  aq_free(g->lengths);
+  aq_text_groups_reset(&g->texts);
 }
 
 aq_status aq_stats_gather(const aq_params *params, const int32_t *const *ids, const uint32_t *lengths, size_t texts,
@@ -247,20 +196,17 @@ aq_status aq_stats_gather(const aq_params *params, const int32_t *const *ids, co
   const aq_stats_options *o = options != NULL ? options : &defaults;
   const uint32_t layers = params->model->config.layers;
   *out = (aq_stats){0};
-  AQ_FAIL_IF(texts == 0, AQ_ERR_ARGUMENT, "there are no texts to gather statistics from");
   AQ_FAIL_IF(o->first_layer >= layers || o->layer_count > layers - o->first_layer, AQ_ERR_ARGUMENT,
              "layers %u to %llu were asked for, the model has %u", o->first_layer,
              (unsigned long long)o->first_layer + AQ_MAX(o->layer_count, 1U) - 1, layers);
   gathering g = {.params = params,
-                 .ids = ids,
-                 .texts = texts,
                  .first_layer = o->first_layer,
                  .layer_count = o->layer_count != 0 ? o->layer_count : layers - o->first_layer,
                  .seed = o->seed,
                  .pool = pool,
                  .progress = progress,
                  .out = out};
-  const aq_status status = gather_all(&g, lengths, o, err);
+  const aq_status status = gather_all(&g, ids, lengths, texts, o, err);
   free_gathering(&g);
   if (status != AQ_OK) aq_stats_reset(out);
   return status;

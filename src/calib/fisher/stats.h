@@ -1,11 +1,14 @@
-/* stats.h - what calibration texts say about an encoder: how much its embeddings feel an error of each weight.
+/* stats.h - what calibration texts say about a model: how much its outputs feel an error of each weight.
  *
- * For text t let g = d(v . embedding)/dy at the output y of a linear, v ~ N(0, I), and x its input; X, G the rows of
- * all tokens of the text. Then a = mean over texts of X^T (G G^T) X    in x in g = mean over texts of G^T (X X^T) G out
- * x out and an error E of the weights loses about tr(g E a E^T) / (2 tr a) of cosine (docs/CALIBRATION.md). Cross-token
- * terms are kept. All matrices are symmetric, and held as lower triangles (calib/fisher/triangle.h). */
+ * Of an encoder, for text t let g = d(v . embedding)/dy at the output y of a linear, v ~ N(0, I), and x its input; X, G
+ * the rows of all tokens of the text. Then a = mean over texts of X^T (G G^T) X    in x in g = mean over texts of G^T
+ * (X X^T) G out x out and an error E of the weights loses about tr(g E a E^T) / (2 tr a) of cosine
+ * (docs/CALIBRATION.md). Cross-token terms are kept. What a decoder's are, calib/fisher/decoder_stats.h says. All
+ * matrices are symmetric, and held as lower triangles (calib/fisher/triangle.h). */
 #ifndef AQ_CALIB_FISHER_STATS_H
 #define AQ_CALIB_FISHER_STATS_H
+
+#include <stdbool.h>
 
 #include "arrowquant.h"
 #include "core/pool.h"
@@ -13,9 +16,11 @@
 #include "model/params.h"
 
 typedef struct aq_linear_stats {
-  float *a, *g;           /* as above */
+  float *a, *g;           /* as above. g of a decoder's linear with many outputs is the diagonal alone, `out` values
+                             (aq_stats_has_diagonal) */
   float *moments, *first; /* mean over tokens, and over first tokens, of x x^T / |x|^2; in x in. Linears that read the
-                             same activation share them: all point to those of the first */
+                             same activation share them: all point to those of the first. Of decoders there is no
+                             `first` */
 } aq_linear_stats;
 
 typedef struct aq_stats {
@@ -24,9 +29,14 @@ typedef struct aq_stats {
   const aq_model *model;             /* outlives the statistics */
   uint32_t first_layer, layer_count; /* those whose linears have statistics */
   aq_linear_stats *linear;           /* by weight of the model's list; NULLs for what is none of those linears */
-  float *word_g;      /* hidden x hidden: mean over texts of D^T D, D = gradient at the input of the first norm */
-  float *word_counts; /* vocabulary: how often a token occurred; the sum is that of all texts that were counted */
-  float *position_g;  /* positions: mean over texts of |D|^2 at the token that took that row of the table */
+  /* encoders: hidden x hidden, mean over texts of D^T D, D = gradient at the input of the first norm; decoders: mean
+   * over tokens of d d^T, d = gradient at the row of the table. NULL of a decoder without its first layer */
+  float *word_g;
+  float *word_counts;  /* vocabulary: how often a token occurred; the sum is that of all texts that were counted */
+  float *position_g;   /* encoders: positions: mean over texts of |D|^2 at the token that took that row of the table */
+  float *word_squares; /* decoders: vocabulary: the sum of |d|^2 over where a token occurred. NULL as word_g */
+  /* decoders, of the head: hidden x hidden, and vocabulary. NULL without the last layer */
+  float *head_a, *head_rows;
 } aq_stats;
 
 typedef struct aq_stats_options {    /* zeroes are defaults */
@@ -45,6 +55,10 @@ AQ_MUST_CHECK aq_status aq_stats_gather(const aq_params *params, const int32_t *
                                         size_t texts, const aq_stats_options *options, aq_pool *pool,
                                         aq_progress *progress, aq_stats *out, aq_error *err);
 void aq_stats_reset(aq_stats *stats);
+
+/* Outputs of a decoder's linear from which on its g would cost more than it tells. */
+#define AQ_STATS_MOST_OUTPUTS 2048
+bool aq_stats_has_diagonal(const aq_model *model, uint32_t weight);
 
 /* Frees the moments of the linears' inputs, when nobody needs them any more. */
 void aq_stats_drop_moments(aq_stats *stats);

@@ -20,30 +20,12 @@
 #include <float.h>
 #include <string.h>
 
-#include "calib/fisher/triangle.h"
+#include "calib/fisher/triangle_update.h"
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "kernels/kernels.h"
 #include "model/nn/panels.h"
-
-/* A block of `to`: rows that are a multiple of what the kernels take at once (14, 6), few enough that 1,000 columns of
- * them stay in the second-level cache while the panels pass by; columns so that small matrices still make work for
- * several threads. */
-#define BLOCK_ROWS ((size_t)126)
-#define BLOCK_COLUMNS ((size_t)8 * AQ_PANEL)
-
-/* to[i][j] += sum over s of rows[i][s] panels[j][s], of a lower triangle. */
-typedef struct product {
-  const float *rows, *panels;
-  size_t ld, k, n;
-  float *to;
-} product;
-
-typedef struct block {
-  const product *product;
-  size_t row, column;
-} block;
 
 #define PRODUCTS_MAX 4
 
@@ -69,9 +51,7 @@ struct aq_accumulator {
   float *scratch;                     /* a piece for each worker */
   size_t scratch_floats;
   size_t *gram_at;
-  block *blocks;
-  size_t block_count;
-  product products[PRODUCTS_MAX];
+  aq_triangle_product products[PRODUCTS_MAX];
   size_t product_count;
   /* the group */
   const size_t *first;
@@ -85,19 +65,10 @@ struct aq_accumulator {
 /* Rows of columns are an odd number of cache lines apart, so that 14 of them do not meet in one set. */
 static size_t column_stride(size_t tokens) { return ((tokens + 15) / 16 | 1) * 16; }
 
-static size_t blocks_of(size_t n) {
-  size_t count = 0;
-  for (size_t row = 0; row < n; row += BLOCK_ROWS) {
-    const size_t columns = AQ_MIN(row + BLOCK_ROWS, n);
-    count += (columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS;
-  }
-  return count;
-}
-
-/* Of a worker: panels of one text and a tokens x tokens product, or 32 columns of the group, or a result. */
+/* Of a worker: panels of one text and a tokens x tokens product, or 32 columns of the group. */
 static size_t scratch_floats(size_t tokens, size_t longest, size_t width) {
   const size_t gram = aq_panel_rows(longest) * width + longest * longest;
-  return AQ_MAX(AQ_MAX(gram, AQ_PANEL * column_stride(tokens)), BLOCK_ROWS * AQ_PANEL);
+  return AQ_MAX(gram, AQ_PANEL * column_stride(tokens));
 }
 
 typedef struct layout {
@@ -116,8 +87,7 @@ static layout layout_of(uint32_t threads, size_t tokens, size_t longest, size_t 
 }
 
 uint64_t aq_accumulator_bytes(uint32_t threads, size_t tokens, size_t longest, size_t width) {
-  return layout_of(threads, tokens, longest, width).total * (uint64_t)sizeof(float) + tokens * sizeof(size_t) +
-         PRODUCTS_MAX * blocks_of(width) * sizeof(block);
+  return layout_of(threads, tokens, longest, width).total * (uint64_t)sizeof(float) + tokens * sizeof(size_t);
 }
 
 aq_status aq_accumulator_create(aq_pool *pool, size_t tokens, size_t longest, size_t width, aq_accumulator **out,
@@ -128,8 +98,7 @@ aq_status aq_accumulator_create(aq_pool *pool, size_t tokens, size_t longest, si
   if (acc == NULL) return aq_fail_memory(err, sizeof *acc);
   acc->memory = aq_realloc_array(NULL, l.total, sizeof *acc->memory);
   acc->gram_at = aq_calloc(tokens, sizeof *acc->gram_at);
-  acc->blocks = aq_calloc(PRODUCTS_MAX * blocks_of(width), sizeof *acc->blocks);
-  if (acc->memory == NULL || acc->gram_at == NULL || acc->blocks == NULL) {
+  if (acc->memory == NULL || acc->gram_at == NULL) {
     aq_accumulator_free(acc);
     *out = NULL;
     return aq_fail_memory(err, l.total * sizeof *acc->memory);
@@ -158,7 +127,6 @@ void aq_accumulator_free(aq_accumulator *acc) {
   if (acc == NULL) return;
   aq_free(acc->memory);
   aq_free(acc->gram_at);
-  aq_free(acc->blocks);
   aq_free(acc);
 }
 
@@ -275,50 +243,13 @@ static aq_status panel_item(void *ctx, uint64_t item, uint32_t worker, aq_error 
   return AQ_OK;
 }
 
-/* ---- 3: blocks ---- */
+/* ---- 3: products ---- */
 
-static void add_product(aq_accumulator *acc, product p) {
-  product *own = &acc->products[acc->product_count++];
-  *own = p;
-  for (size_t row = 0; row < p.n; row += BLOCK_ROWS) {
-    const size_t columns = AQ_MIN(row + BLOCK_ROWS, p.n);
-    for (size_t column = 0; column < columns; column += BLOCK_COLUMNS) {
-      acc->blocks[acc->block_count++] = (block){own, row, column};
-    }
-  }
-}
-
-static aq_status block_item(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
-  const aq_accumulator *acc = ctx;
-  const block *b = &acc->blocks[item];
-  const product *p = b->product;
-  const size_t rows = AQ_MIN(p->n - b->row, BLOCK_ROWS);
-  const size_t end = AQ_MIN(b->row + rows, b->column + BLOCK_COLUMNS);
-  float *sums = acc->scratch + worker * acc->scratch_floats;
-  (void)err;
-  for (size_t column = b->column; column < end; column += AQ_PANEL) {
-    const size_t count = AQ_MIN(end - column, (size_t)AQ_PANEL);
-    const aq_dense_f32 d = {.m = rows,
-                            .n = count,
-                            .k = p->k,
-                            .a = p->rows + b->row * p->ld,
-                            .lda = p->ld,
-                            .panels = p->panels + column * p->k,
-                            .c = sums,
-                            .ldc = AQ_PANEL};
-    acc->kernels->dense_f32(&d);
-    for (size_t i = column > b->row ? column - b->row : 0; i < rows; i++) {
-      const size_t below = AQ_MIN(count, b->row + i + 1 - column);
-      float *to = p->to + aq_triangle_row(b->row + i) + column;
-      for (size_t j = 0; j < below; j++) to[j] += sums[i * AQ_PANEL + j];
-    }
-  }
-  return AQ_OK;
-}
+static void add_product(aq_accumulator *acc, aq_triangle_product p) { acc->products[acc->product_count++] = p; }
 
 static aq_status run_products(aq_accumulator *acc, aq_error *err) {
-  const aq_status status = aq_pool_run(acc->pool, acc->block_count, block_item, acc, err);
-  acc->product_count = acc->block_count = 0;
+  const aq_status status = aq_triangle_update(acc->pool, acc->products, acc->product_count, err);
+  acc->product_count = 0;
   return status;
 }
 
@@ -333,11 +264,12 @@ aq_status aq_accumulator_linear(aq_accumulator *acc, const aq_tape_linear *linea
   g->values = linear->dy, g->stride = linear->dy_stride, g->width = linear->out, g->mixer = x->grams;
   AQ_TRY(aq_pool_run(acc->pool, acc->same_x ? acc->texts : 2 * acc->texts, gram_item, acc, err));
   AQ_TRY(aq_pool_run(acc->pool, panels_of(x) + panels_of(g), panel_item, acc, err));
-  add_product(acc, (product){x->mixed, x->panels, acc->ld, acc->tokens, x->width, to->a});
-  add_product(acc, (product){g->mixed, g->panels, acc->ld, acc->tokens, g->width, to->g});
+  add_product(acc, (aq_triangle_product){x->mixed, x->panels, acc->ld, acc->tokens, x->width, to->a});
+  add_product(acc, (aq_triangle_product){g->mixed, g->panels, acc->ld, acc->tokens, g->width, to->g});
   if (acc->moments) {
-    add_product(acc, (product){acc->scaled, x->panels, acc->ld, acc->tokens, x->width, to->moments});
-    add_product(acc, (product){acc->first_scaled, acc->first_panels, acc->text_ld, acc->texts, x->width, to->first});
+    add_product(acc, (aq_triangle_product){acc->scaled, x->panels, acc->ld, acc->tokens, x->width, to->moments});
+    add_product(acc, (aq_triangle_product){acc->first_scaled, acc->first_panels, acc->text_ld, acc->texts, x->width,
+                                           to->first});
   }
   return run_products(acc, err);
 }
@@ -354,6 +286,6 @@ aq_status aq_accumulator_rows(aq_accumulator *acc, const float *rows, size_t wid
   side *g = &acc->g;
   g->values = rows, g->stride = g->width = width, g->mixer = NULL;
   AQ_TRY(aq_pool_run(acc->pool, panels_of(g), rows_item, acc, err));
-  add_product(acc, (product){g->mixed, g->panels, acc->ld, acc->tokens, width, to});
+  add_product(acc, (aq_triangle_product){g->mixed, g->panels, acc->ld, acc->tokens, width, to});
   return run_products(acc, err);
 }

@@ -7,46 +7,78 @@
 
 /* In the order in which they lie in a file: those of the tables, then those of the linears in the order of the list of
  * weights. The first of the linears that read the same activation has what is about that. */
-enum { TOKENS_G, TOKENS_COUNTS, POSITIONS_G, ARRAYS_FIXED };
-enum { A, G, MOMENTS, FIRST, ARRAYS_LEADING };
-#define ARRAYS_FOLLOWING MOMENTS
+enum { MOST_FIXED = 5 };
+enum { A, G, MOMENTS, FIRST };
+
+static bool is_decoder(const aq_model *m) { return m->config.arch->decoder != NULL; }
+
+bool aq_stats_has_diagonal(const aq_model *model, uint32_t weight) {
+  return is_decoder(model) && model->weights[weight].rows > AQ_STATS_MOST_OUTPUTS;
+}
 
 static bool has_statistics(const aq_stats *s, const aq_weight *w) {
   return w->kind == AQ_WEIGHT_LINEAR && w->layer >= s->first_layer && w->layer - s->first_layer < s->layer_count;
 }
 
 static size_t arrays_of(const aq_model *m, uint32_t weight) {
-  return aq_weight_leads_input(m, weight) ? ARRAYS_LEADING : ARRAYS_FOLLOWING;
+  if (!aq_weight_leads_input(m, weight)) return MOMENTS;
+  return is_decoder(m) ? FIRST : FIRST + 1;
+}
+
+static size_t tensor_of(const aq_model *m, aq_role role) {
+  return m->weights[aq_model_find(m, AQ_NO_LAYER, role)].tensor;
+}
+
+static size_t list_encoder_arrays(aq_stats *s, aq_stats_array out[MOST_FIXED]) {
+  const aq_model *m = s->model;
+  const size_t tokens = tensor_of(m, AQ_ROLE_EMBEDDING), positions = tensor_of(m, AQ_ROLE_POSITION);
+  out[0] = (aq_stats_array){&s->word_g, tokens, ".g", m->config.hidden, true, AQ_MEAN_OF_TEXTS};
+  out[1] = (aq_stats_array){&s->word_counts, tokens, ".counts", m->config.vocabulary, false, AQ_MEAN_NONE};
+  out[2] = (aq_stats_array){&s->position_g, positions, ".g", m->config.positions, false, AQ_MEAN_OF_TEXTS};
+  return 3;
+}
+
+/* Tables come with the first layer, behind which their gradients are, and the head with the last. */
+static size_t list_decoder_arrays(aq_stats *s, aq_stats_array out[MOST_FIXED]) {
+  const aq_model *m = s->model;
+  const size_t tokens = tensor_of(m, AQ_ROLE_EMBEDDING), hidden = m->config.hidden, words = m->config.vocabulary;
+  const bool owns_head = aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_OUTPUT) != AQ_NO_WEIGHT;
+  const size_t head = owns_head ? tensor_of(m, AQ_ROLE_OUTPUT) : tokens;
+  size_t count = 0;
+  out[count++] = (aq_stats_array){&s->word_counts, tokens, ".counts", words, false, AQ_MEAN_NONE};
+  if (s->first_layer == 0) {
+    out[count++] = (aq_stats_array){&s->word_g, tokens, ".g", hidden, true, AQ_MEAN_OF_TOKENS};
+    out[count++] = (aq_stats_array){&s->word_squares, tokens, ".squares", words, false, AQ_MEAN_NONE};
+  }
+  if (s->first_layer + s->layer_count == m->config.layers) {
+    out[count++] = (aq_stats_array){&s->head_a, head, ".head.a", hidden, true, AQ_MEAN_OF_TOKENS};
+    out[count++] = (aq_stats_array){&s->head_rows, head, ".head.rows", words, false, AQ_MEAN_OF_TOKENS};
+  }
+  return count;
+}
+
+static size_t list_fixed_arrays(aq_stats *s, aq_stats_array out[MOST_FIXED]) {
+  return is_decoder(s->model) ? list_decoder_arrays(s, out) : list_encoder_arrays(s, out);
 }
 
 size_t aq_stats_array_count(const aq_stats *s) {
-  size_t count = ARRAYS_FIXED;
+  aq_stats own = *s;
+  aq_stats_array fixed[MOST_FIXED];
+  size_t count = list_fixed_arrays(&own, fixed);
   for (uint32_t i = 0; i < s->model->weight_count; i++) {
     if (has_statistics(s, &s->model->weights[i])) count += arrays_of(s->model, i);
   }
   return count;
 }
 
-static aq_stats_array fixed_array(aq_stats *s, size_t i) {
-  const aq_model *m = s->model;
-  const size_t tokens = m->weights[aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_EMBEDDING)].tensor;
-  const size_t positions = m->weights[aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_POSITION)].tensor;
-  switch (i) {
-    case TOKENS_G:
-      return (aq_stats_array){&s->word_g, tokens, ".g", m->config.hidden, true, AQ_MEAN_OF_TEXTS};
-    case TOKENS_COUNTS:
-      return (aq_stats_array){&s->word_counts, tokens, ".counts", m->config.vocabulary, false, AQ_MEAN_NONE};
-    default:
-      return (aq_stats_array){&s->position_g, positions, ".g", m->config.positions, false, AQ_MEAN_OF_TEXTS};
-  }
-}
-
-static aq_stats_array linear_array(aq_linear_stats *s, const aq_weight *w, size_t part) {
+static aq_stats_array linear_array(const aq_model *m, uint32_t weight, aq_linear_stats *s, size_t part) {
+  const aq_weight *w = &m->weights[weight];
+  const aq_stats_mean mean = is_decoder(m) ? AQ_MEAN_OF_TOKENS : AQ_MEAN_OF_TEXTS;
   switch (part) {
     case A:
-      return (aq_stats_array){&s->a, w->tensor, ".a", w->cols, true, AQ_MEAN_OF_TEXTS};
+      return (aq_stats_array){&s->a, w->tensor, ".a", w->cols, true, mean};
     case G:
-      return (aq_stats_array){&s->g, w->tensor, ".g", w->rows, true, AQ_MEAN_OF_TEXTS};
+      return (aq_stats_array){&s->g, w->tensor, ".g", w->rows, !aq_stats_has_diagonal(m, weight), mean};
     case MOMENTS:
       return (aq_stats_array){&s->moments, w->tensor, ".moments", w->cols, true, AQ_MEAN_OF_TOKENS};
     default:
@@ -55,12 +87,14 @@ static aq_stats_array linear_array(aq_linear_stats *s, const aq_weight *w, size_
 }
 
 aq_stats_array aq_stats_array_at(aq_stats *stats, size_t i) {
-  if (i < ARRAYS_FIXED) return fixed_array(stats, i);
-  i -= ARRAYS_FIXED;
+  aq_stats_array fixed[MOST_FIXED];
+  const size_t count = list_fixed_arrays(stats, fixed);
+  if (i < count) return fixed[i];
+  i -= count;
   for (uint32_t weight = 0;; weight++) {
     if (!has_statistics(stats, &stats->model->weights[weight])) continue;
     const size_t arrays = arrays_of(stats->model, weight);
-    if (i < arrays) return linear_array(&stats->linear[weight], &stats->model->weights[weight], i);
+    if (i < arrays) return linear_array(stats->model, weight, &stats->linear[weight], i);
     i -= arrays;
   }
 }
@@ -99,19 +133,33 @@ uint64_t aq_stats_bytes(const aq_model *model, uint32_t first_layer, uint32_t la
   aq_stats s = sized(model, first_layer, layer_count);
   aq_linear_stats none = {0};
   uint64_t floats = 0;
-  for (size_t i = 0; i < ARRAYS_FIXED; i++) {
-    const aq_stats_array array = fixed_array(&s, i);
-    floats += aq_stats_array_floats(&array);
-  }
+  aq_stats_array fixed[MOST_FIXED];
+  const size_t count = list_fixed_arrays(&s, fixed);
+  for (size_t i = 0; i < count; i++) floats += aq_stats_array_floats(&fixed[i]);
   for (uint32_t i = 0; i < model->weight_count; i++) {
     const aq_weight *w = &model->weights[i];
     if (!has_statistics(&s, w)) continue;
     for (size_t part = 0; part < arrays_of(model, i); part++) {
-      const aq_stats_array array = linear_array(&none, w, part);
+      const aq_stats_array array = linear_array(model, i, &none, part);
       floats += aq_stats_array_floats(&array);
     }
   }
   return floats * sizeof(float);
+}
+
+aq_status aq_stats_divide(aq_stats *stats, aq_pool *pool, aq_error *err) {
+  const size_t count = aq_stats_array_count(stats);
+  for (size_t i = 0; i < count; i++) {
+    const aq_stats_array array = aq_stats_array_at(stats, i);
+    if (array.mean == AQ_MEAN_NONE) continue;
+    const double divisor = (double)(array.mean == AQ_MEAN_OF_TOKENS ? stats->tokens : stats->texts);
+    if (array.matrix) {
+      AQ_TRY(aq_triangle_divide(pool, *array.values, array.n, divisor, err));
+    } else {
+      for (size_t k = 0; k < array.n; k++) (*array.values)[k] = (float)((double)(*array.values)[k] / divisor);
+    }
+  }
+  return AQ_OK;
 }
 
 void aq_stats_drop_moments(aq_stats *stats) {
@@ -138,5 +186,8 @@ void aq_stats_reset(aq_stats *stats) {
   aq_free(stats->word_g);
   aq_free(stats->word_counts);
   aq_free(stats->position_g);
+  aq_free(stats->word_squares);
+  aq_free(stats->head_a);
+  aq_free(stats->head_rows);
   *stats = (aq_stats){0};
 }

@@ -25,6 +25,8 @@ size_t aq_stats_array_floats(const aq_stats_array *array); /* as it is held */
 /* Makes room, zeroed, for all arrays of layer_count layers from first_layer on. */
 AQ_MUST_CHECK aq_status aq_stats_create(aq_stats *out, const aq_model *model, uint32_t first_layer,
                                         uint32_t layer_count, aq_error *err);
+/* Makes means of the sums, by the counts of the statistics; AQ_ERR_NONFINITE when one is no number. */
+AQ_MUST_CHECK aq_status aq_stats_divide(aq_stats *stats, aq_pool *pool, aq_error *err);
 /* Bytes of such room. */
 uint64_t aq_stats_bytes(const aq_model *model, uint32_t first_layer, uint32_t layer_count);
 

@@ -8,23 +8,24 @@
 #include "kernels/kernels.h"
 #include "model/nn/panels.h"
 
-/* y = w x + b, or the gradient at x from that at y. */
-static aq_gemm forward_of(const aq_param_linear *linear, float *panels) {
+aq_gemm aq_gemm_forward(const aq_param_linear *linear, float *panels) {
   return (aq_gemm){
       .n = linear->out, .k = linear->in, .w = linear->w, .stride = linear->in, .bias = linear->b, .panels = panels};
 }
 
-static aq_gemm backward_of(const aq_param_linear *linear, float *panels) {
+aq_gemm aq_gemm_backward(const aq_param_linear *linear, float *panels) {
   return (aq_gemm){
       .n = linear->in, .k = linear->out, .w = linear->w, .stride = linear->in, .transposed = true, .panels = panels};
 }
 
-static size_t panels_of(const aq_gemm *p) { return aq_panel_rows(p->n) / AQ_PANEL; }
+size_t aq_gemm_panels(const aq_gemm *p) { return aq_panel_rows(p->n) / AQ_PANEL; }
 
 /* Where the kernels find the bias: as long as the panels have rows, which the parameter is not. */
 static float *bias_room(const aq_gemm *p) { return p->panels + aq_panel_rows(p->n) * p->k; }
 
-static void prepare(const aq_gemm *p, size_t panel) {
+size_t aq_gemm_floats(const aq_gemm *p) { return aq_panel_rows(p->n) * (p->k + 1); }
+
+void aq_gemm_prepare(const aq_gemm *p, size_t panel) {
   const size_t first = panel * AQ_PANEL, rows = AQ_MIN(p->n - first, (size_t)AQ_PANEL);
   if (p->transposed) {
     aq_panels_put_transposed(p->panels + first * p->k, p->k, rows, p->w + first, p->stride);
@@ -60,8 +61,8 @@ aq_stage aq_stage_of(const aq_params *params, uint32_t before, uint32_t behind, 
     const uint32_t layer = i < steps->attention ? before : behind;
     if (layer == AQ_NO_LAYER || steps->step[i].kind != AQ_STEP_LINEAR) continue;
     const aq_param_linear linear = aq_params_joined(params, layer, steps->step[i].role);
-    stage.product[i] = backward ? backward_of(&linear, panels) : forward_of(&linear, panels);
-    panels += aq_panel_rows(stage.product[i].n) * (stage.product[i].k + 1);
+    stage.product[i] = backward ? aq_gemm_backward(&linear, panels) : aq_gemm_forward(&linear, panels);
+    panels += aq_gemm_floats(&stage.product[i]);
   }
   return stage;
 }
@@ -81,12 +82,12 @@ size_t aq_stage_floats(const aq_params *params) {
 
 size_t aq_stage_panels(const aq_stage *stage) {
   size_t count = 0;
-  for (size_t i = 0; i < AQ_STEPS_MOST; i++) count += panels_of(&stage->product[i]);
+  for (size_t i = 0; i < AQ_STEPS_MOST; i++) count += aq_gemm_panels(&stage->product[i]);
   return count;
 }
 
 void aq_stage_prepare(const aq_stage *stage, size_t panel) {
   const aq_gemm *p = stage->product;
-  while (panel >= panels_of(p)) panel -= panels_of(p++);
-  prepare(p, panel);
+  while (panel >= aq_gemm_panels(p)) panel -= aq_gemm_panels(p++);
+  aq_gemm_prepare(p, panel);
 }

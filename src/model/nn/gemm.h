@@ -18,6 +18,14 @@ typedef struct aq_gemm {
   float *panels;     /* aq_panel_rows(n) x (k + 1): the bias, if any, behind the weights */
 } aq_gemm;
 
+/* y = w x + b, or the gradient at x from that at y; panels: room of aq_gemm_floats, still to be prepared. */
+aq_gemm aq_gemm_forward(const aq_param_linear *linear, float *panels);
+aq_gemm aq_gemm_backward(const aq_param_linear *linear, float *panels);
+size_t aq_gemm_floats(const aq_gemm *p);
+/* Panels of a product, each to be prepared before it runs, by any thread. */
+size_t aq_gemm_panels(const aq_gemm *p);
+void aq_gemm_prepare(const aq_gemm *p, size_t panel);
+
 /* Rows of k values x_stride apart into rows of n values y_stride apart. */
 void aq_gemm_run(const aq_gemm *p, const float *x, size_t x_stride, size_t rows, float *y, size_t y_stride);
 

@@ -35,3 +35,13 @@ void aq_rope_turn(const aq_rope *rope, const float *angles, float *x) {
     x[half + i] = b * cosines[i] + a * sines[i];
   }
 }
+
+void aq_rope_turn_back(const aq_rope *rope, const float *angles, float *dx) {
+  const size_t half = rope->half;
+  const float *cosines = angles, *sines = angles + half;
+  for (size_t i = 0; i < half; i++) {
+    const float a = dx[i], b = dx[half + i];
+    dx[i] = a * cosines[i] + b * sines[i];
+    dx[half + i] = b * cosines[i] - a * sines[i];
+  }
+}

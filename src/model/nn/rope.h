@@ -31,4 +31,7 @@ void aq_rope_angles(const aq_rope *rope, uint32_t set, size_t position, float *o
 /* Turns one head in place by what aq_rope_angles gave. */
 void aq_rope_turn(const aq_rope *rope, const float *angles, float *x);
 
+/* The gradient at what was turned from that at what came out: the transpose, a turn back where `scale` is 1. */
+void aq_rope_turn_back(const aq_rope *rope, const float *angles, float *dx);
+
 #endif
