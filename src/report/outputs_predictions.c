@@ -54,8 +54,8 @@ static void add_compared(const json_t *outputs, aq_document *document) {
   aq_document_add(document, AQ_ITEM, outputs, "");
   append_reference(outputs, document);
   aq_document_add(document, AQ_ITEM, divergence,
-                  "KL divergence in nats per token: mean {mean:.5}, median {median:.5}, p90 {p90:.4}, p99 {p99:.4}, "
-                  "p99.9 {p99_9:.3}, max {max:.3}");
+                  "KL divergence in nats per token: mean {mean:.5}, median {median:.5}, p90 {p90:.5}, p99 {p99:.4}, "
+                  "p99.9 {p99_9:.4}, max {max:.4}");
   aq_document_add(document, AQ_ITEM, divergence,
                   "same first choice at {top_agreement:.4} of the positions; at {flips:.4} exactly one of the two "
                   "predicts the next token");
