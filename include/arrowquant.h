@@ -581,11 +581,17 @@ typedef struct aq_compare_options {
   size_t sizeof_options;
   aq_run_options run;
   double min_cosine;      /* AQ_ERR_THRESHOLD when the mean cosine of the quantized tensors is below; 0: no threshold */
-  bool outputs;           /* also run both, and compare their embeddings of texts; implied by texts and labels */
+  bool outputs;           /* also run both, and compare their embeddings of texts or, of language models, their
+                             predictions of the next token; implied by everything below but `folder` */
   const char *texts_file; /* one text per line, or JSONL (aq_text_reader_open); NULL: the built-in texts */
   const char *labels_file; /* lines of TEXT, tab, TEXT, tab, similarity score; NULL: none */
   const char *folder;      /* of config.json and the tokenizer of both; NULL: as aq_encoder_open finds them */
   aq_text_list texts;      /* instead of texts_file */
+  /* Of language models only; texts are then one running text, with a line feed between them: */
+  uint32_t context;        /* tokens of a window, whose second half counts, at least 8; 0: 512 */
+  uint32_t windows;        /* at most so many, 0: all that the text fills */
+  double max_kl;           /* AQ_ERR_THRESHOLD when the mean KL divergence is above, in nats per token; 0: no limit */
+  double max_ppl_increase; /* the same for the perplexity, in percent above that of the reference */
 } aq_compare_options;
 static inline void aq_compare_options_init(aq_compare_options *options) { aq_options_init(options, sizeof *options); }
 
@@ -603,10 +609,12 @@ typedef struct aq_validate_options {
   const char *output_dir; /* NULL: "validation_results"; with keep_tables, also for the tables */
   bool keep_tables;
   bool no_outputs; /* do not run the model. Otherwise outputs are compared when it can be run; when it cannot, the
-                      report has the reason, and the call fails if one of the three below is set */
+                      report has the reason, and the call fails if one of those below is set that need them */
   const char *texts_file, *labels_file, *folder; /* as in aq_compare_options */
   bool keep_unsupported;                         /* as in aq_quantize_options */
   aq_text_list texts;                            /* as in aq_compare_options */
+  uint32_t context, windows;                     /* as in aq_compare_options */
+  double max_kl, max_ppl_increase;               /* the same: criteria for each type */
 } aq_validate_options;
 static inline void aq_validate_options_init(aq_validate_options *options) { aq_options_init(options, sizeof *options); }
 

@@ -251,6 +251,9 @@ AQ_API AQ_MUST_CHECK aq_status aq_perplexity(const char *model, const aq_perplex
                                              aq_report **report, aq_error *err);
 AQ_API AQ_MUST_CHECK aq_status aq_perplexity_source(const aq_source *model, const aq_perplexity_options *options,
                                                     aq_report **report, aq_error *err);
+/* The same of an open decoder, whose context holds a window; what it holds of a text is given up. */
+AQ_API AQ_MUST_CHECK aq_status aq_decoder_perplexity(aq_decoder *decoder, const aq_perplexity_options *options,
+                                                     aq_report **report, aq_error *err);
 
 #ifdef __cplusplus
 }

@@ -334,6 +334,10 @@ def compare(
     min_cosine: float | None = None,
     outputs: bool = False,
     texts: Path | Iterable[str] | None = None,
+    context: int = 0,
+    windows: int = 0,
+    max_kl: float | None = None,
+    max_ppl_increase: float | None = None,
     labels: Path | None = None,
     folder: Path | None = None,
     threads: int = 0,
@@ -345,12 +349,20 @@ def compare(
     Args:
         reference, other: what `open` takes; both must have the same tensors.
         min_cosine: minimum of the mean cosine of the quantized tensors, 0 to 1 (default: none).
-        outputs: also run both models, and compare their embeddings of texts. The report has the mean, the 1st
-            percentile and the minimum of the cosines, overlap@10 (the share of the 10 nearest neighbours that both
-            have), and the rank correlation of all similarities. Both must be sentence encoders of the BERT family, with
-            their config.json and tokenizer. `texts` and `labels` imply it.
+        outputs: also run both models, and compare their embeddings or predictions. Of sentence encoders of the BERT
+            family the report has the mean, the 1st percentile and the minimum of the cosines of their embeddings,
+            overlap@10 (the share of the 10 nearest neighbours that both have), and the rank correlation of all
+            similarities; of language models of the Llama family their perplexities, the KL divergence of their
+            predictions, and how often both have the same first choice. Both need their config.json and tokenizer.
+            Options that only outputs have a use for imply it.
         texts: evaluation texts: the path of a file with one text per line or JSONL with a member text, or the texts
             themselves (default: built-in texts).
+        context: language models: tokens of a window, whose second half counts (default: 512).
+        windows: language models: run at most `windows` windows (default: all that the text fills).
+        max_kl: language models: exit with status 4 when the mean KL divergence from the model is above `max_kl` nats
+            per token (default: no limit).
+        max_ppl_increase: language models: exit with status 4 when the perplexity is more than `max_ppl_increase` %
+            above the model's (default: no limit).
         labels: pairs of texts with a similarity score, lines of TEXT, tab, TEXT, tab, number: compare outputs with
             them. The report has the rank correlation of the similarities with the scores, for both models.
         folder: folder of config.json and the tokenizer (default: those in the table, or beside the weights).
@@ -365,6 +377,10 @@ def compare(
         "min_cosine": min_cosine,
         "outputs": outputs,
         **_calibration.text_options("texts", texts, "texts_file", "texts"),
+        "context": context,
+        "windows": windows,
+        "max_kl": max_kl,
+        "max_ppl_increase": max_ppl_increase,
         "labels_file": _optional_path(labels),
         "folder": _optional_path(folder),
         "threads": threads,
@@ -438,6 +454,10 @@ def validate(
     types: str | Iterable[str] = "int8,int4,int2",
     outputs: bool = True,
     texts: Path | Iterable[str] | None = None,
+    context: int = 0,
+    windows: int = 0,
+    max_kl: float | None = None,
+    max_ppl_increase: float | None = None,
     labels: Path | None = None,
     folder: Path | None = None,
     threads: int = 0,
@@ -458,6 +478,12 @@ def validate(
             `labels` or `folder` is an error.
         texts: evaluation texts: the path of a file with one text per line or JSONL with a member text, or the texts
             themselves (default: built-in texts).
+        context: language models: tokens of a window, whose second half counts (default: 512).
+        windows: language models: run at most `windows` windows (default: all that the text fills).
+        max_kl: language models: exit with status 4 when the mean KL divergence from the model is above `max_kl` nats
+            per token (default: no limit).
+        max_ppl_increase: language models: exit with status 4 when the perplexity is more than `max_ppl_increase` %
+            above the model's (default: no limit).
         labels: pairs of texts with a similarity score, lines of TEXT, tab, TEXT, tab, number: compare outputs with
             them. The report has the rank correlation of the similarities with the scores, for both models.
         folder: folder of config.json and the tokenizer (default: those in the table, or beside the weights).
@@ -474,6 +500,10 @@ def validate(
         "types": types if isinstance(types, str) else ",".join(_texts("types", types)),
         "no_outputs": not outputs,
         **_calibration.text_options("texts", texts, "texts_file", "texts"),
+        "context": context,
+        "windows": windows,
+        "max_kl": max_kl,
+        "max_ppl_increase": max_ppl_increase,
         "labels_file": _optional_path(labels),
         "folder": _optional_path(folder),
         "threads": threads,
@@ -502,8 +532,8 @@ def perplexity(
         texts: evaluation texts: the path of a file with one text per line or JSONL with a member text, or the texts
             themselves (default: built-in texts).
         against: run `against`, the reference, on the same windows, and compare the predictions.
-        context: tokens of a window, whose second half counts (default: 512).
-        windows: run at most `windows` windows (default: all that the text fills).
+        context: language models: tokens of a window, whose second half counts (default: 512).
+        windows: language models: run at most `windows` windows (default: all that the text fills).
         compute: "fp32" (default) or "int8": several times faster, outputs change slightly. With "int8", the weights of
             the layers are codes of 8 bits, in a language model of 4 where those of the file fit, and so are the inputs
             of the layers. Embeddings agree to about 0.998.

@@ -70,3 +70,19 @@ aq_status aq_model_facts_read(const aq_source *source, aq_model_facts *out, aq_e
   json_decref(config);
   return out->pooled ? read_vocabulary(source, &out->sorted_vocabulary, err) : AQ_OK;
 }
+
+aq_status aq_model_output_read(const aq_source *source, const char *folder, aq_model_output *out, aq_error *err) {
+  char *text;
+  size_t size;
+  json_t *config = NULL;
+  *out = AQ_OUTPUT_EMBEDDINGS;
+  AQ_TRY(aq_model_file_read(source, folder, "config.json", &text, &size, err));
+  if (text == NULL) return AQ_OK;
+  const aq_status status = aq_json_parse_python(text, size, &config, NULL);
+  aq_free(text);
+  if (status == AQ_ERR_MEMORY) return aq_fail_memory(err, size);
+  const char *type = json_string_value(json_object_get(config, "model_type"));
+  if (type != NULL && aq_arch_find(AQ_OUTPUT_LOGITS, type) != NULL) *out = AQ_OUTPUT_LOGITS;
+  json_decref(config);
+  return AQ_OK;
+}

@@ -12,7 +12,7 @@
 #include "core/progress.h"
 #include "io/source.h"
 #include "measure/metrics.h"
-#include "ops/evaluate/evaluator.h"
+#include "ops/compare_outputs.h"
 #include "ops/name_prefix.h"
 #include "ops/operation.h"
 #include "report/report.h"
@@ -254,29 +254,6 @@ static aq_status report_pairs(comparison *c, aq_error *err) {
   return add_worst(c, err);
 }
 
-/* Embeddings of both, when they were asked for. Sources of different tensors are no two forms of one model. */
-static aq_status measure_outputs(const comparison *c, aq_error *err) {
-  const aq_compare_options *o = c->options;
-  if (!o->outputs && o->texts_file == NULL && o->texts.texts == NULL && o->labels_file == NULL) {
-    return aq_report_set(c->root, "outputs", json_null(), err);
-  }
-  AQ_TRY(aq_report_set(c->root, "outputs", json_object(), err));
-  json_t *outputs = json_object_get(c->root, "outputs");
-  if (c->first_bad != NULL) {
-    AQ_TRY(aq_report_set(outputs, "measured", json_false(), err));
-    return aq_report_set(outputs, "reason", json_string("the tensors are not those of the reference"), err);
-  }
-  const aq_evaluator_options judging = {
-      .run = &o->run, .origin = {o->texts_file, &o->texts, o->labels_file}, .folder = o->folder};
-  aq_evaluator *evaluator;
-  AQ_TRY(aq_evaluator_create(&judging, &evaluator, err));
-  aq_status status = aq_evaluator_set_reference(evaluator, c->a, err);
-  if (status == AQ_OK) status = aq_evaluator_describe(evaluator, outputs, err);
-  if (status == AQ_OK) status = aq_evaluator_measure(evaluator, c->b, c->mean, outputs, err);
-  aq_evaluator_free(evaluator);
-  return status;
-}
-
 static aq_status compare_sources(comparison *c, aq_error *err) {
   const double started = aq_clock();
   AQ_TRY(aq_report_set(c->root, "reference", aq_source_json(c->a), err));
@@ -288,14 +265,14 @@ static aq_status compare_sources(comparison *c, aq_error *err) {
   aq_pool_free(pool);
   if (status == AQ_OK) status = report_pairs(c, err);
   AQ_TRY(status);
-  AQ_TRY(measure_outputs(c, err));
+  AQ_TRY(aq_compare_outputs(c->options, c->a, c->b, c->mean, c->first_bad == NULL, c->root, err));
   const double limit = c->options->min_cosine;
   AQ_TRY(aq_report_set(c->root, "compared_as_bytes", aq_json_count(c->opaque), err));
   AQ_TRY(aq_report_set(c->root, "mean_cosine", aq_json_real(c->mean), err));
   AQ_TRY(aq_report_set(c->root, "min_cosine", limit > 0 ? json_real(limit) : json_null(), err));
   AQ_TRY(aq_report_set(c->root, "same_tensors", json_boolean(c->first_bad == NULL), err));
-  AQ_TRY(
-      aq_report_set(c->root, "passed", json_boolean(c->first_bad == NULL && !(limit > 0 && !(c->mean >= limit))), err));
+  const bool within = !(limit > 0 && !(c->mean >= limit)) && aq_outputs_over_limit(c->root) == NULL;
+  AQ_TRY(aq_report_set(c->root, "passed", json_boolean(c->first_bad == NULL && within), err));
   return aq_report_set(c->root, "seconds", aq_json_real(aq_clock() - started), err);
 }
 
@@ -330,7 +307,7 @@ static aq_status verdict(const comparison *c, aq_error *err) {
     return aq_fail(err, AQ_ERR_THRESHOLD, "mean cosine %s is below %s", aq_text_cosine(c->mean, mean, sizeof mean),
                    aq_text_fixed(limit, 6, wanted, sizeof wanted));
   }
-  return AQ_OK;
+  return aq_compare_outputs_verdict(c->root, err);
 }
 
 static bool has_aliases(const aq_source *source) {
@@ -378,6 +355,7 @@ aq_status aq_compare_sources(const aq_source *reference, const aq_source *other,
   AQ_TRY(aq_options_read(&o, sizeof o, options, err));
   AQ_TRY(AQ_RESERVED_CHECK(&o.run, "run", err));
   AQ_FAIL_IF(!(o.min_cosine >= 0 && o.min_cosine <= 1), AQ_ERR_ARGUMENT, "min_cosine is a number from 0 to 1");
+  AQ_TRY(aq_compare_outputs_check(&o, err));
   AQ_FAIL_IF(reference == NULL || other == NULL, AQ_ERR_ARGUMENT, "two sources are needed");
   aq_source *a = NULL, *b = NULL;
   aq_status status = open_overlay(reference, other, &a, err);

@@ -317,25 +317,26 @@ const aq_option aq_option_table[] = {
     {.name = "outputs",
      .kind = AQ_OPTION_FLAG,
      .at = {AT(compare, outputs)},
-     .help = "also run both models, and compare their embeddings of texts",
-     .more = "The report has the mean, the 1st percentile and the minimum of the cosines, overlap@10 (the share of "
-             "the 10 nearest neighbours that both have), and the rank correlation of all similarities. Both must be "
-             "sentence encoders of the BERT family, with their config.json and tokenizer. --texts and --labels imply "
-             "it."},
+     .help = "also run both models, and compare their embeddings or predictions",
+     .more = "Of sentence encoders of the BERT family the report has the mean, the 1st percentile and the minimum of "
+             "the cosines of their embeddings, overlap@10 (the share of the 10 nearest neighbours that both have), and "
+             "the rank correlation of all similarities; of language models of the Llama family their perplexities, the "
+             "KL divergence of their predictions, and how often both have the same first choice. Both need their "
+             "config.json and tokenizer. Options that only outputs have a use for imply it."},
     {.name = "no-outputs",
      .kind = AQ_OPTION_FLAG,
      .at = {AT(validate, no_outputs)},
      .help = "do not run the model, compare weights only",
      .more =
          "Without this option, outputs are compared when the model can be run. When it cannot, the report names the "
-         "reason, and with --texts, --labels or --folder the command fails."},
+         "reason, and with options that only outputs have a use for the command fails."},
     {.name = "texts",
      .kind = AQ_OPTION_TEXT,
      .at = {AT(compare, texts_file), AT(validate, texts_file), AT(sensitivity, texts_file), AT(perplexity, texts_file)},
      .argument = "FILE",
      .help = "evaluation texts: one text per line, or JSONL with a member text (default: built-in texts; those of "
              "sensitivity differ from those of compare and validate)",
-     .more = "For perplexity a file that is not JSONL is one running text, line feeds included."},
+     .more = "For language models a file that is not JSONL is one running text, line feeds included."},
     {.kind = AQ_OPTION_TEXTS,
      .at = {AT(compare, texts), AT(validate, texts), AT(sensitivity, texts), AT(perplexity, texts)}},
     {.name = "against",
@@ -345,18 +346,34 @@ const aq_option aq_option_table[] = {
      .help = "run MODEL, the reference, on the same windows, and compare the predictions"},
     {.name = "context",
      .kind = AQ_OPTION_UINT,
-     .at = {AT(perplexity, context)},
+     .at = {AT(perplexity, context), AT(compare, context), AT(validate, context)},
      .argument = "N",
      .minimum = 8,
      .maximum = 1048576,
-     .help = "tokens of a window, whose second half counts (default: 512)"},
+     .help = "language models: tokens of a window, whose second half counts (default: 512)"},
     {.name = "windows",
      .kind = AQ_OPTION_UINT,
-     .at = {AT(perplexity, windows)},
+     .at = {AT(perplexity, windows), AT(compare, windows), AT(validate, windows)},
      .argument = "N",
      .minimum = 1,
      .maximum = 2147483647,
-     .help = "run at most N windows (default: all that the text fills)"},
+     .help = "language models: run at most N windows (default: all that the text fills)"},
+    {.name = "max-kl",
+     .kind = AQ_OPTION_REAL,
+     .at = {AT(compare, max_kl), AT(validate, max_kl)},
+     .argument = "X",
+     .minimum = 0,
+     .maximum = 1000,
+     .help = "language models: exit with status 4 when the mean KL divergence from the model is above X nats per token "
+             "(default: no limit)"},
+    {.name = "max-ppl-increase",
+     .kind = AQ_OPTION_REAL,
+     .at = {AT(compare, max_ppl_increase), AT(validate, max_ppl_increase)},
+     .argument = "PERCENT",
+     .minimum = 0,
+     .maximum = 1000000,
+     .help = "language models: exit with status 4 when the perplexity is more than PERCENT % above the model's "
+             "(default: no limit)"},
     {.name = "context",
      .kind = AQ_OPTION_UINT,
      .at = {AT(generate, context)},

@@ -1,4 +1,4 @@
-/* outputs_words.c - agreement of outputs in words and tables. */
+/* outputs_words.c - agreement of outputs in words, whatever kind of outputs they are; the table of kinds. */
 #include "report/outputs_words.h"
 
 #include <math.h>
@@ -7,138 +7,78 @@
 #include "core/compiler.h"
 #include "report/report.h"
 
+static const aq_output_kind *const kinds[] = {&aq_embeddings_words, &aq_predictions_words};
+
+/* The first where no name is given: a report of an earlier version. */
+static const aq_output_kind *find_kind(const char *name) {
+  for (size_t i = 0; i < AQ_COUNT_OF(kinds); i++) {
+    if (strcmp(kinds[i]->name, name) == 0) return kinds[i];
+  }
+  return kinds[0];
+}
+
+static const aq_output_kind *kind_of(const json_t *root) {
+  return find_kind(aq_json_get_string(aq_json_get(root, "outputs"), "model_kind"));
+}
+
 /* ---- verdicts ---- */
 
-/* Below the second of these, the embeddings are no longer those of the model. */
-static const double outputs_agree = 0.99, outputs_agree_roughly = 0.95;
 static const double weights_agree = 0.85; /* "good", as value_formats.c has it */
 
-const char *aq_outputs_verdict(double weights, double outputs) {
-  if (isnan(outputs)) return "-";
-  if (outputs >= outputs_agree) return "outputs agree";
-  if (outputs >= outputs_agree_roughly) return "outputs agree roughly";
+const char *aq_outputs_verdict(const char *model_kind, double weights, double figure) {
+  const aq_output_kind *kind = find_kind(model_kind);
+  if (isnan(figure)) return "-";
+  if (aq_agreement_holds(&kind->scale, figure, kind->agree)) return "outputs agree";
+  if (aq_agreement_holds(&kind->scale, figure, kind->agree_roughly)) return "outputs agree roughly";
   return weights >= weights_agree ? "weights agree, outputs do not" : "neither weights nor outputs agree";
 }
 
 bool aq_outputs_measured(const json_t *root) { return aq_json_get_flag(aq_json_get(root, "outputs"), "measured"); }
 
-double aq_agreement(const json_t *root, const json_t *entry) {
-  return aq_json_get_real(aq_outputs_measured(root) ? aq_json_get(entry, "outputs") : entry, "mean_cosine");
+static double weights_cosine(const json_t *entry) { return aq_json_get_real(entry, "mean_cosine"); }
+
+static const aq_agreement_scale weights_scale = {
+    .figure = weights_cosine,
+    .levels = {0.999, 0.99, 0.95},
+    .words = {"that agrees at 0.999 or better by its weights", "that agrees at 0.99 or better by its weights",
+              "that agrees at 0.95 or better by its weights"},
+    .found = "mean cosine {mean_cosine:cosine}",
+    .warning =
+        "{type:upper} agrees with the model at {mean_cosine:cosine} ({mean_cosine:band}): expect outputs to "
+        "change. Measure them first; more bits, or smaller groups (`group_size=32`), bring the weights closer."};
+
+const aq_agreement_scale *aq_agreement_scale_of(const json_t *root) {
+  return aq_outputs_measured(root) ? &kind_of(root)->scale : &weights_scale;
 }
 
-/* ---- what it was measured on ---- */
+double aq_agreement(const json_t *root, const json_t *entry) { return aq_agreement_scale_of(root)->figure(entry); }
 
-/* "178 built-in texts", "500 texts of FILE". */
-static void append_texts(const json_t *outputs, aq_document *document) {
-  const bool is_builtin = strcmp(aq_json_get_string(outputs, "texts_from"), "built-in") == 0;
-  aq_document_append(document, outputs,
-                     is_builtin ? "{texts:count} built-in texts" : "{texts:count} texts of `{texts_from}`");
+/* ---- a comparison, a validation ---- */
+
+/* True when there are figures; else the reason is in the document. */
+static bool add_reason(const json_t *root, aq_document *document) {
+  if (aq_outputs_measured(root)) return true;
+  aq_document_add(document, AQ_PARAGRAPH, aq_json_get(root, "outputs"), "outputs were not measured: {reason}");
+  return false;
 }
-
-static bool has_labels(const json_t *outputs) { return aq_json_get_count(outputs, "label_pairs") > 0; }
-
-/* ---- a comparison ---- */
 
 void aq_add_compared_outputs(const json_t *root, aq_document *document) {
   const json_t *outputs = aq_json_get(root, "outputs");
-  if (!json_is_object(outputs)) return;
-  if (!aq_outputs_measured(root)) {
-    aq_document_add(document, AQ_PARAGRAPH, outputs, "outputs were not measured: {reason}");
-    return;
-  }
+  if (!json_is_object(outputs) || !add_reason(root, document)) return;
   aq_document_add(document, AQ_PARAGRAPH, outputs, "outputs on ");
-  append_texts(outputs, document);
+  kind_of(root)->append_texts(outputs, document);
   aq_document_append(document, outputs, ": {verdict}");
-  aq_document_add(
-      document, AQ_ITEM, outputs,
-      "cosine mean {mean_cosine:cosine}, p1 {p1_cosine:cosine}, min {min_cosine:cosine} (text: `{worst_text}`)");
-  aq_document_add(document, AQ_ITEM, outputs,
-                  "overlap@{neighbours:count} {neighbour_overlap:.3}, Spearman correlation of all similarities "
-                  "{similarity_spearman:.4}");
-  if (has_labels(outputs)) {
-    aq_document_add(document, AQ_ITEM, outputs,
-                    "{label_pairs:count} labelled pairs of `{labels_from}`: Spearman correlation "
-                    "{labels.reference_spearman:.4} for the reference, {labels.spearman:.4} for the other");
-  }
+  kind_of(root)->add_compared(outputs, document);
   aq_document_list(document, AQ_ITEM, "note: ", aq_json_get(outputs, "notes"));
-}
-
-/* ---- a validation ---- */
-
-/* One row per type: weights, outputs, and the labels when there are some. The headings are templates too, of the first
- * type: all types have the same number of neighbours. */
-static void add_outputs_table(const json_t *root, aq_document *document) {
-  static const aq_column columns[] = {
-      {"", 'l', "{type:upper}", false},
-      {"weights", 'r', "{mean_cosine:cosine}", false},
-      {"outputs", 'r', "{outputs.mean_cosine:cosine}", false},
-      {"p1", 'r', "{outputs.p1_cosine:cosine}", false},
-      {"min", 'r', "{outputs.min_cosine:cosine}", false},
-      {"overlap@{outputs.neighbours:count}", 'r', "{outputs.neighbour_overlap:.3}", false},
-      {"Spearman", 'r', "{outputs.similarity_spearman:.4}", false},
-      {"verdict", 'l', "{outputs.verdict}", false},
-      {"labels, model", 'r', "{outputs.labels.reference_spearman:.4}", false},
-      {"labels, quantized", 'r', "{outputs.labels.spearman:.4}", false}};
-  const json_t *types = aq_json_get(root, "types");
-  const size_t count = AQ_COUNT_OF(columns) - (has_labels(aq_json_get(root, "outputs")) ? 0 : 2);
-  aq_document_open_table(document, 0, count);
-  for (size_t i = 0; i < count; i++) {
-    aq_document_column(document, columns[i].align, json_array_get(types, 0), columns[i].heading);
-  }
-  aq_document_rows(document, columns, count, types);
-}
-
-/* What the columns are, for a page. */
-static void add_legend(const json_t *root, aq_document *document) {
-  const json_t *outputs = aq_json_get(root, "outputs"), *entry = json_array_get(aq_json_get(root, "types"), 0);
-  aq_document_add(document, AQ_PARAGRAPH, outputs,
-                  "The model and every quantized one, with its weights dequantized, embedded ");
-  append_texts(outputs, document);
-  aq_document_append(
-      document, entry,
-      "; the cosine of a text is that of its two embeddings. Outputs, p1, min: mean, 1st percentile and minimum of "
-      "these cosines. Overlap@{outputs.neighbours:count}: the share of the {outputs.neighbours:count} nearest "
-      "neighbours of a text that are also its nearest neighbours after quantization, averaged over the texts. "
-      "Spearman: rank correlation of the cosines of all pairs of texts before and after quantization.");
-  if (!has_labels(outputs)) return;
-  aq_document_append(document, outputs,
-                     " Labels: Spearman's rank correlation of the cosines of {label_pairs:count} pairs of "
-                     "`{labels_from}` with their labels.");
-}
-
-/* Mean cosine of each kind of built-in texts, one column per type. */
-static void add_kinds(const json_t *root, aq_document *document) {
-  const json_t *types = aq_json_get(root, "types");
-  const json_t *kinds = aq_json_get(aq_json_get(json_array_get(types, 0), "outputs"), "kinds");
-  const size_t columns = json_array_size(types);
-  if (json_array_size(kinds) == 0) return;
-  aq_document_add(document, AQ_PARAGRAPH, root, "Mean cosine of the outputs by kind of text:");
-  aq_document_open_table(document, 0, columns + 2);
-  aq_document_column(document, 'l', NULL, "kind of text");
-  aq_document_column(document, 'r', NULL, "texts");
-  for (size_t t = 0; t < columns; t++) aq_document_column(document, 'r', json_array_get(types, t), "{type:upper}");
-  for (size_t k = 0; k < json_array_size(kinds); k++) {
-    aq_document_add(document, AQ_CELL, json_array_get(kinds, k), "{kind}");
-    aq_document_add(document, AQ_CELL, json_array_get(kinds, k), "{texts:count}");
-    for (size_t t = 0; t < columns; t++) {
-      const json_t *of_type = aq_json_get(aq_json_get(json_array_get(types, t), "outputs"), "kinds");
-      aq_document_add(document, AQ_CELL, json_array_get(of_type, k), "{mean_cosine:cosine}");
-    }
-  }
 }
 
 void aq_add_validated_outputs(const json_t *root, aq_document *document) {
   const json_t *outputs = aq_json_get(root, "outputs");
-  if (!aq_outputs_measured(root)) {
-    aq_document_add(document, AQ_PARAGRAPH, outputs, "outputs were not measured: {reason}");
-    return;
-  }
-  aq_document_add(document, AQ_PARAGRAPH, outputs, "cosines of the weights, and of the outputs on ");
-  append_texts(outputs, document);
-  add_outputs_table(root, document);
+  if (!add_reason(root, document)) return;
+  kind_of(root)->add_table(root, document);
   aq_document_list(document, AQ_REMARK, "note: ", aq_json_get(outputs, "notes"));
   document->page_only = true;
-  add_legend(root, document);
-  add_kinds(root, document);
+  kind_of(root)->add_legend(root, document);
+  kind_of(root)->add_details(root, document);
   document->page_only = false;
 }

@@ -1,13 +1,7 @@
 /* render_perplexity.c - how well a language model predicts a text, and how far it is from its reference. */
+#include "report/output_kind.h"
 #include "report/render.h"
 #include "report/report.h"
-
-static const aq_column bucket_columns[] = {
-    {"reference's probability of its first choice", 'l', "{from:.2} to {to:.2}", false},
-    {"positions", 'r', "{positions:count}", false},
-    {"KL divergence", 'r', "{mean:.4}", false},
-    {"same first choice", 'r', "{top_agreement:.3}", false}};
-enum { BUCKET_COLUMNS = sizeof bucket_columns / sizeof bucket_columns[0] };
 
 static void add_divergence(const json_t *root, aq_document *document) {
   const json_t *divergence = aq_json_get(root, "divergence");
@@ -19,8 +13,7 @@ static void add_divergence(const json_t *root, aq_document *document) {
   aq_document_pair(document, "same first choice", divergence, "**{top_agreement:.4}** of the positions");
   aq_document_pair(document, "flips", divergence, "{flips:.4} of the positions: one of the two is right");
   aq_document_gap(document);
-  aq_document_table(document, 0, bucket_columns, BUCKET_COLUMNS);
-  aq_document_rows(document, bucket_columns, BUCKET_COLUMNS, aq_json_get(divergence, "by_confidence"));
+  aq_add_divergence_buckets(divergence, document);
   aq_document_gap(document);
 }
 

@@ -108,7 +108,7 @@ static void add_origins(const json_t *root, aq_document *document) {
   aq_document_add(
       document, AQ_PARAGRAPH, root,
       "Limits set by \"guide\" are the minimum for an acceptable quantization; those set by \"arrowquant\" are "
-      "what the tool promises for its default settings.");
+      "what the tool promises for its default settings; those set by \"option\" were given for this run.");
 }
 
 static void add_environment(const json_t *root, aq_document *document) {

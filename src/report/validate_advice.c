@@ -1,6 +1,7 @@
 /* validate_advice.c - what a validation's numbers mean, and what to do about them. */
 #include "report/validate_advice.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/compiler.h"
@@ -24,8 +25,8 @@ static const char *const reading[] = {
     "more than others: below a cosine of about 0.99, weights that look close can give quite different outputs. "};
 
 static const char reading_measured[] =
-    "Judge by the outputs above. They are embeddings of a few texts: before you deploy a file, measure on texts like "
-    "yours (`texts_file`), and on labelled pairs (`labels_file`) if you have some.";
+    "Judge by the outputs above. They were measured on a few texts: before you deploy a file, measure on texts like "
+    "yours (`texts_file`).";
 
 static const char reading_unmeasured[] =
     "Outputs were not measured here. Before you deploy a file, run both models on inputs that you know and compare.";
@@ -45,13 +46,13 @@ static bool type_passed(const json_t *root, const char *type) {
   return true;
 }
 
-/* The smallest file among the types that pass and agree at `cosine` or better; NULL when there is none. */
-static const json_t *find_smallest(const json_t *root, double cosine) {
+/* The smallest file among the types that pass and agree at a level of the scale or better; NULL when there is none. */
+static const json_t *find_smallest(const json_t *root, const aq_agreement_scale *scale, double level) {
   const json_t *best = NULL;
   size_t i;
   json_t *entry;
   json_array_foreach(aq_json_get(root, "types"), i, entry) {
-    if (!(aq_agreement(root, entry) >= cosine)) continue;
+    if (!aq_agreement_holds(scale, scale->figure(entry), level)) continue;
     if (!type_passed(root, aq_json_get_string(entry, "type"))) continue;
     if (best == NULL || aq_json_get_count(entry, "counted_bytes") < aq_json_get_count(best, "counted_bytes"))
       best = entry;
@@ -60,43 +61,30 @@ static const json_t *find_smallest(const json_t *root, double cosine) {
 }
 
 static void recommend_sizes(const json_t *root, aq_document *document) {
-  static const struct {
-    double cosine;
-    const char *words; /* what the file is for, and the cosine */
-  } wishes[] = {
-      {0.999, "Where results must not change: {type:upper}, the smallest file tested that agrees at 0.999"},
-      {0.99,
-       "Where size matters and small changes are acceptable: {type:upper}, the smallest file tested that agrees at "
-       "0.99"},
-      {AQ_COSINE_EXCELLENT,
-       "Where size matters more than accuracy: {type:upper}, the smallest file tested that agrees at 0.95"}};
+  static const char *const purposes[AQ_AGREEMENT_LEVELS] = {
+      "Where results must not change: {type:upper}, the smallest file tested ",
+      "Where size matters and small changes are acceptable: {type:upper}, the smallest file tested ",
+      "Where size matters more than accuracy: {type:upper}, the smallest file tested "};
+  const aq_agreement_scale *scale = aq_agreement_scale_of(root);
   const json_t *last = NULL;
-  for (size_t i = 0; i < AQ_COUNT_OF(wishes); i++) {
-    const json_t *entry = find_smallest(root, wishes[i].cosine);
+  for (size_t i = 0; i < AQ_AGREEMENT_LEVELS; i++) {
+    const json_t *entry = find_smallest(root, scale, scale->levels[i]);
     if (entry == NULL || entry == last) continue;
     last = entry;
-    aq_document_add(document, AQ_ITEM, entry, wishes[i].words);
-    aq_document_append(document, entry,
-                       aq_outputs_measured(root)
-                           ? " or better by its outputs ({file_bytes:bytes}, model / file {file_ratio:.2}, mean cosine "
-                             "{outputs.mean_cosine:cosine})."
-                           : " or better by its weights ({file_bytes:bytes}, model / file {file_ratio:.2}, mean cosine "
-                             "{mean_cosine:cosine}).");
+    aq_document_add(document, AQ_ITEM, entry, purposes[i]);
+    aq_document_append(document, entry, scale->words[i]);
+    aq_document_append(document, entry, " ({file_bytes:bytes}, model / file {file_ratio:.2}, ");
+    aq_document_append(document, entry, scale->found);
+    aq_document_append(document, entry, ").");
   }
 }
 
 /* The measured agreement, and what follows from it. */
 static void warn_of_agreement(const json_t *root, const json_t *entry, aq_document *document) {
-  if (!(aq_agreement(root, entry) < AQ_COSINE_EXCELLENT)) return;
-  aq_document_add(
-      document, AQ_ITEM, entry,
-      aq_outputs_measured(root)
-          ? "{type:upper}: {outputs.verdict} (mean cosines {mean_cosine:cosine} and "
-            "{outputs.mean_cosine:cosine}). Do not replace the model with it. At the same size, "
-            "quantizing with `target_bpw={bits_per_weight:.2}` gives outputs that agree far better."
-          : "{type:upper} agrees with the model at {mean_cosine:cosine} ({mean_cosine:band}): expect outputs "
-            "to change. Measure them first; more bits, or smaller groups (`group_size=32`), bring the "
-            "weights closer.");
+  const aq_agreement_scale *scale = aq_agreement_scale_of(root);
+  const double figure = scale->figure(entry), last = scale->levels[AQ_AGREEMENT_LEVELS - 1];
+  if (isnan(figure) || aq_agreement_holds(scale, figure, last)) return;
+  aq_document_add(document, AQ_ITEM, entry, scale->warning);
 }
 
 /* The worst tensor gets its own rule when it is much worse than the rest. */
@@ -132,7 +120,7 @@ static void explain_failure(const json_t *criterion, aq_document *document) {
   if (strcmp(unit, "x") == 0)
     advice = "quantize more of the model (the table above lists the tensors that were not), or use fewer bits.";
   if (strcmp(unit, "s") == 0) advice = "use more `threads`, or an idle machine.";
-  if (strcmp(unit, "") == 0 || strcmp(unit, "%") == 0) {
+  if (strcmp(unit, "") == 0 || strcmp(unit, "%") == 0 || strcmp(unit, "nats") == 0) {
     advice =
         "quantize with smaller groups (`group_size=32`), or keep the tensors with the lowest cosines "
         "(`keep_patterns`).";

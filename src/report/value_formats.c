@@ -89,6 +89,8 @@ static void write_measured(const json_t *value, const json_t *object, char *out)
     (void)snprintf(out, AQ_FORMATTED_SIZE, "%sx", aq_text_fixed(real, 2, number, sizeof number));
   } else if (strcmp(unit, "%") == 0) {
     (void)snprintf(out, AQ_FORMATTED_SIZE, "%s %%", aq_text_fixed(real, 3, number, sizeof number));
+  } else if (strcmp(unit, "nats") == 0) {
+    (void)aq_text_fixed(real, 5, out, AQ_FORMATTED_SIZE);
   } else if (unit[0] != '\0') {
     (void)aq_text_fixed(real, 0, out, AQ_FORMATTED_SIZE); /* the count that the criterion names */
   } else {

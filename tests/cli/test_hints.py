@@ -27,8 +27,9 @@ REACHED_FROM = {
     "ops/generate.c": ["generate"],
     "ops/perplexity.c": ["perplexity"],
     "calib/fisher/stats.c": ["quantize"],
-    "model/run/decoder.c": ["generate", "perplexity"],
-    "model/run/decoder_open.c": ["generate", "perplexity"],
+    "model/run/decoder.c": ["generate", "perplexity", "compare", "validate"],
+    "model/run/decoder_open.c": ["generate", "perplexity", "compare", "validate"],
+    "ops/evaluate/decoder_evaluator.c": ["compare", "validate"],
     "search/gptq.c": ["quantize"],
     "ops/quantize.c": ["quantize"],
     "transform/nonfinite.c": ["quantize"],
@@ -39,6 +40,9 @@ REACHED_FROM = {
     "quant/plan_json.c": ["quantize"],
     "ops/source_plan.c": ["quantize"],
     "report/validate_advice.c": [],  # of a file that is written: the fields as they are
+    "report/outputs_embeddings.c": [],
+    "report/outputs_predictions.c": [],
+    "report/outputs_words.c": [],
 }
 TEXTS_AS_DATA = ["calib/corpus/", "measure/builtin_texts.c", "measure/tuning_texts.c"]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")

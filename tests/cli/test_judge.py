@@ -84,14 +84,14 @@ def test_validate_shows_weights_and_outputs(encoder):
 
 
 def test_validate_of_what_cannot_be_run_says_why(encoder):
-    (encoder / "encoder" / "config.json").write_text('{"model_type": "llama"}')
+    (encoder / "encoder" / "config.json").write_text('{"model_type": "gpt2"}')
     document, markdown = validated(encoder, "encoder")
-    assert not document["outputs"]["measured"] and "'llama'" in document["outputs"]["reason"]
+    assert not document["outputs"]["measured"] and "'gpt2'" in document["outputs"]["reason"]
     assert all(t["outputs"] is None for t in document["types"])
     assert not any("outputs" in c["id"] for c in document["criteria"])
-    assert "Outputs were not measured: " in markdown and "'llama'" in markdown
+    assert "Outputs were not measured: " in markdown and "'gpt2'" in markdown
     before = sorted(p.name for p in encoder.iterdir())
-    refused("validate", "encoder", "--texts", "texts", "-o", "out", cwd=encoder, status=3, says="'llama'")
+    refused("validate", "encoder", "--texts", "texts", "-o", "out", cwd=encoder, status=3, says="'gpt2'")
     assert sorted(p.name for p in encoder.iterdir()) == before
 
 

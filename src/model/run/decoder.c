@@ -7,6 +7,7 @@
 typedef struct call {
   aq_decoder *decoder;
   const aq_decoder_pass *pass;
+  const float *states; /* for the head alone; NULL: the whole pass */
 } call;
 
 /* As many items as threads: whoever takes one stays in it until all are taken. */
@@ -14,7 +15,11 @@ static aq_status run_member(void *ctx, uint64_t item, uint32_t worker, aq_error 
   const call *c = ctx;
   (void)worker;
   (void)err;
-  aq_decoder_pass_run(c->pass, (uint32_t)item, &c->decoder->scratch[item]);
+  if (c->states == NULL) {
+    aq_decoder_pass_run(c->pass, (uint32_t)item, &c->decoder->scratch[item]);
+  } else {
+    aq_decoder_head_run(c->pass, (uint32_t)item, c->states);
+  }
   return AQ_OK;
 }
 
@@ -53,13 +58,12 @@ static aq_status choose_ropes(aq_decoder *d, size_t past, size_t tokens, aq_erro
   return AQ_OK;
 }
 
-/* `pass` has the tokens and what is wanted of them. */
-static aq_status run(aq_decoder *d, aq_decoder_pass *pass, aq_error *err) {
+/* All threads through the pass, which has the tokens and what is wanted of them, or through the head alone, with
+ * `states`. False in *finite when a logit is not. */
+static aq_status run_team(aq_decoder *d, aq_decoder_pass *pass, const float *states, bool *finite, aq_error *err) {
   const uint32_t threads = aq_pool_threads(d->pool);
   atomic_bool nonfinite = false;
   aq_team team;
-  AQ_TRY(check_tokens(d, pass->first, pass->ids, pass->count, pass->wanted, err));
-  AQ_TRY(choose_ropes(d, pass->first, pass->first + pass->count, err));
   pass->model = &d->model;
   pass->weights = &d->weights;
   pass->kernels = aq_kernels_get();
@@ -68,14 +72,22 @@ static aq_status run(aq_decoder *d, aq_decoder_pass *pass, aq_error *err) {
   pass->team = &team;
   pass->nonfinite = &nonfinite;
   for (size_t i = 0; i < AQ_ROPES_MAX; i++) pass->rope_sets[i] = d->rope_sets[i];
-  call c = {d, pass};
+  call c = {d, pass, states};
   aq_team_init(&team, threads);
-  d->held = pass->first; /* until the rest is there */
   const aq_status status = aq_pool_run(d->pool, threads, run_member, &c, err);
   aq_team_reset(&team);
-  AQ_TRY(status);
-  AQ_FAIL_IF(atomic_load(&nonfinite), AQ_ERR_NONFINITE, "logits after tokens %zu to %zu of the text are not all finite",
-             pass->first, pass->first + pass->count - 1);
+  *finite = !atomic_load(&nonfinite);
+  return status;
+}
+
+static aq_status run(aq_decoder *d, aq_decoder_pass *pass, aq_error *err) {
+  bool finite;
+  AQ_TRY(check_tokens(d, pass->first, pass->ids, pass->count, pass->wanted, err));
+  AQ_TRY(choose_ropes(d, pass->first, pass->first + pass->count, err));
+  d->held = pass->first; /* until the rest is there */
+  AQ_TRY(run_team(d, pass, NULL, &finite, err));
+  AQ_FAIL_IF(!finite, AQ_ERR_NONFINITE, "logits after tokens %zu to %zu of the text are not all finite", pass->first,
+             pass->first + pass->count - 1);
   d->held = pass->first + pass->count;
   return AQ_OK;
 }
@@ -93,6 +105,26 @@ aq_status aq_decoder_logits(aq_decoder *decoder, size_t past, const int32_t *ids
   const aq_status status = run(decoder, &pass, err);
   atomic_store(&decoder->in_use, false);
   return status;
+}
+
+aq_status aq_decoder_states(aq_decoder *decoder, size_t past, const int32_t *ids, size_t count, size_t wanted,
+                            float *states, aq_error *err) {
+  aq_decoder_pass pass = {.ids = ids, .first = past, .count = count, .wanted = wanted, .states = states};
+  AQ_TRY(enter(decoder, err));
+  const aq_status status = run(decoder, &pass, err);
+  atomic_store(&decoder->in_use, false);
+  return status;
+}
+
+aq_status aq_decoder_head(aq_decoder *decoder, const float *states, size_t count, float *logits, aq_error *err) {
+  aq_decoder_pass pass = {.wanted = count, .logits = logits};
+  bool finite = true;
+  AQ_TRY(enter(decoder, err));
+  const aq_status status = run_team(decoder, &pass, states, &finite, err);
+  atomic_store(&decoder->in_use, false);
+  AQ_TRY(status);
+  AQ_FAIL_IF(!finite, AQ_ERR_NONFINITE, "logits are not all finite");
+  return AQ_OK;
 }
 
 aq_status aq_decoder_losses(aq_decoder *decoder, const int32_t *ids, size_t count, double *losses, aq_error *err) {

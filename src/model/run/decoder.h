@@ -21,4 +21,14 @@ struct aq_decoder {
   atomic_bool in_use;               /* by a call that computes */
 };
 
+/* As aq_decoder_logits, but what the head would make the logits of: wanted x hidden numbers, for aq_decoder_head. A
+ * reference that is held against several models is run once that way, and only its head again. */
+AQ_MUST_CHECK aq_status aq_decoder_states(aq_decoder *decoder, size_t past, const int32_t *ids, size_t count,
+                                          size_t wanted, float *states, aq_error *err);
+
+/* The logits that belong to such rows, bit for bit: count x vocabulary numbers. What the decoder holds of a text stays.
+ * AQ_ERR_NONFINITE as for aq_decoder_logits. */
+AQ_MUST_CHECK aq_status aq_decoder_head(aq_decoder *decoder, const float *states, size_t count, float *logits,
+                                        aq_error *err);
+
 #endif

@@ -186,12 +186,12 @@ static void cap_logits(float *x, size_t n, float cap) {
   for (size_t i = 0; i < n; i++) x[i] = tanhf(x[i] / cap) * cap;
 }
 
-/* Logits of some rows of the stream. */
-static void run_head(const member *m, size_t first_row, size_t rows, float *out) {
+/* Logits of some rows of states. */
+static void run_head(const member *m, const float *states, size_t rows, float *out) {
   const aq_decoder_pass *p = m->p;
-  const size_t n = p->model->config.hidden, vocabulary = p->model->config.vocabulary;
+  const size_t vocabulary = p->model->config.vocabulary;
   size_t first, last;
-  product(m, &p->weights->head, p->space->normed + first_row * n, rows, out, &first, &last);
+  product(m, &p->weights->head, states, rows, out, &first, &last);
   for (size_t r = 0; r < rows && first < last; r++) {
     float *row = out + r * vocabulary + first;
     aq_range range = aq_range_empty();
@@ -202,13 +202,19 @@ static void run_head(const member *m, size_t first_row, size_t rows, float *out)
   wait_for_all(m);
 }
 
-/* Of the rows that are among the last of the pass. */
-static void give_logits(const member *m) {
+/* Logits or states of the rows that are among the last of the pass. */
+static void give_wanted(const member *m) {
   const aq_decoder_pass *p = m->p;
-  const size_t begin = p->count - p->wanted;
+  const size_t begin = p->count - p->wanted, n = p->model->config.hidden;
   const size_t skip = begin > m->from ? AQ_MIN(begin - m->from, m->rows) : 0;
   if (skip == m->rows) return;
-  run_head(m, skip, m->rows - skip, p->logits + (m->from + skip - begin) * p->model->config.vocabulary);
+  const size_t rows = m->rows - skip, to = m->from + skip - begin;
+  const float *states = p->space->normed + skip * n;
+  if (p->states == NULL) {
+    run_head(m, states, rows, p->logits + to * p->model->config.vocabulary);
+  } else if (m->index == 0) {
+    memcpy(p->states + to * n, states, rows * n * sizeof *states);
+  }
 }
 
 /* Of all rows but the last of the pass, which nothing follows. Rows are shared out, so that each sum has one order. */
@@ -218,7 +224,7 @@ static void give_losses(const member *m) {
   for (size_t first = 0; first < end; first += AQ_DECODER_HEAD_ROWS) {
     const size_t rows = AQ_MIN(end - first, AQ_DECODER_HEAD_ROWS);
     size_t begin, last;
-    run_head(m, first, rows, p->some_logits);
+    run_head(m, p->space->normed + first * p->model->config.hidden, rows, p->some_logits);
     share(m, rows, &begin, &last);
     for (size_t r = begin; r < last; r++) {
       const size_t token = m->from + first + r;
@@ -238,8 +244,13 @@ void aq_decoder_pass_run(const aq_decoder_pass *p, uint32_t index, const aq_deco
     if (p->losses != NULL) {
       give_losses(&m);
     } else {
-      give_logits(&m);
+      give_wanted(&m);
     }
     wait_for_all(&m); /* before the rows are used anew */
   }
+}
+
+void aq_decoder_head_run(const aq_decoder_pass *p, uint32_t index, const float *states) {
+  const member m = {.p = p, .index = index};
+  run_head(&m, states, p->wanted, p->logits);
 }

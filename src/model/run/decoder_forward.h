@@ -46,6 +46,8 @@ typedef struct aq_decoder_pass {
   /* Either: */
   size_t wanted; /* logits of the last so many tokens, of `vocabulary` numbers each */
   float *logits;
+  /* Or, when it is not NULL: what the head would make those logits of, `hidden` numbers each. */
+  float *states;
   /* Or, when it is not NULL: what each token but the first tells (aq_decoder_losses). */
   double *losses;
   float *some_logits;     /* room for AQ_DECODER_HEAD_ROWS rows of logits */
@@ -60,5 +62,8 @@ void aq_decoder_scratch_reset(aq_decoder_scratch *scratch);
 
 /* Every member of the team calls it with the same pass and a scratch of its own. */
 void aq_decoder_pass_run(const aq_decoder_pass *pass, uint32_t member, const aq_decoder_scratch *own);
+
+/* The head alone: logits of `wanted` rows of states, the same bits as those of a pass. */
+void aq_decoder_head_run(const aq_decoder_pass *pass, uint32_t member, const float *states);
 
 #endif

@@ -171,8 +171,9 @@ static aq_status verdict(const json_t *root, aq_error *err) {
 static aq_status check_options(const aq_validate_options *o, aq_type_list *list, aq_error *err) {
   AQ_TRY(aq_type_list_parse(o->types != NULL ? o->types : default_types, "validated", list, err));
   AQ_FAIL_IF(o->no_outputs && aq_validate_counts_on_outputs(o), AQ_ERR_ARGUMENT,
-             "texts, labels or a folder were named, and outputs were turned off");
-  return AQ_OK;
+             "texts, labels, windows, limits or a folder were named, and outputs were turned off");
+  const aq_evaluator_options judging = aq_validate_judging(o);
+  return aq_evaluator_check_limits(&judging, err);
 }
 
 /* `named`: how the caller calls the model. */

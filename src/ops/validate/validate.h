@@ -49,6 +49,9 @@ AQ_MUST_CHECK aq_status aq_validate_outputs_begin(aq_validation *v, aq_error *er
 AQ_MUST_CHECK aq_status aq_validate_outputs_type(aq_validation *v, json_t *entry, const aq_source *table,
                                                  aq_error *err);
 
+/* How outputs are judged. */
+aq_evaluator_options aq_validate_judging(const aq_validate_options *options);
+
 /* Whether the caller named what only outputs are measured with. */
 bool aq_validate_counts_on_outputs(const aq_validate_options *options);
 

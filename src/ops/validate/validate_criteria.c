@@ -2,8 +2,9 @@
  *
  * A criterion reads one measured number from the report and holds it against a limit. Those of origin "guide" are the
  * limits that a quantization has to keep to be acceptable at all; those of origin "arrowquant" are what this library
- * promises of its defaults, and fail when it got worse. Criteria of types that were not asked for are left out, and so
- * are those of outputs when the model could not be run. int2 has none for outputs: nothing is promised of them. */
+ * promises of its defaults, and fail when it got worse; those of origin "option" have the limits of the caller, for
+ * every type. Criteria of types that were not asked for are left out, and so are those of outputs that were not
+ * measured, or are of another kind of model. int2 has none of its own for outputs: nothing is promised of them. */
 #include <math.h>
 #include <string.h>
 
@@ -39,6 +40,16 @@ static double mean_cosine(const json_t *root, const json_t *entry) {
 static double mean_output_cosine(const json_t *root, const json_t *entry) {
   (void)root;
   return aq_json_get_real(aq_json_get(entry, "outputs"), "mean_cosine");
+}
+
+static double mean_divergence(const json_t *root, const json_t *entry) {
+  (void)root;
+  return aq_json_get_real(aq_json_get(aq_json_get(entry, "outputs"), "divergence"), "mean");
+}
+
+static double perplexity_increase(const json_t *root, const json_t *entry) {
+  (void)root;
+  return aq_json_get_real(aq_json_get(entry, "outputs"), "perplexity_increase_percent");
 }
 
 static double loss_percent(const json_t *root, const json_t *entry) {
@@ -86,6 +97,7 @@ static const char *const signs[] = {[MORE_THAN] = ">", [AT_LEAST] = ">=", [LESS_
 
 static const char each[] = "each"; /* of the types asked for */
 static const char v1[] = "v1";     /* of the V1 table */
+static const char option[] = "option";
 
 static const struct criterion {
   const char *id;
@@ -93,33 +105,41 @@ static const struct criterion {
   const char *needs; /* another type that must have been asked for too, or NULL */
   const char *what;
   enum comparison comparison;
-  double limit;
+  double limit; /* with the origin `option`: that in root["outputs"], if there is one */
   const char *unit, *origin;
   criterion_getter get;
+  const char *model_kind; /* of the outputs that it reads, or NULL */
 } criteria[] = {
-    {"compression", "int8", NULL, "compression", MORE_THAN, 2.0, "x", "guide", compression_ratio},
-    {"compression", "int2", NULL, "compression", MORE_THAN, 4.0, "x", "guide", compression_ratio},
+    {"compression", "int8", NULL, "compression", MORE_THAN, 2.0, "x", "guide", compression_ratio, NULL},
+    {"compression", "int2", NULL, "compression", MORE_THAN, 4.0, "x", "guide", compression_ratio, NULL},
     {"smaller_than_int8", "int2", "int8", "compression over that of int8", MORE_THAN, 1.0, "x", "guide",
-     ratio_over_int8},
-    {"cosine", "int8", NULL, "mean cosine of the quantized tensors", MORE_THAN, 0.85, "", "guide", mean_cosine},
-    {"cosine", "int2", NULL, "mean cosine of the quantized tensors", MORE_THAN, 0.70, "", "guide", mean_cosine},
-    {"loss", "int8", NULL, "precision loss", LESS_THAN, 15.0, "%", "guide", loss_percent},
-    {"schema", v1, NULL, "schema checks that fail", AT_MOST, 0, "checks", "guide", checks_failed},
-    {"schema", each, NULL, "schema checks that fail", AT_MOST, 0, "checks", "guide", checks_failed},
-    {"quantize_time", each, NULL, "time to quantize", LESS_THAN, 60.0, "s", "guide", quantize_seconds},
-    {"load_time", each, NULL, "time to load", LESS_THAN, 5.0, "s", "guide", load_seconds},
+     ratio_over_int8, NULL},
+    {"cosine", "int8", NULL, "mean cosine of the quantized tensors", MORE_THAN, 0.85, "", "guide", mean_cosine, NULL},
+    {"cosine", "int2", NULL, "mean cosine of the quantized tensors", MORE_THAN, 0.70, "", "guide", mean_cosine, NULL},
+    {"loss", "int8", NULL, "precision loss", LESS_THAN, 15.0, "%", "guide", loss_percent, NULL},
+    {"schema", v1, NULL, "schema checks that fail", AT_MOST, 0, "checks", "guide", checks_failed, NULL},
+    {"schema", each, NULL, "schema checks that fail", AT_MOST, 0, "checks", "guide", checks_failed, NULL},
+    {"quantize_time", each, NULL, "time to quantize", LESS_THAN, 60.0, "s", "guide", quantize_seconds, NULL},
+    {"load_time", each, NULL, "time to load", LESS_THAN, 5.0, "s", "guide", load_seconds, NULL},
     {"cosine_promised", "int8", NULL, "mean cosine of the quantized tensors", AT_LEAST, 0.9999, "", "arrowquant",
-     mean_cosine},
+     mean_cosine, NULL},
     {"cosine_promised", "int4", NULL, "mean cosine of the quantized tensors", AT_LEAST, 0.995, "", "arrowquant",
-     mean_cosine},
+     mean_cosine, NULL},
     {"cosine_promised", "int2", NULL, "mean cosine of the quantized tensors", AT_LEAST, 0.94, "", "arrowquant",
-     mean_cosine},
+     mean_cosine, NULL},
     {"outputs_promised", "int8", NULL, "mean cosine of the outputs", AT_LEAST, 0.999, "", "arrowquant",
-     mean_output_cosine},
+     mean_output_cosine, "encoder"},
     {"outputs_promised", "int4", NULL, "mean cosine of the outputs", AT_LEAST, 0.955, "", "arrowquant",
-     mean_output_cosine},
+     mean_output_cosine, "encoder"},
+    {"outputs_promised", "int8", NULL, "mean KL divergence of the outputs", AT_MOST, 0.02, "nats", "arrowquant",
+     mean_divergence, "decoder"},
+    {"outputs_promised", "int4", NULL, "mean KL divergence of the outputs", AT_MOST, 0.5, "nats", "arrowquant",
+     mean_divergence, "decoder"},
+    {"max_kl", each, NULL, "mean KL divergence of the outputs", AT_MOST, 0, "nats", option, mean_divergence, "decoder"},
+    {"max_ppl_increase", each, NULL, "increase of the perplexity", AT_MOST, 0, "%", option, perplexity_increase,
+     "decoder"},
     {"tensors_lost", each, NULL, "tensors of the model that are not in the table", AT_MOST, 0, "tensors", "arrowquant",
-     tensors_lost},
+     tensors_lost, NULL},
 };
 
 static bool holds(enum comparison comparison, double value, double limit) {
@@ -139,9 +159,21 @@ static bool holds(enum comparison comparison, double value, double limit) {
 /* "int8_compression". */
 static json_t *criterion_id(const char *type, const char *id) { return json_sprintf("%s_%s", type, id); }
 
+/* NaN: no such limit was given. */
+static double limit_of(const json_t *root, const struct criterion *c) {
+  return c->origin == option ? aq_json_get_real(aq_json_get(root, "outputs"), c->id) : c->limit;
+}
+
+/* Whether the outputs that a criterion reads were measured, if it reads any. */
+static bool has_outputs_for(const json_t *root, const struct criterion *c) {
+  if (c->model_kind == NULL) return true;
+  const char *kind = aq_json_get_string(aq_json_get(root, "outputs"), "model_kind");
+  return aq_outputs_measured(root) && strcmp(kind, c->model_kind) == 0;
+}
+
 static aq_status apply(json_t *root, const struct criterion *c, const char *type, const json_t *entry, aq_error *err) {
   json_t *list = json_object_get(root, "criteria");
-  const double value = c->get(root, entry);
+  const double value = c->get(root, entry), limit = limit_of(root, c);
   AQ_TRY(aq_report_append(list, json_object(), err));
   json_t *out = json_array_get(list, json_array_size(list) - 1);
   AQ_TRY(aq_report_set(out, "id", criterion_id(type, c->id), err));
@@ -149,15 +181,15 @@ static aq_status apply(json_t *root, const struct criterion *c, const char *type
   AQ_TRY(aq_report_set(out, "what", json_string(c->what), err));
   AQ_TRY(aq_report_set(out, "measured", aq_json_real(value), err));
   AQ_TRY(aq_report_set(out, "comparison", json_string(signs[c->comparison]), err));
-  AQ_TRY(aq_report_set(out, "limit", aq_json_real(c->limit), err));
+  AQ_TRY(aq_report_set(out, "limit", aq_json_real(limit), err));
   AQ_TRY(aq_report_set(out, "unit", json_string(c->unit), err));
   AQ_TRY(aq_report_set(out, "origin", json_string(c->origin), err));
-  return aq_report_set(out, "passed", json_boolean(holds(c->comparison, value, c->limit)), err);
+  return aq_report_set(out, "passed", json_boolean(holds(c->comparison, value, limit)), err);
 }
 
 static aq_status apply_to_all(json_t *root, const struct criterion *c, aq_error *err) {
   if (c->needs != NULL && type_entry(root, c->needs) == NULL) return AQ_OK;
-  if (c->get == mean_output_cosine && !aq_outputs_measured(root)) return AQ_OK;
+  if (!has_outputs_for(root, c) || isnan(limit_of(root, c))) return AQ_OK;
   if (c->type == v1) return apply(root, c, v1, aq_json_get(root, "v1"), err);
   size_t i;
   json_t *entry;

@@ -11,8 +11,19 @@
 #include "report/outputs_words.h"
 #include "report/report.h"
 
+aq_evaluator_options aq_validate_judging(const aq_validate_options *o) {
+  return (aq_evaluator_options){.run = &o->run,
+                                .origin = {o->texts_file, &o->texts, o->labels_file},
+                                .folder = o->folder,
+                                .context = o->context,
+                                .windows = o->windows,
+                                .max_kl = o->max_kl,
+                                .max_ppl_increase = o->max_ppl_increase};
+}
+
 bool aq_validate_counts_on_outputs(const aq_validate_options *o) {
-  return o->texts_file != NULL || o->texts.texts != NULL || o->labels_file != NULL || o->folder != NULL;
+  const aq_evaluator_options judging = aq_validate_judging(o);
+  return o->folder != NULL || aq_evaluator_is_wanted(&judging);
 }
 
 static aq_status say_why_not(aq_validation *v, const char *reason, aq_error *err) {
@@ -35,12 +46,10 @@ aq_status aq_validate_outputs_begin(aq_validation *v, aq_error *err) {
   const aq_validate_options *o = v->options;
   AQ_TRY(aq_report_set(v->root, "outputs", json_object(), err));
   if (o->no_outputs) return say_why_not(v, "they were turned off", err);
-  v->judging =
-      (aq_evaluator_options){.run = &o->run, .origin = {o->texts_file, &o->texts, o->labels_file}, .folder = o->folder};
-  AQ_TRY(aq_evaluator_create(&v->judging, &v->evaluator, err));
+  v->judging = aq_validate_judging(o);
   aq_error cause;
   aq_error_clear(&cause);
-  const aq_status status = aq_evaluator_set_reference(v->evaluator, v->source, &cause);
+  const aq_status status = aq_evaluator_create(&v->judging, v->source, &v->evaluator, &cause);
   if (status == AQ_OK) return aq_evaluator_describe(v->evaluator, json_object_get(v->root, "outputs"), err);
   if (!aq_validate_counts_on_outputs(o) && aq_evaluator_cannot_run(status)) return say_why(v, &cause, err);
   if (err != NULL) *err = cause;

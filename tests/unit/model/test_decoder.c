@@ -279,6 +279,31 @@ static void logits_depend_neither_on_cuts_nor_on_threads(void **state) {
   check_cuts_and_threads("int8");
 }
 
+/* What the head reads, and the head alone: the bits of the logits, for any cut, and the text that is held stays. */
+static void states_give_the_logits(void **state) {
+  (void)state;
+  static float expected[DEC_TOKENS * DEC_WORDS], logits[DEC_TOKENS * DEC_WORDS], states[DEC_TOKENS * DEC_HIDDEN];
+  aq_error err;
+  for (size_t i = 0; i < AQ_COUNT_OF(kinds); i++) {
+    fixture f;
+    make_model(&f, kinds[i], NULL);
+    for (uint32_t threads = 1; threads <= 3; threads++) {
+      aq_decoder *decoder = open_model(&f, threads, DEC_TOKENS);
+      assert_ok(aq_decoder_logits(decoder, 0, f.ids, DEC_TOKENS, DEC_TOKENS, expected, &err));
+      assert_ok(aq_decoder_states(decoder, 0, f.ids, 30, 30, states, &err));
+      assert_ok(aq_decoder_head(decoder, states, 30, logits, &err));
+      assert_ok(
+          aq_decoder_states(decoder, 30, f.ids + 30, DEC_TOKENS - 30, DEC_TOKENS - 35, states + 35 * DEC_HIDDEN, &err));
+      assert_ok(aq_decoder_head(decoder, states + 35 * DEC_HIDDEN, DEC_TOKENS - 35, logits + 35 * DEC_WORDS, &err));
+      assert_memory_equal(logits, expected, 30 * DEC_WORDS * sizeof *logits);
+      assert_memory_equal(logits + 35 * DEC_WORDS, expected + 35 * DEC_WORDS,
+                          (DEC_TOKENS - 35) * DEC_WORDS * sizeof *logits);
+      aq_decoder_close(decoder);
+    }
+    drop_model(&f);
+  }
+}
+
 /* From the logits by their definition; neither threads nor the number of tokens changes a bit. */
 static void losses_are_those_of_the_logits(void **state) {
   static float logits[DEC_TOKENS * DEC_WORDS];
@@ -502,6 +527,7 @@ int main(void) {
       cmocka_unit_test(codes_hide_nothing_that_is_not_finite),
       cmocka_unit_test(rows_too_long_for_codes_are_refused),
       cmocka_unit_test(logits_depend_neither_on_cuts_nor_on_threads),
+      cmocka_unit_test(states_give_the_logits),
       cmocka_unit_test(losses_are_those_of_the_logits),
       cmocka_unit_test(calls_are_checked),
       cmocka_unit_test(missing_and_misshapen_weights_are_named),

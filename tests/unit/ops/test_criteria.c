@@ -134,7 +134,7 @@ static void criteria_of_types_not_asked_for_are_left_out(void **state) {
 static json_t *root_with_outputs(double int8, double int4, double int2) {
   const double means[] = {int8, int4, int2};
   json_t *root = good_root();
-  json_object_set_new(root, "outputs", json_pack("{s:b}", "measured", 1));
+  json_object_set_new(root, "outputs", json_pack("{s:b, s:s}", "measured", 1, "model_kind", "encoder"));
   for (size_t i = 0; i < 3; i++) {
     json_object_set_new(type_of(root, i), "outputs", json_pack("{s:o}", "mean_cosine", aq_json_real(means[i])));
   }
@@ -156,6 +156,43 @@ static void criteria_of_outputs_not_measured_are_left_out(void **state) {
   assert_fails_only(root, NULL);
 }
 
+/* Predictions as measured, for int8, int4 and int2, with limits (0: none). */
+static json_t *root_with_predictions(const double kl[3], double increase, double max_kl, double max_increase) {
+  json_t *root = good_root();
+  json_object_set_new(root, "outputs",
+                      json_pack("{s:b, s:s, s:o, s:o}", "measured", 1, "model_kind", "decoder", "max_kl",
+                                max_kl > 0 ? json_real(max_kl) : json_null(), "max_ppl_increase",
+                                max_increase > 0 ? json_real(max_increase) : json_null()));
+  for (size_t i = 0; i < 3; i++) {
+    json_object_set_new(type_of(root, i), "outputs",
+                        json_pack("{s:{s:o}, s:f}", "divergence", "mean", aq_json_real(kl[i]),
+                                  "perplexity_increase_percent", increase));
+  }
+  return root;
+}
+
+static void criteria_of_predictions_hold_for_int8_and_int4_only(void **state) {
+  (void)state;
+  assert_fails_only(root_with_predictions((const double[3]){0.02, 0.5, 9}, 50, 0, 0), NULL);
+  assert_fails_only(root_with_predictions((const double[3]){0.0201, 0.5, 9}, 50, 0, 0), "int8_outputs_promised");
+  assert_fails_only(root_with_predictions((const double[3]){0.02, 0.501, 9}, 50, 0, 0), "int4_outputs_promised");
+  assert_fails_only(root_with_predictions((const double[3]){NAN, 0.5, 9}, 50, 0, 0), "int8_outputs_promised");
+}
+
+static void limits_of_the_caller_hold_for_each_type(void **state) {
+  (void)state;
+  aq_error err;
+  const double kl[3] = {0.001, 0.2, 4};
+  assert_fails_only(root_with_predictions(kl, 2, 4, 2), NULL);
+  assert_fails_only(root_with_predictions(kl, 2, 3.9, 2), "int2_max_kl");
+  json_t *root = root_with_predictions(kl, 2.01, 4, 2);
+  assert_ok(aq_validate_criteria(root, &err));
+  const json_t *failed = json_object_get(json_object_get(root, "verdict"), "failed");
+  assert_int_equal(json_array_size(failed), 3);
+  assert_string_equal(json_string_value(json_array_get(failed, 0)), "int8_max_ppl_increase");
+  json_decref(root);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(criteria_good_figures_pass),
@@ -169,6 +206,8 @@ int main(void) {
       cmocka_unit_test(criteria_of_types_not_asked_for_are_left_out),
       cmocka_unit_test(criteria_of_outputs_hold_for_int8_and_int4_only),
       cmocka_unit_test(criteria_of_outputs_not_measured_are_left_out),
+      cmocka_unit_test(criteria_of_predictions_hold_for_int8_and_int4_only),
+      cmocka_unit_test(limits_of_the_caller_hold_for_each_type),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -182,11 +182,17 @@ static void labels_that_are_wrong_name_the_line(void **state) {
 
 static void verdict_names_what_agrees(void **state) {
   (void)state;
-  assert_string_equal(aq_outputs_verdict(1, 0.99), "outputs agree");
-  assert_string_equal(aq_outputs_verdict(0.5, 0.9899), "outputs agree roughly");
-  assert_string_equal(aq_outputs_verdict(0.94, 0.9499), "weights agree, outputs do not");
-  assert_string_equal(aq_outputs_verdict(0.8499, 0.5), "neither weights nor outputs agree");
-  assert_string_equal(aq_outputs_verdict(1, NAN), "-");
+  assert_string_equal(aq_outputs_verdict("encoder", 1, 0.99), "outputs agree");
+  assert_string_equal(aq_outputs_verdict("encoder", 0.5, 0.9899), "outputs agree roughly");
+  assert_string_equal(aq_outputs_verdict("encoder", 0.94, 0.9499), "weights agree, outputs do not");
+  assert_string_equal(aq_outputs_verdict("encoder", 0.8499, 0.5), "neither weights nor outputs agree");
+  assert_string_equal(aq_outputs_verdict("encoder", 1, NAN), "-");
+  assert_string_equal(aq_outputs_verdict("decoder", 1, 0.01), "outputs agree");
+  assert_string_equal(aq_outputs_verdict("decoder", 1, 0.0101), "outputs agree roughly");
+  assert_string_equal(aq_outputs_verdict("decoder", 0.5, 0.1), "outputs agree roughly");
+  assert_string_equal(aq_outputs_verdict("decoder", 0.94, 0.1001), "weights agree, outputs do not");
+  assert_string_equal(aq_outputs_verdict("decoder", 0.8499, 3), "neither weights nor outputs agree");
+  assert_string_equal(aq_outputs_verdict("decoder", 1, NAN), "-");
 }
 
 /* ---- compare ---- */
@@ -276,6 +282,21 @@ static void compare_different_tensors_are_not_run(void **state) {
   assert_true(json_is_false(aq_json_get(outputs, "measured")));
   assert_non_null(strstr(aq_json_get_string(outputs, "reason"), "tensors"));
   aq_report_free(report);
+}
+
+static void options_of_language_models_are_refused(void **state) {
+  (void)state;
+  aq_error err;
+  aq_report *report;
+  for (int i = 0; i < 3; i++) {
+    aq_compare_options o = with_outputs();
+    o.outputs = false; /* each of these asks for them too */
+    if (i == 0) o.windows = 2;
+    if (i == 1) o.max_kl = 0.5;
+    if (i == 2) o.max_ppl_increase = 3;
+    assert_int_equal(aq_compare(model, changed, &o, &report, &err), AQ_ERR_ARGUMENT);
+    assert_non_null(strstr(err.message, "are for language models"));
+  }
 }
 
 static void compare_without_outputs_says_null(void **state) {
@@ -405,6 +426,7 @@ int main(void) {
       cmocka_unit_test(compare_changed_model_has_other_outputs),
       cmocka_unit_test(compare_other_without_files_takes_those_of_the_reference),
       cmocka_unit_test(compare_different_tensors_are_not_run),
+      cmocka_unit_test(options_of_language_models_are_refused),
       cmocka_unit_test(compare_without_outputs_says_null),
       cmocka_unit_test(validate_runs_a_model_that_can_be_run),
       cmocka_unit_test(validate_says_why_outputs_were_not_measured),
