@@ -199,9 +199,9 @@ def test_models_that_are_run_need_a_folder(tmp_path):
 def test_memory_is_bounded(tmp_path):
     """A tensor that decodes to 256 MiB is never held."""
     rows = 1 << 13
-    block = random_blocks(TYPES.Q8_0, 9)[0, :34]
-    write_by_hand(tmp_path / "m.gguf", [("w", [1 << 13, rows], TYPES.Q8_0.value, 0)],
-                  block.tobytes() * ((1 << 13) // 32 * rows))
+    block = random_blocks(TYPES.IQ1_S, 9)[0, :50]
+    write_by_hand(tmp_path / "m.gguf", [("w", [1 << 13, rows], TYPES.IQ1_S.value, 0)],
+                  block.tobytes() * ((1 << 13) // 256 * rows))
     program = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
                "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
     done = subprocess.run([sys.executable, "-c", program, COMMAND, "quantize", tmp_path / "m.gguf", "-o",
