@@ -9,7 +9,6 @@ import gguf
 import numpy as np
 import pytest
 import safetensors.numpy
-
 from conftest import COMMAND, read_safetensors, run
 
 TYPES = gguf.GGMLQuantizationType
@@ -80,7 +79,8 @@ def test_blocks_have_the_values_of_the_package(tmp_path, quant_type, special):
     write_gguf(path, {"w": (blocks, quant_type)})
     dtype, shape, data = exported(path, tmp_path)["w"]
     expected = decode(blocks, quant_type)
-    assert dtype == "F32" and tuple(shape) == expected.shape
+    assert dtype == "F32"
+    assert tuple(shape) == expected.shape
     got = np.frombuffer(data, "<u4").reshape(expected.shape)
     assert special or quant_type is TYPES.MXFP4 or np.isfinite(got.view("<f4")).all()  # its scales reach 2^127
     np.testing.assert_array_equal(got, expected)
@@ -117,7 +117,8 @@ def test_commands_work_on_a_file(tmp_path):
     blocks = random_blocks(TYPES.Q5_K, 6)
     write_gguf(model, {"blk.0.attn_q.weight": (blocks, TYPES.Q5_K), "output_norm.weight": (np.ones(7, "f4"), None)})
     said = run("info", model).stdout
-    assert "GGUF" in said and "1 tensor is quantized already (Q5_K 1): decoded to FP32" in said
+    assert "GGUF" in said
+    assert "1 tensor is quantized already (Q5_K 1): decoded to FP32" in said
     run("convert", model, "-o", table)
     run("verify", table, "--against", model)
     assert exported(table, tmp_path)["blk.0.attn_q.weight"] == exported(model, tmp_path)["blk.0.attn_q.weight"]
@@ -125,7 +126,8 @@ def test_commands_work_on_a_file(tmp_path):
     run("verify", codes, "--deep", "--against", model)
     assert "cosine" in run("compare", model, codes).stdout
     weight = next(t for t in info(model)["tensors"] if t["name"] == "blk.0.attn_q.weight")
-    assert weight["stored_bytes"] == blocks.nbytes and weight["data_bytes"] == 4 * weight["params"]
+    assert weight["stored_bytes"] == blocks.nbytes
+    assert weight["data_bytes"] == 4 * weight["params"]
 
 
 def test_metadata_travel_as_a_file_of_the_model(tmp_path):
@@ -186,7 +188,9 @@ def test_models_that_are_run_need_a_folder(tmp_path):
     for path in (model, table):
         for command in (("embed", path, "--text", "a"), ("generate", path, "--prompt", "a")):
             said = run(*command, expect=3).stderr
-            assert "no config.json" in said and "GGUF" in said and "safetensors" in said
+            assert "no config.json" in said
+            assert "GGUF" in said
+            assert "safetensors" in said
     (tmp_path / "tokenizer.json").write_text("{}")
     said = run("tokenize", model, "--text", "a", expect=3).stderr
     assert "is a GGUF file, whose tokenizer is not read" in said
@@ -195,9 +199,9 @@ def test_models_that_are_run_need_a_folder(tmp_path):
 def test_memory_is_bounded(tmp_path):
     """A tensor that decodes to 256 MiB is never held."""
     rows = 1 << 13
-    block = random_blocks(TYPES.Q8_0, 9)[0, :34]
-    write_by_hand(tmp_path / "m.gguf", [("w", [1 << 13, rows], TYPES.Q8_0.value, 0)],
-                  block.tobytes() * ((1 << 13) // 32 * rows))
+    block = random_blocks(TYPES.IQ1_S, 9)[0, :50]
+    write_by_hand(tmp_path / "m.gguf", [("w", [1 << 13, rows], TYPES.IQ1_S.value, 0)],
+                  block.tobytes() * ((1 << 13) // 256 * rows))
     program = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
                "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
     done = subprocess.run([sys.executable, "-c", program, COMMAND, "quantize", tmp_path / "m.gguf", "-o",
@@ -256,7 +260,9 @@ def test_values_that_json_has_no_words_for(tmp_path):
     got = {k: v["value"] for k, v in json.loads(pairs["arrowquant.file.gguf.json"]).items()}
     assert got == {"nan": "NaN", "inf": "-Infinity", "big": (1 << 64) - 1, "raw": "a\ufffdb", "zero": "a\0b",
                    "escape": "\x01\x7f\""}
-    assert pairs["big"] == str((1 << 64) - 1) and "raw" not in pairs and "zero" not in pairs
+    assert pairs["big"] == str((1 << 64) - 1)
+    assert "raw" not in pairs
+    assert "zero" not in pairs
     assert any("1 string of the metadata is not UTF-8" in note for note in described["notes"])
 
 

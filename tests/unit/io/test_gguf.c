@@ -1,6 +1,7 @@
 /* test_gguf.c - GGUF files that are whole, damaged, or meant to do harm. That blocks of every type have the values of
  * the package gguf is shown by tests/interop/test_gguf.py. */
 #include "check.h"
+#include "faulty_allocator.h"
 #include "temp_folder.h"
 
 #include "core/buffer.h"
@@ -505,6 +506,40 @@ static void header_is_read_within_the_limit_of_memory(void **state) {
   aq_source_close(source);
 }
 
+/* Every allocation fails once: the status says so, and nothing stays behind. */
+static void memory_that_runs_out_is_told_and_nothing_leaks(void **state) {
+  (void)state;
+  static const aq_allocator faulty = {faulty_reallocate, faulty_release, NULL};
+  begin_file(3, 1, 2);
+  put_text("bad", "\xff\x01");
+  put_key("many", ARRAY);
+  put_u32(STRING);
+  put_u64(100);
+  for (int i = 0; i < 100; i++) put_string("a string of the metadata");
+  put_tensor("w", 1, 32, Q4_0, 0);
+  align_file(32);
+  put_noise(18);
+  const char *path = write_file("m.gguf");
+  aq_status status = AQ_ERR_MEMORY;
+  long n = 1;
+  for (; status != AQ_OK; n++) {
+    aq_source *source = NULL;
+    aq_tensor tensor;
+    assert_true(n < 1000);
+    atomic_store(&alive, 0);
+    atomic_store(&countdown, n);
+    aq_set_allocator(&faulty);
+    status = aq_source_open(path, NULL, &source, &err);
+    if (status == AQ_OK) status = aq_source_load(source, 0, &tensor, &err);
+    if (status == AQ_OK) aq_tensor_release(&tensor);
+    aq_source_close(source);
+    aq_set_allocator(NULL);
+    if (status != AQ_OK && status != AQ_ERR_MEMORY) fail_msg("at %ld: %s: %s", n, aq_status_name(status), err.message);
+    assert_int_equal(atomic_load(&alive), 0);
+  }
+  assert_true(n > 20);
+}
+
 /* ---- parts ---- */
 
 static void put_part(uint16_t number, uint16_t total, const char *tensor) {
@@ -599,6 +634,7 @@ int main(void) {
       cmocka_unit_test(tensors_that_cannot_be_are_named),
       cmocka_unit_test(tensors_that_share_names_or_bytes_are_refused),
       cmocka_unit_test(header_is_read_within_the_limit_of_memory),
+      cmocka_unit_test(memory_that_runs_out_is_told_and_nothing_leaks),
       cmocka_unit_test(parts_are_one_model),
       cmocka_unit_test(part_under_another_name_is_refused),
       cmocka_unit_test(parts_that_miss_tensors_are_refused),
