@@ -6,7 +6,7 @@
 #include "model/coded_linear.h"
 #include "tiny_decoder.h"
 
-static const tiny_kind *const kinds[] = {&tiny_llama, &tiny_gemma, &tiny_phi};
+static const tiny_kind *const kinds[] = {&tiny_llama, &tiny_gemma, &tiny_phi, &tiny_smollm};
 
 typedef struct fixture {
   tiny_encoder model;
