@@ -110,6 +110,8 @@ def conclude(document, summary, detailed):
     print()
     banner("Validation Summary")
     print(document.headline())
+    for line in report.predictions(document.results.metrics):
+        print(line)
     for problem in document.problems:
         print("\n" + "\n".join(problem.lines()))
     known = "\n".join(m for p in document.problems for m in p.messages)

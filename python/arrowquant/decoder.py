@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from . import _core, _forks
 from ._arguments import count, text_list
+from ._calibration import text_options
 from ._handles import Handle
 from ._sources import SourceLike, path_or_core
 from .errors import ArgumentError
@@ -180,6 +181,46 @@ class Decoder(Handle[_core.Decoder]):
         with self._lock:
             text: str = Report(self._core.generate(options))["text"]
         return text
+
+    def perplexity(
+        self,
+        texts: str | os.PathLike[str] | Iterable[str] | None = None,
+        *,
+        against: str | os.PathLike[str] | None = None,
+        context: int | None = None,
+        windows: int | None = None,
+    ) -> Report:
+        """How well the model predicts a text; beside a reference, how far their predictions are apart.
+
+            report = decoder.perplexity("wiki.txt", against="model-folder")
+            report["perplexity"]["value"], report["perplexity"]["error"], report["divergence"]["mean"]
+
+        The text is cut into windows, and the second half of each counts. What the decoder holds of a text is given up.
+
+        Args:
+            texts: the path of a file, which is one running text or JSONL with a member text, or the texts themselves,
+                which become one with a line feed between them. None: built-in texts.
+            against: the model to compare with, which is opened for this call; of the same vocabulary.
+            context: tokens of a window, at least 8. None: 512, or all that the decoder was opened for.
+            windows: run at most so many. None: all that the text fills.
+
+        Raises:
+            ArgumentError: an option is out of range, or the text has less than two tokens.
+            NoMatchError: the vocabularies differ.
+            NonFiniteError: a logit would be NaN or infinite.
+            UnsupportedError: the model's tokenizer cannot be run.
+            ValueError: the decoder is closed.
+
+        """
+        self._check_open()
+        options = {
+            **text_options("texts", texts, "texts_file", "texts"),
+            "against": None if against is None else os.fsencode(against),
+            "context": 0 if context is None else count("context", context, 8),
+            "windows": 0 if windows is None else count("windows", windows, 1),
+        }
+        with self._lock:
+            return Report(self._core.perplexity(options))
 
     @property
     def vocabulary(self) -> int:

@@ -64,6 +64,8 @@ def use(t, metrics):
         f"{wording.number(metrics.get(f'{t}.ratio_to_fp16'), 'x')} smaller than FP16)"
     )
     agree = f"weights agree at {wording.number(weights)} ({wording.band(weights)})"
+    if f"{t}.kl" in metrics:
+        return [f"{name}: {agree}, {predictions(t, metrics)}"]
     if outputs is None:
         return [
             f"{name}: {agree}. This run did not compare outputs, and weights that agree do not mean outputs that "
@@ -87,6 +89,23 @@ def use(t, metrics):
         f"{name}: {agree}. Not usable in place of the model: its outputs have little to do with the model's. Use "
         "more bits."
     ]
+
+
+def predictions(t, metrics):
+    """The verdict on a language model, with the thresholds of `arrowquant compare --outputs`."""
+    divergence = metrics[f"{t}.kl"]
+    measured = (
+        f"its predictions at a KL divergence of {wording.number(divergence, 'nats', up=True)} per token and the same "
+        f"first choice at {100 * metrics[f'{t}.top_agreement']:.1f} % of the positions"
+    )
+    if divergence <= 0.01:
+        return f"{measured}. It can stand in for the original model."
+    if divergence <= 0.1:
+        return f"{measured}. Fit for use where small changes of the outputs do not matter; measure your own task first."
+    return (
+        f"{measured}. Do not use it in place of the model: quantize with `arrowquant quantize --target-bpw` or more "
+        "bits, and measure again."
+    )
 
 
 def layers(t, metrics):

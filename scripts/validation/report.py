@@ -92,6 +92,7 @@ def executive(document):
             f"{wording.number(m.get(f'{t}.similarity'))}, precision loss "
             f"{wording.number(m.get(f'{t}.loss_percent'), '%', up=True)}."
         )
+    lines.extend(f"- {line}." for line in predictions(m))
     lines.append(
         f"- {document.results.count('passed')} of {len(document.results.tests)} tests passed, "
         f"{sum(v.passed for v in document.verdicts)} of {len(document.verdicts)} acceptance criteria are met, "
@@ -139,9 +140,37 @@ FIGURES = [  # what, metric, unit, is small better
     ("Precision loss", "loss_percent", "%", True),
     ("Similarity of embeddings", "embedding_similarity", "", False),
     ("Lowest of a sentence", "embedding_lowest", "", False),
+    ("Perplexity", "perplexity", "", True),
+    ("Change of the perplexity", "perplexity_increase_percent", "%", True),
+    ("KL divergence, nats per token", "kl", "nats", True),
+    ("KL divergence, 99th percentile", "kl_p99", "nats", True),
+    ("Same first choice", "top_agreement", "", False),
     ("Time to quantize", "quantize_seconds", "s", True),
     ("Time to load", "load_seconds", "s", True),
 ]
+
+
+OUTPUTS = {"embedding_similarity", "embedding_lowest"}  # of one kind of model each: left out where not measured
+PREDICTIONS = {"perplexity", "perplexity_increase_percent", "kl", "kl_p99", "top_agreement"}
+
+
+def predictions(m):
+    """What a language model predicts, beside the weights: a line each; empty of other models."""
+    lines = [
+        f"{t.upper()}: similarity of the weights {wording.number(m.get(f'{t}.similarity'))}; perplexity "
+        f"{m[f'{t}.perplexity']:.2f} +- {m[f'{t}.perplexity_error']:.2f}, KL divergence {m[f'{t}.kl']:.5f} nats per "
+        f"token, same first choice {100 * m[f'{t}.top_agreement']:.1f} %"
+        for t in TYPES
+        if f"{t}.perplexity" in m
+    ]
+    if not lines:
+        return []
+    noise = f", noise floor (BF16 weights) KL {m['model.noise_kl']:.6f}" if "model.noise_kl" in m else ""
+    model = (
+        f"Model: perplexity {m['model.perplexity']:.2f} +- {m['model.perplexity_error']:.2f} at "
+        f"{m['model.positions']:,} positions of the built-in texts{noise}"
+    )
+    return [model, *lines]
 
 
 def figures(m):
@@ -152,7 +181,11 @@ def figures(m):
         text = wording.number(value, unit, up)
         return text.rstrip("x") if metric == "bits_per_weight" else text
 
-    rows = [[what, *(cell(t, metric, unit, up) for t in TYPES)] for what, metric, unit, up in FIGURES]
+    rows = [
+        [what, *(cell(t, metric, unit, up) for t in TYPES)]
+        for what, metric, unit, up in FIGURES
+        if metric not in OUTPUTS | PREDICTIONS or any(f"{t}.{metric}" in m for t in TYPES)
+    ]
     baseline = m.get("model.baseline", "the original model")
     note = (
         "Sizes and ratios do not count the model's own files (configuration, tokenizer) that travel in a table. "

@@ -107,6 +107,7 @@ CRITERIA = [
         CHECK_QUALITY,
         optional=True,
     ),
+    Criterion("int8.kl", "INT8 KL divergence", "<=", 0.05, "nats", "arrowquant", CHECK_QUALITY, optional=True),
 ]
 
 

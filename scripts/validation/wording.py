@@ -6,7 +6,7 @@ said of 1.998, and 1.0 of equal things only.
 
 import math
 
-DECIMALS = {"x": 2, "%": 3, "s": 2, "": 6}  # by unit; no unit is a cosine, or a count
+DECIMALS = {"x": 2, "%": 3, "s": 2, "nats": 5, "": 6}  # by unit; no unit is a cosine, or a count
 
 
 def number(value, unit="", up=False):

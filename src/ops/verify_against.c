@@ -78,9 +78,14 @@ static aq_status check_tensor(against *a, size_t j, aq_error *err) {
   if (i < 0) return note_text(a, theirs->name, "is in the model and not in the table", err);
   const aq_tensor_info *ours = &a->table->tensors[i];
   if (!aq_same_shape(ours, theirs)) return note_text(a, theirs->name, "has another shape in the model", err);
+  if (theirs->quant_type != AQ_KEPT && ours->quant_type == AQ_KEPT) {
+    return note_text(a, theirs->name,
+                     "is quantized in the model and not here: a table is verified against the model it was made from",
+                     err);
+  }
   if (ours->quant_type != AQ_KEPT) {
     a->quantized++;
-  } else if (theirs->quant_type != AQ_KEPT || ours->dtype != theirs->dtype || ours->data_bytes != theirs->data_bytes) {
+  } else if (ours->dtype != theirs->dtype || ours->data_bytes != theirs->data_bytes) {
     a->converted++;
   } else {
     return check_kept(a, (size_t)i, j, err);

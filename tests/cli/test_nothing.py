@@ -76,6 +76,14 @@ def test_a_prefix_that_all_names_have_is_told(models, turned):
     assert "in front" not in run("compare", "good.safetensors", "some.safetensors", cwd=models).stderr
 
 
+def test_verify_the_wrong_way_round_is_no_success(models):
+    """A model is no table of its own quantized table."""
+    done("quantize", "good.safetensors", "-o", "wrong_way.parquet", "--type", "int8", "-q", cwd=models)
+    done("verify", "wrong_way.parquet", "--against", "good.safetensors", cwd=models)
+    result = run("verify", "good.safetensors", "--against", "wrong_way.parquet", cwd=models)
+    assert result.returncode == 3 and "is quantized in the model and not here" in result.stderr
+
+
 def test_verify_against_nothing_is_no_success(models):
     empty = "no-tensors.safetensors"
     result = run("verify", empty, "--against", empty, cwd=models)

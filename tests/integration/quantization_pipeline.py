@@ -1,8 +1,10 @@
 """The way of a model through the package, with what can be measured on it: model -> V1 table -> quantized V2 tables."""
 
 import functools
+import json
 import pathlib
 import time
+import warnings
 
 import numpy as np
 import page_sizes
@@ -32,6 +34,7 @@ V2_SCHEMA = V1_SCHEMA | {
     "quant_axis": pa.int32(),
     "group_size": pa.int32(),
 }
+WINDOWS = 4  # of 512 tokens, for outputs of language models
 BITS = {"int8": 8, "int4": 4, "int3": 3, "int2": 2}
 HALVES = ("torch.float16", "torch.bfloat16")
 
@@ -85,6 +88,13 @@ class Pipeline:
         """Parameters of the model, tied weights counted once."""
         with arrowquant.open(self.model_dir) as tensors:
             return {name: t.num_params for name, t in tensors.items() if t.alias_of is None}
+
+    @functools.cached_property
+    def is_language_model(self):
+        """Whether the configuration says that the model predicts tokens."""
+        config = self.model_dir / "config.json"
+        names = json.loads(config.read_text(encoding="utf-8")).get("architectures") if config.is_file() else None
+        return any(name.endswith("ForCausalLM") for name in names or [])
 
     @functools.cached_property
     def baseline(self):
@@ -151,7 +161,38 @@ class Quantized:
 
     @functools.cached_property
     def comparison(self):
-        return arrowquant.compare(self.pipeline.model_dir, self.path)
+        """Weights and, of a language model that can be run, predictions of the next token."""
+        model_dir = self.pipeline.model_dir
+        if self.pipeline.is_language_model:
+            try:
+                return arrowquant.compare(model_dir, self.path, windows=WINDOWS)
+            except (arrowquant.UnsupportedError, arrowquant.NotFoundError) as problem:
+                warnings.warn(f"outputs are not compared: {problem}", stacklevel=2)
+        return arrowquant.compare(model_dir, self.path)
+
+    @functools.cached_property
+    def predictions(self):
+        """Figures of a language model's outputs, keyed as metrics; empty where they were not measured."""
+        outputs = self.comparison["outputs"]
+        if not outputs:
+            return {}
+        figures = {
+            "perplexity": outputs["perplexity"]["value"],
+            "perplexity_error": outputs["perplexity"]["error"],
+            "perplexity_increase_percent": outputs["perplexity_increase_percent"],
+            "kl": outputs["divergence"]["mean"],
+            "kl_p99": outputs["divergence"]["p99"],
+            "top_agreement": outputs["divergence"]["top_agreement"],
+            "flips": outputs["divergence"]["flips"],
+        }
+        of_model = {
+            "model.perplexity": outputs["reference_perplexity"]["value"],
+            "model.perplexity_error": outputs["reference_perplexity"]["error"],
+            "model.positions": outputs["text"]["positions"],
+        }
+        if outputs["noise_floor"]:
+            of_model["model.noise_kl"] = outputs["noise_floor"]["mean"]
+        return of_model | {f"{self.type}.{k}": v for k, v in figures.items()}
 
     @functools.cached_property
     def layers(self):

@@ -157,14 +157,16 @@ def check_ratio(table, measured):
 
 def check_accuracy(table, measured):
     measured.record(table.agreement | output_similarity(table))
-    for metric in ("similarity", "loss_percent", "embedding_similarity"):
+    for metric in ("similarity", "loss_percent", "embedding_similarity", "kl"):
         name = f"{table.type}.{metric}"
         if name in measured.numbers:
             measured.require(name, table.worst_words())
 
 
 def output_similarity(table):
-    """Agreement of sentence embeddings; nothing where the model cannot be run."""
+    """Agreement of a language model's predictions, else of sentence embeddings; nothing where it cannot be run."""
+    if table.pipeline.is_language_model:
+        return table.predictions
     can_run = importlib.util.find_spec("transformers") and (table.pipeline.model_dir / "tokenizer.json").is_file()
     if not can_run:
         return {}

@@ -9,7 +9,7 @@ import pytest
 from tiny_decoder import WORDS, write_tiny
 
 import arrowquant
-from arrowquant.errors import ArgumentError, NoMatchError
+from arrowquant.errors import ArgumentError, NoMatchError, ThresholdError
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .,;:?!-"[:WORDS]
 PROMPT = "a quick test"
@@ -99,6 +99,49 @@ def test_perplexity(folder, tmp_path):
     alone = arrowquant.perplexity(table, texts=texts, context=32)
     assert alone["perplexity"]["loss"] == pytest.approx(loss, rel=1e-6)
     assert "divergence" not in alone
+
+
+def test_perplexity_of_an_open_decoder_is_that_of_the_function(folder, tmp_path):
+    table = tmp_path / "t.parquet"
+    arrowquant.quantize(folder, table, type="int4", group_size=16)
+    texts = ["The quick brown fox jumps over lazy dogs", "and is not so quick when it is tired"]
+    (tmp_path / "text").write_text("\n".join(texts))
+    expected = arrowquant.perplexity(table, against=folder, texts=texts, context=16, windows=3)
+    with arrowquant.Decoder(table) as decoder:
+        decoder.logits([1, 2, 3])
+        for given in (texts, tmp_path / "text"):
+            report = decoder.perplexity(given, against=folder, context=16, windows=3)
+            assert isinstance(report, arrowquant.Report)
+            assert "KL divergence" in str(report)
+            assert report["perplexity"] == expected["perplexity"]
+            assert report["divergence"] == expected["divergence"]
+            assert report["texts"]["hash"] == expected["texts"]["hash"]
+        alone = decoder.perplexity(texts, context=16)
+        assert "divergence" not in alone
+        assert alone["texts"]["windows"] > 3
+        for options in ({"context": 7}, {"windows": 0}, {"context": 2**32}):
+            with pytest.raises(ArgumentError):
+                decoder.perplexity(texts, **options)
+        with pytest.raises(ArgumentError, match="opened for"):
+            arrowquant.Decoder(table, context=12).perplexity(texts, context=16)
+    with pytest.raises(ValueError, match="closed"):
+        decoder.perplexity(texts)
+
+
+def test_compare_and_validate_take_the_options_of_language_models(folder, tmp_path):
+    table = tmp_path / "t.parquet"
+    arrowquant.quantize(folder, table, type="int2", group_size=16)
+    texts = ["The quick brown fox jumps over lazy dogs and is not so quick when it is tired"]
+    report = arrowquant.compare(folder, table, texts=texts, context=16)
+    expected = arrowquant.perplexity(table, against=folder, texts=texts, context=16)
+    assert report["outputs"]["divergence"] == expected["divergence"]
+    with pytest.raises(ThresholdError, match="mean KL divergence") as caught:
+        arrowquant.compare(folder, table, texts=texts, context=16, max_kl=report["outputs"]["divergence"]["mean"] / 2)
+    assert not caught.value.report["passed"]
+    with pytest.raises(ThresholdError, match="int2_max_kl"):
+        arrowquant.validate(
+            folder, types="int2", texts=texts, context=16, max_kl=1e-6, output_dir=str(tmp_path / "results")
+        )
 
 
 def test_another_vocabulary_is_refused(folder, tmp_path):

@@ -111,6 +111,28 @@ def test_divergence(model, tmp_path):
             assert bucket["mean"] == pytest.approx(float(kl[inside].mean()), rel=1e-2)
 
 
+def test_compare_has_the_same_figures(model, tmp_path):
+    """Beside those of perplexity the noise floor, whose weights torch rounds here."""
+    folder, llama, windows, text = model
+    table = tmp_path / "q.parquet"
+    run("quantize", folder, "-o", table, "--type", "int4", "-q")
+    shared = ["--texts", text, "--context", CONTEXT, "--windows", 20, "--json"]
+    outputs = json.loads(run("compare", folder, table, *shared))["outputs"]
+    expected = json.loads(run("perplexity", table, "--against", folder, *shared))
+    assert outputs["divergence"] == expected["divergence"] and outputs["text"]["hash"] == expected["texts"]["hash"]
+    log_p = log_probabilities(llama, windows[:20])
+    check_perplexity(outputs["reference_perplexity"], log_p, windows[:20])
+    original = {k: v.clone() for k, v in llama.state_dict().items()}
+    llama.load_state_dict({k: v.bfloat16().float() for k, v in original.items()})
+    log_q = log_probabilities(llama, windows[:20])
+    llama.load_state_dict(original)
+    noise = float((log_p.exp() * (log_p - log_q)).sum(-1).mean())
+    assert noise > 1e-6
+    assert outputs["noise_floor"]["mean"] == pytest.approx(noise, rel=2e-2)
+    same = float((log_p.argmax(-1) == log_q.argmax(-1)).double().mean())
+    assert outputs["noise_floor"]["top_agreement"] == pytest.approx(same, abs=2 / log_p[..., 0].numel())
+
+
 def test_a_model_does_not_diverge_from_itself(model):
     folder, _, _, text = model
     report = json.loads(run("perplexity", folder, "--against", folder, "--texts", text, "--windows", 3, "--json"))
