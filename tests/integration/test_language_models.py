@@ -4,14 +4,14 @@ import json
 import sys
 
 import pytest
+from conftest import ROOT
 from quantization_pipeline import Pipeline
 
 import arrowquant
-from conftest import ROOT
 from validation import advice, report, targets
 
 sys.path.insert(0, str(ROOT / "tests" / "cli"))
-from tiny_llama import make_llama  # noqa: E402
+from tiny_llama import make_llama
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +34,13 @@ def test_predictions_are_measured_beside_the_weights(llama, tmp_path):
     assert verdicts["int8.kl"].passed
     assert "int8.embedding_similarity" not in verdicts
     lines = report.predictions(metrics)
-    assert lines[0].startswith("Model: perplexity") and "noise floor" in lines[0]
+    assert lines[0].startswith("Model: perplexity")
+    assert "noise floor" in lines[0]
     assert [line[:4] for line in lines[1:]] == ["INT8", "INT2"]
     assert f"KL divergence {metrics['int2.kl']:.5f} nats per token" in lines[2]
     figures = report.figures(metrics)
-    assert "KL divergence, nats per token" in figures and "Similarity of embeddings" not in figures
+    assert "KL divergence, nats per token" in figures
+    assert "Similarity of embeddings" not in figures
     said = "\n".join(advice.recommendations(metrics, list(verdicts.values())))
     assert "Do not use it in place of the model" in said
 

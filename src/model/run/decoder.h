@@ -22,7 +22,7 @@ struct aq_decoder {
 };
 
 /* As aq_decoder_logits, but what the head would make the logits of: wanted x hidden numbers, for aq_decoder_head. A
- * reference that is held against several models is run once that way, and only its head again. */
+ * reference that is compared with several models is run once that way, and only its head again. */
 AQ_MUST_CHECK aq_status aq_decoder_states(aq_decoder *decoder, size_t past, const int32_t *ids, size_t count,
                                           size_t wanted, float *states, aq_error *err);
 

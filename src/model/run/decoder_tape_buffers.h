@@ -6,7 +6,7 @@
 #include "model/nn/gemm.h"
 #include "model/run/decoder_tape.h"
 
-/* The activations of a layer, a row a token each, in the order in which they are made. */
+/* The activations of a layer, a row per token each, in the order in which they are made. */
 typedef enum aq_decoder_slot {
   AQ_DECODER_INPUT = 0,     /* the stream */
   AQ_DECODER_ATTENTION_IN,  /* normed */
@@ -43,7 +43,7 @@ typedef enum aq_decoder_gain {
 } aq_decoder_gain;
 
 typedef struct aq_decoder_tape_buffers {
-  /* one entry a layer and one more, and one a weight, for as many as there is room for */
+  /* one entry per layer and one more, and one per weight, for as many as there is room for */
   float **hidden;
   size_t layer_room;
   aq_tape_linear *linear;

@@ -25,7 +25,7 @@ bool aq_evaluator_is_wanted(const aq_evaluator_options *options);
 /* AQ_ERR_ARGUMENT for a limit that is no number from 0 on. */
 AQ_MUST_CHECK aq_status aq_evaluator_check_limits(const aq_evaluator_options *options, aq_error *err);
 
-/* Reads the texts and runs the model that others are held against. The options and what they point to outlive the
+/* Reads the texts and runs the model that others are compared with. The options and what they point to outlive the
  * evaluator, whom the caller owns. */
 AQ_MUST_CHECK aq_status aq_evaluator_create(const aq_evaluator_options *options, const aq_source *reference,
                                             aq_evaluator **out, aq_error *err);
