@@ -145,8 +145,18 @@ static inline AQ_AVX2 __m256i add_products(__m256i sum, __m256i x, __m256i w) {
     low##row = add_products(low##row, x, w_low);          \
     high##row = add_products(high##row, x, w_high);       \
   }
-#define S4_STORE(row, base, offset) \
-  store_row(t->c + (row)*t->ldc, t->columns, finish(t, row, 0, low##row), finish(t, row, 8, high##row));
+/* Through memory: arithmetic here makes the compiler spill sums in the loop. */
+#define S4_STORE(row, base, offset)                              \
+  _mm256_storeu_si256((__m256i *)(sums + (row)*HALF), low##row); \
+  _mm256_storeu_si256((__m256i *)(sums + (row)*HALF + 8), high##row);
+
+static AQ_AVX2 void finish_s4_tile(const aq_code_tile *t, size_t rows, const int32_t *sums) {
+  for (size_t row = 0; row < rows; row++, sums += HALF) {
+    const __m256i low = _mm256_loadu_si256((const __m256i *)sums);
+    const __m256i high = _mm256_loadu_si256((const __m256i *)(sums + 8));
+    store_row(t->c + row * t->ldc, t->columns, finish(t, row, 0, low), finish(t, row, 8, high));
+  }
+}
 
 #define S4_TILE(R)                                                                                           \
   static AQ_AVX2 void s4_tile_##R(const aq_code_tile *t) {                                                   \
@@ -159,7 +169,8 @@ static inline AQ_AVX2 __m256i add_products(__m256i sum, __m256i x, __m256i w) {
       const __m256i w_high = _mm256_shuffle_epi8(codes, _mm256_and_si256(_mm256_srli_epi16(both, 4), mask)); \
       AQ_ROWS_##R(S4_MULTIPLY) AQ_BASES_##R(CODE_ADVANCE)                                                    \
     }                                                                                                        \
-    AQ_ROWS_##R(S4_STORE)                                                                                    \
+    int32_t sums[(R)*HALF];                                                                                  \
+    AQ_ROWS_##R(S4_STORE) finish_s4_tile(t, R, sums);                                                        \
   }
 AQ_TILE_HEIGHTS_6(S4_TILE)
 

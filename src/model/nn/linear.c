@@ -63,15 +63,16 @@ void aq_coded_rows_reset(aq_coded_rows *coded) {
   *coded = (aq_coded_rows){.codes = NULL};
 }
 
-static void put_row_of_codes(aq_linear *linear, size_t row, const int8_t *w, float scale) {
-  int32_t sum = 0;
-  for (size_t i = 0; i < linear->in; i++) sum += w[i];
-  linear->scales[row] = scale;
-  linear->sums[row] = sum;
+static void put_codes(aq_linear *linear, size_t first, size_t rows, const int8_t *w) {
+  for (size_t row = 0; row < rows; row++) {
+    int32_t sum = 0;
+    for (size_t i = 0; i < linear->in; i++) sum += w[row * linear->in + i];
+    linear->sums[first + row] = sum;
+  }
   if (linear->form == AQ_LINEAR_S4) {
-    aq_panels_put_s4((uint8_t *)linear->codes, linear->in, row, 1, w, linear->in);
+    aq_panels_put_s4((uint8_t *)linear->codes, linear->in, first, rows, w, linear->in);
   } else {
-    aq_panels_put_s8(linear->codes, linear->in, row, 1, w, linear->in);
+    aq_panels_put_s8(linear->codes, linear->in, first, rows, w, linear->in);
   }
 }
 
@@ -87,16 +88,17 @@ void aq_linear_put(aq_linear *linear, size_t first, size_t rows, const float *w,
     const float scale = aq_bits_f32(range.max_abs_bits) / 127;
     const float usable = isnormal(scale) ? scale : 0;
     k->quantize_f32(w, linear->in, usable, 0, -127, 127, scratch);
-    put_row_of_codes(linear, first + row, scratch, usable);
+    linear->scales[first + row] = usable;
+    put_codes(linear, first + row, 1, scratch);
   }
 }
 
 void aq_linear_put_codes(aq_linear *linear, size_t first, size_t rows, const int8_t *w, const void *scales,
                          size_t scale_step) {
-  for (size_t row = 0; row < rows; row++, w += linear->in) {
-    const float scale = aq_load_f32((const uint8_t *)scales + row * scale_step * sizeof(float));
-    put_row_of_codes(linear, first + row, w, scale);
+  for (size_t row = 0; row < rows; row++) {
+    linear->scales[first + row] = aq_load_f32((const uint8_t *)scales + row * scale_step * sizeof(float));
   }
+  put_codes(linear, first, rows, w);
 }
 
 /* Rows of codes in, outputs [first, first + n) out, ldc apart. */
