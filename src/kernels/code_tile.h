@@ -10,7 +10,7 @@ typedef struct aq_code_tile {
   size_t lda, k;
   const float *a_scales;
   const int32_t *a_zeros;
-  const int8_t *panel;        /* from the tile's first column */
+  const int8_t *panel;        /* from the tile's first column; of codes of 4 bits, two a byte */
   const float *scales, *bias; /* of the tile's columns */
   const int32_t *sums;
   float *c;
@@ -19,14 +19,15 @@ typedef struct aq_code_tile {
 
 typedef void aq_code_tile_fn(const aq_code_tile *tile);
 
-/* All of d, in tiles of `width` columns, which divides a panel, and of up to `height` rows, about equal; tiles[R] does
- * one of R rows. */
-static inline void aq_run_code_tiles(const aq_dense_s8 *d, aq_code_tile_fn *const *tiles, size_t width, size_t height) {
+/* All of d, whose codes have `bits`, in tiles of `width` columns, half a panel or a whole one, and of up to `height`
+ * rows, about equal; tiles[R] does one of R rows. */
+static inline void aq_run_code_tiles(const aq_dense_s8 *d, size_t bits, aq_code_tile_fn *const *tiles, size_t width,
+                                     size_t height) {
   const size_t k = (d->k + 3) / 4 * 4;
   for (size_t j = 0; j < d->n; j += width) {
     aq_code_tile t = {.lda = d->lda,
                       .k = k,
-                      .panel = d->panels + j / AQ_PANEL * AQ_PANEL * k + j % AQ_PANEL * 4,
+                      .panel = d->panels + (j / AQ_PANEL * AQ_PANEL * k + j % AQ_PANEL * 4) * bits / 8,
                       .scales = d->scales + j,
                       .bias = d->bias + j,
                       .sums = d->sums + j,

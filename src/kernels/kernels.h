@@ -46,8 +46,10 @@ static inline double aq_lanes_total(const double lane[8]) {
 
 /* Dense products take the weights W[n][k] of a layer as panels of AQ_PANEL rows of W, the last one filled up with
  * zeros. A panel of FP32 has W[j][0] of its rows side by side, then W[j][1] of them, and so on; a panel of codes has
- * W[j][0..3] of its first row, of its second, ..., then W[j][4..7], k filled up to a multiple of 4 with zeros. Arrays
- * for the columns of the result (bias, scales, sums) are as long as the panels have columns. */
+ * W[j][0..3] of its first row, of its second, ..., then W[j][4..7], k filled up to a multiple of 4 with zeros. In a
+ * panel of codes of 4 bits every 64 bytes of those, which are 16 rows, are 32: byte i has code i, of the first 8 rows,
+ * in its low four bits and code i + 32, of the other 8, in its high ones, both in two's complement. Arrays for the
+ * columns of the result (bias, scales, sums) are as long as the panels have columns. */
 #define AQ_PANEL 32
 
 /* c[i][j] = bias[j] + sum of a[i][k] * W[j][k] over k. */
@@ -62,7 +64,8 @@ typedef struct aq_dense_f32 {
 } aq_dense_f32;
 
 /* c[i][j] = bias[j] + sum of (a[i][k] - a_zeros[i]) * W[j][k] * (a_scales[i] * scales[j]): the sum in integers,
- * exactly; then two products and a sum in FP32, each rounded once. k is at most AQ_DENSE_S8_K_MAX. */
+ * exactly; then two products and a sum in FP32, each rounded once. k is at most AQ_DENSE_S8_K_MAX. dense_s8 takes
+ * panels of codes of 8 bits, dense_s4 those of 4. */
 #define AQ_DENSE_S8_K_MAX 65536
 typedef struct aq_dense_s8 {
   size_t m, n, k;
@@ -131,6 +134,7 @@ typedef struct aq_kernels {
 
   void (*dense_f32)(const aq_dense_f32 *d);
   void (*dense_s8)(const aq_dense_s8 *d);
+  void (*dense_s4)(const aq_dense_s8 *d);
 
   /* x = x * Phi(x), Phi the distribution function of the normal distribution: GELU without an approximation. */
   void (*gelu_f32)(float *x, size_t n);

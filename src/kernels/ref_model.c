@@ -29,6 +29,25 @@ void aq_dense_s8_ref(const aq_dense_s8 *d) {
   }
 }
 
+/* Four bits in two's complement. */
+static int32_t signed_code(int32_t bits) { return (bits ^ 8) - 8; }
+
+void aq_dense_s4_ref(const aq_dense_s8 *d) {
+  const size_t padded = (d->k + 3) / 4 * 4;
+  for (size_t i = 0; i < d->m; i++) {
+    for (size_t j = 0; j < d->n; j++) {
+      const uint8_t *a = d->a + i * d->lda;
+      const uint8_t *w = (const uint8_t *)d->panels + j / AQ_PANEL * AQ_PANEL * padded / 2;
+      const size_t at = j % AQ_PANEL / 16 * 32 + j % 8 * 4, shift = j % 16 / 8 * 4;
+      int32_t sum = 0;
+      for (size_t k = 0; k < d->k; k++) {
+        sum += (a[k] - d->a_zeros[i]) * signed_code(w[k / 4 * 2 * AQ_PANEL + at + k % 4] >> shift & 15);
+      }
+      d->c[i * d->ldc + j] = (float)sum * (d->a_scales[i] * d->scales[j]) + d->bias[j];
+    }
+  }
+}
+
 void aq_gelu_f32_ref(float *x, size_t n) {
   for (size_t i = 0; i < n; i++) x[i] = (float)(0.5 * (double)x[i] * erfc((double)x[i] * -0.70710678118654752440));
 }

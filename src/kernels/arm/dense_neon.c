@@ -87,13 +87,19 @@ void aq_dense_f32_neon(const aq_dense_f32 *d) {
 }
 
 /* Four columns from column j, of one row. */
-static inline int32x4_t four_sums(const aq_dense_s8 *d, size_t k, const uint8_t *a, size_t j) {
+typedef int32x4_t four_sums(const aq_dense_s8 *d, size_t k, const uint8_t *a, size_t j);
+
+static inline int8x8_t four_of(const uint8_t *a) {
+  uint32_t four;
+  memcpy(&four, a, sizeof four);
+  return vreinterpret_s8_u8(veor_u8(vreinterpret_u8_u32(vdup_n_u32(four)), vdup_n_u8(0x80)));
+}
+
+static inline int32x4_t four_sums_s8(const aq_dense_s8 *d, size_t k, const uint8_t *a, size_t j) {
   const int8_t *w = d->panels + j / AQ_PANEL * AQ_PANEL * k + j % AQ_PANEL * 4;
   int32x4_t low = vdupq_n_s32(0), high = low;
   for (size_t i = 0; i < k; i += 4, w += (size_t)4 * AQ_PANEL) {
-    uint32_t four;
-    memcpy(&four, a + i, sizeof four);
-    const int8x8_t x = vreinterpret_s8_u8(veor_u8(vreinterpret_u8_u32(vdup_n_u32(four)), vdup_n_u8(0x80)));
+    const int8x8_t x = four_of(a + i);
     const int8x16_t columns = vld1q_s8(w);
     low = vpadalq_s16(low, vmull_s8(x, vget_low_s8(columns)));
     high = vpadalq_s16(high, vmull_s8(x, vget_high_s8(columns)));
@@ -101,17 +107,34 @@ static inline int32x4_t four_sums(const aq_dense_s8 *d, size_t k, const uint8_t 
   return vpaddq_s32(low, high);
 }
 
-void aq_dense_s8_neon(const aq_dense_s8 *d) {
+/* Codes of 4 bits are multiplied where they stand in the high half of a byte, that is 16 times. */
+static inline int32x4_t four_sums_s4(const aq_dense_s8 *d, size_t k, const uint8_t *a, size_t j) {
+  const int8_t *w = d->panels + j / AQ_PANEL * AQ_PANEL * k / 2 + j % AQ_PANEL / HALF * 32 + j % 8 * 4;
+  const int8x16_t shift = vdupq_n_s8(j % HALF < 8 ? 4 : 0), upper = vdupq_n_s8(-16);
+  int32x4_t low = vdupq_n_s32(0), high = low;
+  for (size_t i = 0; i < k; i += 4, w += (size_t)2 * AQ_PANEL) {
+    const int8x8_t x = four_of(a + i);
+    const int8x16_t columns = vandq_s8(vshlq_s8(vld1q_s8(w), shift), upper);
+    low = vpadalq_s16(low, vmull_s8(x, vget_low_s8(columns)));
+    high = vpadalq_s16(high, vmull_s8(x, vget_high_s8(columns)));
+  }
+  return vshrq_n_s32(vpaddq_s32(low, high), 4);
+}
+
+static inline void run_codes(const aq_dense_s8 *d, four_sums *sums_of) {
   const size_t k = (d->k + 3) / 4 * 4;
   for (size_t j = 0; j < d->n; j += 4) {
     const int32x4_t sums = vld1q_s32(d->sums + j);
     const float32x4_t scales = vld1q_f32(d->scales + j), bias = vld1q_f32(d->bias + j);
     for (size_t i = 0; i < d->m; i++) {
       const int32x4_t zero = vmulq_n_s32(sums, d->a_zeros[i] - 128);
-      const float32x4_t exact = vcvtq_f32_s32(vsubq_s32(four_sums(d, k, d->a + i * d->lda, j), zero));
+      const float32x4_t exact = vcvtq_f32_s32(vsubq_s32(sums_of(d, k, d->a + i * d->lda, j), zero));
       float row[4];
       vst1q_f32(row, vaddq_f32(vmulq_f32(exact, vmulq_n_f32(scales, d->a_scales[i])), bias));
       memcpy(d->c + i * d->ldc + j, row, AQ_MIN(d->n - j, (size_t)4) * sizeof *row);
     }
   }
 }
+
+void aq_dense_s8_neon(const aq_dense_s8 *d) { run_codes(d, four_sums_s8); }
+void aq_dense_s4_neon(const aq_dense_s8 *d) { run_codes(d, four_sums_s4); }

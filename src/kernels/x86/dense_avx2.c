@@ -1,7 +1,8 @@
 /* dense_avx2.c - the dense products in tiles of half a panel: FP32 in tiles of up to 6 rows by 16 columns, whose 12
  * sums, two registers of weights and one element of `a` fit the 16 registers; codes in tiles of up to 3 rows.
  *
- * Codes are widened to 16 bits and multiplied with VPMADDWD, which is exact; VPMADDUBSW, twice as fast, saturates. */
+ * Codes of 8 bits are widened to 16 and multiplied with VPMADDWD, which is exact; VPMADDUBSW, twice as fast, saturates.
+ * With codes of 4 bits it does not: two products are at most 2 * 255 * 8. */
 #include <string.h>
 
 #include "kernels/dispatch.h"
@@ -122,4 +123,58 @@ AQ_TILE_HEIGHTS_3(CODE_TILE)
 #define CODE_ENTRY(R) code_tile_##R,
 static aq_code_tile_fn *const code_tiles[CODE_ROWS + 1] = {NULL, AQ_TILE_HEIGHTS_3(CODE_ENTRY)};
 
-void aq_dense_s8_avx2(const aq_dense_s8 *d) { aq_run_code_tiles(d, code_tiles, HALF, CODE_ROWS); }
+void aq_dense_s8_avx2(const aq_dense_s8 *d) { aq_run_code_tiles(d, 8, code_tiles, HALF, CODE_ROWS); }
+
+/* ---- codes of 4 bits ---- */
+
+/* Sixteen bytes, twice: the number that four bits are in two's complement. */
+static inline AQ_AVX2 __m256i signed_codes(void) {
+  return _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, -8, -7, -6, -5, -4, -3, -2, -1));
+}
+
+static inline AQ_AVX2 __m256i add_products(__m256i sum, __m256i x, __m256i w) {
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(x, w), _mm256_set1_epi16(1)));
+}
+
+#define S4_BEGIN(row, base, offset) __m256i low##row = _mm256_setzero_si256(), high##row = low##row;
+#define S4_MULTIPLY(row, base, offset)                    \
+  {                                                       \
+    int32_t bytes;                                        \
+    memcpy(&bytes, a##base + (offset)*lda, sizeof bytes); \
+    const __m256i x = _mm256_set1_epi32(bytes);           \
+    low##row = add_products(low##row, x, w_low);          \
+    high##row = add_products(high##row, x, w_high);       \
+  }
+/* Through memory: arithmetic here makes the compiler spill sums in the loop. */
+#define S4_STORE(row, base, offset)                              \
+  _mm256_storeu_si256((__m256i *)(sums + (row)*HALF), low##row); \
+  _mm256_storeu_si256((__m256i *)(sums + (row)*HALF + 8), high##row);
+
+static AQ_AVX2 void finish_s4_tile(const aq_code_tile *t, size_t rows, const int32_t *sums) {
+  for (size_t row = 0; row < rows; row++, sums += HALF) {
+    const __m256i low = _mm256_loadu_si256((const __m256i *)sums);
+    const __m256i high = _mm256_loadu_si256((const __m256i *)(sums + 8));
+    store_row(t->c + row * t->ldc, t->columns, finish(t, row, 0, low), finish(t, row, 8, high));
+  }
+}
+
+#define S4_TILE(R)                                                                                           \
+  static AQ_AVX2 void s4_tile_##R(const aq_code_tile *t) {                                                   \
+    const __m256i mask = _mm256_set1_epi8(15), codes = signed_codes();                                       \
+    const size_t lda = t->lda;                                                                               \
+    const int8_t *from = t->panel, *const end = from + t->k * AQ_PANEL / 2;                                  \
+    AQ_BASES_##R(CODE_POINT) AQ_ROWS_##R(S4_BEGIN) for (; from < end; from += (size_t)2 * AQ_PANEL) {        \
+      const __m256i both = _mm256_loadu_si256((const __m256i *)from);                                        \
+      const __m256i w_low = _mm256_shuffle_epi8(codes, _mm256_and_si256(both, mask));                        \
+      const __m256i w_high = _mm256_shuffle_epi8(codes, _mm256_and_si256(_mm256_srli_epi16(both, 4), mask)); \
+      AQ_ROWS_##R(S4_MULTIPLY) AQ_BASES_##R(CODE_ADVANCE)                                                    \
+    }                                                                                                        \
+    int32_t sums[(R)*HALF];                                                                                  \
+    AQ_ROWS_##R(S4_STORE) finish_s4_tile(t, R, sums);                                                        \
+  }
+AQ_TILE_HEIGHTS_6(S4_TILE)
+
+#define S4_ENTRY(R) s4_tile_##R,
+static aq_code_tile_fn *const s4_tiles[ROWS + 1] = {NULL, AQ_TILE_HEIGHTS_6(S4_ENTRY)};
+
+void aq_dense_s4_avx2(const aq_dense_s8 *d) { aq_run_code_tiles(d, 4, s4_tiles, HALF, ROWS); }

@@ -1,6 +1,9 @@
-/* dense_avx512vnni.c - the integer dense product with VPDPBUSD: four products of an unsigned and a signed byte added to
- * each of 16 sums, exactly. Tiles as in dense_avx512.c; the zero point of a row is taken off at the end, by the sums of
- * the weights' rows. */
+/* dense_avx512vnni.c - the integer dense products with VPDPBUSD: four products of an unsigned and a signed byte added
+ * to each of 16 sums, exactly. Tiles as in dense_avx512.c; the zero point of a row is taken off at the end, by the sums
+ * of the weights' rows.
+ *
+ * Codes of 4 bits are multiplied where they stand in the high half of a byte, that is 16 times; the sums, which are no
+ * larger than those of codes of 8 bits, are divided at the end. */
 #include <string.h>
 
 #include "kernels/code_tile.h"
@@ -46,20 +49,40 @@ static AQ_AVX512VNNI void finish_tile(const aq_code_tile *t, size_t rows, const 
   _mm512_storeu_si512(sums + (row)*AQ_PANEL, low##row); \
   _mm512_storeu_si512(sums + (row)*AQ_PANEL + 16, high##row);
 
-#define TILE(R)                                                                         \
-  static AQ_AVX512VNNI void tile_##R(const aq_code_tile *t) {                           \
-    const size_t lda = t->lda;                                                          \
-    const int8_t *w = t->panel, *const end = w + t->k * AQ_PANEL;                       \
-    AQ_BASES_##R(POINT) AQ_ROWS_##R(BEGIN) for (; w < end; w += (size_t)4 * AQ_PANEL) { \
-      const __m512i w_low = _mm512_loadu_si512(w), w_high = _mm512_loadu_si512(w + 64); \
-      AQ_ROWS_##R(MULTIPLY) AQ_BASES_##R(ADVANCE)                                       \
-    }                                                                                   \
-    int32_t sums[(R)*AQ_PANEL];                                                         \
-    AQ_ROWS_##R(STORE) finish_tile(t, R, sums);                                         \
+/* Of codes of 4 bits the sums are of 16 times the codes, and a register has 8 columns of either half of the panel. */
+static AQ_AVX512VNNI void arrange_s4_sums(size_t rows, int32_t *sums) {
+  for (size_t row = 0; row < rows; row++, sums += AQ_PANEL) {
+    const __m512i first = _mm512_srai_epi32(_mm512_loadu_si512(sums), 4);
+    const __m512i second = _mm512_srai_epi32(_mm512_loadu_si512(sums + 16), 4);
+    _mm512_storeu_si512(sums, _mm512_inserti64x4(first, _mm512_castsi512_si256(second), 1));
+    _mm512_storeu_si512(sums + 16, _mm512_inserti64x4(second, _mm512_extracti64x4_epi64(first, 1), 0));
   }
-AQ_TILE_HEIGHTS_14(TILE)
+}
+static inline void keep_s8_sums(size_t rows, int32_t *sums) { (void)rows, (void)sums; }
 
-#define ENTRY(R) tile_##R,
-static aq_code_tile_fn *const tiles[ROWS + 1] = {NULL, AQ_TILE_HEIGHTS_14(ENTRY)};
+#define LOAD_S8 const __m512i w_low = _mm512_loadu_si512(w), w_high = _mm512_loadu_si512(w + 64);
+#define LOAD_S4                                                              \
+  const __m512i both = _mm512_loadu_si512(w), upper = _mm512_set1_epi8(-16); \
+  const __m512i w_low = _mm512_and_si512(_mm512_slli_epi16(both, 4), upper), w_high = _mm512_and_si512(both, upper);
 
-void aq_dense_s8_avx512vnni(const aq_dense_s8 *d) { aq_run_code_tiles(d, tiles, AQ_PANEL, ROWS); }
+#define TILE(R, bits, name, load, arrange)                                            \
+  static AQ_AVX512VNNI void name##R(const aq_code_tile *t) {                          \
+    const size_t lda = t->lda, step = AQ_PANEL * (bits) / 2;                          \
+    const int8_t *w = t->panel, *const end = w + t->k / 4 * step;                     \
+    AQ_BASES_##R(POINT) AQ_ROWS_##R(BEGIN) for (; w < end; w += step){                \
+        load AQ_ROWS_##R(MULTIPLY) AQ_BASES_##R(ADVANCE)} int32_t sums[(R)*AQ_PANEL]; \
+    AQ_ROWS_##R(STORE) arrange(R, sums);                                              \
+    finish_tile(t, R, sums);                                                          \
+  }
+#define TILE_S8(R) TILE(R, 8, s8_tile_, LOAD_S8, keep_s8_sums)
+#define TILE_S4(R) TILE(R, 4, s4_tile_, LOAD_S4, arrange_s4_sums)
+AQ_TILE_HEIGHTS_14(TILE_S8)
+AQ_TILE_HEIGHTS_14(TILE_S4)
+
+#define ENTRY_S8(R) s8_tile_##R,
+#define ENTRY_S4(R) s4_tile_##R,
+static aq_code_tile_fn *const s8_tiles[ROWS + 1] = {NULL, AQ_TILE_HEIGHTS_14(ENTRY_S8)};
+static aq_code_tile_fn *const s4_tiles[ROWS + 1] = {NULL, AQ_TILE_HEIGHTS_14(ENTRY_S4)};
+
+void aq_dense_s8_avx512vnni(const aq_dense_s8 *d) { aq_run_code_tiles(d, 8, s8_tiles, AQ_PANEL, ROWS); }
+void aq_dense_s4_avx512vnni(const aq_dense_s8 *d) { aq_run_code_tiles(d, 4, s4_tiles, AQ_PANEL, ROWS); }

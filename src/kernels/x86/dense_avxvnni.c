@@ -1,6 +1,7 @@
-/* dense_avxvnni.c - the integer dense product with VPDPBUSD in 256 bits: four products of an unsigned and a signed byte
- * added to each of 8 sums, exactly. Tiles of half a panel as the FP32 ones of dense_avx2.c: up to 6 rows by 16 columns,
- * whose 12 sums, two registers of weights and one of codes fit the 16 registers. */
+/* dense_avxvnni.c - the integer dense products with VPDPBUSD in 256 bits: four products of an unsigned and a signed
+ * byte added to each of 8 sums, exactly. Tiles of half a panel as the FP32 ones of dense_avx2.c: up to 6 rows by 16
+ * columns, whose 12 sums, two registers of weights and one of codes fit the 16 registers. Codes of 4 bits are
+ * multiplied 16 times, as in dense_avx512vnni.c. */
 #include "kernels/rows.inc"
 #include "kernels/x86/half_tile.h"
 
@@ -36,23 +37,37 @@ static AQ_AVXVNNI void finish_tile(const aq_code_tile *t, size_t rows, const int
   _mm256_storeu_si256((__m256i *)(sums + (row)*HALF), low##row); \
   _mm256_storeu_si256((__m256i *)(sums + (row)*HALF + 8), high##row);
 
-#define TILE(R)                                                                         \
-  static AQ_AVXVNNI void tile_##R(const aq_code_tile *t) {                              \
-    const size_t lda = t->lda;                                                          \
-    const int8_t *w = t->panel, *const end = w + t->k * AQ_PANEL;                       \
-    AQ_BASES_##R(POINT) AQ_ROWS_##R(BEGIN) for (; w < end; w += (size_t)4 * AQ_PANEL) { \
-      const __m256i w_low = _mm256_loadu_si256((const __m256i *)w);                     \
-      const __m256i w_high = _mm256_loadu_si256((const __m256i *)(w + 32));             \
-      AQ_ROWS_##R(MULTIPLY) AQ_BASES_##R(ADVANCE)                                       \
-    }                                                                                   \
-    int32_t sums[(R)*HALF];                                                             \
-    AQ_ROWS_##R(STORE) finish_tile(t, R, sums);                                         \
+#define STORE_S4(row, base, offset)                                                    \
+  _mm256_storeu_si256((__m256i *)(sums + (row)*HALF), _mm256_srai_epi32(low##row, 4)); \
+  _mm256_storeu_si256((__m256i *)(sums + (row)*HALF + 8), _mm256_srai_epi32(high##row, 4));
+
+#define LOAD_S8                                                 \
+  const __m256i w_low = _mm256_loadu_si256((const __m256i *)w); \
+  const __m256i w_high = _mm256_loadu_si256((const __m256i *)(w + 32));
+#define LOAD_S4                                                                               \
+  const __m256i both = _mm256_loadu_si256((const __m256i *)w), upper = _mm256_set1_epi8(-16); \
+  const __m256i w_low = _mm256_and_si256(_mm256_slli_epi16(both, 4), upper);                  \
+  const __m256i w_high = _mm256_and_si256(both, upper);
+
+#define TILE(R, bits, name, load, store)                                          \
+  static AQ_AVXVNNI void name##R(const aq_code_tile *t) {                         \
+    const size_t lda = t->lda, step = AQ_PANEL * (bits) / 2;                      \
+    const int8_t *w = t->panel, *const end = w + t->k / 4 * step;                 \
+    AQ_BASES_##R(POINT) AQ_ROWS_##R(BEGIN) for (; w < end; w += step){            \
+        load AQ_ROWS_##R(MULTIPLY) AQ_BASES_##R(ADVANCE)} int32_t sums[(R)*HALF]; \
+    AQ_ROWS_##R(store) finish_tile(t, R, sums);                                   \
   }
-AQ_TILE_HEIGHTS_6(TILE)
+#define TILE_S8(R) TILE(R, 8, s8_tile_, LOAD_S8, STORE)
+#define TILE_S4(R) TILE(R, 4, s4_tile_, LOAD_S4, STORE_S4)
+AQ_TILE_HEIGHTS_6(TILE_S8)
+AQ_TILE_HEIGHTS_6(TILE_S4)
 
-#define ENTRY(R) tile_##R,
-static aq_code_tile_fn *const tiles[ROWS + 1] = {NULL, AQ_TILE_HEIGHTS_6(ENTRY)};
+#define ENTRY_S8(R) s8_tile_##R,
+#define ENTRY_S4(R) s4_tile_##R,
+static aq_code_tile_fn *const s8_tiles[ROWS + 1] = {NULL, AQ_TILE_HEIGHTS_6(ENTRY_S8)};
+static aq_code_tile_fn *const s4_tiles[ROWS + 1] = {NULL, AQ_TILE_HEIGHTS_6(ENTRY_S4)};
 
-void aq_dense_s8_avxvnni(const aq_dense_s8 *d) { aq_run_code_tiles(d, tiles, HALF, ROWS); }
+void aq_dense_s8_avxvnni(const aq_dense_s8 *d) { aq_run_code_tiles(d, 8, s8_tiles, HALF, ROWS); }
+void aq_dense_s4_avxvnni(const aq_dense_s8 *d) { aq_run_code_tiles(d, 4, s4_tiles, HALF, ROWS); }
 
 #endif

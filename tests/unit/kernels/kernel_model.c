@@ -100,6 +100,7 @@ static bool dense_f32_within_bound(const aq_kernels *set) {
 static struct {
   uint8_t a[MAX_M * (MAX_K + 8)];
   int8_t panels[MAX_ROWS * MAX_K];
+  uint8_t packed[MAX_ROWS * MAX_K / 2];
   float a_scales[MAX_M], scales[MAX_ROWS], bias[MAX_ROWS], expected[MAX_M * (MAX_N + GAP)], c[MAX_M * (MAX_N + GAP)];
   int32_t a_zeros[MAX_M], sums[MAX_ROWS];
 } s8;
@@ -121,6 +122,86 @@ static void make_codes(size_t m, size_t n, size_t k, size_t lda, bool extreme) {
   fill(s8.a_scales, MAX_M, 1);
   fill(s8.scales, MAX_ROWS, 1);
   fill(s8.bias, MAX_ROWS, 1);
+}
+
+/* The same panels with the low four bits of each code, packed by the words of kernels.h. */
+static void pack_codes(size_t n, size_t k) {
+  const size_t padded = (k + 3) / 4 * 4;
+  memset(s8.packed, 0, sizeof s8.packed);
+  memset(s8.sums, 0, sizeof s8.sums);
+  for (size_t i = 0; i < MAX_ROWS * padded; i++) {
+    const uint32_t bits = (uint32_t)s8.panels[i] & 15;
+    s8.packed[i / 64 * 32 + i % 32] |= (uint8_t)(i % 64 < 32 ? bits : bits << 4);
+  }
+  for (size_t j = 0; j < n; j++) {
+    for (size_t i = 0; i < padded; i++) {
+      const int8_t w = s8.panels[j / AQ_PANEL * AQ_PANEL * padded + i / 4 * 4 * AQ_PANEL + j % AQ_PANEL * 4 + i % 4];
+      s8.sums[j] += ((w & 15) ^ 8) - 8;
+    }
+  }
+}
+
+/* All codes -8, where the largest sum is. */
+static void make_packed_codes(size_t m, size_t n, size_t k, size_t lda, bool extreme) {
+  make_codes(m, n, k, lda, extreme);
+  for (size_t i = 0; extreme && i < sizeof s8.panels; i++) s8.panels[i] = s8.panels[i] != 0 ? -8 : 0;
+  pack_codes(n, k);
+}
+
+static bool dense_s4_equals_ref(const aq_kernels *set) {
+  state = 8;
+  for (int round = 0; round < ROUNDS; round++) {
+    const size_t m = below(MAX_M), n = 1 + below(MAX_N), k = 1 + below(MAX_K), ldc = n + GAP;
+    const size_t lda = (k + 3) / 4 * 4 + 4 * below(2);
+    make_packed_codes(m, n, k, lda, round % 10 == 0);
+    fill_poison(s8.expected, m * ldc);
+    fill_poison(s8.c, m * ldc);
+    aq_dense_s8 d = {m,         n,       k,       s8.a,        lda, s8.a_scales, s8.a_zeros, (const int8_t *)s8.packed,
+                     s8.scales, s8.sums, s8.bias, s8.expected, ldc};
+    aq_dense_s4_ref(&d);
+    d.c = s8.c;
+    set->dense_s4(&d);
+    if (memcmp(s8.c, s8.expected, m * ldc * sizeof(float)) != 0) BAD(set, "m %zu n %zu k %zu", m, n, k);
+  }
+  return true;
+}
+
+/* The longest rows with the largest sums: 65536 * 255 * -8 is exact in FP32. */
+static bool dense_s4_holds_the_largest_sum(const aq_kernels *set) {
+  static uint8_t a[AQ_DENSE_S8_K_MAX];
+  static int8_t panels[AQ_DENSE_S8_K_MAX * AQ_PANEL / 2];
+  static const float bias[AQ_PANEL];
+  float scales[AQ_PANEL], c[AQ_PANEL];
+  int32_t sums[AQ_PANEL];
+  const int32_t zero = 0;
+  const float a_scale = 1;
+  memset(a, 255, sizeof a);
+  memset(panels, 0x88, sizeof panels);
+  for (size_t j = 0; j < AQ_PANEL; j++) scales[j] = 1, sums[j] = AQ_DENSE_S8_K_MAX * -8;
+  const aq_dense_s8 d = {1, AQ_PANEL, sizeof a, a, sizeof a, &a_scale, &zero, panels, scales, sums, bias, c, AQ_PANEL};
+  set->dense_s4(&d);
+  for (size_t j = 0; j < AQ_PANEL; j++) {
+    if (c[j] != -65536.0f * 255 * 8) BAD(set, "column %zu: %g", j, (double)c[j]);
+  }
+  return true;
+}
+
+/* (10-5)*3 + (0-5)*-2 + (255-5)*-8 = -1975 in column 0, and (10-5)*7 + (255-5)*1 = 285 in column 24, times 0.5 * 2. */
+static bool dense_s4_gives_hand_result(const aq_kernels *set) {
+  static uint8_t panels[2 * AQ_PANEL];
+  static const float scales[AQ_PANEL] = {[0] = 2, [24] = 2}, bias[AQ_PANEL];
+  static const int32_t sums[AQ_PANEL] = {[0] = -7, [24] = 8};
+  const uint8_t a[4] = {10, 0, 255, 7};
+  const float a_scale = 0.5f;
+  const int32_t zero = 5;
+  float c[AQ_PANEL];
+  panels[0] = 3, panels[1] = 0xE, panels[2] = 8; /* column 0: low halves of the first bytes */
+  panels[32] = 7 << 4, panels[34] = 1 << 4;      /* column 24: high halves of the second 32 bytes */
+  const aq_dense_s8 d = {1,      AQ_PANEL, 3,    a, 4,       &a_scale, &zero, (const int8_t *)panels,
+                         scales, sums,     bias, c, AQ_PANEL};
+  set->dense_s4(&d);
+  if (c[0] != -1975 || c[24] != 285 || c[8] != 0) BAD(set, "%g %g", (double)c[0], (double)c[24]);
+  return true;
 }
 
 static bool dense_s8_equals_ref(const aq_kernels *set) {
@@ -302,6 +383,9 @@ static const kernel_value_check checks[] = {
     {"dense_f32_within_bound", dense_f32_within_bound},
     {"dense_s8_equals_ref", dense_s8_equals_ref},
     {"dense_s8_gives_hand_result", dense_s8_gives_hand_result},
+    {"dense_s4_equals_ref", dense_s4_equals_ref},
+    {"dense_s4_gives_hand_result", dense_s4_gives_hand_result},
+    {"dense_s4_holds_the_largest_sum", dense_s4_holds_the_largest_sum},
     {"gelu_within_bound", gelu_within_bound},
     {"softmax_within_bound", softmax_within_bound},
     {"norm_within_bound", norm_within_bound},
