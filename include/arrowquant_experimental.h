@@ -126,10 +126,13 @@ typedef struct aq_decoder_options {
   uint32_t context;   /* tokens of the longest text; memory for its keys and values is used as a text grows. 0: 4096, or
                          what the model has positions for if that is less */
   const char *folder; /* config.json is here; NULL: in the table, or beside the weights */
+  const char *compute; /* "fp32" (NULL): weights as FP32; "int8": weights as codes of 8 bits, or of 4 where those of
+                          the file fit, and inputs of the layers as two codes of 8 bits each, see docs/DECODERS.md */
 } aq_decoder_options;
 static inline void aq_decoder_options_init(aq_decoder_options *options) { aq_options_init(options, sizeof *options); }
 
-/* Opens a decoder: `path` as aq_source_open takes it, quantized or not; everything is computed in FP32.
+/* Opens a decoder: `path` as aq_source_open takes it, quantized or not; everything is computed in FP32, the
+ * layers in codes where `compute` says so.
  * AQ_ERR_UNSUPPORTED says what the model is and what can be run; a tensor that is missing or has the wrong shape is
  * named. The second form takes an open source, which the decoder holds: closing the source before is fine. No tensor
  * may be added to it meanwhile. */
@@ -143,8 +146,8 @@ AQ_API uint32_t aq_decoder_vocabulary(const aq_decoder *decoder); /* tokens ther
 AQ_API uint32_t aq_decoder_layers(const aq_decoder *decoder);
 AQ_API uint32_t aq_decoder_context(const aq_decoder *decoder); /* tokens of the longest text */
 
-/* What whoever uses the logits should know, one line each: keys of the configuration that are not known. Text i belongs
- * to the decoder; NULL past the last. */
+/* What whoever uses the logits should know, one line each: keys of the configuration that are not known, weights
+ * that were rounded. Text i belongs to the decoder; NULL past the last. */
 AQ_API size_t aq_decoder_note_count(const aq_decoder *decoder);
 AQ_API const char *aq_decoder_note(const aq_decoder *decoder, size_t i);
 
@@ -209,6 +212,7 @@ typedef struct aq_generate_options {
   void *write_ctx;
   void (*note)(void *ctx, const char *text); /* what should be known before there is text; NULL: the report has it */
   void *note_ctx;
+  const char *compute; /* as in aq_decoder_options; aq_decoder_generate takes no notice of it */
 } aq_generate_options;
 static inline void aq_generate_options_init(aq_generate_options *options) { aq_options_init(options, sizeof *options); }
 
@@ -234,6 +238,7 @@ typedef struct aq_perplexity_options {
   uint32_t context;       /* tokens of a window, at least 8; 0: 512 */
   uint32_t windows;       /* at most so many, 0: all that the text fills */
   aq_text_list texts;     /* instead of texts_file */
+  const char *compute;    /* of the model, as in aq_decoder_options; the reference is always computed in FP32 */
 } aq_perplexity_options;
 static inline void aq_perplexity_options_init(aq_perplexity_options *options) {
   aq_options_init(options, sizeof *options);

@@ -9,7 +9,7 @@ import os
 import threading
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ Logits: TypeAlias = npt.NDArray[np.float32]
 
 
 class Decoder(Handle[_core.Decoder]):
-    """A language model of the Llama family, computed in FP32: one file or folder, no torch.
+    """A language model of the Llama family, computed in FP32 or in codes: one file or folder, no torch.
 
         decoder = arrowquant.Decoder("model.parquet")
         logits = decoder.logits([1, 450, 4996])  # one row per token
@@ -44,6 +44,7 @@ class Decoder(Handle[_core.Decoder]):
         self,
         model: SourceLike,
         *,
+        compute: Literal["fp32", "int8"] = "fp32",
         context: int | None = None,
         folder: str | os.PathLike[str] | None = None,
         threads: int = 0,
@@ -53,6 +54,8 @@ class Decoder(Handle[_core.Decoder]):
         Args:
             model: what `arrowquant.open` takes. A V1 or V2 table that was made from a model's folder has everything in
                 it. An opened source stays open as long as the decoder.
+            compute: "fp32": weights as FP32; "int8": weights as codes of 8 bits, or of 4 where those of the file fit,
+                and inputs of the layers as two codes of 8 bits each: faster, in a quarter of the memory or less.
             context: tokens of the longest text. None: 4096, or what the model has positions for if that is less.
             folder: where config.json is. None: in the table, or beside the weights.
             threads: 0: the CPUs that this process may use.
@@ -64,7 +67,7 @@ class Decoder(Handle[_core.Decoder]):
             NonFiniteError: a tensor holds what is not finite.
             ArgumentError: an option is wrong.
 
-        Keys of the configuration that are not known are a `UserWarning`.
+        Keys of the configuration that are not known, and weights that had to be rounded to codes, are a `UserWarning`.
 
         """
         self._lock = threading.RLock()  # of a thread: a signal handler that forks may run while its own thread has it
@@ -72,6 +75,7 @@ class Decoder(Handle[_core.Decoder]):
             path_or_core(model),
             {
                 "folder": None if folder is None else os.fsencode(folder),
+                "compute": str(compute),
                 "context": 0 if context is None else count("context", context, 1),
                 "threads": count("threads", threads, 0),
             },

@@ -41,7 +41,7 @@ const cli_command cli_generate = {
         "is: a chat template is not applied. The text ends where the model ends it, before a --stop, or after "
         "--max-tokens. Without a --temperature the likeliest token follows each time.\n\n"
         "MODEL is a folder with a model, its .safetensors file, or a weight table in Parquet, quantized or not; it is "
-        "computed in FP32.",
+        "computed in FP32, or with --compute int8 in codes.",
     .examples =
         "  arrowquant generate smollm2-int4.parquet --prompt 'The capital of France is' --max-tokens 20\n"
         "  arrowquant generate ./SmolLM2-135M --prompt 'Once upon a time' --temperature 0.8 --seed 1\n",

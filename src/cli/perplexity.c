@@ -17,7 +17,8 @@ const cli_command cli_perplexity = {
         "(mean, percentiles, and by how sure the reference is), and the share of positions where both models have the "
         "same first choice.\n\n"
         "MODEL and REFERENCE are each a folder with a model, its .safetensors file, or a weight table in Parquet, "
-        "quantized or not. Both are computed in FP32; the tokenizer is that of MODEL.",
+        "quantized or not. Both are computed in FP32, MODEL in codes with --compute int8; the tokenizer is that of "
+        "MODEL.",
     .examples =
         "  arrowquant perplexity ./SmolLM2-135M --texts wiki.txt\n"
         "  arrowquant perplexity smollm2-int4.parquet --against ./SmolLM2-135M --texts wiki.txt --windows 40\n",

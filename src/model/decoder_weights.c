@@ -2,11 +2,13 @@
  * what the source really holds, as every shape was compared with it when the model was described. */
 #include "model/decoder_weights.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "model/coded_linear.h"
 #include "model/finite_weight.h"
 
 /* ---- where a weight goes ---- */
@@ -66,12 +68,13 @@ static size_t first_row(const aq_model *m, const aq_weight *w) {
 
 /* ---- memory ---- */
 
-static aq_status create_store(aq_decoder_weights *w, const aq_model *m, uint32_t i, aq_error *err) {
+static aq_status create_store(aq_decoder_weights *w, const aq_model *m, bool codes, uint32_t i, aq_error *err) {
   const aq_weight *weight = &m->weights[i];
   if (aq_weight_leads_input(m, i)) {
+    if (codes) return AQ_OK; /* their form is known when they are read */
     aq_linear *linear = linear_of(w, weight->layer, weight->role);
     const size_t rows = aq_model_joined_rows(m, weight->layer, weight->role);
-    return linear != NULL ? aq_linear_create(linear, rows, weight->cols, false, err) : AQ_OK;
+    return linear != NULL ? aq_linear_create(linear, rows, weight->cols, AQ_LINEAR_F32, err) : AQ_OK;
   }
   float **gain = weight->kind == AQ_WEIGHT_VECTOR ? gain_of(w, weight->layer, weight->role) : NULL;
   if (gain == NULL) return AQ_OK;
@@ -79,13 +82,13 @@ static aq_status create_store(aq_decoder_weights *w, const aq_model *m, uint32_t
   return *gain != NULL ? AQ_OK : aq_fail_memory(err, weight->rows * sizeof **gain);
 }
 
-static aq_status create_stores(aq_decoder_weights *w, const aq_model *m, aq_error *err) {
+static aq_status create_stores(aq_decoder_weights *w, const aq_model *m, bool codes, aq_error *err) {
   w->layers = aq_calloc(m->config.layers, sizeof *w->layers);
   if (w->layers == NULL) return aq_fail_memory(err, m->config.layers * sizeof *w->layers);
   w->layer_count = m->config.layers;
-  for (uint32_t i = 0; i < m->weight_count; i++) AQ_TRY(create_store(w, m, i, err));
-  return w->head.panels != NULL ? AQ_OK
-                                : aq_linear_create(&w->head, m->config.vocabulary, m->config.hidden, false, err);
+  for (uint32_t i = 0; i < m->weight_count; i++) AQ_TRY(create_store(w, m, codes, i, err));
+  if (codes || w->head.panels != NULL) return AQ_OK;
+  return aq_linear_create(&w->head, m->config.vocabulary, m->config.hidden, AQ_LINEAR_F32, err);
 }
 
 /* ---- reading ---- */
@@ -114,7 +117,34 @@ static aq_status read_vector(const aq_source *source, const aq_weight *w, float 
 typedef struct loader {
   const aq_model *model;
   aq_decoder_weights *weights;
+  bool codes;
+  bool is_vectors; /* biases and gains are what is read now, after what they are the biases of */
+  atomic_size_t matrices, rounded;
 } loader;
+
+/* A linear of `count` matrices from this one on. */
+static aq_status read_codes(loader *l, const aq_weight *w, size_t count, aq_linear *to, aq_error *err) {
+  size_t rounded;
+  AQ_TRY(aq_coded_linear_load(to, l->model->source, w, count, &rounded, err));
+  (void)atomic_fetch_add(&l->matrices, count);
+  (void)atomic_fetch_add(&l->rounded, rounded);
+  return AQ_OK;
+}
+
+/* The table of tokens, which may be the head as well. */
+static aq_status read_tokens(loader *l, const aq_weight *w, aq_error *err) {
+  const aq_model *m = l->model;
+  AQ_TRY(aq_embedding_table_open(&l->weights->tokens, m->source, w->tensor, err));
+  if (aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_OUTPUT) != AQ_NO_WEIGHT) return AQ_OK;
+  return l->codes ? read_codes(l, w, 1, &l->weights->head, err) : read_matrix(m->source, w, &l->weights->head, 0, err);
+}
+
+static aq_status read_linear(loader *l, uint32_t item, aq_linear *linear, aq_error *err) {
+  const aq_model *m = l->model;
+  const aq_weight *w = &m->weights[item];
+  if (!l->codes) return read_matrix(m->source, w, linear, first_row(m, w), err);
+  return aq_weight_leads_input(m, item) ? read_codes(l, w, aq_model_group_of(m, item).count, linear, err) : AQ_OK;
+}
 
 static aq_status read_gain(const loader *l, const aq_weight *w, aq_error *err) {
   float *gain = *gain_of(l->weights, w->layer, w->role);
@@ -124,27 +154,28 @@ static aq_status read_gain(const loader *l, const aq_weight *w, aq_error *err) {
 }
 
 static aq_status load_weight(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
-  const loader *l = ctx;
+  loader *l = ctx;
   const aq_model *m = l->model;
   const aq_weight *w = &m->weights[item];
   aq_linear *linear = linear_of(l->weights, w->layer, w->role);
   (void)worker;
-  if (w->role == AQ_ROLE_EMBEDDING) {
-    AQ_TRY(aq_embedding_table_open(&l->weights->tokens, m->source, w->tensor, err));
-    const bool is_head = aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_OUTPUT) == AQ_NO_WEIGHT;
-    return is_head ? read_matrix(m->source, w, &l->weights->head, 0, err) : AQ_OK;
-  }
+  if (l->is_vectors != (w->kind == AQ_WEIGHT_VECTOR)) return AQ_OK;
+  if (w->role == AQ_ROLE_EMBEDDING) return read_tokens(l, w, err);
   if (linear == NULL) return read_gain(l, w, err);
-  const size_t row = first_row(m, w);
-  return w->kind == AQ_WEIGHT_LINEAR ? read_matrix(m->source, w, linear, row, err)
-                                     : read_vector(m->source, w, linear->bias + row, err);
+  return w->kind == AQ_WEIGHT_LINEAR ? read_linear(l, (uint32_t)item, linear, err)
+                                     : read_vector(m->source, w, linear->bias + first_row(m, w), err);
 }
 
-aq_status aq_decoder_weights_load(const aq_model *model, aq_pool *pool, aq_decoder_weights *out, aq_error *err) {
+aq_status aq_decoder_weights_load(const aq_model *model, bool codes, aq_pool *pool, aq_decoder_weights *out,
+                                  aq_error *err) {
   *out = (aq_decoder_weights){.layer_count = 0};
-  loader l = {.model = model, .weights = out};
-  aq_status status = create_stores(out, model, err);
+  loader l = {.model = model, .weights = out, .codes = codes};
+  aq_status status = create_stores(out, model, codes, err);
   if (status == AQ_OK) status = aq_pool_run(pool, model->weight_count, load_weight, &l, err);
+  l.is_vectors = true;
+  if (status == AQ_OK) status = aq_pool_run(pool, model->weight_count, load_weight, &l, err);
+  out->matrices = atomic_load(&l.matrices);
+  out->rounded = atomic_load(&l.rounded);
   if (status != AQ_OK) aq_decoder_weights_reset(out);
   return status;
 }

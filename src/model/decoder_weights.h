@@ -1,5 +1,5 @@
-/* decoder_weights.h - the weights of a decoder as FP32, prepared for running: a store of the model's list of weights.
- */
+/* decoder_weights.h - the weights of a decoder as FP32 or as codes, prepared for running: a store of the model's list
+ * of weights. */
 #ifndef AQ_MODEL_DECODER_WEIGHTS_H
 #define AQ_MODEL_DECODER_WEIGHTS_H
 
@@ -26,12 +26,14 @@ typedef struct aq_decoder_weights {
   float *final_norm;
   aq_decoder_layer *layers;
   size_t layer_count;
+  size_t matrices, rounded; /* with codes: those that linears are made of, and those that are no codes in the source */
 } aq_decoder_weights;
 
-/* Reads and prepares all weights on the pool; the model must stay open. AQ_ERR_NONFINITE names a tensor that holds what
+/* Reads and prepares all weights on the pool, the matrices of linears as FP32 or as codes (coded_linear.h); the model
+ * must stay open. AQ_ERR_NONFINITE names a tensor that holds what
  * is not finite; the table of tokens, if it is not the head as well, is not read yet. */
-AQ_MUST_CHECK aq_status aq_decoder_weights_load(const aq_model *model, aq_pool *pool, aq_decoder_weights *out,
-                                                aq_error *err);
+AQ_MUST_CHECK aq_status aq_decoder_weights_load(const aq_model *model, bool codes, aq_pool *pool,
+                                                aq_decoder_weights *out, aq_error *err);
 void aq_decoder_weights_reset(aq_decoder_weights *weights);
 
 #endif

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#include "core/bytes.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "model/coded_linear.h"
 #include "model/finite_weight.h"
 
 typedef struct loader {
@@ -105,30 +105,20 @@ static aq_status create_store(const loader *l, aq_weights *w, uint32_t i, aq_err
   if (!aq_weight_leads_input(m, i)) return AQ_OK;
   aq_linear *linear = weight->layer != AQ_NO_LAYER ? linear_of(&w->layers[weight->layer], weight->role) : NULL;
   if (linear == NULL) return AQ_OK;
-  return aq_linear_create(linear, aq_model_joined_rows(m, weight->layer, weight->role), weight->cols, l->codes, err);
+  return aq_linear_create(linear, aq_model_joined_rows(m, weight->layer, weight->role), weight->cols,
+                          l->codes ? AQ_LINEAR_S8 : AQ_LINEAR_F32, err);
 }
 
 /* ---- reading ---- */
-
-/* Codes that can be used as they are: 8 bits, no zero point, a scale a row or for all. */
-static bool codes_fit(const aq_tensor_info *info, const aq_tensor *stored) {
-  if (info->quant_type != AQ_INT8 || info->group_size != 0) return false;
-  for (uint64_t i = 0; i < stored->num_scales; i++) {
-    if (aq_load_f32((const uint8_t *)stored->zero_points + i * sizeof(float)) != 0) return false;
-  }
-  return true;
-}
 
 static aq_status read_codes(const aq_source *source, size_t tensor, const aq_weight_slot *slot, bool *done,
                             aq_error *err) {
   const aq_tensor_info *info = aq_source_tensor(source, tensor);
   *done = false;
-  if (slot->linear->codes == NULL || info->quant_type != AQ_INT8 || info->group_size != 0) return AQ_OK;
+  if (slot->linear->codes == NULL || info->quant_type != AQ_INT8) return AQ_OK;
   aq_tensor stored;
-  const aq_status status = aq_source_load(source, tensor, &stored, err);
-  if (status == AQ_ERR_UNSUPPORTED) return AQ_OK; /* in parts that do not join: by their values then */
-  AQ_TRY(status);
-  *done = codes_fit(info, &stored);
+  AQ_TRY(aq_row_codes_load(source, tensor, &stored, err));
+  *done = stored.data != NULL;
   if (*done) {
     aq_linear_put_codes(slot->linear, slot->first_row, (size_t)info->shape[0], stored.data, stored.scales,
                         info->quant_axis < 0 ? 0 : 1);

@@ -216,6 +216,7 @@ aq_status aq_generate_source(const aq_source *source, const aq_generate_options 
   o.threads = own.run.threads;
   o.context = own.context;
   o.folder = own.folder;
+  o.compute = own.compute;
   aq_decoder *decoder;
   AQ_TRY(aq_decoder_open_source(source, &o, &decoder, err));
   const aq_status status = aq_decoder_generate(decoder, &own, report, err);

@@ -1,8 +1,9 @@
 /* perplexity.c - the operation "perplexity": how well a language model predicts a text, and beside a reference how far
  * its predictions are from that one's.
  *
- * Both models run in FP32, a quantized one on its dequantized values. Window by window, the tokens whose predictions do
- * not count go first; then a few positions at a time, so that logits take little memory whatever the vocabulary. */
+ * Both models run in FP32, a quantized one on its dequantized values; the model in codes if asked to. Window by window,
+ * the tokens whose predictions do not count go first; then a few positions at a time, so that logits take little memory
+ * whatever the vocabulary. */
 #include <string.h>
 
 #include "arrowquant_experimental.h"
@@ -42,20 +43,22 @@ typedef struct study {
 
 /* ---- beginning ---- */
 
-static aq_status open_decoder(const study *s, const aq_source *source, aq_decoder **out, aq_error *err) {
+static aq_status open_decoder(const study *s, const aq_source *source, const char *compute, aq_decoder **out,
+                              aq_error *err) {
   aq_decoder_options o;
   aq_decoder_options_init(&o);
   o.threads = s->options->run.threads;
   o.folder = s->options->folder;
+  o.compute = compute;
   o.context = s->options->context;
   return aq_decoder_open_source(source, &o, out, err);
 }
 
 static aq_status open_models(study *s, const aq_source *model, const aq_source *reference, aq_error *err) {
-  AQ_TRY(open_decoder(s, model, &s->model, err));
+  AQ_TRY(open_decoder(s, model, s->options->compute, &s->model, err));
   s->vocabulary = aq_decoder_vocabulary(s->model);
   if (reference == NULL) return AQ_OK;
-  AQ_TRY(open_decoder(s, reference, &s->reference, err));
+  AQ_TRY(open_decoder(s, reference, NULL, &s->reference, err));
   if (aq_decoder_vocabulary(s->reference) == s->vocabulary) return AQ_OK;
   (void)aq_fail(err, AQ_ERR_NO_MATCH, "the reference has a vocabulary of %u tokens, and the model one of %u",
                 aq_decoder_vocabulary(s->reference), s->vocabulary);
@@ -158,6 +161,8 @@ static aq_status fill_report(const study *s, const aq_source *model, const aq_so
                              aq_error *err) {
   const char *file = s->options->texts_file;
   const char *from = file != NULL ? file : s->options->texts.texts != NULL ? "list" : "built-in";
+  const char *compute = s->options->compute;
+  AQ_TRY(aq_report_set(s->root, "compute", json_string(compute != NULL ? compute : "fp32"), err));
   AQ_TRY(set_decoder(s->root, "model", model, s->model, err));
   if (reference != NULL) AQ_TRY(set_decoder(s->root, "reference", reference, s->reference, err));
   AQ_TRY(aq_report_set(s->root, "texts", aq_text_windows_json(&s->windows, from), err));

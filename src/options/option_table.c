@@ -410,11 +410,14 @@ const aq_option aq_option_table[] = {
      .more = "The report has the rank correlation of the similarities with the scores, for both models."},
     {.name = "compute",
      .kind = AQ_OPTION_WORD,
-     .at = {AT(embed, compute), AT(encoder, compute)},
+     .at = {AT(embed, compute), AT(encoder, compute), AT(perplexity, compute), AT(generate, compute),
+            AT(decoder, compute)},
      .argument = "HOW",
      .words = WORDS("fp32", "int8"),
-     .help = "fp32 (default) or int8: several times faster, vectors agree to about 0.998",
-     .more = "With int8, the weights of the layers and their inputs are codes of 8 bits."},
+     .help = "fp32 (default) or int8: several times faster, outputs change slightly",
+     .more =
+         "With int8, the weights of the layers are codes of 8 bits, in a language model of 4 where those of the file "
+         "fit, and so are the inputs of the layers. Embeddings agree to about 0.998."},
     {.name = "normalize",
      .kind = AQ_OPTION_FLAG,
      .at = {AT(embed, normalize), AT(encoder, normalize)},

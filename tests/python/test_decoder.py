@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import warnings
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -64,6 +66,34 @@ def test_a_table_equals_its_export(folder, expected, tmp_path, options):
     assert np.array_equal(logits, expected) == (not options)
     with arrowquant.open(table) as source, arrowquant.Decoder(source) as decoder:
         assert np.array_equal(decoder.logits(IDS), logits)
+
+
+@pytest.mark.parametrize(
+    ("options", "note"),
+    [
+        ({"type": "int8"}, None),
+        ({"type": "int4", "per": "channel", "symmetric": True}, None),
+        ({"type": "int4", "group_size": 16}, "matrices are not stored as codes"),
+    ],
+)
+def test_codes_are_near_fp32(folder, tmp_path, options, note):
+    table = tmp_path / "table.parquet"
+    arrowquant.quantize(folder, table, quantize_1d=True, keep=["*norm*"], **options)
+    with arrowquant.Decoder(table) as decoder:
+        expected = decoder.logits(IDS)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        coded = arrowquant.Decoder(table, compute="int8", threads=2)
+    assert [note in str(w.message) for w in caught] == ([True] if note else [])
+    logits = coded.logits(IDS)
+    coded.close()
+    assert not np.array_equal(logits, expected)
+    assert np.abs(logits - expected).mean() < (0.1 if note else 1e-3) * np.abs(expected).mean()
+    with pytest.warns(UserWarning, match="not stored as codes") if note else nullcontext():
+        other = arrowquant.Decoder(table, compute="int8", threads=1)
+    assert np.array_equal(np.vstack([other.logits(IDS[:33]), other.logits(IDS[33:], past=33)]), logits)
+    with pytest.raises(ArgumentError, match="int4"):
+        arrowquant.Decoder(table, compute="int4")
 
 
 def test_shards_and_arrays(folder, expected, tmp_path):

@@ -113,3 +113,17 @@ def test_another_vocabulary_is_refused(folder, tmp_path):
     (other / "config.json").write_text(json.dumps(config))
     with pytest.raises(NoMatchError, match=f"vocabulary of {WORDS - 1} tokens"):
         arrowquant.perplexity(folder, against=other, texts=["some text of letters"], context=8)
+
+
+def test_the_model_in_codes_beside_itself_in_fp32(folder, tmp_path):
+    table = tmp_path / "table.parquet"
+    arrowquant.quantize(folder, table, type="int8", quantize_1d=True, keep=["*norm*"])
+    with arrowquant.Decoder(table, compute="int8") as decoder:
+        assert decoder.generate(PROMPT, max_tokens=9) == greedy(decoder, 9)
+    texts = ["".join(LETTERS[(7 * i + i // 5) % WORDS] for i in range(200))]
+    report = arrowquant.perplexity(table, texts=texts, against=table, context=32, compute="int8")
+    assert report["compute"] == "int8"
+    assert 0 < report["divergence"]["mean"] < 1e-5
+    assert arrowquant.perplexity(table, texts=texts, against=table, context=32)["divergence"]["max"] == 0
+    with pytest.raises(ArgumentError, match="int3"):
+        arrowquant.perplexity(table, texts=texts, compute="int3")

@@ -27,7 +27,8 @@ def table(tmp_path):
 
 def refusal(operation, member, value, table, folder):
     """What the library says of a value, with the value left out; None when it takes it."""
-    options = {member: value, "force": True} | ({"dry_run": True} if operation == "quantize" else {})
+    more = {"perplexity": {}, "quantize": {"force": True, "dry_run": True}}
+    options = {member: value} | more.get(operation, {"force": True})
     try:
         _core.run(operation, bytes(table), bytes(folder / "out"), options, None)
     except arrowquant.ArrowQuantError as error:
@@ -38,7 +39,7 @@ def refusal(operation, member, value, table, folder):
 def test_the_table_has_words():
     assert {(operation, member) for operation, member, _ in WORDS} == {
         ("convert", "dtype"), ("quantize", "type"), ("quantize", "granularity"), ("quantize", "method"),
-        ("export", "format"), ("export", "dtype")}
+        ("export", "format"), ("export", "dtype"), ("perplexity", "compute")}
 
 
 @pytest.mark.parametrize(("operation", "member", "values"), WORDS)

@@ -41,6 +41,53 @@ void aq_panels_put_s8(int8_t *panels, size_t k, size_t first, size_t rows, const
   }
 }
 
+/* Four codes of a row, one a byte, whose order does not matter; zeros behind the end of the row. */
+static uint32_t four_codes(const int8_t *w, size_t left) {
+  uint32_t codes = 0;
+  if (left >= 4) {
+    memcpy(&codes, w, 4);
+  } else {
+    memcpy(&codes, w, left);
+  }
+  return codes & 0x0f0f0f0fu;
+}
+
+static void put_s4_row(uint8_t *to, size_t k, unsigned shift, const int8_t *w) {
+  for (size_t i = 0; i < k; i += 4, to += (size_t)2 * AQ_PANEL) {
+    uint32_t there;
+    memcpy(&there, to, sizeof there);
+    there |= four_codes(w + i, k - i) << shift;
+    memcpy(to, &there, sizeof there);
+  }
+}
+
+/* Sixteen rows, which have their bytes to themselves. */
+static void put_s4_rows(uint8_t *to, size_t k, const int8_t *w, size_t stride) {
+  for (size_t i = 0; i < k; i += 4, to += (size_t)2 * AQ_PANEL) {
+    for (size_t row = 0; row < 8; row++) {
+      const int8_t *first = w + row * stride + i, *second = first + 8 * stride;
+      const uint32_t both = four_codes(first, k - i) | four_codes(second, k - i) << 4;
+      memcpy(to + 4 * row, &both, sizeof both);
+    }
+  }
+}
+
+void aq_panels_put_s4(uint8_t *panels, size_t k, size_t first, size_t rows, const int8_t *w, size_t stride) {
+  const size_t padded = (k + 3) / 4 * 4;
+  while (rows > 0) {
+    const size_t lane = first % AQ_PANEL, count = lane % 16 == 0 && rows >= 16 ? 16 : 1;
+    uint8_t *to = panels + (first - lane) * padded / 2 + lane / 16 * 32 + lane % 8 * 4;
+    if (count == 16) {
+      put_s4_rows(to, k, w, stride);
+    } else {
+      put_s4_row(to, k, lane % 16 < 8 ? 0 : 4, w);
+    }
+    first += count;
+    rows -= count;
+    w += count * stride;
+  }
+}
+
 void aq_panels_put_transposed(float *panels, size_t k, size_t n, const float *w, size_t stride) {
   for (size_t j = 0; j < n; j += AQ_PANEL) {
     const size_t columns = AQ_MIN(n - j, (size_t)AQ_PANEL);

@@ -13,6 +13,10 @@ size_t aq_panel_rows(size_t n);
 void aq_panels_put_f32(float *panels, size_t k, size_t first, size_t rows, const float *w, size_t stride);
 void aq_panels_put_s8(int8_t *panels, size_t k, size_t first, size_t rows, const int8_t *w, size_t stride);
 
+/* Panels of codes of 4 bits, which `w` holds a byte each. Rows r and r + 8 of 16 share bytes, which are zero at first:
+ * rows of one 16 may not be put by different threads. */
+void aq_panels_put_s4(uint8_t *panels, size_t k, size_t first, size_t rows, const int8_t *w, size_t stride);
+
 /* Puts the transpose of a matrix of n columns and k rows, `stride` apart at `w`: n rows of k in panels, filled up. */
 void aq_panels_put_transposed(float *panels, size_t k, size_t n, const float *w, size_t stride);
 

@@ -9,9 +9,7 @@ void aq_thread_space_reset(aq_thread_space *space) {
   aq_free(space->keys);
   aq_free(space->values);
   aq_free(space->scores);
-  aq_free(space->coded.codes);
-  aq_free(space->coded.scales);
-  aq_free(space->coded.zeros);
+  aq_coded_rows_reset(&space->coded);
   aq_free(space->row);
   aq_free(space->row_codes);
   *space = (aq_thread_space){0};
@@ -38,17 +36,13 @@ aq_status aq_thread_space_need(aq_thread_space *space, const aq_model_config *co
   space->scores = floats(AQ_QUERY_ROWS, longest);
   space->row = floats(2, config->hidden);
   space->row_codes = aq_malloc(config->hidden);
-  bool whole = space->keys != NULL && space->values != NULL && space->scores != NULL && space->row != NULL &&
-               space->row_codes != NULL;
-  if (codes) {
-    space->coded.codes = aq_calloc(AQ_BLOCK_ROWS, aq_coded_stride(widest));
-    space->coded.scales = aq_calloc(AQ_BLOCK_ROWS, sizeof(float));
-    space->coded.zeros = aq_calloc(AQ_BLOCK_ROWS, sizeof(int32_t));
-    whole = whole && space->coded.codes != NULL && space->coded.scales != NULL && space->coded.zeros != NULL;
-  }
-  if (!whole) {
+  const bool whole = space->keys != NULL && space->values != NULL && space->scores != NULL && space->row != NULL &&
+                     space->row_codes != NULL;
+  aq_status status = whole ? AQ_OK : aq_fail_memory(err, longest * head * sizeof(float));
+  if (status == AQ_OK && codes) status = aq_coded_rows_create(&space->coded, AQ_BLOCK_ROWS, widest, false, err);
+  if (status != AQ_OK) {
     aq_thread_space_reset(space);
-    return aq_fail_memory(err, longest * head * sizeof(float));
+    return status;
   }
   space->longest = longest;
   return AQ_OK;

@@ -58,13 +58,23 @@ static void embed_rows(const member *m) {
   }
 }
 
+/* Codes have no NaN and no infinity: what is not finite in the input of a product is seen here or never. */
+static void check_finite(const member *m, const float *x, size_t rows, size_t width) {
+  size_t begin, end;
+  share(m, rows, &begin, &end);
+  aq_range range = aq_range_empty();
+  for (size_t r = begin; r < end; r++) m->p->kernels->range_f32(x + r * width, width, &range);
+  if (range.max_abs_bits >= 0x7f800000) atomic_store(m->p->nonfinite, true);
+}
+
 /* This member's outputs of a product. Returns [*first, *last). */
 static void product(const member *m, const aq_linear *linear, const float *x, size_t rows, float *y, size_t *first,
                     size_t *last) {
   share(m, aq_panel_rows(linear->out) / AQ_PANEL, first, last);
   *first *= AQ_PANEL;
   *last = AQ_MIN(*last * AQ_PANEL, (size_t)linear->out);
-  aq_linear_run(linear, m->p->kernels, x, rows, *first, *last, NULL, y);
+  if (linear->codes != NULL) check_finite(m, x, rows, linear->in);
+  aq_linear_run(linear, m->p->kernels, x, rows, *first, *last, &m->own->coded, y);
 }
 
 static void run_linear(const member *m, const aq_linear *linear, const float *x, float *y) {

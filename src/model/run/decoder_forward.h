@@ -28,8 +28,9 @@ typedef struct aq_decoder_space {
 
 /* One member's own. */
 typedef struct aq_decoder_scratch {
-  float *attention; /* aq_causal_attention_floats */
-  int8_t *codes;    /* of a row of the table of tokens */
+  float *attention;    /* aq_causal_attention_floats */
+  int8_t *codes;       /* of a row of the table of tokens */
+  aq_coded_rows coded; /* AQ_DECODER_ROWS inputs of a linear of codes, two for each value; NULLs without such */
 } aq_decoder_scratch;
 
 typedef struct aq_decoder_pass {
@@ -54,7 +55,7 @@ typedef struct aq_decoder_pass {
 AQ_MUST_CHECK aq_status aq_decoder_space_create(aq_decoder_space *space, const aq_model *model, aq_error *err);
 void aq_decoder_space_reset(aq_decoder_space *space);
 AQ_MUST_CHECK aq_status aq_decoder_scratch_create(aq_decoder_scratch *scratch, const aq_model *model, size_t context,
-                                                  aq_error *err);
+                                                  bool codes, aq_error *err);
 void aq_decoder_scratch_reset(aq_decoder_scratch *scratch);
 
 /* Every member of the team calls it with the same pass and a scratch of its own. */

@@ -3,6 +3,7 @@
 #include "core/memory.h"
 #include "core/options.h"
 #include "io/source.h"
+#include "model/run/compute.h"
 #include "model/run/decoder.h"
 
 #define USUAL_CONTEXT 4096
@@ -29,7 +30,19 @@ static aq_status create_caches(aq_decoder *d, aq_error *err) {
   return AQ_OK;
 }
 
+static aq_status note_rounded(aq_decoder *d, aq_error *err) {
+  const aq_decoder_weights *w = &d->weights;
+  if (w->rounded == 0) return AQ_OK;
+  return aq_notes_add(
+      &d->model.notes, err,
+      "%zu of %zu matrices are not stored as codes with one scale for each row; their values were rounded "
+      "to 8 bits",
+      w->rounded, w->matrices);
+}
+
 static aq_status open_parts(aq_decoder *d, const aq_source *source, const aq_decoder_options *options, aq_error *err) {
+  bool codes;
+  AQ_TRY(aq_compute_read(options->compute, &codes, err));
   AQ_TRY(aq_model_open_decoder(source, options->folder, &d->model, err));
   AQ_TRY(read_context(d, options->context, err));
   AQ_TRY(aq_pool_create(options->threads, &d->pool, err));
@@ -37,11 +50,12 @@ static aq_status open_parts(aq_decoder *d, const aq_source *source, const aq_dec
   d->scratch = aq_calloc(threads, sizeof *d->scratch);
   if (d->scratch == NULL) return aq_fail_memory(err, threads * sizeof *d->scratch);
   for (uint32_t i = 0; i < threads; i++) {
-    AQ_TRY(aq_decoder_scratch_create(&d->scratch[i], &d->model, d->context, err));
+    AQ_TRY(aq_decoder_scratch_create(&d->scratch[i], &d->model, d->context, codes, err));
   }
   AQ_TRY(aq_decoder_space_create(&d->space, &d->model, err));
   AQ_TRY(create_caches(d, err));
-  return aq_decoder_weights_load(&d->model, d->pool, &d->weights, err);
+  AQ_TRY(aq_decoder_weights_load(&d->model, codes, d->pool, &d->weights, err));
+  return note_rounded(d, err);
 }
 
 aq_status aq_decoder_open_source(const aq_source *source, const aq_decoder_options *options, aq_decoder **out,

@@ -57,16 +57,23 @@ void aq_decoder_space_reset(aq_decoder_space *space) {
   *space = (aq_decoder_space){.hidden = NULL};
 }
 
-aq_status aq_decoder_scratch_create(aq_decoder_scratch *scratch, const aq_model *m, size_t context, aq_error *err) {
-  const size_t floats = aq_causal_attention_floats(widest_rows(m).head, context);
+aq_status aq_decoder_scratch_create(aq_decoder_scratch *scratch, const aq_model *m, size_t context, bool codes,
+                                    aq_error *err) {
+  const row_widths w = widest_rows(m);
+  const size_t floats = aq_causal_attention_floats(w.head, context);
   scratch->attention = aq_realloc_array(NULL, floats, sizeof *scratch->attention);
   scratch->codes = aq_malloc(m->config.hidden);
-  if (scratch->attention != NULL && scratch->codes != NULL) return AQ_OK;
-  return aq_fail_memory(err, floats * sizeof *scratch->attention);
+  if (scratch->attention == NULL || scratch->codes == NULL) {
+    return aq_fail_memory(err, floats * sizeof *scratch->attention);
+  }
+  if (!codes) return AQ_OK;
+  const size_t widest = AQ_MAX(AQ_MAX(w.context, w.inner), (size_t)m->config.hidden);
+  return aq_coded_rows_create(&scratch->coded, AQ_DECODER_ROWS, widest, true, err);
 }
 
 void aq_decoder_scratch_reset(aq_decoder_scratch *scratch) {
   aq_free(scratch->attention);
   aq_free(scratch->codes);
+  aq_coded_rows_reset(&scratch->coded);
   *scratch = (aq_decoder_scratch){.attention = NULL};
 }

@@ -1,18 +1,10 @@
 /* encoder_open.c - an encoder from a source: configuration, weights, threads. */
-#include <string.h>
-
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/options.h"
 #include "io/source.h"
+#include "model/run/compute.h"
 #include "model/run/encoder.h"
-
-static aq_status read_compute(const char *compute, bool *codes, aq_error *err) {
-  *codes = compute != NULL && strcmp(compute, "int8") == 0;
-  AQ_FAIL_IF(compute != NULL && !*codes && strcmp(compute, "fp32") != 0, AQ_ERR_ARGUMENT,
-             "'%.64s' is no way to compute; fp32 and int8 are", compute);
-  return AQ_OK;
-}
 
 static aq_status apply_options(aq_encoder *e, const aq_encoder_options *options, aq_error *err) {
   aq_model_config *c = &e->model.config;
@@ -25,7 +17,7 @@ static aq_status apply_options(aq_encoder *e, const aq_encoder_options *options,
 }
 
 static aq_status open_parts(aq_encoder *e, const aq_source *source, const aq_encoder_options *options, aq_error *err) {
-  AQ_TRY(read_compute(options->compute, &e->codes, err));
+  AQ_TRY(aq_compute_read(options->compute, &e->codes, err));
   AQ_TRY(aq_model_open(source, options->folder, &e->model, err));
   AQ_TRY(apply_options(e, options, err));
   AQ_TRY(aq_pool_create(options->threads, &e->pool, err));

@@ -3,6 +3,7 @@
 
 #include "core/compiler.h"
 #include "faulty_allocator.h"
+#include "model/coded_linear.h"
 #include "tiny_decoder.h"
 
 static const tiny_kind *const kinds[] = {&tiny_llama, &tiny_gemma, &tiny_phi};
@@ -28,15 +29,20 @@ static void drop_model(fixture *f) {
   tiny_free(&f->model);
 }
 
-static aq_decoder *open_model(const fixture *f, uint32_t threads, uint32_t context) {
+static aq_decoder *open_path(const char *path, uint32_t threads, uint32_t context, const char *compute) {
   aq_error err;
   aq_decoder_options o;
   aq_decoder_options_init(&o);
   o.threads = threads;
   o.context = context;
+  o.compute = compute;
   aq_decoder *decoder = NULL;
-  assert_ok(aq_decoder_open(f->folder, &o, &decoder, &err));
+  assert_ok(aq_decoder_open(path, &o, &decoder, &err));
   return decoder;
+}
+
+static aq_decoder *open_model(const fixture *f, uint32_t threads, uint32_t context) {
+  return open_path(f->folder, threads, context, NULL);
 }
 
 static void logits_equal_definition(void **state) {
@@ -65,17 +71,187 @@ static void logits_equal_definition(void **state) {
   }
 }
 
+/* ---- codes ---- */
+
+/* The largest value of each row of a matrix becomes 127 steps, all others whole steps: rounding to 8 bits changes
+ * nothing but the last bits of FP32. */
+static void round_matrices(tiny_encoder *t) {
+  for (size_t i = 0; i < t->count; i++) {
+    const int64_t n = t->tensors[i].columns;
+    for (int64_t row = 0; n > 0 && row < t->tensors[i].rows; row++) {
+      float *x = t->tensors[i].values + row * n, largest = 0;
+      for (int64_t k = 0; k < n; k++) largest = fmaxf(largest, fabsf(x[k]));
+      for (int64_t k = 0; k < n; k++) x[k] = rintf(x[k] / largest * 127) * (largest / 127);
+    }
+  }
+}
+
+/* All that int8 may change is the rounding of weights, which are whole steps here, and the 16 bits of inputs. */
+static void logits_of_codes_equal_definition(void **state) {
+  (void)state;
+  for (size_t i = 0; i < AQ_COUNT_OF(kinds); i++) {
+    aq_error err;
+    fixture f;
+    char path[600];
+    static double expected[DEC_TOKENS * DEC_WORDS];
+    static float logits[DEC_TOKENS * DEC_WORDS];
+    make_model(&f, kinds[i], NULL);
+    round_matrices(&f.model);
+    (void)snprintf(path, sizeof path, "%s/model.safetensors", f.folder);
+    tiny_write(&f.model, path, NULL);
+    aq_decoder *decoder = open_path(f.folder, 2, 0, "int8");
+    assert_int_equal(aq_decoder_note_count(decoder), 1);
+    assert_non_null(strstr(aq_decoder_note(decoder, 0), kinds[i]->fused ? "9 of 9 matrices" : " matrices"));
+    assert_ok(aq_decoder_logits(decoder, 0, f.ids, DEC_TOKENS, DEC_TOKENS, logits, &err));
+    dec_logits(&f.model, kinds[i], f.ids, DEC_TOKENS, expected);
+    for (size_t k = 0; k < AQ_COUNT_OF(logits); k++) {
+      if (fabs((double)logits[k] - expected[k]) > 1e-3) {
+        fail_msg("kind %zu, logit %zu: %g, not %g", i, k, (double)logits[k], expected[k]);
+      }
+    }
+    aq_decoder_close(decoder);
+    drop_model(&f);
+  }
+}
+
+/* What a linear of the first layer and the head are held as. */
+typedef struct stored_case {
+  const char *type, *granularity; /* of all matrices */
+  aq_symmetry symmetry;
+  const char *rules[2]; /* of some; NULL: none */
+  const char *note;     /* NULL: all weights are codes in the table */
+  aq_linear_form qkv, down, head;
+} stored_case;
+
+static void quantize_model(const fixture *f, const stored_case *c, const char *table) {
+  aq_error err;
+  aq_quantize_options q;
+  char model[600];
+  static const char *const kept[] = {"*norm*", "*bias"};
+  aq_quantize_options_init(&q);
+  (void)snprintf(model, sizeof model, "%s/model.safetensors", f->folder);
+  q.type = c->type;
+  q.granularity = c->granularity;
+  q.symmetry = c->symmetry;
+  q.quantize_1d = true; /* for small tensors */
+  q.keep_patterns = kept;
+  q.keep_pattern_count = AQ_COUNT_OF(kept);
+  q.tensor_rules = c->rules;
+  while (q.tensor_rule_count < 2 && c->rules[q.tensor_rule_count] != NULL) q.tensor_rule_count++;
+  assert_ok(aq_quantize(model, table, &q, NULL, &err));
+}
+
+/* The table in codes beside the same table in FP32. */
+static void codes_of_a_table_stay_as_they_are(void **state) {
+  static const stored_case cases[] = {
+      {"int4", "channel", AQ_SYMMETRIC, {NULL}, NULL, AQ_LINEAR_S4, AQ_LINEAR_S4, AQ_LINEAR_S4},
+      {"int8", NULL, AQ_SYMMETRIC, {NULL}, NULL, AQ_LINEAR_S8, AQ_LINEAR_S8, AQ_LINEAR_S8},
+      {"int2",
+       "tensor",
+       AQ_SYMMETRIC,
+       {"*k_proj.weight=int3,per=channel,sym"},
+       NULL,
+       AQ_LINEAR_S4,
+       AQ_LINEAR_S4,
+       AQ_LINEAR_S4},
+      {"int4",
+       "channel",
+       AQ_SYMMETRIC,
+       {"*k_proj.weight=int8,sym", "*down_proj.weight=int4,per=group,group=4"},
+       "2 of 15 matrices",
+       AQ_LINEAR_S8,
+       AQ_LINEAR_S8,
+       AQ_LINEAR_S4},
+      {"int4", "channel", AQ_ASYMMETRIC, {NULL}, "15 of 15 matrices", AQ_LINEAR_S8, AQ_LINEAR_S8, AQ_LINEAR_S8},
+  };
+  static float expected[DEC_TOKENS * DEC_WORDS], logits[DEC_TOKENS * DEC_WORDS];
+  fixture f;
+  (void)state;
+  make_model(&f, &tiny_llama, NULL);
+  for (size_t i = 0; i < AQ_COUNT_OF(cases); i++) {
+    const stored_case *c = &cases[i];
+    const bool is_exact = c->note == NULL;
+    aq_error err;
+    char table[600];
+    (void)snprintf(table, sizeof table, "%s/%zu.parquet", f.folder, i);
+    quantize_model(&f, c, table);
+    aq_decoder *plain = open_path(table, 2, 0, "fp32"), *coded = open_path(table, 3, 0, "int8");
+    const aq_decoder_weights *w = &coded->weights;
+    assert_int_equal(w->layers[0].qkv.form, c->qkv);
+    assert_int_equal(w->layers[0].down.form, c->down);
+    assert_int_equal(w->head.form, c->head);
+    assert_int_equal(aq_decoder_note_count(coded), is_exact ? 0 : 1);
+    if (!is_exact) assert_non_null(strstr(aq_decoder_note(coded, 0), c->note));
+    assert_ok(aq_decoder_logits(plain, 0, f.ids, DEC_TOKENS, DEC_TOKENS, expected, &err));
+    assert_ok(aq_decoder_logits(coded, 0, f.ids, DEC_TOKENS, DEC_TOKENS, logits, &err));
+    for (size_t k = 0; k < AQ_COUNT_OF(logits); k++) {
+      if (fabsf(logits[k] - expected[k]) > (is_exact ? 1e-3f : 0.3f)) {
+        fail_msg("table %zu, logit %zu: %g, not %g", i, k, (double)logits[k], (double)expected[k]);
+      }
+    }
+    aq_decoder_close(plain);
+    aq_decoder_close(coded);
+  }
+  drop_model(&f);
+}
+
+/* A code has no infinity: the input of a layer is looked at. Weights of the table of tokens are checked when used. */
+static void codes_hide_nothing_that_is_not_finite(void **state) {
+  fixture f;
+  char path[600];
+  aq_error err;
+  float logits[DEC_WORDS];
+  (void)state;
+  make_model(&f, &tiny_llama, NULL);
+  (void)snprintf(path, sizeof path, "%s/model.safetensors", f.folder);
+  f.model.tensors[0].values[5 * DEC_HIDDEN] = NAN;
+  tiny_write(&f.model, path, NULL);
+  aq_decoder *decoder = open_path(f.folder, 2, 0, "int8");
+  const int32_t ids[] = {1, 2, 5};
+  assert_ok(aq_decoder_logits(decoder, 0, ids, 2, 1, logits, &err));
+  assert_int_equal(aq_decoder_logits(decoder, 2, ids + 2, 1, 1, logits, &err), AQ_ERR_NONFINITE);
+  aq_decoder_close(decoder);
+  f.model.tensors[2].values[0] = INFINITY; /* of the head */
+  tiny_write(&f.model, path, NULL);
+  aq_decoder_options o;
+  aq_decoder_options_init(&o);
+  o.compute = "int8";
+  assert_int_equal(aq_decoder_open(f.folder, &o, &decoder, &err), AQ_ERR_NONFINITE);
+  assert_string_equal(err.tensor, "lm_head.weight");
+  o.compute = "int4";
+  assert_int_equal(aq_decoder_open(f.folder, &o, &decoder, &err), AQ_ERR_ARGUMENT);
+  assert_non_null(strstr(err.message, "'int4'"));
+  drop_model(&f);
+}
+
+static void rows_too_long_for_codes_are_refused(void **state) {
+  aq_error err;
+  aq_source *source;
+  aq_linear linear = {.in = 0};
+  size_t rounded;
+  (void)state;
+  assert_ok(aq_source_create(&source, &err));
+  const aq_weight w = {.tensor = 0, .rows = 1, .cols = AQ_DENSE_S8_K_MAX + 1};
+  const aq_tensor_info info = {.name = "wide", .dtype = AQ_F32, .rank = 2, .shape = {1, AQ_DENSE_S8_K_MAX + 1}};
+  static const float values[AQ_DENSE_S8_K_MAX + 1];
+  assert_ok(aq_source_add(source, &info, values, &err));
+  assert_int_equal(aq_coded_linear_load(&linear, source, &w, 1, &rounded, &err), AQ_ERR_UNSUPPORTED);
+  assert_string_equal(err.tensor, "wide");
+  aq_source_close(source);
+}
+
+/* ---- calls ---- */
+
 /* In pieces, token by token, by other threads, and from any token of the text on again: the same bits. */
-static void logits_depend_neither_on_cuts_nor_on_threads(void **state) {
+static void check_cuts_and_threads(const char *compute) {
   static const size_t pieces[] = {1, 7, 84, 99};
   static float expected[DEC_TOKENS * DEC_WORDS], logits[DEC_TOKENS * DEC_WORDS];
-  (void)state;
   for (size_t i = 0; i < AQ_COUNT_OF(kinds); i++) {
     aq_error err;
     fixture f;
     make_model(&f, kinds[i], NULL);
     for (uint32_t threads = 1; threads <= 5; threads += 2) {
-      aq_decoder *decoder = open_model(&f, threads, DEC_TOKENS);
+      aq_decoder *decoder = open_path(f.folder, threads, DEC_TOKENS, compute);
       assert_ok(aq_decoder_logits(decoder, 0, f.ids, DEC_TOKENS, DEC_TOKENS, logits, &err));
       if (threads == 1) memcpy(expected, logits, sizeof expected);
       assert_memory_equal(logits, expected, sizeof expected);
@@ -95,6 +271,12 @@ static void logits_depend_neither_on_cuts_nor_on_threads(void **state) {
     }
     drop_model(&f);
   }
+}
+
+static void logits_depend_neither_on_cuts_nor_on_threads(void **state) {
+  (void)state;
+  check_cuts_and_threads("fp32");
+  check_cuts_and_threads("int8");
 }
 
 /* From the logits by their definition; neither threads nor the number of tokens changes a bit. */
@@ -281,10 +463,12 @@ static void longrope_changes_with_the_length(void **state) {
   drop_model(&f);
 }
 
-static void opening_without_memory_leaks_nothing(void **state) {
+static void open_without_memory(const char *compute) {
   const aq_allocator faulty = {faulty_reallocate, faulty_release, NULL};
   fixture f;
-  (void)state;
+  aq_decoder_options o;
+  aq_decoder_options_init(&o);
+  o.compute = compute;
   make_model(&f, &tiny_gemma, NULL);
   aq_set_allocator(&faulty);
   bool opened = false;
@@ -293,7 +477,7 @@ static void opening_without_memory_leaks_nothing(void **state) {
     aq_decoder *decoder;
     atomic_store(&alive, 0);
     atomic_store(&countdown, n);
-    const aq_status status = aq_decoder_open(f.folder, NULL, &decoder, &err);
+    const aq_status status = aq_decoder_open(f.folder, &o, &decoder, &err);
     opened = status == AQ_OK;
     if (!opened) assert_int_equal(status, AQ_ERR_MEMORY);
     aq_decoder_close(decoder);
@@ -304,9 +488,19 @@ static void opening_without_memory_leaks_nothing(void **state) {
   drop_model(&f);
 }
 
+static void opening_without_memory_leaks_nothing(void **state) {
+  (void)state;
+  open_without_memory("fp32");
+  open_without_memory("int8");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(logits_equal_definition),
+      cmocka_unit_test(logits_of_codes_equal_definition),
+      cmocka_unit_test(codes_of_a_table_stay_as_they_are),
+      cmocka_unit_test(codes_hide_nothing_that_is_not_finite),
+      cmocka_unit_test(rows_too_long_for_codes_are_refused),
       cmocka_unit_test(logits_depend_neither_on_cuts_nor_on_threads),
       cmocka_unit_test(losses_are_those_of_the_logits),
       cmocka_unit_test(calls_are_checked),
