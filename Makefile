@@ -18,7 +18,7 @@ TEXTS := .cache/texts
 ARROWQUANT := build/release/arrowquant
 CMAKE_BUILD = cmake --build --preset $(1) -j $(JOBS) -- --no-print-directory -s
 
-.PHONY: help build demo model test check install bench bench-embed bench-quality bench-decoder bench-encoders fmt lint asan tsan coverage fuzz clean distclean
+.PHONY: help build demo model test check install bench bench-embed bench-quality bench-decoder bench-encoders bench-generate fmt lint asan tsan coverage fuzz clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z -]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
@@ -71,6 +71,11 @@ bench-decoder: build ## language models: KL against size, beside llama.cpp (QUAL
 	@scripts/setup-system venv
 	@VENV=.venv-decoder scripts/setup-python bench/requirements-decoder.txt
 	@.venv-decoder/bin/python bench/bench_decoder.py --command $(ARROWQUANT) $(QUALITY)
+
+bench-generate: build ## tokens a second of language models in codes, beside llama.cpp
+	@scripts/setup-system venv
+	@VENV=.venv-decoder scripts/setup-python bench/requirements-decoder.txt
+	@.venv-decoder/bin/python bench/bench_generate.py --command $(ARROWQUANT)
 
 bench-encoders: build ## data-free targets on three encoders (QUALITY=--quick)
 	@scripts/setup-system venv
