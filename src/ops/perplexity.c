@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arrowquant_experimental.h"
+#include "calib/text_windows.h"
 #include "core/checked.h"
 #include "core/compiler.h"
 #include "core/error.h"
@@ -17,7 +18,6 @@
 #include "measure/divergence.h"
 #include "model/nn/token_loss.h"
 #include "model/run/decoder.h"
-#include "ops/evaluate/text_windows.h"
 #include "ops/operation.h"
 #include "ops/perplexity_json.h"
 #include "report/report.h"
