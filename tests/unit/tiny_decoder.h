@@ -18,7 +18,7 @@ typedef struct tiny_kind {
   bool tied, biased, post_norms, head_norms, plus_one;
   bool fused; /* query, key and value in one matrix, and gate and up */
   int window[DEC_LAYERS];
-  double theta[DEC_LAYERS], scale, cap;
+  double theta[DEC_LAYERS], scale, cap; /* theta 0: a layer without positions */
 } tiny_kind;
 
 static const tiny_kind tiny_llama = {
@@ -45,6 +45,14 @@ static const tiny_kind tiny_phi = {
     .fused = true,
     .window = {40, 40},
     .theta = {10000, 10000},
+    .scale = 1};
+
+static const tiny_kind tiny_smollm = {
+    .config = "{\"model_type\":\"smollm3\"," DEC_SIZES
+              "\"no_rope_layers\":[0,1],\"rope_theta\":10000,\"rms_norm_eps\":1e-6,\"tie_word_embeddings\":true}",
+    .tied = true,
+    .window = {1000, 1000},
+    .theta = {0, 10000},
     .scale = 1};
 
 /* ---- making one ---- */
@@ -123,7 +131,7 @@ static inline void dec_product(const float *w, const float *bias, int first, int
 }
 
 static inline void dec_turn(double theta, int position, double *x) {
-  for (int i = 0; i < DEC_WIDTH / 2; i++) {
+  for (int i = 0; i < DEC_WIDTH / 2 && theta > 0; i++) {
     const double angle = position * pow(theta, -2.0 * i / DEC_WIDTH), a = x[i], b = x[i + DEC_WIDTH / 2];
     x[i] = a * cos(angle) - b * sin(angle);
     x[i + DEC_WIDTH / 2] = b * cos(angle) + a * sin(angle);

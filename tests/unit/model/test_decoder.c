@@ -5,7 +5,7 @@
 #include "faulty_allocator.h"
 #include "tiny_decoder.h"
 
-static const tiny_kind *const kinds[] = {&tiny_llama, &tiny_gemma, &tiny_phi};
+static const tiny_kind *const kinds[] = {&tiny_llama, &tiny_gemma, &tiny_phi, &tiny_smollm};
 
 typedef struct fixture {
   tiny_encoder model;

@@ -4,7 +4,7 @@
 #include "faulty_allocator.h"
 #include "io/source.h"
 
-static const tiny_kind *const kinds[] = {&tiny_llama, &tiny_gemma, &tiny_phi};
+static const tiny_kind *const kinds[] = {&tiny_llama, &tiny_gemma, &tiny_phi, &tiny_smollm};
 
 /* ---- logits ---- */
 
