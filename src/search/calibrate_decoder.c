@@ -249,4 +249,4 @@ const aq_calibration_kind aq_decoder_calibration = {.open_model = aq_model_open_
                                                     .factor_bytes = aq_decoder_factors_bytes,
                                                     .measure = measure_divergence,
                                                     .report = report_divergence,
-                                                    .most_unasked = 1000000000};
+                                                    .only_asked = true};

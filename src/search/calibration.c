@@ -96,29 +96,24 @@ static bool is_optional(const aq_quantize_options *o) {
          !(o->min_similarity > 0) && !(o->search->tune_seconds > 0);
 }
 
-/* Nobody waits for hours who did not ask for it. */
-static aq_status check_size(const aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
-  const uint64_t count = count_parameters(&c->model), most = c->kind->most_unasked;
-  AQ_FAIL_IF(most > 0 && count > most && is_optional(o), AQ_ERR_UNSUPPORTED,
-             "it has %llu parameters, and those of more than %llu are run only when texts are named (`calib=builtin`)",
-             (unsigned long long)count, (unsigned long long)most);
-  return check_memory(c, o->run.max_memory, err);
-}
-
-/* Whether the tensors alone are gone by instead, and why is said. Decoders were planned so before they could be run: an
- * incomplete configuration, or a limit of memory, is no reason to refuse them. */
-static bool is_left_to_tensors(const aq_calibration *c, aq_status status) {
-  const bool decoder = !c->kind->tunes;
-  return status == AQ_ERR_NOT_FOUND || status == AQ_ERR_UNSUPPORTED ||
-         (decoder && (status == AQ_ERR_FORMAT || status == AQ_ERR_MEMORY));
+/* Running a language model takes minutes to hours. */
+static aq_status check_asked(const aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
+  const aq_arch *arch = c->model.config.arch;
+  if (!c->kind->only_asked || arch == NULL || !is_optional(o)) return AQ_OK;
+  aq_error_clear(err);
+  return aq_fail(err, AQ_ERR_UNSUPPORTED,
+                 "a language model, of type %s, is run only when texts are named to calibrate it with",
+                 arch->model_type);
 }
 
 static aq_status load_model(aq_calibration *c, const aq_source *source, const aq_quantize_options *o, aq_error *err) {
   aq_status status = open_model(c, source, err);
+  const aq_status asked = check_asked(c, o, err);
+  status = asked != AQ_OK ? asked : status;
   if (status == AQ_OK) status = check_options(c, o, err);
   if (status == AQ_OK) status = aq_model_need_tokenizer(&c->model, err);
   if (status == AQ_OK) status = aq_pool_create(o->run.threads, &c->pool, err);
-  if (status == AQ_OK) status = check_size(c, o, err);
+  if (status == AQ_OK) status = check_memory(c, o->run.max_memory, err);
   if (status == AQ_OK) status = aq_params_load(&c->model, c->pool, &c->original, err);
   return status == AQ_OK || source->path == NULL ? status : aq_error_in_file(err, status, source->path);
 }
@@ -149,7 +144,7 @@ aq_status aq_calibration_open(const aq_source *source, const aq_quantize_options
   aq_error cause;
   aq_error_clear(&cause);
   aq_status status = load_model(c, source, o, &cause);
-  if (is_optional(o) && is_left_to_tensors(c, status)) {
+  if (is_optional(o) && (status == AQ_ERR_NOT_FOUND || status == AQ_ERR_UNSUPPORTED)) {
     aq_calibration_free(c);
     return describe_cause(source, &cause, why_not, err);
   }

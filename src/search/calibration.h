@@ -55,10 +55,10 @@ struct aq_calibration_kind {
                        double *similarity, aq_error *err);
   /* Figures of a candidate before and after its vectors were adjusted, on held-out texts, and on others. */
   aq_status (*report)(json_t *report, double before, double held, double others, aq_error *err);
-  uint64_t most_unasked; /* parameters of a model that is run when nobody asked for it; 0: any */
-  bool adjusts;          /* shifts of norms are corrected for each candidate (calib/bias_correction.h) */
-  bool tries_roundings;  /* texts tell for each matrix by itself whether feedback helps: the model is small */
-  bool tunes;            /* calib/tune, and what goes with it: a similarity as a target, statistics in files */
+  bool only_asked;      /* run only when texts are named: it takes long */
+  bool adjusts;         /* shifts of norms are corrected for each candidate (calib/bias_correction.h) */
+  bool tries_roundings; /* texts tell for each matrix by itself whether feedback helps: the model is small */
+  bool tunes;           /* calib/tune, and what goes with it: a similarity as a target, statistics in files */
 };
 extern const aq_calibration_kind aq_encoder_calibration, aq_decoder_calibration;
 

@@ -77,8 +77,9 @@ def test_too_few_texts_are_refused(shared):
 
 
 def test_what_is_not_run_says_why(shared, tmp_path):
+    made = report("-o", "q.parquet", "--target-bpw", 4, cwd=shared)["search"]
+    assert not made["model_was_run"] and "only when texts are named" in made["reason"]
     make_language_model(tmp_path / "llm", "phi3")
-    made = report("-o", "q.parquet", "--target-bpw", 4, cwd=tmp_path)["search"]
-    assert not made["model_was_run"] and made["reason"]
-    (tmp_path / "llm" / "config.json").write_text('{"model_type": "llama"}')
-    assert "hidden_size" in report("-o", "q.parquet", "--target-bpw", 4, cwd=tmp_path)["search"]["reason"]
+    assert "phi3" in report("-o", "q.parquet", "--target-bpw", 4, cwd=tmp_path)["search"]["reason"]
+    refused("quantize", "llm", "-o", "x.parquet", "--target-bpw", 4, "--calib", "builtin", cwd=tmp_path, status=3,
+            says=["qkv_proj", "missing"])
