@@ -227,8 +227,8 @@ def quantize(
             page headers.
         min_similarity: the smallest file whose embeddings have a mean cosine of at least `min_similarity` with the
             original's (0.99).
-        calib: calibration texts: "builtin" (default for a model that can be run), the path of a file with one text per
-            line or JSONL with a member text, the texts themselves (at least 40, better thousands), or "none":
+        calib: calibration texts: "builtin" (default for an encoder that can be run), the path of a file with one text
+            per line or JSONL with a member text, the texts themselves (at least 40, better thousands), or "none":
             data-free, from the tensors alone. Used with a target or "gptq".
         activations: for "gptq", inputs of layers: a mapping from names of weights to floating-point arrays of NumPy or
             torch, whose last axis has the length of a row of the weight.

@@ -5,8 +5,8 @@
 
 #include <jansson.h>
 
+#include "calib/text_windows.h"
 #include "measure/divergence.h"
-#include "ops/evaluate/text_windows.h"
 
 json_t *aq_text_windows_json(const aq_text_windows *windows, const char *source);
 json_t *aq_text_loss_json(const aq_text_loss *perplexity);

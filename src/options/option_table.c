@@ -207,8 +207,9 @@ const aq_option aq_option_table[] = {
      .kind = AQ_OPTION_TEXT,
      .at = {AT(quantize, calib)},
      .argument = "WHAT",
-     .help = "calibration texts: builtin (default for a model that can be run), a file with one text per line or JSONL "
-             "with a member text, or none: data-free, from the tensors alone"},
+     .help =
+         "calibration texts: builtin (default for an encoder that can be run), a file with one text per line or JSONL "
+         "with a member text, or none: data-free, from the tensors alone"},
     {.kind = AQ_OPTION_TEXTS, .at = {AT(quantize, calib_texts)}},
     {.kind = AQ_OPTION_INPUTS, .at = {AT_COUNTED(search, activations, activation_count)}},
     {.name = "stats",

@@ -29,6 +29,13 @@ static void add_similarity(const json_t *search, aq_document *document) {
       "built-in texts");
 }
 
+static void add_divergence(const json_t *search, aq_document *document) {
+  if (!isfinite(aq_json_get_real(search, "divergence"))) return;
+  aq_document_add(document, AQ_PARAGRAPH, search,
+                  "KL divergence from the original's predictions, in nats per token: {divergence:.4} on "
+                  "{calibration.held_out_texts:count} held-out windows, {divergence_on_other_texts:.4} on other texts");
+}
+
 static void add_tuning(const json_t *tuning, aq_document *document) {
   if (!json_is_object(tuning)) return;
   aq_document_add(document, AQ_PARAGRAPH, tuning,
@@ -48,6 +55,7 @@ void aq_render_search(const json_t *search, aq_document *document) {
   }
   add_calibration(calibration, document);
   add_similarity(search, document);
+  add_divergence(search, document);
   aq_document_list(document, AQ_REMARK, "note: ", aq_json_get(search, "notes"));
   add_tuning(aq_json_get(search, "tuning"), document);
 }

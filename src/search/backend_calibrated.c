@@ -1,4 +1,4 @@
-/* backend_calibrated.c - a search that goes by what texts say of an encoder: Fisher factors for sensitivities, error
+/* backend_calibrated.c - a search that goes by what texts say of a model: Fisher factors for sensitivities, error
  * feedback for rounding, and outputs on texts for what is decided by measuring. */
 #include "arrowquant_experimental.h"
 #include "core/error.h"
@@ -50,13 +50,14 @@ static aq_status make_calibrated(aq_search_backend *backend, aq_error *err) {
   bool changed;
   AQ_TRY(aq_candidate_round(&b->candidate, err));
   if (++b->candidates > 1) return AQ_OK;
+  if (!b->calibration->kind->tries_roundings) return AQ_OK;
   AQ_TRY(aq_candidate_choose_rounding(&b->candidate, &changed, err));
   return changed ? aq_candidate_round(&b->candidate, err) : AQ_OK;
 }
 
 static aq_status adjust_calibrated(aq_search_backend *backend, double *similarity, aq_error *err) {
   calibrated_backend *b = state_of(backend);
-  AQ_TRY(aq_candidate_correct_biases(&b->candidate, err));
+  AQ_TRY(aq_candidate_adjust(&b->candidate, err));
   *similarity = b->candidate.similarity;
   return AQ_OK;
 }
@@ -132,9 +133,7 @@ static aq_status report_calibrated(aq_search_backend *backend, json_t *report, a
   AQ_TRY(aq_report_set(report, "notes", aq_notes_json(&b->calibration->model.notes), err));
   AQ_TRY(aq_report_set(report, "roundings", json_integer((json_int_t)b->candidates), err));
   AQ_TRY(aq_report_set(report, "rounded_to_nearest", aq_json_count(to_nearest), err));
-  AQ_TRY(aq_report_set(report, "similarity_before_repair", aq_json_real(r->before_repair), err));
-  AQ_TRY(aq_report_set(report, "similarity", aq_json_real(r->similarity), err));
-  AQ_TRY(aq_report_set(report, "similarity_on_other_texts", aq_json_real(confirmed), err));
+  AQ_TRY(b->calibration->kind->report(report, r->before_repair, r->similarity, confirmed, err));
   return b->tuned.steps == 0 ? AQ_OK : report_tuning(b, report, err);
 }
 

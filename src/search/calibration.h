@@ -1,5 +1,5 @@
-/* calibration.h - an encoder with what texts say about it, for a quantization that is judged by outputs: statistics,
- * and texts that were kept out of them.
+/* calibration.h - a model with what texts say about it, for a quantization that is judged by outputs: statistics, and
+ * texts that were kept out of them. What a model is run for, an aq_calibration_kind knows.
  *
  * Three disjoint sets: `fit` for statistics, repair and descent; `held` for everything that is decided by measuring;
  * `choose` to confirm a similarity that was asked for. What is reported is measured on none of them. */
@@ -7,21 +7,27 @@
 #define AQ_SEARCH_CALIBRATION_H
 
 #include <jansson.h>
+#include <string.h>
 
 #include "arrowquant.h"
 #include "calib/fisher/fisher_factors.h"
 #include "calib/fisher/stats.h"
 #include "calib/token_texts.h"
 #include "core/pool.h"
+#include "core/progress.h"
 #include "model/params.h"
 
-/* Texts, and the embeddings that the original gives them. */
+/* Texts, and what the original makes of them. */
 typedef struct aq_evaluation_set {
   aq_token_texts texts;
-  float *reference; /* texts x hidden */
+  float
+      *reference; /* of an encoder: embeddings, texts x hidden; of a decoder: states before the head, tokens x hidden */
 } aq_evaluation_set;
 
+typedef struct aq_calibration_kind aq_calibration_kind;
+
 typedef struct aq_calibration {
+  const aq_calibration_kind *kind;
   aq_model model;
   aq_pool *pool;
   aq_params original;
@@ -34,8 +40,34 @@ typedef struct aq_calibration {
   double seconds;         /* that the statistics took, 0 when they were read */
 } aq_calibration;
 
+/* What calibration is for models that are run for one kind of output: a file, and a line in calibration.c. */
+struct aq_calibration_kind {
+  aq_status (*open_model)(const aq_source *source, const char *folder, aq_model *model, aq_error *err);
+  /* The three sets, with what the original makes of the two that are measured on. */
+  aq_status (*load_texts)(aq_calibration *calibration, const aq_quantize_options *options, aq_error *err);
+  aq_status (*gather)(aq_calibration *calibration, const aq_quantize_options *options, aq_progress *progress,
+                      aq_error *err);
+  aq_status (*make_factors)(const aq_params *params, aq_stats *stats, aq_pool *pool, aq_fisher_factors **out,
+                            size_t *count, aq_error *err);
+  uint64_t (*factor_bytes)(const aq_model *model, uint32_t threads);
+  /* How similar the outputs of `params` are to the original's: 1 when they are the same. */
+  aq_status (*measure)(const aq_calibration *calibration, const aq_params *params, const aq_evaluation_set *on,
+                       double *similarity, aq_error *err);
+  /* Figures of a candidate before and after its vectors were adjusted, on held-out texts, and on others. */
+  aq_status (*report)(json_t *report, double before, double held, double others, aq_error *err);
+  bool only_asked;      /* run only when texts are named: it takes long */
+  bool adjusts;         /* shifts of norms are corrected for each candidate (calib/bias_correction.h) */
+  bool tries_roundings; /* texts tell for each matrix by itself whether feedback helps: the model is small */
+  bool tunes;           /* calib/tune, and what goes with it: a similarity as a target, statistics in files */
+};
+extern const aq_calibration_kind aq_encoder_calibration, aq_decoder_calibration;
+
 /* Whether the options name texts to calibrate with. */
 bool aq_calibration_is_named(const aq_quantize_options *options);
+/* Whether, without a list of texts, those are the built-in ones. */
+static inline bool aq_calibration_is_builtin(const aq_quantize_options *options) {
+  return options->calib == NULL || strcmp(options->calib, "builtin") == 0;
+}
 
 /* NULL in *out and AQ_OK when the options say "none", or say nothing and the model is none that can be run; *why_not
  * then says why not, in words to be freed with aq_free. A model whose files are damaged is an error: what it is cannot
@@ -46,9 +78,9 @@ AQ_MUST_CHECK aq_status aq_calibration_open(const aq_source *source, const aq_qu
 AQ_MUST_CHECK aq_status aq_calibration_make_factors(aq_calibration *calibration, aq_error *err);
 void aq_calibration_free(aq_calibration *calibration);
 
-/* Mean cosine of the embeddings of `params` to the original's. */
+/* The kind's measure. */
 AQ_MUST_CHECK aq_status aq_calibration_similarity(const aq_calibration *calibration, const aq_params *params,
-                                                  const aq_evaluation_set *on, double *mean, aq_error *err);
+                                                  const aq_evaluation_set *on, double *similarity, aq_error *err);
 
 /* {"texts_from", "texts", "tokens", "held_out", "seconds"}; NULL when out of memory. */
 json_t *aq_calibration_json(const aq_calibration *calibration);

@@ -1,4 +1,4 @@
-/* candidate.c - an encoder's matrices at one lambda. */
+/* candidate.c - a model's matrices at one lambda. */
 #include "search/candidate.h"
 
 #include <string.h>
@@ -136,8 +136,14 @@ static void restore_settled(aq_candidate *r) {
   }
 }
 
-aq_status aq_candidate_correct_biases(aq_candidate *r, aq_error *err) {
+aq_status aq_candidate_adjust(aq_candidate *r, aq_error *err) {
   const aq_calibration *c = r->calibration;
+  if (!c->kind->adjusts) {
+    AQ_TRY(aq_candidate_tell_progress(r, err));
+    AQ_TRY(aq_candidate_measure(r, err));
+    r->before_repair = r->similarity;
+    return AQ_OK;
+  }
   const size_t texts = AQ_MIN(c->fit.count, REPAIR_TEXTS);
   AQ_TRY(aq_candidate_tell_progress(r, err));
   AQ_TRY(aq_calibration_similarity(c, &r->quantized, &c->held, &r->before_repair, err));

@@ -1,5 +1,5 @@
-/* candidate.h - what an encoder's planned tensors are at one lambda: their codes, the parameters that the codes stand
- * for, with biases and norms corrected, and how similar its outputs are. */
+/* candidate.h - what a model's planned tensors are at one lambda: their codes, the parameters that the codes stand for,
+ * with what is adjusted to them, and how similar its outputs are. */
 #ifndef AQ_SEARCH_CANDIDATE_H
 #define AQ_SEARCH_CANDIDATE_H
 
@@ -24,7 +24,7 @@ typedef struct aq_candidate {
   aq_candidate_item *items;         /* one a planned tensor */
   aq_params base;                   /* the original, but for tensors that a rule of the caller quantizes */
   aq_params quantized;              /* what the table will hold, corrected */
-  double before_repair, similarity; /* mean cosine on held-out texts */
+  double before_repair, similarity; /* on held-out texts */
 } aq_candidate;
 
 /* plan, encoded (one a tensor of the source): what becomes of tensors that the search does not plan. The plan and the
@@ -38,9 +38,9 @@ void aq_candidate_reset(aq_candidate *candidate);
  * counted. */
 AQ_MUST_CHECK aq_status aq_candidate_round(aq_candidate *candidate, aq_error *err);
 
-/* Once after each rounding that is to be used: adjusts biases and norms, and measures the similarity before and after.
- */
-AQ_MUST_CHECK aq_status aq_candidate_correct_biases(aq_candidate *candidate, aq_error *err);
+/* Once after each rounding that is to be used: adjusts biases and norms, where the kind of model has it, and measures
+ * the similarity before and after. */
+AQ_MUST_CHECK aq_status aq_candidate_adjust(aq_candidate *candidate, aq_error *err);
 
 /* What an item stands for, into the parameters and those of tensors tied to it, and its bits. worker: as in
  * search/cost.h. */

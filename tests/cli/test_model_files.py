@@ -84,7 +84,7 @@ def test_target_with_another_damaged_file(tmp_path, model, name):
 
 @pytest.mark.parametrize(("config", "why"), [
     (None, "the model has no config.json"),
-    ({"model_type": "llama", "hidden_size": 16}, "'model_type' is 'llama'"),
+    ({"model_type": "llama", "hidden_size": 16}, "of type llama, is run only when texts are named"),
     ({"architecture": "resnet50"}, "'model_type' is missing"),
     ({"quantization_config": {"bits": 8}}, "'quantization_config' is an object"),
 ])

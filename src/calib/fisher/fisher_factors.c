@@ -141,7 +141,7 @@ static aq_status make_words(const aq_params *p, const aq_stats *stats, uint32_t 
 /* ---- the loss of an error ---- */
 
 bool aq_fisher_factors_have_metric(const aq_fisher_factors *factors) {
-  return factors->g != NULL || factors->word_g != NULL;
+  return factors->g != NULL || factors->row_weight != NULL;
 }
 
 static aq_status expand_factor(const float *l, size_t n, float **out, aq_error *err) {
@@ -174,7 +174,7 @@ void aq_fisher_factors_metric(const aq_fisher_factors *factors, float *inputs, f
   const float *a = factors->word_g != NULL ? factors->word_g : factors->inputs;
   aq_triangle_expand(a, cols, inputs);
   damp(inputs, aq_triangle_trace(a, cols), cols);
-  if (factors->word_g != NULL) return;
+  if (factors->g == NULL) return;
   aq_triangle_expand(factors->g, rows, outputs);
   double total = 0;
   for (size_t i = 0; i < rows * rows; i++) outputs[i] = (float)((double)outputs[i] / (2 * factors->inputs_total));

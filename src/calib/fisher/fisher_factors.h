@@ -10,23 +10,24 @@
 #include "core/pool.h"
 #include "model/params.h"
 
-/* One matrix of an encoder. Square matrices are held as lower triangles (calib/fisher/triangle.h). */
+/* One matrix of a model. Square matrices are held as lower triangles (calib/fisher/triangle.h). */
 typedef struct aq_fisher_factors {
   size_t tensor; /* index in the source */
   size_t rows, cols;
   const float *w;     /* rows x cols, the parameters' */
-  float *sensitivity; /* rows: loss of cosine a squared error of one weight */
+  float *sensitivity; /* rows: loss a squared error of one weight */
   float narrow, wide; /* bounds of a row's step, as aq_rd_matrix has them */
   float *input_l;     /* cols x cols, unit lower triangular, for aq_feedback; NULL: none */
   float *output_l;    /* rows x rows; NULL: rows are independent */
   float *input_d;  /* cols: what a column's errors weigh, 1 on (geometric) average; NULL: bits have no price while it is
                       rounded */
   const char *why; /* what the sensitivity is made of, in words; static storage */
-  float *inputs;   /* of a linear: a, mixed with moments; cols x cols */
+  float *inputs;   /* of a linear: a, mixed with moments; cols x cols. Of a decoder's table as well */
   double inputs_total; /* trace of a */
-  const float *g;      /* of a linear; the statistics' own */
+  const float *g;      /* of an encoder's linear; the statistics' own */
   const float *word_g; /* of the word table; the statistics' own */
-  float *row_weight;   /* rows, of the word table: loss of a row's error, measured by word_g */
+  float *row_weight;   /* rows, where they are independent: loss of a row's error, measured by word_g or the inputs;
+                          NULL: it is not known as that */
 } aq_fisher_factors;
 
 /* All linear layers in order, then words and positions. The array and what its items own belong to the caller. A

@@ -7,8 +7,8 @@
 #define AQ_OPS_EVALUATE_PREDICTIONS_H
 
 #include "arrowquant_experimental.h"
+#include "calib/text_windows.h"
 #include "measure/divergence.h"
-#include "ops/evaluate/text_windows.h"
 
 #define AQ_USUAL_WINDOW ((uint32_t)512) /* tokens */
 

@@ -1,7 +1,7 @@
 /* test_perplexity.c - windows of a text, and what a tiny decoder makes of them beside losses of whole windows. */
+#include "calib/text_windows.h"
 #include "language_model.h"
 #include "model/run/decoder.h"
-#include "ops/evaluate/text_windows.h"
 #include "report/report.h"
 
 static const char text[] = "The quick brown fox jumps over the lazy dog and runs away from it";

@@ -92,7 +92,7 @@ static void repair_measures_before_and_after_and_helps(void **state) {
   double measured;
   assert_ok(search_round(&s, LAMBDA * 30, &err));
   assert_ok(aq_calibration_similarity(s.calibration, &s.candidate.quantized, &s.calibration->held, &measured, &err));
-  assert_ok(aq_candidate_correct_biases(&s.candidate, &err));
+  assert_ok(aq_candidate_adjust(&s.candidate, &err));
   assert_true(s.candidate.before_repair == measured);
   assert_ok(aq_calibration_similarity(s.calibration, &s.candidate.quantized, &s.calibration->held, &measured, &err));
   assert_true(s.candidate.similarity == measured);
@@ -108,7 +108,7 @@ static void expect_settled(const aq_quantize_options *o) {
   size_t count;
   const size_t kept = search_find(s.source, name), changed = search_find(s.source, other);
   assert_ok(search_round(&s, LAMBDA * 30, &err));
-  assert_ok(aq_candidate_correct_biases(&s.candidate, &err));
+  assert_ok(aq_candidate_adjust(&s.candidate, &err));
   assert_memory_equal(aq_params_find(&s.candidate.quantized, kept, &count),
                       aq_params_find(&s.candidate.base, kept, &count), ONE_LAYER_WIDTH * sizeof(float));
   const float *corrected = aq_params_find(&s.candidate.quantized, changed, &count);
@@ -175,7 +175,7 @@ static void what_is_finished_already_stays(void **state) {
   s.encoded[tensor] = (aq_encoded){.count = ONE_LAYER_WIDTH, .codes = (int8_t *)aq_calloc(ONE_LAYER_WIDTH, 1)};
   s.encoded[tensor].scales = theirs;
   assert_ok(search_round(&s, LAMBDA * 30, &err));
-  assert_ok(aq_candidate_correct_biases(&s.candidate, &err));
+  assert_ok(aq_candidate_adjust(&s.candidate, &err));
   assert_ok(aq_candidate_finish(&s.candidate, "a test", &s.plan, s.encoded, &err));
   assert_ptr_equal(s.encoded[tensor].scales, theirs);
   assert_null(s.encoded[tensor].values);
@@ -309,8 +309,7 @@ static void caller_can_stop_each_step(void **state) {
     aq_progress_begin(&progress, &run, "search", 0, 0);
     progress.last = 0; /* long ago: the caller is asked at once */
     s.candidate.progress = &progress;
-    const aq_status status =
-        step == 0 ? search_round(&s, LAMBDA, &err) : aq_candidate_correct_biases(&s.candidate, &err);
+    const aq_status status = step == 0 ? search_round(&s, LAMBDA, &err) : aq_candidate_adjust(&s.candidate, &err);
     assert_int_equal(status, AQ_ERR_INTERRUPTED);
     assert_int_equal(calls, step + 1);
   }

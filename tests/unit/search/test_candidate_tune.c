@@ -15,7 +15,7 @@ static void what_is_tuned_agrees_with_its_codes(void **state) {
   aq_search_options search = {.tune_seconds = 1};
   search_prepare(&s, search_options(4));
   assert_ok(search_round(&s, LAMBDA, &err));
-  assert_ok(aq_candidate_correct_biases(&s.candidate, &err));
+  assert_ok(aq_candidate_adjust(&s.candidate, &err));
   const double before = s.candidate.similarity, before_repair = s.candidate.before_repair;
   aq_quantize_options o = *search_options(4);
   o.search = &search;

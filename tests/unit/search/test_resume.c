@@ -21,7 +21,7 @@ static int set_up(void **state) {
   (void)state;
   search_prepare(&first, search_options(4));
   assert_ok(search_round(&first, LAMBDA, &err));
-  assert_ok(aq_candidate_correct_biases(&first.candidate, &err));
+  assert_ok(aq_candidate_adjust(&first.candidate, &err));
   return 0;
 }
 
@@ -47,7 +47,7 @@ static void expect_back(double lambda, aq_quant_type type) {
   search_state second;
   size_t of_type = 0;
   assert_ok(search_round(&first, lambda, &err));
-  assert_ok(aq_candidate_correct_biases(&first.candidate, &err));
+  assert_ok(aq_candidate_adjust(&first.candidate, &err));
   write_table(&first, sf.table);
   search_prepare(&second, search_options(4));
   second.problem.lambda = 1; /* of a search before */

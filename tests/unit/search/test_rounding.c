@@ -54,6 +54,7 @@ static void without_a_metric_codes_are_those_of_feedback(void **state) {
     if (s.candidate.items[i].factors == NULL) continue;
     aq_fisher_factors f = *s.candidate.items[i].factors;
     f.g = f.word_g = NULL;
+    f.row_weight = NULL;
     f.input_d = NULL;
     aq_encoded e = begin_item(i);
     int8_t *codes = aq_calloc((size_t)e.count, 1);

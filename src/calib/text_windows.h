@@ -1,12 +1,12 @@
-/* text_windows.h - the windows of tokens that a language model is judged on.
+/* text_windows.h - the windows of tokens that a language model is judged or calibrated on.
  *
  * All texts, one after another with a line feed between them, are one running text; a file that is not JSONL is such a
  * text as it is. Its tokens are cut into windows from the beginning, without overlap, and what does not fill a window
  * is left out; a text that fills none is one window. Every window begins with the special tokens that the tokenizer
  * puts in front of a text, if any. Of the tokens of a window the second half counts, so that each has at least half a
  * window in front of it, as llama-perplexity does. */
-#ifndef AQ_OPS_EVALUATE_TEXT_WINDOWS_H
-#define AQ_OPS_EVALUATE_TEXT_WINDOWS_H
+#ifndef AQ_CALIB_TEXT_WINDOWS_H
+#define AQ_CALIB_TEXT_WINDOWS_H
 
 #include "arrowquant.h"
 

@@ -1,5 +1,5 @@
 /* text_windows.c - a running text, its tokens, and the windows that they are cut into. */
-#include "ops/evaluate/text_windows.h"
+#include "calib/text_windows.h"
 
 #include <string.h>
 

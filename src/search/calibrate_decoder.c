@@ -1,0 +1,252 @@
+/* calibrate_decoder.c - calibration of language models: windows of a running text, Fisher statistics of the next token,
+ * and the divergence from the original's predictions.
+ *
+ * A similarity is 1 - KL: the loss 1 - similarity is then the mean divergence in nats per token, at positions that the
+ * operation "perplexity" counts as well. The original is not run again for each candidate: its states before the head
+ * are kept, which are far smaller than its logits. */
+#include <string.h>
+
+#include "calib/corpus/corpus.h"
+#include "calib/fisher/decoder_factors.h"
+#include "calib/text_windows.h"
+#include "core/compiler.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "measure/divergence.h"
+#include "measure/tuning_texts.h"
+#include "model/run/decoder_tape.h"
+#include "report/report.h"
+#include "search/calibration.h"
+
+#define BUILTIN_TEXTS ((size_t)8000)
+#define WINDOW ((size_t)512)
+#define STATS_WINDOWS ((size_t)16) /* that statistics are taken from */
+#define HELD_WINDOWS ((size_t)8)   /* at most, and one of HELD_SHARE */
+#define HELD_SHARE ((size_t)8)
+#define WINDOWS_LEAST ((size_t)8)
+
+/* ---- texts ---- */
+
+static aq_status fail_few_windows(const aq_text_windows *w, const char *file, aq_error *err) {
+  (void)aq_fail(err, AQ_ERR_ARGUMENT,
+                "the texts have %zu tokens, %zu windows of %zu; calibration needs %zu, and %zu are better", w->tokens,
+                w->count, w->length, WINDOWS_LEAST, STATS_WINDOWS + HELD_WINDOWS);
+  (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "Give a file with more text, or `calib=builtin`");
+  return aq_error_in_file(err, AQ_ERR_ARGUMENT, file);
+}
+
+static aq_status check_tokens(const aq_model *m, const aq_text_windows *w, aq_error *err) {
+  for (size_t i = 0; i < w->count * w->length; i++) {
+    AQ_FAIL_IF((uint32_t)w->ids[i] >= m->config.vocabulary, AQ_ERR_FORMAT,
+               "the tokenizer gives token %d, and the model has %u", w->ids[i], m->config.vocabulary);
+  }
+  return AQ_OK;
+}
+
+static aq_status cut_texts(const aq_calibration *c, const aq_running_text_origin *origin, aq_text_windows *out,
+                           aq_error *err) {
+  const size_t length = AQ_MIN(WINDOW, (size_t)c->model.config.max_tokens);
+  AQ_TRY(aq_text_windows_make(origin, c->model.tokenizer, length, 0, out, err));
+  return check_tokens(&c->model, out, err);
+}
+
+static aq_status cut_corpus(aq_calibration *c, const aq_quantize_options *o, aq_text_windows *out, aq_error *err) {
+  const bool list = o->calib_texts.texts != NULL, builtin = !list && aq_calibration_is_builtin(o);
+  aq_corpus corpus = {0};
+  c->texts_from = list ? "list" : builtin ? "built-in" : o->calib;
+  if (builtin) AQ_TRY(aq_corpus_builtin(BUILTIN_TEXTS, &corpus, err));
+  const aq_text_list own = {.texts = corpus.texts, .lengths = corpus.lengths, .count = corpus.count};
+  const aq_running_text_origin origin = {list || builtin ? NULL : o->calib, list ? &o->calib_texts : &own};
+  aq_status status = cut_texts(c, &origin, out, err);
+  aq_corpus_reset(&corpus);
+  if (status == AQ_OK && out->count < WINDOWS_LEAST) status = fail_few_windows(out, o->calib, err);
+  return status;
+}
+
+static aq_status allocate_texts(size_t count, aq_token_texts *out, aq_error *err) {
+  out->ids = aq_calloc(count, sizeof *out->ids);
+  out->lengths = aq_calloc(count, sizeof *out->lengths);
+  return out->ids != NULL && out->lengths != NULL ? AQ_OK : aq_fail_memory(err, count * sizeof *out->ids);
+}
+
+static void add_window(const aq_text_windows *w, size_t i, aq_token_texts *to) {
+  to->ids[to->count] = w->ids + i * w->length;
+  to->lengths[to->count++] = (uint32_t)w->length;
+}
+
+/* Evenly spaced windows are held out. `fit` has the memory of both. */
+static aq_status divide_windows(aq_calibration *c, aq_text_windows *w, aq_error *err) {
+  const size_t held = AQ_MIN(HELD_WINDOWS, w->count / HELD_SHARE), stride = w->count / held;
+  AQ_TRY(allocate_texts(w->count, &c->fit, err));
+  AQ_TRY(allocate_texts(held, &c->held.texts, err));
+  for (size_t i = 0; i < w->count; i++) {
+    const bool out = i % stride == stride - 1 && c->held.texts.count < held;
+    add_window(w, i, out ? &c->held.texts : &c->fit);
+  }
+  c->fit.memory = w->ids;
+  w->ids = NULL;
+  return AQ_OK;
+}
+
+static aq_status load_choosing_texts(aq_calibration *c, aq_error *err) {
+  const aq_text_list list = {.texts = aq_tuning_texts, .count = aq_tuning_text_count};
+  aq_text_windows w = {0};
+  aq_status status = cut_texts(c, &(aq_running_text_origin){NULL, &list}, &w, err);
+  if (status == AQ_OK) status = allocate_texts(w.count, &c->choose.texts, err);
+  for (size_t i = 0; status == AQ_OK && i < w.count; i++) add_window(&w, i, &c->choose.texts);
+  if (status == AQ_OK) {
+    c->choose.texts.memory = w.ids;
+    w.ids = NULL;
+  }
+  aq_text_windows_reset(&w);
+  return status;
+}
+
+/* ---- outputs ---- */
+
+/* Positions of a window whose prediction counts, as text_windows.h has them. */
+static size_t first_counted(size_t length) { return length / 2; }
+
+typedef struct comparison {
+  const aq_calibration *calibration;
+  const aq_params *params;
+  size_t vocabulary, block; /* positions whose logits are held */
+  float *reference, *logits;
+  const int32_t *next; /* the tokens that follow them */
+  double *divergences; /* of them */
+} comparison;
+
+static aq_status compare_position(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+  const comparison *k = ctx;
+  const size_t at = (size_t)item * k->vocabulary;
+  (void)worker;
+  (void)err;
+  k->divergences[item] =
+      aq_token_compare(k->reference + at, k->logits + at, k->vocabulary, (uint32_t)k->next[item]).divergence;
+  return AQ_OK;
+}
+
+/* Adds the divergences of one window, of which `tape` has the candidate's states and `original` the original's. */
+static aq_status compare_window(comparison *k, const aq_decoder_tape *tape, const aq_decoder_tape *original,
+                                const int32_t *ids, size_t length, double *sum, aq_error *err) {
+  const aq_calibration *c = k->calibration;
+  for (size_t at = first_counted(length); at + 1 < length; at += k->block) {
+    const size_t rows = AQ_MIN(k->block, length - 1 - at);
+    AQ_TRY(aq_decoder_tape_logits(original, &c->original, at, rows, k->reference, err));
+    AQ_TRY(aq_decoder_tape_logits(tape, k->params, at, rows, k->logits, err));
+    k->next = ids + at + 1;
+    AQ_TRY(aq_pool_run(c->pool, rows, compare_position, k, err));
+    for (size_t i = 0; i < rows; i++) *sum += k->divergences[i];
+  }
+  return AQ_OK;
+}
+
+static aq_status run_window(const aq_calibration *c, const aq_params *params, const aq_token_texts *texts, size_t i,
+                            aq_decoder_tape *tape, aq_error *err) {
+  AQ_TRY(aq_decoder_tape_begin_forward(tape, params, texts->ids + i, texts->lengths + i, 1, c->pool, err));
+  return aq_decoder_tape_forward(tape, params, err);
+}
+
+static aq_status compare_windows(comparison *k, const aq_evaluation_set *on, aq_decoder_tape *tape, double *mean,
+                                 aq_error *err) {
+  const aq_calibration *c = k->calibration;
+  const float *states = on->reference;
+  double sum = 0;
+  size_t counted = 0;
+  for (size_t i = 0; i < on->texts.count; i++) {
+    const size_t length = on->texts.lengths[i];
+    AQ_TRY(run_window(c, k->params, &on->texts, i, tape, err));
+    aq_decoder_tape original = *tape; /* its room, with other states */
+    original.final = states;
+    AQ_TRY(compare_window(k, tape, &original, on->texts.ids[i], length, &sum, err));
+    states += length * c->model.config.hidden;
+    counted += length - 1 - first_counted(length);
+  }
+  *mean = counted > 0 ? sum / (double)counted : 0;
+  return AQ_OK;
+}
+
+static aq_status measure_divergence(const aq_calibration *c, const aq_params *params, const aq_evaluation_set *on,
+                                    double *similarity, aq_error *err) {
+  comparison k = {.calibration = c,
+                  .params = params,
+                  .vocabulary = c->model.config.vocabulary,
+                  .block = aq_decoder_tape_block(&c->model)};
+  k.reference = aq_realloc_array(NULL, k.block * k.vocabulary, sizeof *k.reference);
+  k.logits = aq_realloc_array(NULL, k.block * k.vocabulary, sizeof *k.logits);
+  k.divergences = aq_calloc(k.block, sizeof *k.divergences);
+  aq_decoder_tape tape = {0};
+  double divergence = 0;
+  aq_status status = k.reference != NULL && k.logits != NULL && k.divergences != NULL
+                         ? compare_windows(&k, on, &tape, &divergence, err)
+                         : aq_fail_memory(err, 2 * k.block * k.vocabulary * sizeof *k.logits);
+  aq_decoder_tape_reset(&tape);
+  aq_free(k.reference);
+  aq_free(k.logits);
+  aq_free(k.divergences);
+  *similarity = 1 - divergence;
+  return status;
+}
+
+static aq_status keep_states(const aq_calibration *c, aq_evaluation_set *set, aq_error *err) {
+  const size_t hidden = c->model.config.hidden;
+  size_t tokens = 0;
+  for (size_t i = 0; i < set->texts.count; i++) tokens += set->texts.lengths[i];
+  set->reference = aq_realloc_array(NULL, AQ_MAX(tokens, 1) * hidden, sizeof *set->reference);
+  if (set->reference == NULL) return aq_fail_memory(err, tokens * hidden * sizeof *set->reference);
+  aq_decoder_tape tape = {0};
+  aq_status status = AQ_OK;
+  float *to = set->reference;
+  for (size_t i = 0; status == AQ_OK && i < set->texts.count; i++) {
+    const size_t floats = set->texts.lengths[i] * hidden;
+    status = run_window(c, &c->original, &set->texts, i, &tape, err);
+    if (status == AQ_OK) memcpy(to, tape.final, floats * sizeof *to);
+    to += floats;
+  }
+  aq_decoder_tape_reset(&tape);
+  return status;
+}
+
+/* ---- the kind ---- */
+
+static aq_status load_texts(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
+  aq_text_windows w = {0};
+  aq_status status = cut_corpus(c, o, &w, err);
+  if (status == AQ_OK) status = divide_windows(c, &w, err);
+  aq_text_windows_reset(&w);
+  AQ_TRY(status);
+  AQ_TRY(load_choosing_texts(c, err));
+  AQ_TRY(keep_states(c, &c->held, err));
+  return keep_states(c, &c->choose, err);
+}
+
+/* Evenly spaced windows of those that are not held out. */
+static aq_status gather_statistics(aq_calibration *c, const aq_quantize_options *o, aq_progress *progress,
+                                   aq_error *err) {
+  const size_t count = AQ_MIN(c->fit.count, STATS_WINDOWS);
+  const aq_stats_options stats = {.max_tokens = (uint32_t)WINDOW, .max_memory = o->run.max_memory};
+  const int32_t **ids = aq_calloc(count, sizeof *ids);
+  if (ids == NULL) return aq_fail_memory(err, count * sizeof *ids);
+  for (size_t i = 0; i < count; i++) ids[i] = c->fit.ids[i * c->fit.count / count];
+  const aq_status status =
+      aq_decoder_stats_gather(&c->original, ids, c->fit.lengths, count, &stats, c->pool, progress, &c->stats, err);
+  aq_free(ids);
+  AQ_TRY(status);
+  return aq_stats_count_words(&c->stats, c->fit.ids, c->fit.lengths, c->fit.count, err);
+}
+
+/* Nothing is adjusted: what was before is what is. */
+static aq_status report_divergence(json_t *report, double before, double held, double others, aq_error *err) {
+  (void)before;
+  AQ_TRY(aq_report_set(report, "divergence", aq_json_real(1 - held), err));
+  return aq_report_set(report, "divergence_on_other_texts", aq_json_real(1 - others), err);
+}
+
+const aq_calibration_kind aq_decoder_calibration = {.open_model = aq_model_open_decoder,
+                                                    .load_texts = load_texts,
+                                                    .gather = gather_statistics,
+                                                    .make_factors = aq_decoder_factors_create,
+                                                    .factor_bytes = aq_decoder_factors_bytes,
+                                                    .measure = measure_divergence,
+                                                    .report = report_divergence,
+                                                    .only_asked = true};

@@ -1,0 +1,85 @@
+"""Targets of language models: planned by what running them on texts says."""
+import json
+import random
+
+import page_sizes
+import pytest
+from cli_helpers import done, refused
+from tiny_llm import LETTERS, make_language_model
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A model in llm/, and texts in calib.txt: words of few letters, so that tokens are not equally frequent."""
+    folder = tmp_path_factory.mktemp("language")
+    make_language_model(folder / "llm")
+    rng = random.Random(5)
+    words = ["".join(rng.choice(LETTERS[: rng.randrange(2, 52)]) for _ in range(rng.randrange(1, 8))) for _ in range(900)]
+    (folder / "calib.txt").write_text(" ".join(words) + "\n")
+    return folder
+
+
+def report(*args, cwd):
+    return json.loads(done("quantize", "llm", *args, "--force", "--json", cwd=cwd).stdout)
+
+
+@pytest.mark.parametrize("bits", [3.5, 5])
+def test_a_target_is_met_and_what_was_run_is_told(shared, bits):
+    made = report("-o", "met.parquet", "--target-bpw", bits, "--calib", "calib.txt", cwd=shared)
+    assert 0.9 * bits <= page_sizes.bits_per_weight(shared / "met.parquet") <= bits
+    search = made["search"]
+    assert search["model_was_run"] and search["calibration"]["texts_from"] == "calib.txt"
+    assert search["calibration"]["tokens"] == 128 * search["calibration"]["texts"]
+    assert 0 < search["divergence"] < 2 and 0 < search["divergence_on_other_texts"] < 2
+    assert "similarity" not in search
+
+
+def test_texts_beat_the_tensors_alone(shared):
+    figures = {}
+    for calib in ("calib.txt", "none"):
+        report("-o", "beat.parquet", "--target-bpw", 4, "--calib", calib, cwd=shared)
+        measured = done("perplexity", "beat.parquet", "--against", "llm", "--texts", "calib.txt", "--json", cwd=shared)
+        figures[calib] = json.loads(measured.stdout)["divergence"]["mean"]
+    assert figures["calib.txt"] < 0.9 * figures["none"]
+
+
+def test_threads_change_no_byte(shared):
+    for threads in (1, 3):
+        report("-o", f"{threads}.parquet", "--target-bpw", 4, "--calib", "calib.txt", "-t", threads, cwd=shared)
+    assert (shared / "1.parquet").read_bytes() == (shared / "3.parquet").read_bytes()
+
+
+def test_the_divergence_is_that_of_the_operation_perplexity(shared):
+    """Windows that are held out: of eight windows each, the last one. They are the whole text of the operation."""
+    text = (shared / "calib.txt").read_text()
+    windows = [text[i * 128:(i + 1) * 128] for i in range(len(text) // 128)]
+    held = min(8, len(windows) // 8)
+    stride = len(windows) // held
+    (shared / "held.txt").write_text("".join(windows[i * stride + stride - 1] for i in range(held)))
+    made = report("-o", "same.parquet", "--target-bpw", 4, "--calib", "calib.txt", cwd=shared)["search"]
+    measured = done("perplexity", "same.parquet", "--against", "llm", "--texts", "held.txt", "--context", 128, "--json",
+                    cwd=shared)
+    found = json.loads(measured.stdout)
+    assert found["texts"]["windows"] == made["calibration"]["held_out_texts"] == held
+    assert abs(found["divergence"]["mean"] / made["divergence"] - 1) < 1e-3
+
+
+def test_what_is_for_embeddings_is_refused_by_name(shared):
+    for option in (["--min-similarity", 0.9], ["--target-bpw", 4, "--tune=1"],
+                   ["--target-bpw", 4, "--calib", "calib.txt", "--save-stats", "s"]):
+        refused("quantize", "llm", "-o", "x.parquet", *option, cwd=shared, status=3, says=["llama"])
+
+
+def test_too_few_texts_are_refused(shared):
+    (shared / "few.txt").write_text("a few words. " * 20)
+    refused("quantize", "llm", "-o", "x.parquet", "--target-bpw", 4, "--calib", "few.txt", cwd=shared, status=2,
+            says=["few.txt", "windows", "calib"])
+
+
+def test_what_is_not_run_says_why(shared, tmp_path):
+    made = report("-o", "q.parquet", "--target-bpw", 4, cwd=shared)["search"]
+    assert not made["model_was_run"] and "only when texts are named" in made["reason"]
+    make_language_model(tmp_path / "llm", "phi3")
+    assert "phi3" in report("-o", "q.parquet", "--target-bpw", 4, cwd=tmp_path)["search"]["reason"]
+    refused("quantize", "llm", "-o", "x.parquet", "--target-bpw", 4, "--calib", "builtin", cwd=tmp_path, status=3,
+            says=["qkv_proj", "missing"])

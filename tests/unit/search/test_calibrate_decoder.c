@@ -1,0 +1,104 @@
+/* test_calibrate_decoder.c - calibration of a language model: its texts, and the divergence that it measures. */
+#include "core/compiler.h"
+#include "io/source.h"
+#include "language_model.h"
+#include "plan_fixture.h"
+#include "search/calibration.h"
+
+static aq_error err;
+
+/* A text of so many letters, most of them few. */
+static void write_letters(size_t count) {
+  char *text = malloc(count + 1);
+  for (size_t i = 0; i < count; i++) text[i] = LETTERS[(i * i / 7 + i) % (i % 3 == 0 ? 50 : 9)];
+  text[count] = '\0';
+  write_text(language_folder, "texts", text);
+  free(text);
+}
+
+static aq_status open_calibration(aq_quantize_options *o, aq_source **source, aq_calibration **out, char **why_not) {
+  static char texts[600];
+  (void)snprintf(texts, sizeof texts, "%s/texts", language_folder);
+  aq_quantize_options_init(o);
+  o->search = &no_search_options;
+  o->target_bpw = 4;
+  o->calib = texts;
+  assert_ok(aq_source_open(language_folder, NULL, source, &err));
+  return aq_calibration_open(*source, o, out, why_not, &err);
+}
+
+static void windows_are_divided_and_measured(void **state) {
+  (void)state;
+  aq_quantize_options o;
+  aq_source *source;
+  aq_calibration *c;
+  char *why_not;
+  write_letters(200 * 20 + 7);
+  assert_ok(open_calibration(&o, &source, &c, &why_not));
+  assert_ptr_equal(c->kind, &aq_decoder_calibration);
+  assert_int_equal(c->fit.count + c->held.texts.count, 20);
+  assert_int_equal(c->held.texts.count, 2);
+  for (size_t i = 0; i < c->fit.count; i++) {
+    for (size_t k = 0; k < c->held.texts.count; k++) assert_ptr_not_equal(c->fit.ids[i], c->held.texts.ids[k]);
+  }
+  assert_int_equal(c->stats.tokens, 16 * 200);
+  double same, changed;
+  assert_ok(aq_calibration_similarity(c, &c->original, &c->held, &same, &err));
+  assert_true(fabs(same - 1) < 1e-12);
+  aq_params other;
+  assert_ok(aq_params_copy(&c->original, &other, &err));
+  for (size_t i = 0; i < other.count; i++) other.memory[i] *= 1 + (i % 2 == 0 ? 0.05F : -0.05F);
+  assert_ok(aq_calibration_similarity(c, &other, &c->choose, &changed, &err));
+  assert_true(changed < 1 - 1e-5 && changed > -1);
+  aq_params_reset(&other);
+  aq_calibration_free(c);
+  aq_source_close(source);
+}
+
+static void few_windows_are_refused(void **state) {
+  (void)state;
+  aq_quantize_options o;
+  aq_source *source;
+  aq_calibration *c;
+  char *why_not;
+  write_letters(200 * 7 + 199);
+  assert_int_equal(open_calibration(&o, &source, &c, &why_not), AQ_ERR_ARGUMENT);
+  assert_non_null(strstr(err.message, "7 windows"));
+  aq_source_close(source);
+}
+
+static void what_is_for_embeddings_is_refused(void **state) {
+  (void)state;
+  aq_source *source;
+  aq_calibration *c;
+  char *why_not;
+  aq_quantize_options o;
+  aq_quantize_options_init(&o);
+  o.search = &no_search_options;
+  o.min_similarity = 0.9;
+  assert_ok(aq_source_open(language_folder, NULL, &source, &err));
+  assert_int_equal(aq_calibration_open(source, &o, &c, &why_not, &err), AQ_ERR_UNSUPPORTED);
+  assert_non_null(strstr(err.message, "min_similarity"));
+  aq_source_close(source);
+}
+
+static int set_up(void **state) {
+  (void)state;
+  language_make();
+  return 0;
+}
+
+static int tear_down(void **state) {
+  (void)state;
+  drop_folder(language_folder);
+  return 0;
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(windows_are_divided_and_measured),
+      cmocka_unit_test(few_windows_are_refused),
+      cmocka_unit_test(what_is_for_embeddings_is_refused),
+  };
+  return cmocka_run_group_tests(tests, set_up, tear_down);
+}
