@@ -29,7 +29,7 @@
 #define TOKEN_FLOOR 5e-6 /* of all: a token that was not seen */
 /* What the statistics leave out, the errors of a row adding up over the places of its token, chosen on held-out texts.
  */
-#define TABLE_WEIGHT 8.0
+#define TABLE_WEIGHT 3.0
 
 /* The table and the head, when they are one. */
 typedef struct ends {

@@ -71,7 +71,7 @@ static void check_kind(const tiny_kind *kind) {
   const aq_fisher_factors *table = &factors[(size_t)DEC_LAYERS * 7];
   double weight = 0; /* of all rows together: what is read, and of a tied table what is predicted */
   for (size_t i = 0; i < DEC_WORDS; i++) weight += (double)table->row_weight[i];
-  assert_true(fabs(weight / (4 * (reads + (kind->tied ? predictions : 0))) - 1) < 1e-4);
+  assert_true(fabs(weight / (1.5 * (reads + (kind->tied ? predictions : 0))) - 1) < 1e-4);
   assert_true(table->row_weight[f.ids[2][0]] > 0);
   aq_fisher_factors_free(factors, count);
   aq_stats_reset(&s);
