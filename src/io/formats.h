@@ -23,6 +23,10 @@ bool aq_formats_know_name(const char *name);
 /* The format of that name that models are exported to; AQ_ERR_ARGUMENT with the names there are. */
 AQ_MUST_CHECK aq_status aq_formats_find_export(const char *name, const aq_file_format **out, aq_error *err);
 
+/* AQ_ERR_ARGUMENT when a file of that format would have the name of one of another: who finds it by its name would take
+ * it for what it is not. */
+AQ_MUST_CHECK aq_status aq_formats_check_output(const aq_file_format *format, const char *output, aq_error *err);
+
 #define FORMAT(format) extern const aq_file_format format;
 #include "io/formats.inc"
 #undef FORMAT

@@ -161,6 +161,7 @@ static aq_status write_export(const aq_source *source, const char *output, const
   AQ_TRY(aq_partial_refuse(source, err));
   export_job job = {.options = o, .source = source};
   AQ_TRY(aq_formats_find_export(o->format != NULL ? o->format : "safetensors", &job.format, err));
+  AQ_TRY(aq_formats_check_output(job.format, output, err));
   aq_status status = make_plan(&job, wanted, err);
   if (status == AQ_OK) status = write_file(&job, output, err);
   if (status == AQ_OK) status = make_report(&job, output, aq_clock() - started, report, err);

@@ -278,3 +278,16 @@ def test_codes_of_another_tool_are_not_embedded(encoder, dtype, scale):  # noqa:
         done(*line, cwd=encoder)
     else:
         refused(*line, cwd=encoder, status=3, says=[f"tensor '{name}.weight'", "before it was quantized"])
+
+
+@pytest.mark.parametrize("command, name, wrong, right", [
+    (("export", "t.parquet"), "m.gguf", "gguf", "safetensors"),
+    (("export", "t.parquet"), "m.parquet", "parquet", "safetensors"),
+    (("convert", "m.safetensors"), "m.gguf", "gguf", "parquet"),
+    (("quantize", "m.safetensors", "--bits=8"), "q.safetensors", "safetensors", "parquet")])
+def test_no_file_gets_the_name_of_another_format(tmp_path, command, name, wrong, right):
+    (tmp_path / "m.safetensors").write_bytes(safetensors({"a": ("F32", (4, 8), floats(32, 1, 1.0))}))
+    done("convert", "m.safetensors", "-o", "t.parquet", "-q", cwd=tmp_path)
+    refused(*command, "-o", name, cwd=tmp_path, status=2,
+            says=(f"{name}: is the name of a {wrong} file, and a {right} file would be written",
+                  f"Choose a name that ends in .{right}"))
