@@ -111,10 +111,10 @@ static void take_inputs(aq_linear_stats *s, size_t cols, aq_fisher_factors *to) 
   s->a = NULL;
 }
 
-static void weigh_outputs(const float *g, bool is_diagonal, aq_fisher_factors *to) {
+static void weigh_outputs(const float *g, aq_fisher_factors *to) {
   double mean = 0;
   for (size_t i = 0; i < to->rows; i++) {
-    to->row_weight[i] = 0.5F * (is_diagonal ? g[i] : g[aq_triangle_row(i) + i]);
+    to->row_weight[i] = 0.5F * g[i];
     mean += (double)to->row_weight[i] / (double)to->rows;
   }
   for (size_t i = 0; i < to->rows; i++) to->row_weight[i] += (float)(ROW_FLOOR * mean);
@@ -122,7 +122,7 @@ static void weigh_outputs(const float *g, bool is_diagonal, aq_fisher_factors *t
 
 static aq_status make_linear(const weighing *w, uint32_t weight, aq_fisher_factors *to, aq_error *err) {
   AQ_TRY(begin_matrix(w->params, weight, "calibrated: gradients at its outputs, inputs", to, err));
-  weigh_outputs(w->stats->linear[weight].g, aq_stats_has_diagonal(w->params->model, weight), to);
+  weigh_outputs(w->stats->linear[weight].g, to);
   return finish_matrix(to, err);
 }
 

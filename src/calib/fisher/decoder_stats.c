@@ -46,7 +46,6 @@ static size_t widest_side(const aq_model *m) {
     const aq_weight *w = &m->weights[i];
     if (w->kind != AQ_WEIGHT_LINEAR || w->layer == AQ_NO_LAYER) continue;
     widest = AQ_MAX(widest, (size_t)w->cols);
-    if (!aq_stats_has_diagonal(m, i)) widest = AQ_MAX(widest, (size_t)w->rows);
   }
   return widest;
 }
@@ -173,8 +172,7 @@ static aq_status add_layer(void *ctx, const aq_decoder_tape *tape, uint32_t laye
     if (m->weights[i].layer != layer || to.a == NULL) continue;
     const bool leads = aq_weight_leads_input(m, i);
     if (!leads) to.moments = NULL; /* those of the first have been added to */
-    AQ_TRY(aq_token_accumulator_linear(g->acc, &tape->linear[i], tape->tokens, !leads, aq_stats_has_diagonal(m, i), &to,
-                                       err));
+    AQ_TRY(aq_token_accumulator_linear(g->acc, &tape->linear[i], tape->tokens, !leads, &to, err));
   }
   return AQ_OK;
 }

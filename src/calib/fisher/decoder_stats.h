@@ -5,10 +5,11 @@
  * g g^T over y, g the gradient at an activation, is the Fisher matrix there, the curvature of the KL divergence. For
  * token t let g_t be the gradient at the output y = W x of a linear, and x_t its input. With means over tokens,
  *
- *     a = mean |g_t|^2 x_t x_t^T       g = mean |x_t|^2 g_t g_t^T       moments = mean x_t x_t^T / |x_t|^2
+ *     a = mean |g_t|^2 x_t x_t^T       G = mean |x_t|^2 g_t g_t^T       moments = mean x_t x_t^T / |x_t|^2
  *
- * (as in K-FAC, Martens and Grosse, 2015, but each factor weighted by the size of the other). tr a = tr g, and an error
- * E of W raises the KL divergence by 1/2 mean (g_t^T E x_t)^2, about 1/2 tr(g E a E^T) / tr a nats per token. g_t holds
+ * (as in K-FAC, Martens and Grosse, 2015, but each factor weighted by the size of the other). tr a = tr G, and an error
+ * E of W raises the KL divergence by 1/2 mean (g_t^T E x_t)^2, about 1/2 tr(G E a E^T) / tr a nats per token. Of G the
+ * diagonal is gathered, g: planning takes the rows of a matrix as independent. g_t holds
  * what later tokens feel, too; terms between tokens are left out.
  *
  * Of the head: head_a = mean h h^T, h what the head reads, and head_rows[v] = mean p_v (1 - p_v) s_v^2 |h|^2, s_v the

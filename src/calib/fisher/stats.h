@@ -16,8 +16,7 @@
 #include "model/params.h"
 
 typedef struct aq_linear_stats {
-  float *a, *g;           /* as above. g of a decoder's linear with many outputs is the diagonal alone, `out` values
-                             (aq_stats_has_diagonal) */
+  float *a, *g;           /* as above. g of a decoder's linear is the diagonal alone, `out` values */
   float *moments, *first; /* mean over tokens, and over first tokens, of x x^T / |x|^2; in x in. Linears that read the
                              same activation share them: all point to those of the first. Of decoders there is no
                              `first` */
@@ -55,10 +54,6 @@ AQ_MUST_CHECK aq_status aq_stats_gather(const aq_params *params, const int32_t *
                                         size_t texts, const aq_stats_options *options, aq_pool *pool,
                                         aq_progress *progress, aq_stats *out, aq_error *err);
 void aq_stats_reset(aq_stats *stats);
-
-/* Outputs of a decoder's linear from which on its g would cost more than it tells. */
-#define AQ_STATS_MOST_OUTPUTS 2048
-bool aq_stats_has_diagonal(const aq_model *model, uint32_t weight);
 
 /* Frees the moments of the linears' inputs, when nobody needs them any more. */
 void aq_stats_drop_moments(aq_stats *stats);

@@ -12,10 +12,6 @@ enum { A, G, MOMENTS, FIRST };
 
 static bool is_decoder(const aq_model *m) { return m->config.arch->decoder != NULL; }
 
-bool aq_stats_has_diagonal(const aq_model *model, uint32_t weight) {
-  return is_decoder(model) && model->weights[weight].rows > AQ_STATS_MOST_OUTPUTS;
-}
-
 static bool has_statistics(const aq_stats *s, const aq_weight *w) {
   return w->kind == AQ_WEIGHT_LINEAR && w->layer >= s->first_layer && w->layer - s->first_layer < s->layer_count;
 }
@@ -78,7 +74,7 @@ static aq_stats_array linear_array(const aq_model *m, uint32_t weight, aq_linear
     case A:
       return (aq_stats_array){&s->a, w->tensor, ".a", w->cols, true, mean};
     case G:
-      return (aq_stats_array){&s->g, w->tensor, ".g", w->rows, !aq_stats_has_diagonal(m, weight), mean};
+      return (aq_stats_array){&s->g, w->tensor, ".g", w->rows, !is_decoder(m), mean};
     case MOMENTS:
       return (aq_stats_array){&s->moments, w->tensor, ".moments", w->cols, true, AQ_MEAN_OF_TOKENS};
     default:

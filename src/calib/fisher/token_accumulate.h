@@ -17,11 +17,11 @@ void aq_token_accumulator_free(aq_token_accumulator *acc);
 /* Bytes that such room takes. */
 uint64_t aq_token_accumulator_bytes(size_t tokens, size_t width);
 
-/* Adds the sums over `tokens` tokens to a and g, g as its diagonal when so said; and to moments where to->moments is
- * not NULL. same_x: the x of the call before, whose values are the same. */
+/* Adds the sums over `tokens` tokens to a and g, and to moments where to->moments is not NULL. same_x: the x of the
+ * call before, whose values are the same. */
 AQ_MUST_CHECK aq_status aq_token_accumulator_linear(aq_token_accumulator *acc, const aq_tape_linear *linear,
-                                                    size_t tokens, bool same_x, bool diagonal,
-                                                    const aq_linear_stats *to, aq_error *err);
+                                                    size_t tokens, bool same_x, const aq_linear_stats *to,
+                                                    aq_error *err);
 
 /* to += rows^T rows, of tokens x width; the lower triangle. */
 AQ_MUST_CHECK aq_status aq_token_accumulator_rows(aq_token_accumulator *acc, const float *rows, size_t tokens,

@@ -49,10 +49,12 @@ static void check_kind(const tiny_kind *kind) {
   dec_set_up(&f, kind);
   assert_ok(aq_decoder_stats_gather(&f.params, f.texts, dec_lengths, DEC_TEXTS, NULL, f.pool, NULL, &s, &err));
   const uint32_t key = aq_model_find(&f.model, 1, AQ_ROLE_KEY);
-  double *g = diagonal_of(s.linear[key].g, DEC_K), *a = diagonal_of(s.linear[key].a, DEC_HIDDEN), total = 0, mean = 0;
+  const float *gathered = s.linear[key].g;
+  double g[DEC_K], *a = diagonal_of(s.linear[key].a, DEC_HIDDEN), total = 0, mean = 0;
   double *moments = diagonal_of(s.linear[key].moments, DEC_HIDDEN);
   const double reads = aq_triangle_trace(s.word_g, DEC_HIDDEN);
   double predictions = 0;
+  for (size_t i = 0; i < DEC_K; i++) g[i] = (double)gathered[i];
   for (size_t i = 0; i < DEC_WORDS; i++) predictions += (double)s.head_rows[i];
   for (size_t i = 0; i < DEC_HIDDEN; i++) total += a[i];
   for (size_t i = 0; i < DEC_K; i++) mean += g[i] / DEC_K;
@@ -75,7 +77,6 @@ static void check_kind(const tiny_kind *kind) {
   assert_true(table->row_weight[f.ids[2][0]] > 0);
   aq_fisher_factors_free(factors, count);
   aq_stats_reset(&s);
-  free(g);
   free(a);
   free(moments);
   dec_tear_down(&f);
