@@ -534,6 +534,9 @@ typedef struct aq_quantize_options {
   const struct aq_search_options *search; /* arrowquant_experimental.h: statistics, tuning, inputs of layers; or NULL */
   /* Keep the bytes of tensors of opaque dtypes. Otherwise they are an error, unless a keep pattern matches them. */
   bool keep_unsupported;
+  /* A target as those above, of a language model that can be run: maximum mean KL divergence from the original's
+   * predictions in nats per token, at the smallest size; 0: none. calib NULL is "builtin" then. */
+  double max_kl;
 } aq_quantize_options;
 static inline void aq_quantize_options_init(aq_quantize_options *options) { aq_options_init(options, sizeof *options); }
 

@@ -184,6 +184,7 @@ def quantize(
     target_size: Size = 0,
     target_bpw: float | None = None,
     min_similarity: float | None = None,
+    max_kl: float | None = None,
     calib: Path | Iterable[str] | None = None,
     activations: Activations | None = None,
     stats: Path | None = None,
@@ -227,6 +228,8 @@ def quantize(
             page headers.
         min_similarity: the smallest file whose embeddings have a mean cosine of at least `min_similarity` with the
             original's (0.99).
+        max_kl: language models: the smallest file whose predictions have a mean KL divergence of at most `max_kl` nats
+            per token from the original's (0.1).
         calib: calibration texts: "builtin" (default for an encoder that can be run), the path of a file with one text
             per line or JSONL with a member text, the texts themselves (at least 40, better thousands), or "none":
             data-free, from the tensors alone. Used with a target or "gptq".
@@ -270,6 +273,7 @@ def quantize(
         "target_size": target_size,
         "target_bpw": target_bpw,
         "min_similarity": min_similarity,
+        "max_kl": max_kl,
         **_calibration.text_options("calib", calib, "calib", "calib_texts"),
         "activations": _calibration.inputs("activations", activations),
         "stats_path": _optional_path(stats),

@@ -57,6 +57,7 @@ static json_t *options_json(const aq_quantize_options *o) {
   } targets[] = {{"target_size", o->target_size > 0 ? json_integer((json_int_t)o->target_size) : NULL},
                  {"target_bpw", o->target_bpw > 0 ? json_real(o->target_bpw) : NULL},
                  {"min_similarity", o->min_similarity > 0 ? json_real(o->min_similarity) : NULL},
+                 {"max_kl", o->max_kl > 0 ? json_real(o->max_kl) : NULL},
                  {"tune_seconds", o->search->tune_seconds > 0 ? json_real(o->search->tune_seconds) : NULL},
                  {"from_table", o->search->tune_from != NULL ? json_true() : NULL}};
   json_t *json =
@@ -77,7 +78,8 @@ static json_t *options_json(const aq_quantize_options *o) {
 /* ---- the operation ---- */
 
 static size_t targets_set(const aq_quantize_options *o) {
-  return (size_t)(o->target_size > 0) + (size_t)(o->target_bpw > 0) + (size_t)(o->min_similarity > 0);
+  return (size_t)(o->target_size > 0) + (size_t)(o->target_bpw > 0) + (size_t)(o->min_similarity > 0) +
+         (size_t)(o->max_kl > 0);
 }
 
 static aq_status check_options(const aq_quantize_options *o, aq_error *err) {
@@ -85,11 +87,13 @@ static aq_status check_options(const aq_quantize_options *o, aq_error *err) {
   AQ_FAIL_IF(o->calib != NULL && o->calib_texts.texts != NULL, AQ_ERR_ARGUMENT,
              "texts to calibrate with were given twice: as a list, and by name ('%.100s')", o->calib);
   AQ_FAIL_IF(targets_set(o) > 1, AQ_ERR_ARGUMENT,
-             "one of target size, target bits per weight and similarity, not more");
+             "one of target size, target bits per weight, similarity and KL divergence, not more");
   AQ_FAIL_IF(!(o->target_bpw >= 0 && o->target_bpw <= 32), AQ_ERR_ARGUMENT,
              "%g bits per weight are not between 0 and 32", o->target_bpw);
   AQ_FAIL_IF(!(o->min_similarity >= 0 && o->min_similarity < 1), AQ_ERR_ARGUMENT,
              "a similarity of %g is not between 0 and 1", o->min_similarity);
+  AQ_FAIL_IF(!(o->max_kl >= 0 && o->max_kl <= 10), AQ_ERR_ARGUMENT,
+             "a KL divergence of %g nats per token is not between 0 and 10", o->max_kl);
   AQ_FAIL_IF(o->search->tune_from != NULL && o->min_similarity > 0, AQ_ERR_ARGUMENT,
              "a similarity is searched for, and a table to go on with leaves nothing to search");
   AQ_FAIL_IF(!(o->search->tune_seconds >= 0 && o->search->tune_seconds <= 1e9), AQ_ERR_ARGUMENT,
@@ -137,7 +141,8 @@ static aq_status check_target(const aq_quantize_options *o, bool search, aq_erro
   if ((targets_set(o) > 0 || o->search->tune_from != NULL) == search) return AQ_OK;
   if (search) {
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "type auto needs a target");
-    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Add `target_size=6MB`, `target_bpw=2.5` or `min_similarity=0.99`");
+    return aq_error_hint(err, AQ_ERR_ARGUMENT,
+                         "Add `target_size=6MB`, `target_bpw=2.5`, `min_similarity=0.99` or `max_kl=0.1`");
   }
   if (o->plan_path != NULL) {
     return aq_fail(err, AQ_ERR_ARGUMENT, "a target chooses types and scales; the plan has them for every tensor");

@@ -82,7 +82,7 @@ aq_status aq_plan_create(const aq_source *source, const aq_quantize_options *opt
   AQ_TRY(aq_options_read(&o, sizeof o, options, err));
   AQ_TRY(AQ_RESERVED_CHECK(&o.run, "run", err));
   AQ_FAIL_IF((unsigned)o.nonfinite > AQ_NONFINITE_KEEP, AQ_ERR_ARGUMENT, "nonfinite %d is not known", (int)o.nonfinite);
-  if (o.target_size > 0 || o.target_bpw > 0 || o.min_similarity > 0) {
+  if (o.target_size > 0 || o.target_bpw > 0 || o.min_similarity > 0 || o.max_kl > 0) {
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "a target needs a search, which a plan alone does not make");
     return aq_error_hint(err, AQ_ERR_ARGUMENT, "Quantize with `save_plan_path`, and parse what it wrote");
   }

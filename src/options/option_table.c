@@ -203,6 +203,15 @@ const aq_option aq_option_table[] = {
      .minimum = 0.01,
      .maximum = 0.999999,
      .help = "the smallest file whose embeddings have a mean cosine of at least X with the original's (0.99)"},
+    {.name = "max-kl",
+     .kind = AQ_OPTION_REAL,
+     .at = {AT(quantize, max_kl)},
+     .argument = "X",
+     .minimum = 0.0001,
+     .maximum = 10,
+     .help =
+         "language models: the smallest file whose predictions have a mean KL divergence of at most X nats per token "
+         "from the original's (0.1)"},
     {.name = "calib",
      .kind = AQ_OPTION_TEXT,
      .at = {AT(quantize, calib)},

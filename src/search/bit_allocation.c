@@ -107,7 +107,11 @@ static aq_status fail_nothing_left(const search_run *s, aq_error *err) {
   return aq_budget_fail_too_small(&s->budget, s->options, aq_search_problem_bits(s->problem), err);
 }
 
-/* ---- a similarity ---- */
+/* ---- a similarity, or a KL divergence, which is 1 - similarity (search/calibration.h) ---- */
+
+static bool has_quality(const aq_quantize_options *o) { return o->min_similarity > 0 || o->max_kl > 0; }
+
+static double quality_of(const aq_quantize_options *o) { return o->max_kl > 0 ? 1 - o->max_kl : o->min_similarity; }
 
 static aq_status predicted_similarity(void *ctx, double lambda, double *value, aq_error *err) {
   aq_search_problem *problem = ctx;
@@ -119,8 +123,13 @@ static aq_status predicted_similarity(void *ctx, double lambda, double *value, a
 }
 
 static aq_status fail_not_similar(const search_run *s, double reached, aq_error *err) {
-  (void)aq_fail(err, AQ_ERR_ARGUMENT, "a similarity of %.6g cannot be reached; %.6f can", s->options->min_similarity,
-                reached);
+  if (s->options->max_kl > 0) {
+    (void)aq_fail(err, AQ_ERR_ARGUMENT, "a KL divergence of %.6g cannot be reached; %.6f can", s->options->max_kl,
+                  1 - reached);
+  } else {
+    (void)aq_fail(err, AQ_ERR_ARGUMENT, "a similarity of %.6g cannot be reached; %.6f can", s->options->min_similarity,
+                  reached);
+  }
   return aq_error_hint(err, AQ_ERR_ARGUMENT, "Ask for less, or keep tensors as they are (`keep_patterns`)");
 }
 
@@ -143,7 +152,7 @@ static aq_status predict_lambda(const search_run *s, double *lambda, aq_error *e
   aq_solve_options search;
   aq_solve_result guess;
   aq_solve_options_init(&search);
-  search.target = s->options->min_similarity;
+  search.target = quality_of(s->options);
   search.slack = 0.05;
   search.most = 20;
   AQ_TRY(aq_solve_quality(&search, predicted_similarity, s->problem, &guess, err));
@@ -153,10 +162,12 @@ static aq_status predict_lambda(const search_run *s, double *lambda, aq_error *e
 
 /* The search goes by held-out texts; others must agree, or it goes on for more. */
 static aq_status search_similarity(search_run *s, aq_error *err) {
-  const double asked = s->options->min_similarity;
+  const double asked = quality_of(s->options);
   double target = asked, reached = 0, start;
   if (s->backend->ops->confirm == NULL) {
-    (void)aq_fail(err, AQ_ERR_ARGUMENT, "a similarity is one of embeddings, and this model is not run");
+    (void)aq_fail(
+        err, AQ_ERR_ARGUMENT, "%s, and this model is not run",
+        s->options->max_kl > 0 ? "a KL divergence is one of predictions" : "a similarity is one of embeddings");
     return aq_error_hint(err, AQ_ERR_ARGUMENT, "Name a size (`target_size`, `target_bpw`)");
   }
   AQ_TRY(predict_lambda(s, &start, err));
@@ -182,7 +193,7 @@ static aq_status resume_search(const search_run *s, aq_error *err) {
 
 static aq_status search_lambda(search_run *s, aq_error *err) {
   const aq_quantize_options *o = s->options;
-  if (o->min_similarity > 0) return search_similarity(s, err);
+  if (has_quality(o)) return search_similarity(s, err);
   if (o->target_size > 0 || o->target_bpw > 0) {
     AQ_TRY(aq_budget_measure(s->setup.source, s->setup.plan, o, &s->budget, err));
     if (s->budget.bits <= 0) return fail_nothing_left(s, err);
@@ -231,6 +242,8 @@ static void name_target(const aq_quantize_options *o, char *out, size_t size) {
     (void)snprintf(out, size, "target %.4g bits", o->target_bpw);
   } else if (o->min_similarity > 0) {
     (void)snprintf(out, size, "target similarity %.6g", o->min_similarity);
+  } else if (o->max_kl > 0) {
+    (void)snprintf(out, size, "target KL divergence %.6g", o->max_kl);
   } else {
     (void)snprintf(out, size, "as in the table it was tuned from");
   }

@@ -69,6 +69,9 @@ static aq_status check_options(const aq_calibration *c, const aq_quantize_option
     AQ_FAIL_IF(options[i].given, AQ_ERR_UNSUPPORTED, "'%s' is for models that make embeddings, and this one is a %s",
                options[i].name, c->model.config.arch->model_type);
   }
+  AQ_FAIL_IF(o->max_kl > 0 && c->kind->tunes, AQ_ERR_UNSUPPORTED,
+             "'max_kl' is for models that predict tokens, and this one, a %s, makes embeddings",
+             c->model.config.arch->model_type);
   return AQ_OK;
 }
 
@@ -93,7 +96,7 @@ static aq_status check_memory(const aq_calibration *c, uint64_t limit, aq_error 
 /* Whether the options say nothing that needs the model to be run. */
 static bool is_optional(const aq_quantize_options *o) {
   return !aq_calibration_is_named(o) && o->search->stats_path == NULL && o->search->save_stats_path == NULL &&
-         !(o->min_similarity > 0) && !(o->search->tune_seconds > 0);
+         !(o->min_similarity > 0) && !(o->max_kl > 0) && !(o->search->tune_seconds > 0);
 }
 
 /* Running a language model takes minutes to hours. */

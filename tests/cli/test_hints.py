@@ -209,7 +209,8 @@ def test_messages_name_options_of_their_command(files, options, line):
 
 def test_a_marked_field_is_an_option_in_the_words_of_the_command(files):
     for line, hint in [("convert good.safetensors -o exists.parquet", "Use --force to replace it"),
-                       ("quantize good.safetensors -o x.parquet --type auto", "Add --target-size 6MB, --target-bpw 2.5 or"),
+                       ("quantize good.safetensors -o x.parquet --type auto",
+                        "Add --target-size 6MB, --target-bpw 2.5, --min-similarity 0.99 or --max-kl 0.1"),
                        ("quantize nan.safetensors -o x.parquet", "(--keep), or keep all such tensors (--nonfinite keep)")]:
         assert hint in run(*line.split(), cwd=files).stderr
     told = json.loads(run("convert", "good.safetensors", "-o", "exists.parquet", "--json", cwd=files).stdout)

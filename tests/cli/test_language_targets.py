@@ -5,6 +5,7 @@ import random
 import page_sizes
 import pytest
 from cli_helpers import done, refused
+from tiny_bert import make_encoder
 from tiny_llm import LETTERS, make_language_model
 
 
@@ -32,6 +33,28 @@ def test_a_target_is_met_and_what_was_run_is_told(shared, bits):
     assert search["calibration"]["tokens"] == 128 * search["calibration"]["texts"]
     assert 0 < search["divergence"] < 2 and 0 < search["divergence_on_other_texts"] < 2
     assert "similarity" not in search
+
+
+def test_a_divergence_is_met_with_the_smallest_file(shared):
+    """On held-out texts and on others; a larger one makes a smaller file, and what is saved by it would pass the limit."""
+    sizes = []
+    for limit in (0.02, 0.2):
+        search = report("-o", "kl.parquet", "--max-kl", limit, "--calib", "calib.txt", cwd=shared)["search"]
+        assert search["target"] == f"target KL divergence {limit}"
+        assert 0.5 * limit < max(search["divergence"], search["divergence_on_other_texts"]) <= limit
+        sizes.append((shared / "kl.parquet").stat().st_size)
+    assert sizes[0] > sizes[1]
+    assert report("-o", "kl.parquet", "--max-kl", 0.5, cwd=shared)["search"]["calibration"]["texts_from"] == "built-in"
+
+
+def test_a_divergence_needs_predictions(shared, tmp_path):
+    make_encoder(tmp_path / "encoder")
+    refused("quantize", "encoder", "-o", "x.parquet", "--quantize-1d", "--max-kl", 0.1, cwd=tmp_path, status=3,
+            says=["max_kl", "bert"])
+    refused("quantize", "llm", "-o", "x.parquet", "--max-kl", 0.1, "--calib", "none", cwd=shared, status=2,
+            says=["KL divergence", "not run", "--target-bpw"])
+    refused("quantize", "llm", "-o", "x.parquet", "--max-kl", 0.1, "--target-bpw", 3, cwd=shared, status=2,
+            says=["not more"])
 
 
 def test_texts_beat_the_tensors_alone(shared):

@@ -278,7 +278,7 @@ def test_what_are_no_inputs_is_refused(tmp_path, activations, error, words):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"target_bpw": 3, "target_size": 10**6}, "one of target size, target bits per weight and similarity, not more"),
+        ({"target_bpw": 3, "target_size": 10**6}, "one of target size, target bits per weight, similarity and KL divergence, not more"),
         ({"target_bpw": 3, "type": "int4"}, r"none \(type 'int4'\)"),
         ({"type": "auto"}, "type auto needs a target. Add target_size="),
         ({"target_bpw": 0}, "target_bpw: 0 is out of range: expected a number from 0.1 to 32"),
