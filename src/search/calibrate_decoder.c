@@ -20,7 +20,7 @@
 
 #define BUILTIN_TEXTS ((size_t)8000)
 #define WINDOW ((size_t)512)
-#define STATS_WINDOWS ((size_t)16) /* that statistics are taken from */
+#define STATS_WINDOWS ((size_t)64) /* that statistics are taken from */
 #define HELD_WINDOWS ((size_t)8)   /* at most, and one of HELD_SHARE */
 #define HELD_SHARE ((size_t)8)
 #define WINDOWS_LEAST ((size_t)8)
