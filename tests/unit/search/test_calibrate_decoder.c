@@ -33,15 +33,15 @@ static void windows_are_divided_and_measured(void **state) {
   aq_source *source;
   aq_calibration *c;
   char *why_not;
-  write_letters(200 * 20 + 7);
+  write_letters(200 * 80 + 7);
   assert_ok(open_calibration(&o, &source, &c, &why_not));
   assert_ptr_equal(c->kind, &aq_decoder_calibration);
-  assert_int_equal(c->fit.count + c->held.texts.count, 20);
-  assert_int_equal(c->held.texts.count, 2);
+  assert_int_equal(c->fit.count + c->held.texts.count, 80);
+  assert_int_equal(c->held.texts.count, 8);
   for (size_t i = 0; i < c->fit.count; i++) {
     for (size_t k = 0; k < c->held.texts.count; k++) assert_ptr_not_equal(c->fit.ids[i], c->held.texts.ids[k]);
   }
-  assert_int_equal(c->stats.tokens, 16 * 200);
+  assert_int_equal(c->stats.tokens, 64 * 200);
   double same, changed;
   assert_ok(aq_calibration_similarity(c, &c->original, &c->held, &same, &err));
   assert_true(fabs(same - 1) < 1e-12);
