@@ -115,8 +115,8 @@ aq_status aq_convert_source(const aq_source *source, const char *output, const a
   AQ_TRY(AQ_RESERVED_CHECK(&o.run, "run", err));
   AQ_TRY(AQ_RESERVED_CHECK(&o.table, "table", err));
   AQ_FAIL_IF(source == NULL || output == NULL, AQ_ERR_ARGUMENT, "a source and an output are needed");
-  AQ_TRY(aq_formats_check_output(&aq_table_format, output, err));
   AQ_TRY(aq_check_output(source, output, err));
+  AQ_TRY(aq_formats_check_output(&aq_table_format, output, err));
   AQ_TRY(aq_partial_refuse(source, err));
   AQ_TRY(aq_source_overlay_tied(source, &own, err));
   const aq_status status = convert(own, output, &o, report, err);

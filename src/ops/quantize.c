@@ -256,8 +256,8 @@ aq_status aq_quantize_source(const aq_source *source, const char *output, const 
   AQ_TRY(check_options(&o, err));
   AQ_FAIL_IF(source == NULL, AQ_ERR_ARGUMENT, "a source is needed");
   AQ_FAIL_IF(output == NULL && !o.dry_run, AQ_ERR_ARGUMENT, "an output path is needed");
-  if (output != NULL) AQ_TRY(aq_formats_check_output(&aq_table_format, output, err));
   AQ_TRY(aq_output_paths_check(source, output, &o, err));
+  if (output != NULL) AQ_TRY(aq_formats_check_output(&aq_table_format, output, err));
   AQ_TRY(aq_partial_refuse(source, err));
   AQ_TRY(aq_source_overlay_tied(source, &own, err)); /* reads tensors of equal shapes */
   const aq_status status = quantize(own, output, &o, report, err);

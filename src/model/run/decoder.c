@@ -18,7 +18,7 @@ static aq_status run_member(void *ctx, uint64_t item, uint32_t worker, aq_error 
   if (c->states == NULL) {
     aq_decoder_pass_run(c->pass, (uint32_t)item, &c->decoder->scratch[item]);
   } else {
-    aq_decoder_head_run(c->pass, (uint32_t)item, c->states);
+    aq_decoder_head_run(c->pass, (uint32_t)item, &c->decoder->scratch[item], c->states);
   }
   return AQ_OK;
 }

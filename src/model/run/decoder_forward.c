@@ -250,7 +250,11 @@ void aq_decoder_pass_run(const aq_decoder_pass *p, uint32_t index, const aq_deco
   }
 }
 
-void aq_decoder_head_run(const aq_decoder_pass *p, uint32_t index, const float *states) {
-  const member m = {.p = p, .index = index};
-  run_head(&m, states, p->wanted, p->logits);
+void aq_decoder_head_run(const aq_decoder_pass *p, uint32_t index, const aq_decoder_scratch *own, const float *states) {
+  const member m = {.p = p, .index = index, .own = own};
+  const aq_model_config *c = &p->model->config;
+  for (size_t from = 0; from < p->wanted; from += AQ_DECODER_ROWS) {
+    const size_t rows = AQ_MIN(p->wanted - from, AQ_DECODER_ROWS);
+    run_head(&m, states + from * c->hidden, rows, p->logits + from * c->vocabulary);
+  }
 }

@@ -64,6 +64,7 @@ void aq_decoder_scratch_reset(aq_decoder_scratch *scratch);
 void aq_decoder_pass_run(const aq_decoder_pass *pass, uint32_t member, const aq_decoder_scratch *own);
 
 /* The head alone: logits of `wanted` rows of states, the same bits as those of a pass. */
-void aq_decoder_head_run(const aq_decoder_pass *pass, uint32_t member, const float *states);
+void aq_decoder_head_run(const aq_decoder_pass *pass, uint32_t member, const aq_decoder_scratch *own,
+                         const float *states);
 
 #endif

@@ -280,15 +280,14 @@ static void logits_depend_neither_on_cuts_nor_on_threads(void **state) {
 }
 
 /* What the head reads, and the head alone: the bits of the logits, for any cut, and the text that is held stays. */
-static void states_give_the_logits(void **state) {
-  (void)state;
+static void check_states(const char *compute) {
   static float expected[DEC_TOKENS * DEC_WORDS], logits[DEC_TOKENS * DEC_WORDS], states[DEC_TOKENS * DEC_HIDDEN];
   aq_error err;
   for (size_t i = 0; i < AQ_COUNT_OF(kinds); i++) {
     fixture f;
     make_model(&f, kinds[i], NULL);
     for (uint32_t threads = 1; threads <= 3; threads++) {
-      aq_decoder *decoder = open_model(&f, threads, DEC_TOKENS);
+      aq_decoder *decoder = open_path(f.folder, threads, DEC_TOKENS, compute);
       assert_ok(aq_decoder_logits(decoder, 0, f.ids, DEC_TOKENS, DEC_TOKENS, expected, &err));
       assert_ok(aq_decoder_states(decoder, 0, f.ids, 30, 30, states, &err));
       assert_ok(aq_decoder_head(decoder, states, 30, logits, &err));
@@ -302,6 +301,12 @@ static void states_give_the_logits(void **state) {
     }
     drop_model(&f);
   }
+}
+
+static void states_give_the_logits(void **state) {
+  (void)state;
+  check_states("fp32");
+  check_states("int8");
 }
 
 /* From the logits by their definition; neither threads nor the number of tokens changes a bit. */

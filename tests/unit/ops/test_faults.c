@@ -48,7 +48,7 @@ static int set_up(void **state) {
   folder = make_folder();
   (void)snprintf(model, sizeof model, "%s/model.safetensors", folder);
   (void)snprintf(table, sizeof table, "%s/table.parquet", folder);
-  (void)snprintf(output, sizeof output, "%s/out.parquet", folder);
+  (void)snprintf(output, sizeof output, "%s/out", folder);
   (void)snprintf(partial, sizeof partial, "%s.partial", output);
   write_model();
   write_tokenizer();
