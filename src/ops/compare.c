@@ -335,13 +335,13 @@ static aq_status compare(aq_source *reference, aq_source *other, const aq_compar
   aq_report *made;
   AQ_TRY(aq_report_create("compare", &made, err));
   comparison c = {.options = o, .a = reference, .b = other, .root = made->root};
-  aq_status status = make_report(&c, err);
-  if (status == AQ_OK && report != NULL) {
+  const aq_status done = make_report(&c, err);
+  const aq_status status = done == AQ_OK ? verdict(&c, err) : done; /* reads the report */
+  if (done == AQ_OK && report != NULL) {
     *report = made;
   } else {
     aq_report_free(made);
   }
-  if (status == AQ_OK) status = verdict(&c, err);
   aq_free(c.pairs);
   aq_free(c.metrics);
   return status;
