@@ -10,6 +10,7 @@
 #ifndef AQ_KERNELS_KERNELS_H
 #define AQ_KERNELS_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,7 @@ static inline aq_range aq_range_empty(void) {
   const aq_range r = {3.402823466e38F, -3.402823466e38F, 0};
   return r;
 }
+static inline bool aq_range_is_finite(const aq_range *range) { return range->max_abs_bits < 0x7f800000U; }
 
 /* Sums that a least-squares fit of (scale, zero point) needs; x is exact in double, and so are the products, so that a
  * fused multiply-add changes nothing. Zero-initialise. */

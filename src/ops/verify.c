@@ -193,7 +193,7 @@ static void count_nonfinite(void *ctx, size_t tensor, const float *values, size_
   atomic_uint_fast64_t *counts = ctx;
   aq_range range = aq_range_empty();
   aq_kernels_get()->range_f32(values, count, &range);
-  if (range.max_abs_bits < 0x7F800000U) return;
+  if (aq_range_is_finite(&range)) return;
   uint64_t n = 0;
   for (size_t i = 0; i < count; i++) n += isfinite(values[i]) ? 0 : 1;
   atomic_fetch_add(&counts[tensor], n);

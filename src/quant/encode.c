@@ -42,7 +42,7 @@ size_t aq_first_nonfinite(const float *x, size_t n) {
     const size_t end = AQ_MIN(n, done + BLOCK);
     aq_range range = aq_range_empty();
     kernels->range_f32(x + done, end - done, &range);
-    if (range.max_abs_bits < 0x7f800000) continue;
+    if (aq_range_is_finite(&range)) continue;
     for (size_t i = done; i < end; i++) {
       if ((aq_f32_bits(x[i]) & 0x7fffffff) >= 0x7f800000) return i;
     }

@@ -26,7 +26,7 @@ bool aq_rd_maxima(const aq_rd_matrix *matrix, size_t span, float *maxima) {
     aq_range range = aq_range_empty();
     kernels->range_f32(matrix->w + s * span, span, &range);
     maxima[s] = aq_bits_f32(range.max_abs_bits);
-    finite = finite && range.max_abs_bits < 0x7f800000;
+    finite = finite && aq_range_is_finite(&range);
   }
   return finite;
 }

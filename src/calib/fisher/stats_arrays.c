@@ -1,6 +1,8 @@
 /* stats_arrays.c - all arrays of the statistics by number. */
 #include "calib/fisher/stats_arrays.h"
 
+#include <string.h>
+
 #include "calib/fisher/triangle.h"
 #include "core/error.h"
 #include "core/memory.h"
@@ -186,4 +188,19 @@ void aq_stats_reset(aq_stats *stats) {
   aq_free(stats->head_a);
   aq_free(stats->head_rows);
   *stats = (aq_stats){0};
+}
+
+aq_status aq_stats_count_words(aq_stats *stats, const int32_t *const *ids, const uint32_t *lengths, size_t texts,
+                               aq_error *err) {
+  const uint32_t words = stats->model->config.vocabulary;
+  memset(stats->word_counts, 0, words * sizeof *stats->word_counts);
+  for (size_t t = 0; t < texts; t++) {
+    for (size_t i = 0; i < lengths[t]; i++) {
+      const int32_t id = ids[t][i];
+      AQ_FAIL_IF(id < 0 || (uint32_t)id >= words, AQ_ERR_ARGUMENT,
+                 "token %zu of text %zu is %d; the model has ids 0 to %u", i, t, id, words - 1);
+      stats->word_counts[id]++;
+    }
+  }
+  return AQ_OK;
 }

@@ -171,7 +171,7 @@ static aq_status read_values(const aq_source *file, size_t tensor, const aq_stat
   AQ_TRY(aq_source_read_f32(file, tensor, 0, count, values, err));
   aq_range range = aq_range_empty();
   aq_kernels_get()->range_f32(values, count, &range);
-  AQ_FAIL_IF(range.max_abs_bits >= 0x7f800000U, AQ_ERR_NONFINITE, "it has NaN or infinities");
+  AQ_FAIL_IF(!aq_range_is_finite(&range), AQ_ERR_NONFINITE, "it has NaN or infinities");
   if (!array->matrix) return AQ_OK;
   for (size_t i = 0; i < n; i++) {
     for (size_t j = 0; j < i; j++) {

@@ -28,7 +28,7 @@ static aq_status divide_rows(void *ctx, uint64_t item, uint32_t worker, aq_error
   for (size_t i = 0; i < count; i++) values[i] = (float)((double)values[i] / d->divisor);
   aq_range range = aq_range_empty();
   aq_kernels_get()->range_f32(values, count, &range);
-  AQ_FAIL_IF(range.max_abs_bits >= 0x7f800000U, AQ_ERR_NONFINITE, "the sums go beyond what FP32 holds");
+  AQ_FAIL_IF(!aq_range_is_finite(&range), AQ_ERR_NONFINITE, "the sums go beyond what FP32 holds");
   return AQ_OK;
 }
 

@@ -64,7 +64,7 @@ static void check_finite(const member *m, const float *x, size_t rows, size_t wi
   share(m, rows, &begin, &end);
   aq_range range = aq_range_empty();
   for (size_t r = begin; r < end; r++) m->p->kernels->range_f32(x + r * width, width, &range);
-  if (range.max_abs_bits >= 0x7f800000) atomic_store(m->p->nonfinite, true);
+  if (!aq_range_is_finite(&range)) atomic_store(m->p->nonfinite, true);
 }
 
 /* This member's outputs of a product. Returns [*first, *last). */
@@ -197,7 +197,7 @@ static void run_head(const member *m, const float *states, size_t rows, float *o
     aq_range range = aq_range_empty();
     if (p->model->decoder.logit_cap > 0) cap_logits(row, last - first, p->model->decoder.logit_cap);
     p->kernels->range_f32(row, last - first, &range);
-    if (range.max_abs_bits >= 0x7f800000) atomic_store(p->nonfinite, true);
+    if (!aq_range_is_finite(&range)) atomic_store(p->nonfinite, true);
   }
   wait_for_all(m);
 }

@@ -47,7 +47,7 @@ static float *scratch_of(const head *h, uint32_t worker) {
 static aq_status check_finite(const float *row, size_t n, aq_error *err) {
   aq_range range = aq_range_empty();
   aq_kernels_get()->range_f32(row, n, &range);
-  if (range.max_abs_bits < 0x7f800000U) return AQ_OK;
+  if (aq_range_is_finite(&range)) return AQ_OK;
   (void)aq_fail(err, AQ_ERR_NONFINITE, "the model gives a logit that is NaN or infinite");
   return aq_error_hint(err, AQ_ERR_NONFINITE, "Check the weights: such a model has no outputs to keep");
 }
