@@ -135,6 +135,14 @@ aq_status aq_text_windows_make(const aq_running_text_origin *origin, const aq_to
   return status;
 }
 
+aq_status aq_text_windows_check(const aq_text_windows *windows, uint32_t vocabulary, aq_error *err) {
+  for (size_t i = 0; i < windows->count * windows->length; i++) {
+    AQ_FAIL_IF((uint32_t)windows->ids[i] >= vocabulary, AQ_ERR_FORMAT,
+               "the tokenizer gives token %d, and the model has %u", windows->ids[i], vocabulary);
+  }
+  return AQ_OK;
+}
+
 void aq_text_windows_reset(aq_text_windows *windows) {
   aq_free(windows->ids);
   *windows = (aq_text_windows){0};

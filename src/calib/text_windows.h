@@ -30,8 +30,14 @@ AQ_MUST_CHECK aq_status aq_text_windows_make(const aq_running_text_origin *origi
                                              size_t length, size_t most, aq_text_windows *out, aq_error *err);
 void aq_text_windows_reset(aq_text_windows *windows);
 
+/* AQ_ERR_FORMAT for a token that a model of so many has not: the tokenizer is another model's. */
+AQ_MUST_CHECK aq_status aq_text_windows_check(const aq_text_windows *windows, uint32_t vocabulary, aq_error *err);
+
 /* Positions of a window whose prediction counts: [first, length - 1); position i predicts token i + 1. */
-static inline size_t aq_text_windows_first_counted(const aq_text_windows *windows) { return windows->length / 2; }
+static inline size_t aq_window_first_counted(size_t length) { return length / 2; }
+static inline size_t aq_text_windows_first_counted(const aq_text_windows *windows) {
+  return aq_window_first_counted(windows->length);
+}
 static inline size_t aq_text_windows_counted(const aq_text_windows *windows) {
   return windows->length - 1 - aq_text_windows_first_counted(windows);
 }

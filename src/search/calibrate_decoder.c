@@ -35,25 +35,16 @@ static aq_status fail_few_windows(const aq_text_windows *w, const char *file, aq
   return aq_error_in_file(err, AQ_ERR_ARGUMENT, file);
 }
 
-static aq_status check_tokens(const aq_model *m, const aq_text_windows *w, aq_error *err) {
-  for (size_t i = 0; i < w->count * w->length; i++) {
-    AQ_FAIL_IF((uint32_t)w->ids[i] >= m->config.vocabulary, AQ_ERR_FORMAT,
-               "the tokenizer gives token %d, and the model has %u", w->ids[i], m->config.vocabulary);
-  }
-  return AQ_OK;
-}
-
 static aq_status cut_texts(const aq_calibration *c, const aq_running_text_origin *origin, aq_text_windows *out,
                            aq_error *err) {
   const size_t length = AQ_MIN(WINDOW, (size_t)c->model.config.max_tokens);
   AQ_TRY(aq_text_windows_make(origin, c->model.tokenizer, length, 0, out, err));
-  return check_tokens(&c->model, out, err);
+  return aq_text_windows_check(out, c->model.config.vocabulary, err);
 }
 
 static aq_status cut_corpus(aq_calibration *c, const aq_quantize_options *o, aq_text_windows *out, aq_error *err) {
   const bool list = o->calib_texts.texts != NULL, builtin = !list && aq_calibration_is_builtin(o);
   aq_corpus corpus = {0};
-  c->texts_from = list ? "list" : builtin ? "built-in" : o->calib;
   if (builtin) AQ_TRY(aq_corpus_builtin(BUILTIN_TEXTS, &corpus, err));
   const aq_text_list own = {.texts = corpus.texts, .lengths = corpus.lengths, .count = corpus.count};
   const aq_running_text_origin origin = {list || builtin ? NULL : o->calib, list ? &o->calib_texts : &own};
@@ -104,9 +95,6 @@ static aq_status load_choosing_texts(aq_calibration *c, aq_error *err) {
 
 /* ---- outputs ---- */
 
-/* Positions of a window whose prediction counts, as text_windows.h has them. */
-static size_t first_counted(size_t length) { return length / 2; }
-
 typedef struct comparison {
   const aq_calibration *calibration;
   const aq_params *params;
@@ -130,7 +118,7 @@ static aq_status compare_position(void *ctx, uint64_t item, uint32_t worker, aq_
 static aq_status compare_window(comparison *k, const aq_decoder_tape *tape, const aq_decoder_tape *original,
                                 const int32_t *ids, size_t length, double *sum, aq_error *err) {
   const aq_calibration *c = k->calibration;
-  for (size_t at = first_counted(length); at + 1 < length; at += k->block) {
+  for (size_t at = aq_window_first_counted(length); at + 1 < length; at += k->block) {
     const size_t rows = AQ_MIN(k->block, length - 1 - at);
     AQ_TRY(aq_decoder_tape_logits(original, &c->original, at, rows, k->reference, err));
     AQ_TRY(aq_decoder_tape_logits(tape, k->params, at, rows, k->logits, err));
@@ -160,7 +148,7 @@ static aq_status compare_windows(comparison *k, const aq_evaluation_set *on, aq_
     original.final = states;
     AQ_TRY(compare_window(k, tape, &original, on->texts.ids[i], length, &sum, err));
     states += length * c->model.config.hidden;
-    counted += length - 1 - first_counted(length);
+    counted += length - 1 - aq_window_first_counted(length);
   }
   *mean = counted > 0 ? sum / (double)counted : 0;
   return AQ_OK;

@@ -29,10 +29,9 @@ static aq_status fail_few_texts(size_t count, const char *file, aq_error *err) {
   return aq_error_in_file(err, AQ_ERR_ARGUMENT, file);
 }
 
-static aq_status load_corpus(aq_calibration *c, const aq_quantize_options *o, aq_corpus *corpus, aq_error *err) {
+static aq_status load_corpus(const aq_quantize_options *o, aq_corpus *corpus, aq_error *err) {
   const bool list = o->calib_texts.texts != NULL;
   const bool builtin = !list && aq_calibration_is_builtin(o);
-  c->texts_from = list ? "list" : builtin ? "built-in" : o->calib;
   if (builtin) return aq_corpus_builtin(BUILTIN_TEXTS, corpus, err);
   aq_status status = list ? aq_corpus_take(&o->calib_texts, FILE_TEXTS, corpus, err)
                           : aq_corpus_load(o->calib, FILE_TEXTS, corpus, err);
@@ -65,7 +64,7 @@ static aq_status load_choosing_texts(aq_calibration *c, aq_error *err) {
 
 static aq_status load_texts(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
   aq_corpus corpus = {0};
-  aq_status status = load_corpus(c, o, &corpus, err);
+  aq_status status = load_corpus(o, &corpus, err);
   const size_t held = AQ_MIN(corpus.count / HELD_SHARE, HELD_MOST);
   if (status == AQ_OK) {
     status = aq_token_texts_make(&c->model, &corpus, 0, corpus.count - held, FIT_TOKENS, &c->fit, err);

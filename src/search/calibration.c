@@ -122,6 +122,8 @@ static aq_status load_model(aq_calibration *c, const aq_source *source, const aq
 }
 
 static aq_status calibrate(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
+  const bool list = o->calib_texts.texts != NULL;
+  c->texts_from = list ? "list" : aq_calibration_is_builtin(o) ? "built-in" : o->calib;
   AQ_TRY(c->kind->load_texts(c, o, err));
   return obtain_statistics(c, o, err);
 }

@@ -31,11 +31,7 @@ aq_status aq_prediction_windows(aq_decoder *decoder, const aq_running_text_origi
   const uint32_t length = context > 0 ? context : AQ_MIN(AQ_USUAL_WINDOW, aq_decoder_context(decoder));
   AQ_TRY(aq_model_need_tokenizer(&decoder->model, err));
   AQ_TRY(aq_text_windows_make(origin, decoder->model.tokenizer, length, most, out, err));
-  for (size_t i = 0; i < out->count * out->length; i++) {
-    AQ_FAIL_IF((uint32_t)out->ids[i] >= aq_decoder_vocabulary(decoder), AQ_ERR_FORMAT,
-               "the tokenizer gives token %d, and the model has %u", out->ids[i], aq_decoder_vocabulary(decoder));
-  }
-  return AQ_OK;
+  return aq_text_windows_check(out, aq_decoder_vocabulary(decoder), err);
 }
 
 static aq_status name_model(const aq_decoder *decoder, aq_status status, aq_error *err) {
