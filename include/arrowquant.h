@@ -535,7 +535,8 @@ typedef struct aq_quantize_options {
   /* Keep the bytes of tensors of opaque dtypes. Otherwise they are an error, unless a keep pattern matches them. */
   bool keep_unsupported;
   /* A target as those above, of a language model that can be run: maximum mean KL divergence from the original's
-   * predictions in nats per token, at the smallest size; 0: none. calib NULL is "builtin" then. */
+   * predictions on held-out calibration texts, in nats per token, at the smallest size; 0: none. calib NULL is
+   * "builtin" then. */
   double max_kl;
 } aq_quantize_options;
 static inline void aq_quantize_options_init(aq_quantize_options *options) { aq_options_init(options, sizeof *options); }

@@ -228,8 +228,9 @@ def quantize(
             page headers.
         min_similarity: the smallest file whose embeddings have a mean cosine of at least `min_similarity` with the
             original's (0.99).
-        max_kl: language models: the smallest file whose predictions have a mean KL divergence of at most `max_kl` nats
-            per token from the original's (0.1).
+        max_kl: language models: the smallest file with a mean KL divergence from the original of at most `max_kl` nats
+            per token on held-out calibration texts (0.1). Other texts can diverge more: calibrate with texts like your
+            own.
         calib: calibration texts: "builtin" (default for an encoder that can be run), the path of a file with one text
             per line or JSONL with a member text, the texts themselves (at least 40, better thousands), or "none":
             data-free, from the tensors alone. Used with a target or "gptq".
@@ -539,9 +540,9 @@ def perplexity(
         against: run `against`, the reference, on the same windows, and compare the predictions.
         context: language models: tokens of a window, whose second half counts (default: 512).
         windows: language models: run at most `windows` windows (default: all that the text fills).
-        compute: "fp32" (default) or "int8": several times faster, outputs change slightly. With "int8", the weights of
-            the layers are codes of 8 bits, in a language model of 4 where those of the file fit, and so are the inputs
-            of the layers. Embeddings agree to about 0.998.
+        compute: "fp32" (default) or "int8": faster, outputs change slightly. With "int8", the weights of the layers are
+            codes of 8 bits, in a language model of 4 where those of the file fit, and so are the inputs of the layers.
+            Embeddings agree to about 0.998.
         folder: folder of config.json and the tokenizer (default: those in the table, or beside the weights).
         threads, max_memory, progress: as in `convert`.
 

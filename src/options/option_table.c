@@ -209,9 +209,10 @@ const aq_option aq_option_table[] = {
      .argument = "X",
      .minimum = 0.0001,
      .maximum = 10,
-     .help =
-         "language models: the smallest file whose predictions have a mean KL divergence of at most X nats per token "
-         "from the original's (0.1)"},
+     .help = "language models: the smallest file with a mean KL divergence from the original of at most X nats per "
+             "token on "
+             "held-out calibration texts (0.1)",
+     .more = "Other texts can diverge more: calibrate with texts like your own."},
     {.name = "calib",
      .kind = AQ_OPTION_TEXT,
      .at = {AT(quantize, calib)},
@@ -441,7 +442,7 @@ const aq_option aq_option_table[] = {
             AT(decoder, compute)},
      .argument = "HOW",
      .words = WORDS("fp32", "int8"),
-     .help = "fp32 (default) or int8: several times faster, outputs change slightly",
+     .help = "fp32 (default) or int8: faster, outputs change slightly",
      .more =
          "With int8, the weights of the layers are codes of 8 bits, in a language model of 4 where those of the file "
          "fit, and so are the inputs of the layers. Embeddings agree to about 0.998."},
