@@ -62,9 +62,7 @@ static aq_status check_options(const aq_calibration *c, const aq_quantize_option
     const char *name;
   } options[] = {{o->min_similarity > 0, "min_similarity"},
                  {o->search->tune_seconds > 0, "tune"},
-                 {o->search->tune_from != NULL, "tune_from"},
-                 {o->search->stats_path != NULL, "stats"},
-                 {o->search->save_stats_path != NULL, "save_stats"}};
+                 {o->search->tune_from != NULL, "tune_from"}};
   for (size_t i = 0; i < AQ_COUNT_OF(options) && !c->kind->tunes; i++) {
     AQ_FAIL_IF(options[i].given, AQ_ERR_UNSUPPORTED, "'%s' is for models that make embeddings, and this one is a %s",
                options[i].name, c->model.config.arch->model_type);

@@ -58,7 +58,7 @@ struct aq_calibration_kind {
   bool only_asked;      /* run only when texts are named: it takes long */
   bool adjusts;         /* shifts of norms are corrected for each candidate (calib/bias_correction.h) */
   bool tries_roundings; /* texts tell for each matrix by itself whether feedback helps: the model is small */
-  bool tunes;           /* calib/tune, and what goes with it: a similarity as a target, statistics in files */
+  bool tunes;           /* calib/tune, and a similarity as a target */
 };
 extern const aq_calibration_kind aq_encoder_calibration, aq_decoder_calibration;
 

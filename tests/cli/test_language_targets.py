@@ -72,6 +72,19 @@ def test_threads_change_no_byte(shared):
     assert (shared / "1.parquet").read_bytes() == (shared / "3.parquet").read_bytes()
 
 
+def test_saved_statistics_make_the_same_file(shared):
+    options = ["--target-bpw", 4, "--calib", "calib.txt"]
+    report("-o", "gathered.parquet", *options, "--save-stats", "stats", cwd=shared)
+    made = report("-o", "loaded.parquet", *options, "--stats", "stats", cwd=shared)
+    assert (shared / "gathered.parquet").read_bytes() == (shared / "loaded.parquet").read_bytes()
+    assert made["search"]["calibration"]["seconds"] == 0
+    damaged = bytearray((shared / "stats").read_bytes())
+    damaged[-1] ^= 1
+    (shared / "stats").write_bytes(damaged)
+    refused("quantize", "llm", "-o", "x.parquet", *options, "--stats", "stats", cwd=shared, status=3,
+            says=["stats", "damaged"])
+
+
 def test_the_divergence_is_that_of_the_operation_perplexity(shared):
     """Windows that are held out: of eight windows each, the last one. They are the whole text of the operation."""
     text = (shared / "calib.txt").read_text()
@@ -88,8 +101,7 @@ def test_the_divergence_is_that_of_the_operation_perplexity(shared):
 
 
 def test_what_is_for_embeddings_is_refused_by_name(shared):
-    for option in (["--min-similarity", 0.9], ["--target-bpw", 4, "--tune=1"],
-                   ["--target-bpw", 4, "--calib", "calib.txt", "--save-stats", "s"]):
+    for option in (["--min-similarity", 0.9], ["--target-bpw", 4, "--tune=1"]):
         refused("quantize", "llm", "-o", "x.parquet", *option, cwd=shared, status=3, says=["llama"])
 
 
