@@ -32,6 +32,15 @@ static aq_status allocate_values(aq_params *p, aq_error *err) {
   return AQ_OK;
 }
 
+/* From the table, whose values are there. */
+static aq_status make_relative(aq_params *p, aq_error *err) {
+  const aq_model_config *c = &p->model->config;
+  if (aq_model_find(p->model, AQ_NO_LAYER, AQ_ROLE_POSITION_BIAS) == AQ_NO_WEIGHT) return AQ_OK;
+  AQ_TRY(aq_position_bias_create(&p->relative, c->heads, c->hidden / c->heads, err));
+  aq_position_bias_set(&p->relative, aq_params_table(p, AQ_ROLE_POSITION_BIAS));
+  return AQ_OK;
+}
+
 static aq_status read_weight(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const aq_params *p = ctx;
   const aq_weight *w = &p->model->weights[item];
@@ -44,21 +53,20 @@ static aq_status read_weight(void *ctx, uint64_t item, uint32_t worker, aq_error
 
 aq_status aq_params_load(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err) {
   *out = (aq_params){.model = model};
-  AQ_FAIL_IF(aq_arch_has(model->config.arch, AQ_ROLE_POSITION_BIAS), AQ_ERR_UNSUPPORTED,
-             "calibration does not know encoders of type %s: their attention has biases by distance",
-             model->config.arch->model_type);
   aq_status status = allocate_values(out, err);
   if (status == AQ_OK) status = aq_pool_run(pool, model->weight_count, read_weight, out, err);
+  if (status == AQ_OK) status = make_relative(out, err);
   if (status != AQ_OK) aq_params_reset(out);
   return status;
 }
 
 aq_status aq_params_copy(const aq_params *from, aq_params *out, aq_error *err) {
   *out = (aq_params){.model = from->model};
-  const aq_status status = allocate_values(out, err);
+  aq_status status = allocate_values(out, err);
   for (uint32_t i = 0; status == AQ_OK && i < from->model->weight_count; i++) {
     memcpy(out->values[i], from->values[i], aq_weight_floats(&from->model->weights[i]) * sizeof *out->memory);
   }
+  if (status == AQ_OK) status = make_relative(out, err);
   if (status != AQ_OK) aq_params_reset(out);
   return status;
 }
@@ -93,12 +101,15 @@ aq_status aq_params_overlay(const aq_params *from, const bool *replaced, aq_para
   }
   if (aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_TOKEN_TYPE) != AQ_NO_WEIGHT)
     out->type = aq_params_table(out, AQ_ROLE_TOKEN_TYPE);
-  return AQ_OK;
+  const aq_status status = make_relative(out, err);
+  if (status != AQ_OK) aq_params_reset(out);
+  return status;
 }
 
 void aq_params_reset(aq_params *params) {
   aq_free(params->values);
   aq_free(params->memory);
+  aq_position_bias_reset(&params->relative);
   *params = (aq_params){0};
 }
 

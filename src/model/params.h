@@ -10,6 +10,7 @@
 #include "arrowquant.h"
 #include "core/pool.h"
 #include "model/description.h"
+#include "model/nn/position_bias.h"
 
 typedef struct aq_params {
   const aq_model *model; /* outlives the parameters */
@@ -17,10 +18,12 @@ typedef struct aq_params {
   const float *type;     /* of encoders: row 0 of the token types; zeros without them */
   float *memory;         /* what the above point into, in the order of the list; of an overlay, what is replaced */
   size_t count;          /* floats there */
+  /* Of encoders that have it: the table of biases by distance as attention reads it. Made when the parameters are
+   * loaded or copied; nobody changes that table afterwards. */
+  aq_position_bias relative;
 } aq_params;
 
-/* Reads all of them. Encoders with relative position biases (mpnet) are AQ_ERR_UNSUPPORTED: a tape does not know them.
- */
+/* Reads all of them. */
 AQ_MUST_CHECK aq_status aq_params_load(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err);
 /* A copy with memory of its own. */
 AQ_MUST_CHECK aq_status aq_params_copy(const aq_params *from, aq_params *out, aq_error *err);

@@ -5,15 +5,23 @@
 #include "core/memory.h"
 #include "tensor/shape.h"
 
-/* NULL: the tensor is none of them. Row 0 of the token types is part of every token, as the vectors are; there is
- * nothing to win. */
+/* NULL: the tensor is none of them. Row 0 of the token types is part of every token, as the vectors are, and a bias by
+ * distance of every layer; there is nothing to win. */
 static const aq_weight *excluded_weight(const aq_model *model, size_t tensor) {
   const aq_weight *w = aq_model_find_tensor(model, tensor);
-  return w != NULL && (w->kind == AQ_WEIGHT_VECTOR || w->role == AQ_ROLE_TOKEN_TYPE) ? w : NULL;
+  return w != NULL && (w->kind == AQ_WEIGHT_VECTOR || w->role == AQ_ROLE_TOKEN_TYPE || w->role == AQ_ROLE_POSITION_BIAS)
+             ? w
+             : NULL;
 }
 
-static aq_status keep_entry(aq_plan_entry *e, bool types, aq_error *err) {
-  char *rule = aq_strdup(types ? "token types: part of every token" : "vector of the encoder: part of every token");
+static const char *reason_of(const aq_weight *w) {
+  if (w->role == AQ_ROLE_POSITION_BIAS) return "biases by distance: part of every layer";
+  return w->kind == AQ_WEIGHT_VECTOR ? "vector of the encoder: part of every token"
+                                     : "token types: part of every token";
+}
+
+static aq_status keep_entry(aq_plan_entry *e, const aq_weight *w, aq_error *err) {
+  char *rule = aq_strdup(reason_of(w));
   if (rule == NULL) return aq_fail_memory(err, 64);
   aq_free(e->rule);
   e->rule = rule;
@@ -27,7 +35,7 @@ aq_status aq_exclude_vectors(aq_source *source, const aq_model *model, aq_plan *
     const size_t owner = aq_owner_of(source->tensors, i);
     const aq_weight *w = excluded_weight(model, i);
     if (w != NULL && aq_plan_entry_is_open(&plan->entries[owner], AQ_RD)) {
-      AQ_TRY(keep_entry(&plan->entries[owner], w->kind != AQ_WEIGHT_VECTOR, err));
+      AQ_TRY(keep_entry(&plan->entries[owner], w, err));
     }
   }
   AQ_TRY(aq_plan_share_ties(plan, err));

@@ -7,9 +7,9 @@
 #include "model/description.h"
 #include "quant/plan.h"
 
-/* Keeps open entries of an encoder's vectors and token types, and gives vectors that are the same bytes as others a
- * place of their own in the source: what one becomes says nothing about the other. Those that a rule quantizes do not
- * change (candidate.c), and stay as they are. */
+/* Keeps open entries of an encoder's vectors, token types and biases by distance, and gives vectors that are the same
+ * bytes as others a place of their own in the source: what one becomes says nothing about the other. Those that a rule
+ * quantizes do not change (candidate.c), and stay as they are. */
 AQ_MUST_CHECK aq_status aq_exclude_vectors(aq_source *source, const aq_model *model, aq_plan *plan, aq_error *err);
 
 #endif

@@ -299,23 +299,24 @@ def test_a_value_that_is_not_finite_is_named_or_its_tensor_kept(shared, tmp_path
     assert bits_per_weight(made, tmp_path / "q.parquet") <= 4
 
 
-def test_an_encoder_that_is_not_calibrated_says_why(tmp_path):
+def test_attention_with_biases_by_distance_is_calibrated(tmp_path):
+    """MPNet's names; embeddings of the table are those of the file that the report was made of."""
     parts = {"self.query": "attn.q", "self.key": "attn.k", "self.value": "attn.v", "output.dense": "attn.o",
              "output.LayerNorm": "LayerNorm"}
     tensors = changed(tmp_path, "encoder", lambda *_: None, model_type="mpnet", pad_token_id=1)
     del tensors["embeddings.token_type_embeddings.weight"]
     for old, new in parts.items():
         tensors = {key.replace(f"attention.{old}", f"attention.{new}"): value for key, value in tensors.items()}
-    tensors["encoder.relative_attention_bias.weight"] = ("F32", (32, 2), floats(64, 7, 0.5))
+    biases = "encoder.relative_attention_bias.weight"
+    tensors[biases] = ("F32", (32, 2), floats(64, 7, 2))
     (tmp_path / "encoder" / "model.safetensors").write_bytes(safetensors(tensors))
     (tmp_path / "encoder" / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
-    done("embed", "encoder", "--text", "a text", cwd=tmp_path)
-    line = ["quantize", "encoder", "-o", "q.parquet"]
-    for options in (["--target-bpw", 4, "--calib", "builtin"], ["--min-similarity", 0.9], ["--target-bpw", 4, "--tune=1"],
-                    ["--type", "int4", "--method", "gptq"]):
-        refused(*line, *options, cwd=tmp_path, status=3 if "gptq" not in options else 2, says=["mpnet", "biases by distance"])
-    told = done(*line, "--target-bpw", 4, cwd=tmp_path).stdout
-    assert "the model was not run (calibration does not know encoders of type mpnet" in told
+    for threads in (1, 3):
+        made = report("-o", f"{threads}.parquet", "--target-bpw", 4, "-t", threads, cwd=tmp_path)
+        assert made["search"]["model_was_run"] and made["search"]["similarity"] > 0.9
+        entry = {t["name"]: t for t in made["tensors"]}[biases]
+        assert entry["action"] == "kept"
+    assert (tmp_path / "1.parquet").read_bytes() == (tmp_path / "3.parquet").read_bytes()
 
 
 def test_places_are_checked_before_the_work(shared):

@@ -1,7 +1,7 @@
 /* attention.c - attention of one head over one text: two dense products around a softmax, for a block of queries at a
  * time, so that memory grows with the length of a text and not with its square. Its derivative goes the same way:
  *
- *     p = softmax(s q k'), out = p v, s = 1 / sqrt(width)
+ *     p = softmax(s (q k' + biases)), out = p v, s = 1 / sqrt(width)
  *     d_v = p' d_out;  d_p = d_out v';  d_s = s p (d_p - row sums of p d_p);  d_q = d_s k;  d_k = d_s' q */
 #include "model/nn/attention.h"
 
@@ -142,6 +142,7 @@ static void run_block(const aq_head_backward *h, const aq_kernels *kernels, cons
   kernels->dense_f32(&scores);
   kernels->dense_f32(&d_weights);
   for (size_t i = 0; i < rows; i++) {
+    if (h->relative != NULL) aq_position_bias_add(h->relative, first + i, n, s->p + i * n);
     kernels->softmax_f32(s->p + i * n, n, scale);
     softmax_backward(s->p + i * n, n, scale, s->d_p + i * n);
   }

@@ -31,6 +31,7 @@ typedef struct aq_head_backward {
   const float *d_out; /* `out_stride` from token to token */
   size_t out_stride;
   size_t tokens, width;
+  const float *relative; /* as in aq_head */
 } aq_head_backward;
 
 /* Fills d_query, d_key and d_value; what the weights of attention were is computed again. scratch: room of

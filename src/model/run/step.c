@@ -49,10 +49,12 @@ size_t aq_step_scratch(const aq_model *model, size_t tokens) {
          aq_attention_floats(c->hidden / c->heads, tokens);
 }
 
-static void attend(const aq_model_config *c, const float *qkv, size_t tokens, float *scratch, float *context) {
+static void attend(const aq_params *params, const float *qkv, size_t tokens, float *scratch, float *context) {
+  const aq_model_config *c = &params->model->config;
   aq_thread_space space = aq_attention_space(scratch, c->hidden / c->heads, tokens);
   for (size_t h = 0; h < c->heads; h++) {
-    const aq_head head = aq_attention_head(c, qkv, tokens, h, context);
+    aq_head head = aq_attention_head(c, qkv, tokens, h, context);
+    head.relative = aq_position_bias_of(&params->relative, h);
     aq_attention_run(&head, aq_kernels_get(), &space);
   }
 }
@@ -95,7 +97,7 @@ void aq_step_run(const aq_params *params, uint32_t layer, size_t begin, size_t e
     if (s->kind == AQ_STEP_LINEAR) {
       run_linear(params, layer, s->role, in, tokens, p.panels, p.turned, out);
     } else if (s->kind == AQ_STEP_ATTENTION) {
-      attend(c, in, tokens, p.attention, out);
+      attend(params, in, tokens, p.attention, out);
     } else if (s->kind == AQ_STEP_ACTIVATION) {
       memcpy(out, in, tokens * c->inner * sizeof *out);
       c->activation->apply(aq_kernels_get(), out, tokens * c->inner);

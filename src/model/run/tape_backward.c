@@ -169,7 +169,8 @@ static void attend(const backward *b, size_t text, size_t h, uint32_t worker) {
                                  .d_out = b->buffers->gradient[s->out] + first * hidden + h * width,
                                  .out_stride = hidden,
                                  .tokens = b->tape->lengths[text],
-                                 .width = width};
+                                 .width = width,
+                                 .relative = aq_position_bias_of(&b->params->relative, h)};
   aq_attention_backward(&head, aq_kernels_get(), b->buffers->scratch + worker * b->buffers->scratch_stride);
 }
 

@@ -127,9 +127,9 @@ static void attend(const forward *f, size_t text, size_t h, uint32_t worker) {
   const size_t first = f->tape->first[text];
   const aq_tape_layer_buffers *l = &f->buffers->layers[f->layer];
   const aq_step *s = &f->steps->step[f->steps->attention];
-  const aq_head head =
-      aq_attention_head(f->tape->config, aq_tape_rows(f->tape->model, l->value, s->in, first), f->tape->lengths[text],
-                        h, aq_tape_rows(f->tape->model, l->value, s->out, first));
+  aq_head head = aq_attention_head(f->tape->config, aq_tape_rows(f->tape->model, l->value, s->in, first),
+                                   f->tape->lengths[text], h, aq_tape_rows(f->tape->model, l->value, s->out, first));
+  head.relative = aq_position_bias_of(&f->params->relative, h);
   aq_thread_space space =
       aq_attention_space(f->buffers->scratch + worker * f->buffers->scratch_stride, head.width, head.tokens);
   aq_attention_run(&head, aq_kernels_get(), &space);

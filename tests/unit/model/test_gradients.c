@@ -91,10 +91,22 @@ static void gradients_are_slopes_for_each_activation(void **state) {
   for (size_t i = 0; i < AQ_COUNT_OF(names); i++) check_gradients(*state, names[i], AQ_POOL_MEAN, true);
 }
 
+/* As MPNet has them. */
+static void gradients_are_slopes_with_biases_by_distance(void **state) {
+  fixture *f = *state;
+  aq_error err;
+  float values[AQ_POSITION_BIAS_BUCKETS * TINY_HEADS];
+  for (size_t i = 0; i < AQ_COUNT_OF(values); i++) values[i] = noise();
+  assert_ok(aq_position_bias_create(&f->params.relative, TINY_HEADS, TINY_HIDDEN / TINY_HEADS, &err));
+  aq_position_bias_set(&f->params.relative, values);
+  check_gradients(f, "gelu", AQ_POOL_MEAN, true);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(gradients_are_slopes_for_each_pooling, set_up, tear_down),
       cmocka_unit_test_setup_teardown(gradients_are_slopes_for_each_activation, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(gradients_are_slopes_with_biases_by_distance, set_up, tear_down),
   };
   return cmocka_run_group_tests_name("gradients", tests, NULL, NULL);
 }

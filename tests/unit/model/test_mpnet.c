@@ -3,6 +3,7 @@
 
 #include "core/compiler.h"
 #include "model/run/encoder.h"
+#include "model/run/tape.h"
 #include "model/run/weight_override.h"
 #include "tiny_encoder.h"
 
@@ -142,6 +143,37 @@ static void encode_mpnet_equals_definition(void **state) {
   }
 }
 
+/* By a pass that keeps what gradients need, from parameters and from a copy of them; and by single steps. */
+static void tape_equals_definition(void **state) {
+  const fixture *f = *state;
+  aq_error err;
+  aq_encoder *encoder = NULL;
+  aq_params params, copy;
+  aq_tape tape = {0};
+  int32_t ids[TINY_POSITIONS];
+  const int32_t *const texts[] = {ids};
+  const uint32_t length = TINY_POSITIONS;
+  double expected[TINY_HIDDEN];
+  for (int i = 0; i < TINY_POSITIONS; i++) ids[i] = 2 + i * 29 % (TINY_WORDS - 2);
+  tiny_embed(&f->bert, ids, TINY_POSITIONS, expected);
+  assert_ok(open_mpnet(f, NULL, 1, &encoder, &err));
+  assert_ok(aq_params_load(&encoder->model, encoder->pool, &params, &err));
+  assert_ok(aq_params_copy(&params, &copy, &err));
+  assert_ok(aq_tape_begin(&tape, &copy, texts, &length, 1, encoder->pool, &err));
+  assert_ok(aq_tape_forward(&tape, &copy, &err));
+  for (int k = 0; k < TINY_HIDDEN; k++) assert_true(fabs((double)tape.embeddings[k] - expected[k]) < 1e-5);
+  float *scratch = malloc(aq_step_scratch(&encoder->model, length) * sizeof *scratch);
+  float x[TINY_POSITIONS * TINY_HIDDEN];
+  memcpy(x, tape.hidden[0], sizeof x);
+  aq_step_run(&params, 0, 0, 8, length, scratch, x);
+  for (size_t i = 0; i < AQ_COUNT_OF(x); i++) assert_true(fabsf(x[i] - tape.hidden[1][i]) < 1e-5F);
+  free(scratch);
+  aq_tape_reset(&tape);
+  aq_params_reset(&copy);
+  aq_params_reset(&params);
+  aq_encoder_close(encoder);
+}
+
 static void open_without_the_biases_names_them(void **state) {
   const fixture *f = *state;
   aq_error err;
@@ -177,6 +209,7 @@ int main(void) {
       cmocka_unit_test(bucket_of_every_distance_is_that_of_transformers),
       cmocka_unit_test(add_every_query_and_key_takes_the_bucket_of_its_distance),
       cmocka_unit_test_setup_teardown(encode_mpnet_equals_definition, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(tape_equals_definition, set_up, tear_down),
       cmocka_unit_test_setup_teardown(open_without_the_biases_names_them, set_up, tear_down),
       cmocka_unit_test_setup_teardown(place_of_the_biases_takes_other_values, set_up, tear_down),
   };
