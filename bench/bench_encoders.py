@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""bench_encoders - data-free targets on three sentence encoders, beside the plain types at the same size.
+"""bench_encoders - targets on three sentence encoders, beside the plain types at the same size.
 
     bench/bench_encoders.py [MODEL...] --texts FOLDER [--command build/release/arrowquant] [--only REGEX] [--quick]
 
@@ -30,7 +30,8 @@ COLUMNS = ("model", "settings", "version", "bpw", "bytes", *FIGURES)
 OF = "--target-size of "
 TYPES = ("--type int4", "--type int3", "--type int2")
 TARGETS = tuple(f"--target-bpw {bits} --calib none" for bits in (4, 3, 2.15))
-RUNS = (*TARGETS, *TYPES, *(f"{OF}{kind} --calib none" for kind in TYPES))
+CALIBRATED = tuple(f"--target-bpw {bits} --calib builtin" for bits in (4, 3, 2.15))
+RUNS = (*TARGETS, *CALIBRATED, *TYPES, *(f"{OF}{kind} --calib none" for kind in TYPES))
 Row = dict[str, str]
 
 
@@ -92,7 +93,7 @@ def main():
     parser.add_argument("--command", type=pathlib.Path, default=ROOT / "build/release/arrowquant")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", default="", metavar="REGEX", help="settings that match")
-    parser.add_argument("--quick", action="store_true", help="the targets in bits only")
+    parser.add_argument("--quick", action="store_true", help="the data-free targets in bits only")
     options = parser.parse_args()
     if unknown := set(options.names) - set(encoder_models.ENCODERS):
         parser.error(f"no model {min(unknown)}; there are {', '.join(encoder_models.ENCODERS)}")
