@@ -120,6 +120,7 @@ static aq_status place_storage(archive *a, aq_torch_storage *storage, aq_error *
 
 static aq_status read_archive(archive *a, aq_error *err) {
   AQ_TRY(index_entries(a, err));
+  AQ_TRY(aq_zip_entries_check(a->file, &a->directory, err));
   AQ_TRY(check_byte_order(a, err));
   AQ_TRY(load_pickle(a, err));
   aq_torch_objects *objects = &a->content->objects;

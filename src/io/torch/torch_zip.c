@@ -142,7 +142,7 @@ static aq_status read_entry(const uint8_t *bytes, uint64_t left, uint64_t at, aq
   uint64_t *const fields[] = {&entry->size, &packed, &entry->header};
   if (!read_wide(bytes + ENTRY_SIZE + name, extra, fields, 3)) return fail_zip(err, at, "an extra field is damaged");
   if ((entry->flags & FLAG_ENCRYPTED) != 0) return fail_zip(err, at, "an entry is encrypted");
-  if (aq_load_u16(bytes + 10) != 0 || packed != entry->size) return fail_zip(err, at, "an entry is compressed");
+  entry->is_compressed = aq_load_u16(bytes + 10) != 0 || packed != entry->size;
   if ((entry->flags & ~FLAGS_KNOWN) != 0) return fail_zip(err, at, "an entry has flags that are not known");
   if (aq_load_u16(bytes + 34) != 0) return fail_zip(err, at, "it is one of several volumes");
   char *own = (char *)out->names.data + out->names.size;
@@ -238,28 +238,33 @@ static aq_status check_descriptor(const aq_file *file, const aq_zip_entry *entry
   return agrees ? AQ_OK : fail_zip(err, at, "what follows an entry differs from the directory");
 }
 
-static aq_status check_entries(const aq_file *file, const zip_end *end, aq_zip_directory *out, uint8_t *room,
-                               aq_error *err) {
-  if (out->entries[0].header != 0) return fail_zip(err, 0, "something lies before its first entry");
-  for (size_t i = 0; i < out->count; i++) {
-    const uint64_t next = i + 1 < out->count ? out->entries[i + 1].header : end->begin;
-    AQ_TRY(read_local(file, &out->entries[i], AQ_MIN(next, end->begin), room, err));
-    AQ_TRY(check_descriptor(file, &out->entries[i], next, err));
+static aq_status check_entries(const aq_file *file, aq_zip_directory *directory, uint8_t *room, aq_error *err) {
+  if (directory->entries[0].header != 0) return fail_zip(err, 0, "something lies before its first entry");
+  for (size_t i = 0; i < directory->count; i++) {
+    aq_zip_entry *entry = &directory->entries[i];
+    const uint64_t next = i + 1 < directory->count ? entry[1].header : directory->begin;
+    if (entry->is_compressed) return fail_zip(err, entry->header, "an entry is compressed");
+    AQ_TRY(read_local(file, entry, AQ_MIN(next, directory->begin), room, err));
+    AQ_TRY(check_descriptor(file, entry, next, err));
   }
   return AQ_OK;
 }
 
+aq_status aq_zip_entries_check(const aq_file *file, aq_zip_directory *directory, aq_error *err) {
+  uint8_t *room = aq_malloc(2 * (size_t)UINT16_MAX);
+  if (room == NULL) return aq_fail_memory(err, 2 * (size_t)UINT16_MAX);
+  const aq_status status = check_entries(file, directory, room, err);
+  aq_free(room);
+  return status;
+}
+
 static aq_status read_directory(const aq_file *file, const zip_end *end, uint8_t *bytes, aq_zip_directory *out,
                                 aq_error *err) {
+  out->begin = end->begin;
   AQ_TRY(aq_file_read(file, end->begin, (size_t)end->size, bytes, err));
   AQ_TRY(read_entries(bytes, end, out, err));
   if (out->count > 1) qsort(out->entries, out->count, sizeof *out->entries, compare_headers);
-  AQ_TRY(check_names(out, err));
-  uint8_t *room = aq_malloc(2 * (size_t)UINT16_MAX);
-  if (room == NULL) return aq_fail_memory(err, 2 * (size_t)UINT16_MAX);
-  const aq_status status = check_entries(file, end, out, room, err);
-  aq_free(room);
-  return status;
+  return check_names(out, err);
 }
 
 aq_status aq_zip_directory_read(const aq_file *file, uint64_t max_memory, aq_zip_directory *out, aq_error *err) {

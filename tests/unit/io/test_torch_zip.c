@@ -22,7 +22,11 @@ static void put_archive(bool described) {
 static aq_status read_archive(aq_zip_directory *out) {
   aq_file file;
   assert_ok(aq_file_open(&file, temp_write("a.pt", zip.bytes.data, zip.bytes.size), &err));
-  const aq_status status = aq_zip_directory_read(&file, 0, out, &err);
+  aq_status status = aq_zip_directory_read(&file, 0, out, &err);
+  if (status == AQ_OK) {
+    status = aq_zip_entries_check(&file, out, &err);
+    if (status != AQ_OK) aq_zip_directory_reset(out);
+  }
   aq_file_close(&file);
   return status;
 }
