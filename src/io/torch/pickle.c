@@ -172,8 +172,7 @@ static aq_status push_name(machine *m, const char *module, const char *name, aq_
   if (row >= 0) return push_new(m, AQ_PICKLE_NAME, row, err);
   const aq_status status =
       aq_fail(err, AQ_ERR_UNSUPPORTED,
-              "byte %llu of the file names '%.100s.%.100s', which no table of tensors needs; nothing was run",
-              (unsigned long long)m->opcode_at, module, name);
+              "the pickle names '%.100s.%.100s', which no table of tensors needs; nothing was run", module, name);
   return aq_error_hint(err, status,
                        "Save the tensors alone: torch.save(model.state_dict(), FILE), or better as safetensors. Trust "
                        "no file that needs more");
@@ -247,8 +246,8 @@ static aq_status set_attributes(machine *m, int64_t argument, aq_error *err) {
   AQ_TRY(aq_pickle_top(&m->stack, &object, err));
   const aq_pickle_kind kind = aq_pickle_at(m->values, object)->kind;
   AQ_FAIL_IF(kind != AQ_PICKLE_DICT || state != AQ_PICKLE_DICT, AQ_ERR_UNSUPPORTED,
-             "byte %llu of the file sets attributes of %s from %s, which only dicts have here",
-             (unsigned long long)m->opcode_at, aq_pickle_kind_name(kind), aq_pickle_kind_name(state));
+             "the pickle sets attributes of %s from %s, which only dicts have here", aq_pickle_kind_name(kind),
+             aq_pickle_kind_name(state));
   return AQ_OK;
 }
 
@@ -375,13 +374,11 @@ static const opcode *find_opcode(uint8_t code) {
   return NULL;
 }
 
-static aq_status fail_opcode(const machine *m, uint8_t code, const opcode *found, aq_error *err) {
+static aq_status fail_opcode(uint8_t code, const opcode *found, aq_error *err) {
   if (found == NULL)
-    return aq_fail(err, AQ_ERR_FORMAT, "byte %llu of the file is 0x%02x, which is no opcode of a pickle",
-                   (unsigned long long)m->opcode_at, (unsigned)code);
+    return aq_fail(err, AQ_ERR_FORMAT, "the pickle has a byte 0x%02x, which is no opcode", (unsigned)code);
   const aq_status status =
-      aq_fail(err, AQ_ERR_UNSUPPORTED, "byte %llu of the file is the opcode %s, which no table of tensors needs",
-              (unsigned long long)m->opcode_at, found->name);
+      aq_fail(err, AQ_ERR_UNSUPPORTED, "the pickle has the opcode %s, which no table of tensors needs", found->name);
   return aq_error_hint(err, status, "Save the tensors alone: torch.save(model.state_dict(), FILE), or as safetensors");
 }
 
@@ -390,7 +387,7 @@ static aq_status run_opcode(machine *m, const opcode *const *table, aq_error *er
   m->opcode_at = m->reader->at;
   AQ_TRY(aq_pickle_reader_read(m->reader, &code, 1, err));
   const opcode *found = table[code];
-  if (found == NULL || found->run == NULL) return fail_opcode(m, code, found, err);
+  if (found == NULL || found->run == NULL) return fail_opcode(code, found, err);
   return found->run(m, found->argument, err);
 }
 

@@ -29,8 +29,7 @@ static const char cut_hint[] = "The file is cut off, or something was appended t
 static const char write_hint[] = "Write the file again with torch.save, or as safetensors";
 
 static aq_status fail_zip(aq_error *err, uint64_t at, const char *what) {
-  const aq_status status = aq_fail(err, AQ_ERR_FORMAT, "the zip archive is none that torch.save writes: %s (byte %llu)",
-                                   what, (unsigned long long)at);
+  const aq_status status = aq_fail(err, AQ_ERR_FORMAT, "the zip archive is none that torch.save writes: %s", what);
   (void)aq_error_hint(err, status, "%s", write_hint);
   return aq_error_at(err, status, (int64_t)at);
 }

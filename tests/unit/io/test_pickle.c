@@ -157,7 +157,7 @@ static void programs_are_refused_by_name_and_place(void **state) {
   FAILS(
       "\x80\x02"
       "cos\nsystem\nX\x02\0\0\0id\x85R.",
-      AQ_ERR_UNSUPPORTED, 2, "byte 2 of the file names 'os.system'");
+      AQ_ERR_UNSUPPORTED, 2, "the pickle names 'os.system'");
   FAILS(
       "\x80\x02"
       "cposix\nsystem\n.",
@@ -166,7 +166,7 @@ static void programs_are_refused_by_name_and_place(void **state) {
   FAILS(
       "\x80\x02N\x85q\0"
       "cbuiltins\neval\n.",
-      AQ_ERR_UNSUPPORTED, 6, "byte 6 of the file names 'builtins.eval'");
+      AQ_ERR_UNSUPPORTED, 6, "the pickle names 'builtins.eval'");
   FAILS(
       "\x80\x02"
       "c__builtin__\nexec\n.",
@@ -207,7 +207,7 @@ static void programs_are_refused_by_name_and_place(void **state) {
       "\x80\x02"
       "ctorch\nComplexDoubleStorage\n.",
       AQ_ERR_UNSUPPORTED, 2, "'torch.ComplexDoubleStorage'");
-  FAILS("\x80\x04\x8c\x02os\x8c\x06system\x93.", AQ_ERR_UNSUPPORTED, 14, "byte 14 of the file names 'os.system'");
+  FAILS("\x80\x04\x8c\x02os\x8c\x06system\x93.", AQ_ERR_UNSUPPORTED, 14, "the pickle names 'os.system'");
   FAILS("\x80\x04\x8c\x05posix\x94\x8c\x06system\x94\x93.", AQ_ERR_UNSUPPORTED, 19, "'posix.system'");
   FAILS(
       "\x80\x02"
@@ -235,10 +235,10 @@ static void opcodes_that_make_objects_are_refused(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char words[64], ops[] = "\x80\x02NN\x86?.";
     ops[5] = (char)cases[i].code;
-    (void)snprintf(words, sizeof words, "byte 5 of the file is the opcode %s, which", cases[i].name);
+    (void)snprintf(words, sizeof words, "the pickle has the opcode %s, which", cases[i].name);
     fails_at(ops, sizeof ops - 1, AQ_ERR_UNSUPPORTED, 5, words);
   }
-  FAILS("\x80\x02\xff.", AQ_ERR_FORMAT, 2, "byte 2 of the file is 0xff, which is no opcode");
+  FAILS("\x80\x02\xff.", AQ_ERR_FORMAT, 2, "a byte 0xff, which is no opcode");
 }
 
 static void calls_take_only_what_they_should(void **state) {
@@ -272,7 +272,7 @@ static void calls_take_only_what_they_should(void **state) {
       "\x80\x02"
       "ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._tensor\n_rebuild_from_type_v2\nctorch\nTensor\n)NtR.",
       AQ_ERR_FORMAT, -1, "a function that rebuilds a tensor");
-  FAILS("\x80\x02N}b.", AQ_ERR_UNSUPPORTED, 4, "byte 4 of the file sets attributes of None from a dict");
+  FAILS("\x80\x02N}b.", AQ_ERR_UNSUPPORTED, 4, "the pickle sets attributes of None from a dict");
   FAILS("\x80\x02}Nb.", AQ_ERR_UNSUPPORTED, 4, "sets attributes of a dict from None");
   FAILS("\x80\x02NQ.", AQ_ERR_UNSUPPORTED, 3, "a persistent id is not that of a storage");
   FAILS("\x80\x02(X\6\0\0\0moduleNtQ.", AQ_ERR_UNSUPPORTED, 16, "whole modules are not read");
