@@ -11,8 +11,9 @@ extern const cli_command cli_convert, cli_quantize, cli_info, cli_verify, cli_co
 #define CLI_COMMON_OPTIONS (AQ_OPTIONS_OF(run) | AQ_OPTIONS_OF(command) | AQ_OPTIONS_OF(help))
 
 /* What the operand SRC may be, for the help of a command. */
-#define CLI_SOURCE_HELP                                                                                          \
-  "SRC is a .safetensors file, a model.safetensors.index.json, a folder that holds one of them (a Hugging Face " \
-  "snapshot or cache folder too), or a weight table in Parquet or the folder of its parts."
+#define CLI_SOURCE_HELP                                                                                              \
+  "SRC is a .safetensors file, a model.safetensors.index.json, a PyTorch file (.bin, .pt, .pth, .ckpt; nothing in "  \
+  "it is run) or its index, a folder that holds one of them (a Hugging Face snapshot or cache folder too), a .gguf " \
+  "file, or a weight table in Parquet or the folder of its parts."
 
 #endif

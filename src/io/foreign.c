@@ -28,21 +28,14 @@ static const char numpy_hint[] = "Load the arrays with NumPy and give them to ar
 
 /* Of rows with the same first bytes, the one with the file's suffix counts; else the first. */
 static const foreign_row rows[] = {
-    {{"a PyTorch file (or another zip archive)", save_hint},
-     "PK\x03\x04",
-     4,
-     0,
-     {".pt", ".pth", ".ckpt"},
-     AQ_ERR_UNSUPPORTED},
-    {{"an archive of NumPy arrays", numpy_hint}, "PK\x03\x04", 4, 0, {".npz"}, AQ_ERR_UNSUPPORTED},
     {{"a zip archive", unpack_hint}, "PK\x03\x04", 4, 0, {".zip"}, AQ_ERR_UNSUPPORTED},
+    {{"an archive of NumPy arrays", numpy_hint}, "PK\x03\x04", 4, 0, {".npz"}, AQ_ERR_UNSUPPORTED},
     {{"a NumPy array", numpy_hint}, "\x93NUMPY", 6, 0, {".npy"}, AQ_ERR_UNSUPPORTED},
     {{"an OpenVINO file", original_hint}, NULL, 0, 0, {"openvino_model.bin", "openvino_model.xml"}, AQ_ERR_UNSUPPORTED},
-    {{"a PyTorch file (or another zip archive)", save_hint}, NULL, 0, 0, {".bin"}, AQ_ERR_UNSUPPORTED},
-    {{"a Python pickle, as old PyTorch files are", save_hint}, "\x80\x02", 2, 0, {".pkl"}, AQ_ERR_UNSUPPORTED},
-    {{"a Python pickle, as old PyTorch files are", save_hint}, "\x80\x03", 2, 0, {NULL}, AQ_ERR_UNSUPPORTED},
-    {{"a Python pickle, as old PyTorch files are", save_hint}, "\x80\x04", 2, 0, {NULL}, AQ_ERR_UNSUPPORTED},
-    {{"a Python pickle, as old PyTorch files are", save_hint}, "\x80\x05", 2, 0, {NULL}, AQ_ERR_UNSUPPORTED},
+    {{"a Python pickle, and no file of torch.save", save_hint}, "\x80\x02", 2, 0, {".pkl"}, AQ_ERR_UNSUPPORTED},
+    {{"a Python pickle, and no file of torch.save", save_hint}, "\x80\x03", 2, 0, {NULL}, AQ_ERR_UNSUPPORTED},
+    {{"a Python pickle, and no file of torch.save", save_hint}, "\x80\x04", 2, 0, {NULL}, AQ_ERR_UNSUPPORTED},
+    {{"a Python pickle, and no file of torch.save", save_hint}, "\x80\x05", 2, 0, {NULL}, AQ_ERR_UNSUPPORTED},
     {{"a GGML file, as before GGUF", original_hint}, "lmgg", 4, 0, {".ggml"}, AQ_ERR_UNSUPPORTED},
     {{"a GGML file, as before GGUF", original_hint}, "tjgg", 4, 0, {NULL}, AQ_ERR_UNSUPPORTED},
     {{"a NeMo archive (tar)", save_hint}, "ustar", 5, 257, {".nemo"}, AQ_ERR_UNSUPPORTED},
@@ -136,7 +129,7 @@ static const foreign_row *find_row(const char *name, const uint8_t *head, size_t
   }
   /* Formats without first bytes of their own. */
   for (size_t i = 0; i < AQ_COUNT_OF(rows) && found == NULL; i++) {
-    if (rows[i].magic == NULL && has_suffix(&rows[i], name) && strcmp(rows[i].suffix[0], ".bin") != 0) found = &rows[i];
+    if (rows[i].magic == NULL && has_suffix(&rows[i], name)) found = &rows[i];
   }
   return found;
 }
@@ -179,6 +172,7 @@ aq_status aq_foreign_fail(const aq_file *file, aq_error *err) {
     return fail_with(file, AQ_ERR_FORMAT, "zeros where it should begin: it was never written to its end", download_hint,
                      err);
   const aq_status status =
-      aq_fail(err, AQ_ERR_FORMAT, "is neither a safetensors file, nor its index, nor a GGUF file, nor a Parquet table");
+      aq_fail(err, AQ_ERR_FORMAT,
+              "is neither a safetensors file, nor its index, nor a PyTorch file, nor a GGUF file, nor a Parquet table");
   return aq_error_in_file(err, status, file->path);
 }

@@ -8,7 +8,7 @@
 
 typedef struct aq_file_format {
   const char *name;          /* as options name it */
-  const char *suffix;        /* a folder is searched for files of such names; what a file is, its bytes say */
+  const char *suffix[5];     /* a folder is searched for files of such names; what a file is, its bytes say */
   aq_source_opener open;     /* NULL: it is only written */
   const aq_sink_type *write; /* NULL: it is only read */
 } aq_file_format;

@@ -16,23 +16,31 @@
 #include "io/hub_cache.h"
 #include "io/listing.h"
 #include "io/part_file.h"
-#include "io/safetensors/safetensors_index.h"
+#include "io/shard_index.h"
 #include "io/table/table_parts.h"
+#include "io/torch/torch_files.h"
 
 static const char index_name[] = "model.safetensors.index.json";
 static const char single_name[] = "model.safetensors";
-static const char index_suffix[] = ".safetensors.index.json";
 
-static bool is_index(const char *name) { return aq_ends_with(name, index_suffix); }
+static bool is_index(const char *name) { return aq_ends_with(name, ".safetensors.index.json"); }
 static bool is_foreign(const char *name) { return aq_foreign_by_name(name) != NULL; }
 /* Names that begin with a dot are what systems and writers leave beside files. */
 static bool is_known(const char *name) {
-  return name[0] != '.' && !aq_is_adapter_weights(name) &&
-         (is_index(name) || aq_formats_know_name(name) || is_foreign(name));
+  return name[0] != '.' && !aq_is_adapter_weights(name) && !aq_torch_is_training_state(name) &&
+         (aq_shard_index_is_name(name) || aq_formats_know_name(name) || is_foreign(name));
 }
 
-/* Beside a model in a form of its own, GGUF files are copies of it for llama.cpp. */
-static bool is_preferred(const char *name) { return aq_formats_know_name(name) && !aq_ends_with(name, ".gguf"); }
+/* Beside a model in a form of its own, GGUF files are copies of it for llama.cpp, and PyTorch files those of before
+ * safetensors, which transformers takes last as well. */
+static bool is_gguf(const char *name) { return aq_ends_with(name, ".gguf"); }
+static bool is_preferred(const char *name) {
+  return aq_formats_know_name(name) && !is_gguf(name) && !aq_torch_is_name(name);
+}
+static bool is_torch_index(const char *name) { return aq_shard_index_is_name(name) && !is_index(name); }
+static bool is_torch(const char *name) { return aq_formats_know_name(name) && aq_torch_is_name(name); }
+/* The one of these names that transformers reads. */
+static bool is_torch_model(const char *name) { return strcmp(name, AQ_TORCH_SINGLE_NAME) == 0; }
 
 static bool any(const aq_listing *names, bool (*is)(const char *name)) {
   for (size_t i = 0; i < names->count; i++) {
@@ -47,7 +55,7 @@ static bool is_part_of_table(const char *name) {
 }
 static bool is_shard(const char *name) {
   aq_part_file part;
-  return aq_ends_with(name, ".safetensors") && aq_part_file_parse(name, &part);
+  return !aq_ends_with(name, ".parquet") && aq_part_file_parse(name, &part);
 }
 
 static bool all(const aq_listing *names, bool (*is)(const char *name)) {
@@ -65,7 +73,8 @@ static aq_status fail_shards(const aq_listing *shards, aq_error *err) {
   const aq_status status =
       aq_fail(err, AQ_ERR_ARGUMENT, "the folder holds %zu of %llu shards of a model, but no index: %s", shards->count,
               (unsigned long long)part.total, aq_listing_text(shards, text, sizeof text));
-  return aq_error_hint(err, status, "Download %s%s into the folder", index_name,
+  return aq_error_hint(err, status, "Download %s%s into the folder",
+                       aq_torch_is_name(shards->names[0]) ? AQ_TORCH_INDEX_NAME : index_name,
                        part.total > shards->count ? " and the other shards" : "");
 }
 
@@ -146,13 +155,13 @@ static aq_status fail_none(const aq_listing *known, aq_error *err) {
   if (known->count == 0) {
     const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND,
                                      "the folder holds no model: neither %s, nor %s, nor one other *.safetensors, "
-                                     "*.parquet or *.gguf file",
+                                     "*.parquet, *.gguf or PyTorch file",
                                      index_name, single_name);
     return aq_error_hint(err, status, "Name the model's file or its folder");
   }
   const aq_foreign *what = aq_foreign_by_name(known->names[0]);
   const aq_status status =
-      aq_fail(err, AQ_ERR_UNSUPPORTED, "the folder holds no safetensors file, table or GGUF file, but %s (%s)",
+      aq_fail(err, AQ_ERR_UNSUPPORTED, "the folder holds no safetensors file, table, GGUF or PyTorch file, but %s (%s)",
               aq_listing_text(known, text, sizeof text), what->what);
   return aq_error_hint(err, status, "%s", what->hint);
 }
@@ -164,15 +173,28 @@ static aq_status fail_both(aq_error *err) {
 
 /* An index that names model.safetensors is the index of that file. */
 static bool index_names_single(const char *folder) {
-  aq_safetensors_index index;
+  aq_shard_index index;
   char *path = aq_path_join(folder, index_name);
   bool names_it = false;
-  if (path != NULL && aq_safetensors_index_read(path, &index, NULL) == AQ_OK) {
+  if (path != NULL && aq_shard_index_read(path, &index, NULL) == AQ_OK) {
     for (size_t i = 0; i < index.shard_count; i++) names_it = names_it || strcmp(index.shards[i], single_name) == 0;
-    aq_safetensors_index_reset(&index);
+    aq_shard_index_reset(&index);
   }
   aq_free(path);
   return names_it;
+}
+
+/* Leaves the names of the best kind there is; false when none is read. An index stands for its shards, which are
+ * candidates of their own only without it. */
+static bool narrow(aq_listing *names) {
+  static bool (*const kinds[])(const char *name) = {is_index,       is_preferred, is_torch_index,
+                                                    is_torch_model, is_torch,     aq_formats_know_name};
+  for (size_t i = 0; i < AQ_COUNT_OF(kinds); i++) {
+    if (!any(names, kinds[i])) continue;
+    aq_listing_filter(names, kinds[i]);
+    return true;
+  }
+  return false;
 }
 
 /* Chooses among the names of a folder; they are narrowed on the way. An empty name: the folder itself, all parts of a
@@ -188,16 +210,8 @@ static aq_status choose(const char *folder, aq_listing *names, const char **chos
   }
   AQ_TRY(check_layout(folder, names, err));
   aq_listing_filter(names, is_known);
-  /* An index stands for its shards, which are candidates of their own only without it. */
-  if (any(names, is_index)) {
-    aq_listing_filter(names, is_index);
-  } else if (any(names, is_preferred)) {
-    aq_listing_filter(names, is_preferred);
-  } else if (any(names, aq_formats_know_name)) {
-    aq_listing_filter(names, aq_formats_know_name);
-  } else {
-    return names->count == 0 && has_adapter ? aq_adapter_fail(folder, err) : fail_none(names, err);
-  }
+  if (names->count == 0) return has_adapter ? aq_adapter_fail(folder, err) : fail_none(names, err);
+  if (!narrow(names)) return fail_none(names, err);
   if (are_parts(names, marked)) {
     *chosen = "";
     return check_totals(names, err);

@@ -5,9 +5,10 @@
 #include "arrowquant.h"
 
 /* A file: itself. A folder: model.safetensors.index.json or model.safetensors in it, else the only index, safetensors
- * file or Parquet table, or all parts of one (then *file is the folder, ending with a slash); a repository of the
- * Hugging Face cache: its snapshot. No such path, but a name like ORG/NAME: that model in the Hugging Face cache. Where
- * a folder's modules.json puts the model into a folder inside it, that one is searched. Free *file with aq_free. */
+ * file or Parquet table, or all parts of one (then *file is the folder, ending with a slash), else PyTorch's index or
+ * pytorch_model.bin or only file, else the only GGUF file; a repository of the Hugging Face cache: its snapshot. No
+ * such path, but a name like ORG/NAME: that model in the Hugging Face cache. Where a folder's modules.json puts the
+ * model into a folder inside it, that one is searched. Free *file with aq_free. */
 AQ_MUST_CHECK aq_status aq_locate_file(const char *path, char **file, aq_error *err);
 
 /* The same, and the folder that has modules.json, when the file is not in it itself; else *folder is NULL. */

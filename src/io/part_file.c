@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "io/listing.h"
+#include "io/torch/torch_files.h"
 
 #define NUMBER_MAX ((uint64_t)1 << 32)
 
@@ -57,7 +58,7 @@ static bool is_table_part(const char *name, aq_part_file *out) {
 bool aq_part_file_parse(const char *name, aq_part_file *out) {
   *out = (aq_part_file){0, 0};
   const bool is_table = aq_ends_with(name, ".parquet");
-  if (!is_table && !aq_ends_with(name, ".safetensors")) return false;
+  if (!is_table && !aq_ends_with(name, ".safetensors") && !aq_torch_is_name(name)) return false;
   if (find_number_of_total(name, out)) return true;
   out->total = 0;
   return is_table && is_table_part(name, out);

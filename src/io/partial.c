@@ -10,10 +10,11 @@
 #include "io/companions.h"
 #include "io/listing.h"
 #include "io/part_file.h"
-#include "io/safetensors/safetensors_index.h"
+#include "io/shard_index.h"
+#include "io/torch/torch_files.h"
 
-static bool is_index(const char *name) { return aq_ends_with(name, ".safetensors.index.json"); }
 static bool is_safetensors(const char *name) { return aq_ends_with(name, ".safetensors"); }
+static bool is_shard_name(const char *name) { return is_safetensors(name) || aq_torch_is_name(name); }
 static bool is_other_weights(const char *name) { return is_safetensors(name) && !aq_is_adapter_weights(name); }
 
 static bool is_table_part(const char *name) {
@@ -21,7 +22,9 @@ static bool is_table_part(const char *name) {
   return aq_ends_with(name, ".parquet") && aq_part_file_parse(name, &part);
 }
 
-static const char name_shards[] = "Name the folder that holds all shards and their index, model.safetensors.index.json";
+static const char name_shards[] =
+    "Name the folder that holds all shards and their index (model.safetensors.index.json, or "
+    "pytorch_model.bin.index.json)";
 static const char name_parts[] = "Name the folder that holds all parts, and no other Parquet file";
 static const char merge_parts[] =
     "Merge the parts into one file: duckdb -c \"copy (from read_parquet('FOLDER/**/*.parquet', "
@@ -41,16 +44,16 @@ static aq_status look_into_index(aq_source *source, const char *folder, const ch
                                  aq_error *err) {
   char *path = aq_path_join(folder, index_name);
   if (path == NULL) return aq_fail_memory(err, strlen(folder) + strlen(index_name));
-  aq_safetensors_index index;
+  aq_shard_index index;
   aq_status status = AQ_OK;
-  if (aq_safetensors_index_read(path, &index, NULL) == AQ_OK) {
+  if (aq_shard_index_read(path, &index, NULL) == AQ_OK) {
     for (size_t i = 0; i < index.shard_count && index.shard_count > 1; i++) {
       if (strcmp(index.shards[i], name) != 0) continue;
       status = set_partial(
           source, name_shards,
           aq_format("is one of the %zu shards of the model that %s names", index.shard_count, index_name), err);
     }
-    aq_safetensors_index_reset(&index);
+    aq_shard_index_reset(&index);
   }
   aq_free(path);
   return status;
@@ -60,8 +63,8 @@ static aq_status look_beside(aq_source *source, const char *folder, const char *
   aq_listing names;
   if (aq_listing_read(folder, &names, NULL) != AQ_OK) return AQ_OK; /* a folder that may not be listed */
   aq_status status = AQ_OK;
-  if (is_safetensors(name)) {
-    aq_listing_filter(&names, is_index);
+  if (is_shard_name(name)) {
+    aq_listing_filter(&names, aq_shard_index_is_name);
     for (size_t i = 0; i < names.count && status == AQ_OK && source->partial == NULL; i++)
       status = look_into_index(source, folder, names.names[i], name, err);
   } else {
@@ -101,12 +104,12 @@ aq_status aq_partial_find(aq_source *source, aq_error *err) {
   if (name[0] == '\0') return AQ_OK; /* all parts of a folder */
   AQ_TRY(check_hive_folder(source, name, err));
   if (aq_part_file_parse(name, &part) && part.total > 0) {
-    AQ_TRY(set_partial(source, is_safetensors(name) ? name_shards : name_parts,
-                       aq_format("is %s %llu of %llu of a %s", is_safetensors(name) ? "shard" : "part",
-                                 (unsigned long long)part.number, (unsigned long long)part.total,
-                                 is_safetensors(name) ? "model" : "table"),
-                       err));
-  } else if (source->partial == NULL && (is_safetensors(name) || is_table_part(name))) {
+    AQ_TRY(set_partial(
+        source, is_shard_name(name) ? name_shards : name_parts,
+        aq_format("is %s %llu of %llu of a %s", is_shard_name(name) ? "shard" : "part", (unsigned long long)part.number,
+                  (unsigned long long)part.total, is_shard_name(name) ? "model" : "table"),
+        err));
+  } else if (source->partial == NULL && (is_shard_name(name) || is_table_part(name))) {
     char *folder = aq_path_parent(source->path);
     if (folder == NULL) return aq_fail_memory(err, strlen(source->path));
     const aq_status status = look_beside(source, folder, name, err);
@@ -118,7 +121,7 @@ aq_status aq_partial_find(aq_source *source, aq_error *err) {
 }
 
 aq_status aq_partial_note_others(aq_source *source, const char *path, aq_error *err) {
-  if (strcmp(path, source->path) == 0 && !is_index(aq_path_name(path))) return AQ_OK;
+  if (strcmp(path, source->path) == 0 && !aq_shard_index_is_name(aq_path_name(path))) return AQ_OK;
   char *folder = aq_path_parent(source->path);
   if (folder == NULL) return aq_fail_memory(err, strlen(source->path));
   aq_listing names;

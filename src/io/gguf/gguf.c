@@ -295,4 +295,4 @@ static aq_status open_file(aq_source *source, const char *path, const aq_source_
   return open_single(source, path, err);
 }
 
-const aq_file_format aq_gguf_format = {.name = "gguf", .suffix = ".gguf", .open = open_file, .write = NULL};
+const aq_file_format aq_gguf_format = {.name = "gguf", .suffix = {".gguf"}, .open = open_file, .write = NULL};

@@ -10,8 +10,8 @@
 #include "io/foreign.h"
 #include "io/formats.h"
 #include "io/safetensors/safetensors_header.h"
-#include "io/safetensors/safetensors_index.h"
 #include "io/safetensors/safetensors_sink.h"
+#include "io/shard_index.h"
 #include "io/source.h"
 
 typedef struct shards {
@@ -138,8 +138,13 @@ static aq_status finish(aq_source *source, aq_error *err) {
   return AQ_OK;
 }
 
-static aq_status open_indexed(aq_source *source, const aq_safetensors_index *index, const char *folder, aq_error *err) {
-  AQ_TRY(aq_safetensors_index_check_files(index, folder, err));
+static const char *tensor_of_shard(const void *ctx, size_t shard, size_t i) {
+  const aq_safetensors_header *header = (const aq_safetensors_header *)ctx + shard;
+  return i < header->count ? header->entries[i].name : NULL;
+}
+
+static aq_status open_indexed(aq_source *source, const aq_shard_index *index, const char *folder, aq_error *err) {
+  AQ_TRY(aq_shard_index_check_files(index, folder, err));
   AQ_TRY(create_shards(source, index->shard_count, err));
   for (size_t i = 0; i < index->shard_count; i++) {
     char *path = aq_path_join(folder, index->shards[i]);
@@ -149,25 +154,19 @@ static aq_status open_indexed(aq_source *source, const aq_safetensors_index *ind
     if (status != AQ_OK) return status;
   }
   const shards *s = source->impl;
-  AQ_TRY(aq_safetensors_index_check_tensors(index, s->headers, err));
+  AQ_TRY(aq_shard_index_check_tensors(index, tensor_of_shard, s->headers, err));
   return finish(source, err);
 }
 
 static aq_status open_index(aq_source *source, const char *path, aq_error *err) {
-  aq_safetensors_index index;
-  AQ_TRY(aq_safetensors_index_read(path, &index, err));
+  aq_shard_index index;
+  AQ_TRY(aq_shard_index_read(path, &index, err));
   char *folder = aq_path_parent(path);
   const aq_status status =
       folder != NULL ? open_indexed(source, &index, folder, err) : aq_fail_memory(err, strlen(path));
   aq_free(folder);
-  aq_safetensors_index_reset(&index);
+  aq_shard_index_reset(&index);
   return status;
-}
-
-static bool looks_like_json(const uint8_t *head, size_t size) {
-  size_t i = 0;
-  while (i < size && (head[i] == ' ' || head[i] == '\n' || head[i] == '\r' || head[i] == '\t')) i++;
-  return i < size && head[i] == '{';
 }
 
 static aq_status open_file(aq_source *source, const char *path, const aq_source_options *options, bool *mine,
@@ -186,10 +185,10 @@ static aq_status open_file(aq_source *source, const char *path, const aq_source_
     AQ_TRY(add_shard(source, path, err));
     return finish(source, err);
   }
-  if (!looks_like_json(head, sizeof head)) return AQ_OK;
+  if (!aq_shard_index_plausible(head, sizeof head)) return AQ_OK;
   *mine = true;
   return open_index(source, path, err);
 }
 
 const aq_file_format aq_safetensors_format = {
-    .name = "safetensors", .suffix = ".safetensors", .open = open_file, .write = &aq_safetensors_sink};
+    .name = "safetensors", .suffix = {".safetensors"}, .open = open_file, .write = &aq_safetensors_sink};

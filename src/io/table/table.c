@@ -227,4 +227,4 @@ static aq_status open_file(aq_source *source, const char *path, const aq_source_
 }
 
 const aq_file_format aq_table_format = {
-    .name = "parquet", .suffix = ".parquet", .open = open_file, .write = &aq_table_sink};
+    .name = "parquet", .suffix = {".parquet"}, .open = open_file, .write = &aq_table_sink};

@@ -77,12 +77,34 @@ static void folder_with_other_formats_only_says_what_to_do(void **state) {
   (void)state;
   temp_mkdir("pt");
   fails(temp_path("pt"), AQ_ERR_NOT_FOUND, "holds no model", "");
-  (void)temp_write_text("pt/pytorch_model.bin", "x");
-  fails(temp_path("pt"), AQ_ERR_UNSUPPORTED, "pytorch_model.bin (a PyTorch file", "save_pretrained(NEW_FOLDER)");
   temp_mkdir("gg");
   (void)temp_write_text("gg/model-q4.ggml", "x");
   fails(temp_path("gg"), AQ_ERR_UNSUPPORTED, "model-q4.ggml (a GGML file, as before GGUF)",
         "safetensors files of the model that it was made from");
+}
+
+static void folder_of_pytorch_files_is_found(void **state) {
+  (void)state;
+  temp_mkdir("old");
+  (void)temp_write_text("old/training_args.bin", "x");
+  (void)temp_write_text("old/optimizer.pt", "x");
+  (void)temp_write_text("old/rng_state_0.pth", "x");
+  fails(temp_path("old"), AQ_ERR_NOT_FOUND, "holds no model", "");
+  (void)temp_write_text("old/a.pt", "x");
+  resolves(temp_path("old"), "/old/a.pt");
+  (void)temp_write_text("old/b.pth", "x");
+  fails(temp_path("old"), AQ_ERR_ARGUMENT, "several models: a.pt, b.pth", "Name the file");
+  (void)temp_write_text("old/copy.gguf", "x");
+  (void)temp_write_text("old/pytorch_model.bin", "x");
+  resolves(temp_path("old"), "/old/pytorch_model.bin");
+  (void)temp_write_text("old/pytorch_model.bin.index.json", "{}");
+  resolves(temp_path("old"), "/old/pytorch_model.bin.index.json");
+  (void)temp_write_text("old/weights.safetensors", "x");
+  resolves(temp_path("old"), "/old/weights.safetensors");
+  temp_mkdir("cut");
+  (void)temp_write_text("cut/pytorch_model-00001-of-00002.bin", "x");
+  fails(temp_path("cut"), AQ_ERR_ARGUMENT, "1 of 2 shards of a model, but no index",
+        "pytorch_model.bin.index.json and the other shards");
 }
 
 static void folder_of_gguf_files_is_one_model_or_none(void **state) {
@@ -279,7 +301,7 @@ static void file_of_another_format_is_named(void **state) {
     const char *words;
   } cases[] = {
       {"", 0, AQ_ERR_FORMAT, "is empty"},
-      {"PK\x03\x04....", 8, AQ_ERR_UNSUPPORTED, "PyTorch"},
+      {"PK\x03\x04....", 8, AQ_ERR_CORRUPT, "begins like a zip archive"},
       {"\x80\x02}q", 4, AQ_ERR_UNSUPPORTED, "pickle"},
       {"GGUF\x03", 5, AQ_ERR_CORRUPT, "ends inside its header"},
       {"version https://git-lfs.github.com/spec/v1\n", 43, AQ_ERR_FORMAT, "Git LFS pointer"},
@@ -316,8 +338,8 @@ static void file_of_another_format_is_named_by_its_name(void **state) {
   } cases[] = {{"a.onnx", "\x08\x07pytorch", "is an ONNX file"},
                {"flax_model.msgpack", "\x81\xa6params", "is a Flax file"},
                {"a.npz", "PK\x03\x04", "is an archive of NumPy arrays"},
-               {"a.pt", "PK\x03\x04", "is a PyTorch file"},
-               {"pytorch_model.bin", "PK\x03\x04", "is a PyTorch file"},
+               {"a.pt", "PK\x03\x04", "does not end with the directory"},
+               {"a.zip", "PK\x03\x04", "is a zip archive"},
                {"openvino_model.bin", "\1\2\3", "is an OpenVINO file"},
                {"raw.bin", "\1\2\3", "is neither"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -351,6 +373,7 @@ int main(void) {
       cmocka_unit_test(folder_single_other_file_is_taken),
       cmocka_unit_test(folder_several_candidates_lists_them),
       cmocka_unit_test(folder_with_other_formats_only_says_what_to_do),
+      cmocka_unit_test(folder_of_pytorch_files_is_found),
       cmocka_unit_test(folder_of_gguf_files_is_one_model_or_none),
       cmocka_unit_test(folder_of_shards_without_index_asks_for_it),
       cmocka_unit_test(folder_index_of_the_single_file_is_taken),

@@ -1,8 +1,8 @@
-/* safetensors_index.c - model.safetensors.index.json, checked both ways.
+/* shard_index.c - model.safetensors.index.json and pytorch_model.bin.index.json, checked both ways.
  *
  * Layout (transformers, "Sharded checkpoints"): {"metadata": {"total_size": BYTES}, "weight_map": {TENSOR: SHARD}}.
  * A stale index or a missing shard otherwise loads without a word, with weights that are not the model's. */
-#include "io/safetensors/safetensors_index.h"
+#include "io/shard_index.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static aq_status check_shard(const char *tensor, const json_t *shard, aq_error *
   return status == AQ_OK ? AQ_OK : aq_error_in_tensor(err, status, tensor);
 }
 
-static aq_status collect_shards(aq_safetensors_index *index, aq_error *err) {
+static aq_status collect_shards(aq_shard_index *index, aq_error *err) {
   const char *tensor;
   json_t *shard;
   const size_t room = json_object_size(index->weight_map);
@@ -60,37 +60,37 @@ static aq_status check_total(const json_t *root, aq_error *err) {
   return AQ_OK;
 }
 
-static aq_status parse(const char *text, size_t size, aq_safetensors_index *out, aq_error *err) {
+static aq_status parse(const char *text, size_t size, aq_shard_index *out, aq_error *err) {
   AQ_TRY(aq_json_parse_object(text, size, 0, &out->root, err));
   out->weight_map = json_object_get(out->root, "weight_map");
   if (!json_is_object(out->weight_map)) {
     const aq_status status = aq_fail(err, AQ_ERR_FORMAT, "is JSON without a weight_map, so not the index of a model");
-    return aq_error_hint(err, status, "Name the model's safetensors file, its index, or its folder");
+    return aq_error_hint(err, status, "Name the file of the model, its index, or its folder");
   }
   AQ_TRY(check_total(out->root, err));
   return collect_shards(out, err);
 }
 
-aq_status aq_safetensors_index_read(const char *path, aq_safetensors_index *out, aq_error *err) {
-  *out = (aq_safetensors_index){0};
+aq_status aq_shard_index_read(const char *path, aq_shard_index *out, aq_error *err) {
+  *out = (aq_shard_index){0};
   char *text = NULL;
   size_t size = 0;
-  AQ_TRY(aq_file_slurp(path, (size_t)AQ_SAFETENSORS_HEADER_MAX, &text, &size, err));
+  AQ_TRY(aq_file_slurp(path, (size_t)AQ_SHARD_INDEX_MAX, &text, &size, err));
   const aq_status status = parse(text, size, out, err);
   aq_free(text);
   if (status == AQ_OK) return AQ_OK;
-  aq_safetensors_index_reset(out);
+  aq_shard_index_reset(out);
   return aq_error_in_file(err, status, path);
 }
 
-static aq_status fail_files(const aq_safetensors_index *index, const char **missing, size_t count, aq_error *err) {
+static aq_status fail_files(const aq_shard_index *index, const char **missing, size_t count, aq_error *err) {
   char text[400];
   const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND, "%zu of the %zu shards that the index names are missing: %s",
                                    count, index->shard_count, aq_names_text(missing, count, text, sizeof text));
   return aq_error_hint(err, status, "Download them into the index's folder");
 }
 
-aq_status aq_safetensors_index_check_files(const aq_safetensors_index *index, const char *folder, aq_error *err) {
+aq_status aq_shard_index_check_files(const aq_shard_index *index, const char *folder, aq_error *err) {
   const char **missing = aq_calloc(index->shard_count, sizeof *missing);
   if (missing == NULL) return aq_fail_memory(err, index->shard_count * sizeof *missing);
   size_t count = 0;
@@ -133,30 +133,29 @@ static aq_status fail_absent(const char *name, const char *said, const char *els
   return aq_error_in_tensor(err, status, name);
 }
 
-static const char *shard_of(const aq_safetensors_index *index, const char *name) {
+static const char *shard_of(const aq_shard_index *index, const char *name) {
   return json_string_value(json_object_get(index->weight_map, name));
 }
 
 /* A shard that has the tensor and is not the one that the index names; or NULL. */
-static const char *find_elsewhere(const aq_safetensors_index *index, const aq_safetensors_header *headers,
+static const char *find_elsewhere(const aq_shard_index *index, aq_shard_tensor_fn tensor_of, const void *ctx,
                                   const char *name) {
+  const char *found;
   for (size_t i = 0; i < index->shard_count; i++) {
-    for (size_t k = 0; k < headers[i].count; k++) {
-      if (strcmp(headers[i].entries[k].name, name) == 0 && strcmp(index->shards[i], shard_of(index, name)) != 0)
-        return index->shards[i];
+    for (size_t k = 0; (found = tensor_of(ctx, i, k)) != NULL; k++) {
+      if (strcmp(found, name) == 0 && strcmp(index->shards[i], shard_of(index, name)) != 0) return index->shards[i];
     }
   }
   return NULL;
 }
 
 /* Those that are where the index says go into the map; nothing else may be in a shard. */
-static aq_status check_tensors(const aq_safetensors_index *index, const aq_safetensors_header *headers, aq_strmap *seen,
-                               aq_error *err) {
+static aq_status check_tensors(const aq_shard_index *index, aq_shard_tensor_fn tensor_of, const void *ctx,
+                               aq_strmap *seen, aq_error *err) {
   const char *stale = NULL, *stale_shard = NULL, *name;
   json_t *shard;
   for (size_t i = 0; i < index->shard_count; i++) {
-    for (size_t k = 0; k < headers[i].count; k++) {
-      name = headers[i].entries[k].name;
+    for (size_t k = 0; (name = tensor_of(ctx, i, k)) != NULL; k++) {
       const char *said = shard_of(index, name);
       if (said == NULL) return fail_unnamed(name, index->shards[i], err);
       if (strcmp(said, index->shards[i]) == 0) {
@@ -169,21 +168,31 @@ static aq_status check_tensors(const aq_safetensors_index *index, const aq_safet
   }
   json_object_foreach(index->weight_map, name, shard) {
     if (aq_strmap_get(seen, name) < 0)
-      return fail_absent(name, json_string_value(shard), find_elsewhere(index, headers, name), err);
+      return fail_absent(name, json_string_value(shard), find_elsewhere(index, tensor_of, ctx, name), err);
   }
   return stale != NULL ? fail_stale(stale, stale_shard, shard_of(index, stale), err) : AQ_OK;
 }
 
-aq_status aq_safetensors_index_check_tensors(const aq_safetensors_index *index, const aq_safetensors_header *headers,
-                                             aq_error *err) {
+aq_status aq_shard_index_check_tensors(const aq_shard_index *index, aq_shard_tensor_fn tensor_of, const void *ctx,
+                                       aq_error *err) {
   aq_strmap seen = {0};
-  const aq_status status = check_tensors(index, headers, &seen, err);
+  const aq_status status = check_tensors(index, tensor_of, ctx, &seen, err);
   aq_strmap_reset(&seen);
   return status;
 }
 
-void aq_safetensors_index_reset(aq_safetensors_index *index) {
+bool aq_shard_index_is_name(const char *name) {
+  return aq_ends_with(name, ".safetensors.index.json") || aq_ends_with(name, ".bin.index.json");
+}
+
+bool aq_shard_index_plausible(const uint8_t *head, size_t size) {
+  size_t i = 0;
+  while (i < size && (head[i] == ' ' || head[i] == '\n' || head[i] == '\r' || head[i] == '\t')) i++;
+  return i < size && head[i] == '{';
+}
+
+void aq_shard_index_reset(aq_shard_index *index) {
   json_decref(index->root);
   aq_free(index->shards);
-  *index = (aq_safetensors_index){0};
+  *index = (aq_shard_index){0};
 }

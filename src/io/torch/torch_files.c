@@ -1,0 +1,26 @@
+/* torch_files.c - two lists of names. */
+#include "io/torch/torch_files.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "core/compiler.h"
+#include "io/listing.h"
+
+static const char *const suffixes[] = {".bin", ".pt", ".pth", ".ckpt"};
+static const char *const training[] = {"training_args.", "optimizer.", "scheduler.",
+                                       "scaler.",        "rng_state",  "random_states"};
+
+bool aq_torch_is_name(const char *name) {
+  for (size_t i = 0; i < AQ_COUNT_OF(suffixes); i++) {
+    if (aq_ends_with(name, suffixes[i])) return true;
+  }
+  return false;
+}
+
+bool aq_torch_is_training_state(const char *name) {
+  for (size_t i = 0; i < AQ_COUNT_OF(training) && aq_torch_is_name(name); i++) {
+    if (strncmp(name, training[i], strlen(training[i])) == 0) return true;
+  }
+  return false;
+}
