@@ -21,6 +21,8 @@
 
 static const char index_name[] = "model.safetensors.index.json";
 static const char single_name[] = "model.safetensors";
+static const char onnx_name[] = "model.onnx";
+static const char onnx_folder[] = "onnx";
 static const char index_suffix[] = ".safetensors.index.json";
 
 static bool is_index(const char *name) { return aq_ends_with(name, index_suffix); }
@@ -31,8 +33,12 @@ static bool is_known(const char *name) {
          (is_index(name) || aq_formats_know_name(name) || is_foreign(name));
 }
 
-/* Beside a model in a form of its own, GGUF files are copies of it for llama.cpp. */
-static bool is_preferred(const char *name) { return aq_formats_know_name(name) && !aq_ends_with(name, ".gguf"); }
+static bool is_onnx(const char *name) { return aq_ends_with(name, ".onnx"); }
+
+/* Beside a model in a form of its own, GGUF and ONNX files are copies of it for other engines. */
+static bool is_preferred(const char *name) {
+  return aq_formats_know_name(name) && !aq_ends_with(name, ".gguf") && !is_onnx(name);
+}
 
 static bool any(const aq_listing *names, bool (*is)(const char *name)) {
   for (size_t i = 0; i < names->count; i++) {
@@ -146,13 +152,13 @@ static aq_status fail_none(const aq_listing *known, aq_error *err) {
   if (known->count == 0) {
     const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND,
                                      "the folder holds no model: neither %s, nor %s, nor one other *.safetensors, "
-                                     "*.parquet or *.gguf file",
+                                     "*.parquet, *.gguf or *.onnx file",
                                      index_name, single_name);
     return aq_error_hint(err, status, "Name the model's file or its folder");
   }
   const aq_foreign *what = aq_foreign_by_name(known->names[0]);
   const aq_status status =
-      aq_fail(err, AQ_ERR_UNSUPPORTED, "the folder holds no safetensors file, table or GGUF file, but %s (%s)",
+      aq_fail(err, AQ_ERR_UNSUPPORTED, "the folder holds no safetensors file, table, GGUF or ONNX file, but %s (%s)",
               aq_listing_text(known, text, sizeof text), what->what);
   return aq_error_hint(err, status, "%s", what->hint);
 }
@@ -203,6 +209,11 @@ static aq_status choose(const char *folder, aq_listing *names, const char **chos
     return check_totals(names, err);
   }
   if (all(names, is_shard)) return fail_shards(names, err);
+  /* Exporters write quantized variants of model.onnx beside it. */
+  if (all(names, is_onnx) && aq_listing_has(names, onnx_name)) {
+    *chosen = onnx_name;
+    return AQ_OK;
+  }
   if (names->count > 1 && !aq_gguf_parts_of_one((const char *const *)names->names, names->count))
     return fail_ambiguous(names, err);
   *chosen = names->names[0];
@@ -227,11 +238,41 @@ typedef struct resolved {
   char *file, *folder;
 } resolved;
 
+/* The folder `onnx` of a model, when `tried` says that the model's own folder holds no weights that are read. */
+static aq_status resolve_onnx_folder(const char *folder, aq_status tried, resolved *out, aq_error *err) {
+  if (tried != AQ_ERR_NOT_FOUND && tried != AQ_ERR_UNSUPPORTED) return tried;
+  char *inner = aq_path_join(folder, onnx_folder);
+  if (inner == NULL) return aq_fail_memory(err, strlen(folder));
+  const aq_status status = aq_path_is_folder(inner) ? resolve_listed(inner, &out->file, err) : tried;
+  aq_free(inner);
+  return status;
+}
+
+/* An ONNX file in a folder `onnx` is the model of the folder above, when that one has the configuration. */
+static aq_status adopt_folder_above(resolved *found, aq_error *err) {
+  if (found->folder != NULL || !is_onnx(found->file)) return AQ_OK;
+  char *folder = aq_path_parent(found->file), *above = folder != NULL ? aq_path_parent(folder) : NULL;
+  char *own = above != NULL ? aq_path_join(folder, "config.json") : NULL;
+  char *config = own != NULL ? aq_path_join(above, "config.json") : NULL;
+  const aq_status status = config != NULL ? AQ_OK : aq_fail_memory(err, strlen(found->file));
+  if (status == AQ_OK && strcmp(aq_path_name(folder), onnx_folder) == 0 && !aq_path_exists(own) &&
+      aq_path_exists(config)) {
+    found->folder = above;
+    above = NULL;
+  }
+  aq_free(folder);
+  aq_free(above);
+  aq_free(own);
+  aq_free(config);
+  return status;
+}
+
 static aq_status resolve_plain_folder(const char *folder, resolved *out, aq_error *err) {
   char *inner;
   aq_status status = aq_first_module_folder(folder, &inner, err);
   if (status != AQ_OK) return aq_error_in_file(err, status, folder);
   status = resolve_listed(inner != NULL ? inner : folder, &out->file, err);
+  if (inner == NULL && status != AQ_OK) status = resolve_onnx_folder(folder, status, out, err);
   if (status == AQ_OK && inner != NULL) {
     out->folder = aq_strdup(folder);
     if (out->folder == NULL) status = aq_fail_memory(err, strlen(folder));
@@ -283,7 +324,8 @@ static aq_status resolve(const char *path, resolved *out, aq_error *err) {
 
 aq_status aq_locate_model(const char *path, char **file, char **folder, aq_error *err) {
   resolved found = {NULL, NULL};
-  const aq_status status = resolve(path, &found, err);
+  aq_status status = resolve(path, &found, err);
+  if (status == AQ_OK) status = adopt_folder_above(&found, err);
   if (status != AQ_OK) {
     aq_free(found.file);
     aq_free(found.folder);

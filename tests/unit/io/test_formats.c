@@ -7,6 +7,7 @@ static void names_of_files_are_those_of_formats_that_are_read(void **state) {
   assert_true(aq_formats_know_name("model.safetensors"));
   assert_true(aq_formats_know_name("t.parquet"));
   assert_true(aq_formats_know_name("m.gguf"));
+  assert_true(aq_formats_know_name("model.onnx"));
   assert_false(aq_formats_know_name("model.bin"));
   assert_false(aq_formats_know_name("parquet"));
 }
