@@ -388,6 +388,27 @@ def test_a_name_from_the_path_of_a_node_loses_the_wrapper(tmp_path):
     assert got["m.layers.0.q_proj.weight"] == ("F32", [4, 3], weight.T.tobytes())
 
 
+def scoped(op, inputs, output, *scopes):
+    node = helper.make_node(op, inputs, [output], name=f"node_{output}")
+    for key, value in (("pkg.torch.onnx.stack_trace", "File \"x.py\"\n" * 9), ("pkg.torch.onnx.name_scopes", str(list(scopes)))):
+        node.metadata_props.add(key=key, value=value)
+    return node
+
+
+def test_names_from_the_modules_that_the_newer_exporter_lists(tmp_path):
+    weight = np.arange(12, dtype="f4").reshape(3, 4)
+    tensors = [numpy_helper.from_array(w, n) for n, w in (("val_1", weight), ("val_2", weight + 1), ("val_3", weight + 2),
+                                                          ("lm_head.weight", weight + 3))]
+    nodes = [scoped("MatMul", ["x", "val_1"], "a", "", "model", "model.layers.0.q_proj", "linear_4"),
+             scoped("MatMul", ["x", "val_2"], "b", "", "model", "matmul"),
+             scoped("MatMul", ["x", "val_3"], "c", "", "linear"),
+             scoped("Gather", ["lm_head.weight", "x"], "y", "", "model", "model.embed_tokens", "embedding")]
+    got = exported(write_model(tmp_path / "m.onnx", nodes, tensors), tmp_path)
+    assert got["model.layers.0.q_proj.weight"] == ("F32", [4, 3], weight.T.tobytes())
+    assert set(got) == {"model.layers.0.q_proj.weight", "val_2", "val_3", "lm_head.weight", "model.embed_tokens.weight"}
+    assert got["model.embed_tokens.weight"] == got["lm_head.weight"]
+
+
 def test_a_weight_that_the_graph_does_not_explain_keeps_name_and_layout(tmp_path):
     weight = np.arange(12, dtype="f4").reshape(3, 4)
     node = helper.make_node("MatMul", ["x", "onnx::MatMul_1"], ["y"], name="MatMul_17")

@@ -10,7 +10,7 @@
 
 enum { MODEL_IR_VERSION = 1, MODEL_GRAPH = 7, MODEL_METADATA = 14 };
 enum { GRAPH_NODE = 1, GRAPH_INITIALIZER = 5, GRAPH_SPARSE = 15 };
-enum { NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_NAME = 3, NODE_OP = 4, NODE_ATTRIBUTE = 5 };
+enum { NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_NAME = 3, NODE_OP = 4, NODE_ATTRIBUTE = 5, NODE_METADATA = 9 };
 enum { ATTRIBUTE_NAME = 1, ATTRIBUTE_INT = 3, ATTRIBUTE_TENSOR = 5, ATTRIBUTE_GRAPH = 6, ATTRIBUTE_GRAPHS = 11 };
 enum { ENTRY_KEY = 1, ENTRY_VALUE = 2 };
 
@@ -18,6 +18,8 @@ enum { ENTRY_KEY = 1, ENTRY_VALUE = 2 };
 #define ENTRIES_MAX ((size_t)1 << 20)
 #define BRANCH_CONSTANT_MAX ((uint64_t)64)
 #define METADATA_VALUE_MAX ((uint64_t)1 << 20)
+
+static const char scopes_key[] = "pkg.torch.onnx.name_scopes";
 
 /* Types of the wire of the fields of ModelProto, by number; -1: there is no such field. */
 static const int8_t model_fields[] = {-1, 0,  2,  2,  2,  0,  2, 2,  2,  -1, -1, -1, -1, -1,
@@ -164,6 +166,20 @@ static aq_status add_input(graph_reading *r, const aq_onnx_field *field, aq_onnx
   return AQ_OK;
 }
 
+/* Of a node's metadata only the list of modules is kept: traces of the exporter's stack are most of such a file. */
+static aq_status read_scopes(graph_reading *r, const aq_onnx_field *message, aq_onnx_node *node, aq_error *err) {
+  const char *key = "";
+  AQ_TRY(aq_onnx_wire_expect(message, AQ_WIRE_BYTES, "metadata_props", err));
+  for (span rest = {message->begin, message->end}; rest.begin < rest.end;) {
+    aq_onnx_field field;
+    AQ_TRY(next_field(r, &rest, &field, err));
+    if (field.number == ENTRY_KEY) AQ_TRY(read_text(r, &field, "a key of the metadata", &key, err));
+    if (field.number != ENTRY_VALUE || strcmp(key, scopes_key) != 0) continue;
+    AQ_TRY(read_text(r, &field, "a list of modules", &node->scopes, err));
+  }
+  return AQ_OK;
+}
+
 static aq_status read_node_field(graph_reading *r, const aq_onnx_field *field, aq_onnx_node *node, node_extra *extra,
                                  aq_error *err) {
   const char *output = "";
@@ -180,6 +196,8 @@ static aq_status read_node_field(graph_reading *r, const aq_onnx_field *field, a
       return read_text(r, field, "the operator of a node", &node->op, err);
     case NODE_ATTRIBUTE:
       return read_attribute(r, field, node, extra, err);
+    case NODE_METADATA:
+      return read_scopes(r, field, node, err);
     default:
       return AQ_OK;
   }
@@ -188,7 +206,7 @@ static aq_status read_node_field(graph_reading *r, const aq_onnx_field *field, a
 static aq_status read_node(graph_reading *r, const aq_onnx_field *message, aq_error *err) {
   aq_onnx_graph *g = r->graph;
   node_extra extra = {.has_constant = false};
-  aq_onnx_node node = {.op = "", .name = "", .output = "", .first_input = g->input_count};
+  aq_onnx_node node = {.op = "", .name = "", .output = "", .scopes = "", .first_input = g->input_count};
   AQ_TRY(aq_onnx_wire_expect(message, AQ_WIRE_BYTES, "node", err));
   for (span rest = {message->begin, message->end}; rest.begin < rest.end;) {
     aq_onnx_field field;

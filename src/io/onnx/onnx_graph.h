@@ -21,6 +21,7 @@ typedef struct aq_onnx_node {
   const char *op, *name; /* "" where there is none */
   size_t first_input, input_count;
   const char *output; /* the first one; "" where there is none */
+  const char *scopes; /* modules around it, as torch's newer exporter lists them; "" where there are none */
   uint32_t set;       /* bit i: attribute i is given */
   int64_t attributes[AQ_ONNX_ATTRIBUTES];
 } aq_onnx_node;

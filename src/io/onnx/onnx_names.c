@@ -143,6 +143,20 @@ static const char *find_bias(const restoring *r, const aq_onnx_node *node, const
   return "";
 }
 
+/* "['', 'encoder', 'encoder.query', 'linear_3']" -> "encoder.query.weight", where the last part begins with
+ * `operation`; NULL when the list is no such. */
+static aq_status name_of_scopes(const restoring *r, const char *scopes, const char *operation, const char **out,
+                                aq_error *err) {
+  const char *last = NULL;
+  *out = NULL;
+  for (const char *p = strstr(scopes, "', '"); p != NULL; p = strstr(p + 1, "', '")) last = p;
+  if (last == NULL || !begins_with(last + strlen("', '"), operation)) return AQ_OK;
+  const char *begin = last;
+  while (begin > scopes && begin[-1] != '\'') begin--;
+  if (begin == scopes || begin == last) return AQ_OK;
+  return copy_text(r, begin, (size_t)(last - begin), ".weight", out, err);
+}
+
 /* "/model/encoder/layer.0/query/MatMul_quant" -> "encoder.layer.0.query.weight"; NULL when the name is no path. */
 static aq_status name_of_path(const restoring *r, const char *path, const char **out, aq_error *err) {
   const char *end = strrchr(path, '/');
@@ -201,7 +215,8 @@ static aq_status name_weight(restoring *r, const aq_onnx_node *node, const char 
     AQ_TRY(claim_name(r, name, index, &is_new, err));
   }
   if (!is_new) {
-    AQ_TRY(name_of_path(r, node->name, &name, err));
+    AQ_TRY(name_of_scopes(r, node->scopes, "linear", &name, err));
+    if (name == NULL) AQ_TRY(name_of_path(r, node->name, &name, err));
     if (name != NULL) AQ_TRY(claim_name(r, name, index, &is_new, err));
   }
   if (!is_new) return AQ_OK;
@@ -226,6 +241,15 @@ static aq_status restore_product(restoring *r, const aq_onnx_node *node, aq_erro
   if (bias[0] == '\0' || w->is_transposed != is_in_out) return AQ_OK;
   AQ_TRY(copy_text(r, bias, strlen(bias) - strlen(".bias"), ".weight", &name, err));
   return add_alias(r, name, (size_t)(w - r->weights->weights), err);
+}
+
+/* A table that has the name of the output layer that it is tied to: its module gives it its own. */
+static aq_status restore_gather(restoring *r, const aq_onnx_node *node, aq_error *err) {
+  const aq_onnx_tensor *tensor = aq_onnx_find_tensor(r->graph, aq_onnx_input_name(r->graph, node, 0));
+  const char *name;
+  if (!aq_onnx_is(node, "Gather") || tensor == NULL || tensor->weight < 0 || tensor->rank != 2) return AQ_OK;
+  AQ_TRY(name_of_scopes(r, node->scopes, "embedding", &name, err));
+  return name != NULL ? add_alias(r, name, (size_t)tensor->weight, err) : AQ_OK;
 }
 
 /* An Identity that gives a weight a second name: exporters write parameters that are shared like that. */
@@ -257,7 +281,10 @@ static aq_status keep_generated_names(restoring *r, aq_error *err) {
 static aq_status restore_all(restoring *r, aq_error *err) {
   AQ_TRY(keep_names(r, err));
   for (size_t i = 0; i < r->graph->node_count; i++) AQ_TRY(restore_product(r, &r->graph->nodes[i], err));
-  for (size_t i = 0; i < r->graph->node_count; i++) AQ_TRY(restore_identity(r, &r->graph->nodes[i], err));
+  for (size_t i = 0; i < r->graph->node_count; i++) {
+    AQ_TRY(restore_identity(r, &r->graph->nodes[i], err));
+    AQ_TRY(restore_gather(r, &r->graph->nodes[i], err));
+  }
   return keep_generated_names(r, err);
 }
 
