@@ -71,7 +71,12 @@ static const foreign_row rows[] = {
      AQ_ERR_UNSUPPORTED},
     {{"a TensorFlow Lite file", original_hint}, "TFL3", 4, 4, {".tflite"}, AQ_ERR_UNSUPPORTED},
     {{"an ExecuTorch program", original_hint}, "ET12", 4, 4, {".pte"}, AQ_ERR_UNSUPPORTED},
-    {{"an ONNX file", original_hint}, NULL, 0, 0, {".onnx", ".onnx_data", ".onnx.data"}, AQ_ERR_UNSUPPORTED},
+    {{"the external data of an ONNX file", "Name the .onnx file beside it"},
+     NULL,
+     0,
+     0,
+     {".onnx_data", ".onnx.data"},
+     AQ_ERR_UNSUPPORTED},
     {{"a Flax file", "Take the model's safetensors files"}, NULL, 0, 0, {".msgpack"}, AQ_ERR_UNSUPPORTED},
     {{"a Core ML file", original_hint}, NULL, 0, 0, {".mlmodel", ".mlpackage"}, AQ_ERR_UNSUPPORTED},
     {{"an unfinished download", "Finish the download"},
@@ -166,13 +171,15 @@ aq_status aq_foreign_fail(const aq_file *file, aq_error *err) {
   if (size == 0) return fail_with(file, AQ_ERR_FORMAT, "empty", "Download or write it again", err);
   const foreign_row *row = find_row(file->path, head, size);
   if (row != NULL) return fail_with(file, row->status, row->words.what, row->words.hint, err);
+  if (ends_with(file->path, ".onnx")) /* a format without first bytes of its own */
+    return fail_with(file, AQ_ERR_FORMAT, "named like an ONNX file, but does not begin like one", download_hint, err);
   if (is_web_page(head, size))
     return fail_with(file, AQ_ERR_FORMAT, "a web page: the download went wrong", download_hint, err);
   if (is_all(head, size, 0))
     return fail_with(file, AQ_ERR_FORMAT, "zeros where it should begin: it was never written to its end", download_hint,
                      err);
-  const aq_status status =
-      aq_fail(err, AQ_ERR_FORMAT,
-              "is neither a safetensors file, nor its index, nor a PyTorch file, nor a GGUF file, nor a Parquet table");
+  const aq_status status = aq_fail(
+      err, AQ_ERR_FORMAT,
+      "is neither a safetensors file, nor its index, nor a PyTorch, GGUF or ONNX file, nor a Parquet table");
   return aq_error_in_file(err, status, file->path);
 }

@@ -22,6 +22,8 @@
 
 static const char index_name[] = "model.safetensors.index.json";
 static const char single_name[] = "model.safetensors";
+static const char onnx_name[] = "model.onnx";
+static const char onnx_folder[] = "onnx";
 
 static bool is_index(const char *name) { return aq_ends_with(name, ".safetensors.index.json"); }
 static bool is_foreign(const char *name) { return aq_foreign_by_name(name) != NULL; }
@@ -31,11 +33,14 @@ static bool is_known(const char *name) {
          (aq_shard_index_is_name(name) || aq_formats_know_name(name) || is_foreign(name));
 }
 
-/* Beside a model in a form of its own, GGUF files are copies of it for llama.cpp, and PyTorch files those of before
- * safetensors, which transformers takes last as well. */
+/* Beside a model in a form of its own, GGUF and ONNX files are copies of it for other engines, and PyTorch files those
+ * of before safetensors, which transformers takes last as well. */
 static bool is_gguf(const char *name) { return aq_ends_with(name, ".gguf"); }
+static bool is_onnx(const char *name) { return aq_ends_with(name, ".onnx"); }
+/* Exporters write quantized variants of it beside it. */
+static bool is_onnx_model(const char *name) { return strcmp(name, onnx_name) == 0; }
 static bool is_preferred(const char *name) {
-  return aq_formats_know_name(name) && !is_gguf(name) && !aq_torch_is_name(name);
+  return aq_formats_know_name(name) && !is_gguf(name) && !is_onnx(name) && !aq_torch_is_name(name);
 }
 static bool is_torch_index(const char *name) { return aq_shard_index_is_name(name) && !is_index(name); }
 static bool is_torch(const char *name) { return aq_formats_know_name(name) && aq_torch_is_name(name); }
@@ -155,13 +160,14 @@ static aq_status fail_none(const aq_listing *known, aq_error *err) {
   if (known->count == 0) {
     const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND,
                                      "the folder holds no model: neither %s, nor %s, nor one other *.safetensors, "
-                                     "*.parquet, *.gguf or PyTorch file",
+                                     "*.parquet, *.gguf, *.onnx or PyTorch file",
                                      index_name, single_name);
     return aq_error_hint(err, status, "Name the model's file or its folder");
   }
   const aq_foreign *what = aq_foreign_by_name(known->names[0]);
   const aq_status status =
-      aq_fail(err, AQ_ERR_UNSUPPORTED, "the folder holds no safetensors file, table, GGUF or PyTorch file, but %s (%s)",
+      aq_fail(err, AQ_ERR_UNSUPPORTED,
+              "the folder holds no safetensors file, table, GGUF, ONNX or PyTorch file, but %s (%s)",
               aq_listing_text(known, text, sizeof text), what->what);
   return aq_error_hint(err, status, "%s", what->hint);
 }
@@ -187,8 +193,8 @@ static bool index_names_single(const char *folder) {
 /* Leaves the names of the best kind there is; false when none is read. An index stands for its shards, which are
  * candidates of their own only without it. */
 static bool narrow(aq_listing *names) {
-  static bool (*const kinds[])(const char *name) = {is_index,       is_preferred, is_torch_index,
-                                                    is_torch_model, is_torch,     aq_formats_know_name};
+  static bool (*const kinds[])(const char *name) = {
+      is_index, is_preferred, is_torch_index, is_torch_model, is_torch, is_gguf, is_onnx_model, aq_formats_know_name};
   for (size_t i = 0; i < AQ_COUNT_OF(kinds); i++) {
     if (!any(names, kinds[i])) continue;
     aq_listing_filter(names, kinds[i]);
@@ -241,11 +247,41 @@ typedef struct resolved {
   char *file, *folder;
 } resolved;
 
+/* The folder `onnx` of a model, when `tried` says that the model's own folder holds no weights that are read. */
+static aq_status resolve_onnx_folder(const char *folder, aq_status tried, resolved *out, aq_error *err) {
+  if (tried != AQ_ERR_NOT_FOUND && tried != AQ_ERR_UNSUPPORTED) return tried;
+  char *inner = aq_path_join(folder, onnx_folder);
+  if (inner == NULL) return aq_fail_memory(err, strlen(folder));
+  const aq_status status = aq_path_is_folder(inner) ? resolve_listed(inner, &out->file, err) : tried;
+  aq_free(inner);
+  return status;
+}
+
+/* An ONNX file in a folder `onnx` is the model of the folder above, when that one has the configuration. */
+static aq_status adopt_folder_above(resolved *found, aq_error *err) {
+  if (found->folder != NULL || !is_onnx(found->file)) return AQ_OK;
+  char *folder = aq_path_parent(found->file), *above = folder != NULL ? aq_path_parent(folder) : NULL;
+  char *own = above != NULL ? aq_path_join(folder, "config.json") : NULL;
+  char *config = own != NULL ? aq_path_join(above, "config.json") : NULL;
+  const aq_status status = config != NULL ? AQ_OK : aq_fail_memory(err, strlen(found->file));
+  if (status == AQ_OK && strcmp(aq_path_name(folder), onnx_folder) == 0 && !aq_path_exists(own) &&
+      aq_path_exists(config)) {
+    found->folder = above;
+    above = NULL;
+  }
+  aq_free(folder);
+  aq_free(above);
+  aq_free(own);
+  aq_free(config);
+  return status;
+}
+
 static aq_status resolve_plain_folder(const char *folder, resolved *out, aq_error *err) {
   char *inner;
   aq_status status = aq_first_module_folder(folder, &inner, err);
   if (status != AQ_OK) return aq_error_in_file(err, status, folder);
   status = resolve_listed(inner != NULL ? inner : folder, &out->file, err);
+  if (inner == NULL && status != AQ_OK) status = resolve_onnx_folder(folder, status, out, err);
   if (status == AQ_OK && inner != NULL) {
     out->folder = aq_strdup(folder);
     if (out->folder == NULL) status = aq_fail_memory(err, strlen(folder));
@@ -297,7 +333,8 @@ static aq_status resolve(const char *path, resolved *out, aq_error *err) {
 
 aq_status aq_locate_model(const char *path, char **file, char **folder, aq_error *err) {
   resolved found = {NULL, NULL};
-  const aq_status status = resolve(path, &found, err);
+  aq_status status = resolve(path, &found, err);
+  if (status == AQ_OK) status = adopt_folder_above(&found, err);
   if (status != AQ_OK) {
     aq_free(found.file);
     aq_free(found.folder);

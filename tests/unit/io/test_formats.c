@@ -9,6 +9,7 @@ static void names_of_files_are_those_of_formats_that_are_read(void **state) {
   assert_true(aq_formats_know_name("m.gguf"));
   assert_true(aq_formats_know_name("model.bin"));
   assert_true(aq_formats_know_name("model.pt"));
+  assert_true(aq_formats_know_name("model.onnx"));
   assert_false(aq_formats_know_name("openvino_model.bin"));
   assert_false(aq_formats_know_name("parquet"));
 }

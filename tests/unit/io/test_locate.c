@@ -335,7 +335,8 @@ static void file_of_another_format_is_named_by_its_name(void **state) {
   (void)state;
   static const struct {
     const char *name, *bytes, *words;
-  } cases[] = {{"a.onnx", "\x08\x07pytorch", "is an ONNX file"},
+  } cases[] = {{"a.onnx", "\x08\x07pytorch", "is named like an ONNX file, but does not begin like one"},
+               {"a.onnx_data", "\1\2\3", "is the external data of an ONNX file"},
                {"flax_model.msgpack", "\x81\xa6params", "is a Flax file"},
                {"a.npz", "PK\x03\x04", "is an archive of NumPy arrays"},
                {"a.pt", "PK\x03\x04", "does not end with the directory"},
@@ -354,6 +355,38 @@ static void file_of_another_format_is_named_by_its_name(void **state) {
   temp_mkdir("half");
   (void)temp_write_text("half/model.safetensors.incomplete", "x");
   fails(temp_path("half"), AQ_ERR_UNSUPPORTED, "an unfinished download", "Finish");
+}
+
+static void folder_of_onnx_files_is_the_model_of_the_folder_above(void **state) {
+  (void)state;
+  temp_mkdir("ox");
+  temp_mkdir("ox/onnx");
+  (void)temp_write_text("ox/onnx/model_quantized.onnx", "x");
+  resolves(temp_path("ox"), "/ox/onnx/model_quantized.onnx");
+  (void)temp_write_text("ox/onnx/model_q4.onnx", "x");
+  fails(temp_path("ox"), AQ_ERR_ARGUMENT, "several models: model_q4.onnx, model_quantized.onnx", "Name the file");
+  (void)temp_write_text("ox/onnx/model.onnx", "x");
+  resolves(temp_path("ox"), "/ox/onnx/model.onnx");
+  char *file, *folder;
+  for (int has_config = 0; has_config < 2; has_config++) {
+    static const char *const names[] = {"ox/onnx", "ox/onnx/model_q4.onnx"};
+    for (size_t i = 0; i < 2; i++) {
+      assert_ok(aq_locate_model(temp_path(names[i]), &file, &folder, &err));
+      assert_int_equal(folder != NULL, has_config);
+      if (folder != NULL) assert_true(aq_ends_with(folder, "/ox"));
+      aq_free(file);
+      aq_free(folder);
+    }
+    (void)temp_write_text("ox/config.json", "{}");
+  }
+  (void)temp_write_text("ox/onnx/config.json", "{}"); /* its own */
+  assert_ok(aq_locate_model(temp_path("ox/onnx"), &file, &folder, &err));
+  assert_null(folder);
+  aq_free(file);
+  (void)temp_write_text("ox/flax_model.msgpack", "x"); /* is not read */
+  resolves(temp_path("ox"), "/ox/onnx/model.onnx");
+  (void)temp_write_text("ox/other.safetensors", "x");
+  resolves(temp_path("ox"), "/ox/other.safetensors");
 }
 
 static void argument_wrong_is_refused(void **state) {
@@ -385,6 +418,7 @@ int main(void) {
       cmocka_unit_test(path_missing_says_what_was_tried),
       cmocka_unit_test(file_of_another_format_is_named),
       cmocka_unit_test(file_of_another_format_is_named_by_its_name),
+      cmocka_unit_test(folder_of_onnx_files_is_the_model_of_the_folder_above),
       cmocka_unit_test(argument_wrong_is_refused),
   };
   return cmocka_run_group_tests(tests, temp_setup, temp_teardown);

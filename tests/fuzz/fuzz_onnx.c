@@ -1,0 +1,67 @@
+/* fuzz_onnx.c - any bytes as an ONNX model: opening must end in an error or in tensors whose bytes can all be read. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* memfd_create */
+#endif
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "arrowquant.h"
+#include "io/source.h"
+
+#define VALUES 600
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* One file in memory for the whole run, written anew for every input. */
+static const char *write_input(const uint8_t *data, size_t size) {
+  static char path[32];
+  static int fd = -1;
+  if (fd < 0) {
+    fd = memfd_create("fuzz", MFD_CLOEXEC);
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  }
+  if (fd < 0 || ftruncate(fd, 0) != 0 || pwrite(fd, data, size, 0) != (ssize_t)size) abort();
+  return path;
+}
+
+/* The end of the tensor alone has the values that it has in the whole. */
+static void compare_end(const aq_source *source, size_t index, const aq_tensor *tensor) {
+  float values[VALUES];
+  aq_error err;
+  const aq_tensor_info *info = aq_source_tensor(source, index);
+  const uint64_t count = info->num_params < VALUES ? info->num_params : VALUES;
+  if (aq_source_read_f32(source, index, info->num_params - count, count, values, &err) != AQ_OK) abort();
+  if (info->dtype != AQ_F32 || count == 0) return;
+  const size_t size = (size_t)count * sizeof *values;
+  if (memcmp(values, (const uint8_t *)tensor->data + tensor->data_bytes - size, size) != 0) abort();
+}
+
+static void read_all(const aq_source *source) {
+  aq_error err;
+  for (size_t i = 0; i < aq_source_tensor_count(source); i++) {
+    const aq_tensor_info *info = aq_source_tensor(source, i);
+    aq_tensor tensor;
+    if (aq_source_load(source, i, &tensor, &err) != AQ_OK) abort();
+    if (tensor.data_bytes != info->data_bytes) abort();
+    compare_end(source, i, &tensor);
+    aq_tensor_release(&tensor);
+    if (info->stored_bytes > aq_source_file_bytes(source)) abort();
+  }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  aq_source *source = NULL;
+  aq_error err;
+  if (size < 4 || data[0] != 0x08) return 0; /* ir_version comes first; other formats have targets of their own */
+  if (aq_source_open(write_input(data, size), NULL, &source, &err) != AQ_OK) {
+    if (source != NULL || err.code == AQ_OK || err.message[0] == '\0') abort();
+    return 0;
+  }
+  read_all(source);
+  aq_source_close(source);
+  return 0;
+}
