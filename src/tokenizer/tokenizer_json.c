@@ -11,14 +11,14 @@
 #include "tokenizer/vocab_json.h"
 
 /* Reads the vocabulary, and parses the text without it; NULL when something is wrong with either, or the vocabulary is
- * no object of tokens and ids. */
+ * neither an object of tokens and ids nor a list of pieces and scores. */
 static json_t *parse_quickly(aq_vocab *vocab, const char *text, size_t size) {
   json_t *root = NULL;
   aq_vocab_range range;
   aq_buffer rest = {NULL, 0, 0};
   if (!aq_vocab_read_json(vocab, text, size, &range)) return NULL;
   aq_status status = aq_buffer_append(&rest, text, range.start, NULL);
-  if (status == AQ_OK) status = aq_buffer_append(&rest, "{}", 2, NULL);
+  if (status == AQ_OK) status = aq_buffer_append(&rest, text[range.start] == '[' ? "[]" : "{}", 2, NULL);
   if (status == AQ_OK) status = aq_buffer_append(&rest, text + range.end, size - range.end, NULL);
   if (status == AQ_OK) status = aq_json_parse_object((const char *)rest.data, rest.size, 0, &root, NULL);
   aq_buffer_reset(&rest);
