@@ -36,6 +36,23 @@ aq_status aq_tokenizer_parse_json(aq_tokenizer *tokenizer, const aq_named_text *
   return aq_token_model_read_vocab(&tokenizer->model, json_object_get(*root, "model"), err);
 }
 
+static aq_status read_own_stages(aq_tokenizer *t, const json_t *stages, aq_error *err) {
+  const json_t *pre_tokenizer = json_object_get(stages, "pre_tokenizer");
+  AQ_TRY(aq_normalizers_read(&t->normalizers, json_object_get(stages, "normalizer"), err));
+  if (pre_tokenizer != NULL || t->pre_tokenizer.type == NULL) {
+    AQ_TRY(aq_pre_tokenizer_read(&t->pre_tokenizer, pre_tokenizer, err));
+  }
+  return aq_decoders_read(&t->decoders, json_object_get(stages, "decoder"), err);
+}
+
+aq_status aq_tokenizer_read_stages(aq_tokenizer *tokenizer, const char *text, aq_error *err) {
+  json_t *stages;
+  AQ_TRY(aq_json_parse_object(text, strlen(text), 0, &stages, err));
+  const aq_status status = read_own_stages(tokenizer, stages, err);
+  json_decref(stages);
+  return status;
+}
+
 aq_status aq_tokenizer_read_json(aq_tokenizer *tokenizer, const json_t *root, aq_error *err) {
   AQ_TRY(aq_token_model_read(&tokenizer->model, json_object_get(root, "model"), err));
   AQ_TRY(aq_normalizers_read(&tokenizer->normalizers, json_object_get(root, "normalizer"), err));
