@@ -30,6 +30,9 @@ static aq_status find_type(const json_t *object, const aq_token_model_type **out
 aq_status aq_token_model_read_vocab(aq_token_model *model, const json_t *object, aq_error *err) {
   AQ_FAIL_IF(!json_is_object(object), AQ_ERR_FORMAT, "there is no object 'model'");
   AQ_TRY(find_type(object, &model->type, err));
+  AQ_FAIL_IF(model->vocab.count > 0 && (model->vocab.scores.size > 0) != model->type->has_scores, AQ_ERR_FORMAT,
+             "model.vocab of a '%s' is not %s", model->type->base.name,
+             model->type->has_scores ? "a list of pieces and scores" : "an object of tokens and ids");
   if (model->vocab.count > 0) return AQ_OK;
   return model->type->read_vocab(&model->vocab, json_object_get(object, "vocab"), err);
 }

@@ -17,6 +17,7 @@ typedef struct aq_token_model_type {
   aq_stage_type base;
   /* Is an object without "type" meant to be of this one? Files of 2020 do not name it. NULL: never. */
   bool (*is_implied)(const json_t *object);
+  bool has_scores; /* the vocabulary is a list of pieces and scores, not an object of tokens and ids */
   /* Reads "vocab" of the object into an empty vocabulary. */
   aq_status (*read_vocab)(aq_vocab *vocab, const json_t *listed, aq_error *err);
   /* Makes what the model needs to know out of its object and the vocabulary, which stays where it is. */
@@ -28,7 +29,7 @@ typedef struct aq_token_model_type {
 } aq_token_model_type;
 
 /* The types. A new one is a file of its own and a line here. */
-#define AQ_TOKEN_MODEL_TYPES(TYPE) TYPE(aq_token_model_wordpiece) TYPE(aq_token_model_bpe)
+#define AQ_TOKEN_MODEL_TYPES(TYPE) TYPE(aq_token_model_wordpiece) TYPE(aq_token_model_bpe) TYPE(aq_token_model_unigram)
 #define AQ_DECLARE_TOKEN_MODEL(type) extern const aq_token_model_type type;
 AQ_TOKEN_MODEL_TYPES(AQ_DECLARE_TOKEN_MODEL)
 

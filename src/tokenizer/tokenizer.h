@@ -72,6 +72,21 @@ AQ_MUST_CHECK aq_status aq_tokenizer_read_gemma(aq_tokenizer *tokenizer, const a
 AQ_MUST_CHECK aq_status aq_tokenizer_read_llama(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots,
                                                 aq_error *err);
 
+/* Those that XLMRobertaTokenizer, CamembertTokenizer, AlbertTokenizer and DebertaV2Tokenizer make of the pieces and the
+ * charsmap of a tokenizer.json. The vocabulary is read. */
+AQ_MUST_CHECK aq_status aq_tokenizer_read_xlm_roberta(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots,
+                                                      aq_error *err);
+AQ_MUST_CHECK aq_status aq_tokenizer_read_camembert(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots,
+                                                    aq_error *err);
+AQ_MUST_CHECK aq_status aq_tokenizer_read_albert(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots,
+                                                 aq_error *err);
+AQ_MUST_CHECK aq_status aq_tokenizer_read_deberta(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots,
+                                                  aq_error *err);
+
+/* The stages that a class has by itself, as a tokenizer.json would have them: "normalizer" adds to the steps that are
+ * there, "pre_tokenizer" and "decoder" are given once. */
+AQ_MUST_CHECK aq_status aq_tokenizer_read_stages(aq_tokenizer *tokenizer, const char *text, aq_error *err);
+
 /* All added and special tokens, and the frame of a tokenizer that its class makes. The normalizer is set. */
 AQ_MUST_CHECK aq_status aq_tokenizer_add_tokens(aq_tokenizer *tokenizer, const aq_tokenizer_class *class,
                                                 const aq_tokenizer_roots *roots, aq_error *err);

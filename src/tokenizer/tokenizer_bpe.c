@@ -4,7 +4,6 @@
 
 #include "core/error.h"
 #include "core/json_member.h"
-#include "core/json_text.h"
 #include "tokenizer/bpe.h"
 #include "tokenizer/token_specs.h"
 #include "tokenizer/tokenizer.h"
@@ -58,21 +57,10 @@ static const bpe_class llama_legacy = {.plain = LLAMA("never", ""),
                                        .is_spaced = true,
                                        .options = {.prefix = "", .suffix = "", .byte_fallback = true}};
 
-static aq_status read_stages_of(aq_tokenizer *t, const json_t *stages, aq_error *err) {
-  AQ_TRY(aq_normalizers_read(&t->normalizers, json_object_get(stages, "normalizer"), err));
-  AQ_TRY(aq_pre_tokenizer_read(&t->pre_tokenizer, json_object_get(stages, "pre_tokenizer"), err));
-  return aq_decoders_read(&t->decoders, json_object_get(stages, "decoder"), err);
-}
-
 static aq_status set_stages(aq_tokenizer *t, const bpe_class *class, const json_t *config, aq_error *err) {
   bool is_spaced;
-  json_t *stages;
   AQ_TRY(aq_json_bool(config, "add_prefix_space", class->is_spaced, &is_spaced, err));
-  const char *text = is_spaced ? class->spaced : class->plain;
-  AQ_TRY(aq_json_parse_object(text, strlen(text), 0, &stages, err));
-  const aq_status status = read_stages_of(t, stages, err);
-  json_decref(stages);
-  return status;
+  return aq_tokenizer_read_stages(t, is_spaced ? class->spaced : class->plain, err);
 }
 
 static aq_status read_merges(aq_merges *merges, const aq_vocab *vocab, const aq_tokenizer_roots *roots, aq_error *err) {

@@ -58,17 +58,54 @@ static const aq_tokenizer_class llama = {
     .leaves_pad_open = true,
     .tokens = {[AQ_TOKEN_BOS] = "<s>", [AQ_TOKEN_EOS] = "</s>", [AQ_TOKEN_UNK] = "<unk>"}};
 
+#define XLM_ROBERTA_TOKENS                                                                              \
+  {                                                                                                     \
+    [AQ_TOKEN_BOS] = "<s>", [AQ_TOKEN_EOS] = "</s>", [AQ_TOKEN_UNK] = "<unk>", [AQ_TOKEN_SEP] = "</s>", \
+    [AQ_TOKEN_PAD] = "<pad>", [AQ_TOKEN_CLS] = "<s>", [AQ_TOKEN_MASK] = "<mask>"                        \
+  }
+static const aq_tokenizer_class xlm_roberta = {.name = "XLMRobertaTokenizer",
+                                               .read_stages = aq_tokenizer_read_xlm_roberta,
+                                               .frame = AQ_FRAME_BOS_EOS,
+                                               .tokens = XLM_ROBERTA_TOKENS};
+static const aq_tokenizer_class camembert = {.name = "CamembertTokenizer",
+                                             .read_stages = aq_tokenizer_read_camembert,
+                                             .frame = AQ_FRAME_BOS_EOS,
+                                             .wraps_mask_alone = true,
+                                             .has_notused = true,
+                                             .tokens = XLM_ROBERTA_TOKENS};
+static const aq_tokenizer_class albert = {.name = "AlbertTokenizer",
+                                          .read_stages = aq_tokenizer_read_albert,
+                                          .frame = AQ_FRAME_OF_FILE_OR_CLS_SEP,
+                                          .tokens = {[AQ_TOKEN_BOS] = "[CLS]",
+                                                     [AQ_TOKEN_EOS] = "[SEP]",
+                                                     [AQ_TOKEN_UNK] = "<unk>",
+                                                     [AQ_TOKEN_SEP] = "[SEP]",
+                                                     [AQ_TOKEN_PAD] = "<pad>",
+                                                     [AQ_TOKEN_CLS] = "[CLS]",
+                                                     [AQ_TOKEN_MASK] = "[MASK]"}};
+static const aq_tokenizer_class deberta = {.name = "DebertaV2Tokenizer",
+                                           .read_stages = aq_tokenizer_read_deberta,
+                                           .frame = AQ_FRAME_CLS_SEP,
+                                           .tokens = {[AQ_TOKEN_BOS] = "[CLS]",
+                                                      [AQ_TOKEN_EOS] = "[SEP]",
+                                                      [AQ_TOKEN_UNK] = "[UNK]",
+                                                      [AQ_TOKEN_SEP] = "[SEP]",
+                                                      [AQ_TOKEN_PAD] = "[PAD]",
+                                                      [AQ_TOKEN_CLS] = "[CLS]",
+                                                      [AQ_TOKEN_MASK] = "[MASK]"}};
+
 /* Names of classes, without "Fast". Others have a vocab.txt and mean something else by it (a Japanese BERT asks a
  * morphological analyser first), or are of another kind. */
 static const struct {
   const char *name;
   const aq_tokenizer_class *class;
 } class_names[] = {
-    {"BertTokenizer", &bert},        {"DistilBertTokenizer", &bert}, {"ElectraTokenizer", &bert},
-    {"MobileBertTokenizer", &bert},  {"LayoutLMTokenizer", &bert},   {"LxmertTokenizer", &bert},
-    {"SqueezeBertTokenizer", &bert}, {"MPNetTokenizer", &mpnet},     {"PreTrainedTokenizer", &general},
-    {"TokenizersBackend", &general}, {"GPT2Tokenizer", &gpt2},       {"Qwen2Tokenizer", &qwen2},
-    {"GemmaTokenizer", &gemma},      {"LlamaTokenizer", &llama},
+    {"BertTokenizer", &bert},           {"DistilBertTokenizer", &bert}, {"ElectraTokenizer", &bert},
+    {"MobileBertTokenizer", &bert},     {"LayoutLMTokenizer", &bert},   {"LxmertTokenizer", &bert},
+    {"SqueezeBertTokenizer", &bert},    {"MPNetTokenizer", &mpnet},     {"PreTrainedTokenizer", &general},
+    {"TokenizersBackend", &general},    {"GPT2Tokenizer", &gpt2},       {"Qwen2Tokenizer", &qwen2},
+    {"GemmaTokenizer", &gemma},         {"LlamaTokenizer", &llama},     {"XLMRobertaTokenizer", &xlm_roberta},
+    {"CamembertTokenizer", &camembert}, {"AlbertTokenizer", &albert},   {"DebertaV2Tokenizer", &deberta},
 };
 
 /* Types of models, and the class where none is named. Of some the class is this one whatever is named: because the
@@ -78,15 +115,37 @@ static const struct {
   const aq_tokenizer_class *class;
   bool always;
 } model_types[] = {
-    {"bert", &bert, false},          {"distilbert", &bert, false}, {"electra", &bert, false},
-    {"mobilebert", &bert, false},    {"layoutlm", &bert, false},   {"squeezebert", &bert, false},
-    {"megatron-bert", &bert, false}, {"nomic_bert", &bert, false}, {"convbert", &bert, false},
-    {"ernie", &bert, false},         {"nezha", &bert, false},      {"mpnet", &mpnet, false},
-    {"modernbert", &general, true},  {"mistral", &general, true},  {"mixtral", &general, true},
-    {"phi3", &general, true},        {"llama", &general, false},   {"smollm3", &general, false},
-    {"qwen2", &qwen2, true},         {"qwen2_moe", &qwen2, false}, {"qwen3", &qwen2, false},
-    {"qwen3_moe", &qwen2, false},    {"gpt2", &gpt2, false},       {"gemma", &gemma, false},
-    {"gemma2", &gemma, false},       {"gemma3", &gemma, false},    {"gemma3_text", &gemma, false},
+    {"bert", &bert, false},
+    {"distilbert", &bert, false},
+    {"electra", &bert, false},
+    {"mobilebert", &bert, false},
+    {"layoutlm", &bert, false},
+    {"squeezebert", &bert, false},
+    {"megatron-bert", &bert, false},
+    {"nomic_bert", &bert, false},
+    {"convbert", &bert, false},
+    {"ernie", &bert, false},
+    {"nezha", &bert, false},
+    {"mpnet", &mpnet, false},
+    {"modernbert", &general, true},
+    {"mistral", &general, true},
+    {"mixtral", &general, true},
+    {"phi3", &general, true},
+    {"llama", &general, false},
+    {"smollm3", &general, false},
+    {"qwen2", &qwen2, true},
+    {"qwen2_moe", &qwen2, false},
+    {"qwen3", &qwen2, false},
+    {"qwen3_moe", &qwen2, false},
+    {"gpt2", &gpt2, false},
+    {"gemma", &gemma, false},
+    {"xlm-roberta", &xlm_roberta, false},
+    {"camembert", &camembert, false},
+    {"albert", &albert, false},
+    {"deberta-v2", &deberta, false},
+    {"gemma2", &gemma, false},
+    {"gemma3", &gemma, false},
+    {"gemma3_text", &gemma, false},
 };
 
 static const aq_tokenizer_class *find_name(const char *name) {

@@ -3,8 +3,9 @@
  * BertTokenizer and MPNetTokenizer take nothing but the vocabulary, the added tokens and the direction of truncation
  * from a tokenizer.json: normalization and special tokens are those of tokenizer_config.json, or of the class.
  * GPT2Tokenizer, Qwen2Tokenizer, GemmaTokenizer and LlamaTokenizer take the merges and the post-processor as well, and
- * make the other stages by themselves. The general class (PreTrainedTokenizerFast, TokenizersBackend) takes a
- * tokenizer.json as it is. */
+ * make the other stages by themselves, and so do XLMRobertaTokenizer, CamembertTokenizer, AlbertTokenizer and
+ * DebertaV2Tokenizer with the pieces and the charsmap. The general class (PreTrainedTokenizerFast, TokenizersBackend)
+ * takes a tokenizer.json as it is. */
 #ifndef AQ_TOKENIZER_TOKENIZER_CLASS_H
 #define AQ_TOKENIZER_TOKENIZER_CLASS_H
 
@@ -31,7 +32,9 @@ extern const char *const aq_named_token_keys[AQ_NAMED_TOKENS]; /* "bos_token", .
 typedef enum aq_class_frame {
   AQ_FRAME_OF_FILE, /* those of the tokenizer.json; without one, bos and eos where add_bos_token and add_eos_token are
                        set */
-  AQ_FRAME_CLS_SEP  /* cls before it and sep behind it */
+  AQ_FRAME_CLS_SEP, /* cls before it and sep behind it */
+  AQ_FRAME_BOS_EOS, /* bos before it and eos behind it */
+  AQ_FRAME_OF_FILE_OR_CLS_SEP /* those of the tokenizer.json, else cls and sep */
 } aq_class_frame;
 
 struct aq_tokenizer_files;
@@ -45,7 +48,9 @@ typedef struct aq_tokenizer_class {
   aq_class_frame frame;
   bool pads_left;                      /* padding_side where no file gives it */
   bool adds_again;                     /* named and extra tokens lose their flags at the end */
-  bool wraps;                          /* a mask token that is given as a text takes the space before it */
+  bool wraps;                          /* a mask token that is given as a text takes the space before it, */
+  bool wraps_mask_alone;               /* and the other named tokens stay as they are */
+  bool has_notused;                    /* without extra tokens in the files it has three, "<s>NOTUSED" and the like */
   bool leaves_pad_open;                /* pad_token may come from the padding of a tokenizer.json */
   const char *tokens[AQ_NAMED_TOKENS]; /* those of the class where the files name none; NULL: none */
 } aq_tokenizer_class;

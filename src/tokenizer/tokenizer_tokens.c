@@ -39,6 +39,9 @@ static void take_flags(const adding *a, aq_token_spec *spec) {
 
 /* What a class that wraps makes of a text. */
 static void wrap(const aq_tokenizer_class *class, size_t which, aq_token_spec *spec) {
+  if (class->wraps_mask_alone && which == AQ_TOKEN_MASK && spec->is_text) {
+    *spec = (aq_token_spec){.content = spec->content, .lstrip = true, .special = true, .implied = true, .id = -1};
+  }
   if (!class->wraps || !spec->is_text) return;
   *spec = (aq_token_spec){
       .content = spec->content, .lstrip = which == AQ_TOKEN_MASK, .normalized = true, .implied = true, .id = -1};
@@ -99,6 +102,15 @@ static aq_status check_extra(const json_t *extra, const char *key, aq_error *err
   return AQ_OK;
 }
 
+static aq_status add_notused(adding *a, aq_error *err) {
+  static const char *const contents[] = {"<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"};
+  for (size_t i = 0; i < AQ_COUNT_OF(contents); i++) {
+    const aq_token_spec spec = {.content = contents[i], .special = true, .is_text = true, .id = -1};
+    AQ_TRY(aq_token_specs_push(&a->extra, &spec, err));
+  }
+  return AQ_OK;
+}
+
 /* The list of either name; names of tokens may take the place of the list of the first. */
 static aq_status take_extra(adding *a, aq_error *err) {
   static const char key[] = "extra_special_tokens", older[] = "additional_special_tokens";
@@ -109,6 +121,7 @@ static aq_status take_extra(adding *a, aq_error *err) {
   if (extra == NULL || json_is_object(extra)) list = json_object_get(a->roots->config, older);
   AQ_TRY(check_extra(extra, key, err));
   AQ_TRY(check_extra(list, older, err));
+  if (a->class->has_notused && list == NULL) AQ_TRY(add_notused(a, err));
   json_object_foreach(extra, name, value) {
     AQ_TRY(aq_token_spec_parse(value, key, &spec, err));
     AQ_TRY(add_name(a, &spec, err));
@@ -167,9 +180,11 @@ static aq_status add_to_frame(adding *a, size_t which, int32_t *id, aq_error *er
 
 static aq_status set_frame(adding *a, aq_error *err) {
   aq_token_frame *frame = &a->t->frame;
-  if (a->class->frame != AQ_FRAME_CLS_SEP) return AQ_OK;
-  AQ_TRY(add_to_frame(a, AQ_TOKEN_CLS, &frame->before[0], err));
-  AQ_TRY(add_to_frame(a, AQ_TOKEN_SEP, &frame->after[0], err));
+  const bool has_own = aq_json_is_set(json_object_get(a->roots->json, "post_processor"));
+  const aq_class_frame kind = a->class->frame;
+  if (kind == AQ_FRAME_OF_FILE || (kind == AQ_FRAME_OF_FILE_OR_CLS_SEP && has_own)) return AQ_OK;
+  AQ_TRY(add_to_frame(a, kind == AQ_FRAME_BOS_EOS ? AQ_TOKEN_BOS : AQ_TOKEN_CLS, &frame->before[0], err));
+  AQ_TRY(add_to_frame(a, kind == AQ_FRAME_BOS_EOS ? AQ_TOKEN_EOS : AQ_TOKEN_SEP, &frame->after[0], err));
   frame->before_count = frame->after_count = 1;
   return AQ_OK;
 }

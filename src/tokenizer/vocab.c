@@ -29,6 +29,7 @@ void aq_vocab_reset(aq_vocab *vocab) {
   aq_free(vocab->by_id);
   aq_buffer_reset(&vocab->text);
   aq_buffer_reset(&vocab->used);
+  aq_buffer_reset(&vocab->scores);
   *vocab = (aq_vocab){.entries = NULL};
 }
 
@@ -119,6 +120,11 @@ aq_status aq_vocab_add(aq_vocab *vocab, const char *token, size_t size, int64_t 
   return AQ_OK;
 }
 
+aq_status aq_vocab_add_piece(aq_vocab *vocab, const char *piece, size_t size, const aq_score *score, aq_error *err) {
+  AQ_TRY(aq_vocab_add(vocab, piece, size, (int64_t)vocab->count, err));
+  return aq_buffer_append(&vocab->scores, score, sizeof *score, err);
+}
+
 static int compare_ids(const void *a, const void *b) {
   const int32_t x = ((const struct aq_vocab_id *)a)->id, y = ((const struct aq_vocab_id *)b)->id;
   return x < y ? -1 : x > y;
@@ -138,6 +144,12 @@ aq_status aq_vocab_index(aq_vocab *vocab, aq_error *err) {
   return AQ_OK;
 }
 
+const char *aq_vocab_entry_token(const aq_vocab *vocab, size_t entry, size_t *size) {
+  const struct aq_vocab_entry *found = &vocab->entries[entry];
+  *size = found->size;
+  return found->size > 0 ? (const char *)vocab->text.data + found->offset : "";
+}
+
 const char *aq_vocab_token(const aq_vocab *vocab, int32_t id, size_t *size) {
   size_t low = 0, high = vocab->by_id != NULL ? vocab->count : 0;
   while (low < high) {
@@ -149,9 +161,7 @@ const char *aq_vocab_token(const aq_vocab *vocab, int32_t id, size_t *size) {
     }
   }
   if (vocab->by_id == NULL || low == vocab->count || vocab->by_id[low].id != id) return NULL;
-  const struct aq_vocab_entry *entry = &vocab->entries[vocab->by_id[low].entry];
-  *size = entry->size;
-  return entry->size > 0 ? (const char *)vocab->text.data + entry->offset : "";
+  return aq_vocab_entry_token(vocab, vocab->by_id[low].entry, size);
 }
 
 /* Length of a line without the white space at its end. */

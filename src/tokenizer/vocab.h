@@ -11,6 +11,7 @@
 
 #include "arrowquant.h"
 #include "core/buffer.h"
+#include "tokenizer/score.h"
 
 #define AQ_VOCAB_MAX_TOKEN 1024            /* bytes of one token; the longest of BERT has 18 */
 #define AQ_VOCAB_MAX_ID (INT32_C(1) << 24) /* ids are below this */
@@ -39,6 +40,7 @@ typedef struct aq_vocab {
   size_t slot_count;         /* a power of two, at least twice count */
   aq_buffer text;            /* the bytes of all tokens */
   aq_buffer used;            /* a bit for each id that is taken */
+  aq_buffer scores;          /* aq_score of each entry, where the vocabulary is a list of pieces; else empty */
   size_t longest;            /* bytes of the longest token */
   int32_t end;               /* one past the largest id */
   bool has_empty;            /* a vocab.txt has an empty line, which counts as a token */
@@ -51,6 +53,10 @@ void aq_vocab_reset(aq_vocab *vocab);
  * AQ_ERR_UNSUPPORTED when the token is too long. */
 AQ_MUST_CHECK aq_status aq_vocab_add(aq_vocab *vocab, const char *token, size_t size, int64_t id, aq_error *err);
 
+/* Adds a piece with its score; its id is the number of those before it. */
+AQ_MUST_CHECK aq_status aq_vocab_add_piece(aq_vocab *vocab, const char *piece, size_t size, const aq_score *score,
+                                           aq_error *err);
+
 /* The tokens of a vocab.txt: one per line, the number of the line is the id. White space at the end of a line is no
  * part of the token; an empty line is an id that no text gets. */
 AQ_MUST_CHECK aq_status aq_vocab_read_lines(aq_vocab *vocab, const char *text, size_t size, aq_error *err);
@@ -60,6 +66,9 @@ AQ_MUST_CHECK aq_status aq_vocab_index(aq_vocab *vocab, aq_error *err);
 
 /* The token with an id, which belongs to the vocabulary and does not end with a zero; NULL: there is none. */
 const char *aq_vocab_token(const aq_vocab *vocab, int32_t id, size_t *size);
+
+/* The token that was added as number `entry`, with the same rules. */
+const char *aq_vocab_entry_token(const aq_vocab *vocab, size_t entry, size_t *size);
 
 /* Id of a token, or -1. */
 int32_t aq_vocab_find(const aq_vocab *vocab, const char *token, size_t size);

@@ -1,8 +1,9 @@
 /* vocab_json.c - the vocabulary of a tokenizer.json, read without building a tree of it.
  *
  * Thirty thousand members are most of the file; a tree of them takes six times as long to build as the vocabulary
- * itself. This reads one object of strings and whole numbers (RFC 8259) and finds it by counting braces; what it does
- * not understand it leaves to the real parser, which has the words for what is wrong. */
+ * itself. This reads one object of strings and whole numbers (RFC 8259), or one list of pairs of a string and a number,
+ * and finds it by counting braces; what it does not understand it leaves to the real parser, which has the words for
+ * what is wrong. */
 #include "tokenizer/vocab_json.h"
 
 #include <stdint.h>
@@ -11,6 +12,7 @@
 #include "core/error.h"
 #include "core/json_escape.h"
 #include "core/utf8.h"
+#include "tokenizer/score.h"
 
 typedef struct reader {
   const uint8_t *at; /* the text ends with a zero, which nothing moves past */
@@ -120,13 +122,31 @@ static bool take_tokens(reader *r, aq_vocab *vocab) {
   return take_character(r, '}');
 }
 
+/* A list of pairs, each a piece and its score. */
+static bool take_pieces(reader *r, aq_vocab *vocab) {
+  uint8_t piece[AQ_VOCAB_MAX_TOKEN];
+  if (!take_character(r, '[')) return false;
+  do {
+    const uint8_t *raw;
+    size_t raw_size, size, length;
+    aq_score score;
+    if (!take_character(r, '[') || !take_raw_string(r, &raw, &raw_size) || !take_character(r, ',')) return false;
+    skip_space(r);
+    length = aq_score_read(r->at, &score);
+    r->at += length;
+    if (length == 0 || !take_character(r, ']') || !plain_token(raw, raw_size, piece, &size)) return false;
+    if (aq_vocab_add_piece(vocab, (const char *)piece, size, &score, NULL) != AQ_OK) return false;
+  } while (take_character(r, ','));
+  return take_character(r, ']');
+}
+
 bool aq_vocab_read_json(aq_vocab *vocab, const char *text, size_t size, aq_vocab_range *range) {
   const uint8_t *bytes = (const uint8_t *)text;
   reader r = {bytes};
   if (aq_utf8_valid(bytes, size) != size || !find_member(&r, "model") || !find_member(&r, "vocab")) return false;
   skip_space(&r);
   range->start = (size_t)(r.at - bytes);
-  if (!take_tokens(&r, vocab)) {
+  if (*r.at == '[' ? !take_pieces(&r, vocab) : !take_tokens(&r, vocab)) {
     aq_vocab_reset(vocab);
     return false;
   }
@@ -141,6 +161,22 @@ aq_status aq_vocab_read_object(aq_vocab *vocab, const json_t *tokens, aq_error *
   json_object_foreach((json_t *)(uintptr_t)tokens, token, id) {
     AQ_FAIL_IF(!json_is_integer(id), AQ_ERR_FORMAT, "the id of the token '%.60s' is not a whole number", token);
     AQ_TRY(aq_vocab_add(vocab, token, strlen(token), json_integer_value(id), err));
+  }
+  AQ_FAIL_IF(vocab->count == 0, AQ_ERR_FORMAT, "the vocabulary is empty");
+  return AQ_OK;
+}
+
+aq_status aq_vocab_read_pieces(aq_vocab *vocab, const json_t *pieces, aq_error *err) {
+  size_t i;
+  const json_t *pair;
+  AQ_FAIL_IF(!json_is_array(pieces), AQ_ERR_FORMAT, "model.vocab is not a list of pieces and scores");
+  json_array_foreach(pieces, i, pair) {
+    const char *piece = json_string_value(json_array_get(pair, 0));
+    const json_t *number = json_array_get(pair, 1);
+    AQ_FAIL_IF(piece == NULL || !json_is_number(number) || json_array_size(pair) != 2, AQ_ERR_FORMAT,
+               "member %zu of model.vocab is not a piece and its score", i);
+    const double nearest = json_number_value(number);
+    AQ_TRY(aq_vocab_add_piece(vocab, piece, strlen(piece), &(aq_score){nearest, nearest}, err));
   }
   AQ_FAIL_IF(vocab->count == 0, AQ_ERR_FORMAT, "the vocabulary is empty");
   return AQ_OK;

@@ -9,7 +9,7 @@
 #include "arrowquant.h"
 #include "tokenizer/vocab.h"
 
-/* Where the members of "vocab" of "model" stand in the text, braces included. */
+/* Where "vocab" of "model" stands in the text, braces or brackets included. */
 typedef struct aq_vocab_range {
   size_t start, end;
 } aq_vocab_range;
@@ -21,5 +21,9 @@ bool aq_vocab_read_json(aq_vocab *vocab, const char *text, size_t size, aq_vocab
 
 /* Reads it from a tree: an object of tokens and ids. */
 AQ_MUST_CHECK aq_status aq_vocab_read_object(aq_vocab *vocab, const json_t *tokens, aq_error *err);
+
+/* The same for a list of pieces and scores, [["a", -3.5], ...]: ids are the places of the list. Both readings of a
+ * score are the nearest double then, because a tree has no digits. */
+AQ_MUST_CHECK aq_status aq_vocab_read_pieces(aq_vocab *vocab, const json_t *pieces, aq_error *err);
 
 #endif

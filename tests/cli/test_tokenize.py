@@ -70,8 +70,10 @@ def test_what_is_wrong_is_told(vocab):
     refused("tokenize", "vocab.txt", "--input", "missing", cwd=vocab, status=3, says=["missing", "cannot open"])
     refused("tokenize", "vocab.txt", "--input", ".", cwd=vocab, status=1, says=["cannot read"])
     refused("tokenize", "nothing", "--text", "x", cwd=vocab, status=3, says=["nothing", "does not exist"])
-    (vocab / "unigram.json").write_text('{"model": {"type": "Unigram", "vocab": []}}')
-    refused("tokenize", "unigram.json", "--text", "x", cwd=vocab, status=3, says=["unigram.json", "'Unigram'", "Only WordPiece"])
+    (vocab / "other.json").write_text('{"model": {"type": "Trie", "vocab": {}}}')
+    refused("tokenize", "other.json", "--text", "x", cwd=vocab, status=3, says=["other.json", "'Trie'", "Only WordPiece"])
+    (vocab / "unigram.json").write_text('{"model": {"type": "Unigram", "vocab": [["a", -1.0], ["b"]], "unk_id": 0}}')
+    refused("tokenize", "unigram.json", "--text", "x", cwd=vocab, status=3, says=["unigram.json", "member 1 of model.vocab"])
     (vocab / "twice.txt").write_text("[UNK]\na\na\n")
     refused("tokenize", "twice.txt", "--text", "x", cwd=vocab, status=3, says=["twice.txt", "'a' is there twice", "offset 8"])
 

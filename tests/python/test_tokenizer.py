@@ -161,8 +161,8 @@ def test_errors(tmp_path, folder):
     with pytest.raises(arrowquant.FormatError) as caught:
         arrowquant.Tokenizer(folder)
     assert caught.value.file.endswith("tokenizer.json")
-    (folder / "tokenizer.json").write_text('{"model": {"type": "Unigram"}}')
-    with pytest.raises(arrowquant.UnsupportedError, match="Unigram"):
+    (folder / "tokenizer.json").write_text('{"model": {"type": "Trie"}}')
+    with pytest.raises(arrowquant.UnsupportedError, match="Trie"):
         arrowquant.Tokenizer(folder)
     with pytest.raises(TypeError):
         arrowquant.Tokenizer(3)

@@ -92,11 +92,11 @@ static void expect_refused(const char *text, aq_status wanted, const char *says,
 static void what_is_wrong_is_refused(void **state) {
   (void)state;
   expect_refused(NULL, AQ_ERR_FORMAT, "no object 'model'", "");
-  expect_refused("{'type':'Unigram','vocab':[['a',-1.5]]}", AQ_ERR_UNSUPPORTED,
-                 "the tokenizer's model is 'Unigram'; supported: WordPiece, BPE", "Only WordPiece, BPE tokenizers");
+  expect_refused("{'type':'Trie','vocab':{'a':1}}", AQ_ERR_UNSUPPORTED,
+                 "the tokenizer's model is 'Trie'; supported: WordPiece, BPE, Unigram",
+                 "Only WordPiece, BPE, Unigram tokenizers");
   expect_refused("{'vocab':{'a':0},'merges':7,'max_input_chars_per_word':1}", AQ_ERR_UNSUPPORTED, "none that says",
                  "Only WordPiece");
-  expect_refused("{'vocab':[['a',-1.5]],'max_input_chars_per_word':1}", AQ_ERR_UNSUPPORTED, "none that says", "");
   expect_refused("{'type':'WordPiece','vocab':[]}", AQ_ERR_FORMAT, "not an object of tokens", "");
   expect_refused("{'type':'WordPiece','vocab':{'a':0}}", AQ_ERR_FORMAT, "does not hold the unknown token '[UNK]'", "");
   expect_refused(

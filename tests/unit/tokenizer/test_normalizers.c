@@ -127,10 +127,10 @@ static void expect_refused(const char *text, aq_status wanted, const char *says)
 #define NESTED "{'type':'Sequence','normalizers':["
 static void what_is_wrong_is_refused(void **state) {
   (void)state;
-  expect_refused("{'type':'Nmt'}", AQ_ERR_UNSUPPORTED,
-                 "normalizer is 'Nmt'; supported: BertNormalizer, Lowercase, NFD, StripAccents, NFC, NFKC, NFKD, "
-                 "Prepend, Replace, Strip, Sequence");
-  expect_refused("{'type':'Sequence','normalizers':[" LOWER "{'type':'Nmt'}]}", AQ_ERR_UNSUPPORTED, "'Nmt'");
+  expect_refused("{'type':'Trim'}", AQ_ERR_UNSUPPORTED,
+                 "normalizer is 'Trim'; supported: BertNormalizer, Lowercase, NFD, StripAccents, NFC, NFKC, NFKD, "
+                 "Precompiled, Prepend, Replace, Strip, Sequence");
+  expect_refused("{'type':'Sequence','normalizers':[" LOWER "{'type':'Trim'}]}", AQ_ERR_UNSUPPORTED, "'Trim'");
   expect_refused("{'type':'Sequence'}", AQ_ERR_FORMAT, "no list 'normalizers'");
   expect_refused("{'type':'BertNormalizer','clean_text':1}", AQ_ERR_FORMAT, "'clean_text' is neither");
   expect_refused(NESTED LOWER LOWER LOWER LOWER LOWER LOWER LOWER LOWER "{'type':'NFD'}]}", AQ_ERR_UNSUPPORTED,

@@ -431,7 +431,10 @@ static void json_that_is_wrong_is_refused(void **state) {
       {"{}", AQ_ERR_FORMAT, "no object 'model'"},
       {"{\"model\":[]}", AQ_ERR_FORMAT, "no object 'model'"},
       {WITH_MODEL("{\"type\":\"BPE\",\"vocab\":{\"a\":0}}"), AQ_ERR_FORMAT, "model.merges is not a list"},
-      {WITH_MODEL("{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1.5]]}"), AQ_ERR_UNSUPPORTED, "model is 'Unigram'"},
+      {WITH_MODEL("{\"type\":\"Trie\",\"vocab\":{\"a\":1}}"), AQ_ERR_UNSUPPORTED, "model is 'Trie'"},
+      {WITH_MODEL("{\"type\":\"Unigram\",\"vocab\":{\"a\":1}}"), AQ_ERR_FORMAT, "is not a list of pieces and scores"},
+      {WITH_MODEL("{\"type\":\"BPE\",\"vocab\":[[\"a\",-1.5]],\"merges\":[]}"), AQ_ERR_FORMAT,
+       "is not an object of tokens"},
       {WITH_MODEL("{\"type\":7}"), AQ_ERR_UNSUPPORTED, "model is none that says its type"},
       {WITH_MODEL("{\"vocab\":{\"[UNK]\":0}}"), AQ_ERR_UNSUPPORTED, "model is none that says its type"},
       {VOCAB("{}"), AQ_ERR_FORMAT, "empty"},
@@ -490,10 +493,10 @@ static void table_without_a_tokenizer_is_refused(void **state) {
   assert_ok(aq_tokenizer_open(table, &t, &err));
   aq_tokenizer_close(t);
   refuse(temp_write_text("damaged.pq", "PAR1 and nothing that is Parquet"), AQ_ERR_CORRUPT, "");
-  (void)temp_write_text("tokenizer.json", "{\"model\":{\"type\":\"Unigram\"}}");
+  (void)temp_write_text("tokenizer.json", "{\"model\":{\"type\":\"Trie\"}}");
   assert_int_equal(remove(temp_path("apart/t.pq")), 0);
   assert_ok(aq_convert(temp_path("model.safetensors"), temp_path("apart/t.pq"), NULL, NULL, &err));
-  refuse(temp_path("apart/t.pq"), AQ_ERR_UNSUPPORTED, "Unigram");
+  refuse(temp_path("apart/t.pq"), AQ_ERR_UNSUPPORTED, "Trie");
 }
 
 /* ---- Memory ---- */
