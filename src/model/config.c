@@ -188,14 +188,12 @@ static aq_status parse_config(const json_t *root, aq_model_config *out, aq_error
 
 /* ---- what sentence-transformers adds ---- */
 
+/* A larger one than the embedding has changes nothing, as in the reference. */
 static aq_status parse_model(const json_t *root, aq_model_config *out, aq_error *err) {
-  const json_t *dimension = json_object_get(root, "truncate_dim");
-  if (dimension == NULL || json_is_null(dimension)) return AQ_OK;
-  const double value = json_number_value(dimension);
-  AQ_FAIL_IF(!json_is_number(dimension) || !(value >= 1), AQ_ERR_FORMAT,
-             "'truncate_dim' is not a whole number above 0");
-  AQ_FAIL_IF(value < out->hidden, AQ_ERR_UNSUPPORTED,
-             "'truncate_dim' is %.9g; what can be run are embeddings of the full width, %u", value, out->hidden);
+  double dimension;
+  AQ_TRY(aq_config_number_or(root, "truncate_dim", 1, 1e9, out->width, &dimension, err));
+  AQ_FAIL_IF(floor(dimension) != dimension, AQ_ERR_FORMAT, "'truncate_dim' is %g, which is no whole number", dimension);
+  out->dimension = (uint32_t)fmin(dimension, out->width);
   return AQ_OK;
 }
 
@@ -229,12 +227,14 @@ static aq_status note_unread(const aq_config_texts *texts, aq_error *err) {
 
 aq_status aq_model_config_parse(const aq_config_texts *texts, aq_model_config *out, aq_error *err) {
   json_t *root;
-  *out = (aq_model_config){.pooling = AQ_POOL_MEAN};
+  *out = (aq_model_config){.pooling_count = 1};
   aq_status status = aq_json_parse_python(texts->config, texts->config_size, &root, err);
   AQ_TRY(parse_file(root, config_json, parse_encoder, texts, out, status, err));
+  out->width = out->dimension = out->hidden;
   out->has_modules = texts->modules != NULL;
   if (texts->modules == NULL) return note_unread(texts, err);
   AQ_TRY(aq_modules_parse(texts, out, err));
+  out->dimension = out->width;
   if (texts->model == NULL) return AQ_OK;
   status = aq_json_parse_reals(texts->model, texts->model_size, &root, err);
   return parse_file(root, model_json, parse_settings, texts, out, status, err);

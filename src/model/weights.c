@@ -30,6 +30,8 @@ static bool has_step(const aq_model *m, aq_step_kind kind, aq_role role) {
 /* The linear of a layer that a matrix or bias is a part of; NULL for other weights, and when no step runs it. */
 static aq_linear *linear_of(aq_weights *w, const aq_model *m, const aq_weight *weight) {
   if (weight->layer == AQ_NO_LAYER) return NULL;
+  const aq_module_spec *module = aq_model_module(m, weight->layer);
+  if (module != NULL) return module->kind == AQ_MODULE_DENSE ? &w->modules[module - m->config.modules].linear : NULL;
   const aq_role first = m->weights[aq_model_group_of(m, (uint32_t)(weight - m->weights)).first].role;
   return has_step(m, AQ_STEP_LINEAR, first) ? &w->layers[weight->layer].linear[first] : NULL;
 }
@@ -37,6 +39,7 @@ static aq_linear *linear_of(aq_weights *w, const aq_model *m, const aq_weight *w
 /* NULL: no norm that is run has this role there. */
 static aq_norm *norm_of(aq_weights *w, const aq_model *m, uint32_t layer, aq_role role) {
   if (layer == AQ_NO_LAYER) return role == AQ_ROLE_EMBEDDING_NORM ? &w->embedding_norm : NULL;
+  if (aq_model_module(m, layer) != NULL) return &w->modules[layer - m->config.layers].norm;
   return has_step(m, AQ_STEP_ADD_NORM, role) ? &w->layers[layer].norm[role] : NULL;
 }
 
@@ -100,7 +103,7 @@ static aq_status create_store(const loader *l, aq_weights *w, uint32_t i, aq_err
   aq_linear *linear = linear_of(w, m, weight);
   if (linear == NULL) return AQ_OK;
   return aq_linear_create(linear, aq_model_joined_rows(m, weight->layer, weight->role), weight->cols,
-                          l->codes ? AQ_LINEAR_S8 : AQ_LINEAR_F32, err);
+                          l->codes && weight->layer < m->config.layers ? AQ_LINEAR_S8 : AQ_LINEAR_F32, err);
 }
 
 /* ---- reading ---- */
@@ -170,9 +173,10 @@ static aq_status load_weight(void *ctx, uint64_t item, uint32_t worker, aq_error
 static aq_status load_all(loader *l, aq_pool *pool, aq_weights *out, aq_error *err) {
   const aq_model *m = l->model;
   out->layers = aq_calloc(m->config.layers, sizeof *out->layers);
+  out->modules = aq_calloc(AQ_MAX(m->config.module_count, 1), sizeof *out->modules);
   out->type = aq_calloc(m->config.hidden, sizeof *out->type);
   l->slots = aq_calloc(m->weight_count, sizeof *l->slots);
-  if (out->layers == NULL || out->type == NULL || l->slots == NULL) {
+  if (out->layers == NULL || out->modules == NULL || out->type == NULL || l->slots == NULL) {
     return aq_fail_memory(err, m->config.layers * sizeof *out->layers);
   }
   for (uint32_t i = 0; i < m->weight_count; i++) AQ_TRY(create_store(l, out, i, err));
@@ -188,7 +192,7 @@ static aq_status load_all(loader *l, aq_pool *pool, aq_weights *out, aq_error *e
 }
 
 aq_status aq_weights_load(const aq_model *model, bool codes, aq_pool *pool, aq_weights *out, aq_error *err) {
-  *out = (aq_weights){.layer_count = model->config.layers};
+  *out = (aq_weights){.layer_count = model->config.layers, .module_count = model->config.module_count};
   loader l = {.model = model, .codes = codes};
   const aq_status status = load_all(&l, pool, out, err);
   aq_free(l.slots);
@@ -209,11 +213,16 @@ void aq_weights_reset(aq_weights *weights) {
       reset_norm(&layer->norm[role]);
     }
   }
+  for (size_t i = 0; weights->modules != NULL && i < weights->module_count; i++) {
+    aq_linear_reset(&weights->modules[i].linear);
+    reset_norm(&weights->modules[i].norm);
+  }
   reset_norm(&weights->embedding_norm);
   aq_embedding_table_reset(&weights->words);
   aq_embedding_table_reset(&weights->positions);
   aq_position_bias_reset(&weights->relative);
   aq_free(weights->type);
   aq_free(weights->layers);
+  aq_free(weights->modules);
   *weights = (aq_weights){0};
 }

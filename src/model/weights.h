@@ -22,6 +22,12 @@ typedef struct aq_layer {
   aq_norm norm[AQ_ROLE_COUNT];
 } aq_layer;
 
+/* Of a module behind the pooling, one of the two; always FP32. */
+typedef struct aq_module_weights {
+  aq_linear linear;
+  aq_norm norm;
+} aq_module_weights;
+
 typedef struct aq_weights {
   aq_embedding_table words, positions;
   float *type;               /* row 0 of the token types; zeros without them */
@@ -29,6 +35,8 @@ typedef struct aq_weights {
   aq_norm embedding_norm;
   aq_layer *layers;
   size_t layer_count;
+  aq_module_weights *modules;
+  size_t module_count;
 } aq_weights;
 
 /* Reads and prepares all weights on the pool; with `codes` the layers' weights are codes of 8 bits, those that are

@@ -30,7 +30,9 @@ typedef enum aq_dim {
   AQ_DIM_QUERIES,    /* of all heads */
   AQ_DIM_KEYS,       /* of all heads of keys, or of values */
   AQ_DIM_QKV,        /* queries, keys and values */
-  AQ_DIM_GATE_UP     /* twice the inner width */
+  AQ_DIM_GATE_UP,    /* twice the inner width */
+  AQ_DIM_MODULE_IN,  /* of a module behind the pooling */
+  AQ_DIM_MODULE_OUT
 } aq_dim;
 
 /* What a model is run for. */

@@ -3,6 +3,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "model/nn/embedding_modules.h"
 #include "model/nn/panels.h"
 
 void aq_thread_space_reset(aq_thread_space *space) {
@@ -12,6 +13,7 @@ void aq_thread_space_reset(aq_thread_space *space) {
   aq_coded_rows_reset(&space->coded);
   aq_free(space->row);
   aq_free(space->row_codes);
+  aq_free(space->pooled);
   *space = (aq_thread_space){0};
 }
 
@@ -36,8 +38,9 @@ aq_status aq_thread_space_need(aq_thread_space *space, const aq_model_config *co
   space->scores = floats(AQ_QUERY_ROWS, longest);
   space->row = floats(2, config->hidden);
   space->row_codes = aq_malloc(config->hidden);
+  if (aq_embedding_has_modules(config)) space->pooled = floats(2, aq_embedding_widest(config));
   const bool whole = space->keys != NULL && space->values != NULL && space->scores != NULL && space->row != NULL &&
-                     space->row_codes != NULL;
+                     space->row_codes != NULL && (space->pooled != NULL || !aq_embedding_has_modules(config));
   aq_status status = whole ? AQ_OK : aq_fail_memory(err, longest * head * sizeof(float));
   if (status == AQ_OK && codes) status = aq_coded_rows_create(&space->coded, AQ_BLOCK_ROWS, widest, false, err);
   if (status != AQ_OK) {

@@ -20,6 +20,7 @@ typedef struct aq_thread_space {
   aq_coded_rows coded;           /* AQ_BLOCK_ROWS rows; NULL without codes */
   float *row;                    /* of an embedding */
   int8_t *row_codes;
+  float *pooled;  /* two vectors on the way from the tokens to the embedding; NULL: there is no such way */
   size_t longest; /* tokens that keys, values and scores have room for */
 } aq_thread_space;
 

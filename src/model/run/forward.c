@@ -7,6 +7,7 @@
 
 #include "core/compiler.h"
 #include "model/nn/attention.h"
+#include "model/nn/embedding_modules.h"
 #include "model/nn/panels.h"
 #include "model/nn/pooling.h"
 #include "model/nn/position.h"
@@ -151,10 +152,14 @@ static void run_layer(const member *m, uint32_t layer) {
 
 static void pool_texts(const member *m) {
   const aq_group *g = m->f->group;
+  const aq_model_config *c = m->f->config;
+  const bool more = aq_embedding_has_modules(c);
+  float *const pooled = m->own->pooled, *const spare = pooled + aq_embedding_widest(c);
   const float *x = m->f->space->hidden;
-  for (size_t text = 0; text < g->texts; text++) {
-    if (text % m->f->team->size == m->index) (void)aq_pooling_run(m->f->config, x, g->lengths[text], g->out[text]);
-    x += g->lengths[text] * m->f->config->hidden;
+  for (size_t text = 0; text < g->texts; text++, x += g->lengths[text - 1] * c->hidden) {
+    if (text % m->f->team->size != m->index) continue;
+    (void)aq_pooling_run(c, x, g->lengths[text], more ? pooled : g->out[text]);
+    if (more) aq_embedding_finish(c, m->f->weights, m->f->kernels, pooled, spare, g->out[text]);
   }
 }
 
