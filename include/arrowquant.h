@@ -672,7 +672,7 @@ AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_encode(const aq_tokenizer *tokenizer
 /* ---- Embedding
  * ------------------------------------------------------------------------------------------------------- */
 
-/* A sentence encoder of the BERT family (model types bert, roberta, xlm-roberta, camembert, mpnet, distilbert): texts
+/* A sentence encoder of the BERT family (docs/EMBEDDING.md has the model types): texts
  * become the vectors that sentence-transformers computes from the same files. Weights may be stored in any format of a
  * source. One thread at a time may use an encoder; it has its own worker threads. */
 typedef struct aq_encoder aq_encoder;

@@ -36,10 +36,20 @@ typedef struct aq_module_spec {
   char prefix[128];                /* of its tensors' names: "2_Dense/" */
 } aq_module_spec;
 
+#define AQ_ENCODER_LAYERS_MAX 1024
+
 typedef struct aq_model_config {
   const aq_arch *arch;
   const aq_activation *activation;
   uint32_t hidden, heads, layers, inner; /* heads divides hidden */
+  uint32_t embedding;                    /* width of the tables */
+  bool projects;                         /* a linear makes the hidden states of what the tables give */
+  uint32_t passes;                       /* how often the layers are run, one behind the other */
+  bool gated;                            /* the feed-forward block has two halves, of which one multiplies the other */
+  uint32_t unbiased;                     /* bit r: linears of role r have no bias, norms no shift */
+  double theta[2]; /* of rotary positions, in layers that see the whole text, and local ones; 0: none */
+  uint32_t window; /* of local layers: how far a token sees to both sides */
+  bool is_local[AQ_ENCODER_LAYERS_MAX];  /* by layer */
   uint32_t vocabulary, positions, types; /* rows of the tables; types 0: no table */
   uint32_t first_position;               /* row of the first token's position */
   int32_t padding;                       /* token without a position of its own, see position.h; -1: there is none */

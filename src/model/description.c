@@ -29,9 +29,11 @@ static uint32_t size_of(const aq_model *m, uint32_t layer, aq_dim dim) {
   const aq_module_spec *module = aq_model_module(m, layer);
   const aq_layer_spec spec = decoder ? m->decoder.layers[layer] : (aq_layer_spec){0};
   const uint32_t queries = spec.heads * spec.width, keys = spec.kv_heads * spec.width;
+  const bool encoder = c->arch->decoder == NULL;
   const uint32_t sizes[] = {[AQ_DIM_NONE] = 1,
                             [AQ_DIM_HIDDEN] = c->hidden,
                             [AQ_DIM_INNER] = c->inner,
+                            [AQ_DIM_EMBEDDING] = c->embedding,
                             [AQ_DIM_VOCABULARY] = c->vocabulary,
                             [AQ_DIM_POSITIONS] = c->positions,
                             [AQ_DIM_TYPES] = c->types,
@@ -40,22 +42,26 @@ static uint32_t size_of(const aq_model *m, uint32_t layer, aq_dim dim) {
                             [AQ_DIM_HEAD_WIDTH] = spec.width,
                             [AQ_DIM_QUERIES] = queries,
                             [AQ_DIM_KEYS] = keys,
-                            [AQ_DIM_QKV] = queries + 2 * keys,
-                            [AQ_DIM_GATE_UP] = 2 * spec.inner,
+                            [AQ_DIM_QKV] = encoder ? 3 * c->hidden : queries + 2 * keys,
+                            [AQ_DIM_GATE_UP] = 2 * (encoder ? c->inner : spec.inner),
                             [AQ_DIM_MODULE_IN] = module != NULL ? module->in : 0,
                             [AQ_DIM_MODULE_OUT] = module != NULL ? module->out : 0};
   return sizes[dim];
 }
 
-/* Whether a linear has a bias, or a norm a shift: in encoders all do, of modules those whose configuration says so. */
+/* Whether a linear has a bias, or a norm a shift. */
 static bool has_bias(const aq_model *m, uint32_t layer, aq_role role) {
   const aq_module_spec *module = aq_model_module(m, layer);
   if (module != NULL) return module->kind == AQ_MODULE_LAYER_NORM || module->has_bias;
-  return m->config.arch->decoder == NULL || (m->decoder.biased >> role & 1) != 0;
+  if (m->config.arch->decoder == NULL) return (m->config.unbiased >> role & 1) == 0;
+  return (m->decoder.biased >> role & 1) != 0;
 }
 
-/* A head that is the table of tokens is no weight of its own. */
-static bool is_left_out(const listing *l, const aq_weight_spec *spec) {
+/* A head that is the table of tokens is no weight of its own; nor is what an encoder of this configuration lacks. */
+static bool is_left_out(const listing *l, const aq_weight_spec *spec, uint32_t layer) {
+  const aq_model_config *c = &l->model->config;
+  if (spec->role == AQ_ROLE_EMBEDDING_PROJECTION) return !c->projects;
+  if (spec->role == AQ_ROLE_ATTENTION_NORM && layer == 0 && c->arch->bare_first_layer) return true;
   return spec->role == AQ_ROLE_OUTPUT && l->model->decoder.tied && !aq_tensor_exists(&l->finder, spec->name, ".weight");
 }
 
@@ -117,7 +123,7 @@ static aq_status add_all(listing *l, uint32_t layer, aq_error *err) {
       count++;
     }
     i += count;
-    if (is_of_layer(spec) != (layer != AQ_NO_LAYER) || is_left_out(l, spec)) continue;
+    if (is_of_layer(spec) != (layer != AQ_NO_LAYER) || is_left_out(l, spec, layer)) continue;
     AQ_TRY(spec->kind == AQ_WEIGHT_LINEAR ? add_linears(l, spec, (uint32_t)count, layer, err)
                                           : add_one(l, spec, layer, err));
   }

@@ -35,6 +35,11 @@ ACTIVATIONS = [
     *("gelu_python", "quick_gelu", "mish", "sigmoid"),
 ]
 
+ROPE = {
+    "full_attention": {"rope_type": "default", "rope_theta": 40.0},
+    "sliding_attention": {"rope_type": "default", "rope_theta": 20.0},
+}
+
 # Each is another model; the vectors of the reference and of the command must be the same, and not the first one's.
 HONOURED = [
     ("model_type", config_of("roberta")),
@@ -61,6 +66,31 @@ HONOURED = [
     ("pad_token_id", config_of("camembert", pad_token_id=9)),
     ("pad_token_id", config_of("mpnet", pad_token_id=7)),  # which has 1 always
     ("relative_attention_num_buckets", config_of("mpnet", relative_attention_num_buckets=32)),
+    ("model_type", config_of("electra")),
+    ("model_type", config_of("albert")),
+    ("model_type", config_of("modernbert")),
+    ("embedding_size", config_of("electra", embedding_size=HIDDEN)),
+    ("embedding_size", config_of("electra", embedding_size=3 * HIDDEN)),
+    ("embedding_size", config_of("albert", embedding_size=HIDDEN)),
+    ("num_hidden_layers", config_of("albert", num_hidden_layers=5)),
+    ("num_hidden_groups", config_of("albert", num_hidden_groups=1)),
+    ("inner_group_num", config_of("albert", inner_group_num=1)),
+    ("hidden_act", config_of("albert", hidden_act=None)),
+    ("hidden_activation", config_of("modernbert", hidden_activation="relu")),
+    ("norm_eps", config_of("modernbert", norm_eps=0.5)),
+    ("norm_eps", config_of("modernbert", norm_eps=None)),
+    ("norm_bias", config_of("modernbert", norm_bias=True)),
+    ("attention_bias", config_of("modernbert", attention_bias=True)),
+    ("mlp_bias", config_of("modernbert", mlp_bias=True)),
+    ("local_attention", config_of("modernbert", local_attention=0)),
+    ("local_attention", config_of("modernbert", local_attention=7)),
+    ("local_attention", config_of("modernbert", local_attention=None)),
+    ("layer_types", config_of("modernbert", layer_types=["sliding_attention", *["full_attention"] * 2, "sliding_attention"])),
+    ("global_attn_every_n_layers", config_of("modernbert", global_attn_every_n_layers=2)),
+    ("global_attn_every_n_layers", config_of("modernbert", global_attn_every_n_layers=None)),
+    ("global_rope_theta", config_of("modernbert", global_rope_theta=30.0)),
+    ("local_rope_theta", config_of("modernbert", local_rope_theta=30.0)),
+    ("rope_parameters", config_of("modernbert", rope_parameters=ROPE)),
     ("dim", config_of("distilbert", dim=16)),
     ("n_layers", config_of("distilbert", n_layers=1)),
     ("n_heads", config_of("distilbert", n_heads=4)),
@@ -86,6 +116,14 @@ CHANGES = [
     (config_of("distilbert"), {"n_heads": 4}),
     (config_of("distilbert"), {"activation": "relu"}),
     (config_of("bert", type_vocab_size=2), {"model_type": "roberta"}),
+    (config_of("albert"), {"num_hidden_layers": 3}),
+    (config_of("modernbert"), {"local_attention": 2}),
+    (config_of("modernbert"), {"norm_eps": 0.5}),
+    (config_of("modernbert"), {"global_attn_every_n_layers": 2}),
+    (config_of("modernbert"), {"global_rope_theta": 3.0}),
+    (config_of("modernbert"), {"local_rope_theta": 3.0}),
+    (config_of("modernbert"), {"rope_parameters": ROPE}),
+    (config_of("modernbert"), {"layer_types": ["full_attention"] * 4}),
 ]
 
 
@@ -109,6 +147,7 @@ REFUSED = {
     "quantization": {"group_size": 64, "bits": 4},
     "auto_map": {"AutoModel": "modeling_own.OwnModel"},
     "transformers_weights": "other.safetensors",
+    "rope_scaling": {"rope_type": "linear", "factor": 2.0},
     "fusion_config": {"qkv": True},
 }
 
@@ -155,6 +194,23 @@ NO_EFFECT = {
     "initializer_range": 7.0,
     "initializer_factor": 7.0,
     "gradient_checkpointing": True,
+    "classifier_dropout_prob": 0.9,
+    "summary_last_dropout": 0.9,
+    "embedding_dropout": 0.9,
+    "mlp_dropout": 0.9,
+    "initializer_cutoff_factor": 7.0,
+    "summary_type": "mean",
+    "summary_use_proj": False,
+    "summary_activation": "tanh",
+    "decoder_bias": False,
+    "classifier_pooling": "mean",
+    "classifier_bias": True,
+    "classifier_activation": "relu",
+    "sparse_prediction": True,
+    "sparse_pred_ignore_index": 3,
+    "repad_logits_with_grad": True,
+    "deterministic_flash_attn": True,
+    "reference_compile": True,
     "sinusoidal_pos_embds": True,
     "tie_word_embeddings": False,
     "tie_weights_": False,
