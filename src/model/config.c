@@ -164,7 +164,8 @@ static aq_status read_sizes(const json_t *root, aq_model_config *out, aq_error *
   AQ_TRY(aq_config_count(root, "max_position_embeddings", 1, 1 << 20, &out->positions, err));
   AQ_TRY(aq_config_count_or(root, "pad_token_id", 0, out->vocabulary - 1, a->after_padding ? 1 : 0, &padding, err));
   if (aq_arch_has(a, AQ_ROLE_TOKEN_TYPE))
-    AQ_TRY(aq_config_count_or(root, "type_vocab_size", 1, 1024, 2, &out->types, err));
+    AQ_TRY(aq_config_count_or(root, "type_vocab_size", a->may_lack_types ? 0 : 1, 1024,
+                              a->default_types > 0 ? a->default_types : 2, &out->types, err));
   AQ_FAIL_IF(out->hidden % out->heads != 0, AQ_ERR_FORMAT, "'%s' is %u, which is no multiple of '%s' (%u)", a->hidden,
              out->hidden, a->heads, out->heads);
   out->embedding = out->hidden;

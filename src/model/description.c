@@ -61,6 +61,7 @@ static bool has_bias(const aq_model *m, uint32_t layer, aq_role role) {
 static bool is_left_out(const listing *l, const aq_weight_spec *spec, uint32_t layer) {
   const aq_model_config *c = &l->model->config;
   if (spec->role == AQ_ROLE_EMBEDDING_PROJECTION) return !c->projects;
+  if (spec->role == AQ_ROLE_TOKEN_TYPE) return c->types == 0;
   if (spec->role == AQ_ROLE_ATTENTION_NORM && layer == 0 && c->arch->bare_first_layer) return true;
   return spec->role == AQ_ROLE_OUTPUT && l->model->decoder.tied && !aq_tensor_exists(&l->finder, spec->name, ".weight");
 }

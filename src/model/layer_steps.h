@@ -57,6 +57,8 @@ typedef struct aq_layer_steps {
 
 /* BERT's: a norm after each half. */
 extern const aq_layer_steps aq_post_norm_steps;
+/* The same with a gated feed-forward block, whose gate stands before what it multiplies. */
+extern const aq_layer_steps aq_post_norm_gated_steps;
 /* ModernBERT's: a norm before each half, a gated feed-forward block. */
 extern const aq_layer_steps aq_pre_norm_gated_steps;
 

@@ -50,8 +50,8 @@ static aq_status check_differentiable(const aq_model *model, aq_error *err) {
   AQ_FAIL_IF(aq_arch_has(c->arch, AQ_ROLE_POSITION_BIAS), AQ_ERR_UNSUPPORTED,
              "calibration does not know encoders of type %s: their attention has biases by distance",
              c->arch->model_type);
-  AQ_FAIL_IF(c->arch->steps != &aq_post_norm_steps || c->projects || c->passes > 1, AQ_ERR_UNSUPPORTED,
-             "calibration does not know encoders of type %s", c->arch->model_type);
+  AQ_FAIL_IF(c->arch->steps != &aq_post_norm_steps || c->projects || c->passes > 1 || c->theta[0] > 0,
+             AQ_ERR_UNSUPPORTED, "calibration does not know encoders of type %s", c->arch->model_type);
   AQ_FAIL_IF(c->module_count > 0, AQ_ERR_UNSUPPORTED,
              "calibration does not know models with modules behind the pooling");
   AQ_FAIL_IF(c->pooling_count != 1 || (c->pooling[0] != AQ_POOL_MEAN && c->pooling[0] != AQ_POOL_CLS),

@@ -6,7 +6,7 @@ from embedding import TEXTS, check_refused, check_same, embed, run
 from sentence_transformers import SentenceTransformer
 from tiny_encoders import MODULES, NORMALIZE, config_of, make, weights_of
 
-ARCHITECTURES = ["electra", "albert", "modernbert"]
+ARCHITECTURES = ["electra", "albert", "modernbert", "nomic_bert", "gte", "jina_embeddings_v3"]
 LONG = ["the cat sat on a mat . a dog near the house . the river , the dog run on a small mat", *TEXTS]
 
 
@@ -46,7 +46,7 @@ def test_int8_is_near(tmp_path, model_type):
     assert 0.99 < cosines.min() < 1
 
 
-@pytest.mark.parametrize("model_type", ["electra", "albert", "modernbert"])
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_planning_says_why_the_model_was_not_run(tmp_path, model_type):
     folder = make(tmp_path / "model", config_of(model_type))
     process = run("quantize", folder, "-o", tmp_path / "x.parquet", "--target-bpw", 6, "--calib", "builtin")
@@ -56,7 +56,7 @@ def test_planning_says_why_the_model_was_not_run(tmp_path, model_type):
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_a_tensor_that_is_missing_is_named(tmp_path, model_type):
     weights = weights_of(config_of(model_type))
-    name = next(name for name in weights if name.endswith(("layers.1.attn.Wo.weight", "attention.output.dense.weight", "ffn_output.weight")))
+    name = next(name for name in weights if name.endswith(("layers.1.attn.Wo.weight", "attention.output.dense.weight", "ffn_output.weight", "o_proj.weight")))
     del weights[name]
     check_refused(make(tmp_path / "model", config_of(model_type), weights=weights), tmp_path, f"'{name}'")
 
@@ -74,8 +74,12 @@ def test_a_tensor_that_is_missing_is_named(tmp_path, model_type):
         (config_of("modernbert", rope_parameters={"full_attention": {"factor": 2.0}}), "rope_parameters"),
         (config_of("modernbert") | {"local_rope_theta": None}, "local_rope_theta"),
         (config_of("electra", embedding_size=97), "embedding_size"),
+        (config_of("nomic_bert", rope_parameters={"rope_type": "linear", "factor": 2.0}), "rope_parameters"),
+        (config_of("gte", head_dim=8), "head_dim"),
+        (config_of("jina_embeddings_v3", rope_parameters=[1]), "rope_parameters"),
+        (config_of("gte", num_attention_heads=32), "heads"),
     ],
 )
 def test_what_cannot_be_run_is_refused_by_its_key(tmp_path, config, key):
     weights = weights_of(config_of(config["model_type"]))
-    check_refused(make(tmp_path / "model", config, weights=weights), tmp_path, f"'{key}'", "config.json")
+    check_refused(make(tmp_path / "model", config, weights=weights), tmp_path, key, "config.json")

@@ -19,6 +19,8 @@ MODULES = [
 NORMALIZE = {"idx": 2, "name": "2", "path": "2_Normalize", "type": TYPES + "Normalize"}
 POOLING = {"word_embedding_dimension": HIDDEN, "pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}
 
+GENERAL = ("modernbert", "nomic_bert", "gte", "jina_embeddings_v3")  # whose tokenizer has no class of its own
+
 NAMES = {
     "bert": {
         "attention": ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"),
@@ -82,6 +84,8 @@ def config_of(model_type, **changes):
         }
     if model_type not in ("distilbert", "mpnet", "modernbert"):
         config["type_vocab_size"] = 2
+    if model_type == "nomic_bert":
+        config["hidden_act"] = "silu"
     if model_type in ("electra", "albert"):
         config["embedding_size"] = 20
     return {key: value for key, value in (config | changes).items() if value is not None}
@@ -103,7 +107,7 @@ def weights_by_transformers(config, seed=5):
 
 def weights_of(config, seed=5):
     """Random weights of the shapes that a config.json asks for."""
-    if config["model_type"] in ("electra", "albert", "modernbert"):
+    if config["model_type"] in ("electra", "albert", "modernbert", "nomic_bert", "gte", "jina_embeddings_v3"):
         return weights_by_transformers(config, seed)
     kind = config["model_type"] if config["model_type"] in NAMES else "bert"
     names = NAMES[kind]
@@ -203,7 +207,7 @@ def make(folder, config=None, *, modules=MODULES, files=None, weights=None, tran
     dump(inner / "config.json", config)
     dump(inner / "tokenizer.json", tokenizer_json())
     names = {f"{word[1:-1].lower()}_token": word for word in SPECIAL}
-    own = {"tokenizer_class": "PreTrainedTokenizerFast", **names} if config.get("model_type") == "modernbert" else {}
+    own = {"tokenizer_class": "PreTrainedTokenizerFast", **names} if config.get("model_type") in GENERAL else {}
     dump(inner / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "model_max_length": 30, **own})
     (inner / "vocab.txt").write_text("\n".join(WORDS) + "\n", encoding="utf-8")
     if modules is not None:

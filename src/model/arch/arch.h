@@ -5,9 +5,10 @@
  * Most encoders are BERT (Devlin et al., 2018): learned absolute positions, attention over all tokens, a norm after
  * each half of a layer. They differ in names, in where positions begin, in whether there are token types, in whether
  * attention has biases by distance as well, in the width of the embeddings, and in whether layers share weights.
- * ModernBERT has rotary positions, attention to near tokens in most layers, a norm before each half, a gated block. All
- * decoders are Llama (Touvron et al., 2023): rotary positions, causal attention, RMS norms before each half of a layer,
- * a gated feed-forward block. decoder_family.h says how they differ.
+ * A few have rotary positions and gated feed-forward blocks. ModernBERT has both, attention to near tokens in most
+ * layers, a norm before each half, a gated block. All decoders are Llama (Touvron et al., 2023): rotary positions,
+ * causal attention, RMS norms before each half of a layer, a gated feed-forward block. decoder_family.h says how they
+ * differ.
  */
 #ifndef AQ_MODEL_ARCH_ARCH_H
 #define AQ_MODEL_ARCH_ARCH_H
@@ -80,6 +81,8 @@ typedef struct aq_arch {
   /* The rest is of encoders, and may be left out. */
   const char *default_activation; /* NULL: gelu */
   double default_epsilon;         /* 0: 1e-12 */
+  uint32_t default_types;         /* of tokens; 0: 2 */
+  bool may_lack_types;            /* type_vocab_size may be 0 */
   bool bare_first_layer;          /* the first layer has no norm before attention */
   /* Reads what the family alone has; the sizes are there. */
   aq_status (*configure)(const json_t *root, struct aq_model_config *out, aq_error *err);

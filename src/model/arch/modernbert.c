@@ -2,12 +2,13 @@
  * others over near tokens, a norm before each half of a layer, a gated feed-forward block, biases where the
  * configuration says so. The first layer reads the embeddings as they are: they come from a norm. */
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/json_member.h"
-#include "model/config.h"
+#include "model/arch/rotary_encoder.h"
 #include "model/config_numbers.h"
 #include "model/layer_steps.h"
 
@@ -74,8 +75,6 @@ static aq_status read_layers(const json_t *root, aq_model_config *out, aq_error 
 
 /* ---- positions ---- */
 
-#define THETA_MOST 1e12
-
 /* Objects by the kind of layer, and nothing else. */
 static aq_status check_kinds(const json_t *parameters, aq_error *err) {
   const char *key;
@@ -89,35 +88,19 @@ static aq_status check_kinds(const json_t *parameters, aq_error *err) {
   return AQ_OK;
 }
 
-/* The object of one kind of layers. */
-static aq_status read_rope(const json_t *rope, const char *kind, double *theta, aq_error *err) {
-  const char *key, *type;
-  json_t *value;
-  if (rope == NULL || json_is_null(rope)) return AQ_OK;
-  AQ_FAIL_IF(!json_is_object(rope), AQ_ERR_FORMAT, "'rope_parameters' of %s is no object", kind);
-  json_object_foreach((json_t *)rope, key, value) {
-    const bool known = strcmp(key, "rope_type") == 0 || strcmp(key, "rope_theta") == 0;
-    AQ_FAIL_IF(!known && !json_is_null(value), AQ_ERR_UNSUPPORTED,
-               "'rope_parameters' of %s has '%.60s'; what can be run is rope_type and rope_theta", kind, key);
-  }
-  AQ_TRY(aq_json_text(rope, "rope_type", "default", &type, err));
-  AQ_FAIL_IF(strcmp(type, "default") != 0, AQ_ERR_UNSUPPORTED,
-             "'rope_parameters' of %s has the rope_type '%.60s'; what can be run is default", kind, type);
-  return aq_config_number_or(rope, "rope_theta", 1, THETA_MOST, *theta, theta, err);
-}
-
 static aq_status read_positions(const json_t *root, aq_model_config *out, aq_error *err) {
   static const char *const thetas[] = {"global_rope_theta", "local_rope_theta"};
   static const double defaults[] = {160000, 10000};
   const json_t *parameters = json_object_get(root, "rope_parameters");
-  AQ_FAIL_IF(out->hidden / out->heads % 2 != 0, AQ_ERR_FORMAT, "heads have %u values, which make no pairs to be turned",
-             out->hidden / out->heads);
+  AQ_TRY(aq_rotary_check_heads(root, out, err));
   AQ_TRY(check_kinds(parameters, err));
   for (size_t i = 0; i < AQ_COUNT_OF(kinds); i++) {
     AQ_FAIL_IF(json_is_null(json_object_get(root, thetas[i])), AQ_ERR_UNSUPPORTED,
                "'%s' is null; what can be run is a number", thetas[i]);
-    AQ_TRY(aq_config_number_or(root, thetas[i], 1, THETA_MOST, defaults[i], &out->theta[i], err));
-    AQ_TRY(read_rope(json_object_get(parameters, kinds[i]), kinds[i], &out->theta[i], err));
+    AQ_TRY(aq_config_number_or(root, thetas[i], 1, AQ_ROTARY_THETA_MOST, defaults[i], &out->theta[i], err));
+    char what[60];
+    (void)snprintf(what, sizeof what, "'rope_parameters' of %s", kinds[i]);
+    AQ_TRY(aq_rotary_read(json_object_get(parameters, kinds[i]), what, &out->theta[i], err));
   }
   return AQ_OK;
 }

@@ -29,18 +29,19 @@ static void share(const member *m, size_t count, size_t *begin, size_t *end) {
 
 /* ---- steps ---- */
 
-/* A token and its row of the position table: norm(word + (position + type)). */
+/* A token and its row of the position table, if there is one: norm(word + (position + type)). */
 static void embed_token(const member *m, int32_t id, size_t row, float *out) {
   const aq_weights *w = m->f->weights;
   const size_t n = m->f->config->embedding;
   float *place = m->own->row + n;
   const bool has_positions = w->positions.count > 0;
   const float *word = aq_embedding_table_row(&w->words, (uint64_t)id, m->own->row_codes, m->own->row);
-  const float *position =
-      has_positions ? aq_embedding_table_row(&w->positions, row, m->own->row_codes, place) : w->type;
-  for (size_t i = 0; has_positions && i < n; i++) place[i] = position[i] + w->type[i];
-  if (!has_positions) place = NULL;
-  m->f->kernels->norm_f32(word, place, n, w->embedding_norm.gain, w->embedding_norm.shift, m->f->config->epsilon, out);
+  if (has_positions) {
+    const float *position = aq_embedding_table_row(&w->positions, row, m->own->row_codes, place);
+    for (size_t i = 0; i < n; i++) place[i] = position[i] + w->type[i];
+  }
+  m->f->kernels->norm_f32(word, has_positions ? place : w->type, n, w->embedding_norm.gain, w->embedding_norm.shift,
+                          m->f->config->epsilon, out);
 }
 
 /* Rows of `embedding` values, of all tokens. */

@@ -22,6 +22,7 @@ static void steps_read_what_was_written(void **state) {
   (void)state;
   check_order(&aq_post_norm_steps);
   check_order(&aq_pre_norm_gated_steps);
+  check_order(&aq_post_norm_gated_steps);
 }
 
 /* Every linear and norm of a layer is run once, and its sizes are those of the activations. */
