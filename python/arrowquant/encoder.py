@@ -197,7 +197,7 @@ class Encoder(Handle[_core.Encoder]):
         size = count("batch_size", batch_size, 1)
         dimension = self._dimension if truncate_dim is None else count("truncate_dim", truncate_dim, 1)
         if self._dimension < min(dimension, self._width):
-            raise ArgumentError(f"truncate_dim: {dimension} are more than the encoder was opened for; give it to Encoder()")
+            raise ArgumentError(f"truncate_dim: {dimension} is more than the encoder was opened for; name it there")
         items, is_single = text_list("sentences", sentences)
         with self._lock:  # words of the caller stay here: they may hold what a C string cannot
             stored = self._core.prompt(prompt_name, prompt and "given")

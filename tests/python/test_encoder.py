@@ -134,14 +134,14 @@ def test_truncate_dim(encoder, vectors):
         encoder.encode(TEXTS, truncate_dim=0)
 
 
-def test_truncate_dim_of_the_encoder(model, vectors):
-    with arrowquant.Encoder(model, truncate_dim=8) as short:
+def test_truncate_dim_of_the_encoder(tiny, vectors):
+    with arrowquant.Encoder(tiny, truncate_dim=8) as short:
         assert short.get_embedding_dimension() == 8
         np.testing.assert_array_equal(short.encode(TEXTS), vectors[:, :8])
         np.testing.assert_array_equal(short.encode(TEXTS, truncate_dim=5), vectors[:, :5])
         with pytest.raises(arrowquant.ArgumentError, match="truncate_dim: 9"):
             short.encode(TEXTS, truncate_dim=9)
-    with arrowquant.Encoder(model, truncate_dim=1000) as whole:
+    with arrowquant.Encoder(tiny, truncate_dim=1000) as whole:
         np.testing.assert_array_equal(whole.encode(TEXTS, truncate_dim=500), vectors)
 
 

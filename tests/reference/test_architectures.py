@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from embedding import TEXTS, check_refused, check_same, embed, run
 from sentence_transformers import SentenceTransformer
-from tiny_encoders import MODULES, NORMALIZE, config_of, make, weights_of
+from tiny_encoders import HIDDEN, MODULES, NORMALIZE, config_of, make, weights_of
 
 ARCHITECTURES = ["electra", "albert", "modernbert", "nomic_bert", "gte", "jina_embeddings_v3"]
 LONG = ["the cat sat on a mat . a dog near the house . the river , the dog run on a small mat", *TEXTS]
@@ -51,6 +51,16 @@ def test_planning_says_why_the_model_was_not_run(tmp_path, model_type):
     folder = make(tmp_path / "model", config_of(model_type))
     process = run("quantize", folder, "-o", tmp_path / "x.parquet", "--target-bpw", 6, "--calib", "builtin")
     assert f"calibration does not know encoders of type {model_type}" in process.stdout + process.stderr
+
+
+@pytest.mark.parametrize("model_type", ["electra", "ernie"])
+def test_what_has_the_layers_of_bert_is_calibrated(tmp_path, model_type):
+    changes = {"embedding_size": HIDDEN} if model_type == "electra" else {}
+    folder = make(tmp_path / "model", config_of(model_type, **changes))
+    process = run("quantize", folder, "-o", tmp_path / "x.parquet", "--target-bpw", 7, "--calib", "builtin")
+    assert process.returncode == 0, process.stderr
+    assert "calibration does not know" not in process.stdout + process.stderr
+    assert "similarity" in process.stdout
 
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
