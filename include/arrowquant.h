@@ -673,19 +673,20 @@ AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_encode(const aq_tokenizer *tokenizer
 /* ---- Embedding
  * ------------------------------------------------------------------------------------------------------- */
 
-/* A sentence encoder of the BERT family (model types bert, roberta, xlm-roberta, camembert, mpnet, distilbert): texts
+/* A sentence encoder of the BERT family (docs/EMBEDDING.md has the model types): texts
  * become the vectors that sentence-transformers computes from the same files. Weights may be stored in any format of a
  * source. One thread at a time may use an encoder; it has its own worker threads. */
 typedef struct aq_encoder aq_encoder;
 
 typedef struct aq_encoder_options {
   size_t sizeof_options;
-  uint32_t threads;    /* 0: the CPUs this process may use; the result does not depend on it */
-  uint32_t max_tokens; /* of a text, special tokens included; 0: the limit in the model's files */
-  const char *compute; /* "fp32" (NULL): weights as FP32; "int8": weights and inputs of the layers as codes of 8 bits,
-                          several times faster, see docs/EMBEDDING.md */
-  const char *folder;  /* of config.json and the tokenizer; NULL: in the table, or beside the weights */
-  bool normalize;      /* scale every vector to length 1, even when the model does not */
+  uint32_t threads;      /* 0: the CPUs this process may use; the result does not depend on it */
+  uint32_t max_tokens;   /* of a text, special tokens included; 0: the limit in the model's files */
+  const char *compute;   /* "fp32" (NULL): weights as FP32; "int8": weights and inputs of the layers as codes of 8 bits,
+                            several times faster, see docs/EMBEDDING.md */
+  const char *folder;    /* of config.json and the tokenizer; NULL: in the table, or beside the weights */
+  bool normalize;        /* scale every vector to length 1, even when the model does not */
+  uint32_t truncate_dim; /* keep the first values of a vector, before `normalize`; 0: what the model's files say */
 } aq_encoder_options;
 static inline void aq_encoder_options_init(aq_encoder_options *options) { aq_options_init(options, sizeof *options); }
 
@@ -700,6 +701,7 @@ AQ_API AQ_MUST_CHECK aq_status aq_encoder_open_source(const aq_source *source, c
 AQ_API void aq_encoder_close(aq_encoder *encoder);
 
 AQ_API uint32_t aq_encoder_dimension(const aq_encoder *encoder);  /* of a vector */
+AQ_API uint32_t aq_encoder_width(const aq_encoder *encoder);      /* of a vector before it is truncated to that */
 AQ_API uint32_t aq_encoder_max_tokens(const aq_encoder *encoder); /* of a text, special tokens included */
 
 /* Notes for the users of the vectors, one line each: a head that is not run, unknown keys of the configuration, weights
@@ -764,6 +766,7 @@ typedef struct aq_embed_options {
   void (*note)(void *ctx, const char *text); /* called with each note of the encoder, before the first vector; NULL:
                                                 only the report has them */
   void *note_ctx;
+  uint32_t truncate_dim; /* as in aq_encoder_options */
 } aq_embed_options;
 static inline void aq_embed_options_init(aq_embed_options *options) { aq_options_init(options, sizeof *options); }
 

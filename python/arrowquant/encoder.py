@@ -54,6 +54,7 @@ class Encoder(Handle[_core.Encoder]):
         max_tokens: int | None = None,
         folder: str | os.PathLike[str] | None = None,
         threads: int = 0,
+        truncate_dim: int | None = None,
     ) -> None:
         """Opens an encoder.
 
@@ -65,6 +66,7 @@ class Encoder(Handle[_core.Encoder]):
             max_tokens: of a sentence, special tokens included; a longer one is truncated. None: the limit of the model.
             folder: where config.json and the tokenizer's files are. None: in the table, or beside the weights.
             threads: 0: the CPUs that this process may use.
+            truncate_dim: only the first numbers of every vector. None: what the model's files say, else all.
 
         Raises:
             UnsupportedError: this architecture, pooling or tokenizer cannot be run; the message names it.
@@ -84,9 +86,10 @@ class Encoder(Handle[_core.Encoder]):
                 "compute": str(compute),
                 "threads": count("threads", threads, 0),
                 "max_tokens": 0 if max_tokens is None else count("max_tokens", max_tokens, 1),
+                "truncate_dim": 0 if truncate_dim is None else count("truncate_dim", truncate_dim, 1),
             },
         )
-        self._dimension, self._max_tokens = self._core.summary()
+        self._dimension, self._width, self._max_tokens = self._core.summary()
         for note in self._core.notes():
             warnings.warn(note, UserWarning, stacklevel=2)
         _forks.wait_for(self)
@@ -178,7 +181,8 @@ class Encoder(Handle[_core.Encoder]):
             prompt_name: put before every sentence what the model's config_sentence_transformers.json has under this
                 name. None: what it calls the default, if it does.
             prompt: put these words there, such as "query: "; `prompt_name` does not count then.
-            truncate_dim: only the first numbers of every vector, normalized afterwards when that is asked for.
+            truncate_dim: only the first numbers of every vector, normalized afterwards when that is asked for. Of an
+                encoder that was opened for truncated vectors, no more than these have.
 
         Raises:
             ArgumentError: a value that cannot be had.
@@ -192,6 +196,8 @@ class Encoder(Handle[_core.Encoder]):
         _check("device", "cpu" if device is None else str(device), "cpu")
         size = count("batch_size", batch_size, 1)
         dimension = self._dimension if truncate_dim is None else count("truncate_dim", truncate_dim, 1)
+        if self._dimension < min(dimension, self._width):
+            raise ArgumentError(f"truncate_dim: {dimension} is more than the encoder was opened for; name it there")
         items, is_single = text_list("sentences", sentences)
         with self._lock:  # words of the caller stay here: they may hold what a C string cannot
             stored = self._core.prompt(prompt_name, prompt and "given")

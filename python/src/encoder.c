@@ -73,8 +73,9 @@ static PyObject *summary(PyObject *self, PyObject *unused) {
   (void)unused;
   aqpy_runner *object = (aqpy_runner *)self;
   if (!aqpy_runner_enter(object)) return NULL;
-  PyObject *tuple = Py_BuildValue("II", (unsigned int)aq_encoder_dimension(object->model),
-                                  (unsigned int)aq_encoder_max_tokens(object->model));
+  PyObject *tuple =
+      Py_BuildValue("III", (unsigned int)aq_encoder_dimension(object->model),
+                    (unsigned int)aq_encoder_width(object->model), (unsigned int)aq_encoder_max_tokens(object->model));
   aqpy_runner_leave(object);
   return tuple;
 }
@@ -82,7 +83,8 @@ static PyObject *summary(PyObject *self, PyObject *unused) {
 static PyMethodDef methods[] = {
     {"encode", encode, METH_VARARGS, PyDoc_STR("encode(texts: list[str], address: int)")},
     {"prompt", prompt, METH_VARARGS, PyDoc_STR("prompt(name: str | None, words: str | None)")},
-    {"summary", summary, METH_NOARGS, PyDoc_STR("(dimension of a vector, maximum number of tokens of a text)")},
+    {"summary", summary, METH_NOARGS,
+     PyDoc_STR("(values of a vector, of one that is not truncated, maximum number of tokens of a text)")},
     {"notes", aqpy_runner_notes, METH_NOARGS, PyDoc_STR("What whoever uses the vectors should know.")},
     {"close", aqpy_runner_close, METH_NOARGS, PyDoc_STR("Ends the use of the encoder.")},
     {NULL, NULL, 0, NULL},

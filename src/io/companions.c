@@ -1,4 +1,5 @@
-/* companions.c - what lies around a model's weights: read as far as it takes to say that it is left out. */
+/* companions.c - what lies around a model's weights: tensors of modules are read, the rest as far as it takes to say
+ * that it is left out. */
 #include "io/companions.h"
 
 #include <jansson.h>
@@ -86,29 +87,66 @@ static aq_status note_adapter(aq_source *source, aq_error *err) {
 
 /* ---- weights of other modules ---- */
 
-static aq_status note_module(aq_source *source, const char *folder, const aq_module *module, aq_error *err) {
+/* The last part of the module's type. */
+static const char *type_name(const aq_module *module) {
   const char *dot = strrchr(module->type, '.');
-  for (size_t i = 0; i < AQ_COUNT_OF(module_weights); i++) {
-    char *path = aq_format("%s/%s/%s", folder, module->path, module_weights[i]);
-    if (path == NULL) return aq_fail_memory(err, strlen(folder) + strlen(module->path));
-    const bool there = aq_path_exists(path);
-    aq_free(path);
-    if (!there) continue;
-    return aq_source_add_note(source, err,
-                              "the weights of module %.60s (%.100s/%s) belong to the model and are left out",
-                              dot != NULL ? dot + 1 : module->type, module->path, module_weights[i]);
-  }
-  return AQ_OK;
+  return dot != NULL ? dot + 1 : module->type;
 }
 
-static aq_status note_modules(aq_source *source, const char *folder, aq_error *err) {
+/* Modules whose weights are tensors that the library can run. */
+static bool has_tensors(const aq_module *module) {
+  static const char *const names[] = {"Dense", "LayerNorm"};
+  bool found = false;
+  for (size_t i = 0; i < AQ_COUNT_OF(names); i++) found = found || strcmp(type_name(module), names[i]) == 0;
+  return found;
+}
+
+/* A file that was exported from a table has them already. */
+static bool holds_module(const aq_source *source, const char *prefix) {
+  for (size_t i = 0; i < source->tensor_count; i++) {
+    if (strncmp(source->names[i], prefix, strlen(prefix)) == 0) return true;
+  }
+  return false;
+}
+
+static aq_status add_module_tensors(aq_source *source, const char *path, const aq_module *module, aq_error *err) {
+  char *prefix = aq_format("%s/", module->path);
+  if (prefix == NULL) return aq_fail_memory(err, strlen(module->path));
+  aq_status status = AQ_OK;
+  if (!holds_module(source, prefix)) status = source->ops->add_file(source, path, prefix, err);
+  aq_free(prefix);
+  return status == AQ_OK ? AQ_OK : aq_error_in_file(err, status, path);
+}
+
+/* What is there of a module's weights: tensors are the source's, of anything else a note says that it is left out. */
+static aq_status take_module(aq_source *source, const char *path, const aq_module *module, size_t file, aq_error *err) {
+  const bool reads = file == 0 && source->partial == NULL && source->ops->add_file != NULL && has_tensors(module);
+  if (reads) return add_module_tensors(source, path, module, err);
+  return aq_source_add_note(source, err, "the weights of module %.60s (%.100s/%s) belong to the model and are left out",
+                            type_name(module), module->path, module_weights[file]);
+}
+
+static aq_status read_module(aq_source *source, const char *folder, const aq_module *module, aq_error *err) {
+  bool there = false;
+  aq_status status = AQ_OK;
+  for (size_t i = 0; i < AQ_COUNT_OF(module_weights) && !there; i++) {
+    char *path = aq_format("%s/%s/%s", folder, module->path, module_weights[i]);
+    if (path == NULL) return aq_fail_memory(err, strlen(folder) + strlen(module->path));
+    there = aq_path_exists(path);
+    if (there) status = take_module(source, path, module, i, err);
+    aq_free(path);
+  }
+  return status;
+}
+
+static aq_status read_modules(aq_source *source, const char *folder, aq_error *err) {
   aq_module_list list;
   AQ_TRY(aq_model_modules_read(NULL, folder, &list, err));
   aq_status status = AQ_OK;
   for (size_t i = 1; i < list.count && status == AQ_OK; i++) {
     const char *path = list.modules[i].path;
     const bool own = path[0] != '\0' && strcmp(path, list.modules[0].path) != 0;
-    if (own) status = note_module(source, folder, &list.modules[i], err);
+    if (own) status = read_module(source, folder, &list.modules[i], err);
   }
   aq_module_list_reset(&list);
   return status;
@@ -132,12 +170,12 @@ static aq_status note_model_above(aq_source *source, const char *folder, aq_erro
   return status;
 }
 
-aq_status aq_companions_note(aq_source *source, aq_error *err) {
+aq_status aq_companions_read(aq_source *source, aq_error *err) {
   char *folder;
   AQ_TRY(note_adapter(source, err));
   AQ_TRY(aq_model_folder(source, &folder, err));
   const bool is_table = source->schema_version != 0;
-  aq_status status = folder != NULL && !is_table ? note_modules(source, folder, err) : AQ_OK;
+  aq_status status = folder != NULL && !is_table ? read_modules(source, folder, err) : AQ_OK;
   if (status == AQ_OK && folder != NULL && source->folder == NULL) status = note_model_above(source, folder, err);
   aq_free(folder);
   return status;

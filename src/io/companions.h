@@ -1,5 +1,5 @@
 /* companions.h - what lies around a model's weights in its folder: the folder of the first module of modules.json, the
- * weights of its other modules, and a PEFT adapter. Of these only the first module's weights are the source's. */
+ * weights of its other modules, and a PEFT adapter. Of these the weights of modules are the source's. */
 #ifndef AQ_IO_COMPANIONS_H
 #define AQ_IO_COMPANIONS_H
 
@@ -20,7 +20,9 @@ bool aq_is_adapter_weights(const char *name);
 /* Fails always: `folder` holds an adapter and no model. Says of which model, when adapter_config.json does. */
 AQ_MUST_CHECK aq_status aq_adapter_fail(const char *folder, aq_error *err);
 
-/* Adds to a source's notes what is left out of it: an adapter beside the weights, the weights of other modules. */
-AQ_MUST_CHECK aq_status aq_companions_note(aq_source *source, aq_error *err);
+/* Adds to a source the tensors of the modules Dense and LayerNorm that modules.json names, each by the module's path, a
+ * slash and its own name ("2_Dense/linear.weight"), and to its notes what is left out of it: an adapter beside the
+ * weights, the weights of other modules, and those that are no safetensors file. */
+AQ_MUST_CHECK aq_status aq_companions_read(aq_source *source, aq_error *err);
 
 #endif

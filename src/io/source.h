@@ -31,6 +31,9 @@ typedef struct aq_source_ops {
   /* A view of a whole piece, or *view = NULL when the bytes are not there in one piece uncompressed. Any thread. */
   aq_status (*view)(const aq_source *source, const aq_segment *segment, aq_piece piece, const void **view,
                     aq_error *err);
+  /* At opening: the tensors of another file of the format too, each name behind the prefix. NULL: the format has none.
+   */
+  aq_status (*add_file)(aq_source *source, const char *path, const char *prefix, aq_error *err);
 } aq_source_ops;
 
 struct aq_source {

@@ -22,7 +22,7 @@ aq_status aq_source_open(const char *path, const aq_source_options *options, aq_
   if (status == AQ_OK) status = aq_source_note_file(source, source->path, err);
   if (status == AQ_OK) status = aq_partial_find(source, err);
   if (status == AQ_OK) status = aq_partial_note_others(source, path, err);
-  if (status == AQ_OK) status = aq_companions_note(source, err);
+  if (status == AQ_OK) status = aq_companions_read(source, err);
   if (status == AQ_OK) status = aq_prequantized_note(source, err);
   if (status != AQ_OK) {
     (void)aq_error_in_file(err, status, source->path);

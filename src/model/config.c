@@ -131,9 +131,11 @@ static aq_status check_twice(const json_t *root, const aq_arch *a, aq_error *err
   return AQ_OK;
 }
 
-static aq_status read_epsilon(const json_t *root, const char *key, float *out, aq_error *err) {
+static aq_status read_epsilon(const json_t *root, const aq_arch *arch, float *out, aq_error *err) {
+  const char *key = arch->epsilon;
+  const double otherwise = arch->default_epsilon > 0 ? arch->default_epsilon : 1e-12;
   const json_t *value = key != NULL ? json_object_get(root, key) : NULL;
-  const double epsilon = value == NULL || json_is_null(value) ? 1e-12 : json_number_value(value);
+  const double epsilon = value == NULL || json_is_null(value) ? otherwise : json_number_value(value);
   AQ_FAIL_IF(value != NULL && !json_is_null(value) && !json_is_number(value), AQ_ERR_FORMAT, "'%s' is not a number",
              key);
   AQ_FAIL_IF(!(epsilon >= 0 && epsilon <= 1), AQ_ERR_FORMAT, "'%s' is %g; 0 to 1 is possible", key, epsilon);
@@ -156,15 +158,18 @@ static aq_status read_sizes(const json_t *root, aq_model_config *out, aq_error *
   uint32_t padding;
   AQ_TRY(aq_config_count(root, a->hidden, 1, 16384, &out->hidden, err));
   AQ_TRY(aq_config_count(root, a->heads, 1, 1024, &out->heads, err));
-  AQ_TRY(aq_config_count(root, a->layers, 1, 1024, &out->layers, err));
+  AQ_TRY(aq_config_count(root, a->layers, 1, AQ_ENCODER_LAYERS_MAX, &out->layers, err));
   AQ_TRY(aq_config_count(root, a->inner, 1, AQ_DENSE_S8_K_MAX, &out->inner, err));
   AQ_TRY(aq_config_count(root, "vocab_size", 1, 1 << 24, &out->vocabulary, err));
   AQ_TRY(aq_config_count(root, "max_position_embeddings", 1, 1 << 20, &out->positions, err));
   AQ_TRY(aq_config_count_or(root, "pad_token_id", 0, out->vocabulary - 1, a->after_padding ? 1 : 0, &padding, err));
   if (aq_arch_has(a, AQ_ROLE_TOKEN_TYPE))
-    AQ_TRY(aq_config_count_or(root, "type_vocab_size", 1, 1024, 2, &out->types, err));
+    AQ_TRY(aq_config_count_or(root, "type_vocab_size", a->may_lack_types ? 0 : 1, 1024,
+                              a->default_types > 0 ? a->default_types : 2, &out->types, err));
   AQ_FAIL_IF(out->hidden % out->heads != 0, AQ_ERR_FORMAT, "'%s' is %u, which is no multiple of '%s' (%u)", a->hidden,
              out->hidden, a->heads, out->heads);
+  out->embedding = out->hidden;
+  out->passes = 1;
   out->first_position = a->after_padding ? padding + 1 : a->first_position;
   out->padding = a->after_padding ? (int32_t)padding : a->padding;
   AQ_FAIL_IF(out->first_position >= out->positions, AQ_ERR_FORMAT,
@@ -178,24 +183,23 @@ static aq_status parse_config(const json_t *root, aq_model_config *out, aq_error
   AQ_TRY(check_twice(root, out->arch, err));
   AQ_TRY(read_sizes(root, out, err));
   AQ_TRY(read_relative(root, out, err));
-  AQ_TRY(read_epsilon(root, out->arch->epsilon, &out->epsilon, err));
-  AQ_TRY(aq_json_text(root, out->arch->activation, "gelu", &activation, err));
+  AQ_TRY(read_epsilon(root, out->arch, &out->epsilon, err));
+  const char *otherwise = out->arch->default_activation != NULL ? out->arch->default_activation : "gelu";
+  AQ_TRY(aq_json_text(root, out->arch->activation, otherwise, &activation, err));
   out->activation = aq_activation_find(activation);
   AQ_FAIL_IF(out->activation == NULL, AQ_ERR_UNSUPPORTED, "'%s' is '%.64s'; what can be run is %s",
              out->arch->activation, activation, aq_activation_names);
-  return AQ_OK;
+  return out->arch->configure != NULL ? out->arch->configure(root, out, err) : AQ_OK;
 }
 
 /* ---- what sentence-transformers adds ---- */
 
+/* A larger one than the embedding has changes nothing, as in the reference. */
 static aq_status parse_model(const json_t *root, aq_model_config *out, aq_error *err) {
-  const json_t *dimension = json_object_get(root, "truncate_dim");
-  if (dimension == NULL || json_is_null(dimension)) return AQ_OK;
-  const double value = json_number_value(dimension);
-  AQ_FAIL_IF(!json_is_number(dimension) || !(value >= 1), AQ_ERR_FORMAT,
-             "'truncate_dim' is not a whole number above 0");
-  AQ_FAIL_IF(value < out->hidden, AQ_ERR_UNSUPPORTED,
-             "'truncate_dim' is %.9g; what can be run are embeddings of the full width, %u", value, out->hidden);
+  double dimension;
+  AQ_TRY(aq_config_number_or(root, "truncate_dim", 1, 1e9, out->width, &dimension, err));
+  AQ_FAIL_IF(floor(dimension) != dimension, AQ_ERR_FORMAT, "'truncate_dim' is %g, which is no whole number", dimension);
+  out->dimension = (uint32_t)fmin(dimension, out->width);
   return AQ_OK;
 }
 
@@ -229,12 +233,14 @@ static aq_status note_unread(const aq_config_texts *texts, aq_error *err) {
 
 aq_status aq_model_config_parse(const aq_config_texts *texts, aq_model_config *out, aq_error *err) {
   json_t *root;
-  *out = (aq_model_config){.pooling = AQ_POOL_MEAN};
+  *out = (aq_model_config){.pooling_count = 1};
   aq_status status = aq_json_parse_python(texts->config, texts->config_size, &root, err);
   AQ_TRY(parse_file(root, config_json, parse_encoder, texts, out, status, err));
+  out->width = out->dimension = out->hidden;
   out->has_modules = texts->modules != NULL;
   if (texts->modules == NULL) return note_unread(texts, err);
   AQ_TRY(aq_modules_parse(texts, out, err));
+  out->dimension = out->width;
   if (texts->model == NULL) return AQ_OK;
   status = aq_json_parse_reals(texts->model, texts->model_size, &root, err);
   return parse_file(root, model_json, parse_settings, texts, out, status, err);

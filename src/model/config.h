@@ -14,12 +14,42 @@
 #include "model/arch/arch.h"
 #include "model/nn/activation.h"
 
-typedef enum aq_pooling { AQ_POOL_MEAN = 0, AQ_POOL_CLS } aq_pooling;
+/* What a text's tokens become: of n tokens, numbered from 1. */
+typedef enum aq_pooling {
+  AQ_POOL_MEAN = 0,
+  AQ_POOL_CLS,           /* the first token */
+  AQ_POOL_MAX,           /* value by value */
+  AQ_POOL_MEAN_SQRT,     /* the sum / sqrt(n) */
+  AQ_POOL_WEIGHTED_MEAN, /* each token weighs its number */
+  AQ_POOL_LAST           /* the last token */
+} aq_pooling;
+#define AQ_POOLINGS_MAX ((size_t)8) /* that are put one after another */
+
+/* A module behind the pooling. */
+typedef enum aq_module_kind { AQ_MODULE_DENSE = 0, AQ_MODULE_LAYER_NORM, AQ_MODULE_NORMALIZE } aq_module_kind;
+
+typedef struct aq_module_spec {
+  aq_module_kind kind;
+  uint32_t in, out;                /* values */
+  bool has_bias;                   /* of a dense layer */
+  const aq_activation *activation; /* of a dense layer; NULL: the identity */
+  char prefix[128];                /* of its tensors' names: "2_Dense/" */
+} aq_module_spec;
+
+#define AQ_ENCODER_LAYERS_MAX 1024
 
 typedef struct aq_model_config {
   const aq_arch *arch;
   const aq_activation *activation;
   uint32_t hidden, heads, layers, inner; /* heads divides hidden */
+  uint32_t embedding;                    /* width of the tables */
+  bool projects;                         /* a linear makes the hidden states of what the tables give */
+  uint32_t passes;                       /* how often the layers are run, one behind the other */
+  bool gated;                            /* the feed-forward block has two halves, of which one multiplies the other */
+  uint32_t unbiased;                     /* bit r: linears of role r have no bias, norms no shift */
+  double theta[2]; /* of rotary positions, in layers that see the whole text, and local ones; 0: none */
+  uint32_t window; /* of local layers: how far a token sees to both sides */
+  bool is_local[AQ_ENCODER_LAYERS_MAX];  /* by layer */
   uint32_t vocabulary, positions, types; /* rows of the tables; types 0: no table */
   uint32_t first_position;               /* row of the first token's position */
   int32_t padding;                       /* token without a position of its own, see position.h; -1: there is none */
@@ -27,10 +57,16 @@ typedef struct aq_model_config {
   float epsilon;                         /* of the norms */
   uint32_t position_limit;               /* tokens of the longest text that has positions */
   uint32_t max_tokens;                   /* of a text, special tokens included: at most the above */
-  aq_pooling pooling;
-  bool normalize;    /* embeddings have length 1 */
-  bool skips_prompt; /* tokens of a prompt are no part of the pooling */
-  bool has_modules;  /* there is a modules.json, and what sentence-transformers saved beside it counts */
+  aq_pooling pooling[AQ_POOLINGS_MAX];   /* their vectors follow each other */
+  uint32_t pooling_count;
+  bool normalize;                         /* what was pooled gets length 1 */
+  aq_module_spec modules[AQ_MODULES_MAX]; /* what follows, in order */
+  uint32_t module_count;
+  uint32_t width;        /* values that the last of these gives */
+  uint32_t dimension;    /* of an embedding: the first of them */
+  bool normalize_output; /* which get length 1 at last */
+  bool skips_prompt;     /* tokens of a prompt are no part of the pooling */
+  bool has_modules;      /* there is a modules.json, and what sentence-transformers saved beside it counts */
 } aq_model_config;
 
 /* Texts of the files, NULL for one that is not there; only config.json must be. */

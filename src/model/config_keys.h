@@ -11,7 +11,9 @@
 typedef enum aq_key_file {
   AQ_KEYS_CONFIG = 0, /* config.json */
   AQ_KEYS_MODULES,    /* a module in modules.json */
-  AQ_KEYS_POOLING,    /* config.json of a module Pooling, Normalize or Dropout */
+  AQ_KEYS_POOLING,    /* config.json of a module: Pooling, Dense, LayerNorm, Normalize, Dropout */
+  AQ_KEYS_DENSE,
+  AQ_KEYS_LAYER_NORM,
   AQ_KEYS_NORMALIZE,
   AQ_KEYS_DROPOUT,
   AQ_KEYS_MODEL,   /* config_sentence_transformers.json */

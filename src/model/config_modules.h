@@ -5,8 +5,8 @@
 
 #include "model/config.h"
 
-/* Sets pooling, normalize and skips_prompt from texts->modules, which must be there, and texts->module. What cannot be
- * run is refused by the module's name, or the key's. Errors name the file. */
+/* Sets pooling, normalize, skips_prompt, modules and width from texts->modules, which must be there, and texts->module.
+ * What cannot be run is refused by the module's name, or the key's. Errors name the file. */
 AQ_MUST_CHECK aq_status aq_modules_parse(const aq_config_texts *texts, aq_model_config *out, aq_error *err);
 
 #endif

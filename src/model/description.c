@@ -1,6 +1,7 @@
 /* description.c - a model as data: the list of its weights, from the table of its family and the configuration. */
 #include "model/description.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/compiler.h"
@@ -25,11 +26,14 @@ static bool is_of_layer(const aq_weight_spec *spec) { return strstr(spec->name, 
 static uint32_t size_of(const aq_model *m, uint32_t layer, aq_dim dim) {
   const aq_model_config *c = &m->config;
   const bool decoder = m->decoder.layers != NULL && layer != AQ_NO_LAYER;
+  const aq_module_spec *module = aq_model_module(m, layer);
   const aq_layer_spec spec = decoder ? m->decoder.layers[layer] : (aq_layer_spec){0};
   const uint32_t queries = spec.heads * spec.width, keys = spec.kv_heads * spec.width;
+  const bool encoder = c->arch->decoder == NULL;
   const uint32_t sizes[] = {[AQ_DIM_NONE] = 1,
                             [AQ_DIM_HIDDEN] = c->hidden,
                             [AQ_DIM_INNER] = c->inner,
+                            [AQ_DIM_EMBEDDING] = c->embedding,
                             [AQ_DIM_VOCABULARY] = c->vocabulary,
                             [AQ_DIM_POSITIONS] = c->positions,
                             [AQ_DIM_TYPES] = c->types,
@@ -38,18 +42,27 @@ static uint32_t size_of(const aq_model *m, uint32_t layer, aq_dim dim) {
                             [AQ_DIM_HEAD_WIDTH] = spec.width,
                             [AQ_DIM_QUERIES] = queries,
                             [AQ_DIM_KEYS] = keys,
-                            [AQ_DIM_QKV] = queries + 2 * keys,
-                            [AQ_DIM_GATE_UP] = 2 * spec.inner};
+                            [AQ_DIM_QKV] = encoder ? 3 * c->hidden : queries + 2 * keys,
+                            [AQ_DIM_GATE_UP] = 2 * (encoder ? c->inner : spec.inner),
+                            [AQ_DIM_MODULE_IN] = module != NULL ? module->in : 0,
+                            [AQ_DIM_MODULE_OUT] = module != NULL ? module->out : 0};
   return sizes[dim];
 }
 
-/* Whether a linear has a bias, or a norm a shift: in encoders all do. */
-static bool has_bias(const aq_model *m, aq_role role) {
-  return m->config.arch->decoder == NULL || (m->decoder.biased >> role & 1) != 0;
+/* Whether a linear has a bias, or a norm a shift. */
+static bool has_bias(const aq_model *m, uint32_t layer, aq_role role) {
+  const aq_module_spec *module = aq_model_module(m, layer);
+  if (module != NULL) return module->kind == AQ_MODULE_LAYER_NORM || module->has_bias;
+  if (m->config.arch->decoder == NULL) return (m->config.unbiased >> role & 1) == 0;
+  return (m->decoder.biased >> role & 1) != 0;
 }
 
-/* A head that is the table of tokens is no weight of its own. */
-static bool is_left_out(const listing *l, const aq_weight_spec *spec) {
+/* A head that is the table of tokens is no weight of its own; nor is what an encoder of this configuration lacks. */
+static bool is_left_out(const listing *l, const aq_weight_spec *spec, uint32_t layer) {
+  const aq_model_config *c = &l->model->config;
+  if (spec->role == AQ_ROLE_EMBEDDING_PROJECTION) return !c->projects;
+  if (spec->role == AQ_ROLE_TOKEN_TYPE) return c->types == 0;
+  if (spec->role == AQ_ROLE_ATTENTION_NORM && layer == 0 && c->arch->bare_first_layer) return true;
   return spec->role == AQ_ROLE_OUTPUT && l->model->decoder.tied && !aq_tensor_exists(&l->finder, spec->name, ".weight");
 }
 
@@ -84,7 +97,7 @@ static aq_status add_linears(listing *l, const aq_weight_spec *specs, uint32_t c
     w->inputs = count;
     set_role(l->model, layer, specs[i].role, first + i);
   }
-  if (!has_bias(l->model, specs[0].role)) return AQ_OK;
+  if (!has_bias(l->model, layer, specs[0].role)) return AQ_OK;
   for (uint32_t i = 0; i < count; i++) l->model->weights[first + i].bias = first + count + i;
   for (uint32_t i = 0; i < count; i++) AQ_TRY(add_weight(l, &specs[i], layer, AQ_WEIGHT_VECTOR, ".bias", &w, err));
   return AQ_OK;
@@ -95,7 +108,7 @@ static aq_status add_one(listing *l, const aq_weight_spec *spec, uint32_t layer,
   aq_weight *w;
   set_role(l->model, layer, spec->role, l->model->weight_count);
   AQ_TRY(add_weight(l, spec, layer, is_norm ? AQ_WEIGHT_VECTOR : spec->kind, ".weight", &w, err));
-  if (!is_norm || !has_bias(l->model, spec->role)) return AQ_OK;
+  if (!is_norm || !has_bias(l->model, layer, spec->role)) return AQ_OK;
   w->bias = l->model->weight_count;
   return add_weight(l, spec, layer, AQ_WEIGHT_VECTOR, ".bias", &w, err);
 }
@@ -111,17 +124,38 @@ static aq_status add_all(listing *l, uint32_t layer, aq_error *err) {
       count++;
     }
     i += count;
-    if (is_of_layer(spec) != (layer != AQ_NO_LAYER) || is_left_out(l, spec)) continue;
+    if (is_of_layer(spec) != (layer != AQ_NO_LAYER) || is_left_out(l, spec, layer)) continue;
     AQ_TRY(spec->kind == AQ_WEIGHT_LINEAR ? add_linears(l, spec, (uint32_t)count, layer, err)
                                           : add_one(l, spec, layer, err));
   }
   return AQ_OK;
 }
 
+/* The tensors of modules have a prefix of their own. */
+static aq_status add_modules(listing *l, aq_error *err) {
+  static const aq_weight_spec dense = {AQ_ROLE_DENSE,     AQ_WEIGHT_LINEAR, "linear",
+                                       AQ_DIM_MODULE_OUT, AQ_DIM_MODULE_IN, 0},
+                              norm = {AQ_ROLE_DENSE_NORM, AQ_WEIGHT_NORM, "norm", AQ_DIM_MODULE_OUT, AQ_DIM_NONE, 0};
+  const aq_model_config *c = &l->model->config;
+  for (uint32_t i = 0; i < c->module_count; i++) {
+    const aq_module_spec *module = &c->modules[i];
+    if (module->kind == AQ_MODULE_NORMALIZE) continue;
+    (void)snprintf(l->finder.prefix, sizeof l->finder.prefix, "%s", module->prefix);
+    const aq_status status = module->kind == AQ_MODULE_DENSE ? add_linears(l, &dense, 1, c->layers + i, err)
+                                                             : add_one(l, &norm, c->layers + i, err);
+    if (status == AQ_ERR_NOT_FOUND) {
+      return aq_error_hint(err, status, "The weights of a module are read from model.safetensors in its folder");
+    }
+    AQ_TRY(status);
+  }
+  return AQ_OK;
+}
+
 static aq_status list_weights(aq_model *m, aq_error *err) {
   const aq_arch *arch = m->config.arch;
-  const size_t most = 2 * arch->weight_count * ((size_t)m->config.layers + 1);
-  const size_t roles = ((size_t)m->config.layers + 1) * AQ_ROLE_COUNT;
+  const size_t modules = m->config.module_count;
+  const size_t most = 2 * (arch->weight_count * ((size_t)m->config.layers + 1) + modules);
+  const size_t roles = ((size_t)m->config.layers + 1 + modules) * AQ_ROLE_COUNT;
   listing l = {.model = m};
   m->weights = aq_calloc(most, sizeof *m->weights);
   m->by_role = aq_realloc_array(NULL, roles, sizeof *m->by_role);
@@ -134,7 +168,12 @@ static aq_status list_weights(aq_model *m, aq_error *err) {
   AQ_TRY(status);
   AQ_TRY(add_all(&l, AQ_NO_LAYER, err));
   for (uint32_t i = 0; i < m->config.layers; i++) AQ_TRY(add_all(&l, i, err));
-  return AQ_OK;
+  return add_modules(&l, err);
+}
+
+const aq_module_spec *aq_model_module(const aq_model *model, uint32_t layer) {
+  const aq_model_config *c = &model->config;
+  return layer != AQ_NO_LAYER && layer >= c->layers ? &c->modules[layer - c->layers] : NULL;
 }
 
 uint32_t aq_model_find(const aq_model *model, uint32_t layer, aq_role role) {

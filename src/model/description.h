@@ -2,9 +2,9 @@
  * values. Loading, running, statistics, planning, tuning and "is this tensor used" all go by this list.
  *
  * A weight is a table, the matrix of a linear layer, or a vector (the bias of a linear; gain and, in encoders, shift of
- * a norm). The list has the weights outside of layers first, then layer after layer. Linears of a layer that read the
- * same activation follow each other, first all their matrices and then all their biases: side by side in memory they
- * are one linear. */
+ * a norm). The list has the weights outside of layers first, then layer after layer, then those of the modules behind
+ * the pooling. Linears of a layer that read the same activation follow each other, first all their matrices and then
+ * all their biases: side by side in memory they are one linear. */
 #ifndef AQ_MODEL_DESCRIPTION_H
 #define AQ_MODEL_DESCRIPTION_H
 
@@ -22,7 +22,7 @@ typedef struct aq_weight {
   size_t tensor; /* index in the source */
   aq_weight_kind kind;
   aq_role role;           /* a bias has that of its linear, a shift that of its norm */
-  uint32_t layer;         /* AQ_NO_LAYER: outside */
+  uint32_t layer;         /* AQ_NO_LAYER: outside; layers + i: of module i of the configuration */
   uint32_t rows, cols;    /* cols 1: a vector */
   uint32_t used_rows;     /* those that are ever read: of token types the first, which a text by itself has */
   uint32_t bias;          /* the weight that is this linear's bias or this gain's shift; AQ_NO_WEIGHT: there is none */
@@ -37,7 +37,7 @@ typedef struct aq_model {
   aq_notes notes;            /* what whoever uses the outputs should know */
   aq_weight *weights;
   uint32_t weight_count;
-  uint32_t *by_role;       /* (layers + 1) x AQ_ROLE_COUNT indices: outside of layers, then each layer */
+  uint32_t *by_role; /* (1 + layers + modules) x AQ_ROLE_COUNT indices: outside of layers, each layer, each module */
   aq_tokenizer *tokenizer; /* NULL until it is needed */
 } aq_model;
 
@@ -52,6 +52,9 @@ void aq_model_reset(aq_model *model);
 
 /* Index of the table, matrix or gain with a role; AQ_NO_WEIGHT when the model has none. */
 uint32_t aq_model_find(const aq_model *model, uint32_t layer, aq_role role);
+
+/* The module that a weight with this layer belongs to; NULL for layers, and outside of them. */
+const aq_module_spec *aq_model_module(const aq_model *model, uint32_t layer);
 
 /* Weights that are run as one, from the `first` of the list on. */
 typedef struct aq_weight_group {

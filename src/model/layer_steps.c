@@ -1,4 +1,4 @@
-/* layer_steps.c - the list of steps of the layers that can be run: those of BERT, with a norm after each half. */
+/* layer_steps.c - the lists of steps of the layers that can be run. */
 #include "model/layer_steps.h"
 
 const aq_layer_steps aq_post_norm_steps = {
@@ -12,6 +12,32 @@ const aq_layer_steps aq_post_norm_steps = {
              {AQ_STEP_ADD_NORM, AQ_ROLE_FFN_NORM, AQ_SLOT_DOWN, AQ_SLOT_OUTPUT, AQ_SLOT_MIDDLE}},
     .count = 8,
     .attention = 1};
+
+const aq_layer_steps aq_post_norm_gated_steps = {
+    .step = {{AQ_STEP_LINEAR, AQ_ROLE_QUERY, AQ_SLOT_INPUT, AQ_SLOT_QKV, AQ_SLOT_NONE},
+             {AQ_STEP_ATTENTION, AQ_ROLE_UNKNOWN, AQ_SLOT_QKV, AQ_SLOT_CONTEXT, AQ_SLOT_NONE},
+             {AQ_STEP_LINEAR, AQ_ROLE_ATTENTION_OUT, AQ_SLOT_CONTEXT, AQ_SLOT_ATTENTION_OUT, AQ_SLOT_NONE},
+             {AQ_STEP_ADD_NORM, AQ_ROLE_ATTENTION_NORM, AQ_SLOT_ATTENTION_OUT, AQ_SLOT_MIDDLE, AQ_SLOT_INPUT},
+             {AQ_STEP_LINEAR, AQ_ROLE_GATE, AQ_SLOT_MIDDLE, AQ_SLOT_UP, AQ_SLOT_NONE},
+             {AQ_STEP_GATE, AQ_ROLE_UNKNOWN, AQ_SLOT_UP, AQ_SLOT_ACTIVE, AQ_SLOT_NONE},
+             {AQ_STEP_LINEAR, AQ_ROLE_DOWN, AQ_SLOT_ACTIVE, AQ_SLOT_DOWN, AQ_SLOT_NONE},
+             {AQ_STEP_ADD_NORM, AQ_ROLE_FFN_NORM, AQ_SLOT_DOWN, AQ_SLOT_OUTPUT, AQ_SLOT_MIDDLE}},
+    .count = 8,
+    .attention = 1};
+
+const aq_layer_steps aq_pre_norm_gated_steps = {
+    .step = {{AQ_STEP_NORM, AQ_ROLE_ATTENTION_NORM, AQ_SLOT_INPUT, AQ_SLOT_NORMED, AQ_SLOT_NONE},
+             {AQ_STEP_LINEAR, AQ_ROLE_QKV, AQ_SLOT_NORMED, AQ_SLOT_QKV, AQ_SLOT_NONE},
+             {AQ_STEP_ATTENTION, AQ_ROLE_UNKNOWN, AQ_SLOT_QKV, AQ_SLOT_CONTEXT, AQ_SLOT_NONE},
+             {AQ_STEP_LINEAR, AQ_ROLE_ATTENTION_OUT, AQ_SLOT_CONTEXT, AQ_SLOT_ATTENTION_OUT, AQ_SLOT_NONE},
+             {AQ_STEP_ADD, AQ_ROLE_UNKNOWN, AQ_SLOT_ATTENTION_OUT, AQ_SLOT_MIDDLE, AQ_SLOT_INPUT},
+             {AQ_STEP_NORM, AQ_ROLE_FFN_NORM, AQ_SLOT_MIDDLE, AQ_SLOT_FFN_NORMED, AQ_SLOT_NONE},
+             {AQ_STEP_LINEAR, AQ_ROLE_GATE_UP, AQ_SLOT_FFN_NORMED, AQ_SLOT_UP, AQ_SLOT_NONE},
+             {AQ_STEP_GATE, AQ_ROLE_UNKNOWN, AQ_SLOT_UP, AQ_SLOT_ACTIVE, AQ_SLOT_NONE},
+             {AQ_STEP_LINEAR, AQ_ROLE_DOWN, AQ_SLOT_ACTIVE, AQ_SLOT_DOWN, AQ_SLOT_NONE},
+             {AQ_STEP_ADD, AQ_ROLE_UNKNOWN, AQ_SLOT_DOWN, AQ_SLOT_OUTPUT, AQ_SLOT_MIDDLE}},
+    .count = 10,
+    .attention = 2};
 
 const aq_layer_steps *aq_layer_steps_of(const aq_model *model) { return model->config.arch->steps; }
 

@@ -16,16 +16,22 @@ typedef enum aq_step_kind {
   AQ_STEP_LINEAR = 0, /* out = W in + b: the linear with the role, and those that read the same activation beside it */
   AQ_STEP_ATTENTION,  /* of query, key and value side by side; looks at whole texts */
   AQ_STEP_ACTIVATION, /* the configuration's */
-  AQ_STEP_ADD_NORM    /* out = norm(in + residual), the norm with the role */
+  AQ_STEP_ADD_NORM,   /* out = norm(in + residual), the norm with the role */
+  /* The following are run by forward.c alone: passes with a tape refuse their families (params.c). */
+  AQ_STEP_NORM, /* out = norm(in); without such a norm (a first layer's) out = in */
+  AQ_STEP_GATE, /* out = f(first half of in) * second half, f the configuration's activation */
+  AQ_STEP_ADD   /* out = in + residual */
 } aq_step_kind;
 
 /* The activations of a layer: a row per token each. The output of a layer is the input of the next. */
 typedef enum aq_slot {
   AQ_SLOT_INPUT = 0,
+  AQ_SLOT_NORMED, /* what attention is made of, behind a norm of the input */
   AQ_SLOT_QKV,
   AQ_SLOT_CONTEXT,
   AQ_SLOT_ATTENTION_OUT,
-  AQ_SLOT_MIDDLE, /* after the first norm */
+  AQ_SLOT_MIDDLE,     /* after the first norm */
+  AQ_SLOT_FFN_NORMED, /* the same of the feed-forward block */
   AQ_SLOT_UP,
   AQ_SLOT_ACTIVE,
   AQ_SLOT_DOWN,
@@ -38,7 +44,7 @@ typedef struct aq_step {
   aq_step_kind kind;
   aq_role role; /* of linears and norms */
   aq_slot in, out;
-  aq_slot residual; /* of AQ_STEP_ADD_NORM */
+  aq_slot residual; /* of AQ_STEP_ADD_NORM and AQ_STEP_ADD */
 } aq_step;
 
 #define AQ_STEPS_MOST 12
@@ -51,6 +57,10 @@ typedef struct aq_layer_steps {
 
 /* BERT's: a norm after each half. */
 extern const aq_layer_steps aq_post_norm_steps;
+/* The same with a gated feed-forward block, whose gate stands before what it multiplies. */
+extern const aq_layer_steps aq_post_norm_gated_steps;
+/* ModernBERT's: a norm before each half, a gated feed-forward block. */
+extern const aq_layer_steps aq_pre_norm_gated_steps;
 
 /* Those of each layer of the model, an encoder. */
 const aq_layer_steps *aq_layer_steps_of(const aq_model *model);

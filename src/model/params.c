@@ -11,6 +11,7 @@
 #include "core/memory.h"
 #include "io/source.h"
 #include "model/finite_weight.h"
+#include "model/layer_steps.h"
 
 /* ---- memory ---- */
 
@@ -51,9 +52,25 @@ static aq_status read_weight(void *ctx, uint64_t item, uint32_t worker, aq_error
   return aq_check_finite_weight(p->model->source, w->tensor, p->values[item], aq_weight_floats(w), err);
 }
 
+/* A tape goes from the mean or the first token back to the tables of BERT. */
+static aq_status check_differentiable(const aq_model *model, aq_error *err) {
+  const aq_model_config *c = &model->config;
+  if (c->arch->decoder != NULL) return AQ_OK;
+  AQ_FAIL_IF(c->arch->steps != &aq_post_norm_steps || c->projects || c->passes > 1 || c->theta[0] > 0,
+             AQ_ERR_UNSUPPORTED, "calibration does not know encoders of type %s", c->arch->model_type);
+  AQ_FAIL_IF(c->module_count > 0, AQ_ERR_UNSUPPORTED,
+             "calibration does not know models with modules behind the pooling");
+  AQ_FAIL_IF(c->pooling_count != 1 || (c->pooling[0] != AQ_POOL_MEAN && c->pooling[0] != AQ_POOL_CLS),
+             AQ_ERR_UNSUPPORTED, "calibration does not know another pooling than the mean or the first token");
+  AQ_FAIL_IF(c->dimension < c->width, AQ_ERR_UNSUPPORTED,
+             "calibration does not know embeddings of which only a part counts ('truncate_dim' is %u)", c->dimension);
+  return AQ_OK;
+}
+
 aq_status aq_params_load(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err) {
   *out = (aq_params){.model = model};
-  aq_status status = allocate_values(out, err);
+  aq_status status = check_differentiable(model, err);
+  if (status == AQ_OK) status = allocate_values(out, err);
   if (status == AQ_OK) status = aq_pool_run(pool, model->weight_count, read_weight, out, err);
   if (status == AQ_OK) status = make_relative(out, err);
   if (status != AQ_OK) aq_params_reset(out);

@@ -23,7 +23,8 @@ typedef struct aq_params {
   aq_position_bias relative;
 } aq_params;
 
-/* Reads all of them. */
+/* Reads all of them. Encoders that a tape does not know are AQ_ERR_UNSUPPORTED: those of other layers than BERT's, with
+ * another pooling than the mean or the first token, with modules behind it, or truncated embeddings. */
 AQ_MUST_CHECK aq_status aq_params_load(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err);
 /* A copy with memory of its own. */
 AQ_MUST_CHECK aq_status aq_params_copy(const aq_params *from, aq_params *out, aq_error *err);

@@ -9,6 +9,7 @@
 #include "model/coded_linear.h"
 #include "model/finite_weight.h"
 #include "model/layer_steps.h"
+#include "model/rope_config.h"
 
 typedef struct loader {
   const aq_model *model;
@@ -29,15 +30,20 @@ static bool has_step(const aq_model *m, aq_step_kind kind, aq_role role) {
 
 /* The linear of a layer that a matrix or bias is a part of; NULL for other weights, and when no step runs it. */
 static aq_linear *linear_of(aq_weights *w, const aq_model *m, const aq_weight *weight) {
-  if (weight->layer == AQ_NO_LAYER) return NULL;
+  if (weight->layer == AQ_NO_LAYER) return weight->role == AQ_ROLE_EMBEDDING_PROJECTION ? &w->projection : NULL;
+  const aq_module_spec *module = aq_model_module(m, weight->layer);
+  if (module != NULL) return module->kind == AQ_MODULE_DENSE ? &w->modules[module - m->config.modules].linear : NULL;
   const aq_role first = m->weights[aq_model_group_of(m, (uint32_t)(weight - m->weights)).first].role;
   return has_step(m, AQ_STEP_LINEAR, first) ? &w->layers[weight->layer].linear[first] : NULL;
 }
 
 /* NULL: no norm that is run has this role there. */
 static aq_norm *norm_of(aq_weights *w, const aq_model *m, uint32_t layer, aq_role role) {
+  if (layer == AQ_NO_LAYER && role == AQ_ROLE_FINAL_NORM) return &w->final_norm;
   if (layer == AQ_NO_LAYER) return role == AQ_ROLE_EMBEDDING_NORM ? &w->embedding_norm : NULL;
-  return has_step(m, AQ_STEP_ADD_NORM, role) ? &w->layers[layer].norm[role] : NULL;
+  if (aq_model_module(m, layer) != NULL) return &w->modules[layer - m->config.layers].norm;
+  const bool runs = has_step(m, AQ_STEP_ADD_NORM, role) || has_step(m, AQ_STEP_NORM, role);
+  return runs ? &w->layers[layer].norm[role] : NULL;
 }
 
 const aq_linear *aq_weights_linear(const aq_weights *weights, uint32_t layer, aq_role role) {
@@ -54,6 +60,11 @@ static size_t first_row(const aq_model *m, const aq_weight *w) {
   size_t rows = 0;
   for (uint32_t i = aq_model_group_of(m, own).first; i < own; i++) rows += m->weights[i].rows;
   return rows;
+}
+
+/* Of a norm's two vectors the one that is found by its role. */
+static bool is_gain(const aq_model *m, const aq_weight *w) {
+  return w->kind == AQ_WEIGHT_VECTOR && aq_model_find(m, w->layer, w->role) == (uint32_t)(w - m->weights);
 }
 
 aq_weight_slot aq_weights_slot(aq_weights *weights, const aq_model *model, const aq_weight *w) {
@@ -75,7 +86,7 @@ aq_weight_slot aq_weights_slot(aq_weights *weights, const aq_model *model, const
   if (linear != NULL) return (aq_weight_slot){.vector = linear->bias + row};
   const aq_norm *norm = norm_of(weights, model, w->layer, w->role);
   if (norm == NULL) return (aq_weight_slot){.vector = NULL};
-  return (aq_weight_slot){.vector = w->bias != AQ_NO_WEIGHT ? norm->gain : norm->shift};
+  return (aq_weight_slot){.vector = is_gain(model, w) ? norm->gain : norm->shift};
 }
 
 /* ---- memory ---- */
@@ -84,7 +95,7 @@ static aq_status create_norm(aq_weights *w, const aq_model *m, const aq_weight *
   aq_norm *norm = norm_of(w, m, gain->layer, gain->role);
   if (norm == NULL) return AQ_OK;
   norm->gain = aq_calloc(gain->rows, sizeof *norm->gain);
-  norm->shift = aq_calloc(m->weights[gain->bias].rows, sizeof *norm->shift);
+  norm->shift = aq_calloc(gain->rows, sizeof *norm->shift); /* zeros, where there is none */
   return norm->gain != NULL && norm->shift != NULL ? AQ_OK : aq_fail_memory(err, gain->rows * sizeof(float));
 }
 
@@ -92,7 +103,7 @@ static aq_status create_norm(aq_weights *w, const aq_model *m, const aq_weight *
 static aq_status create_store(const loader *l, aq_weights *w, uint32_t i, aq_error *err) {
   const aq_model *m = l->model;
   const aq_weight *weight = &m->weights[i];
-  if (weight->kind == AQ_WEIGHT_VECTOR && weight->bias != AQ_NO_WEIGHT) return create_norm(w, m, weight, err);
+  if (is_gain(m, weight)) return create_norm(w, m, weight, err);
   if (weight->role == AQ_ROLE_POSITION_BIAS) {
     return aq_position_bias_create(&w->relative, m->config.heads, m->config.hidden / m->config.heads, err);
   }
@@ -100,7 +111,7 @@ static aq_status create_store(const loader *l, aq_weights *w, uint32_t i, aq_err
   aq_linear *linear = linear_of(w, m, weight);
   if (linear == NULL) return AQ_OK;
   return aq_linear_create(linear, aq_model_joined_rows(m, weight->layer, weight->role), weight->cols,
-                          l->codes ? AQ_LINEAR_S8 : AQ_LINEAR_F32, err);
+                          l->codes && weight->layer < m->config.layers ? AQ_LINEAR_S8 : AQ_LINEAR_F32, err);
 }
 
 /* ---- reading ---- */
@@ -170,9 +181,10 @@ static aq_status load_weight(void *ctx, uint64_t item, uint32_t worker, aq_error
 static aq_status load_all(loader *l, aq_pool *pool, aq_weights *out, aq_error *err) {
   const aq_model *m = l->model;
   out->layers = aq_calloc(m->config.layers, sizeof *out->layers);
-  out->type = aq_calloc(m->config.hidden, sizeof *out->type);
+  out->modules = aq_calloc(AQ_MAX(m->config.module_count, 1), sizeof *out->modules);
+  out->type = aq_calloc(m->config.embedding, sizeof *out->type);
   l->slots = aq_calloc(m->weight_count, sizeof *l->slots);
-  if (out->layers == NULL || out->type == NULL || l->slots == NULL) {
+  if (out->layers == NULL || out->modules == NULL || out->type == NULL || l->slots == NULL) {
     return aq_fail_memory(err, m->config.layers * sizeof *out->layers);
   }
   for (uint32_t i = 0; i < m->weight_count; i++) AQ_TRY(create_store(l, out, i, err));
@@ -188,9 +200,15 @@ static aq_status load_all(loader *l, aq_pool *pool, aq_weights *out, aq_error *e
 }
 
 aq_status aq_weights_load(const aq_model *model, bool codes, aq_pool *pool, aq_weights *out, aq_error *err) {
-  *out = (aq_weights){.layer_count = model->config.layers};
+  const aq_model_config *c = &model->config;
+  *out = (aq_weights){.layer_count = model->config.layers, .module_count = model->config.module_count};
   loader l = {.model = model, .codes = codes};
-  const aq_status status = load_all(&l, pool, out, err);
+  aq_status status = load_all(&l, pool, out, err);
+  for (size_t i = 0; i < AQ_COUNT_OF(out->rope) && c->theta[i] > 0 && status == AQ_OK; i++) {
+    const aq_rope_defaults defaults = {
+        .theta = c->theta[i], .turned = 1, .width = c->hidden / c->heads, .positions = c->positions};
+    status = aq_rope_configure(NULL, &defaults, NULL, &out->rope[i], err);
+  }
   aq_free(l.slots);
   if (status != AQ_OK) aq_weights_reset(out);
   return status;
@@ -209,11 +227,19 @@ void aq_weights_reset(aq_weights *weights) {
       reset_norm(&layer->norm[role]);
     }
   }
+  for (size_t i = 0; weights->modules != NULL && i < weights->module_count; i++) {
+    aq_linear_reset(&weights->modules[i].linear);
+    reset_norm(&weights->modules[i].norm);
+  }
+  for (size_t i = 0; i < AQ_COUNT_OF(weights->rope); i++) aq_rope_reset(&weights->rope[i]);
+  aq_linear_reset(&weights->projection);
+  reset_norm(&weights->final_norm);
   reset_norm(&weights->embedding_norm);
   aq_embedding_table_reset(&weights->words);
   aq_embedding_table_reset(&weights->positions);
   aq_position_bias_reset(&weights->relative);
   aq_free(weights->type);
   aq_free(weights->layers);
+  aq_free(weights->modules);
   *weights = (aq_weights){0};
 }

@@ -10,6 +10,7 @@
 #include "model/nn/embedding_table.h"
 #include "model/nn/linear.h"
 #include "model/nn/position_bias.h"
+#include "model/nn/rope.h"
 
 typedef struct aq_norm {
   float *gain, *shift;
@@ -22,13 +23,23 @@ typedef struct aq_layer {
   aq_norm norm[AQ_ROLE_COUNT];
 } aq_layer;
 
+/* Of a module behind the pooling, one of the two; always FP32. */
+typedef struct aq_module_weights {
+  aq_linear linear;
+  aq_norm norm;
+} aq_module_weights;
+
 typedef struct aq_weights {
   aq_embedding_table words, positions;
-  float *type;               /* row 0 of the token types; zeros without them */
-  aq_position_bias relative; /* empty without biases by distance */
-  aq_norm embedding_norm;
+  float *type;                        /* row 0 of the token types; zeros without them */
+  aq_position_bias relative;          /* empty without biases by distance */
+  aq_norm embedding_norm, final_norm; /* final: behind the last layer; empty without */
+  aq_linear projection;               /* of what the tables give, always FP32; empty without */
+  aq_rope rope[2];                    /* of layers that see the whole text, and of local ones; empty without */
   aq_layer *layers;
   size_t layer_count;
+  aq_module_weights *modules;
+  size_t module_count;
 } aq_weights;
 
 /* Reads and prepares all weights on the pool; with `codes` the layers' weights are codes of 8 bits, those that are

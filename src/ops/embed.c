@@ -83,6 +83,7 @@ static aq_status open_all(embedding *e, const aq_source *source, aq_error *err) 
   encoder.compute = o->compute;
   encoder.folder = o->folder;
   encoder.normalize = o->normalize;
+  encoder.truncate_dim = o->truncate_dim;
   if (o->input != NULL) AQ_TRY(aq_text_input_open(&e->input, o->input, o->field, err));
   AQ_TRY(aq_encoder_open_source(source, &encoder, &e->encoder, err));
   AQ_TRY(aq_encoder_prompt(e->encoder, o->prompt_name, o->prompt, &e->prompt, err));

@@ -29,9 +29,12 @@ typedef enum aq_role {
   AQ_ROLE_GATE_UP,        /* gate and up in one matrix */
   AQ_ROLE_QUERY_NORM,     /* of each head's query; before positions turn it */
   AQ_ROLE_KEY_NORM,
-  AQ_ROLE_ATTENTION_POST_NORM, /* of what an attention block adds to the stream */
-  AQ_ROLE_FFN_POST_NORM,       /* of what a feed-forward block adds to the stream */
-  AQ_ROLE_FINAL_NORM,          /* after the last layer */
+  AQ_ROLE_ATTENTION_POST_NORM,  /* of what an attention block adds to the stream */
+  AQ_ROLE_FFN_POST_NORM,        /* of what a feed-forward block adds to the stream */
+  AQ_ROLE_FINAL_NORM,           /* after the last layer */
+  AQ_ROLE_EMBEDDING_PROJECTION, /* from the width of the embeddings to that of the layers */
+  AQ_ROLE_DENSE,                /* of a module behind the pooling */
+  AQ_ROLE_DENSE_NORM,
   AQ_ROLE_COUNT
 } aq_role;
 

@@ -12,6 +12,8 @@ ENCODERS = {
     "CONFIG": "config.json",
     "MODULES": "modules.json",
     "POOLING": "config.json of Pooling",
+    "DENSE": "config.json of Dense",
+    "LAYER_NORM": "config.json of LayerNorm",
     "NORMALIZE": "config.json of Normalize",
     "DROPOUT": "config.json of Dropout",
     "MODEL": "config_sentence_transformers.json",

@@ -159,14 +159,32 @@ def add_dense(model):
 
 
 @pytest.mark.parametrize("command", ["quantize", "convert"])
-def test_weights_of_another_module_are_told(tmp_path, model, command):
+def test_weights_of_another_module_are_of_the_model(tmp_path, model, command):
     add_dense(model)
-    note = "the weights of module Dense (2_Dense/model.safetensors) belong to the model and are left out"
+    done(command, "model", "-o", "x.parquet", cwd=tmp_path)
+    done("verify", "x.parquet", "--against", "model", cwd=tmp_path)
+    for source in ("model", "x.parquet"):
+        assert "2_Dense/linear.weight" in done("info", source, "--json", cwd=tmp_path).stdout
+        line = json.loads(done("embed", source, "--text", "cat", cwd=tmp_path).stdout)
+        assert line["embedding"] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("command", ["quantize", "convert"])
+def test_weights_of_a_module_that_cannot_be_read_are_told(tmp_path, model, command):
+    add_dense(model)
+    (model / "2_Dense" / "model.safetensors").rename(model / "2_Dense" / "pytorch_model.bin")
+    note = "the weights of module Dense (2_Dense/pytorch_model.bin) belong to the model and are left out"
     assert note in done(command, "model", "-o", "x.parquet", cwd=tmp_path).stdout
     assert note in done("verify", "x.parquet", "--against", "model", cwd=tmp_path).stdout
     assert note in done("info", "model", cwd=tmp_path).stdout
     for table in ("model", "x.parquet"):
-        refused("embed", table, "--text", "cat", cwd=tmp_path, status=3, says=["modules.json", "'Dense'"])
+        refused("embed", table, "--text", "cat", cwd=tmp_path, status=3,
+                says=["'2_Dense/linear.weight' is missing", "model.safetensors in its folder"])
+
+
+def test_output_in_place_of_the_weights_of_a_module_is_refused(tmp_path, model):
+    add_dense(model)
+    refused("convert", "model", "-o", "model/2_Dense/model.safetensors", "--force", cwd=tmp_path, status=2, says=["2_Dense"])
 
 
 @pytest.mark.parametrize("command", ["quantize", "convert", "compare"])

@@ -134,6 +134,17 @@ def test_truncate_dim(encoder, vectors):
         encoder.encode(TEXTS, truncate_dim=0)
 
 
+def test_truncate_dim_of_the_encoder(tiny, vectors):
+    with arrowquant.Encoder(tiny, truncate_dim=8) as short:
+        assert short.get_embedding_dimension() == 8
+        np.testing.assert_array_equal(short.encode(TEXTS), vectors[:, :8])
+        np.testing.assert_array_equal(short.encode(TEXTS, truncate_dim=5), vectors[:, :5])
+        with pytest.raises(arrowquant.ArgumentError, match="truncate_dim: 9"):
+            short.encode(TEXTS, truncate_dim=9)
+    with arrowquant.Encoder(tiny, truncate_dim=1000) as whole:
+        np.testing.assert_array_equal(whole.encode(TEXTS, truncate_dim=500), vectors)
+
+
 def test_prompt(encoder):
     prompted = encoder.encode(TEXTS, prompt="q ", prompt_name=None)
     np.testing.assert_array_equal(prompted, encoder.encode([f"q {text}" for text in TEXTS]))

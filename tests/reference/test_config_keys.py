@@ -30,6 +30,16 @@ def keys(file, treatment):
 
 # ---- config.json ----
 
+ACTIVATIONS = [
+    *("relu", "gelu_new", "gelu_fast", "gelu_accurate", "silu", "swish", "tanh"),
+    *("gelu_python", "quick_gelu", "mish", "sigmoid"),
+]
+
+ROPE = {
+    "full_attention": {"rope_type": "default", "rope_theta": 40.0},
+    "sliding_attention": {"rope_type": "default", "rope_theta": 20.0},
+}
+
 # Each is another model; the vectors of the reference and of the command must be the same, and not the first one's.
 HONOURED = [
     ("model_type", config_of("roberta")),
@@ -41,7 +51,7 @@ HONOURED = [
     ("num_hidden_layers", config_of("bert", num_hidden_layers=1)),
     ("num_attention_heads", config_of("bert", num_attention_heads=4)),
     ("intermediate_size", config_of("bert", intermediate_size=20)),
-    *[("hidden_act", config_of("bert", hidden_act=act)) for act in ("relu", "gelu_new", "silu", "swish", "tanh")],
+    *[("hidden_act", config_of("bert", hidden_act=act)) for act in ACTIVATIONS],
     ("hidden_act", config_of("mpnet", hidden_act="gelu_pytorch_tanh")),
     ("vocab_size", config_of("bert", vocab_size=25)),
     ("max_position_embeddings", config_of("bert", max_position_embeddings=12)),
@@ -56,6 +66,46 @@ HONOURED = [
     ("pad_token_id", config_of("camembert", pad_token_id=9)),
     ("pad_token_id", config_of("mpnet", pad_token_id=7)),  # which has 1 always
     ("relative_attention_num_buckets", config_of("mpnet", relative_attention_num_buckets=32)),
+    ("model_type", config_of("electra")),
+    ("model_type", config_of("albert")),
+    ("model_type", config_of("modernbert")),
+    ("model_type", config_of("ernie")),
+    ("model_type", config_of("nomic_bert")),
+    ("model_type", config_of("gte")),
+    ("model_type", config_of("jina_embeddings_v3")),
+    ("hidden_act", config_of("nomic_bert", hidden_act=None)),
+    ("hidden_act", config_of("gte", hidden_act="relu")),
+    ("type_vocab_size", config_of("gte", type_vocab_size=0)),
+    ("type_vocab_size", config_of("gte", type_vocab_size=None)),
+    ("type_vocab_size", config_of("jina_embeddings_v3", type_vocab_size=None)),
+    ("layer_norm_eps", config_of("jina_embeddings_v3", layer_norm_eps=None)),
+    ("rope_theta", config_of("nomic_bert", rope_theta=30.0)),
+    ("rope_theta", config_of("gte", rope_theta=30.0)),
+    ("rope_parameters", config_of("nomic_bert", rope_parameters={"rope_type": "default", "rope_theta": 30.0})),
+    ("rope_parameters", config_of("jina_embeddings_v3", rope_parameters={"rope_type": "default", "rope_theta": 30.0})),
+    ("head_dim", config_of("nomic_bert", head_dim=16)),
+    ("embedding_size", config_of("electra", embedding_size=HIDDEN)),
+    ("embedding_size", config_of("electra", embedding_size=3 * HIDDEN)),
+    ("embedding_size", config_of("albert", embedding_size=HIDDEN)),
+    ("num_hidden_layers", config_of("albert", num_hidden_layers=5)),
+    ("num_hidden_groups", config_of("albert", num_hidden_groups=1)),
+    ("inner_group_num", config_of("albert", inner_group_num=1)),
+    ("hidden_act", config_of("albert", hidden_act=None)),
+    ("hidden_activation", config_of("modernbert", hidden_activation="relu")),
+    ("norm_eps", config_of("modernbert", norm_eps=0.5)),
+    ("norm_eps", config_of("modernbert", norm_eps=None)),
+    ("norm_bias", config_of("modernbert", norm_bias=True)),
+    ("attention_bias", config_of("modernbert", attention_bias=True)),
+    ("mlp_bias", config_of("modernbert", mlp_bias=True)),
+    ("local_attention", config_of("modernbert", local_attention=0)),
+    ("local_attention", config_of("modernbert", local_attention=7)),
+    ("local_attention", config_of("modernbert", local_attention=None)),
+    ("layer_types", config_of("modernbert", layer_types=["sliding_attention", *["full_attention"] * 2, "sliding_attention"])),
+    ("global_attn_every_n_layers", config_of("modernbert", global_attn_every_n_layers=2)),
+    ("global_attn_every_n_layers", config_of("modernbert", global_attn_every_n_layers=None)),
+    ("global_rope_theta", config_of("modernbert", global_rope_theta=30.0)),
+    ("local_rope_theta", config_of("modernbert", local_rope_theta=30.0)),
+    ("rope_parameters", config_of("modernbert", rope_parameters=ROPE)),
     ("dim", config_of("distilbert", dim=16)),
     ("n_layers", config_of("distilbert", n_layers=1)),
     ("n_heads", config_of("distilbert", n_heads=4)),
@@ -81,6 +131,17 @@ CHANGES = [
     (config_of("distilbert"), {"n_heads": 4}),
     (config_of("distilbert"), {"activation": "relu"}),
     (config_of("bert", type_vocab_size=2), {"model_type": "roberta"}),
+    (config_of("albert"), {"num_hidden_layers": 3}),
+    (config_of("nomic_bert"), {"rope_theta": 3.0}),
+    (config_of("gte"), {"rope_parameters": {"rope_type": "default", "rope_theta": 3.0}}),
+    (config_of("jina_embeddings_v3"), {"rope_theta": 3.0}),
+    (config_of("modernbert"), {"local_attention": 2}),
+    (config_of("modernbert"), {"norm_eps": 0.5}),
+    (config_of("modernbert"), {"global_attn_every_n_layers": 2}),
+    (config_of("modernbert"), {"global_rope_theta": 3.0}),
+    (config_of("modernbert"), {"local_rope_theta": 3.0}),
+    (config_of("modernbert"), {"rope_parameters": ROPE}),
+    (config_of("modernbert"), {"layer_types": ["full_attention"] * 4}),
 ]
 
 
@@ -104,6 +165,8 @@ REFUSED = {
     "quantization": {"group_size": 64, "bits": 4},
     "auto_map": {"AutoModel": "modeling_own.OwnModel"},
     "transformers_weights": "other.safetensors",
+    "rope_scaling": {"rope_type": "linear", "factor": 2.0},
+    "use_task_id": True,
     "fusion_config": {"qkv": True},
 }
 
@@ -116,7 +179,7 @@ def test_config_key_is_refused_by_name(tmp_path, key):
 
 @pytest.mark.parametrize("key", ["relative_attention_num_buckets", "hidden_act", "model_type"])
 def test_config_value_that_is_not_known_is_refused_by_name(tmp_path, key):
-    value = {"relative_attention_num_buckets": 64, "hidden_act": "mish", "model_type": "electra"}[key]
+    value = {"relative_attention_num_buckets": 64, "hidden_act": "laplace", "model_type": "funnel"}[key]
     folder = make(tmp_path / "model", config_of("mpnet") | {key: value}, weights=weights_of(config_of("mpnet")))
     check_refused(folder, tmp_path, f"'{key}'")
 
@@ -150,6 +213,24 @@ NO_EFFECT = {
     "initializer_range": 7.0,
     "initializer_factor": 7.0,
     "gradient_checkpointing": True,
+    "classifier_dropout_prob": 0.9,
+    "task_type_vocab_size": 5,
+    "summary_last_dropout": 0.9,
+    "embedding_dropout": 0.9,
+    "mlp_dropout": 0.9,
+    "initializer_cutoff_factor": 7.0,
+    "summary_type": "mean",
+    "summary_use_proj": False,
+    "summary_activation": "tanh",
+    "decoder_bias": False,
+    "classifier_pooling": "mean",
+    "classifier_bias": True,
+    "classifier_activation": "relu",
+    "sparse_prediction": True,
+    "sparse_pred_ignore_index": 3,
+    "repad_logits_with_grad": True,
+    "deterministic_flash_attn": True,
+    "reference_compile": True,
     "sinusoidal_pos_embds": True,
     "tie_word_embeddings": False,
     "tie_weights_": False,
@@ -285,7 +366,7 @@ def test_modules_type_of_the_package_is_run(tmp_path, plain, kind):
     assert np.abs(check_modules(tmp_path, modules) - plain).max() < 1e-5
 
 
-@pytest.mark.parametrize("kind", ["Dense", "LayerNorm", "WeightedLayerPooling", "WordWeights", "CNN", "LSTM", "BoW"])
+@pytest.mark.parametrize("kind", ["Pooling", "WeightedLayerPooling", "WordWeights", "CNN", "LSTM", "BoW"])
 def test_modules_type_that_cannot_be_run_is_refused_by_name(tmp_path, kind):
     modules = [*MODULES, {"idx": 2, "name": "2", "path": "2_" + kind, "type": TYPES + kind}]
     check_refused(make(tmp_path / "model", modules=modules), tmp_path, f"'{kind}'", "modules.json")
@@ -347,12 +428,9 @@ def test_pooling_key_is_honoured(tmp_path, plain, pooling, dimension):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("pooling_mode_max_tokens", True),
-        ("pooling_mode_mean_sqrt_len_tokens", True),
-        ("pooling_mode_weightedmean_tokens", True),
-        ("pooling_mode_lasttoken", True),
-        *[("pooling_mode", mode) for mode in ("max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")],
-        ("pooling_mode", ["mean", "cls"]),
+        ("pooling_mode", "median"),
+        ("pooling_mode", ["mean", "median"]),
+        ("pooling_mode", []),
         ("not_a_key", 1),
     ],
 )
@@ -405,6 +483,7 @@ def make_with_settings(tmp_path, settings):
         ({"prompts": {}, "default_prompt_name": "query"}, False),
         ({"truncate_dim": None}, False),
         ({"truncate_dim": HIDDEN}, False),
+        ({"truncate_dim": HIDDEN + 1}, False),
         ({"model_type": "SentenceTransformer"}, False),
         ({"similarity_fn_name": "dot"}, False),
         ({"requirements": {}}, False),
@@ -419,7 +498,7 @@ def test_model_key_is_honoured(tmp_path, plain, settings, changes):
 @pytest.mark.parametrize(
     ("key", "settings"),
     [
-        ("truncate_dim", {"truncate_dim": 8}),
+        ("truncate_dim", {"truncate_dim": 7.5}),
         ("model_type", {"model_type": "CrossEncoder"}),
         ("model_type", {"model_type": "SparseEncoder"}),
         ("default_prompt_name", {"prompts": {"a": "b"}, "default_prompt_name": "q"}),

@@ -19,6 +19,8 @@ MODULES = [
 NORMALIZE = {"idx": 2, "name": "2", "path": "2_Normalize", "type": TYPES + "Normalize"}
 POOLING = {"word_embedding_dimension": HIDDEN, "pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}
 
+GENERAL = ("modernbert", "nomic_bert", "gte", "jina_embeddings_v3")  # whose tokenizer has no class of its own
+
 NAMES = {
     "bert": {
         "attention": ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"),
@@ -56,7 +58,20 @@ def config_of(model_type, **changes):
         "max_position_embeddings": POSITIONS,
         "pad_token_id": 0,
     }
-    if model_type == "distilbert":
+    if model_type == "modernbert":
+        config |= {
+            "hidden_size": HIDDEN,
+            "num_hidden_layers": 4,
+            "num_attention_heads": HEADS,
+            "intermediate_size": INNER,
+            "hidden_activation": "gelu",
+            "norm_eps": 1e-5,
+            "local_attention": 4,
+            "global_attn_every_n_layers": 3,
+            "global_rope_theta": 160000.0,
+            "local_rope_theta": 10000.0,
+        }
+    elif model_type == "distilbert":
         config |= {"dim": HIDDEN, "n_layers": LAYERS, "n_heads": HEADS, "hidden_dim": INNER, "activation": "gelu"}
     else:
         config |= {
@@ -67,13 +82,33 @@ def config_of(model_type, **changes):
             "hidden_act": "gelu",
             "layer_norm_eps": 1e-12,
         }
-    if model_type not in ("distilbert", "mpnet"):
+    if model_type not in ("distilbert", "mpnet", "modernbert"):
         config["type_vocab_size"] = 2
+    if model_type == "nomic_bert":
+        config["hidden_act"] = "silu"
+    if model_type in ("electra", "albert"):
+        config["embedding_size"] = 20
     return {key: value for key, value in (config | changes).items() if value is not None}
+
+
+def weights_by_transformers(config, seed=5):
+    """The same by the names and shapes of the class in transformers, for architectures that are not in NAMES."""
+    from transformers import AutoConfig, AutoModel
+
+    model = AutoModel.from_config(AutoConfig.for_model(**config))
+    rng, weights = np.random.default_rng(seed), {}
+    for name, values in model.state_dict().items():
+        is_gain = "norm" in name.lower() and name.endswith("weight")
+        scale = 1.0 if "embeddings.weight" in name else 0.3
+        random = rng.standard_normal(tuple(values.shape)) * (0.1 if is_gain else scale)
+        weights[name] = (is_gain + random).astype(np.float32)
+    return weights
 
 
 def weights_of(config, seed=5):
     """Random weights of the shapes that a config.json asks for."""
+    if config["model_type"] in ("electra", "albert", "modernbert", "nomic_bert", "gte", "jina_embeddings_v3"):
+        return weights_by_transformers(config, seed)
     kind = config["model_type"] if config["model_type"] in NAMES else "bert"
     names = NAMES[kind]
     hidden = config.get("dim", config.get("hidden_size"))
@@ -171,7 +206,9 @@ def make(folder, config=None, *, modules=MODULES, files=None, weights=None, tran
     inner = folder / transformer
     dump(inner / "config.json", config)
     dump(inner / "tokenizer.json", tokenizer_json())
-    dump(inner / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "model_max_length": 30})
+    names = {f"{word[1:-1].lower()}_token": word for word in SPECIAL}
+    own = {"tokenizer_class": "PreTrainedTokenizerFast", **names} if config.get("model_type") in GENERAL else {}
+    dump(inner / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "model_max_length": 30, **own})
     (inner / "vocab.txt").write_text("\n".join(WORDS) + "\n", encoding="utf-8")
     if modules is not None:
         dump(folder / "modules.json", modules)

@@ -109,7 +109,7 @@ static aq_status view_part(const aq_source *source, const aq_segment *segment, a
   return status;
 }
 
-static const aq_source_ops part_ops = {close_parts, read_part, view_part};
+static const aq_source_ops part_ops = {close_parts, read_part, view_part, NULL};
 
 /* ---- tensors and metadata ---- */
 

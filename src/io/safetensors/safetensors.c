@@ -57,7 +57,9 @@ static aq_status view_shard(const aq_source *source, const aq_segment *segment, 
   return status;
 }
 
-static const aq_source_ops shard_ops = {close_shards, read_shard, view_shard};
+static aq_status add_module_file(aq_source *source, const char *path, const char *prefix, aq_error *err);
+
+static const aq_source_ops shard_ops = {close_shards, read_shard, view_shard, add_module_file};
 
 static aq_status create_shards(aq_source *source, size_t capacity, aq_error *err) {
   shards *s = aq_calloc(1, sizeof *s);
@@ -82,10 +84,9 @@ static aq_status read_head(const aq_file *file, uint8_t head[16], aq_error *err)
   return aq_file_read(file, 0, (size_t)AQ_MIN(file->size, (uint64_t)16), head, err);
 }
 
-static aq_status add_shard(aq_source *source, const char *path, aq_error *err) {
+static aq_status open_shard(aq_source *source, const char *path, aq_safetensors_header *header, aq_error *err) {
   shards *s = source->impl;
   aq_file *file = &s->files[s->count];
-  aq_safetensors_header *header = &s->headers[s->count];
   uint8_t head[16];
   AQ_TRY(aq_file_open(file, path, err));
   s->count++;
@@ -96,22 +97,31 @@ static aq_status add_shard(aq_source *source, const char *path, aq_error *err) {
   return aq_safetensors_header_read(file, source->max_memory, header, err);
 }
 
-static aq_status add_tensors(aq_source *source, const aq_safetensors_header *header, size_t shard, aq_error *err) {
+static aq_status add_tensor(aq_source *source, const aq_safetensors_entry *entry, const char *name, uint64_t data_start,
+                            size_t shard, aq_error *err) {
+  const uint64_t bytes = entry->end - entry->begin;
+  aq_tensor_info info = {.name = name,
+                         .dtype = entry->dtype,
+                         .rank = entry->rank,
+                         .num_params = entry->num_params,
+                         .data_bytes = bytes,
+                         .stored_bytes = bytes,
+                         .quant_axis = -1,
+                         .alias_of = -1};
+  memcpy(info.shape, entry->shape, sizeof info.shape);
+  const aq_segment segment = {
+      .num_params = entry->num_params, .data_bytes = bytes, .where = {shard, data_start + entry->begin}};
+  return aq_source_add_tensor(source, &info, &segment, 1, err);
+}
+
+static aq_status add_tensors(aq_source *source, const aq_safetensors_header *header, size_t shard, const char *prefix,
+                             aq_error *err) {
   for (size_t i = 0; i < header->count; i++) {
-    const aq_safetensors_entry *entry = &header->entries[i];
-    const uint64_t bytes = entry->end - entry->begin;
-    aq_tensor_info info = {.name = entry->name,
-                           .dtype = entry->dtype,
-                           .rank = entry->rank,
-                           .num_params = entry->num_params,
-                           .data_bytes = bytes,
-                           .stored_bytes = bytes,
-                           .quant_axis = -1,
-                           .alias_of = -1};
-    memcpy(info.shape, entry->shape, sizeof info.shape);
-    const aq_segment segment = {
-        .num_params = entry->num_params, .data_bytes = bytes, .where = {shard, header->data_start + entry->begin}};
-    AQ_TRY(aq_source_add_tensor(source, &info, &segment, 1, err));
+    char *name = aq_format("%s%s", prefix, header->entries[i].name);
+    if (name == NULL) return aq_fail_memory(err, strlen(prefix));
+    const aq_status status = add_tensor(source, &header->entries[i], name, header->data_start, shard, err);
+    aq_free(name);
+    if (status != AQ_OK) return status;
   }
   return AQ_OK;
 }
@@ -131,7 +141,7 @@ static aq_status add_metadata(aq_source *source, const aq_safetensors_header *he
 static aq_status finish(aq_source *source, aq_error *err) {
   shards *s = source->impl;
   for (size_t i = 0; i < s->count; i++) {
-    AQ_TRY(add_tensors(source, &s->headers[i], i, err));
+    AQ_TRY(add_tensors(source, &s->headers[i], i, "", err));
     AQ_TRY(add_metadata(source, &s->headers[i], err));
   }
   free_headers(s);
@@ -143,13 +153,26 @@ static const char *tensor_of_shard(const void *ctx, size_t shard, size_t i) {
   return i < header->count ? header->entries[i].name : NULL;
 }
 
+/* The file's own metadata are not the model's. */
+static aq_status add_module_file(aq_source *source, const char *path, const char *prefix, aq_error *err) {
+  shards *s = source->impl;
+  aq_safetensors_header header = {0};
+  aq_file *files = aq_realloc_array(s->files, s->count + 1, sizeof *files);
+  if (files == NULL) return aq_fail_memory(err, (s->count + 1) * sizeof *files);
+  s->files = files;
+  aq_status status = open_shard(source, path, &header, err);
+  if (status == AQ_OK) status = add_tensors(source, &header, s->count - 1, prefix, err);
+  aq_safetensors_header_reset(&header);
+  return status;
+}
+
 static aq_status open_indexed(aq_source *source, const aq_shard_index *index, const char *folder, aq_error *err) {
   AQ_TRY(aq_shard_index_check_files(index, folder, err));
   AQ_TRY(create_shards(source, index->shard_count, err));
   for (size_t i = 0; i < index->shard_count; i++) {
     char *path = aq_path_join(folder, index->shards[i]);
     if (path == NULL) return aq_fail_memory(err, strlen(folder) + strlen(index->shards[i]));
-    const aq_status status = add_shard(source, path, err);
+    const aq_status status = open_shard(source, path, &((shards *)source->impl)->headers[i], err);
     aq_free(path);
     if (status != AQ_OK) return status;
   }
@@ -182,7 +205,7 @@ static aq_status open_file(aq_source *source, const char *path, const aq_source_
   if (aq_safetensors_header_plausible(head, sizeof head)) {
     *mine = true;
     AQ_TRY(create_shards(source, 1, err));
-    AQ_TRY(add_shard(source, path, err));
+    AQ_TRY(open_shard(source, path, ((shards *)source->impl)->headers, err));
     return finish(source, err);
   }
   if (!aq_shard_index_plausible(head, sizeof head)) return AQ_OK;

@@ -2,18 +2,23 @@
  * weights it has. A family is one file here and one line in arch_list.inc; loading, running, statistics, planning and
  * tuning read the list of weights that model/description.h makes of it.
  *
- * All encoders are BERT (Devlin et al., 2018): learned absolute positions, attention over all tokens, a norm after each
- * half of a layer. They differ in names, in where positions begin, in whether there are token types, and in whether
- * attention has biases by distance as well. All decoders are Llama (Touvron et al., 2023): rotary positions, causal
- * attention, RMS norms before each half of a layer, a gated feed-forward block. decoder_family.h says how they differ.
+ * Most encoders are BERT (Devlin et al., 2018): learned absolute positions, attention over all tokens, a norm after
+ * each half of a layer. They differ in names, in where positions begin, in whether there are token types, in whether
+ * attention has biases by distance as well, in the width of the embeddings, and in whether layers share weights.
+ * A few have rotary positions and gated feed-forward blocks. ModernBERT has both, attention to near tokens in most
+ * layers, a norm before each half, a gated block. All decoders are Llama (Touvron et al., 2023): rotary positions,
+ * causal attention, RMS norms before each half of a layer, a gated feed-forward block. decoder_family.h says how they
+ * differ.
  */
 #ifndef AQ_MODEL_ARCH_ARCH_H
 #define AQ_MODEL_ARCH_ARCH_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arrowquant.h"
 #include "tensor/role.h"
 
 /* Sizes of weights, as the configuration has them. */
@@ -21,6 +26,7 @@ typedef enum aq_dim {
   AQ_DIM_NONE = 0, /* columns: the weight is a vector */
   AQ_DIM_HIDDEN,
   AQ_DIM_INNER,
+  AQ_DIM_EMBEDDING, /* width of the tables of an encoder */
   AQ_DIM_VOCABULARY,
   AQ_DIM_POSITIONS,
   AQ_DIM_TYPES,
@@ -30,7 +36,9 @@ typedef enum aq_dim {
   AQ_DIM_QUERIES,    /* of all heads */
   AQ_DIM_KEYS,       /* of all heads of keys, or of values */
   AQ_DIM_QKV,        /* queries, keys and values */
-  AQ_DIM_GATE_UP     /* twice the inner width */
+  AQ_DIM_GATE_UP,    /* twice the inner width */
+  AQ_DIM_MODULE_IN,  /* of a module behind the pooling */
+  AQ_DIM_MODULE_OUT
 } aq_dim;
 
 /* What a model is run for. */
@@ -58,6 +66,7 @@ typedef struct aq_weight_spec {
 
 typedef struct aq_decoder_family aq_decoder_family; /* decoder_family.h */
 struct aq_layer_steps;                              /* model/layer_steps.h */
+struct aq_model_config;                             /* model/config.h */
 
 typedef struct aq_arch {
   const char *model_type;                                             /* in config.json */
@@ -69,6 +78,14 @@ typedef struct aq_arch {
   size_t weight_count;
   const struct aq_layer_steps *steps; /* of an encoder: they run the weights of a layer */
   const aq_decoder_family *decoder;   /* NULL: an encoder */
+  /* The rest is of encoders, and may be left out. */
+  const char *default_activation; /* NULL: gelu */
+  double default_epsilon;         /* 0: 1e-12 */
+  uint32_t default_types;         /* of tokens; 0: 2 */
+  bool may_lack_types;            /* type_vocab_size may be 0 */
+  bool bare_first_layer;          /* the first layer has no norm before attention */
+  /* Reads what the family alone has; the sizes are there. */
+  aq_status (*configure)(const json_t *root, struct aq_model_config *out, aq_error *err);
 } aq_arch;
 
 /* NULL when no family that is run for that output has the name. */

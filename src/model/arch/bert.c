@@ -1,5 +1,5 @@
-/* bert.c - BERT and the RoBERTa family, which has its weights and counts positions from the padding token on (the
- * classes of the same names in Hugging Face transformers). */
+/* bert.c - BERT, ERNIE (Sun et al., 2019) without its types of tasks, and the RoBERTa family, which has its weights and
+ * counts positions from the padding token on (the classes of the same names in Hugging Face transformers). */
 #include "core/compiler.h"
 #include "model/arch/arch.h"
 #include "model/layer_steps.h"
@@ -24,6 +24,7 @@ static const aq_weight_spec weights[] = {
 #define WEIGHTS .weights = weights, .weight_count = AQ_COUNT_OF(weights), .steps = &aq_post_norm_steps
 
 const aq_arch aq_arch_bert = {.model_type = "bert", .padding = -1, AQ_ARCH_USUAL_KEYS, WEIGHTS};
+const aq_arch aq_arch_ernie = {.model_type = "ernie", .padding = -1, AQ_ARCH_USUAL_KEYS, WEIGHTS};
 const aq_arch aq_arch_roberta = {.model_type = "roberta", .after_padding = true, AQ_ARCH_USUAL_KEYS, WEIGHTS};
 const aq_arch aq_arch_xlm_roberta = {.model_type = "xlm-roberta", .after_padding = true, AQ_ARCH_USUAL_KEYS, WEIGHTS};
 const aq_arch aq_arch_camembert = {.model_type = "camembert", .after_padding = true, AQ_ARCH_USUAL_KEYS, WEIGHTS};

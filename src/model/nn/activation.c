@@ -35,6 +35,23 @@ static void hyperbolic_tangent(const aq_kernels *kernels, float *x, size_t n) {
   for (size_t i = 0; i < n; i++) x[i] = tanhf(x[i]);
 }
 
+static void sigmoid(const aq_kernels *kernels, float *x, size_t n) {
+  (void)kernels;
+  for (size_t i = 0; i < n; i++) x[i] = 1 / (1 + expf(-x[i]));
+}
+
+/* x sigmoid(1.702 x), another approximation of the GELU. */
+static void quick_gelu(const aq_kernels *kernels, float *x, size_t n) {
+  (void)kernels;
+  for (size_t i = 0; i < n; i++) x[i] = x[i] / (1 + expf(-1.702f * x[i]));
+}
+
+/* x tanh(log(1 + e^x)) (Misra, 2019). */
+static void mish(const aq_kernels *kernels, float *x, size_t n) {
+  (void)kernels;
+  for (size_t i = 0; i < n; i++) x[i] = x[i] * tanhf(x[i] > 20 ? x[i] : log1pf(expf(x[i])));
+}
+
 /* ---- derivatives ---- */
 
 /* s in y = x s, which is 1/2 at 0; the small terms say so where the quotient says nothing. |x| < 1e19. */
@@ -92,19 +109,48 @@ static void hyperbolic_tangent_backward(const float *x, const float *y, size_t n
   for (size_t i = 0; i < n; i++) dy[i] *= 1 - y[i] * y[i];
 }
 
+static void sigmoid_backward(const float *x, const float *y, size_t n, float *dy) {
+  (void)x;
+  for (size_t i = 0; i < n; i++) dy[i] *= y[i] * (1 - y[i]);
+}
+
+static void quick_gelu_backward(const float *x, const float *y, size_t n, float *dy) {
+  for (size_t i = 0; i < n; i++) {
+    const float s = share_of(x[i], y[i]);
+    dy[i] *= s + 1.702f * x[i] * s * (1 - s);
+  }
+}
+
+/* y = x t with t = tanh(u), u = log(1 + e^x): (1 + e^x)^2 = (1 + t) / (1 - t), so du/dx = 1 - sqrt((1 - t) / (1 + t)).
+ * At 0 t is 3/5. */
+static void mish_backward(const float *x, const float *y, size_t n, float *dy) {
+  for (size_t i = 0; i < n; i++) {
+    const float t = (x[i] * y[i] + 0.6f * 1e-20f) / (x[i] * x[i] + 1e-20f), left = t < 1 ? 1 - t : 0;
+    dy[i] *= t + x[i] * left * (1 + t) * (1 - sqrtf(left / (1 + t)));
+  }
+}
+
 /* ---- the table ---- */
 
 static const aq_activation activations[] = {
     {"gelu", gelu, gelu_backward},
+    {"gelu_accurate", gelu_tanh, gelu_tanh_backward},
+    {"gelu_fast", gelu_tanh, gelu_tanh_backward},
     {"gelu_new", gelu_tanh, gelu_tanh_backward},
+    {"gelu_python", gelu, gelu_backward},
     {"gelu_pytorch_tanh", gelu_tanh, gelu_tanh_backward},
+    {"mish", mish, mish_backward},
+    {"quick_gelu", quick_gelu, quick_gelu_backward},
     {"relu", relu, relu_backward},
+    {"sigmoid", sigmoid, sigmoid_backward},
     {"silu", silu, silu_backward},
     {"swish", silu, silu_backward},
     {"tanh", hyperbolic_tangent, hyperbolic_tangent_backward},
 };
 
-const char aq_activation_names[] = "gelu, gelu_new, gelu_pytorch_tanh, relu, silu, swish, tanh";
+const char aq_activation_names[] =
+    "gelu, gelu_accurate, gelu_fast, gelu_new, gelu_python, gelu_pytorch_tanh, mish, quick_gelu, relu, sigmoid, silu, "
+    "swish, tanh";
 
 const aq_activation *aq_activation_find(const char *name) {
   for (size_t i = 0; i < AQ_COUNT_OF(activations); i++) {

@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "core/compiler.h"
 #include "model/nn/panels.h"
@@ -34,7 +35,18 @@ aq_head aq_attention_head(const aq_model_config *c, const float *qkv, size_t tok
                    .tokens = tokens,
                    .width = width,
                    .out = context + h * width,
-                   .out_stride = hidden};
+                   .out_stride = hidden,
+                   .reach = SIZE_MAX};
+}
+
+/* The scores of query `at` with all n keys become weights: those of keys out of reach are zero. */
+static void weigh_keys(const aq_head *head, const aq_kernels *kernels, size_t at, size_t n, float scale, float *row) {
+  if (head->relative != NULL) aq_position_bias_add(head->relative, at, n, row);
+  const size_t begin = at > head->reach ? at - head->reach : 0;
+  const size_t end = n - at > head->reach ? at + head->reach + 1 : n;
+  kernels->softmax_f32(row + begin, end - begin, scale);
+  memset(row, 0, begin * sizeof *row);
+  memset(row + end, 0, (n - end) * sizeof *row);
 }
 
 void aq_attention_run(const aq_head *head, const aq_kernels *kernels, aq_thread_space *space) {
@@ -54,11 +66,7 @@ void aq_attention_run(const aq_head *head, const aq_kernels *kernels, aq_thread_
                                  .c = space->scores,
                                  .ldc = n};
     kernels->dense_f32(&scores);
-    for (size_t i = 0; i < rows; i++) {
-      float *row = space->scores + i * n;
-      if (head->relative != NULL) aq_position_bias_add(head->relative, first + i, n, row);
-      kernels->softmax_f32(row, n, scale);
-    }
+    for (size_t i = 0; i < rows; i++) weigh_keys(head, kernels, first + i, n, scale, space->scores + i * n);
     const aq_dense_f32 mix = {.m = rows,
                               .n = width,
                               .k = n,

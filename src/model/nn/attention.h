@@ -12,6 +12,7 @@ typedef struct aq_head {
   float *out; /* `out_stride` from token to token */
   size_t out_stride;
   const float *relative; /* biases by distance, see position_bias.h; NULL: none */
+  size_t reach;          /* a query sees keys that are at most so far away; SIZE_MAX: all */
 } aq_head;
 
 /* Head h of a text whose query, key and value stand side by side, a row per token. */

@@ -3,6 +3,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "model/nn/embedding_modules.h"
 #include "model/nn/panels.h"
 
 void aq_thread_space_reset(aq_thread_space *space) {
@@ -12,6 +13,7 @@ void aq_thread_space_reset(aq_thread_space *space) {
   aq_coded_rows_reset(&space->coded);
   aq_free(space->row);
   aq_free(space->row_codes);
+  aq_free(space->pooled);
   *space = (aq_thread_space){0};
 }
 
@@ -21,6 +23,7 @@ void aq_group_space_reset(aq_group_space *space) {
   aq_free(space->context);
   aq_free(space->block[0]);
   aq_free(space->block[1]);
+  aq_free(space->angles);
   *space = (aq_group_space){0};
 }
 
@@ -34,10 +37,11 @@ aq_status aq_thread_space_need(aq_thread_space *space, const aq_model_config *co
   space->keys = floats(aq_panel_rows(longest), head);
   space->values = floats(aq_panel_rows(head), longest);
   space->scores = floats(AQ_QUERY_ROWS, longest);
-  space->row = floats(2, config->hidden);
-  space->row_codes = aq_malloc(config->hidden);
+  space->row = floats(2, config->embedding);
+  space->row_codes = aq_malloc(config->embedding);
+  if (aq_embedding_has_modules(config)) space->pooled = floats(2, aq_embedding_widest(config));
   const bool whole = space->keys != NULL && space->values != NULL && space->scores != NULL && space->row != NULL &&
-                     space->row_codes != NULL;
+                     space->row_codes != NULL && (space->pooled != NULL || !aq_embedding_has_modules(config));
   aq_status status = whole ? AQ_OK : aq_fail_memory(err, longest * head * sizeof(float));
   if (status == AQ_OK && codes) status = aq_coded_rows_create(&space->coded, AQ_BLOCK_ROWS, widest, false, err);
   if (status != AQ_OK) {
@@ -55,9 +59,12 @@ aq_status aq_group_space_need(aq_group_space *space, const aq_model_config *conf
   space->hidden = floats(tokens, hidden);
   space->qkv = floats(tokens, 3 * hidden);
   space->context = floats(tokens, hidden);
-  for (size_t i = 0; i < 2; i++) space->block[i] = floats(AQ_BLOCK_ROWS, AQ_MAX(hidden, (size_t)config->inner));
+  const size_t inner = (size_t)config->inner * (config->gated ? 2 : 1);
+  for (size_t i = 0; i < 2; i++) space->block[i] = floats(AQ_BLOCK_ROWS, AQ_MAX(hidden, inner));
+  const bool rotary = config->theta[0] > 0;
+  if (rotary) space->angles = floats(2 * tokens, hidden / config->heads);
   if (space->hidden == NULL || space->qkv == NULL || space->context == NULL || space->block[0] == NULL ||
-      space->block[1] == NULL) {
+      space->block[1] == NULL || (rotary && space->angles == NULL)) {
     aq_group_space_reset(space);
     return aq_fail_memory(err, tokens * 5 * hidden * sizeof(float));
   }

@@ -20,6 +20,7 @@ typedef struct aq_thread_space {
   aq_coded_rows coded;           /* AQ_BLOCK_ROWS rows; NULL without codes */
   float *row;                    /* of an embedding */
   int8_t *row_codes;
+  float *pooled;  /* two vectors on the way from the tokens to the embedding; NULL: there is no such way */
   size_t longest; /* tokens that keys, values and scores have room for */
 } aq_thread_space;
 
@@ -28,7 +29,10 @@ typedef struct aq_group_space {
   float *hidden;   /* tokens x hidden */
   float *qkv;      /* tokens x 3 hidden */
   float *context;  /* tokens x hidden: what attention gives */
-  float *block[2]; /* AQ_BLOCK_ROWS x the wider of hidden and inner: what linears behind attention write, in turns */
+  float *block[2]; /* AQ_BLOCK_ROWS x the wider of hidden and what the feed-forward block's first half gives: what
+                      steps for a block of tokens write, in turns */
+  float *angles;   /* 2 x tokens x the width of a head, of rotary positions: those of layers that see the whole text,
+                      then those of local ones; NULL without */
   size_t tokens;   /* that there is room for */
 } aq_group_space;
 

@@ -74,7 +74,7 @@ static aq_status check_text(const aq_encoder *e, const int32_t *ids, uint32_t le
 }
 
 static aq_status take_texts(batch *b, const int32_t *ids, const uint32_t *lengths, float *out, aq_error *err) {
-  const size_t dimension = b->encoder->model.config.hidden;
+  const size_t dimension = b->encoder->model.config.dimension;
   for (size_t i = 0; i < b->count; i++) {
     AQ_TRY(check_text(b->encoder, ids, lengths[i], b->encoder->first_text + i, err));
     b->texts[i] = (text){ids, lengths[i], i};

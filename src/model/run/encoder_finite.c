@@ -24,7 +24,7 @@ static size_t find_tensor(const aq_source *source) {
 }
 
 aq_status aq_encoder_check_finite(const aq_encoder *e, const float *embeddings, size_t texts, aq_error *err) {
-  const size_t dimension = e->model.config.hidden, bad = aq_first_nonfinite(embeddings, texts * dimension);
+  const size_t dimension = e->model.config.dimension, bad = aq_first_nonfinite(embeddings, texts * dimension);
   if (bad == texts * dimension) return AQ_OK;
   const size_t text = e->first_text + bad / dimension, tensor = find_tensor(e->model.source);
   if (tensor < aq_source_tensor_count(e->model.source)) {

@@ -1,8 +1,10 @@
 /* encoder_open.c - an encoder from a source: configuration, weights, threads. */
+#include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/options.h"
 #include "io/source.h"
+#include "model/nn/embedding_modules.h"
 #include "model/run/compute.h"
 #include "model/run/encoder.h"
 
@@ -12,7 +14,12 @@ static aq_status apply_options(aq_encoder *e, const aq_encoder_options *options,
              "texts of %u tokens were asked for; the model has positions for %u", options->max_tokens,
              c->position_limit);
   if (options->max_tokens > 0) c->max_tokens = options->max_tokens;
-  c->normalize = c->normalize || options->normalize;
+  if (options->truncate_dim > 0) c->dimension = AQ_MIN(options->truncate_dim, c->width);
+  if (aq_embedding_has_modules(c)) {
+    c->normalize_output = options->normalize;
+  } else {
+    c->normalize = c->normalize || options->normalize;
+  }
   return AQ_OK;
 }
 
@@ -71,7 +78,8 @@ void aq_encoder_close(aq_encoder *encoder) {
   aq_free(encoder);
 }
 
-uint32_t aq_encoder_dimension(const aq_encoder *encoder) { return encoder->model.config.hidden; }
+uint32_t aq_encoder_dimension(const aq_encoder *encoder) { return encoder->model.config.dimension; }
+uint32_t aq_encoder_width(const aq_encoder *encoder) { return encoder->model.config.width; }
 uint32_t aq_encoder_max_tokens(const aq_encoder *encoder) { return encoder->model.config.max_tokens; }
 size_t aq_encoder_note_count(const aq_encoder *encoder) { return encoder->model.notes.count; }
 

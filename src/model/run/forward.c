@@ -5,8 +5,11 @@
  * cut: an output is one sum, whoever makes it. */
 #include "model/run/forward.h"
 
+#include <string.h>
+
 #include "core/compiler.h"
 #include "model/nn/attention.h"
+#include "model/nn/embedding_modules.h"
 #include "model/nn/panels.h"
 #include "model/nn/pooling.h"
 #include "model/nn/position.h"
@@ -26,18 +29,23 @@ static void share(const member *m, size_t count, size_t *begin, size_t *end) {
 
 /* ---- steps ---- */
 
-/* A token and its row of the position table: norm(word + (position + type)). */
+/* A token and its row of the position table, if there is one: norm(word + (position + type)). */
 static void embed_token(const member *m, int32_t id, size_t row, float *out) {
   const aq_weights *w = m->f->weights;
-  const size_t n = m->f->config->hidden;
+  const size_t n = m->f->config->embedding;
   float *place = m->own->row + n;
+  const bool has_positions = w->positions.count > 0;
   const float *word = aq_embedding_table_row(&w->words, (uint64_t)id, m->own->row_codes, m->own->row);
-  const float *position = aq_embedding_table_row(&w->positions, row, m->own->row_codes, place);
-  for (size_t i = 0; i < n; i++) place[i] = position[i] + w->type[i];
-  m->f->kernels->norm_f32(word, place, n, w->embedding_norm.gain, w->embedding_norm.shift, m->f->config->epsilon, out);
+  if (has_positions) {
+    const float *position = aq_embedding_table_row(&w->positions, row, m->own->row_codes, place);
+    for (size_t i = 0; i < n; i++) place[i] = position[i] + w->type[i];
+  }
+  m->f->kernels->norm_f32(word, has_positions ? place : w->type, n, w->embedding_norm.gain, w->embedding_norm.shift,
+                          m->f->config->epsilon, out);
 }
 
-static void embed(const member *m) {
+/* Rows of `embedding` values, of all tokens. */
+static void embed_tokens(const member *m, float *out) {
   const aq_group *g = m->f->group;
   size_t begin, end, at = 0;
   share(m, g->tokens, &begin, &end);
@@ -46,8 +54,21 @@ static void embed(const member *m) {
     for (size_t t = 0; t < g->lengths[text]; t++, at++) {
       const size_t row = aq_position_next(m->f->config, g->ids[text][t], &counted);
       if (at < begin || at >= end) continue;
-      embed_token(m, g->ids[text][t], row, m->f->space->hidden + at * m->f->config->hidden);
+      embed_token(m, g->ids[text][t], row, out + at * m->f->config->embedding);
     }
+  }
+}
+
+/* Of the positions of the longest text, for both kinds of layers. */
+static void find_angles(const member *m) {
+  const aq_group *g = m->f->group;
+  const size_t width = m->f->config->hidden / m->f->config->heads;
+  size_t longest = 0, begin, end;
+  for (size_t i = 0; i < g->texts; i++) longest = AQ_MAX(longest, (size_t)g->lengths[i]);
+  share(m, longest, &begin, &end);
+  for (size_t kind = 0; kind < 2 && m->f->space->angles != NULL; kind++) {
+    float *angles = m->f->space->angles + kind * g->tokens * width;
+    for (size_t t = begin; t < end; t++) aq_rope_angles(&m->f->weights->rope[kind], 0, t, angles + t * width);
   }
 }
 
@@ -75,16 +96,64 @@ static void add_and_norm(const member *m, const aq_norm *norm, const float *x, c
   }
 }
 
-static void attend(const member *m) {
+/* out = norm(x), row by row; without a norm out = x. */
+static void norm_rows(const member *m, const aq_norm *norm, const float *x, size_t rows, float *out) {
+  const size_t n = m->f->config->hidden;
+  size_t begin, end;
+  share(m, rows, &begin, &end);
+  for (size_t i = begin; i < end; i++) {
+    if (norm->gain == NULL) {
+      memcpy(out + i * n, x + i * n, n * sizeof *out);
+    } else {
+      m->f->kernels->norm_f32(x + i * n, NULL, n, norm->gain, norm->shift, m->f->config->epsilon, out + i * n);
+    }
+  }
+}
+
+/* out = x + more; out may be x. */
+static void add_rows(const member *m, const float *x, const float *more, size_t rows, float *out) {
+  const size_t n = m->f->config->hidden;
+  size_t begin, end;
+  share(m, rows, &begin, &end);
+  for (size_t i = begin * n; i < end * n; i++) out[i] = x[i] + more[i];
+}
+
+/* out = f(first half of x) * second half, row by row. x changes. */
+static void gate_rows(const member *m, float *x, size_t rows, float *out) {
+  const size_t n = m->f->config->inner;
+  size_t begin, end;
+  share(m, rows, &begin, &end);
+  for (size_t i = begin; i < end; i++) {
+    float *half = x + i * 2 * n;
+    m->f->config->activation->apply(m->f->kernels, half, n);
+    for (size_t k = 0; k < n; k++) out[i * n + k] = half[k] * half[n + k];
+  }
+}
+
+/* Turns query and key of head h by the positions of a text's tokens. */
+static void turn_head(const member *m, bool is_local, size_t tokens, size_t h, float *qkv) {
+  const size_t hidden = m->f->config->hidden, width = hidden / m->f->config->heads;
+  const aq_rope *rope = &m->f->weights->rope[is_local];
+  const float *angles = m->f->space->angles + (is_local ? m->f->group->tokens * width : 0);
+  for (size_t t = 0; t < tokens; t++, qkv += 3 * hidden) {
+    aq_rope_turn(rope, angles + t * width, qkv + h * width);
+    aq_rope_turn(rope, angles + t * width, qkv + hidden + h * width);
+  }
+}
+
+static void attend(const member *m, uint32_t layer) {
   const aq_model_config *c = m->f->config;
   const aq_group *g = m->f->group;
-  const float *qkv = m->f->space->qkv;
+  const bool is_local = c->is_local[layer];
+  float *qkv = m->f->space->qkv;
   float *context = m->f->space->context;
   size_t turn = 0;
   for (size_t text = 0; text < g->texts; text++) {
     for (size_t h = 0; h < c->heads; h++, turn++) {
       if (turn % m->f->team->size != m->index) continue;
+      if (c->theta[0] > 0) turn_head(m, is_local, g->lengths[text], h, qkv);
       aq_head head = aq_attention_head(c, qkv, g->lengths[text], h, context);
+      if (is_local) head.reach = c->window;
       head.relative = aq_position_bias_of(&m->f->weights->relative, h);
       aq_attention_run(&head, m->f->kernels, m->own);
     }
@@ -95,19 +164,24 @@ static void attend(const member *m) {
 
 /* ---- a layer ---- */
 
-/* An activation's rows from token `first` on. What a step behind attention reads at once is of a block only: linears
- * write to two of them in turns, and an activation function works in place. A norm gives its output in the place of its
- * residual. */
+/* Whether a step's output is of a block of tokens only, and no activation function's, which works in place. */
+static bool writes_block(const aq_step *step) {
+  const bool in_turns = step->kind == AQ_STEP_LINEAR || step->kind == AQ_STEP_NORM || step->kind == AQ_STEP_GATE;
+  return in_turns && step->out != AQ_SLOT_QKV;
+}
+
+/* An activation's rows from token `first` on. What the next step reads at once is of a block only: steps write to two
+ * of them in turns. A sum gives its output in the place of its residual. */
 static float *rows_of(const member *m, aq_slot slot, size_t first) {
   const aq_group_space *s = m->f->space;
   const size_t hidden = m->f->config->hidden;
   if (slot == AQ_SLOT_QKV) return s->qkv + first * 3 * hidden;
   if (slot == AQ_SLOT_CONTEXT) return s->context + first * hidden;
-  size_t linears = 0;
+  size_t blocks = 0;
   for (size_t i = 0; i < m->steps->count; i++) {
     const aq_step *step = &m->steps->step[i];
-    linears += step->kind == AQ_STEP_LINEAR;
-    if (step->out == slot && step->kind != AQ_STEP_ADD_NORM) return s->block[linears % 2];
+    blocks += writes_block(step);
+    if (step->out == slot && step->kind != AQ_STEP_ADD_NORM && step->kind != AQ_STEP_ADD) return s->block[blocks % 2];
   }
   return s->hidden + first * hidden;
 }
@@ -115,13 +189,30 @@ static float *rows_of(const member *m, aq_slot slot, size_t first) {
 /* An activation function goes with the product before it, while its outputs are in the cache. */
 static void run_step(const member *m, uint32_t layer, size_t number, size_t first, size_t rows) {
   const aq_step *s = &m->steps->step[number];
-  const float *x = rows_of(m, s->in, first);
+  float *x = rows_of(m, s->in, first);
   float *y = rows_of(m, s->out, first);
-  if (s->kind == AQ_STEP_LINEAR) {
-    const bool active = number + 1 < m->steps->count && s[1].kind == AQ_STEP_ACTIVATION;
-    product(m, aq_weights_linear(m->f->weights, layer, s->role), x, rows, active ? m->f->config->activation : NULL, y);
-  } else if (s->kind == AQ_STEP_ADD_NORM) {
-    add_and_norm(m, aq_weights_norm(m->f->weights, layer, s->role), rows_of(m, s->residual, first), x, rows, y);
+  switch (s->kind) {
+    case AQ_STEP_LINEAR: {
+      const bool active = number + 1 < m->steps->count && s[1].kind == AQ_STEP_ACTIVATION;
+      const aq_linear *linear = aq_weights_linear(m->f->weights, layer, s->role);
+      product(m, linear, x, rows, active ? m->f->config->activation : NULL, y);
+      break;
+    }
+    case AQ_STEP_ADD_NORM:
+      add_and_norm(m, aq_weights_norm(m->f->weights, layer, s->role), rows_of(m, s->residual, first), x, rows, y);
+      break;
+    case AQ_STEP_NORM:
+      norm_rows(m, aq_weights_norm(m->f->weights, layer, s->role), x, rows, y);
+      break;
+    case AQ_STEP_GATE:
+      gate_rows(m, x, rows, y);
+      break;
+    case AQ_STEP_ADD:
+      add_rows(m, rows_of(m, s->residual, first), x, rows, y);
+      break;
+    case AQ_STEP_ACTIVATION: /* with the product before it */
+    case AQ_STEP_ATTENTION:  /* over whole texts */
+      break;
   }
 }
 
@@ -142,26 +233,51 @@ static void run_blocks(const member *m, uint32_t layer, size_t begin, size_t end
 
 static void run_layer(const member *m, uint32_t layer) {
   run_blocks(m, layer, 0, m->steps->attention);
-  attend(m);
+  attend(m, layer);
   wait_for_all(m);
   run_blocks(m, layer, m->steps->attention + 1, m->steps->count);
 }
 
 /* ---- from tokens to embeddings ---- */
 
+/* The first hidden states. What is projected is in the place of query, key and value meanwhile. */
+static void embed(const member *m) {
+  const aq_group_space *s = m->f->space;
+  const aq_model_config *c = m->f->config;
+  embed_tokens(m, c->projects ? s->qkv : s->hidden);
+  find_angles(m);
+  wait_for_all(m);
+  if (!c->projects) return;
+  product(m, &m->f->weights->projection, s->qkv, m->f->group->tokens, NULL, s->hidden);
+  wait_for_all(m);
+}
+
+static void norm_last(const member *m) {
+  if (m->f->weights->final_norm.gain == NULL) return;
+  float *hidden = m->f->space->hidden;
+  norm_rows(m, &m->f->weights->final_norm, hidden, m->f->group->tokens, hidden);
+  wait_for_all(m);
+}
+
 static void pool_texts(const member *m) {
   const aq_group *g = m->f->group;
+  const aq_model_config *c = m->f->config;
+  const bool more = aq_embedding_has_modules(c);
+  float *const pooled = m->own->pooled, *const spare = pooled + aq_embedding_widest(c);
   const float *x = m->f->space->hidden;
-  for (size_t text = 0; text < g->texts; text++) {
-    if (text % m->f->team->size == m->index) (void)aq_pooling_run(m->f->config, x, g->lengths[text], g->out[text]);
-    x += g->lengths[text] * m->f->config->hidden;
+  for (size_t text = 0; text < g->texts; text++, x += g->lengths[text - 1] * c->hidden) {
+    if (text % m->f->team->size != m->index) continue;
+    (void)aq_pooling_run(c, x, g->lengths[text], more ? pooled : g->out[text]);
+    if (more) aq_embedding_finish(c, m->f->weights, m->f->kernels, pooled, spare, g->out[text]);
   }
 }
 
 void aq_forward_run(const aq_forward *f, uint32_t index, aq_thread_space *own) {
   const member m = {f, aq_layer_steps_of(f->model), index, own};
   embed(&m);
-  wait_for_all(&m);
-  for (uint32_t i = 0; i < f->weights->layer_count; i++) run_layer(&m, i);
+  for (uint32_t pass = 0; pass < f->config->passes; pass++) {
+    for (uint32_t i = 0; i < f->weights->layer_count; i++) run_layer(&m, i);
+  }
+  norm_last(&m);
   pool_texts(&m);
 }

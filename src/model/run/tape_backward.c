@@ -82,6 +82,9 @@ static void undo_step(const backward *b, uint32_t layer, size_t number, size_t f
       undo_norm(b, layer, s, first, rows);
       break;
     case AQ_STEP_ATTENTION: /* in a round of its own */
+    case AQ_STEP_NORM:      /* not differentiated */
+    case AQ_STEP_GATE:
+    case AQ_STEP_ADD:
       break;
   }
 }

@@ -339,20 +339,67 @@ static void open_of_an_adapter_alone_says_so(void **state) {
   assert_non_null(strstr(err.message, "a PEFT adapter, and no model"));
 }
 
+/* Each once, behind the folder of its module. */
+static void open_reads_the_tensors_of_modules(void **state) {
+  (void)state;
+  aq_error err;
+  aq_source *source = NULL;
+  float value;
+  temp_mkdir("2_Dense");
+  write_model("model.safetensors");
+  write_model("2_Dense/model.safetensors");
+  (void)temp_write_text("modules.json",
+                        "[" MODULE("0", "", "Transformer") "," MODULE("1", "2_Dense", "Dense") "," MODULE(
+                            "2", "2_Dense", "LayerNorm") "," MODULE("3", "none", "Dense") "]");
+  assert_ok(aq_source_open(temp_folder, NULL, &source, &err));
+  assert_int_equal(source->tensor_count, 2);
+  assert_int_equal(source->note_count, 0);
+  const int64_t found = aq_source_find(source, "2_Dense/w");
+  assert_true(found > 0);
+  assert_ok(aq_source_read_f32(source, (size_t)found, 0, 1, &value, &err));
+  assert_true(aq_source_reads_file(source, temp_path("2_Dense/model.safetensors")));
+  aq_source_close(source);
+  (void)temp_write_text("2_Dense/model.safetensors", "<html>");
+  assert_int_equal(aq_source_open(temp_folder, NULL, &source, &err), AQ_ERR_FORMAT);
+  assert_non_null(strstr(err.file, "2_Dense/model.safetensors"));
+  drop("2_Dense/model.safetensors");
+  drop("2_Dense");
+}
+
+static void open_of_an_export_has_its_modules_already(void **state) {
+  (void)state;
+  aq_error err;
+  aq_source *source = NULL;
+  temp_mkdir("d");
+  (void)temp_write_safetensors("model.safetensors",
+                               "{\"d/w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", NULL, 4);
+  write_model("d/model.safetensors");
+  (void)temp_write_text("modules.json", "[" MODULE("0", "", "Transformer") "," MODULE("1", "d", "Dense") "]");
+  assert_ok(aq_source_open(temp_folder, NULL, &source, &err));
+  assert_int_equal(source->tensor_count, 1);
+  aq_source_close(source);
+  drop("d/model.safetensors");
+  drop("d");
+}
+
 static void open_notes_what_is_left_out(void **state) {
   (void)state;
   aq_error err;
   aq_source *source = NULL;
-  temp_mkdir("2_Dense");
+  temp_mkdir("2_CNN");
+  temp_mkdir("3_Dense");
   write_model("model.safetensors");
-  write_model("2_Dense/model.safetensors");
+  write_model("2_CNN/model.safetensors");
+  write_model("3_Dense/pytorch_model.bin");
   (void)temp_write_text("adapter_config.json", "{}");
-  (void)temp_write_text("modules.json", "[" MODULE("0", "", "Transformer") "," MODULE(
-                                            "1", "1_Pooling", "Pooling") "," MODULE("2", "2_Dense", "Dense") "]");
+  (void)temp_write_text("modules.json",
+                        "[" MODULE("0", "", "Transformer") "," MODULE("1", "1_Pooling", "Pooling") "," MODULE(
+                            "2", "2_CNN", "CNN") "," MODULE("3", "3_Dense", "Dense") "]");
   assert_ok(aq_source_open(temp_folder, NULL, &source, &err));
-  assert_int_equal(source->note_count, 2);
+  assert_int_equal(source->note_count, 3);
   assert_non_null(strstr(source->notes[0], "a PEFT adapter belongs to this model and is left out"));
-  assert_non_null(strstr(source->notes[1], "module Dense (2_Dense/model.safetensors)"));
+  assert_non_null(strstr(source->notes[1], "module CNN (2_CNN/model.safetensors)"));
+  assert_non_null(strstr(source->notes[2], "module Dense (3_Dense/pytorch_model.bin)"));
   aq_source_close(source);
 }
 
@@ -369,6 +416,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(huge_files_are_noted_and_the_others_travel, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(files_compressed_beforehand_have_the_same_values, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(open_of_an_adapter_alone_says_so, temp_setup, temp_teardown),
+      cmocka_unit_test_setup_teardown(open_reads_the_tensors_of_modules, temp_setup, temp_teardown),
+      cmocka_unit_test_setup_teardown(open_of_an_export_has_its_modules_already, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(open_notes_what_is_left_out, temp_setup, temp_teardown),
   };
   return cmocka_run_group_tests_name("companions", tests, NULL, NULL);

@@ -29,7 +29,7 @@ static aq_status fake_view(const aq_source *source, const aq_segment *segment, a
   return AQ_OK;
 }
 
-static const aq_source_ops fake_ops = {NULL, fake_read, fake_view};
+static const aq_source_ops fake_ops = {NULL, fake_read, fake_view, NULL};
 
 static aq_source *fake_source(void) {
   aq_source *s = aq_calloc(1, sizeof *s);

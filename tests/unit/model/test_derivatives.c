@@ -13,13 +13,17 @@ static double gelu(double x) { return 0.5 * x * erfc(-x / sqrt(2)); }
 static double gelu_tanh(double x) { return 0.5 * x * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x))); }
 static double relu(double x) { return x > 0 ? x : 0; }
 static double silu(double x) { return x / (1 + exp(-x)); }
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+static double quick_gelu(double x) { return x / (1 + exp(-1.702 * x)); }
+static double mish(double x) { return x * tanh(log1p(exp(x))); }
 
 static const struct {
   const char *name;
   double (*f)(double);
 } functions[] = {{"gelu", gelu}, {"gelu_new", gelu_tanh}, {"gelu_pytorch_tanh", gelu_tanh},
                  {"relu", relu}, {"silu", silu},          {"swish", silu},
-                 {"tanh", tanh}};
+                 {"tanh", tanh}, {"sigmoid", sigmoid},    {"quick_gelu", quick_gelu},
+                 {"mish", mish}};
 
 #define POINTS 4001
 
@@ -55,13 +59,15 @@ static void derivative_of_each_activation_at_extremes_is_its_limit(void **state)
     memcpy(y, at, sizeof y);
     a->apply(aq_kernels_get(), y, 8);
     a->backward(at, y, 8, dy);
-    const bool is_tanh = functions[k].f == tanh, is_relu = functions[k].f == relu;
+    const bool is_tanh = functions[k].f == tanh, is_relu = functions[k].f == relu,
+               is_sigmoid = functions[k].f == sigmoid;
+    const double at_zero = is_tanh ? 1 : is_sigmoid ? 0.25 : functions[k].f == mish ? 0.6 : 0.5;
     for (size_t i = 0; i < 4; i++) {
-      const double middle = is_tanh ? 1 : is_relu ? at[i] > 0 : 0.5;
+      const double middle = is_relu ? at[i] > 0 : at_zero;
       if (!(fabs((double)dy[i] - middle) < 2e-5)) fail_msg("%s at %g: %g", a->name, (double)at[i], (double)dy[i]);
     }
     for (size_t i = 4; i < 8; i++) {
-      const double limit = at[i] < 0 || is_tanh ? 0 : 1;
+      const double limit = at[i] < 0 || is_tanh || is_sigmoid ? 0 : 1;
       if (!(fabs((double)dy[i] - limit) < 1e-6)) fail_msg("%s at %g: %g", a->name, (double)at[i], (double)dy[i]);
     }
   }

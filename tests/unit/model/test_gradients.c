@@ -57,7 +57,7 @@ static void check_gradients(fixture *f, const char *activation, aq_pooling pooli
   aq_tape tape = {0};
   const uint32_t few[4] = {1, 7, 40, 12};
   f->encoder->model.config.activation = aq_activation_find(activation);
-  f->encoder->model.config.pooling = pooling;
+  f->encoder->model.config.pooling[0] = pooling;
   f->encoder->model.config.normalize = normalize;
   loss *l = make_loss();
   aq_params g = zeros_like(&f->params);
@@ -87,7 +87,7 @@ static void gradients_are_slopes_for_each_pooling(void **state) {
 }
 
 static void gradients_are_slopes_for_each_activation(void **state) {
-  static const char *const names[] = {"gelu_new", "relu", "silu", "tanh"};
+  static const char *const names[] = {"gelu_new", "mish", "quick_gelu", "relu", "sigmoid", "silu", "tanh"};
   for (size_t i = 0; i < AQ_COUNT_OF(names); i++) check_gradients(*state, names[i], AQ_POOL_MEAN, true);
 }
 

@@ -4,19 +4,25 @@
 #include "pass_fixture.h"
 
 /* What a step reads was written before it, and nothing is written twice: the last step gives the output. */
-static void steps_read_what_was_written(void **state) {
-  const fixture *f = *state;
-  const aq_layer_steps *steps = aq_layer_steps_of(f->params.model);
+static void check_order(const aq_layer_steps *steps) {
   bool written[AQ_SLOTS] = {[AQ_SLOT_INPUT] = true};
   assert_true(steps->count > 0 && steps->count <= AQ_STEPS_MOST);
   for (size_t i = 0; i < steps->count; i++) {
     const aq_step *s = &steps->step[i];
     assert_true(written[s->in] && !written[s->out]);
-    assert_true(s->kind == AQ_STEP_ADD_NORM ? written[s->residual] : s->residual == AQ_SLOT_NONE);
+    const bool adds = s->kind == AQ_STEP_ADD_NORM || s->kind == AQ_STEP_ADD;
+    assert_true(adds ? written[s->residual] : s->residual == AQ_SLOT_NONE);
     assert_int_equal(s->kind == AQ_STEP_ATTENTION, i == steps->attention);
     written[s->out] = true;
   }
   assert_int_equal(steps->step[steps->count - 1].out, AQ_SLOT_OUTPUT);
+}
+
+static void steps_read_what_was_written(void **state) {
+  (void)state;
+  check_order(&aq_post_norm_steps);
+  check_order(&aq_pre_norm_gated_steps);
+  check_order(&aq_post_norm_gated_steps);
 }
 
 /* Every linear and norm of a layer is run once, and its sizes are those of the activations. */
@@ -63,7 +69,9 @@ static void families_run_every_weight(void **state) {
       if (strstr(w->name, "%u") == NULL) continue;
       const bool follows = w->kind == AQ_WEIGHT_LINEAR && w[-1].kind == AQ_WEIGHT_LINEAR && w[-1].input == w->input;
       assert_int_equal(count_steps(arch->steps, AQ_STEP_LINEAR, w->role), w->kind == AQ_WEIGHT_LINEAR && !follows);
-      assert_int_equal(count_steps(arch->steps, AQ_STEP_ADD_NORM, w->role), w->kind == AQ_WEIGHT_NORM);
+      const uint32_t norms =
+          count_steps(arch->steps, AQ_STEP_ADD_NORM, w->role) + count_steps(arch->steps, AQ_STEP_NORM, w->role);
+      assert_int_equal(norms, w->kind == AQ_WEIGHT_NORM);
     }
   }
 }

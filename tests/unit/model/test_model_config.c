@@ -22,7 +22,7 @@ static void parse_minilm_gives_all_numbers(void **state) {
   assert_int_equal(c.position_limit, 512);
   assert_int_equal(c.max_tokens, 512);
   assert_true(c.epsilon == 1e-12f);
-  assert_true(c.pooling == AQ_POOL_MEAN && c.normalize);
+  assert_true(c.pooling[0] == AQ_POOL_MEAN && c.normalize);
 }
 
 static void parse_without_modules_gives_mean_not_normalized(void **state) {
@@ -31,7 +31,7 @@ static void parse_without_modules_gives_mean_not_normalized(void **state) {
   aq_model_config c;
   const aq_config_texts t = texts_of(minilm, NULL, NULL);
   assert_ok(aq_model_config_parse(&t, &c, &err));
-  assert_true(c.pooling == AQ_POOL_MEAN && !c.normalize);
+  assert_true(c.pooling[0] == AQ_POOL_MEAN && !c.normalize);
   assert_int_equal(c.max_tokens, 512);
 }
 
@@ -116,7 +116,7 @@ static void parse_distilbert_has_no_types(void **state) {
   assert_ok(aq_model_config_parse(&t, &c, &err));
   assert_int_equal(c.types, 0);
   assert_string_equal(c.activation->name, "relu");
-  assert_true(c.pooling == AQ_POOL_CLS && !c.normalize);
+  assert_true(c.pooling[0] == AQ_POOL_CLS && !c.normalize);
 }
 
 /* One member of MiniLM's config replaced: key, its new value, the error and a part of its message. */

@@ -10,7 +10,9 @@ static void parse_wrong_modules_is_refused(void **state) {
   } wrong[] = {
       {"[" MODULE("0", "", "Transformer") "," MODULE("1", "1_Pooling", "Pooling") "," MODULE("2", "2_Dense",
                                                                                              "Dense") "]",
-       AQ_ERR_UNSUPPORTED, "module 2 is 'Dense'"},
+       AQ_ERR_NOT_FOUND, "module 2 is Dense, but '2_Dense' has no config.json"},
+      {"[" MODULE("0", "", "Transformer") "," MODULE("1", "1_Pooling", "Pooling") "," MODULE("2", "2_CNN", "CNN") "]",
+       AQ_ERR_UNSUPPORTED, "module 2 is 'CNN'"},
       {"[" MODULE("0", "", "CLIPModel") "]", AQ_ERR_UNSUPPORTED, "module 0 is 'CLIPModel'"},
       {"[" MODULE("0", "", "Transformer") "]", AQ_ERR_UNSUPPORTED, "no module after the first"},
       {"[" MODULE("0", "", "Transformer") "," MODULE("1", "1_Normalize", "Normalize") "]", AQ_ERR_UNSUPPORTED,
@@ -57,7 +59,7 @@ static void parse_dropout_and_two_normalizes_are_run(void **state) {
       "2", "d", "Dropout") "," MODULE("3", "n", "Normalize") "," MODULE("4", "m", "Normalize") "]";
   aq_config_texts t = texts_of(minilm, list, "{\"pooling_mode_cls_token\":true}");
   assert_ok(aq_model_config_parse(&t, &c, &err));
-  assert_true(c.pooling == AQ_POOL_CLS && c.normalize);
+  assert_true(c.pooling[0] == AQ_POOL_CLS && c.normalize);
   t.module[3] = (char *)"{\"module_input_name\":\"token_embeddings\"}";
   t.module_size[3] = strlen(t.module[3]);
   expect(&t, AQ_ERR_UNSUPPORTED, "n/config.json", "'module_input_name' is 'token_embeddings'");
@@ -75,13 +77,15 @@ static void parse_pooling_follows_the_reference(void **state) {
                {"{\"pooling_mode\":[\"cls\"]}", AQ_POOL_CLS, false},
                {"{\"pooling_mode\":\"mean\",\"include_prompt\":false}", AQ_POOL_MEAN, true},
                {"{\"include_prompt\":null}", AQ_POOL_MEAN, true},
+               {"{\"pooling_mode_max_tokens\":true,\"pooling_mode_mean_tokens\":true}", AQ_POOL_MAX, false},
+               {"{\"pooling_mode\":[\"lasttoken\",\"cls\"]}", AQ_POOL_LAST, false},
                {"{\"embedding_dimension\":384,\"include_prompt\":true}", AQ_POOL_MEAN, false}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     aq_error err;
     aq_model_config c;
     const aq_config_texts t = texts_of(minilm, modules, cases[i].pooling);
     assert_ok(aq_model_config_parse(&t, &c, &err));
-    assert_int_equal(c.pooling, cases[i].mode);
+    assert_int_equal(c.pooling[0], cases[i].mode);
     assert_int_equal(c.skips_prompt, cases[i].skips);
   }
 }
@@ -93,11 +97,11 @@ static void parse_wrong_pooling_is_refused(void **state) {
     aq_status status;
     const char *message;
   } wrong[] = {
-      {"{\"pooling_mode_max_tokens\":true}", AQ_ERR_UNSUPPORTED, "'pooling_mode_max_tokens' is true"},
-      {"{\"pooling_mode_max_tokens\":true,\"pooling_mode_mean_tokens\":true}", AQ_ERR_UNSUPPORTED,
-       "'pooling_mode_mean_tokens' and 'pooling_mode_max_tokens'"},
-      {"{\"pooling_mode\":\"lasttoken\"}", AQ_ERR_UNSUPPORTED, "'pooling_mode' is 'lasttoken'"},
-      {"{\"pooling_mode\":[\"mean\",\"cls\"]}", AQ_ERR_UNSUPPORTED, "'pooling_mode' is a list of 2"},
+      {"{\"pooling_mode\":\"median\"}", AQ_ERR_UNSUPPORTED, "'pooling_mode' is 'median'"},
+      {"{\"pooling_mode\":[\"mean\",1]}", AQ_ERR_FORMAT, "'pooling_mode' is not a text"},
+      {"{\"pooling_mode\":[]}", AQ_ERR_FORMAT, "'pooling_mode' is an empty list"},
+      {"{\"pooling_mode\":[\"cls\",\"cls\",\"cls\",\"cls\",\"cls\",\"cls\",\"cls\",\"cls\",\"cls\"]}",
+       AQ_ERR_UNSUPPORTED, "'pooling_mode' is a list of more than 8"},
       {"{\"pooling_mode\":null}", AQ_ERR_FORMAT, "'pooling_mode' is not a text"},
       {"{\"pooling_mode_mean_tokens\":\"yes\"}", AQ_ERR_FORMAT, "neither true nor false"},
       {"{\"include_prompt\":1}", AQ_ERR_FORMAT, "'include_prompt'"},
@@ -112,6 +116,62 @@ static void parse_wrong_pooling_is_refused(void **state) {
   expect(&t, AQ_ERR_NOT_FOUND, "modules.json", "module 1 is Pooling, but '1_Pooling' has no config.json");
 }
 
+/* A list of modules behind the pooling, with the configuration of the third. */
+static aq_config_texts texts_with(const char *list, const char *config) {
+  aq_config_texts t = texts_of(minilm, list, mean);
+  t.module[2] = (char *)config;
+  t.module_size[2] = strlen(config);
+  return t;
+}
+
+static const char with_dense[] = "[" MODULE("0", "", "Transformer") "," MODULE("1", "p", "Pooling") "," MODULE(
+    "2", "2_Dense", "Dense") "," MODULE("3", "n", "Normalize") "]";
+
+static void parse_dense_makes_a_module(void **state) {
+  (void)state;
+  aq_error err;
+  aq_model_config c;
+  aq_config_texts t = texts_with(with_dense, "{\"in_features\":384,\"out_features\":96,\"bias\":false}");
+  t.model = (char *)"{\"truncate_dim\":64}";
+  t.model_size = strlen(t.model);
+  assert_ok(aq_model_config_parse(&t, &c, &err));
+  assert_int_equal(c.module_count, 2);
+  assert_true(c.modules[0].kind == AQ_MODULE_DENSE && c.modules[1].kind == AQ_MODULE_NORMALIZE && !c.normalize);
+  assert_true(c.modules[0].in == 384 && c.modules[0].out == 96 && !c.modules[0].has_bias);
+  assert_string_equal(c.modules[0].prefix, "2_Dense/");
+  assert_string_equal(c.modules[0].activation->name, "tanh");
+  assert_true(c.width == 96 && c.dimension == 64);
+}
+
+static void parse_wrong_dense_is_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *dense;
+    aq_status status;
+    const char *message;
+  } wrong[] = {
+      {"{\"in_features\":383,\"out_features\":8}", AQ_ERR_FORMAT,
+       "'in_features' is 383, but the module before gives 384"},
+      {"{\"in_features\":384}", AQ_ERR_FORMAT, "'out_features'"},
+      {"{\"in_features\":384,\"out_features\":131073}", AQ_ERR_FORMAT, "'out_features' is 131073"},
+      {"{\"in_features\":384,\"out_features\":8,\"use_residual\":true}", AQ_ERR_UNSUPPORTED, "'use_residual' is true"},
+      {"{\"in_features\":384,\"out_features\":8,\"activation_function\":\"torch.nn.Softmax\"}", AQ_ERR_UNSUPPORTED,
+       "'activation_function' is 'torch.nn.Softmax'"},
+      {"{\"in_features\":384,\"out_features\":8,\"activation_function\":\"torch.nn\"}", AQ_ERR_UNSUPPORTED,
+       "'activation_function' is 'torch.nn'"},
+      {"{\"in_features\":384,\"out_features\":8,\"activation_function\":\"Tanh\"}", AQ_ERR_UNSUPPORTED,
+       "'activation_function' is 'Tanh'"},
+  };
+  for (size_t i = 0; i < AQ_COUNT_OF(wrong); i++) {
+    const aq_config_texts t = texts_with(with_dense, wrong[i].dense);
+    expect(&t, wrong[i].status, "2_Dense/config.json", wrong[i].message);
+  }
+  static const char norm[] =
+      "[" MODULE("0", "", "Transformer") "," MODULE("1", "p", "Pooling") "," MODULE("2", "m", "LayerNorm") "]";
+  const aq_config_texts t = texts_with(norm, "{\"dimension\":96}");
+  expect(&t, AQ_ERR_FORMAT, "m/config.json", "'dimension' is 96, but the module before gives 384");
+}
+
 static void parse_settings_of_the_model_are_checked(void **state) {
   (void)state;
   static const struct {
@@ -121,7 +181,8 @@ static void parse_settings_of_the_model_are_checked(void **state) {
   } cases[] = {
       {"{\"truncate_dim\":null,\"similarity_fn_name\":\"dot\",\"model_type\":\"SentenceTransformer\"}", AQ_OK, ""},
       {"{\"truncate_dim\":384}", AQ_OK, ""},
-      {"{\"truncate_dim\":383}", AQ_ERR_UNSUPPORTED, "'truncate_dim' is 383"},
+      {"{\"truncate_dim\":383}", AQ_OK, ""},
+      {"{\"truncate_dim\":7.5}", AQ_ERR_FORMAT, "'truncate_dim' is 7.5"},
       {"{\"truncate_dim\":0}", AQ_ERR_FORMAT, "'truncate_dim'"},
       {"{\"truncate_dim\":\"64\"}", AQ_ERR_FORMAT, "'truncate_dim'"},
       {"{\"model_type\":\"CrossEncoder\"}", AQ_ERR_UNSUPPORTED, "'model_type' is 'CrossEncoder'"},
@@ -181,6 +242,8 @@ int main(void) {
       cmocka_unit_test(parse_dropout_and_two_normalizes_are_run),
       cmocka_unit_test(parse_pooling_follows_the_reference),
       cmocka_unit_test(parse_wrong_pooling_is_refused),
+      cmocka_unit_test(parse_dense_makes_a_module),
+      cmocka_unit_test(parse_wrong_dense_is_refused),
       cmocka_unit_test(parse_settings_of_the_model_are_checked),
       cmocka_unit_test(parse_notes_what_should_be_known),
       cmocka_unit_test(parse_common_keys_without_effect_are_quiet),

@@ -98,7 +98,7 @@ static void forward_equals_encoder(void **state) {
   for (int normalize = 0; normalize < 2; normalize++) {
     for (int pooling = AQ_POOL_MEAN; pooling <= AQ_POOL_CLS; pooling++) {
       f->encoder->model.config.normalize = normalize != 0;
-      f->encoder->model.config.pooling = (aq_pooling)pooling;
+      f->encoder->model.config.pooling[0] = (aq_pooling)pooling;
       encode(f, expected);
       assert_ok(aq_tape_begin(&tape, &f->params, f->texts, lengths, TEXTS, f->pool, &err));
       assert_int_equal(tape.first[2], 6);

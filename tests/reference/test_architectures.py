@@ -1,0 +1,95 @@
+"""Architectures that are not BERT's, as transformers saves them: the same vectors, from weights and from tables."""
+
+import numpy as np
+import pytest
+from embedding import TEXTS, check_refused, check_same, embed, run
+from sentence_transformers import SentenceTransformer
+from tiny_encoders import HIDDEN, MODULES, NORMALIZE, config_of, make, weights_of
+
+ARCHITECTURES = ["electra", "albert", "modernbert", "nomic_bert", "gte", "jina_embeddings_v3"]
+LONG = ["the cat sat on a mat . a dog near the house . the river , the dog run on a small mat", *TEXTS]
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_vectors_are_those_of_the_reference(tmp_path, model_type):
+    folder = make(tmp_path / "model", config_of(model_type))
+    expected = check_same(folder, tmp_path, LONG)
+    got = embed(folder, LONG)
+    cosines = (got * expected).sum(1) / (np.linalg.norm(got, axis=1) * np.linalg.norm(expected, axis=1))
+    assert cosines.min() >= 0.999999
+    between = np.corrcoef(expected)
+    assert between[np.triu_indices(len(LONG), 1)].max() < 0.9999  # texts differ: the model is not degenerate
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_vectors_do_not_depend_on_what_is_beside_a_text(tmp_path, model_type):
+    folder = make(tmp_path / "model", config_of(model_type))
+    together = embed(folder, LONG * 40, "--threads", "2")
+    alone = np.concatenate([embed(folder, [text], "--threads", "1") for text in LONG])
+    np.testing.assert_array_equal(together, np.concatenate([alone] * 40))
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_saved_again_it_is_the_same_model(tmp_path, model_type):
+    folder = make(tmp_path / "model", config_of(model_type), modules=[*MODULES, NORMALIZE])
+    expected = check_same(folder, tmp_path)
+    SentenceTransformer(str(folder), device="cpu", local_files_only=True).save(str(tmp_path / "saved"))
+    assert np.abs(check_same(tmp_path / "saved", tmp_path) - expected).max() < 1e-5
+    assert run("embed", tmp_path / "saved", "--text", TEXTS[0]).stderr == ""
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_int8_is_near(tmp_path, model_type):
+    folder = make(tmp_path / "model", config_of(model_type))
+    exact, coded = embed(folder, LONG), embed(folder, LONG, "--compute", "int8")
+    cosines = (exact * coded).sum(1) / (np.linalg.norm(exact, axis=1) * np.linalg.norm(coded, axis=1))
+    assert 0.99 < cosines.min() < 1
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_planning_says_why_the_model_was_not_run(tmp_path, model_type):
+    folder = make(tmp_path / "model", config_of(model_type))
+    process = run("quantize", folder, "-o", tmp_path / "x.parquet", "--target-bpw", 6, "--calib", "builtin")
+    assert f"calibration does not know encoders of type {model_type}" in process.stdout + process.stderr
+
+
+@pytest.mark.parametrize("model_type", ["electra", "ernie"])
+def test_what_has_the_layers_of_bert_is_calibrated(tmp_path, model_type):
+    changes = {"embedding_size": HIDDEN} if model_type == "electra" else {}
+    folder = make(tmp_path / "model", config_of(model_type, **changes))
+    process = run("quantize", folder, "-o", tmp_path / "x.parquet", "--target-bpw", 7, "--calib", "builtin")
+    assert process.returncode == 0, process.stderr
+    assert "calibration does not know" not in process.stdout + process.stderr
+    assert "held-out texts" in process.stdout
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_a_tensor_that_is_missing_is_named(tmp_path, model_type):
+    weights = weights_of(config_of(model_type))
+    name = next(name for name in weights if name.endswith(("layers.1.attn.Wo.weight", "attention.output.dense.weight", "ffn_output.weight", "o_proj.weight")))
+    del weights[name]
+    check_refused(make(tmp_path / "model", config_of(model_type), weights=weights), tmp_path, f"'{name}'")
+
+
+@pytest.mark.parametrize(
+    ("config", "key"),
+    [
+        (config_of("albert", num_hidden_groups=2), "num_hidden_groups"),
+        (config_of("albert", inner_group_num=2), "inner_group_num"),
+        (config_of("modernbert", layer_types=["full_attention"]), "layer_types"),
+        (config_of("modernbert", layer_types=["chunked_attention"] * 4), "layer_types"),
+        (config_of("modernbert", norm_bias="yes"), "norm_bias"),
+        (config_of("modernbert", rope_parameters={"rope_theta": 5.0}), "rope_parameters"),
+        (config_of("modernbert", rope_parameters={"full_attention": {"rope_type": "yarn"}}), "rope_parameters"),
+        (config_of("modernbert", rope_parameters={"full_attention": {"factor": 2.0}}), "rope_parameters"),
+        (config_of("modernbert") | {"local_rope_theta": None}, "local_rope_theta"),
+        (config_of("electra", embedding_size=97), "embedding_size"),
+        (config_of("nomic_bert", rope_parameters={"rope_type": "linear", "factor": 2.0}), "rope_parameters"),
+        (config_of("gte", head_dim=8), "head_dim"),
+        (config_of("jina_embeddings_v3", rope_parameters=[1]), "rope_parameters"),
+        (config_of("gte", num_attention_heads=32), "heads"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_by_its_key(tmp_path, config, key):
+    weights = weights_of(config_of(config["model_type"]))
+    check_refused(make(tmp_path / "model", config, weights=weights), tmp_path, key, "config.json")
