@@ -55,10 +55,12 @@ aq_status aq_formats_find_export(const char *name, const aq_file_format **out, a
 
 aq_status aq_formats_check_output(const aq_file_format *format, const char *output, aq_error *err) {
   for (size_t i = 0; i < AQ_COUNT_OF(formats); i++) {
-    if (formats[i] == format || !aq_ends_with(output, formats[i]->suffix)) continue;
+    const char *suffix = formats[i]->suffix;
+    if (formats[i] == format || suffix == NULL || !aq_ends_with(output, suffix)) continue;
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "is the name of a %s file, and a %s file would be written", formats[i]->name,
                   format->name);
-    (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "Choose a name that ends in %s", format->suffix);
+    (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "Choose a name that ends in %s",
+                        format->suffix != NULL ? format->suffix : "none of these, for a folder");
     return aq_error_in_file(err, AQ_ERR_ARGUMENT, output);
   }
   return AQ_OK;
