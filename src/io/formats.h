@@ -3,14 +3,17 @@
 #ifndef AQ_IO_FORMATS_H
 #define AQ_IO_FORMATS_H
 
+#include "io/export_layout.h"
 #include "io/sink.h"
 #include "io/source.h"
 
 typedef struct aq_file_format {
   const char *name;          /* as options name it */
-  const char *suffix[5];     /* a folder is searched for files of such names; what a file is, its bytes say */
+  const char *suffix[5];     /* a folder is searched for files of such names; what a file is, its bytes say. None: it is
+                                a whole folder, and only written */
   aq_source_opener open;     /* NULL: it is only written */
   const aq_sink_type *write; /* NULL: it is only read */
+  const aq_export_layout *layout; /* how it stores codes; NULL: as weight tables do, or not at all */
 } aq_file_format;
 
 /* Opens the file as the first format that says it is its own; fails with words about what the file is instead. */

@@ -62,6 +62,11 @@ AQ_MUST_CHECK aq_status aq_model_files_each(aq_source *source, aq_model_file_fn 
 AQ_MUST_CHECK aq_status aq_model_files_read(aq_source *source, uint64_t *count, aq_error *err);
 aq_status aq_model_files_compress(void *source, uint64_t item, uint32_t worker, aq_error *err);
 
+/* Calls put(ctx, place, text, size) for the same files, as far as they exist and are text, at any size up to
+ * AQ_MODEL_FILE_MAX: what a folder of the model has. Of a source whose files have not been asked for before. */
+typedef aq_status (*aq_model_text_fn)(void *ctx, const char *place, const char *text, size_t size, aq_error *err);
+AQ_MUST_CHECK aq_status aq_model_files_each_text(aq_source *source, aq_model_text_fn put, void *ctx, aq_error *err);
+
 /* Bytes that those values and their keys will take in a table. */
 AQ_MUST_CHECK aq_status aq_model_files_measure(aq_source *source, uint64_t *bytes, aq_error *err);
 

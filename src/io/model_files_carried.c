@@ -253,6 +253,17 @@ aq_status aq_model_files_each(aq_source *source, aq_model_file_fn put, void *ctx
   return AQ_OK;
 }
 
+aq_status aq_model_files_each_text(aq_source *source, aq_model_text_fn put, void *ctx, aq_error *err) {
+  uint64_t count;
+  AQ_TRY(aq_model_files_read(source, &count, err));
+  for (size_t i = 0; i < source->carried->count; i++) {
+    const carried_file *f = &source->carried->files[i];
+    AQ_FAIL_IF(f->text == NULL, AQ_ERR_INTERNAL, "the texts of the model's files were given away");
+    AQ_TRY(put(ctx, f->place, f->text, f->size, err));
+  }
+  return AQ_OK;
+}
+
 static aq_status count_file(void *ctx, const char *key, const char *value, aq_error *err) {
   (void)err;
   uint64_t *bytes = ctx;

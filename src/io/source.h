@@ -101,6 +101,11 @@ AQ_MUST_CHECK aq_status aq_source_check_range(const aq_source *source, size_t in
 AQ_MUST_CHECK aq_status aq_source_read_bytes(const aq_source *source, size_t index, uint64_t offset, size_t size,
                                              void *out, aq_error *err);
 
+/* Scales, or zero points, [first, first + count) of a quantized tensor. AQ_ERR_UNSUPPORTED: those of its parts are not
+ * those of the tensor. */
+AQ_MUST_CHECK aq_status aq_source_read_scales(const aq_source *source, size_t index, aq_piece piece, uint64_t first,
+                                              size_t count, float *out, aq_error *err);
+
 /* A copy of the source's tensors in which those with the same dtype, shape and bytes as an earlier one have alias_of
  * set (tied weights), as well as those of which the file says so: by hash, then by comparing the bytes. Tensors under 1
  * KiB are not looked at. Free *tied with aq_free; names are the source's. */

@@ -1,4 +1,5 @@
-/* export.c - every tensor of a source, as plain values, into a file of another format.
+/* export.c - every tensor of a source into a file or folder of another format: as plain values, or with its codes where
+ * the format has codes.
  *
  * A kept tensor whose type does not change is copied byte for byte, NaN payloads included. */
 #include <string.h>
@@ -9,13 +10,14 @@
 #include "core/options.h"
 #include "core/progress.h"
 #include "io/formats.h"
+#include "io/listing.h"
 #include "io/partial.h"
 #include "io/source.h"
+#include "ops/export_folder.h"
+#include "ops/export_report.h"
 #include "ops/float_dtype.h"
 #include "ops/operation.h"
 #include "quant/quantized_layer.h"
-#include "report/report.h"
-#include "report/source_json.h"
 #include "tensor/dtype.h"
 #include "transform/output_check.h"
 #include "transform/transform.h"
@@ -23,7 +25,11 @@
 typedef struct export_job {
   const aq_export_options *options;
   const aq_file_format *format;
-  const aq_source *source;
+  const char *output;
+  aq_dtype dtype;           /* of the values; AQ_DTYPE_INVALID: their own */
+  aq_source *source;        /* an overlay of its own */
+  const aq_source *stored;  /* as the format stores it: the same, or made by the layout */
+  aq_export_folder *folder; /* NULL: a single file is written */
   aq_plan plan;
   uint64_t file_bytes;
 } export_job;
@@ -47,20 +53,35 @@ static aq_status plan_entry(const aq_tensor_info *t, aq_dtype wanted, aq_plan_en
   return aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, t->name);
 }
 
-/* Layers that another tool quantized go through as they are. No entry is tied: aliases become tensors again. */
-static aq_status make_plan(export_job *job, aq_dtype wanted, aq_error *err) {
-  const size_t count = job->source->tensor_count;
-  job->plan.entries = aq_calloc(count, sizeof *job->plan.entries);
-  if (job->plan.entries == NULL && count > 0) return aq_fail_memory(err, count * sizeof *job->plan.entries);
+/* Marks the tensors whose bytes are written as they are: layers that another tool quantized, and what the format stores
+ * for itself. */
+static aq_status find_unchanged(const export_job *job, bool *unchanged, aq_error *err) {
+  const aq_source *stored = job->stored;
   aq_quantized_layers layers;
-  AQ_TRY(aq_quantized_layers_find(job->source->tensors, count, &layers, err));
-  aq_status status = AQ_OK;
-  for (size_t i = 0; i < count && status == AQ_OK; i++) {
-    const bool as_it_is = layers.members != NULL && layers.members[i];
-    job->plan.count = i + 1;
-    status = plan_entry(&job->source->tensors[i], as_it_is ? AQ_DTYPE_INVALID : wanted, &job->plan.entries[i], err);
+  if (job->format->layout != NULL) {
+    for (size_t i = 0; i < stored->tensor_count; i++) (void)job->format->layout->origin(stored, i, &unchanged[i]);
+    return AQ_OK;
   }
+  AQ_TRY(aq_quantized_layers_find(stored->tensors, stored->tensor_count, &layers, err));
+  for (size_t i = 0; i < stored->tensor_count; i++) unchanged[i] = layers.members != NULL && layers.members[i];
   aq_quantized_layers_reset(&layers);
+  return AQ_OK;
+}
+
+/* No entry is tied: aliases become tensors again. */
+static aq_status make_plan(export_job *job, aq_error *err) {
+  const size_t count = job->stored->tensor_count;
+  job->plan.entries = aq_calloc(count + 1, sizeof *job->plan.entries);
+  bool *unchanged = aq_calloc(count + 1, sizeof *unchanged);
+  aq_status status = job->plan.entries != NULL && unchanged != NULL
+                         ? find_unchanged(job, unchanged, err)
+                         : aq_fail_memory(err, count * sizeof *job->plan.entries);
+  for (size_t i = 0; i < count && status == AQ_OK; i++) {
+    job->plan.count = i + 1;
+    status =
+        plan_entry(&job->stored->tensors[i], unchanged[i] ? AQ_DTYPE_INVALID : job->dtype, &job->plan.entries[i], err);
+  }
+  aq_free(unchanged);
   return status;
 }
 
@@ -85,13 +106,13 @@ static aq_status put_metadata(void *ctx, aq_sink *sink, aq_error *err) {
   return status;
 }
 
-static aq_status write_file(export_job *job, const char *output, aq_error *err) {
+static aq_status write_weights(export_job *job, const char *path, aq_error *err) {
   const aq_table_options table = {.force = job->options->force};
   const aq_transform transform = {.stage = "export",
-                                  .source = job->source,
+                                  .source = job->stored,
                                   .plan = &job->plan,
                                   .sink = job->format->write,
-                                  .output = output,
+                                  .output = path,
                                   .table = &table,
                                   .run = &job->options->run,
                                   .put_metadata = put_metadata,
@@ -99,73 +120,57 @@ static aq_status write_file(export_job *job, const char *output, aq_error *err) 
   return aq_transform_run(&transform, &job->file_bytes, err);
 }
 
-/* ---- the report ---- */
-
-static aq_status add_tensor(const export_job *job, json_t *tensors, size_t index, aq_error *err) {
-  const aq_tensor_info *from = &job->source->tensors[index];
-  const aq_plan_entry *e = &job->plan.entries[index];
-  const bool kept = e->action == AQ_KEEP;
-  aq_tensor_info to = *from;
-  to.quant_type = AQ_KEPT;
-  to.dtype = e->dtype;
-  AQ_TRY(aq_report_append(tensors, aq_tensor_json(from), err));
-  json_t *object = json_array_get(tensors, index);
-  const char *action = from->quant_type != AQ_KEPT ? "dequantized" : kept ? "kept" : "converted";
-  AQ_TRY(aq_report_set(object, "action", json_string(action), err));
-  char type[AQ_STORED_AS_SIZE];
-  AQ_TRY(aq_report_set(object, "type", json_string(aq_stored_as(&to, type, sizeof type)), err));
-  AQ_TRY(aq_report_set(object, "bytes_before", aq_json_count(from->alias_of >= 0 ? 0 : from->stored_bytes), err));
-  return aq_report_set(object, "bytes_after", aq_json_count(to.num_params * aq_dtype_bits(to.dtype) / 8), err);
-}
-
-static aq_status fill_report(const export_job *job, const char *output, double seconds, json_t *root, aq_error *err) {
-  AQ_TRY(aq_report_set(root, "source", aq_source_json(job->source), err));
-  AQ_TRY(aq_report_set(root, "output", json_object(), err));
-  json_t *file = json_object_get(root, "output");
-  AQ_TRY(aq_report_set(file, "path", aq_json_string(output), err));
-  AQ_TRY(aq_report_set(file, "format", json_string(job->format->name), err));
-  AQ_TRY(aq_report_set(file, "file_bytes", aq_json_count(job->file_bytes), err));
-  AQ_TRY(aq_report_set(root, "seconds", aq_json_real(seconds), err));
-  AQ_TRY(aq_report_set(root, "totals", json_object(), err));
-  json_t *totals = json_object_get(root, "totals");
-  uint64_t params = 0;
-  for (size_t i = 0; i < job->source->tensor_count; i++) params += job->source->tensors[i].num_params;
-  AQ_TRY(aq_report_set(totals, "tensors", aq_json_count(job->source->tensor_count), err));
-  AQ_TRY(aq_report_set(totals, "params", aq_json_count(params), err));
-  AQ_TRY(aq_report_set(root, "tensors", json_array(), err));
-  json_t *tensors = json_object_get(root, "tensors");
-  for (size_t i = 0; i < job->source->tensor_count; i++) AQ_TRY(add_tensor(job, tensors, i, err));
-  return AQ_OK;
-}
-
-static aq_status make_report(const export_job *job, const char *output, double seconds, aq_report **report,
-                             aq_error *err) {
-  if (report == NULL) return AQ_OK;
-  aq_report *made;
-  AQ_TRY(aq_report_create("export", &made, err));
-  const aq_status status = fill_report(job, output, seconds, made->root, err);
+static aq_status write_folder(export_job *job, aq_error *err) {
+  const char *weights;
+  aq_status status = aq_export_folder_begin(job->folder, &weights, err);
+  if (status == AQ_OK) status = write_weights(job, weights, err);
   if (status == AQ_OK) {
-    *report = made;
+    status = aq_export_folder_commit(job->folder, &job->file_bytes, err);
   } else {
-    aq_report_free(made);
+    aq_export_folder_abort(job->folder);
   }
+  job->folder = NULL;
   return status;
 }
 
-static aq_status write_export(const aq_source *source, const char *output, const aq_export_options *o,
-                              aq_report **report, aq_error *err) {
+/* ---- the whole ---- */
+
+/* A name with the suffix of the format is that of one file, every other one that of a folder. */
+static aq_status prepare_output(export_job *job, aq_error *err) {
+  const char *suffix = job->format->suffix;
+  AQ_TRY(aq_check_output(job->source, job->output, err));
+  AQ_TRY(aq_formats_check_output(job->format, job->output, err));
+  if (suffix != NULL && aq_ends_with(job->output, suffix)) return AQ_OK;
+  return aq_export_folder_prepare(job->source, job->output, job->options->force, job->dtype, job->format->layout,
+                                  &job->folder, err);
+}
+
+static aq_status store_tensors(export_job *job, aq_source **own, aq_error *err) {
+  job->stored = job->source;
+  if (job->format->layout == NULL) return AQ_OK;
+  AQ_TRY(job->format->layout->open(job->source, own, err));
+  job->stored = *own;
+  return AQ_OK;
+}
+
+static aq_status run_export(export_job *job, aq_report **report, aq_error *err) {
   const double started = aq_clock();
-  aq_dtype wanted;
-  AQ_TRY(aq_float_dtype_parse(o->dtype, "original", &wanted, err));
-  AQ_TRY(aq_check_output(source, output, err));
-  AQ_TRY(aq_partial_refuse(source, err));
-  export_job job = {.options = o, .source = source};
-  AQ_TRY(aq_formats_find_export(o->format != NULL ? o->format : "safetensors", &job.format, err));
-  AQ_TRY(aq_formats_check_output(job.format, output, err));
-  aq_status status = make_plan(&job, wanted, err);
-  if (status == AQ_OK) status = write_file(&job, output, err);
-  if (status == AQ_OK) status = make_report(&job, output, aq_clock() - started, report, err);
-  aq_plan_reset(&job.plan);
+  aq_source *own = NULL;
+  aq_status status = store_tensors(job, &own, err);
+  if (status == AQ_OK) status = prepare_output(job, err);
+  if (status == AQ_OK) status = make_plan(job, err);
+  if (status == AQ_OK) status = job->folder != NULL ? write_folder(job, err) : write_weights(job, job->output, err);
+  const aq_export_facts facts = {.source = job->source,
+                                 .stored = job->stored,
+                                 .plan = &job->plan,
+                                 .format = job->format,
+                                 .output = job->output,
+                                 .file_bytes = job->file_bytes,
+                                 .seconds = aq_clock() - started};
+  if (status == AQ_OK) status = aq_export_report(&facts, report, err);
+  aq_export_folder_abort(job->folder);
+  aq_plan_reset(&job->plan);
+  aq_source_close(own);
   return status;
 }
 
@@ -177,7 +182,14 @@ aq_status aq_export_source(const aq_source *source, const char *output, const aq
   AQ_TRY(aq_options_read(&o, sizeof o, options, err));
   AQ_TRY(AQ_RESERVED_CHECK(&o.run, "run", err));
   AQ_FAIL_IF(source == NULL || output == NULL, AQ_ERR_ARGUMENT, "a source and an output are needed");
-  return write_export(source, output, &o, report, err);
+  export_job job = {.options = &o, .output = output};
+  AQ_TRY(aq_float_dtype_parse(o.dtype, "original", &job.dtype, err));
+  AQ_TRY(aq_partial_refuse(source, err));
+  AQ_TRY(aq_formats_find_export(o.format != NULL ? o.format : "safetensors", &job.format, err));
+  AQ_TRY(aq_source_overlay(source, NULL, &job.source, err));
+  const aq_status status = run_export(&job, report, err);
+  aq_source_close(job.source);
+  return status;
 }
 
 aq_status aq_export(const char *path, const char *output, const aq_export_options *options, aq_report **report,

@@ -108,8 +108,10 @@ const aq_option aq_option_table[] = {
      .kind = AQ_OPTION_WORD,
      .at = {AT(export, format)},
      .argument = "FORMAT",
-     .words = WORDS("safetensors"),
-     .help = "safetensors (default, the only format so far)"},
+     .words = WORDS("safetensors", "compressed-tensors"),
+     .help = "safetensors (default: values), or compressed-tensors (the codes, for vLLM and transformers)",
+     .more = "safetensors is one file when OUT ends in .safetensors, else a folder with the model's configuration and "
+             "tokenizer beside model.safetensors; compressed-tensors is a folder."},
     {.name = "dtype",
      .kind = AQ_OPTION_WORD,
      .at = {AT(convert, dtype)},

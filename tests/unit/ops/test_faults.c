@@ -9,7 +9,7 @@
 #include "core/file.h"
 #include "core/memory.h"
 
-static char *folder, model[600], table[600], output[600], partial[620];
+static char *folder, model[600], table[600], output[580], partial[620], file[600];
 
 /* Two matrices, a vector, a scalar and tied weights. */
 static void write_model(void) {
@@ -20,23 +20,25 @@ static void write_model(void) {
     values[i] = (float)((int)(i * 7919 % 2003) - 1001) / 997;
   memcpy(values + 2 * 64 * 64, values, 64 * 64 * sizeof(float));
   const int length = snprintf(header, sizeof header,
-                              "{\"a\":{\"dtype\":\"F32\",\"shape\":[64,64],\"data_offsets\":[0,16384]},"
-                              "\"b\":{\"dtype\":\"F32\",\"shape\":[64,64],\"data_offsets\":[16384,32768]},"
-                              "\"c\":{\"dtype\":\"F32\",\"shape\":[64,64],\"data_offsets\":[32768,49152]},"
+                              "{\"a.weight\":{\"dtype\":\"F32\",\"shape\":[64,64],\"data_offsets\":[0,16384]},"
+                              "\"b.weight\":{\"dtype\":\"F32\",\"shape\":[64,64],\"data_offsets\":[16384,32768]},"
+                              "\"c.weight\":{\"dtype\":\"F32\",\"shape\":[64,64],\"data_offsets\":[32768,49152]},"
                               "\"d\":{\"dtype\":\"F32\",\"shape\":[64],\"data_offsets\":[49152,49408]},"
                               "\"e\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[49408,49416]}}");
-  static uint8_t file[8 + sizeof header + sizeof values];
+  static uint8_t bytes[8 + sizeof header + sizeof values];
   const uint64_t header_length = (uint64_t)length;
-  memcpy(file, &header_length, 8);
-  memcpy(file + 8, header, (size_t)length);
-  memcpy(file + 8 + length, values, 49416);
-  assert_ok(aq_file_write_all(model, false, file, 8 + (size_t)length + 49416, &err));
+  memcpy(bytes, &header_length, 8);
+  memcpy(bytes + 8, header, (size_t)length);
+  memcpy(bytes + 8 + length, values, 49416);
+  assert_ok(aq_file_write_all(model, false, bytes, 8 + (size_t)length + 49416, &err));
 }
 
-/* Beside the model, so that tables carry it compressed. */
-static void write_tokenizer(void) {
+/* Beside the model, so that tables carry them, the tokenizer compressed. */
+static void write_model_files(void) {
   aq_error err;
   char path[600];
+  (void)snprintf(path, sizeof path, "%s/config.json", folder);
+  assert_ok(aq_file_write_all(path, false, "{\"a\": 1}", 8, &err));
   static char text[20000];
   (void)snprintf(path, sizeof path, "%s/tokenizer.json", folder);
   for (size_t i = 0; i < sizeof text; i++) text[i] = "{\"abc\": 1}\n "[i % 13];
@@ -49,9 +51,10 @@ static int set_up(void **state) {
   (void)snprintf(model, sizeof model, "%s/model.safetensors", folder);
   (void)snprintf(table, sizeof table, "%s/table.parquet", folder);
   (void)snprintf(output, sizeof output, "%s/out", folder);
+  (void)snprintf(file, sizeof file, "%s/out.safetensors", folder);
   (void)snprintf(partial, sizeof partial, "%s.partial", output);
   write_model();
-  write_tokenizer();
+  write_model_files();
   aq_error err;
   if (aq_quantize(model, table, NULL, NULL, &err) != AQ_OK) {
     (void)fprintf(stderr, "quantize: %s: %s\n", err.file, err.message);
@@ -134,7 +137,17 @@ static aq_status job_verify(aq_error *err) {
   return status;
 }
 
-static aq_status job_export(aq_error *err) { return aq_export(table, output, NULL, NULL, err); }
+static aq_status export_as(const char *format, const char *to, aq_error *err) {
+  aq_export_options o;
+  aq_export_options_init(&o);
+  o.format = format;
+  o.dtype = "fp16";
+  return aq_export(table, to, &o, NULL, err);
+}
+
+static aq_status job_export(aq_error *err) { return export_as(NULL, file, err); }
+static aq_status job_export_folder(aq_error *err) { return export_as(NULL, output, err); }
+static aq_status job_export_codes(aq_error *err) { return export_as("compressed-tensors", output, err); }
 
 static aq_status pull_batches(struct ArrowArrayStream *stream, aq_error *err) {
   for (;;) {
@@ -186,10 +199,13 @@ static void run_until_success(job_fn job, const char *name) {
     if (status != AQ_OK && status != AQ_ERR_MEMORY) {
       fail_msg("%s, fault %ld: status %s: %s", name, n, aq_status_name(status), err.message);
     }
-    if (status != AQ_OK && (aq_path_exists(output) || aq_path_exists(partial))) {
+    if (status != AQ_OK && (aq_path_exists(output) || aq_path_exists(partial) || aq_path_exists(file))) {
       fail_msg("%s, fault %ld: an output was left behind", name, n);
     }
-    (void)unlink(output);
+    if (status == AQ_OK) {
+      drop_folder(output);
+      (void)unlink(file);
+    }
   }
   assert_true(n > 3);
 }
@@ -200,7 +216,12 @@ static void info_survives_every_fault(void **state) { (void)state, run_until_suc
 static void reading_survives_every_fault(void **state) { (void)state, run_until_success(job_read_table, "read"); }
 static void compare_survives_every_fault(void **state) { (void)state, run_until_success(job_compare, "compare"); }
 static void verify_survives_every_fault(void **state) { (void)state, run_until_success(job_verify, "verify"); }
-static void export_survives_every_fault(void **state) { (void)state, run_until_success(job_export, "export"); }
+static void export_survives_every_fault(void **state) {
+  (void)state;
+  run_until_success(job_export, "export");
+  run_until_success(job_export_folder, "export to a folder");
+  run_until_success(job_export_codes, "export of codes");
+}
 static void streams_survive_every_fault(void **state) { (void)state, run_until_success(job_stream, "stream"); }
 
 int main(void) {

@@ -1,0 +1,120 @@
+/* compressed_tensors_scheme.c - from a tensor of a source to its scheme. */
+#include "io/compressed_tensors/compressed_tensors_scheme.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/checked.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "io/listing.h"
+#include "quant/scheme.h"
+#include "tensor/role.h"
+#include "tensor/shape.h"
+
+#define BLOCK ((size_t)1 << 14) /* zero points that are read at a time */
+
+/* ---- which are packed ---- */
+
+static bool is_embedding(const aq_tensor_info *t) {
+  const aq_role role = aq_role_of(t->name);
+  return role == AQ_ROLE_EMBEDDING || role == AQ_ROLE_POSITION || strstr(t->name, "embed") != NULL;
+}
+
+/* An output layer that is tied to the table of tokens stays its equal. */
+bool aq_ct_is_packed(const aq_source *source, size_t index) {
+  const aq_tensor_info *t = &source->tensors[index];
+  if (t->quant_type == AQ_KEPT || is_embedding(t)) return false;
+  const size_t owner = t->alias_of >= 0 ? (size_t)t->alias_of : index;
+  if (is_embedding(&source->tensors[owner])) return false;
+  for (size_t i = 0; i < source->tensor_count; i++) {
+    const bool is_tied = source->tensors[i].alias_of >= 0 && (size_t)source->tensors[i].alias_of == owner;
+    if (is_tied && is_embedding(&source->tensors[i])) return false;
+  }
+  return true;
+}
+
+/* ---- what cannot be ---- */
+
+static aq_status fail_tensor(const aq_tensor_info *t, aq_status status, const char *hint, aq_error *err) {
+  (void)aq_error_hint(err, status, "%s", hint);
+  return aq_error_in_tensor(err, status, t->name);
+}
+
+static const char values_hint[] = "Keep it when quantizing, or export to safetensors, which holds values";
+
+static aq_status check_matrix(const aq_tensor_info *t, aq_error *err) {
+  char shape[128];
+  if (t->rank != 2 || t->shape[0] == 0 || t->shape[1] == 0) {
+    (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "compressed-tensors has codes of matrices only, and its shape is %s",
+                  aq_shape_text(t->shape, t->rank, shape, sizeof shape));
+    return fail_tensor(t, AQ_ERR_UNSUPPORTED, values_hint, err);
+  }
+  if (aq_ends_with(t->name, ".weight")) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_UNSUPPORTED,
+                "compressed-tensors has codes of the weights of modules, whose names end in .weight");
+  return fail_tensor(t, AQ_ERR_UNSUPPORTED, values_hint, err);
+}
+
+/* A span of whole rows is a scale for each of them; a row of whole spans is groups. */
+static aq_status find_groups(const aq_tensor_info *t, aq_ct_scheme *s, aq_error *err) {
+  s->span = t->group_size > 0 ? (uint64_t)t->group_size : t->quant_axis == 0 ? s->columns : s->rows * s->columns;
+  if (s->span % s->columns == 0 || s->span >= s->rows * s->columns) {
+    s->group = s->columns;
+  } else if (s->columns % s->span == 0) {
+    s->group = s->span;
+  } else {
+    (void)aq_fail(err, AQ_ERR_UNSUPPORTED,
+                  "its groups of %llu values cross rows of %llu, which compressed-tensors has not",
+                  (unsigned long long)s->span, (unsigned long long)s->columns);
+    return fail_tensor(t, AQ_ERR_UNSUPPORTED, "Quantize it with a group size that divides its rows, or per channel",
+                       err);
+  }
+  s->groups = s->columns / s->group;
+  return AQ_OK;
+}
+
+static aq_status fail_zero_point(const aq_tensor_info *t, float z, aq_error *err) {
+  (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "its zero point %g is no code of %s, and compressed-tensors has only those",
+                (double)z, aq_quant_type_name(t->quant_type));
+  return fail_tensor(t, AQ_ERR_UNSUPPORTED,
+                     "Quantize it with symmetric codes, or export to safetensors, which holds values", err);
+}
+
+/* ---- zero points ---- */
+
+static aq_status check_zero_points(const aq_tensor_info *t, const float *z, size_t count, aq_ct_scheme *s,
+                                   aq_error *err) {
+  const int64_t least = -((int64_t)1 << (s->bits - 1)), most = -least - 1;
+  for (size_t i = 0; i < count; i++) {
+    int64_t whole;
+    if (!aq_whole_ok((double)z[i], 8, &whole) || whole < least || whole > most) return fail_zero_point(t, z[i], err);
+    if (whole != 0) s->symmetric = false;
+  }
+  return AQ_OK;
+}
+
+static aq_status read_zero_points(const aq_source *source, size_t index, aq_ct_scheme *s, aq_error *err) {
+  const aq_tensor_info *t = &source->tensors[index];
+  float *z = aq_realloc_array(NULL, BLOCK, sizeof *z);
+  if (z == NULL) return aq_fail_memory(err, BLOCK * sizeof *z);
+  aq_status status = AQ_OK;
+  for (uint64_t at = 0; status == AQ_OK && at < t->num_scales; at += BLOCK) {
+    const size_t n = (size_t)AQ_MIN(t->num_scales - at, (uint64_t)BLOCK);
+    status = aq_source_read_scales(source, index, AQ_PIECE_ZERO_POINTS, at, n, z, err);
+    if (status == AQ_OK) status = check_zero_points(t, z, n, s, err);
+  }
+  aq_free(z);
+  return status;
+}
+
+aq_status aq_ct_scheme_find(const aq_source *source, size_t index, aq_ct_scheme *out, aq_error *err) {
+  const aq_tensor_info *t = &source->tensors[index];
+  AQ_TRY(check_matrix(t, err));
+  *out = (aq_ct_scheme){.bits = aq_quant_type_bits(t->quant_type),
+                        .symmetric = true,
+                        .rows = (uint64_t)t->shape[0],
+                        .columns = (uint64_t)t->shape[1]};
+  AQ_TRY(find_groups(t, out, err));
+  return read_zero_points(source, index, out, err);
+}

@@ -1,0 +1,96 @@
+"""export to a folder: the model's files beside the weights, complete or not at all."""
+import json
+import resource
+
+import pytest
+import tiny_bert
+from cli_helpers import done, refused, snapshot
+
+KEPT = ["config.json", "modules.json", "1_Pooling/config.json", "vocab.txt"]
+
+
+@pytest.fixture
+def made(tmp_path):
+    """An encoder as sentence-transformers saves it, and its int8 table in a folder of its own."""
+    tiny_bert.make_encoder(tmp_path / "encoder")
+    (tmp_path / "encoder" / "1_Pooling").mkdir()
+    (tmp_path / "encoder" / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": true}')
+    modules = [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+               {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]
+    (tmp_path / "encoder" / "modules.json").write_text(json.dumps(modules))
+    (tmp_path / "work").mkdir()
+    done("quantize", "encoder", "-o", "work/t.parquet", "--type", "int8", cwd=tmp_path)
+    return tmp_path
+
+
+def config_of(folder):
+    return json.loads((folder / "config.json").read_text())
+
+
+def test_folder_has_the_files_of_the_model_and_runs(made):
+    done("export", "work/t.parquet", "-o", "out", cwd=made)
+    assert sorted(snapshot(made / "out")) == sorted([*KEPT, "1_Pooling", "model.safetensors"])
+    for name in KEPT:
+        assert (made / "out" / name).read_bytes() == (made / "encoder" / name).read_bytes()
+    texts = ["--text=a cat sat", "--text=the dog"]
+    assert (done("embed", "out", *texts, cwd=made).stdout == done("embed", "work/t.parquet", *texts, cwd=made).stdout)
+
+
+@pytest.mark.parametrize("key", ["dtype", "torch_dtype", None])
+def test_configuration_says_the_dtype_and_all_else_stays(made, key):
+    config = {name: value for name, value in config_of(made / "encoder").items() if "dtype" not in name}
+    text = json.dumps({**config, "limit": 1e-05, **({key: "float32"} if key else {})}).replace("1e-05", "-Infinity")
+    (made / "encoder" / "config.json").write_text(text)
+    done("export", "encoder", "-o", "out", "--dtype", "bf16", cwd=made)
+    changed = (made / "out" / "config.json").read_text()
+    assert config_of(made / "out") == {**json.loads(text), key or "torch_dtype": "bfloat16"}
+    if key:
+        assert changed == text.replace('"float32"', '"bfloat16"')
+    done("export", "encoder", "-o", "same", cwd=made)
+    assert (made / "same" / "config.json").read_text() == text
+
+
+def test_weights_of_a_first_module_in_a_folder_lie_there(made):
+    inner = made / "encoder" / "0_Transformer"
+    inner.mkdir()
+    for name in ["config.json", "vocab.txt", "model.safetensors"]:
+        (made / "encoder" / name).rename(inner / name)
+    modules = json.loads((made / "encoder" / "modules.json").read_text())
+    modules[0]["path"] = "0_Transformer"
+    (made / "encoder" / "modules.json").write_text(json.dumps(modules))
+    done("export", "encoder", "-o", "out", "--dtype", "fp32", cwd=made)
+    assert {name for name, kind in snapshot(made / "out").items() if kind != "folder"} == {
+        "modules.json", "1_Pooling/config.json", "0_Transformer/config.json", "0_Transformer/vocab.txt",
+        "0_Transformer/model.safetensors"}
+    assert config_of(made / "out" / "0_Transformer")["torch_dtype"] == "float32"
+    done("embed", "out", "--text=a cat", cwd=made)
+
+
+def test_folder_that_exists_is_replaced_on_request_only(made):
+    done("export", "work/t.parquet", "-o", "out", cwd=made)
+    before = snapshot(made / "out")
+    refused("export", "work/t.parquet", "-o", "out", cwd=made, status=2, says=["exists already", "--force"])
+    (made / "out" / "notes.txt").write_text("mine")
+    done("export", "work/t.parquet", "-o", "out/", "--force", "--dtype", "fp16", cwd=made)
+    after = snapshot(made / "out")
+    assert set(after) == {*before, "notes.txt"} and after["model.safetensors"] != before["model.safetensors"]
+    (made / "out" / "model-00001-of-00002.safetensors").write_bytes(b"")
+    refused("export", "work/t.parquet", "-o", "out", "--force", cwd=made, status=2, says=["holds other weights"])
+    (made / "empty").mkdir()
+    done("export", "work/t.parquet", "-o", "empty", cwd=made)
+    assert snapshot(made / "empty") == before
+
+
+def test_places_that_cannot_be_a_folder_are_refused(made):
+    (made / "file").write_text("")
+    refused("export", "work/t.parquet", "-o", "file", "--force", cwd=made, status=2, says=["is a file"])
+    refused("export", "encoder", "-o", "encoder", "--force", cwd=made, status=2, says=["the output is the input"])
+    refused("export", "work/t.parquet", "-o", "work", "--force", cwd=made, status=2, says=["the output is the input"])
+    (made / "late.partial").mkdir()
+    refused("export", "work/t.parquet", "-o", "late", cwd=made, status=2, says=["late.partial", "Remove it"])
+    refused("export", "work/t.parquet", "-o", "gone/out", cwd=made, status=3, says=["gone/out"])
+
+
+def test_disk_that_is_full_leaves_nothing(made):
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # noqa: E731
+    refused("export", "work/t.parquet", "-o", "out", cwd=made, status=6, says=["out"], preexec_fn=limit)
