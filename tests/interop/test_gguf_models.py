@@ -135,6 +135,31 @@ def test_config_of_a_file(tmp_path, tokenizer):
     assert json.loads(files["generation_config.json"]) == {"eos_token_id": [tokenizer["eos"], 5]}
 
 
+def llama3_divisors(factor, theta, width, original=8192):
+    """As conversion writes them."""
+    divisors = []
+    for frequency in np.float32(1) / np.float32(theta) ** (np.arange(0, width, 2, dtype="f4") / np.float32(width)):
+        wavelength = 2 * np.pi / frequency
+        smooth = (original / wavelength - 1) / 3
+        divisors.append(1 if wavelength < original / 4 else factor if wavelength > original else 1 / ((1 - smooth) / factor + smooth))
+    return np.array(divisors, "f4")
+
+
+def test_divisors_of_frequencies_are_positions_of_llama_3(tmp_path, tokenizer):
+    tensors = made.decoder_tensors("llama", len(tokenizer["tokens"]))
+    path = tmp_path / "m.gguf"
+    for factor in (8, 32):
+        made.write_decoder(path, "llama", tensors, tokenizer, **{"rope.freq_base": 5e5}, extra={"rope_freqs.weight": llama3_divisors(factor, 5e5, 8)})
+        config = json.loads(own_files(path, "--names", "hf")["config.json"])
+        assert config["rope_scaling"] == {"rope_type": "llama3", "factor": factor, "low_freq_factor": 1, "high_freq_factor": 4,
+                                          "original_max_position_embeddings": 8192}
+        assert set(exported(path, tmp_path, "--names", "hf")) == set(tensors)
+        run("generate", path, "--prompt", "the", "--max-tokens", "4")
+    for divisors in (llama3_divisors(8, 5e5, 8, 4096), llama3_divisors(8, 5e5, 16), np.full(4, np.nan, "f4")):
+        made.write_decoder(path, "llama", tensors, tokenizer, **{"rope.freq_base": 5e5}, extra={"rope_freqs.weight": divisors})
+        assert "rope_freqs.weight" in run("generate", path, "--prompt", "the", expect=3).stderr
+
+
 # ---- Encoders --------------------------------------------------------------------------------------------------------
 
 BERT = {"context_length": 32, "embedding_length": 16, "feed_forward_length": 24, "block_count": 2, "attention.head_count": 2,

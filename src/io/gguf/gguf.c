@@ -85,13 +85,20 @@ static const aq_source_ops part_ops = {close_parts, read_part, view_part};
 
 /* ---- tensors and metadata ---- */
 
-static aq_status add_tensors(aq_source *source, const aq_gguf_header *header, size_t part, aq_error *err) {
+/* `first`: the number of its first tensor among those of all parts. */
+static aq_status add_tensors(aq_source *source, const aq_gguf_header *header, size_t part, size_t first,
+                             aq_error *err) {
   const aq_gguf_model *model = &((const gguf_parts *)source->impl)->model;
   for (size_t i = 0; i < header->count; i++) {
     const aq_gguf_entry *entry = &header->entries[i];
     const aq_gguf_type *type = aq_gguf_type_at(entry->type);
     const uint64_t bytes = entry->num_params * (type->decode != NULL ? sizeof(float) : type->bytes);
-    const size_t number = source->tensor_count;
+    const size_t number = first + i;
+    if (model->names != NULL && model->names[number] == NULL) {
+      AQ_TRY(aq_source_add_note(source, err, "%.100s is rope_scaling in config.json, and no tensor of the model",
+                                entry->name));
+      continue;
+    }
     aq_tensor_info info = {.name = model->names != NULL ? model->names[number] : entry->name,
                            .dtype = type->dtype,
                            .rank = entry->rank,
@@ -243,12 +250,11 @@ static aq_status check_part(const aq_source *source, int64_t total, aq_error *er
   return aq_error_in_file(err, status, p->files[p->count - 1].path);
 }
 
-static aq_status check_tensor_count(const aq_source *source, aq_error *err) {
-  const gguf_parts *p = source->impl;
+static aq_status check_tensor_count(const gguf_parts *p, size_t count, aq_error *err) {
   const int64_t expected = p->headers[0].metadata.split_tensors;
-  if (expected < 0 || (uint64_t)expected == source->tensor_count) return AQ_OK;
-  const aq_status status = aq_fail(err, AQ_ERR_FORMAT, "the parts hold %zu tensors, split.tensors.count is %lld",
-                                   source->tensor_count, (long long)expected);
+  if (expected < 0 || (uint64_t)expected == count) return AQ_OK;
+  const aq_status status = aq_fail(err, AQ_ERR_FORMAT, "the parts hold %zu tensors, split.tensors.count is %lld", count,
+                                   (long long)expected);
   return aq_error_hint(err, status, "Download the parts again: they are of different versions of the model");
 }
 
@@ -272,8 +278,12 @@ static aq_status name_as_model(aq_source *source, const char *names, aq_error *e
 static aq_status finish_parts(aq_source *source, const char *names, aq_error *err) {
   gguf_parts *p = source->impl;
   AQ_TRY(name_as_model(source, names, err));
-  for (size_t i = 0; i < p->count; i++) AQ_TRY(add_tensors(source, &p->headers[i], i, err));
-  AQ_TRY(check_tensor_count(source, err));
+  size_t count = 0;
+  for (size_t i = 0; i < p->count; i++) {
+    AQ_TRY(add_tensors(source, &p->headers[i], i, count, err));
+    count += p->headers[i].count;
+  }
+  AQ_TRY(check_tensor_count(p, count, err));
   AQ_TRY(add_notes(source, err));
   AQ_TRY(add_metadata(source, &p->headers[0].metadata, err));
   AQ_TRY(add_model_files(source, &p->model, err));

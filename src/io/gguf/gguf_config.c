@@ -165,12 +165,28 @@ static aq_status set_turned(const config_job *j, int64_t width, aq_error *err) {
   return set_value(j->root, "partial_rotary_factor", json_real((double)turned / (double)width), err);
 }
 
+/* Divisors of frequencies are rope_scaling of type llama3, and are no tensor of the model. */
+static aq_status set_divisors(const config_job *j, aq_error *err) {
+  double theta = 10000, factor = 0;
+  const int64_t width = json_integer_value(json_object_get(j->root, "head_dim"));
+  AQ_TRY(read_real(j, "rope.freq_base", &theta, err));
+  const aq_status status = aq_gguf_rope_factor(j->tensors->rope_file, j->tensors->rope, theta, width, &factor, err);
+  if (status != AQ_OK) return aq_error_in_tensor(err, status, AQ_GGUF_ROPE_TENSOR);
+  json_t *scaling = json_pack("{s:s, s:f, s:f, s:f, s:i}", "rope_type", "llama3", "factor", factor, "low_freq_factor",
+                              AQ_GGUF_ROPE_LOW, "high_freq_factor", AQ_GGUF_ROPE_HIGH,
+                              "original_max_position_embeddings", AQ_GGUF_ROPE_ORIGINAL);
+  return set_value(j->root, "rope_scaling", scaling, err);
+}
+
 static aq_status set_scaling(const config_job *j, aq_error *err) {
   char key[AQ_GGUF_KEY_SIZE];
   const char *type = "none";
   double factor = -1;
   int64_t original = -1;
   AQ_TRY(aq_gguf_field_text(j->fields, arch_key(j, "rope.scaling.type", key), &type, err));
+  AQ_FAIL_IF(j->tensors->rope != NULL && strcmp(type, "none") != 0, AQ_ERR_UNSUPPORTED,
+             "both metadata key '%s' and the tensor %s are there", key, AQ_GGUF_ROPE_TENSOR);
+  if (j->tensors->rope != NULL) return set_divisors(j, err);
   if (strcmp(type, "none") == 0) return AQ_OK;
   const bool is_yarn = strcmp(type, "yarn") == 0;
   AQ_FAIL_IF(!is_yarn && strcmp(type, "linear") != 0, AQ_ERR_UNSUPPORTED,

@@ -4,9 +4,12 @@
 
 #include "io/gguf/gguf_fields.h"
 #include "io/gguf/gguf_names.h"
+#include "io/gguf/gguf_rope.h"
 
 /* What the tensors say about the model. */
 typedef struct aq_gguf_tensors {
+  const aq_gguf_entry *rope; /* rope_freqs.weight and the file that it lies in; NULL: there is none */
+  const aq_file *rope_file;
   int64_t vocabulary;       /* rows of the table of tokens */
   int64_t positions, types; /* rows of those of positions and of token types; 0: there is none */
   bool has_head;            /* there is an output.weight */

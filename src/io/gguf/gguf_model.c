@@ -86,9 +86,18 @@ static aq_status order_values(const model_job *j, const aq_gguf_entry *entry, aq
   }
 }
 
+/* Divisors of frequencies belong to a model of Llama, and their place is its config.json. */
+static bool is_rope(const model_job *j, const aq_gguf_entry *entry) {
+  return strcmp(j->arch->name, "llama") == 0 && strcmp(entry->name, AQ_GGUF_ROPE_TENSOR) == 0;
+}
+
 static aq_status name_tensor(const model_job *j, const aq_gguf_entry *entry, aq_error *err) {
   aq_gguf_change change;
   bool is_known;
+  if (is_rope(j, entry)) {
+    j->out->count++;
+    return AQ_OK;
+  }
   char *name = aq_gguf_name_to_hf(j->arch, entry->name, &change, &is_known);
   AQ_FAIL_IF(!is_known, AQ_ERR_UNSUPPORTED, "a '%s' model of Hugging Face has no such tensor", j->arch->name);
   if (name == NULL) return aq_fail_memory(err, strlen(entry->name));
@@ -122,13 +131,24 @@ static aq_status add_file(void *ctx, const char *name, const char *text, aq_erro
   return file->name != NULL && file->text != NULL ? AQ_OK : aq_fail_memory(err, strlen(text));
 }
 
+static void find_rope(const model_job *j, aq_gguf_tensors *out) {
+  for (size_t i = 0; i < j->parts; i++) {
+    for (size_t k = 0; k < j->headers[i].count; k++) {
+      if (!is_rope(j, &j->headers[i].entries[k])) continue;
+      out->rope = &j->headers[i].entries[k];
+      out->rope_file = &j->fields.file[i]; /* files of all parts */
+    }
+  }
+}
+
 static aq_status make_files(const model_job *j, aq_error *err) {
-  const aq_gguf_tensors tensors = {.vocabulary = rows_of(j, "token_embd.weight"),
-                                   .positions = rows_of(j, "position_embd.weight"),
-                                   .types = rows_of(j, "token_types.weight"),
-                                   .has_head = find_entry(j, "output.weight") != NULL,
-                                   .has_attention_bias = find_entry(j, "blk.0.attn_q.bias") != NULL,
-                                   .has_ffn_bias = find_entry(j, "blk.0.ffn_gate.bias") != NULL};
+  aq_gguf_tensors tensors = {.vocabulary = rows_of(j, "token_embd.weight"),
+                             .positions = rows_of(j, "position_embd.weight"),
+                             .types = rows_of(j, "token_types.weight"),
+                             .has_head = find_entry(j, "output.weight") != NULL,
+                             .has_attention_bias = find_entry(j, "blk.0.attn_q.bias") != NULL,
+                             .has_ffn_bias = find_entry(j, "blk.0.ffn_gate.bias") != NULL};
+  find_rope(j, &tensors);
   AQ_FAIL_IF(tensors.vocabulary == 0, AQ_ERR_FORMAT, "there is no matrix token_embd.weight, the table of tokens");
   AQ_TRY(aq_gguf_config_make(&j->fields, j->arch, &tensors, add_file, j->out, err));
   return aq_gguf_tokenizer_make(&j->fields, j->arch, &tensors, add_file, j->out, err);

@@ -28,7 +28,7 @@ enum { AQ_GGUF_MODEL_FILES = 8 };
 
 /* Of tensors in the order of the headers' entries, part after part. */
 typedef struct aq_gguf_model {
-  char **names;
+  char **names; /* NULL of a tensor that is a part of config.json instead */
   aq_gguf_order *orders;
   size_t count;
   aq_gguf_model_file files[AQ_GGUF_MODEL_FILES];
