@@ -18,7 +18,7 @@ const cli_command cli_compare = {
         "language models of the Llama family the predictions of the next token are compared: both perplexities, the KL "
         "divergence in nats per token, and how often both have the same first choice; a noise floor says what rounding "
         "the weights of REFERENCE to BF16 would do. Either needs config.json and the tokenizer.\n\n"
-        "Each is a .safetensors or PyTorch file, a folder with a model, or a weight table in Parquet.",
+        "Each is a folder with a model, its file (safetensors, PyTorch, GGUF or ONNX), or a weight table in Parquet.",
     .examples =
         "  arrowquant compare model.safetensors model.parquet\n"
         "  arrowquant compare model.safetensors model.parquet --min-cosine 0.99 --quiet\n"

@@ -15,7 +15,7 @@ const cli_command cli_sensitivity = {
         "unchanged, and reports the loss: 1 - mean cosine of the embeddings with those of the unchanged model. Tensors "
         "with a large loss should get more bits. Evaluate such a choice on other texts, as compare and validate do.\n\n"
         "MODEL is a sentence encoder of the BERT family that is not quantized, with its config.json and tokenizer: a "
-        "folder with a model, its .safetensors or PyTorch file, or a weight table in Parquet.",
+        "folder with a model, its file (safetensors, PyTorch, GGUF or ONNX), or a weight table in Parquet.",
     .examples =
         "  arrowquant sensitivity ./all-MiniLM-L6-v2 -o sens.json\n"
         "  arrowquant sensitivity ./all-MiniLM-L6-v2 --types int4,int2 --texts queries.txt\n",

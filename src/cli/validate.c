@@ -20,7 +20,7 @@ const cli_command cli_validate = {
         "When the model is a sentence encoder of the BERT family or a language model of the Llama family, with its "
         "config.json and tokenizer, it is run before and after quantization, and the embeddings or the predictions of "
         "the next token are compared too, as compare does with --outputs.\n\n"
-        "MODEL is a .safetensors or PyTorch file, a folder with a model, or a weight table in Parquet.",
+        "MODEL is a folder with a model, its file (safetensors, PyTorch, GGUF or ONNX), or a weight table in Parquet.",
     .examples =
         "  arrowquant validate ./all-MiniLM-L6-v2\n"
         "  arrowquant validate model.safetensors --types int8,int4 --output-dir results\n"

@@ -14,7 +14,7 @@ static const aq_file_format *const formats[] = {
 #undef FORMAT
 };
 
-static bool has_suffix(const aq_file_format *format, const char *name) {
+bool aq_format_has_suffix(const aq_file_format *format, const char *name) {
   for (size_t i = 0; i < AQ_COUNT_OF(format->suffix) && format->suffix[i] != NULL; i++) {
     if (aq_ends_with(name, format->suffix[i])) return true;
   }
@@ -24,7 +24,7 @@ static bool has_suffix(const aq_file_format *format, const char *name) {
 bool aq_formats_know_name(const char *name) {
   if (aq_foreign_by_name(name) != NULL) return false; /* openvino_model.bin */
   for (size_t i = 0; i < AQ_COUNT_OF(formats); i++) {
-    if (formats[i]->open != NULL && has_suffix(formats[i], name)) return true;
+    if (formats[i]->open != NULL && aq_format_has_suffix(formats[i], name)) return true;
   }
   return false;
 }
@@ -63,7 +63,7 @@ aq_status aq_formats_find_export(const char *name, const aq_file_format **out, a
 
 aq_status aq_formats_check_output(const aq_file_format *format, const char *output, aq_error *err) {
   for (size_t i = 0; i < AQ_COUNT_OF(formats); i++) {
-    if (formats[i] == format || !has_suffix(formats[i], output)) continue;
+    if (formats[i] == format || !aq_format_has_suffix(formats[i], output)) continue;
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "is the name of a %s file, and a %s file would be written", formats[i]->name,
                   format->name);
     (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "Choose a name that ends in %s",

@@ -20,6 +20,9 @@ typedef struct aq_file_format {
 AQ_MUST_CHECK aq_status aq_formats_open(aq_source *source, const char *path, const aq_source_options *options,
                                         aq_error *err);
 
+/* Whether a name ends like one of that format. */
+bool aq_format_has_suffix(const aq_file_format *format, const char *name);
+
 /* Whether a file's name ends like one of a format that is read. */
 bool aq_formats_know_name(const char *name);
 

@@ -137,10 +137,9 @@ static aq_status write_folder(export_job *job, aq_error *err) {
 
 /* A name with the suffix of the format is that of one file, every other one that of a folder. */
 static aq_status prepare_output(export_job *job, aq_error *err) {
-  const char *suffix = job->format->suffix;
   AQ_TRY(aq_check_output(job->source, job->output, err));
   AQ_TRY(aq_formats_check_output(job->format, job->output, err));
-  if (suffix != NULL && aq_ends_with(job->output, suffix)) return AQ_OK;
+  if (aq_format_has_suffix(job->format, job->output)) return AQ_OK;
   return aq_export_folder_prepare(job->source, job->output, job->options->force, job->dtype, job->format->layout,
                                   &job->folder, err);
 }
@@ -195,7 +194,7 @@ aq_status aq_export_source(const aq_source *source, const char *output, const aq
 aq_status aq_export(const char *path, const char *output, const aq_export_options *options, aq_report **report,
                     aq_error *err) {
   aq_source *source;
-  AQ_TRY(aq_operation_open(path, options, report, &source, err));
+  AQ_TRY(aq_operation_open(path, options, AQ_NAMES_OF(options, aq_export_options), report, &source, err));
   const aq_status status = aq_export_source(source, output, options, report, err);
   aq_source_close(source);
   return status;
