@@ -70,7 +70,7 @@ static void close_source(aq_source *source) {
   aq_free(ct);
 }
 
-static const aq_source_ops ct_ops = {close_source, read_piece, view_piece};
+static const aq_source_ops ct_ops = {.close = close_source, .read = read_piece, .view = view_piece};
 
 /* ---- the tensors ---- */
 

@@ -49,7 +49,7 @@ static aq_status view_model(const aq_source *source, const aq_segment *segment, 
   return aq_onnx_place_view(&m->files, &weight->data.place, view, err);
 }
 
-static const aq_source_ops model_ops = {close_model, read_model, view_model};
+static const aq_source_ops model_ops = {.close = close_model, .read = read_model, .view = view_model};
 
 /* ---- tensors ---- */
 

@@ -81,7 +81,7 @@ static aq_status view_shard(const aq_source *source, const aq_segment *segment, 
   return status;
 }
 
-static const aq_source_ops shard_ops = {close_shards, read_shard, view_shard};
+static const aq_source_ops shard_ops = {.close = close_shards, .read = read_shard, .view = view_shard};
 
 static aq_status create_shards(aq_source *source, size_t capacity, aq_error *err) {
   torch_shards *s = aq_calloc(1, sizeof *s);
