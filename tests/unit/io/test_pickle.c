@@ -64,6 +64,8 @@ static void values_of_every_kind_are_read(void **state) {
   LOADS("\x80\x02).", AQ_PICKLE_TUPLE);
   LOADS("\x80\x04\x8f(K\x01\x90.", AQ_PICKLE_SET);
   LOADS("\x80\x04(K\x01\x91.", AQ_PICKLE_SET);
+  LOADS("\x80\x04(\x91.", AQ_PICKLE_SET);
+  LOADS("\x80\x02(t.", AQ_PICKLE_TUPLE);
   LOADS(
       "\x80\x02"
       "c__builtin__\nset\n]\x85R.",
