@@ -219,6 +219,15 @@ static void programs_are_refused_by_name_and_place(void **state) {
       "\x80\x02"
       "c\nos\n.",
       AQ_ERR_UNSUPPORTED, 2, code);
+  /* Both halves of a name count. */
+  FAILS(
+      "\x80\x02"
+      "cos\nset\n.",
+      AQ_ERR_UNSUPPORTED, 2, "'os.set'");
+  FAILS(
+      "\x80\x02"
+      "cevil\nFloatStorage\n.",
+      AQ_ERR_UNSUPPORTED, 2, "'evil.FloatStorage'");
 }
 
 static void opcodes_that_make_objects_are_refused(void **state) {
