@@ -13,6 +13,6 @@ extern const cli_command cli_convert, cli_quantize, cli_info, cli_verify, cli_co
 /* What the operand SRC may be, for the help of a command. */
 #define CLI_SOURCE_HELP                                                                                          \
   "SRC is a .safetensors file, a model.safetensors.index.json, a folder that holds one of them (a Hugging Face " \
-  "snapshot or cache folder too), or a weight table in Parquet or the folder of its parts."
+  "snapshot or cache folder too), a .gguf or .onnx file, or a weight table in Parquet or the folder of its parts."
 
 #endif
