@@ -270,9 +270,9 @@ static inline void aq_source_options_init(aq_source_options *options) { aq_optio
 
 /* Opens a .safetensors file, a model.safetensors.index.json, a folder that holds one of them (a Hugging Face snapshot
  * or repository cache folder too), a file of torch.save or the index of several (docs/formats/torch.md; nothing in it
- * is run), a GGUF file (any of its parts where it has several; docs/formats/gguf.md), or a V1/V2 Parquet table, in one
- * file or as a folder of its parts. The format is detected from the bytes, not from the name. NULL options: defaults.
- * On success the caller owns *out. */
+ * is run), a GGUF file (any of its parts where it has several; docs/formats/gguf.md), an ONNX model
+ * (docs/formats/onnx.md), or a V1/V2 Parquet table, in one file or as a folder of its parts. The format is detected
+ * from the bytes, not from the name. NULL options: defaults. On success the caller owns *out. */
 AQ_API AQ_MUST_CHECK aq_status aq_source_open(const char *path, const aq_source_options *options, aq_source **out,
                                               aq_error *err);
 
@@ -280,7 +280,7 @@ AQ_API AQ_MUST_CHECK aq_status aq_source_open(const char *path, const aq_source_
  * the streams and batches of aq_source_export_arrow, have one each. */
 AQ_API void aq_source_close(aq_source *source);
 
-/* "safetensors", "PyTorch", "GGUF", "table V1", "table V2", "memory", "Arrow V1", "Arrow V2". */
+/* "safetensors", "PyTorch", "GGUF", "ONNX", "table V1", "table V2", "memory", "Arrow V1", "Arrow V2". */
 AQ_API const char *aq_source_format(const aq_source *source);
 AQ_API int aq_source_schema_version(const aq_source *source);  /* 1 or 2 for tables and Arrow streams, 0 otherwise */
 AQ_API uint64_t aq_source_file_bytes(const aq_source *source); /* size of all files read, or of all arrays */

@@ -321,7 +321,7 @@ class Source(Handle[_core.Source]):
 
     @property
     def format(self) -> str:
-        """Such as "safetensors", "PyTorch", "GGUF", "table V1", "table V2", "memory", "Arrow V2"."""
+        """Such as "safetensors", "PyTorch", "GGUF", "ONNX", "table V1", "table V2", "memory", "Arrow V2"."""
         return self._format
 
     @property

@@ -14,6 +14,6 @@ extern const cli_command cli_convert, cli_quantize, cli_info, cli_verify, cli_co
 #define CLI_SOURCE_HELP                                                                                              \
   "SRC is a .safetensors file, a model.safetensors.index.json, a PyTorch file (.bin, .pt, .pth, .ckpt; nothing in "  \
   "it is run) or its index, a folder that holds one of them (a Hugging Face snapshot or cache folder too), a .gguf " \
-  "file, or a weight table in Parquet or the folder of its parts."
+  "or .onnx file, or a weight table in Parquet or the folder of its parts."
 
 #endif

@@ -290,105 +290,98 @@ static aq_status stop_machine(machine *m, int64_t argument, aq_error *err) {
 /* ---- the table ---- */
 
 typedef struct opcode {
-  uint8_t code;
-  uint8_t argument; /* bytes of a number, a count or a kind of values */
   const char *name;
-  opcode_fn run; /* NULL: refused */
+  opcode_fn run;    /* NULL: refused */
+  uint8_t argument; /* bytes of a number, a count or a kind of values */
 } opcode;
 
-static const opcode opcodes[] = {
-    {'.', 0, "STOP", stop_machine},
-    {'(', 0, "MARK", set_mark},
-    {'N', 0, "NONE", push_none},
-    {0x88, 1, "NEWTRUE", push_bool},
-    {0x89, 0, "NEWFALSE", push_bool},
-    {'J', 4, "BININT", push_int},
-    {'K', 1, "BININT1", push_int},
-    {'M', 2, "BININT2", push_int},
-    {0x8a, 1, "LONG1", push_long},
-    {0x8b, 4, "LONG4", push_long},
-    {'G', 8, "BINFLOAT", push_float},
-    {'U', 1, "SHORT_BINSTRING", push_text},
-    {'T', 4, "BINSTRING", push_text},
-    {0x8c, 1, "SHORT_BINUNICODE", push_text},
-    {'X', 4, "BINUNICODE", push_text},
-    {0x8d, 8, "BINUNICODE8", push_text},
-    {'C', 1, "SHORT_BINBYTES", push_bytes},
-    {'B', 4, "BINBYTES", push_bytes},
-    {0x8e, 8, "BINBYTES8", push_bytes},
-    {0x96, 8, "BYTEARRAY8", push_bytes},
-    {']', AQ_PICKLE_LIST, "EMPTY_LIST", push_empty},
-    {')', AQ_PICKLE_TUPLE, "EMPTY_TUPLE", push_empty},
-    {'}', AQ_PICKLE_DICT, "EMPTY_DICT", push_empty},
-    {0x8f, AQ_PICKLE_SET, "EMPTY_SET", push_empty},
-    {0x85, 1, "TUPLE1", push_tuple},
-    {0x86, 2, "TUPLE2", push_tuple},
-    {0x87, 3, "TUPLE3", push_tuple},
-    {'t', AQ_PICKLE_TUPLE, "TUPLE", push_marked},
-    {0x91, AQ_PICKLE_SET, "FROZENSET", push_marked},
-    {'a', AQ_PICKLE_LIST, "APPEND", append_one},
-    {'e', AQ_PICKLE_LIST, "APPENDS", append_marked},
-    {'s', AQ_PICKLE_DICT, "SETITEM", append_one},
-    {'u', AQ_PICKLE_DICT, "SETITEMS", append_marked},
-    {0x90, AQ_PICKLE_SET, "ADDITEMS", append_marked},
-    {'c', 0, "GLOBAL", push_global},
-    {0x93, 0, "STACK_GLOBAL", push_stack_global},
-    {'R', 0, "REDUCE", push_call},
-    {'Q', 0, "BINPERSID", push_storage},
-    {'b', 0, "BUILD", set_attributes},
-    {'q', 1, "BINPUT", put_memo},
-    {'r', 4, "LONG_BINPUT", put_memo},
-    {0x94, 0, "MEMOIZE", put_memo},
-    {'h', 1, "BINGET", get_memo},
-    {'j', 4, "LONG_BINGET", get_memo},
-    {0x95, 0, "FRAME", read_frame},
-    {'0', 0, "POP", NULL},
-    {'1', 0, "POP_MARK", NULL},
-    {'2', 0, "DUP", NULL},
-    {'F', 0, "FLOAT", NULL},
-    {'I', 0, "INT", NULL},
-    {'L', 0, "LONG", NULL},
-    {'P', 0, "PERSID", NULL},
-    {'S', 0, "STRING", NULL},
-    {'V', 0, "UNICODE", NULL},
-    {'d', 0, "DICT", NULL},
-    {'g', 0, "GET", NULL},
-    {'i', 0, "INST", NULL},
-    {'l', 0, "LIST", NULL},
-    {'o', 0, "OBJ", NULL},
-    {'p', 0, "PUT", NULL},
-    {0x80, 0, "PROTO", NULL},
-    {0x81, 0, "NEWOBJ", NULL},
-    {0x82, 0, "EXT1", NULL},
-    {0x83, 0, "EXT2", NULL},
-    {0x84, 0, "EXT4", NULL},
-    {0x92, 0, "NEWOBJ_EX", NULL},
-    {0x97, 0, "NEXT_BUFFER", NULL},
-    {0x98, 0, "READONLY_BUFFER", NULL},
+/* By the byte that stands for it. */
+static const opcode opcodes[256] = {
+    ['.'] = {"STOP", stop_machine, 0},
+    ['('] = {"MARK", set_mark, 0},
+    ['N'] = {"NONE", push_none, 0},
+    [0x88] = {"NEWTRUE", push_bool, 1},
+    [0x89] = {"NEWFALSE", push_bool, 0},
+    ['J'] = {"BININT", push_int, 4},
+    ['K'] = {"BININT1", push_int, 1},
+    ['M'] = {"BININT2", push_int, 2},
+    [0x8a] = {"LONG1", push_long, 1},
+    [0x8b] = {"LONG4", push_long, 4},
+    ['G'] = {"BINFLOAT", push_float, 8},
+    ['U'] = {"SHORT_BINSTRING", push_text, 1},
+    ['T'] = {"BINSTRING", push_text, 4},
+    [0x8c] = {"SHORT_BINUNICODE", push_text, 1},
+    ['X'] = {"BINUNICODE", push_text, 4},
+    [0x8d] = {"BINUNICODE8", push_text, 8},
+    ['C'] = {"SHORT_BINBYTES", push_bytes, 1},
+    ['B'] = {"BINBYTES", push_bytes, 4},
+    [0x8e] = {"BINBYTES8", push_bytes, 8},
+    [0x96] = {"BYTEARRAY8", push_bytes, 8},
+    [']'] = {"EMPTY_LIST", push_empty, AQ_PICKLE_LIST},
+    [')'] = {"EMPTY_TUPLE", push_empty, AQ_PICKLE_TUPLE},
+    ['}'] = {"EMPTY_DICT", push_empty, AQ_PICKLE_DICT},
+    [0x8f] = {"EMPTY_SET", push_empty, AQ_PICKLE_SET},
+    [0x85] = {"TUPLE1", push_tuple, 1},
+    [0x86] = {"TUPLE2", push_tuple, 2},
+    [0x87] = {"TUPLE3", push_tuple, 3},
+    ['t'] = {"TUPLE", push_marked, AQ_PICKLE_TUPLE},
+    [0x91] = {"FROZENSET", push_marked, AQ_PICKLE_SET},
+    ['a'] = {"APPEND", append_one, AQ_PICKLE_LIST},
+    ['e'] = {"APPENDS", append_marked, AQ_PICKLE_LIST},
+    ['s'] = {"SETITEM", append_one, AQ_PICKLE_DICT},
+    ['u'] = {"SETITEMS", append_marked, AQ_PICKLE_DICT},
+    [0x90] = {"ADDITEMS", append_marked, AQ_PICKLE_SET},
+    ['c'] = {"GLOBAL", push_global, 0},
+    [0x93] = {"STACK_GLOBAL", push_stack_global, 0},
+    ['R'] = {"REDUCE", push_call, 0},
+    ['Q'] = {"BINPERSID", push_storage, 0},
+    ['b'] = {"BUILD", set_attributes, 0},
+    ['q'] = {"BINPUT", put_memo, 1},
+    ['r'] = {"LONG_BINPUT", put_memo, 4},
+    [0x94] = {"MEMOIZE", put_memo, 0},
+    ['h'] = {"BINGET", get_memo, 1},
+    ['j'] = {"LONG_BINGET", get_memo, 4},
+    [0x95] = {"FRAME", read_frame, 0},
+    ['0'] = {"POP", NULL, 0},
+    ['1'] = {"POP_MARK", NULL, 0},
+    ['2'] = {"DUP", NULL, 0},
+    ['F'] = {"FLOAT", NULL, 0},
+    ['I'] = {"INT", NULL, 0},
+    ['L'] = {"LONG", NULL, 0},
+    ['P'] = {"PERSID", NULL, 0},
+    ['S'] = {"STRING", NULL, 0},
+    ['V'] = {"UNICODE", NULL, 0},
+    ['d'] = {"DICT", NULL, 0},
+    ['g'] = {"GET", NULL, 0},
+    ['i'] = {"INST", NULL, 0},
+    ['l'] = {"LIST", NULL, 0},
+    ['o'] = {"OBJ", NULL, 0},
+    ['p'] = {"PUT", NULL, 0},
+    [0x80] = {"PROTO", NULL, 0},
+    [0x81] = {"NEWOBJ", NULL, 0},
+    [0x82] = {"EXT1", NULL, 0},
+    [0x83] = {"EXT2", NULL, 0},
+    [0x84] = {"EXT4", NULL, 0},
+    [0x92] = {"NEWOBJ_EX", NULL, 0},
+    [0x97] = {"NEXT_BUFFER", NULL, 0},
+    [0x98] = {"READONLY_BUFFER", NULL, 0},
 };
 
-static const opcode *find_opcode(uint8_t code) {
-  for (size_t i = 0; i < AQ_COUNT_OF(opcodes); i++) {
-    if (opcodes[i].code == code) return &opcodes[i];
-  }
-  return NULL;
-}
-
-static aq_status fail_opcode(uint8_t code, const opcode *found, aq_error *err) {
-  if (found == NULL)
+static aq_status fail_opcode(uint8_t code, aq_error *err) {
+  const opcode *found = &opcodes[code];
+  if (found->name == NULL)
     return aq_fail(err, AQ_ERR_FORMAT, "the pickle has a byte 0x%02x, which is no opcode", (unsigned)code);
   const aq_status status =
       aq_fail(err, AQ_ERR_UNSUPPORTED, "the pickle has the opcode %s, which no table of tensors needs", found->name);
   return aq_error_hint(err, status, "Save the tensors alone: torch.save(model.state_dict(), FILE), or as safetensors");
 }
 
-static aq_status run_opcode(machine *m, const opcode *const *table, aq_error *err) {
+static aq_status run_opcode(machine *m, aq_error *err) {
   uint8_t code;
   m->opcode_at = m->reader->at;
   AQ_TRY(aq_pickle_reader_read(m->reader, &code, 1, err));
-  const opcode *found = table[code];
-  if (found == NULL || found->run == NULL) return fail_opcode(code, found, err);
-  return found->run(m, found->argument, err);
+  if (opcodes[code].run == NULL) return fail_opcode(code, err);
+  return opcodes[code].run(m, opcodes[code].argument, err);
 }
 
 static aq_status read_protocol(machine *m, aq_error *err) {
@@ -403,11 +396,9 @@ static aq_status read_protocol(machine *m, aq_error *err) {
 }
 
 static aq_status run_machine(machine *m, uint32_t *root, aq_error *err) {
-  const opcode *table[256];
   const uint32_t *ids;
-  for (unsigned i = 0; i < AQ_COUNT_OF(table); i++) table[i] = find_opcode((uint8_t)i);
   AQ_TRY(read_protocol(m, err));
-  while (!m->stopped) AQ_TRY(run_opcode(m, table, err));
+  while (!m->stopped) AQ_TRY(run_opcode(m, err));
   AQ_TRY(aq_pickle_pop(&m->stack, 1, &ids, err));
   AQ_FAIL_IF(m->stack.values.count != 0 || m->stack.marks.count != 0, AQ_ERR_FORMAT,
              "the pickle ends with values left over on its stack");

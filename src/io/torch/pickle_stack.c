@@ -47,7 +47,7 @@ static uint32_t count_free(const aq_pickle_stack *stack) {
 aq_status aq_pickle_pop(aq_pickle_stack *stack, uint32_t count, const uint32_t **ids, aq_error *err) {
   AQ_FAIL_IF(count_free(stack) < count, AQ_ERR_FORMAT, "the stack has too few values");
   stack->values.count -= count;
-  *ids = stack->values.ids + stack->values.count;
+  *ids = count > 0 ? stack->values.ids + stack->values.count : NULL;
   return AQ_OK;
 }
 

@@ -25,7 +25,7 @@ AQ_MUST_CHECK aq_status aq_pickle_push(aq_pickle_stack *stack, aq_pickle_values 
 AQ_MUST_CHECK aq_status aq_pickle_mark(aq_pickle_stack *stack, aq_pickle_values *memory, aq_error *err);
 
 /* The topmost `count` values above the last mark, lowest first, which leave the stack and stay where they are until the
- * next push; fails when there are fewer. */
+ * next push (NULL when count is 0); fails when there are fewer. */
 AQ_MUST_CHECK aq_status aq_pickle_pop(aq_pickle_stack *stack, uint32_t count, const uint32_t **ids, aq_error *err);
 
 /* All values above the last mark, which leave the stack with the mark. */

@@ -64,6 +64,8 @@ static void values_of_every_kind_are_read(void **state) {
   LOADS("\x80\x02).", AQ_PICKLE_TUPLE);
   LOADS("\x80\x04\x8f(K\x01\x90.", AQ_PICKLE_SET);
   LOADS("\x80\x04(K\x01\x91.", AQ_PICKLE_SET);
+  LOADS("\x80\x04(\x91.", AQ_PICKLE_SET);
+  LOADS("\x80\x02(t.", AQ_PICKLE_TUPLE);
   LOADS(
       "\x80\x02"
       "c__builtin__\nset\n]\x85R.",
@@ -217,6 +219,15 @@ static void programs_are_refused_by_name_and_place(void **state) {
       "\x80\x02"
       "c\nos\n.",
       AQ_ERR_UNSUPPORTED, 2, code);
+  /* Both halves of a name count. */
+  FAILS(
+      "\x80\x02"
+      "cos\nset\n.",
+      AQ_ERR_UNSUPPORTED, 2, "'os.set'");
+  FAILS(
+      "\x80\x02"
+      "cevil\nFloatStorage\n.",
+      AQ_ERR_UNSUPPORTED, 2, "'evil.FloatStorage'");
 }
 
 static void opcodes_that_make_objects_are_refused(void **state) {
