@@ -23,15 +23,16 @@ def byte_level(pre="gpt-2"):
     space = level[32]
     merges = [(space, space), (space + space, space + space), ("t", "h"), ("th", "e"), (space, "the"), ("1", "2"),
               (space, "1"), (level[10], level[10]), ("l", "l"), ("'", "ll"), ("i", "n"), ("3", "4"), ("12", "34")]
-    tokens = level + [a + b for a, b in merges] + ["<|end|>", "<tool>"]
+    tokens = level + [a + b for a, b in merges] + ["world", "<|end|>", "<tool>"]  # no merges lead to a world
     return {"model": "gpt2", "pre": pre, "tokens": tokens, "merges": [f"{a} {b}" for a, b in merges],
             "types": [1] * (len(tokens) - 2) + [3, 4], "eos": len(tokens) - 2}
 
 
 def pieces():
-    """A SentencePiece vocabulary with a score for each piece."""
+    """A SentencePiece vocabulary with a score for each piece. Of "opqr" two pairs of neighbours have one score."""
     words = ["▁", *"abcdefghijklmnopqrstuvwxyz,.", "▁t", "he", "▁the", "er", "in", "▁a", "ther", "▁in", "th", "▁▁", "an", "and",
              "▁and", "here", "ing", "hing", "thing", "▁▁▁▁"]
+    words += ["zz"] * (len(words) % 2) + ["op", "xx", "opq", "qr"]
     tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *words]
     scores = [0.0] * 259 + [-float(i // 2) for i in range(len(words))]  # pairs of pieces have one score
     return {"model": "llama", "pre": "default", "tokens": tokens, "scores": scores, "types": [2, 3, 3] + [6] * 256 + [1] * len(words),
