@@ -29,7 +29,8 @@ typedef struct aq_token_model_type {
 } aq_token_model_type;
 
 /* The types. A new one is a file of its own and a line here. */
-#define AQ_TOKEN_MODEL_TYPES(TYPE) TYPE(aq_token_model_wordpiece) TYPE(aq_token_model_bpe) TYPE(aq_token_model_unigram)
+#define AQ_TOKEN_MODEL_TYPES(TYPE) \
+  TYPE(aq_token_model_wordpiece) TYPE(aq_token_model_bpe) TYPE(aq_token_model_wordlevel) TYPE(aq_token_model_unigram)
 #define AQ_DECLARE_TOKEN_MODEL(type) extern const aq_token_model_type type;
 AQ_TOKEN_MODEL_TYPES(AQ_DECLARE_TOKEN_MODEL)
 

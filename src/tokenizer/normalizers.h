@@ -34,6 +34,7 @@ typedef struct aq_normalizer_type {
   TYPE(aq_normalizer_nfc)           \
   TYPE(aq_normalizer_nfkc)          \
   TYPE(aq_normalizer_nfkd)          \
+  TYPE(aq_normalizer_nmt)           \
   TYPE(aq_normalizer_precompiled)   \
   TYPE(aq_normalizer_prepend)       \
   TYPE(aq_normalizer_replace)       \

@@ -1,7 +1,8 @@
 /* pre_tokenizer_characters.c - pre-tokenizers that go by the kind of a character: {"type": "Punctuation", "behavior":
  * "Isolated"}, where punctuation is what BERT takes for it, and {"type": "Whitespace"}, which is \w+|[^\w\s]+ with
- * white space dropped. */
+ * white space dropped; and {"type": "FixedLength", "length": 5}, of so many characters whatever they are. */
 #include "core/error.h"
+#include "core/json_member.h"
 #include "core/memory.h"
 #include "core/utf8.h"
 #include "tokenizer/pre_tokenizers.h"
@@ -59,6 +60,39 @@ static aq_status split_words(const void *state, const aq_text_span *span, const 
   }
   return AQ_OK;
 }
+
+static const aq_key fixed_length_keys[] = {
+    {AQ_TOKENIZER_KEYS_JSON, "pre_tokenizer.length", AQ_KEY_HONOURED},
+    {.key = NULL},
+};
+
+static aq_status configure_fixed_length(const json_t *object, void **state, aq_error *err) {
+  int64_t length, *kept;
+  AQ_TRY(aq_json_integer(object, "length", 5, &length, err));
+  AQ_FAIL_IF(length < 1, AQ_ERR_FORMAT, "the pre-tokenizer's 'length' is %lld", (long long)length);
+  kept = aq_malloc(sizeof *kept);
+  if (kept == NULL) return aq_fail_memory(err, sizeof *kept);
+  *kept = length;
+  *state = kept;
+  return AQ_OK;
+}
+
+static aq_status split_fixed_length(const void *state, const aq_text_span *span, const aq_pretoken_sink *sink,
+                                    aq_error *err) {
+  for (size_t at = 0, end = 0; at < span->size; at = end) {
+    for (int64_t left = *(const int64_t *)state; left > 0 && end < span->size; left--) {
+      end += aq_utf8_width(span->text[end]);
+    }
+    const aq_pretoken piece = aq_pretoken_of(span->text + at, end - at);
+    AQ_TRY(sink->put(sink->context, &piece, err));
+  }
+  return AQ_OK;
+}
+
+const aq_pre_tokenizer_type aq_pre_tokenizer_fixed_length = {.base = {"FixedLength", fixed_length_keys},
+                                                             .configure = configure_fixed_length,
+                                                             .split = split_fixed_length,
+                                                             .free_state = aq_free};
 
 const aq_pre_tokenizer_type aq_pre_tokenizer_whitespace = {.base = {.name = "Whitespace"}, .split = split_words};
 

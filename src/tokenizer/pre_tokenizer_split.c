@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/json_member.h"
 #include "core/memory.h"
+#include "core/utf8.h"
 #include "tokenizer/pre_tokenizers.h"
 #include "tokenizer/split_behavior.h"
 #include "tokenizer/text_pattern.h"
@@ -65,6 +66,17 @@ static aq_status configure_digits(const json_t *object, void **state, aq_error *
   return make_fixed(digits_pattern, alone ? AQ_SPLIT_ISOLATED : AQ_SPLIT_CONTIGUOUS, false, state, err);
 }
 
+static aq_status configure_char_delimiter(const json_t *object, void **state, aq_error *err) {
+  const char *delimiter;
+  aq_regex *regex;
+  AQ_TRY(aq_json_text(object, "delimiter", "", &delimiter, err));
+  const size_t size = strlen(delimiter);
+  AQ_FAIL_IF(size == 0 || aq_utf8_width((uint8_t)delimiter[0]) != size, AQ_ERR_FORMAT,
+             "the pre-tokenizer's 'delimiter' is not one character");
+  AQ_TRY(aq_regex_compile_literal(delimiter, size, &regex, err));
+  return make_split(AQ_SPLIT_REMOVED, false, regex, state, err);
+}
+
 static aq_status configure_whitespace_split(const json_t *object, void **state, aq_error *err) {
   (void)object;
   return make_fixed("\\s", AQ_SPLIT_REMOVED, false, state, err);
@@ -74,6 +86,10 @@ static const aq_key split_keys[] = {
     {AQ_TOKENIZER_KEYS_JSON, "pre_tokenizer.pattern", AQ_KEY_HONOURED},
     {AQ_TOKENIZER_KEYS_JSON, "pre_tokenizer.behavior", AQ_KEY_HONOURED},
     {AQ_TOKENIZER_KEYS_JSON, "pre_tokenizer.invert", AQ_KEY_HONOURED},
+    {.key = NULL},
+};
+static const aq_key char_delimiter_keys[] = {
+    {AQ_TOKENIZER_KEYS_JSON, "pre_tokenizer.delimiter", AQ_KEY_HONOURED},
     {.key = NULL},
 };
 static const aq_key digits_keys[] = {
@@ -86,5 +102,6 @@ static const aq_key digits_keys[] = {
       .base = {word, its_keys}, .configure = configures, .split = split_text, .free_state = free_split}
 
 PATTERN(aq_pre_tokenizer_split, "Split", split_keys, configure_split);
+PATTERN(aq_pre_tokenizer_char_delimiter, "CharDelimiterSplit", char_delimiter_keys, configure_char_delimiter);
 PATTERN(aq_pre_tokenizer_digits, "Digits", digits_keys, configure_digits);
 PATTERN(aq_pre_tokenizer_whitespace_split, "WhitespaceSplit", NULL, configure_whitespace_split);

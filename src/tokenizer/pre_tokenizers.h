@@ -27,7 +27,9 @@ typedef struct aq_pre_tokenizer_type {
   TYPE(aq_pre_tokenizer_byte_level)       \
   TYPE(aq_pre_tokenizer_split)            \
   TYPE(aq_pre_tokenizer_metaspace)        \
+  TYPE(aq_pre_tokenizer_char_delimiter)   \
   TYPE(aq_pre_tokenizer_digits)           \
+  TYPE(aq_pre_tokenizer_fixed_length)     \
   TYPE(aq_pre_tokenizer_punctuation)      \
   TYPE(aq_pre_tokenizer_whitespace)       \
   TYPE(aq_pre_tokenizer_whitespace_split) \

@@ -34,9 +34,10 @@ static const aq_key keys[] = {
     {.key = NULL},
 };
 
-/* A BPE has merges, a Unigram a list for a vocabulary. */
+/* A BPE has merges, a WordLevel not all of these, a Unigram a list for a vocabulary. */
 static bool is_implied(const json_t *object) {
   return json_is_object(json_object_get(object, "vocab")) && json_object_get(object, "merges") == NULL &&
+         json_object_get(object, "unk_token") != NULL && json_object_get(object, "continuing_subword_prefix") != NULL &&
          json_object_get(object, "max_input_chars_per_word") != NULL;
 }
 

@@ -62,8 +62,29 @@ static void wordpiece_heeds_its_object(void **state) {
 static void a_type_that_is_not_named_is_told_by_its_keys(void **state) {
   (void)state;
   aq_token_model m = {.type = NULL};
-  read_model(&m, "{'max_input_chars_per_word':100," VOCAB "}");
+  read_model(&m, "{'unk_token':'u','continuing_subword_prefix':'##','max_input_chars_per_word':100," VOCAB "}");
   assert_ptr_equal(m.type, &aq_token_model_wordpiece);
+  aq_token_model_reset(&m);
+  read_model(&m, "{'unk_token':'u','max_input_chars_per_word':100," VOCAB "}");
+  assert_ptr_equal(m.type, &aq_token_model_wordlevel);
+  aq_token_model_reset(&m);
+}
+
+static void wordlevel_takes_whole_words(void **state) {
+  (void)state;
+  aq_error err;
+  aq_token_model m = {.type = NULL};
+  aq_token_ids ids = {.count = 0};
+  const aq_pretoken word = aq_pretoken_of((const uint8_t *)"unaffable", 9);
+  read_model(&m, "{'type':'WordLevel','unk_token':'u'," VOCAB "}");
+  EXPECT(&m, "unable", 6);
+  EXPECT(&m, "unaffable", 5);
+  EXPECT(&m, "##\xC3\xA9", 8);
+  aq_token_model_reset(&m);
+  read_model(&m, "{'type':'WordLevel','unk_token':'x'," VOCAB "}");
+  EXPECT(&m, "un", 1);
+  assert_int_equal(m.type->add(m.state, &word, &ids, NULL, &err), AQ_ERR_FORMAT);
+  assert_non_null(strstr(err.message, "does not hold the unknown token 'x'"));
   aq_token_model_reset(&m);
 }
 
@@ -93,10 +114,11 @@ static void what_is_wrong_is_refused(void **state) {
   (void)state;
   expect_refused(NULL, AQ_ERR_FORMAT, "no object 'model'", "");
   expect_refused("{'type':'Trie','vocab':{'a':1}}", AQ_ERR_UNSUPPORTED,
-                 "the tokenizer's model is 'Trie'; supported: WordPiece, BPE, Unigram",
-                 "Only WordPiece, BPE, Unigram tokenizers");
+                 "the tokenizer's model is 'Trie'; supported: WordPiece, BPE, WordLevel, Unigram",
+                 "Only WordPiece, BPE, WordLevel, Unigram tokenizers");
   expect_refused("{'vocab':{'a':0},'merges':7,'max_input_chars_per_word':1}", AQ_ERR_UNSUPPORTED, "none that says",
                  "Only WordPiece");
+  expect_refused("{'type':'WordLevel'," VOCAB "}", AQ_ERR_FORMAT, "no 'unk_token'", "");
   expect_refused("{'type':'WordPiece','vocab':[]}", AQ_ERR_FORMAT, "not an object of tokens", "");
   expect_refused("{'type':'WordPiece','vocab':{'a':0}}", AQ_ERR_FORMAT, "does not hold the unknown token '[UNK]'", "");
   expect_refused(
@@ -110,6 +132,7 @@ int main(void) {
       cmocka_unit_test(wordpiece_takes_the_longest_pieces),
       cmocka_unit_test(wordpiece_heeds_its_object),
       cmocka_unit_test(a_type_that_is_not_named_is_told_by_its_keys),
+      cmocka_unit_test(wordlevel_takes_whole_words),
       cmocka_unit_test(a_vocabulary_that_is_read_stays),
       cmocka_unit_test(what_is_wrong_is_refused),
   };

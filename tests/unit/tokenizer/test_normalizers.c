@@ -48,6 +48,10 @@ static void types_do_what_their_objects_say(void **state) {
   expect_one("{'type':'BertNormalizer','handle_chinese_chars':false}", TEXT, "e\xE4\xB8\xAD a");
   expect_one("{'type':'Lowercase'}", TEXT, "\xC3\xA9\xE4\xB8\xAD\ta");
   expect_one("{'type':'NFD'}", TEXT, "E\xCC\x81\xE4\xB8\xAD\tA");
+  expect_one("{'type':'Nmt'}",
+             "\x01 a\t\x7F\xE2\x80\x8B\xC2\x8F\xEF\xBF\xBD"
+             "b\xC2\x85",
+             " a   b\xC2\x85");
   expect_one("{'type':'StripAccents'}", "E\xCC\x81" TEXT, "E" TEXT);
 }
 
@@ -129,7 +133,7 @@ static void what_is_wrong_is_refused(void **state) {
   (void)state;
   expect_refused("{'type':'Trim'}", AQ_ERR_UNSUPPORTED,
                  "normalizer is 'Trim'; supported: BertNormalizer, Lowercase, NFD, StripAccents, NFC, NFKC, NFKD, "
-                 "Precompiled, Prepend, Replace, Strip, Sequence");
+                 "Nmt, Precompiled, Prepend, Replace, Strip, Sequence");
   expect_refused("{'type':'Sequence','normalizers':[" LOWER "{'type':'Trim'}]}", AQ_ERR_UNSUPPORTED, "'Trim'");
   expect_refused("{'type':'Sequence'}", AQ_ERR_FORMAT, "no list 'normalizers'");
   expect_refused("{'type':'BertNormalizer','clean_text':1}", AQ_ERR_FORMAT, "'clean_text' is neither");

@@ -83,7 +83,7 @@ static void types_are_found_by_their_names(void **state) {
   assert_string_equal(
       err.message,
       "the tokenizer's pre-tokenizer is 'UnicodeScripts'; supported: BertPreTokenizer, ByteLevel, Split, "
-      "Metaspace, Digits, Punctuation, Whitespace, WhitespaceSplit, Sequence");
+      "Metaspace, CharDelimiterSplit, Digits, FixedLength, Punctuation, Whitespace, WhitespaceSplit, Sequence");
   assert_null(p.type);
   json_decref(object);
 }
@@ -101,6 +101,24 @@ static void expect_pieces(const char *json, const char *text, bool is_first, con
   if (strcmp(l.text, wanted) != 0) fail_msg("%s in '%s': %s, not %s", json, text, l.text, wanted);
   aq_pre_tokenizer_reset(&p);
   json_decref(object);
+}
+
+static void delimiters_and_lengths_cut(void **state) {
+  (void)state;
+  aq_error err;
+  aq_pre_tokenizer p = {NULL, NULL};
+  expect_pieces("{'type':'CharDelimiterSplit','delimiter':'-'}", "-ab--c d-", true, "ab|c d|");
+  expect_pieces("{'type':'CharDelimiterSplit','delimiter':'\xC3\xA9'}", "a\xC3\xA9-\xC3\xAA", true, "a|-\xC3\xAA|");
+  expect_pieces("{'type':'FixedLength','length':2}", "ab\xC3\xA9 d", true, "ab|\xC3\xA9 |d|");
+  expect_pieces("{'type':'FixedLength'}", "abcdefg", true, "abcde|fg|");
+  static const char *const wrong[] = {"{'type':'FixedLength','length':0}", "{'type':'FixedLength','length':1.5}",
+                                      "{'type':'CharDelimiterSplit'}",
+                                      "{'type':'CharDelimiterSplit','delimiter':'ab'}"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    json_t *object = parse_json(wrong[i]);
+    assert_int_equal(aq_pre_tokenizer_read(&p, object, &err), AQ_ERR_FORMAT);
+    json_decref(object);
+  }
 }
 
 static void without_a_pre_tokenizer_all_is_one(void **state) {
@@ -205,6 +223,7 @@ int main(void) {
       cmocka_unit_test(a_sink_that_fails_ends_the_cut),
       cmocka_unit_test(pretokens_are_measured),
       cmocka_unit_test(types_are_found_by_their_names),
+      cmocka_unit_test(delimiters_and_lengths_cut),
       cmocka_unit_test(without_a_pre_tokenizer_all_is_one),
       cmocka_unit_test(bytes_become_characters),
       cmocka_unit_test(splits_behave),

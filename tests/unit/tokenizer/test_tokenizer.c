@@ -448,7 +448,7 @@ static void json_that_is_wrong_is_refused(void **state) {
       {VOCAB("{\"a\":1}"), AQ_ERR_FORMAT, "does not hold the unknown token '[UNK]'"},
       {WITH_MODEL("{\"type\":\"WordPiece\",\"max_input_chars_per_word\":-1,\"vocab\":{\"[UNK]\":0}}"), AQ_ERR_FORMAT,
        "max_input_chars_per_word is -1"},
-      {"{\"normalizer\":{\"type\":\"Nmt\"}," CUT_JSON "," MODEL_JSON "}", AQ_ERR_UNSUPPORTED, "normalizer is 'Nmt'"},
+      {"{\"normalizer\":{\"type\":\"Trim\"}," CUT_JSON "," MODEL_JSON "}", AQ_ERR_UNSUPPORTED, "normalizer is 'Trim'"},
       {"{\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":\"yes\"}," CUT_JSON "," MODEL_JSON "}",
        AQ_ERR_FORMAT, "'lowercase' is neither"},
       {"{" NORMALIZER_JSON ",\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"}," MODEL_JSON "}", AQ_ERR_UNSUPPORTED,
