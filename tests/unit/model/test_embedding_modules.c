@@ -80,6 +80,30 @@ static void modules_run_in_their_order(void **state) {
   aq_linear_reset(&weights[0].linear);
 }
 
+/* Two that turn the order of more values around than a product makes at a time. */
+static void dense_layers_follow_each_other(void **state) {
+  (void)state;
+  enum { WIDTH = 100 };
+  static float w[WIDTH * WIDTH], pooled[WIDTH], spare[WIDTH], out[WIDTH];
+  static aq_model_config c = {
+      .hidden = WIDTH, .pooling_count = 1, .module_count = 2, .width = WIDTH, .dimension = WIDTH};
+  aq_module_weights weights[2] = {{.norm = {NULL, NULL}}, {.norm = {NULL, NULL}}};
+  const aq_weights all = {.modules = weights, .module_count = 2};
+  aq_error err;
+  for (size_t i = 0; i < WIDTH; i++) {
+    pooled[i] = (float)i;
+    w[i * WIDTH + WIDTH - 1 - i] = 1;
+  }
+  for (size_t i = 0; i < 2; i++) {
+    c.modules[i] = (aq_module_spec){.kind = AQ_MODULE_DENSE, .in = WIDTH, .out = WIDTH};
+    assert_ok(aq_linear_create(&weights[i].linear, WIDTH, WIDTH, AQ_LINEAR_F32, &err));
+    aq_linear_put(&weights[i].linear, 0, WIDTH, w, NULL);
+  }
+  aq_embedding_finish(&c, &all, aq_kernels_get(), pooled, spare, out);
+  for (size_t i = 0; i < WIDTH; i++) assert_true(out[i] == (float)i);
+  for (size_t i = 0; i < 2; i++) aq_linear_reset(&weights[i].linear);
+}
+
 /* Over 60 tokens, more than a block of queries: each takes the mean of the values that it reaches, as all keys are
  * zero. */
 static void attention_reaches_near_tokens_only(void **state) {
@@ -108,9 +132,8 @@ static void attention_reaches_near_tokens_only(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(each_pooling_is_its_definition),
-      cmocka_unit_test(largest_of_nan_is_nan),
-      cmocka_unit_test(modules_run_in_their_order),
+      cmocka_unit_test(each_pooling_is_its_definition),     cmocka_unit_test(largest_of_nan_is_nan),
+      cmocka_unit_test(modules_run_in_their_order),         cmocka_unit_test(dense_layers_follow_each_other),
       cmocka_unit_test(attention_reaches_near_tokens_only),
   };
   return cmocka_run_group_tests_name("embedding_modules", tests, NULL, NULL);
