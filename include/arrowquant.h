@@ -260,6 +260,11 @@ typedef struct aq_source_options {
   size_t sizeof_options;
   uint64_t max_memory; /* limit in bytes of the memory of one call; 0: none */
   bool skip_checksums; /* do not check page CRCs */
+  /* Names of a GGUF file's tensors; no other format has two of them. "file" (NULL): those of the file, llama.cpp's.
+   * "hf": those of Hugging Face, with rows in its order and config.json and tokenizer made of the metadata, so that the
+   * model can be run (docs/formats/gguf.md); AQ_ERR_UNSUPPORTED for an architecture that is not known. "auto": those of
+   * Hugging Face where there are any, else those of the file and a note. */
+  const char *names;
 } aq_source_options;
 static inline void aq_source_options_init(aq_source_options *options) { aq_options_init(options, sizeof *options); }
 
@@ -464,6 +469,7 @@ typedef struct aq_convert_options {
   aq_table_options table;
   const char *dtype;     /* "keep" (NULL), "fp32", "fp16", "bf16": for floating-point tensors */
   bool keep_unsupported; /* keep the bytes of tensors of opaque dtypes; otherwise they are an error */
+  const char *names;     /* as in aq_source_options; for a source that is open it has no effect, as in all operations */
 } aq_convert_options;
 static inline void aq_convert_options_init(aq_convert_options *options) { aq_options_init(options, sizeof *options); }
 
@@ -482,6 +488,7 @@ typedef struct aq_export_options {
   const char *format; /* "safetensors" (NULL), "compressed-tensors", "gguf" */
   const char *dtype;  /* "original" (NULL), "fp32", "fp16", "bf16": for floating-point tensors */
   bool force;
+  const char *names; /* as in aq_source_options */
 } aq_export_options;
 static inline void aq_export_options_init(aq_export_options *options) { aq_options_init(options, sizeof *options); }
 
@@ -542,6 +549,7 @@ typedef struct aq_quantize_options {
    * predictions on held-out calibration texts, in nats per token, at the smallest size; 0: none. calib NULL is
    * "builtin" then. */
   double max_kl;
+  const char *names; /* as in aq_source_options */
 } aq_quantize_options;
 static inline void aq_quantize_options_init(aq_quantize_options *options) { aq_options_init(options, sizeof *options); }
 
@@ -559,6 +567,7 @@ AQ_API AQ_MUST_CHECK aq_status aq_quantize_source(const aq_source *source, const
 typedef struct aq_info_options {
   size_t sizeof_options;
   aq_run_options run;
+  const char *names; /* as in aq_source_options */
 } aq_info_options;
 static inline void aq_info_options_init(aq_info_options *options) { aq_options_init(options, sizeof *options); }
 
@@ -575,6 +584,7 @@ typedef struct aq_verify_options {
   const char *against; /* NULL, or the model of the table: both must have the same tensors, shapes, and bytes where not
                           quantized, except for tensors that arrowquant.adjusted names */
   const aq_source *against_source; /* the same, already open */
+  const char *names;               /* of both, as in aq_source_options */
 } aq_verify_options;
 static inline void aq_verify_options_init(aq_verify_options *options) { aq_options_init(options, sizeof *options); }
 
@@ -600,6 +610,7 @@ typedef struct aq_compare_options {
   uint32_t windows;        /* at most so many, 0: all that the text fills */
   double max_kl;           /* AQ_ERR_THRESHOLD when the mean KL divergence is above, in nats per token; 0: no limit */
   double max_ppl_increase; /* the same for the perplexity, in percent above that of the reference */
+  const char *names;       /* of both, as in aq_source_options; NULL: "auto" when both are run, else "file" */
 } aq_compare_options;
 static inline void aq_compare_options_init(aq_compare_options *options) { aq_options_init(options, sizeof *options); }
 
@@ -643,10 +654,10 @@ AQ_API AQ_MUST_CHECK aq_status aq_validate_source(const aq_source *model, const 
 typedef struct aq_tokenizer aq_tokenizer;
 
 /* Opens the tokenizer of a model. `path` is a folder with a tokenizer.json or else a vocab.txt, or else vocab.json and
- * merges.txt; a model in such a folder or its name in the Hugging Face cache, as for aq_source_open; a table that was
- * made from such a model and carries its tokenizer; or a tokenizer.json or vocab.txt under any name. A tokenizer.json
- * alone gives the ids of the library `tokenizers`. AQ_ERR_UNSUPPORTED names the reason: a tokenizer of another kind, a
- * key whose value is not supported. On success the caller owns *out. */
+ * merges.txt; a model in such a folder or its name in the Hugging Face cache, as for aq_source_open; a GGUF file; a
+ * table that was made from such a model and carries its tokenizer; or a tokenizer.json or vocab.txt under any name. A
+ * tokenizer.json alone gives the ids of the library `tokenizers`. AQ_ERR_UNSUPPORTED names the reason: a tokenizer of
+ * another kind, a key whose value is not supported. On success the caller owns *out. */
 AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_open(const char *path, aq_tokenizer **out, aq_error *err);
 /* The tokenizer of an open source, from its metadata or beside it. The source may be closed afterwards. */
 AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_open_source(const aq_source *source, aq_tokenizer **out, aq_error *err);

@@ -124,6 +124,7 @@ def convert(
     dst: Path,
     *,
     dtype: Literal["keep", "fp32", "fp16", "bf16"] | None = None,
+    names: Literal["file", "hf", "auto"] | None = None,
     keep_unsupported: bool = False,
     force: bool = False,
     codec: str | None = None,
@@ -140,6 +141,9 @@ def convert(
         dst: the table to write. It appears under its name when it is complete.
         dtype: store floating-point tensors as "keep" (unchanged, default), "fp32", "fp16" or "bf16". A value that the
             type cannot hold is an error.
+        names: names of tensors in GGUF: "file" (llama.cpp's, default), "hf" (Hugging Face's, with config.json and
+            tokenizer, so that the model can be run), or "auto" ("hf" where the architecture is known). With "hf" the
+            rows of attention are in the order of Hugging Face. Commands that run a model do so by themselves.
         keep_unsupported: keep the bytes of tensors whose dtype cannot be read as numbers (F8_E8M0, F8_E4M3FNUZ,
             F8_E5M2FNUZ, F6_E2M3, F6_E3M2, F4, C64); otherwise they are an error. Tensors that match a pattern of
             quantize `keep` are no error either.
@@ -160,6 +164,7 @@ def convert(
     """
     options: dict[str, Any] = {
         "dtype": dtype,
+        "names": names,
         "keep_unsupported": keep_unsupported,
         "force": force,
         "codec": codec,
@@ -176,6 +181,7 @@ def quantize(
     dst: Path | None = None,
     *,
     dry_run: bool = False,
+    names: Literal["file", "hf", "auto"] | None = None,
     type: str | None = None,
     per: Literal["tensor", "channel", "group"] | None = None,
     group_size: int = 0,
@@ -214,6 +220,9 @@ def quantize(
         src: what `open` takes.
         dst: the table to write; None with `dry_run`.
         dry_run: show what every tensor would become, and by which rule; write no table.
+        names: names of tensors in GGUF: "file" (llama.cpp's, default), "hf" (Hugging Face's, with config.json and
+            tokenizer, so that the model can be run), or "auto" ("hf" where the architecture is known). With "hf" the
+            rows of attention are in the order of Hugging Face. Commands that run a model do so by themselves.
         type: "int8" (default), "int4", "int3", "int2"; "fp16", "bf16", "fp32" store floating-point values; "auto"
             (default with a target): bit allocation chooses.
         per: one scale per "tensor", "channel" or "group" (default: "channel" for int8, "group" for the others).
@@ -266,6 +275,7 @@ def quantize(
         raise ArgumentError("an output is expected, unless dry_run is set")
     options: dict[str, Any] = {
         "dry_run": dry_run,
+        "names": names,
         "type": type,
         "granularity": per,
         "group_size": group_size,
@@ -307,6 +317,7 @@ def export(
     to: Literal["safetensors", "compressed-tensors", "gguf"] | None = None,
     dtype: Literal["original", "fp32", "fp16", "bf16"] | None = None,
     force: bool = False,
+    names: Literal["file", "hf", "auto"] | None = None,
     threads: int = 0,
     max_memory: Size = 0,
     progress: ProgressCallback | None = None,
@@ -323,6 +334,9 @@ def export(
         dtype: store floating-point tensors as "original" (their type before quantization, default), "fp32", "fp16" or
             "bf16".
         force: replace the output when it exists.
+        names: names of tensors in GGUF: "file" (llama.cpp's, default), "hf" (Hugging Face's, with config.json and
+            tokenizer, so that the model can be run), or "auto" ("hf" where the architecture is known). With "hf" the
+            rows of attention are in the order of Hugging Face. Commands that run a model do so by themselves.
         threads, max_memory, progress: as in `convert`.
 
     """
@@ -330,6 +344,7 @@ def export(
         "format": to,
         "dtype": dtype,
         "force": force,
+        "names": names,
         "threads": threads,
         "max_memory": max_memory,
     }
@@ -340,6 +355,7 @@ def compare(
     reference: SourceLike,
     other: SourceLike,
     *,
+    names: Literal["file", "hf", "auto"] | None = None,
     min_cosine: float | None = None,
     outputs: bool = False,
     texts: Path | Iterable[str] | None = None,
@@ -357,6 +373,9 @@ def compare(
 
     Args:
         reference, other: what `open` takes; both must have the same tensors.
+        names: names of tensors in GGUF: "file" (llama.cpp's, default), "hf" (Hugging Face's, with config.json and
+            tokenizer, so that the model can be run), or "auto" ("hf" where the architecture is known). With "hf" the
+            rows of attention are in the order of Hugging Face. Commands that run a model do so by themselves.
         min_cosine: minimum of the mean cosine of the quantized tensors, 0 to 1 (default: none).
         outputs: also run both models, and compare their embeddings or predictions. Of sentence encoders of the BERT
             family the report has the mean, the 1st percentile and the minimum of the cosines of their embeddings,
@@ -383,6 +402,7 @@ def compare(
 
     """
     options: dict[str, Any] = {
+        "names": names,
         "min_cosine": min_cosine,
         "outputs": outputs,
         **_calibration.text_options("texts", texts, "texts_file", "texts"),
@@ -404,6 +424,7 @@ def compare(
 def info(
     src: SourceLike,
     *,
+    names: Literal["file", "hf", "auto"] | None = None,
     threads: int = 0,
     max_memory: Size = 0,
     progress: ProgressCallback | None = None,
@@ -412,10 +433,14 @@ def info(
 
     Args:
         src: what `open` takes.
+        names: names of tensors in GGUF: "file" (llama.cpp's, default), "hf" (Hugging Face's, with config.json and
+            tokenizer, so that the model can be run), or "auto" ("hf" where the architecture is known). With "hf" the
+            rows of attention are in the order of Hugging Face. Commands that run a model do so by themselves.
         threads, max_memory, progress: as in `convert`.
 
     """
     options: dict[str, Any] = {
+        "names": names,
         "threads": threads,
         "max_memory": max_memory,
     }
@@ -425,6 +450,7 @@ def info(
 def verify(
     src: SourceLike,
     *,
+    names: Literal["file", "hf", "auto"] | None = None,
     deep: bool = False,
     against: Path | None = None,
     threads: int = 0,
@@ -435,6 +461,9 @@ def verify(
 
     Args:
         src: what `open` takes.
+        names: names of tensors in GGUF: "file" (llama.cpp's, default), "hf" (Hugging Face's, with config.json and
+            tokenizer, so that the model can be run), or "auto" ("hf" where the architecture is known). With "hf" the
+            rows of attention are in the order of Hugging Face. Commands that run a model do so by themselves.
         deep: also decode every value.
         against: also check that the source is a table of `against`: same tensors, same shapes, same bytes where not
             quantized. Tensors that the metadata name as adjusted (by bias correction or tuning) may have different
@@ -446,6 +475,7 @@ def verify(
 
     """
     options: dict[str, Any] = {
+        "names": names,
         "deep": deep,
         "against": _optional_path(against),
         "threads": threads,

@@ -42,7 +42,8 @@ const cli_command cli_embed = {
     .about =
         "Runs a sentence encoder of the BERT family and writes one vector per text, as sentence-transformers would "
         "compute it from the same weights. A line of JSONL is {\"text\": ..., \"embedding\": [...]}.\n\n"
-        "MODEL is a folder with a model, its .safetensors file, or a weight table in Parquet, quantized or not. A "
+        "MODEL is a folder with a model, its .safetensors file, a GGUF file, or a weight table in Parquet, quantized "
+        "or not. A "
         "table that was made from a folder contains the configuration and the tokenizer, and needs nothing else.",
     .examples =
         "  arrowquant embed model.parquet --text 'A cat sits outside.'\n"

@@ -40,7 +40,8 @@ const cli_command cli_generate = {
         "Runs a decoder and prints the text that follows the prompt, as it is made. The prompt goes to the model as it "
         "is: a chat template is not applied. The text ends where the model ends it, before a --stop, or after "
         "--max-tokens. Without a --temperature the likeliest token follows each time.\n\n"
-        "MODEL is a folder with a model, its .safetensors file, or a weight table in Parquet, quantized or not; it is "
+        "MODEL is a folder with a model, its .safetensors file, a GGUF file, or a weight table in Parquet, quantized "
+        "or not; it is "
         "computed in FP32, or with --compute int8 in codes.",
     .examples =
         "  arrowquant generate smollm2-int4.parquet --prompt 'The capital of France is' --max-tokens 20\n"

@@ -127,7 +127,7 @@ const cli_command cli_tokenize = {
         "Prints the token ids of each text as one JSON array per line. The ids are those that sentence-transformers "
         "gives to the model; those of a tokenizer.json alone are the ids of the Hugging Face library 'tokenizers'.\n\n"
         "FILE is a tokenizer.json, a vocab.txt, a folder that holds one of them or vocab.json and merges.txt, a model "
-        "in such a folder, or a table that was made from one and carries its tokenizer. Supported are WordPiece (the "
+        "in such a folder, a GGUF file, or a table that carries its tokenizer. Supported are WordPiece (the "
         "BERT family) and BPE (byte-level, or with tokens for bytes).",
     .examples =
         "  arrowquant tokenize models/all-MiniLM-L6-v2 --text 'Hello, world!'\n"

@@ -120,7 +120,9 @@ AQ_MUST_CHECK aq_status aq_table_open_folder(aq_source *source, const char *fold
 size_t aq_table_file_count(const aq_source *source);
 const char *aq_table_file(const aq_source *source, size_t i);
 
-/* Opens a source within the memory limit of the run (NULL: defaults). */
-AQ_MUST_CHECK aq_status aq_open_for_run(const char *path, const aq_run_options *run, aq_source **out, aq_error *err);
+/* Opens a source within the memory limit of the run (NULL: defaults), with names of GGUF tensors as aq_source_options
+ * has them. */
+AQ_MUST_CHECK aq_status aq_open_for_run(const char *path, const aq_run_options *run, const char *names, aq_source **out,
+                                        aq_error *err);
 
 #endif

@@ -1,4 +1,7 @@
 /* source_open.c - from a path to an open source: find the file, try the formats, note what lies around it. */
+#include <string.h>
+
+#include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/options.h"
@@ -9,11 +12,21 @@
 #include "io/prequantized.h"
 #include "io/source.h"
 
+static aq_status check_names(const char *names, aq_error *err) {
+  static const char *const known[] = {"file", "hf", "auto"};
+  if (names == NULL) return AQ_OK;
+  for (size_t i = 0; i < AQ_COUNT_OF(known); i++) {
+    if (strcmp(names, known[i]) == 0) return AQ_OK;
+  }
+  return aq_fail(err, AQ_ERR_ARGUMENT, "names '%.60s' are not known; there are file, hf and auto", names);
+}
+
 aq_status aq_source_open(const char *path, const aq_source_options *options, aq_source **out, aq_error *err) {
   *out = NULL;
   AQ_FAIL_IF(path == NULL || path[0] == '\0', AQ_ERR_ARGUMENT, "no path was given");
   aq_source_options own;
   AQ_TRY(aq_options_read(&own, sizeof own, options, err));
+  AQ_TRY(check_names(own.names, err));
   aq_source *source = aq_calloc(1, sizeof *source);
   if (source == NULL) return aq_fail_memory(err, sizeof *source);
   source->max_memory = own.max_memory;
@@ -33,9 +46,11 @@ aq_status aq_source_open(const char *path, const aq_source_options *options, aq_
   return AQ_OK;
 }
 
-aq_status aq_open_for_run(const char *path, const aq_run_options *run, aq_source **out, aq_error *err) {
+aq_status aq_open_for_run(const char *path, const aq_run_options *run, const char *names, aq_source **out,
+                          aq_error *err) {
   aq_source_options options;
   aq_source_options_init(&options);
+  options.names = names;
   if (run != NULL) options.max_memory = run->max_memory;
   return aq_source_open(path, &options, out, err);
 }

@@ -66,7 +66,7 @@ static aq_status refuse_adapter(const aq_source *source, const char *folder, aq_
   return aq_error_in_file(err, AQ_ERR_UNSUPPORTED, AQ_ADAPTER_CONFIG_NAME);
 }
 
-/* A GGUF file, and a table made of one, has names and settings in llama.cpp's form. */
+/* A table made of a GGUF file as it is has names and settings in llama.cpp's form. */
 static aq_status fail_without_config(const aq_source *source, const char *folder, aq_error *err) {
   char *gguf;
   size_t size;
@@ -74,9 +74,9 @@ static aq_status fail_without_config(const aq_source *source, const char *folder
   const bool is_gguf = gguf != NULL;
   aq_free(gguf);
   (void)aq_fail(err, AQ_ERR_NOT_FOUND, "the model has no config.json, which says how it is run%s",
-                is_gguf ? ": it is a GGUF file, whose settings, tokenizer and tensor names are in another form" : "");
+                is_gguf ? ": it was made of a GGUF file, with the names and settings of that" : "");
   return aq_error_hint(err, AQ_ERR_NOT_FOUND,
-                       is_gguf ? "Take the model's folder with its safetensors files, or run the GGUF in llama.cpp"
+                       is_gguf ? "Make it again of the GGUF file with the option names=hf: names of Hugging Face"
                                : "Put the files of the model's folder beside the weights, or name the folder");
 }
 

@@ -369,8 +369,11 @@ aq_status aq_compare_sources(const aq_source *reference, const aq_source *other,
 aq_status aq_compare(const char *reference, const char *other, const aq_compare_options *options, aq_report **report,
                      aq_error *err) {
   aq_source *a = NULL, *b = NULL;
-  aq_status status = aq_operation_open(reference, options, report, &a, err);
-  if (status == AQ_OK) status = aq_operation_open(other, options, report, &b, err);
+  aq_compare_options o;
+  AQ_TRY(aq_options_read(&o, sizeof o, options, err));
+  const char *names = o.names == NULL && aq_compare_outputs_wanted(&o) ? "auto" : o.names;
+  aq_status status = aq_operation_open(reference, options, names, report, &a, err);
+  if (status == AQ_OK) status = aq_operation_open(other, options, names, report, &b, err);
   if (status == AQ_OK) status = aq_compare_sources(a, b, options, report, err);
   aq_source_close(a);
   aq_source_close(b);

@@ -21,10 +21,15 @@ aq_status aq_compare_outputs_check(const aq_compare_options *options, aq_error *
   return aq_evaluator_check_limits(&own, err);
 }
 
+bool aq_compare_outputs_wanted(const aq_compare_options *options) {
+  const aq_evaluator_options own = options_of(options);
+  return options->outputs || aq_evaluator_is_wanted(&own);
+}
+
 aq_status aq_compare_outputs(const aq_compare_options *options, const aq_source *reference, const aq_source *other,
                              double weights_cosine, bool has_same_tensors, json_t *root, aq_error *err) {
   const aq_evaluator_options own = options_of(options);
-  if (!options->outputs && !aq_evaluator_is_wanted(&own)) return aq_report_set(root, "outputs", json_null(), err);
+  if (!aq_compare_outputs_wanted(options)) return aq_report_set(root, "outputs", json_null(), err);
   AQ_TRY(aq_report_set(root, "outputs", json_object(), err));
   json_t *outputs = json_object_get(root, "outputs");
   if (!has_same_tensors) {

@@ -3,11 +3,15 @@
 #define AQ_OPS_COMPARE_OUTPUTS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "arrowquant.h"
 
 /* The limits are numbers that can be kept. */
 AQ_MUST_CHECK aq_status aq_compare_outputs_check(const aq_compare_options *options, aq_error *err);
+
+/* Whether the options ask for outputs, by themselves or by what only outputs have a use for. */
+bool aq_compare_outputs_wanted(const aq_compare_options *options);
 
 /* Sets root["outputs"] (docs/REPORTS.md): null when the options do not ask for them, a reason when the tensors are not
  * the same, as the sources are then no two forms of one model. */

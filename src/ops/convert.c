@@ -127,7 +127,7 @@ aq_status aq_convert_source(const aq_source *source, const char *output, const a
 aq_status aq_convert(const char *path, const char *output, const aq_convert_options *options, aq_report **report,
                      aq_error *err) {
   aq_source *source;
-  AQ_TRY(aq_operation_open(path, options, report, &source, err));
+  AQ_TRY(aq_operation_open(path, options, AQ_NAMES_OF(options, aq_convert_options), report, &source, err));
   const aq_status status = aq_convert_source(source, output, options, report, err);
   aq_source_close(source);
   return status;

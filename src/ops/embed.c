@@ -165,7 +165,7 @@ aq_status aq_embed_source(const aq_source *source, const aq_embed_options *optio
 
 aq_status aq_embed(const char *path, const aq_embed_options *options, aq_report **report, aq_error *err) {
   aq_source *source;
-  AQ_TRY(aq_operation_open(path, options, report, &source, err));
+  AQ_TRY(aq_operation_open(path, options, "hf", report, &source, err));
   const aq_status status = aq_embed_source(source, options, report, err);
   aq_source_close(source);
   return status;

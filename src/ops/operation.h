@@ -2,12 +2,19 @@
 #ifndef AQ_OPS_OPERATION_H
 #define AQ_OPS_OPERATION_H
 
+#include <stddef.h>
+
 #include "arrowquant.h"
 
 /* What the path form of an operation begins with: opens its source within the memory limit of its options, which any
- * header may have made (NULL: defaults). *report (may be NULL) and *err are cleared. */
-AQ_MUST_CHECK aq_status aq_operation_open(const char *path, const void *options, aq_report **report, aq_source **out,
-                                          aq_error *err);
+ * header may have made (NULL: defaults), with names of GGUF tensors as aq_source_options has them. *report (may be
+ * NULL) and *err are cleared. */
+AQ_MUST_CHECK aq_status aq_operation_open(const char *path, const void *options, const char *names, aq_report **report,
+                                          aq_source **out, aq_error *err);
+
+/* The member `names` of such options; NULL where the header that made them has none. */
+#define AQ_NAMES_OF(options, type) aq_operation_names(options, offsetof(type, names))
+const char *aq_operation_names(const void *options, size_t offset);
 
 /* What an operation ends with: hands `made` out when it succeeded and the caller wants it, and frees it otherwise.
  * Returns `status`. */

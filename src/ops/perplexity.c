@@ -55,12 +55,9 @@ static aq_status fill_report(const study *s, aq_error *err) {
 
 static aq_status open_reference(study *s, aq_error *err) {
   const aq_perplexity_options *o = s->options;
-  aq_source_options options;
   aq_source *source;
   if (o->against == NULL) return AQ_OK;
-  aq_source_options_init(&options);
-  options.max_memory = o->run.max_memory;
-  AQ_TRY(aq_source_open(o->against, &options, &source, err));
+  AQ_TRY(aq_open_for_run(o->against, &o->run, "hf", &source, err));
   aq_status status = aq_prediction_open(source, &o->run, o->folder, NULL, o->context, &s->reference, err);
   aq_source_close(source); /* the decoder holds it */
   if (status == AQ_OK) status = aq_prediction_check_pair(s->reference, s->model, err);
@@ -114,7 +111,7 @@ aq_status aq_perplexity_source(const aq_source *model, const aq_perplexity_optio
 
 aq_status aq_perplexity(const char *path, const aq_perplexity_options *options, aq_report **report, aq_error *err) {
   aq_source *source;
-  AQ_TRY(aq_operation_open(path, options, report, &source, err));
+  AQ_TRY(aq_operation_open(path, options, "hf", report, &source, err));
   const aq_status status = aq_perplexity_source(source, options, report, err);
   aq_source_close(source);
   return status;

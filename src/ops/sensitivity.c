@@ -286,7 +286,7 @@ aq_status aq_sensitivity_source(const aq_source *source, const aq_sensitivity_op
 
 aq_status aq_sensitivity(const char *path, const aq_sensitivity_options *options, aq_report **report, aq_error *err) {
   aq_source *source;
-  AQ_TRY(aq_operation_open(path, options, report, &source, err));
+  AQ_TRY(aq_operation_open(path, options, "hf", report, &source, err));
   const aq_status status = aq_sensitivity_source(source, options, report, err);
   aq_source_close(source);
   return status;

@@ -239,7 +239,7 @@ static bool is_against_a_model(const aq_verify_options *o) { return o->against !
 static aq_status check_against(verification *v, const aq_source *source, aq_error *err) {
   const aq_verify_options *o = v->options;
   aq_source *opened = NULL;
-  if (o->against != NULL) AQ_TRY(aq_open_for_run(o->against, &o->run, &opened, err));
+  if (o->against != NULL) AQ_TRY(aq_open_for_run(o->against, &o->run, o->names, &opened, err));
   const aq_source *model = opened != NULL ? opened : o->against_source;
   const aq_status status = aq_verify_against(source, model, &o->run, v->root, note_difference, v, err);
   aq_source_close(opened);
@@ -320,7 +320,8 @@ aq_status aq_verify_source(const aq_source *source, const aq_verify_options *opt
 aq_status aq_verify(const char *path, const aq_verify_options *options, aq_report **report, aq_error *err) {
   aq_source *source = NULL;
   aq_error cause;
-  const aq_status opened = aq_operation_open(path, options, report, &source, &cause);
+  const aq_status opened =
+      aq_operation_open(path, options, AQ_NAMES_OF(options, aq_verify_options), report, &source, &cause);
   if (opened != AQ_OK && !(is_damage(opened) && is_parquet(path))) {
     if (err != NULL) *err = cause;
     return opened; /* nothing that could be looked into */

@@ -136,6 +136,18 @@ const aq_option aq_option_table[] = {
      .at = {AT(quantize, dry_run)},
      .help = "show what every tensor would become, and by which rule; write no table (-o may be left out)"},
 
+    {.title = "GGUF files"},
+    {.name = "names",
+     .kind = AQ_OPTION_WORD,
+     .at = {AT(convert, names), AT(quantize, names), AT(export, names), AT(info, names), AT(verify, names),
+            AT(compare, names), AT(source, names)},
+     .argument = "WHOSE",
+     .words = WORDS("file", "hf", "auto"),
+     .help = "names of tensors in GGUF: file (llama.cpp's, default), hf (Hugging Face's, with config.json and "
+             "tokenizer, so that the model can be run), or auto (hf where the architecture is known)",
+     .more = "With hf the rows of attention are in the order of Hugging Face. Commands that run a model do so by "
+             "themselves."},
+
     {.title = "Quantization"},
     {.name = "type",
      .kind = AQ_OPTION_WORD,

@@ -127,7 +127,7 @@ static aq_status resume_candidate(const aq_source *table, aq_candidate *r, aq_er
 
 aq_status aq_resume_from_table(const char *path, const aq_run_options *run, aq_candidate *candidate, aq_error *err) {
   aq_source *table = NULL;
-  AQ_TRY(aq_open_for_run(path, run, &table, err));
+  AQ_TRY(aq_open_for_run(path, run, NULL, &table, err));
   const aq_status status = resume_candidate(table, candidate, err);
   aq_source_close(table);
   return status == AQ_OK ? AQ_OK : aq_error_in_file(err, status, path);

@@ -222,29 +222,23 @@ aq_status aq_tokenizer_settings_take(const aq_source *source, const char *folder
   return take_from(source, folder, false, files, err);
 }
 
-/* A GGUF file has its tokenizer in another form, which is not read, and no other is meant. */
-static aq_status fail_gguf(const char *path, aq_error *err) {
-  const aq_status status = aq_fail(err, AQ_ERR_UNSUPPORTED, "is a GGUF file, whose tokenizer is not read");
-  (void)aq_error_hint(err, status, "Name the tokenizer.json of the model's folder");
-  return aq_error_in_file(err, status, path);
-}
-
-/* By the first bytes; fails for a GGUF file. */
-static aq_status is_table(const char *path, bool *yes, aq_error *err) {
+/* By the first bytes: files that hold a tokenizer beside their tensors, tables and GGUF files. */
+static aq_status holds_files(const char *path, bool *yes, aq_error *err) {
   aq_file file;
   char magic[4] = {0};
   AQ_TRY(aq_file_open(&file, path, err));
   const size_t size = (size_t)AQ_MIN(file.size, (uint64_t)sizeof magic);
   const aq_status status = aq_file_read(&file, 0, size, magic, err);
   aq_file_close(&file);
-  *yes = memcmp(magic, "PAR1", sizeof magic) == 0;
-  return memcmp(magic, "GGUF", sizeof magic) == 0 ? fail_gguf(path, err) : status;
+  *yes = memcmp(magic, "PAR1", sizeof magic) == 0 || memcmp(magic, "GGUF", sizeof magic) == 0;
+  return status;
 }
 
-/* A table carries its tokenizer; one that does not has it beside itself, as any model. */
-static aq_status read_table(aq_tokenizer_files *files, const char *path, aq_error *err) {
+/* A table carries its tokenizer; one that does not has it beside itself, as any model. That of a GGUF file is made of
+ * its metadata. */
+static aq_status read_holder(aq_tokenizer_files *files, const char *path, aq_error *err) {
   aq_source *source = NULL;
-  AQ_TRY(aq_source_open(path, NULL, &source, err));
+  AQ_TRY(aq_open_for_run(path, NULL, "hf", &source, err));
   aq_status status = aq_tokenizer_files_take(source, NULL, files, err);
   aq_source_close(source);
   if (status == AQ_ERR_NOT_FOUND)
@@ -259,9 +253,9 @@ static bool has_model_name(const char *path) {
 /* The model that a repository of the Hugging Face cache, or a name, stands for: a file of weights with the folder that
  * has its files, a table, or the folder of a table in parts. */
 static aq_status read_resolved(aq_tokenizer_files *files, const char *file, const char *folder, aq_error *err) {
-  bool table = aq_path_is_folder(file);
-  if (!table) AQ_TRY(is_table(file, &table, err));
-  if (table) return read_table(files, file, err);
+  bool holds = aq_path_is_folder(file);
+  if (!holds) AQ_TRY(holds_files(file, &holds, err));
+  if (holds) return read_holder(files, file, err);
   return folder != NULL ? read_folder(files, folder, err) : read_beside(files, file, read_folder, err);
 }
 
@@ -282,9 +276,9 @@ static aq_status read_any(aq_tokenizer_files *files, const char *path, aq_error 
     return status;
   }
   if (!aq_path_exists(path)) return read_model(files, path, err);
-  bool table;
-  AQ_TRY(is_table(path, &table, err));
-  if (table) return read_table(files, path, err);
+  bool holds;
+  AQ_TRY(holds_files(path, &holds, err));
+  if (holds) return read_holder(files, path, err);
   return has_model_name(path) ? read_beside(files, path, read_folder, err) : read_file(files, path, err);
 }
 

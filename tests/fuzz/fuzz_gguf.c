@@ -1,4 +1,5 @@
-/* fuzz_gguf.c - any bytes as a GGUF file: opening must end in an error or in tensors whose bytes can all be read. */
+/* fuzz_gguf.c - any bytes as a GGUF file, with its names and as a model of Hugging Face: opening must end in an error
+ * or in tensors whose bytes can all be read. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memfd_create */
 #endif
@@ -55,15 +56,24 @@ static void read_all(const aq_source *source) {
   if (bytes > aq_source_file_bytes(source)) abort();
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+static void open_with(const char *names, const char *path) {
   aq_source *source = NULL;
+  aq_source_options options;
   aq_error err;
-  if (size < 4 || memcmp(data, "GGUF", 4) != 0) return 0; /* other formats have targets of their own */
-  if (aq_source_open(write_input(data, size), NULL, &source, &err) != AQ_OK) {
+  aq_source_options_init(&options);
+  options.names = names;
+  if (aq_source_open(path, &options, &source, &err) != AQ_OK) {
     if (source != NULL || err.code == AQ_OK || err.message[0] == '\0') abort();
-    return 0;
+    return;
   }
   read_all(source);
   aq_source_close(source);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  if (size < 4 || memcmp(data, "GGUF", 4) != 0) return 0; /* other formats have targets of their own */
+  const char *path = write_input(data, size);
+  open_with("file", path);
+  open_with("hf", path);
   return 0;
 }

@@ -180,20 +180,15 @@ def test_models_in_parts_are_one(tmp_path):
     assert "is part 1 of 3" in run("info", tmp_path / "first.gguf", expect=3).stderr
 
 
-def test_models_that_are_run_need_a_folder(tmp_path):
+def test_a_table_with_names_of_the_file_is_no_model(tmp_path):
     model, table = tmp_path / "m.gguf", tmp_path / "m.parquet"
     write_gguf(model, {"w": (np.ones((64, 64), "f4"), None)})
     (tmp_path / "config.json").write_text("{}")
     run("convert", model, "-o", table)
-    for path in (model, table):
-        for command in (("embed", path, "--text", "a"), ("generate", path, "--prompt", "a")):
-            said = run(*command, expect=3).stderr
-            assert "no config.json" in said
-            assert "GGUF" in said
-            assert "safetensors" in said
-    (tmp_path / "tokenizer.json").write_text("{}")
-    said = run("tokenize", model, "--text", "a", expect=3).stderr
-    assert "is a GGUF file, whose tokenizer is not read" in said
+    for command in (("embed", table, "--text", "a"), ("generate", table, "--prompt", "a")):
+        said = run(*command, expect=3).stderr
+        assert "no config.json" in said
+        assert "names=hf" in said
 
 
 def test_memory_is_bounded(tmp_path):

@@ -2,7 +2,10 @@
  *
  * Tensors come in the order of their bytes, part after part. Plain numbers are read as they are; blocks are decoded to
  * FP32 as they are asked for, whole blocks at a time, so that a range of a tensor costs what its own blocks cost. The
- * metadata travel as one file of the model, gguf.json. */
+ * metadata travel as one file of the model, gguf.json.
+ *
+ * With names of Hugging Face it is the model that the file was made from: rows come in the order that the model has,
+ * and config.json, the tokenizer and so on are made of the metadata. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,17 +17,17 @@
 #include "io/gguf/gguf_header.h"
 #include "io/gguf/gguf_layout.h"
 #include "io/gguf/gguf_sink.h"
+#include "io/gguf/gguf_model.h"
+#include "io/gguf/gguf_read.h"
 #include "io/gguf/gguf_split.h"
 #include "io/model_files.h"
 #include "io/source.h"
-
-/* Bytes of blocks that are read at once: they are decoded while they are in the cache. */
-enum { CHUNK = 16384 };
 
 typedef struct gguf_parts {
   aq_file *files;
   aq_gguf_header *headers; /* while opening */
   size_t count;            /* of open files */
+  aq_gguf_model model;     /* with names of Hugging Face; after opening its orders only, by the number of a tensor */
   aq_lock map_lock;
 } gguf_parts;
 
@@ -37,6 +40,7 @@ static void free_headers(gguf_parts *p) {
 static void close_parts(aq_source *source) {
   gguf_parts *p = source->impl;
   free_headers(p);
+  aq_gguf_model_reset(&p->model);
   for (size_t i = 0; i < p->count; i++) aq_file_close(&p->files[i]);
   aq_free(p->files);
   aq_lock_reset(&p->map_lock);
@@ -45,57 +49,24 @@ static void close_parts(aq_source *source) {
 
 /* ---- reading ---- */
 
-/* segment->where: number of the part, offset in its file, number of the type. */
-typedef struct block_range {
-  const aq_file *file;
-  const aq_gguf_type *type;
-  uint64_t begin; /* of the tensor's blocks in the file */
-} block_range;
+/* segment->where: number of the part, offset in its file, number of the type, number of the tensor. */
 
-static aq_status decode_blocks(const block_range *r, uint64_t first, size_t count, float *out, aq_error *err) {
-  uint8_t bytes[CHUNK];
-  const size_t room = CHUNK / r->type->bytes;
-  while (count > 0) {
-    const size_t n = AQ_MIN(count, room);
-    AQ_TRY(aq_file_read(r->file, r->begin + first * r->type->bytes, n * r->type->bytes, bytes, err));
-    aq_gguf_decode(r->type, bytes, n, out);
-    first += n;
-    count -= n;
-    out += n * r->type->values;
-  }
-  return AQ_OK;
-}
-
-/* Bytes [offset, offset + size) of the FP32 values, which begin and end anywhere in a block, or at any address. */
-static aq_status read_decoded(const block_range *r, uint64_t offset, size_t size, uint8_t *out, aq_error *err) {
-  float values[AQ_GGUF_BLOCK_VALUES];
-  const size_t block = r->type->values * sizeof *values;
-  while (size > 0) {
-    const uint64_t first = offset / block;
-    const size_t skip = (size_t)(offset % block);
-    size_t done;
-    if (skip == 0 && size >= block && (uintptr_t)out % sizeof *values == 0) {
-      done = size / block * block;
-      AQ_TRY(decode_blocks(r, first, size / block, (float *)(void *)out, err));
-    } else {
-      done = AQ_MIN(size, block - skip);
-      AQ_TRY(decode_blocks(r, first, 1, values, err));
-      memcpy(out, (const uint8_t *)values + skip, done);
-    }
-    out += done;
-    offset += done;
-    size -= done;
-  }
-  return AQ_OK;
+/* How the values of the segment's tensor differ from those of the file; NULL: they do not. */
+static const aq_gguf_order *order_of(const gguf_parts *p, const aq_segment *segment) {
+  if (p->model.orders == NULL) return NULL;
+  const aq_gguf_order *order = &p->model.orders[segment->where[3]];
+  return order->less_one || order->row_bytes > 0 ? order : NULL;
 }
 
 static aq_status read_part(const aq_source *source, const aq_segment *segment, aq_piece piece, uint64_t offset,
                            size_t size, void *out, aq_error *err) {
   const gguf_parts *p = source->impl;
-  const block_range r = {&p->files[segment->where[0]], aq_gguf_type_at((uint32_t)segment->where[2]), segment->where[1]};
+  const aq_gguf_range r = {.file = &p->files[segment->where[0]],
+                           .type = aq_gguf_type_at((uint32_t)segment->where[2]),
+                           .order = order_of(p, segment),
+                           .begin = segment->where[1]};
   AQ_FAIL_IF(piece != AQ_PIECE_DATA, AQ_ERR_INTERNAL, "a GGUF file has no scales beside its blocks");
-  if (r.type->decode == NULL) return aq_file_read(r.file, r.begin + offset, size, out, err);
-  return read_decoded(&r, offset, size, out, err);
+  return aq_gguf_read(&r, offset, size, out, err);
 }
 
 static aq_status view_part(const aq_source *source, const aq_segment *segment, aq_piece piece, const void **view,
@@ -103,6 +74,7 @@ static aq_status view_part(const aq_source *source, const aq_segment *segment, a
   gguf_parts *p = source->impl;
   *view = NULL;
   if (piece != AQ_PIECE_DATA || aq_gguf_type_at((uint32_t)segment->where[2])->decode != NULL) return AQ_OK;
+  if (order_of(p, segment) != NULL) return AQ_OK;
   aq_file *file = &p->files[segment->where[0]];
   aq_lock_take(&p->map_lock);
   const aq_status status = aq_file_map(file, err);
@@ -115,12 +87,21 @@ static const aq_source_ops part_ops = {close_parts, read_part, view_part};
 
 /* ---- tensors and metadata ---- */
 
-static aq_status add_tensors(aq_source *source, const aq_gguf_header *header, size_t part, aq_error *err) {
+/* `first`: the number of its first tensor among those of all parts. */
+static aq_status add_tensors(aq_source *source, const aq_gguf_header *header, size_t part, size_t first,
+                             aq_error *err) {
+  const aq_gguf_model *model = &((const gguf_parts *)source->impl)->model;
   for (size_t i = 0; i < header->count; i++) {
     const aq_gguf_entry *entry = &header->entries[i];
     const aq_gguf_type *type = aq_gguf_type_at(entry->type);
     const uint64_t bytes = entry->num_params * (type->decode != NULL ? sizeof(float) : type->bytes);
-    aq_tensor_info info = {.name = entry->name,
+    const size_t number = first + i;
+    if (model->names != NULL && model->names[number] == NULL) {
+      AQ_TRY(aq_source_add_note(source, err, "%.100s is rope_scaling in config.json, and no tensor of the model",
+                                entry->name));
+      continue;
+    }
+    aq_tensor_info info = {.name = model->names != NULL ? model->names[number] : entry->name,
                            .dtype = type->dtype,
                            .rank = entry->rank,
                            .num_params = entry->num_params,
@@ -130,7 +111,7 @@ static aq_status add_tensors(aq_source *source, const aq_gguf_header *header, si
                            .alias_of = -1};
     memcpy(info.shape, entry->shape, sizeof entry->shape);
     const aq_segment segment = {
-        .num_params = entry->num_params, .data_bytes = bytes, .where = {part, entry->begin, entry->type}};
+        .num_params = entry->num_params, .data_bytes = bytes, .where = {part, entry->begin, entry->type, number}};
     AQ_TRY(aq_source_add_tensor(source, &info, &segment, 1, err));
   }
   return AQ_OK;
@@ -173,6 +154,43 @@ static aq_status add_notes(aq_source *source, aq_error *err) {
   return aq_source_add_note(source, err, "%zu value%s of the metadata %s left out: in all they are longer than %zu MiB",
                             m->left_out, m->left_out == 1 ? "" : "s", m->left_out == 1 ? "is" : "are",
                             AQ_GGUF_JSON_MAX >> 20);
+}
+
+/* Arrays that a tokenizer.json holds in another form. */
+static bool is_in_tokenizer(const aq_gguf_pair *pair) {
+  static const char *const keys[] = {"tokenizer.ggml.tokens", "tokenizer.ggml.token_type", "tokenizer.ggml.scores",
+                                     "tokenizer.ggml.merges"};
+  for (size_t i = 0; i < AQ_COUNT_OF(keys); i++) {
+    if (strcmp(pair->key, keys[i]) == 0) return true;
+  }
+  return false;
+}
+
+/* The JSON of the other pairs. */
+static aq_status shorten_json(aq_gguf_metadata *m, aq_error *err) {
+  aq_buffer text = {0};
+  aq_status status = aq_buffer_append(&text, "{", 1, err);
+  for (size_t i = 0; i < m->count && status == AQ_OK; i++) {
+    const aq_gguf_pair *pair = &m->pairs[i];
+    if (pair->json_size == 0 || is_in_tokenizer(pair)) continue;
+    if (text.size > 1) status = aq_buffer_append(&text, ",", 1, err);
+    if (status == AQ_OK) status = aq_buffer_append(&text, m->json.text.data + pair->json_at, pair->json_size, err);
+  }
+  if (status == AQ_OK) status = aq_buffer_append(&text, "}", 1, err);
+  aq_buffer_reset(&m->json.text);
+  m->json.text = text;
+  return status;
+}
+
+static aq_status add_model_files(aq_source *source, const aq_gguf_model *model, aq_error *err) {
+  for (size_t i = 0; i < model->file_count; i++) {
+    char *key = aq_format("%s%s", AQ_MODEL_FILE_KEY, model->files[i].name);
+    if (key == NULL) return aq_fail_memory(err, strlen(model->files[i].name));
+    const aq_status status = aq_source_add_metadata(source, key, model->files[i].text, err);
+    aq_free(key);
+    AQ_TRY(status);
+  }
+  return AQ_OK;
 }
 
 /* All pairs of the first part as a file of the model; its texts and numbers also one by one, as far as their keys are
@@ -234,26 +252,53 @@ static aq_status check_part(const aq_source *source, int64_t total, aq_error *er
   return aq_error_in_file(err, status, p->files[p->count - 1].path);
 }
 
-static aq_status check_tensor_count(const aq_source *source, aq_error *err) {
-  const gguf_parts *p = source->impl;
+static aq_status check_tensor_count(const gguf_parts *p, size_t count, aq_error *err) {
   const int64_t expected = p->headers[0].metadata.split_tensors;
-  if (expected < 0 || (uint64_t)expected == source->tensor_count) return AQ_OK;
-  const aq_status status = aq_fail(err, AQ_ERR_FORMAT, "the parts hold %zu tensors, split.tensors.count is %lld",
-                                   source->tensor_count, (long long)expected);
+  if (expected < 0 || (uint64_t)expected == count) return AQ_OK;
+  const aq_status status = aq_fail(err, AQ_ERR_FORMAT, "the parts hold %zu tensors, split.tensors.count is %lld", count,
+                                   (long long)expected);
   return aq_error_hint(err, status, "Download the parts again: they are of different versions of the model");
 }
 
-static aq_status finish_parts(aq_source *source, aq_error *err) {
+/* Names of Hugging Face, when they are wanted: they must be, or where there are any. */
+static aq_status name_as_model(aq_source *source, const char *names, aq_error *err) {
   gguf_parts *p = source->impl;
-  for (size_t i = 0; i < p->count; i++) AQ_TRY(add_tensors(source, &p->headers[i], i, err));
-  AQ_TRY(check_tensor_count(source, err));
+  const bool if_possible = names != NULL && strcmp(names, "auto") == 0;
+  if (!if_possible && (names == NULL || strcmp(names, "hf") != 0)) return AQ_OK;
+  aq_error found;
+  const aq_status status = aq_gguf_model_make(p->headers, p->files, p->count, &p->model, &found);
+  if (status == AQ_OK) return shorten_json(&p->headers[0].metadata, err);
+  if (!if_possible || (status != AQ_ERR_UNSUPPORTED && status != AQ_ERR_FORMAT)) {
+    if (err != NULL) *err = found;
+    return status;
+  }
+  aq_gguf_model_reset(&p->model);
+  return aq_source_add_note(source, err, "tensors have llama.cpp's names, and the model cannot be run: %s%s%s",
+                            found.tensor, found.tensor[0] != '\0' ? ": " : "", found.message);
+}
+
+static aq_status finish_parts(aq_source *source, const char *names, aq_error *err) {
+  gguf_parts *p = source->impl;
+  AQ_TRY(name_as_model(source, names, err));
+  size_t count = 0;
+  for (size_t i = 0; i < p->count; i++) {
+    AQ_TRY(add_tensors(source, &p->headers[i], i, count, err));
+    count += p->headers[i].count;
+  }
+  AQ_TRY(check_tensor_count(p, count, err));
   AQ_TRY(add_notes(source, err));
   AQ_TRY(add_metadata(source, &p->headers[0].metadata, err));
+  AQ_TRY(add_model_files(source, &p->model, err));
   free_headers(p);
+  aq_gguf_order *orders = p->model.orders;
+  p->model.orders = NULL;
+  aq_gguf_model_reset(&p->model);
+  p->model.orders = orders;
   return AQ_OK;
 }
 
-static aq_status open_parts(aq_source *source, const char *path, const aq_gguf_part *part, aq_error *err) {
+static aq_status open_parts(aq_source *source, const char *path, const aq_gguf_part *part, const char *names,
+                            aq_error *err) {
   AQ_TRY(aq_gguf_parts_check(path, part, err));
   AQ_TRY(create_parts(source, (size_t)part->total, err));
   for (int64_t i = 1; i <= part->total; i++) {
@@ -264,15 +309,15 @@ static aq_status open_parts(aq_source *source, const char *path, const aq_gguf_p
     AQ_TRY(status);
     AQ_TRY(check_part(source, part->total, err));
   }
-  return finish_parts(source, err);
+  return finish_parts(source, names, err);
 }
 
 /* One file, which must not be a part of several under another name. */
-static aq_status open_single(aq_source *source, const char *path, aq_error *err) {
+static aq_status open_single(aq_source *source, const char *path, const char *names, aq_error *err) {
   AQ_TRY(create_parts(source, 1, err));
   AQ_TRY(add_part(source, path, err));
   const aq_gguf_metadata *m = &((const gguf_parts *)source->impl)->headers[0].metadata;
-  if (m->split_count <= 1) return finish_parts(source, err);
+  if (m->split_count <= 1) return finish_parts(source, names, err);
   const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND,
                                    "is part %lld of %lld of a model, and not named as such: the others cannot be found",
                                    (long long)m->split_number + 1, (long long)m->split_count);
@@ -282,7 +327,7 @@ static aq_status open_single(aq_source *source, const char *path, aq_error *err)
 
 static aq_status open_file(aq_source *source, const char *path, const aq_source_options *options, bool *mine,
                            aq_error *err) {
-  (void)options; /* the memory limit is in the source; there are no checksums */
+  const char *names = options->names; /* the memory limit is in the source; there are no checksums */
   aq_file file;
   uint8_t head[4] = {0};
   aq_gguf_part part;
@@ -293,8 +338,9 @@ static aq_status open_file(aq_source *source, const char *path, const aq_source_
   AQ_TRY(status);
   if (!aq_gguf_header_plausible(head)) return AQ_OK;
   *mine = true;
-  if (aq_gguf_part_parse(aq_path_name(path), &part) && part.total > 1) return open_parts(source, path, &part, err);
-  return open_single(source, path, err);
+  if (aq_gguf_part_parse(aq_path_name(path), &part) && part.total > 1)
+    return open_parts(source, path, &part, names, err);
+  return open_single(source, path, names, err);
 }
 
 const aq_file_format aq_gguf_format = {

@@ -85,15 +85,20 @@ static aq_status add_key(aq_gguf_metadata *m, char *key, size_t *room, aq_error 
 static aq_status read_value(aq_gguf_cursor *cursor, aq_gguf_metadata *m, aq_gguf_pair *pair, aq_error *err) {
   const size_t before = m->json.text.size, repaired = m->json.repaired;
   aq_gguf_value value = {0};
+  pair->begin = cursor->at;
   aq_status status = before > 1 ? aq_gguf_json_append(&m->json, ",", 1, err) : AQ_OK;
   if (status == AQ_OK) status = aq_gguf_json_string(&m->json, (const uint8_t *)pair->key, strlen(pair->key), err);
   if (status == AQ_OK) status = aq_gguf_json_append(&m->json, ":", 1, err);
   if (status == AQ_OK) status = aq_gguf_value_read(cursor, &m->json, &value, err);
+  pair->type = value.type;
+  pair->json_at = before > 1 ? before + 1 : before;
   if (status == AQ_OK && m->json.is_full) {
     m->json.text.size = before;
     m->json.repaired = repaired;
     m->json.is_full = false;
     m->left_out++;
+  } else if (status == AQ_OK) {
+    pair->json_size = m->json.text.size - pair->json_at;
   }
   if (status == AQ_OK) status = take_own_key(m, pair->key, &value, err);
   pair->value = value.scalar;

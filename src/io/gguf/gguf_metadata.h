@@ -7,7 +7,10 @@
 
 typedef struct aq_gguf_pair {
   char *key;
-  char *value; /* text of a number, boolean or string; NULL of an array, and of a string that is no text */
+  char *value;      /* text of a number, boolean or string; NULL of an array, and of a string that is no text */
+  const char *type; /* as the specification names it */
+  uint64_t begin;   /* of the value in the file: its type comes first */
+  size_t json_at, json_size; /* of the pair in the JSON, without a comma; 0 bytes where it is left out */
 } aq_gguf_pair;
 
 typedef struct aq_gguf_metadata {

@@ -78,7 +78,7 @@ aq_status aq_decoder_open_source(const aq_source *source, const aq_decoder_optio
 aq_status aq_decoder_open(const char *path, const aq_decoder_options *options, aq_decoder **out, aq_error *err) {
   aq_source *source = NULL;
   *out = NULL;
-  AQ_TRY(aq_source_open(path, NULL, &source, err));
+  AQ_TRY(aq_open_for_run(path, NULL, "hf", &source, err));
   const aq_status status = aq_decoder_open_source(source, options, out, err);
   aq_source_close(source);
   return status;

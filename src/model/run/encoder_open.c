@@ -48,7 +48,7 @@ aq_status aq_encoder_open_source(const aq_source *source, const aq_encoder_optio
 aq_status aq_encoder_open(const char *path, const aq_encoder_options *options, aq_encoder **out, aq_error *err) {
   aq_source *source = NULL;
   *out = NULL;
-  AQ_TRY(aq_source_open(path, NULL, &source, err));
+  AQ_TRY(aq_open_for_run(path, NULL, "hf", &source, err));
   const aq_status status = aq_encoder_open_source(source, options, out, err);
   aq_source_close(source);
   return status;

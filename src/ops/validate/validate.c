@@ -214,7 +214,7 @@ aq_status aq_validate_source(const aq_source *source, const aq_validate_options 
 /* Not by way of the other form only because the report has the name that the caller used. */
 aq_status aq_validate(const char *path, const aq_validate_options *options, aq_report **report, aq_error *err) {
   aq_source *source;
-  AQ_TRY(aq_operation_open(path, options, report, &source, err));
+  AQ_TRY(aq_operation_open(path, options, "auto", report, &source, err));
   const aq_status status = validate(source, path, options, report, err);
   aq_source_close(source);
   return status;

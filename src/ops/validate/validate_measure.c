@@ -25,7 +25,7 @@ static aq_status load_tensor(void *ctx, uint64_t item, uint32_t worker, aq_error
 
 aq_status aq_load_timed(const aq_validation *v, const char *path, aq_source **table, double *seconds, aq_error *err) {
   const double started = aq_clock();
-  AQ_TRY(aq_open_for_run(path, &v->options->run, table, err));
+  AQ_TRY(aq_open_for_run(path, &v->options->run, NULL, table, err));
   aq_status status = aq_pool_run(v->pool, (*table)->tensor_count, load_tensor, *table, err);
   if (status == AQ_OK) status = aq_decode_all(*table, v->pool, &v->options->run, "load", NULL, NULL, err);
   *seconds = aq_clock() - started;
