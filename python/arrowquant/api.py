@@ -314,7 +314,7 @@ def export(
     src: SourceLike,
     dst: Path,
     *,
-    to: Literal["safetensors", "compressed-tensors"] | None = None,
+    to: Literal["safetensors", "compressed-tensors", "gguf"] | None = None,
     dtype: Literal["original", "fp32", "fp16", "bf16"] | None = None,
     force: bool = False,
     names: Literal["file", "hf", "auto"] | None = None,
@@ -327,9 +327,10 @@ def export(
     Args:
         src: what `open` takes.
         dst: the file to write.
-        to: "safetensors" (default: values), or compressed-tensors (the codes, for vLLM and transformers). "safetensors"
-            is one file when the output ends in .safetensors, else a folder with the model's configuration and tokenizer
-            beside model.safetensors; compressed-tensors is a folder.
+        to: "safetensors" (default: values), compressed-tensors (the codes, for vLLM and transformers), or "gguf" (of
+            what began as a GGUF file, for llama.cpp). "safetensors" is one file when the output ends in .safetensors,
+            else a folder with the model's configuration and tokenizer beside model.safetensors; compressed-tensors is a
+            folder.
         dtype: store floating-point tensors as "original" (their type before quantization, default), "fp32", "fp16" or
             "bf16".
         force: replace the output when it exists.

@@ -6,14 +6,26 @@
 #include "core/buffer.h"
 #include "io/source.h"
 
+typedef enum aq_stored_kind {
+  AQ_STORED_PASSED, /* a tensor of the base by name, values and kind, which the exporter converts and dequantizes */
+  AQ_STORED_CODES,  /* codes of the base, or their scales, in bytes of the format */
+  AQ_STORED_VALUES  /* values of the base, in bytes of the format */
+} aq_stored_kind;
+
+typedef struct aq_stored_tensor {
+  size_t origin; /* the tensor of the base that it is made of */
+  aq_stored_kind kind;
+  aq_dtype dtype; /* AQ_STORED_VALUES: of the values */
+} aq_stored_tensor;
+
 typedef struct aq_export_layout {
-  /* A source of the tensors as the format stores them, made of those of `base`, which it holds. What the format cannot
-   * store is AQ_ERR_UNSUPPORTED with the tensor's name. */
-  aq_status (*open)(const aq_source *base, aq_source **out, aq_error *err);
-  /* The tensor of `base` that one of the source is made of, and whether it is stored for itself: codes, scales and what
-   * else decodes them. Every other one is a tensor of `base` by name and kind. */
-  size_t (*origin)(const aq_source *stored, size_t index, bool *is_own);
-  /* config.json of a model, in which the member for quantized weights is set; appended to `out`. */
+  /* A source of the tensors as the format stores them, in the order of those of `base`, which it holds. dtype: wanted
+   * for values, AQ_DTYPE_INVALID: their own. What the format cannot store is AQ_ERR_UNSUPPORTED with the tensor's name.
+   */
+  aq_status (*open)(const aq_source *base, aq_dtype dtype, aq_source **out, aq_error *err);
+  aq_stored_tensor (*describe)(const aq_source *stored, size_t index);
+  /* config.json of a model, in which the member for quantized weights is set; appended to `out`. NULL: the format has
+   * no such file. */
   aq_status (*configure)(const aq_source *base, const char *config, size_t size, aq_buffer *out, aq_error *err);
 } aq_export_layout;
 

@@ -34,9 +34,10 @@ typedef struct aq_row {
 void aq_row_reset(aq_row *row);
 
 typedef struct aq_sink_options {
-  const aq_table_options *table; /* what a format has no use for is ignored */
-  int schema_version;            /* of a weight table: 1 or 2 */
-  aq_pool *pool;                 /* compresses and fills; borrowed. NULL: the calling thread alone */
+  const aq_table_options *table;  /* what a format has no use for is ignored */
+  int schema_version;             /* of a weight table: 1 or 2 */
+  const struct aq_source *source; /* of the rows: a format with a layout finds there what a row does not have */
+  aq_pool *pool;                  /* compresses and fills; borrowed. NULL: the calling thread alone */
 } aq_sink_options;
 
 typedef struct aq_sink aq_sink;

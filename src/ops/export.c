@@ -59,7 +59,9 @@ static aq_status find_unchanged(const export_job *job, bool *unchanged, aq_error
   const aq_source *stored = job->stored;
   aq_quantized_layers layers;
   if (job->format->layout != NULL) {
-    for (size_t i = 0; i < stored->tensor_count; i++) (void)job->format->layout->origin(stored, i, &unchanged[i]);
+    for (size_t i = 0; i < stored->tensor_count; i++) {
+      unchanged[i] = job->format->layout->describe(stored, i).kind != AQ_STORED_PASSED;
+    }
     return AQ_OK;
   }
   AQ_TRY(aq_quantized_layers_find(stored->tensors, stored->tensor_count, &layers, err));
@@ -135,11 +137,19 @@ static aq_status write_folder(export_job *job, aq_error *err) {
 
 /* ---- the whole ---- */
 
-/* A name with the suffix of the format is that of one file, every other one that of a folder. */
+static aq_status fail_name(const export_job *job, aq_error *err) {
+  (void)aq_fail(err, AQ_ERR_ARGUMENT, "is no name of a %s file", job->format->name);
+  (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "Choose a name that ends in %s", job->format->suffix[0]);
+  return aq_error_in_file(err, AQ_ERR_ARGUMENT, job->output);
+}
+
+/* A name with the suffix of the format is that of one file, every other one that of a folder, where the
+ * format has any. */
 static aq_status prepare_output(export_job *job, aq_error *err) {
   AQ_TRY(aq_check_output(job->source, job->output, err));
   AQ_TRY(aq_formats_check_output(job->format, job->output, err));
   if (aq_format_has_suffix(job->format, job->output)) return AQ_OK;
+  if (job->format->layout != NULL && job->format->layout->configure == NULL) return fail_name(job, err);
   return aq_export_folder_prepare(job->source, job->output, job->options->force, job->dtype, job->format->layout,
                                   &job->folder, err);
 }
@@ -147,7 +157,7 @@ static aq_status prepare_output(export_job *job, aq_error *err) {
 static aq_status store_tensors(export_job *job, aq_source **own, aq_error *err) {
   job->stored = job->source;
   if (job->format->layout == NULL) return AQ_OK;
-  AQ_TRY(job->format->layout->open(job->source, own, err));
+  AQ_TRY(job->format->layout->open(job->source, job->dtype, own, err));
   job->stored = *own;
   return AQ_OK;
 }

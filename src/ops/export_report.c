@@ -11,36 +11,40 @@
 typedef struct stored_tensor {
   const aq_tensor_info *from;
   aq_dtype dtype; /* of the values that were written */
-  bool is_own;    /* codes were taken over */
-  bool is_kept;   /* bytes were */
+  bool has_codes; /* they were taken over */
+  bool is_kept;   /* values, as they were */
   uint64_t bytes;
 } stored_tensor;
 
-static stored_tensor find_stored(const aq_export_facts *facts, size_t tensor, size_t *next) {
+/* Of a format without a layout, each tensor is the source's. */
+static aq_stored_tensor describe_stored(const aq_export_facts *facts, size_t index) {
   const aq_export_layout *layout = facts->format->layout;
-  stored_tensor found = {.from = &facts->source->tensors[tensor]};
+  return layout != NULL ? layout->describe(facts->stored, index) : (aq_stored_tensor){.origin = index};
+}
+
+static stored_tensor find_stored(const aq_export_facts *facts, size_t tensor, size_t *next) {
+  const aq_tensor_info *from = &facts->source->tensors[tensor];
+  stored_tensor found = {.from = from, .dtype = from->dtype};
   for (; *next < facts->stored->tensor_count; ++*next) { /* in the order of the source */
-    bool is_own = false;
-    const size_t origin = layout != NULL ? layout->origin(facts->stored, *next, &is_own) : *next;
-    if (origin != tensor) break;
+    const aq_stored_tensor s = describe_stored(facts, *next);
+    if (s.origin != tensor) break;
     const aq_plan_entry *e = &facts->plan->entries[*next];
-    const aq_tensor_info *t = &facts->stored->tensors[*next];
-    found.is_own = found.is_own || is_own;
-    found.is_kept = e->action == AQ_KEEP;
-    found.dtype = e->dtype;
-    found.bytes += t->num_params * aq_dtype_bits(e->dtype) / 8;
+    found.has_codes = found.has_codes || s.kind == AQ_STORED_CODES;
+    found.dtype = s.kind == AQ_STORED_VALUES ? s.dtype : e->dtype;
+    found.is_kept = from->quant_type == AQ_KEPT && found.dtype == from->dtype;
+    found.bytes += facts->stored->tensors[*next].num_params * aq_dtype_bits(e->dtype) / 8;
   }
   return found;
 }
 
 static const char *action_of(const stored_tensor *s) {
-  if (s->is_own) return "kept";
+  if (s->has_codes) return "kept";
   return s->from->quant_type != AQ_KEPT ? "dequantized" : s->is_kept ? "kept" : "converted";
 }
 
 static aq_status add_tensor(const stored_tensor *s, json_t *tensors, size_t index, aq_error *err) {
   aq_tensor_info to = *s->from;
-  if (!s->is_own) {
+  if (!s->has_codes) {
     to.quant_type = AQ_KEPT;
     to.dtype = s->dtype;
   }

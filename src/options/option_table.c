@@ -108,8 +108,10 @@ const aq_option aq_option_table[] = {
      .kind = AQ_OPTION_WORD,
      .at = {AT(export, format)},
      .argument = "FORMAT",
-     .words = WORDS("safetensors", "compressed-tensors"),
-     .help = "safetensors (default: values), or compressed-tensors (the codes, for vLLM and transformers)",
+     .words = WORDS("safetensors", "compressed-tensors", "gguf"),
+     .help =
+         "safetensors (default: values), compressed-tensors (the codes, for vLLM and transformers), or gguf (of what "
+         "began as a GGUF file, for llama.cpp)",
      .more = "safetensors is one file when OUT ends in .safetensors, else a folder with the model's configuration and "
              "tokenizer beside model.safetensors; compressed-tensors is a folder."},
     {.name = "dtype",

@@ -207,7 +207,8 @@ static aq_status create_sink(const aq_transform *t, const aq_transform_limits *l
                              aq_error *err) {
   aq_table_options table = *t->table;
   table.row_group_bytes = limits->row_group_bytes;
-  const aq_sink_options options = {.table = &table, .schema_version = t->schema_version, .pool = pool};
+  const aq_sink_options options = {
+      .table = &table, .schema_version = t->schema_version, .source = t->source, .pool = pool};
   return aq_sink_create(t->sink, t->output, &options, out, err);
 }
 

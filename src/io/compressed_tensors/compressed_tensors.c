@@ -155,7 +155,8 @@ static aq_status fill_source(const aq_source *base, aq_source *out, aq_error *er
   return add_tensors(base, out, err);
 }
 
-aq_status aq_ct_open(const aq_source *base, aq_source **out, aq_error *err) {
+aq_status aq_ct_open(const aq_source *base, aq_dtype dtype, aq_source **out, aq_error *err) {
+  (void)dtype; /* of the tensors that are passed */
   *out = NULL;
   AQ_TRY(refuse_quantized_layers(base, err));
   aq_source *made;
@@ -170,12 +171,13 @@ aq_status aq_ct_open(const aq_source *base, aq_source **out, aq_error *err) {
   return status;
 }
 
-size_t aq_ct_origin(const aq_source *stored, size_t index, bool *is_own) {
+static aq_stored_tensor describe_tensor(const aq_source *stored, size_t index) {
   const aq_segment *segment = &stored->segments[stored->segment_first[index]];
-  *is_own = segment->where[KIND] != PASSED;
-  return (size_t)segment->where[TENSOR];
+  const aq_stored_kind kind = segment->where[KIND] == PASSED ? AQ_STORED_PASSED : AQ_STORED_CODES;
+  return (aq_stored_tensor){.origin = (size_t)segment->where[TENSOR], .kind = kind};
 }
 
-static const aq_export_layout ct_layout = {.open = aq_ct_open, .origin = aq_ct_origin, .configure = aq_ct_configure};
+static const aq_export_layout ct_layout = {
+    .open = aq_ct_open, .describe = describe_tensor, .configure = aq_ct_configure};
 const aq_file_format aq_compressed_tensors_format = {
     .name = "compressed-tensors", .write = &aq_safetensors_sink, .layout = &ct_layout};

@@ -12,10 +12,7 @@
 /* A matrix NAME.weight with codes becomes NAME.weight_packed (int32), NAME.weight_scale (FP32), NAME.weight_zero_point
  * (int32; where zero points are not all 0) and NAME.weight_shape (int64). Every other tensor is one of the source by
  * name, values and kind; quantized embedding tables among them are for the caller to dequantize. */
-AQ_MUST_CHECK aq_status aq_ct_open(const aq_source *base, aq_source **out, aq_error *err);
-
-/* The tensor of `base` that a tensor of such a source is made of, and whether it is one of those four. */
-size_t aq_ct_origin(const aq_source *stored, size_t index, bool *is_own);
+AQ_MUST_CHECK aq_status aq_ct_open(const aq_source *base, aq_dtype dtype, aq_source **out, aq_error *err);
 
 /* Appends config.json with the member quantization_config for the tensors of `base`. */
 AQ_MUST_CHECK aq_status aq_ct_configure(const aq_source *base, const char *config, size_t size, aq_buffer *out,

@@ -15,6 +15,8 @@
 #include "core/memory.h"
 #include "io/formats.h"
 #include "io/gguf/gguf_header.h"
+#include "io/gguf/gguf_layout.h"
+#include "io/gguf/gguf_sink.h"
 #include "io/gguf/gguf_model.h"
 #include "io/gguf/gguf_read.h"
 #include "io/gguf/gguf_split.h"
@@ -341,4 +343,5 @@ static aq_status open_file(aq_source *source, const char *path, const aq_source_
   return open_single(source, path, names, err);
 }
 
-const aq_file_format aq_gguf_format = {.name = "gguf", .suffix = {".gguf"}, .open = open_file, .write = NULL};
+const aq_file_format aq_gguf_format = {
+    .name = "gguf", .suffix = {".gguf"}, .open = open_file, .write = &aq_gguf_sink, .layout = &aq_gguf_layout};

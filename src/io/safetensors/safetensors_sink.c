@@ -3,19 +3,15 @@
 
 #include <string.h>
 
-#include "core/checked.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "io/row_stream.h"
 #include "io/safetensors/safetensors_writer.h"
-
-enum { LEAST_BLOCKS = 8 }; /* that are filled side by side */
 
 typedef struct safetensors_sink {
   aq_sink base;
   aq_safetensors_writer *file;
-  aq_pool *pool;
-  uint8_t *room; /* of filled blocks; made when first needed */
-  size_t blocks; /* that it has room for */
+  aq_row_stream rows;
 } safetensors_sink;
 
 static safetensors_sink *as_safetensors(aq_sink *sink) { return (safetensors_sink *)(void *)sink; }
@@ -35,52 +31,13 @@ static aq_status put_metadata(aq_sink *sink, const char *key, const char *value,
   return aq_safetensors_writer_metadata(as_safetensors(sink)->file, key, value, err);
 }
 
-/* Blocks of a large row, filled side by side and written in order. */
-typedef struct filled_blocks {
-  const aq_row *row;
-  uint64_t first; /* offset of the first one */
-  uint8_t *room;  /* AQ_FILL_BLOCK for each */
-} filled_blocks;
-
-static size_t block_size(const aq_row *row, uint64_t offset) {
-  return (size_t)AQ_MIN(row->data_bytes - offset, (uint64_t)AQ_FILL_BLOCK);
-}
-
-static aq_status fill_block(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
-  const filled_blocks *f = ctx;
-  const uint64_t offset = f->first + item * AQ_FILL_BLOCK;
-  return f->row->fill(f->row->fill_ctx, offset, block_size(f->row, offset), f->room + item * AQ_FILL_BLOCK, worker,
-                      err);
-}
-
-static aq_status fill_blocks(const safetensors_sink *s, filled_blocks *f, uint64_t count, aq_error *err) {
-  if (s->pool != NULL) return aq_pool_run(s->pool, count, fill_block, f, err);
-  for (uint64_t i = 0; i < count; i++) AQ_TRY(fill_block(f, i, 0, err));
-  return AQ_OK;
-}
-
-static aq_status need_room(safetensors_sink *s, aq_error *err) {
-  if (s->room != NULL) return AQ_OK;
-  s->blocks = AQ_MAX(2 * (size_t)(s->pool != NULL ? aq_pool_threads(s->pool) : 1), (size_t)LEAST_BLOCKS);
-  s->room = aq_malloc(s->blocks * AQ_FILL_BLOCK);
-  return s->room != NULL ? AQ_OK : aq_fail_memory(err, s->blocks * AQ_FILL_BLOCK);
-}
-
-static aq_status write_large_row(safetensors_sink *s, const aq_row *row, aq_error *err) {
-  AQ_TRY(need_room(s, err));
-  filled_blocks f = {.row = row, .room = s->room};
-  while (f.first < row->data_bytes) {
-    const uint64_t size = AQ_MIN(row->data_bytes - f.first, (uint64_t)(s->blocks * AQ_FILL_BLOCK));
-    AQ_TRY(fill_blocks(s, &f, aq_div_up(size, AQ_FILL_BLOCK), err));
-    AQ_TRY(aq_safetensors_writer_write(s->file, f.room, (size_t)size, err));
-    f.first += size;
-  }
-  return AQ_OK;
+static aq_status write_block(void *ctx, const void *bytes, size_t size, aq_error *err) {
+  return aq_safetensors_writer_write(ctx, bytes, size, err);
 }
 
 static aq_status add_row(aq_sink *sink, aq_row *row, aq_error *err) {
   safetensors_sink *s = as_safetensors(sink);
-  if (row->fill != NULL) return write_large_row(s, row, err);
+  if (row->fill != NULL) return aq_row_stream_write(&s->rows, row, write_block, s->file, err);
   return aq_safetensors_writer_write(s->file, row->data.data, row->data.size, err);
 }
 
@@ -90,7 +47,7 @@ static aq_status create_file(const char *path, const aq_sink_options *options, a
   safetensors_sink *s = aq_calloc(1, sizeof *s);
   if (s == NULL) return aq_fail_memory(err, sizeof *s);
   s->base.type = &aq_safetensors_sink;
-  s->pool = options->pool;
+  s->rows.pool = options->pool;
   const aq_status status = aq_safetensors_writer_begin(path, options->table->force, &s->file, err);
   if (status == AQ_OK) {
     *out = &s->base;
@@ -103,7 +60,7 @@ static aq_status create_file(const char *path, const aq_sink_options *options, a
 static aq_status commit_file(aq_sink *sink, uint64_t *file_bytes, aq_error *err) {
   safetensors_sink *s = as_safetensors(sink);
   const aq_status status = aq_safetensors_writer_commit(s->file, file_bytes, err);
-  aq_free(s->room);
+  aq_row_stream_reset(&s->rows);
   aq_free(s);
   return status;
 }
@@ -111,7 +68,7 @@ static aq_status commit_file(aq_sink *sink, uint64_t *file_bytes, aq_error *err)
 static void abort_file(aq_sink *sink) {
   safetensors_sink *s = as_safetensors(sink);
   aq_safetensors_writer_abort(s->file);
-  aq_free(s->room);
+  aq_row_stream_reset(&s->rows);
   aq_free(s);
 }
 

@@ -9,7 +9,7 @@
 #include "core/file.h"
 #include "core/memory.h"
 
-static char *folder, model[600], table[600], output[580], partial[620], file[600];
+static char *folder, model[600], table[600], output[580], partial[620], file[600], gguf_file[600];
 
 /* Two matrices, a vector, a scalar and tied weights. */
 static void write_model(void) {
@@ -52,6 +52,7 @@ static int set_up(void **state) {
   (void)snprintf(table, sizeof table, "%s/table.parquet", folder);
   (void)snprintf(output, sizeof output, "%s/out", folder);
   (void)snprintf(file, sizeof file, "%s/out.safetensors", folder);
+  (void)snprintf(gguf_file, sizeof gguf_file, "%s/out.gguf", folder);
   (void)snprintf(partial, sizeof partial, "%s.partial", output);
   write_model();
   write_model_files();
@@ -149,6 +150,27 @@ static aq_status job_export(aq_error *err) { return export_as(NULL, file, err); 
 static aq_status job_export_folder(aq_error *err) { return export_as(NULL, output, err); }
 static aq_status job_export_codes(aq_error *err) { return export_as("compressed-tensors", output, err); }
 
+/* A model that began as a GGUF file: its metadata travelled with it. */
+static aq_status job_export_gguf(aq_error *err) {
+  static const float values[8 * 64] = {1, 2, 3};
+  static const char pairs[] =
+      "{\"general.architecture\": {\"type\": \"string\", \"value\": \"llama\"},"
+      " \"a\": {\"type\": \"array\", \"of\": \"uint32\", \"value\": [1, 2]}}";
+  const aq_tensor_info info = {.name = "token_embd.weight", .dtype = AQ_F32, .rank = 2, .shape = {8, 64}};
+  aq_export_options o;
+  aq_export_options_init(&o);
+  o.format = "gguf";
+  o.dtype = "fp16";
+  aq_source *source;
+  aq_status status = aq_source_create(&source, err);
+  if (status != AQ_OK) return status;
+  status = aq_source_add(source, &info, values, err);
+  if (status == AQ_OK) status = aq_source_set_metadata(source, "arrowquant.file.gguf.json", pairs, err);
+  if (status == AQ_OK) status = aq_export_source(source, gguf_file, &o, NULL, err);
+  aq_source_close(source);
+  return status;
+}
+
 static aq_status pull_batches(struct ArrowArrayStream *stream, aq_error *err) {
   for (;;) {
     struct ArrowArray batch;
@@ -199,12 +221,14 @@ static void run_until_success(job_fn job, const char *name) {
     if (status != AQ_OK && status != AQ_ERR_MEMORY) {
       fail_msg("%s, fault %ld: status %s: %s", name, n, aq_status_name(status), err.message);
     }
-    if (status != AQ_OK && (aq_path_exists(output) || aq_path_exists(partial) || aq_path_exists(file))) {
+    if (status != AQ_OK &&
+        (aq_path_exists(output) || aq_path_exists(partial) || aq_path_exists(file) || aq_path_exists(gguf_file))) {
       fail_msg("%s, fault %ld: an output was left behind", name, n);
     }
     if (status == AQ_OK) {
       drop_folder(output);
       (void)unlink(file);
+      (void)unlink(gguf_file);
     }
   }
   assert_true(n > 3);
@@ -221,6 +245,7 @@ static void export_survives_every_fault(void **state) {
   run_until_success(job_export, "export");
   run_until_success(job_export_folder, "export to a folder");
   run_until_success(job_export_codes, "export of codes");
+  run_until_success(job_export_gguf, "export to GGUF");
 }
 static void streams_survive_every_fault(void **state) { (void)state, run_until_success(job_stream, "stream"); }
 

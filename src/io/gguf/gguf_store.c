@@ -1,0 +1,133 @@
+/* gguf_store.c - the choice of a type for a tensor. */
+#include "io/gguf/gguf_store.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/bytes.h"
+#include "core/checked.h"
+#include "core/compiler.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "io/gguf/gguf_header.h"
+#include "kernels/kernels.h"
+#include "tensor/dtype.h"
+
+#define BLOCK ((size_t)1 << 12) /* scales that are read at a time */
+
+enum { F32 = 0, F16 = 1, Q4_0 = 2, Q4_1 = 3, Q8_0 = 8, I8 = 24, I16 = 25, I32 = 26, I64 = 27, F64 = 28, BF16 = 30 };
+
+uint64_t aq_gguf_store_span(const aq_tensor_info *t) {
+  if (t->group_size > 0) return (uint64_t)t->group_size;
+  return t->quant_axis == 0 && t->rank > 0 ? t->num_params / (uint64_t)t->shape[0] : t->num_params;
+}
+
+/* ---- values ---- */
+
+static const struct {
+  aq_dtype dtype;
+  uint32_t type;
+} plain_types[] = {{AQ_F32, F32}, {AQ_F16, F16}, {AQ_BF16, BF16}, {AQ_F64, F64},
+                   {AQ_I8, I8},   {AQ_I16, I16}, {AQ_I32, I32},   {AQ_I64, I64}};
+
+static bool find_plain(aq_dtype dtype, uint32_t *type) {
+  for (size_t i = 0; i < AQ_COUNT_OF(plain_types); i++) {
+    if (plain_types[i].dtype != dtype) continue;
+    *type = plain_types[i].type;
+    return true;
+  }
+  return false;
+}
+
+static aq_status choose_values(const aq_tensor_info *t, aq_dtype dtype, aq_gguf_store *out, aq_error *err) {
+  const bool is_float = t->quant_type != AQ_KEPT || aq_dtype_is_float(t->dtype);
+  aq_dtype to = is_float && dtype != AQ_DTYPE_INVALID ? dtype : t->dtype;
+  if (is_float && t->rank <= 1) to = AQ_F32;
+  out->kind = t->quant_type == AQ_KEPT && to == t->dtype ? AQ_GGUF_COPIED : AQ_GGUF_CONVERTED;
+  if (find_plain(to, &out->type)) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "GGUF files have no values of %s", aq_dtype_name(to));
+  return aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Export to safetensors");
+}
+
+/* ---- codes ---- */
+
+typedef struct scale_facts {
+  bool is_symmetric; /* all zero points are 0 */
+  bool fits_f16;     /* scales and minima are finite as FP16 */
+} scale_facts;
+
+static bool is_finite_f16(float x) {
+  uint8_t bits[2];
+  aq_kernels_get()->f32_to_f16(&x, 1, bits);
+  return (aq_load_u16(bits) & 0x7c00) != 0x7c00;
+}
+
+static void note_scale(scale_facts *f, float scale, float zero_point) {
+  f->is_symmetric = f->is_symmetric && (aq_f32_bits(zero_point) & 0x7fffffff) == 0;
+  f->fits_f16 = f->fits_f16 && is_finite_f16(scale) && is_finite_f16(aq_gguf_minimum(scale, zero_point));
+}
+
+static aq_status find_facts(const aq_source *source, size_t index, scale_facts *out, aq_error *err) {
+  const uint64_t count = source->tensors[index].num_scales;
+  float *room = aq_realloc_array(NULL, 2 * BLOCK, sizeof *room);
+  if (room == NULL) return aq_fail_memory(err, 2 * BLOCK * sizeof *room);
+  *out = (scale_facts){true, true};
+  aq_status status = AQ_OK;
+  for (uint64_t at = 0; status == AQ_OK && at < count; at += BLOCK) {
+    const size_t n = (size_t)AQ_MIN(count - at, (uint64_t)BLOCK);
+    status = aq_source_read_scales(source, index, AQ_PIECE_SCALES, at, n, room, err);
+    if (status == AQ_OK) status = aq_source_read_scales(source, index, AQ_PIECE_ZERO_POINTS, at, n, room + BLOCK, err);
+    for (size_t i = 0; status == AQ_OK && i < n; i++) note_scale(out, room[i], room[BLOCK + i]);
+  }
+  aq_free(room);
+  return status;
+}
+
+/* Why no block has the codes, in words; NULL when *type has them. */
+static const char *find_block(const aq_tensor_info *t, const aq_gguf_store *s, const scale_facts *f, uint32_t *type) {
+  const uint64_t span = aq_gguf_store_span(t);
+  if (t->rank < 2) return "vectors of GGUF files are values";
+  if (s->columns % 32 != 0) return "its rows are no multiple of 32 values";
+  if (span % 32 != 0) return "its groups are no multiple of 32 values";
+  if (!f->fits_f16) return "a scale is too large for FP16";
+  if (t->quant_type == AQ_INT8 && !f->is_symmetric) return "no block of 8 bits has zero points";
+  *type = t->quant_type == AQ_INT8 ? Q8_0 : f->is_symmetric ? Q4_0 : Q4_1;
+  return NULL;
+}
+
+static aq_status choose_codes(const aq_source *source, size_t index, aq_dtype dtype, aq_gguf_store *out,
+                              aq_error *err) {
+  const aq_tensor_info *t = &source->tensors[index];
+  scale_facts facts = {false, false};
+  AQ_TRY(find_facts(source, index, &facts, err));
+  const char *reason = find_block(t, out, &facts, &out->type);
+  out->kind = AQ_GGUF_CODES;
+  if (reason == NULL) return AQ_OK;
+  if (dtype != AQ_DTYPE_INVALID || t->rank < 2) return choose_values(t, dtype, out, err);
+  (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "GGUF files cannot hold its codes: %s", reason);
+  return aq_error_hint(err, AQ_ERR_UNSUPPORTED,
+                       "Choose a type of values for such tensors with `dtype`, or quantize it with symmetric codes and "
+                       "a group size of 32 or per channel");
+}
+
+static aq_status choose(const aq_source *source, size_t index, aq_dtype dtype, aq_gguf_store *out, aq_error *err) {
+  const aq_tensor_info *t = &source->tensors[index];
+  uint64_t blocks;
+  AQ_FAIL_IF(t->rank > AQ_GGUF_MAX_RANK, AQ_ERR_UNSUPPORTED, "it has %d dimensions, and GGUF files at most %d",
+             (int)t->rank, AQ_GGUF_MAX_RANK);
+  AQ_FAIL_IF(t->num_params == 0, AQ_ERR_UNSUPPORTED, "it has no values, which no tensor of a GGUF file may have");
+  *out = (aq_gguf_store){.columns = t->rank > 0 ? (uint64_t)t->shape[t->rank - 1] : 1};
+  out->rows = t->num_params / out->columns;
+  AQ_TRY(t->quant_type != AQ_KEPT ? choose_codes(source, index, dtype, out, err) : choose_values(t, dtype, out, err));
+  const aq_gguf_type *type = aq_gguf_type_at(out->type);
+  blocks = t->num_params / type->values;
+  AQ_FAIL_IF(!aq_mul_ok(blocks, type->bytes, &out->bytes) || out->bytes > INT64_MAX, AQ_ERR_UNSUPPORTED,
+             "it has more values than can be stored");
+  return AQ_OK;
+}
+
+aq_status aq_gguf_store_choose(const aq_source *source, size_t index, aq_dtype dtype, aq_gguf_store *out,
+                               aq_error *err) {
+  const aq_status status = choose(source, index, dtype, out, err);
+  return status == AQ_OK ? AQ_OK : aq_error_in_tensor(err, status, source->tensors[index].name);
+}
