@@ -73,3 +73,29 @@ void aq_text_batches_reset(aq_text_batches *batches) {
 void aq_text_batches_shuffle(aq_text_batches *batches, uint64_t round) {
   permute(batches->order, batches->count, batches->seed, round);
 }
+
+/* ---- pieces ---- */
+
+aq_status aq_text_pieces_cut(const int32_t *const *ids, const uint32_t *lengths, size_t texts, uint32_t tokens,
+                             aq_text_pieces *out, aq_error *err) {
+  size_t count = 0;
+  for (size_t i = 0; i < texts; i++) count += lengths[i] / tokens + (lengths[i] % tokens != 0);
+  *out = (aq_text_pieces){.ids = aq_calloc(count, sizeof *out->ids), .lengths = aq_calloc(count, sizeof *out->lengths)};
+  if (out->ids == NULL || out->lengths == NULL) {
+    aq_text_pieces_reset(out);
+    return aq_fail_memory(err, count * sizeof *out->ids);
+  }
+  for (size_t i = 0; i < texts; i++) {
+    for (uint32_t at = 0; at < lengths[i]; at += AQ_MIN(tokens, lengths[i] - at)) {
+      out->ids[out->count] = ids[i] + at;
+      out->lengths[out->count++] = AQ_MIN(tokens, lengths[i] - at);
+    }
+  }
+  return AQ_OK;
+}
+
+void aq_text_pieces_reset(aq_text_pieces *pieces) {
+  aq_free((void *)pieces->ids);
+  aq_free(pieces->lengths);
+  *pieces = (aq_text_pieces){0};
+}

@@ -94,8 +94,8 @@ static aq_status check_options(const aq_quantize_options *o, aq_error *err) {
              "a similarity of %g is not between 0 and 1", o->min_similarity);
   AQ_FAIL_IF(!(o->max_kl >= 0 && o->max_kl <= 10), AQ_ERR_ARGUMENT,
              "a KL divergence of %g nats per token is not between 0 and 10", o->max_kl);
-  AQ_FAIL_IF(o->search->tune_from != NULL && o->min_similarity > 0, AQ_ERR_ARGUMENT,
-             "a similarity is searched for, and a table to go on with leaves nothing to search");
+  AQ_FAIL_IF(o->search->tune_from != NULL && (o->min_similarity > 0 || o->max_kl > 0), AQ_ERR_ARGUMENT,
+             "a similarity or a KL divergence is searched for, and a table to go on with leaves nothing to search");
   AQ_FAIL_IF(!(o->search->tune_seconds >= 0 && o->search->tune_seconds <= 1e9), AQ_ERR_ARGUMENT,
              "%g seconds are no time to tune for", o->search->tune_seconds);
   AQ_FAIL_IF((unsigned)o->symmetry > AQ_ASYMMETRIC, AQ_ERR_ARGUMENT, "symmetry %d is not known", (int)o->symmetry);

@@ -2,19 +2,17 @@
  * and the divergence from the original's predictions.
  *
  * A similarity is 1 - KL: the loss 1 - similarity is then the mean divergence in nats per token, at positions that the
- * operation "perplexity" counts as well. The original is not run again for each candidate: its states before the head
- * are kept, which are far smaller than its logits. */
+ * operation "perplexity" counts as well. */
 #include <string.h>
 
 #include "calib/corpus/corpus.h"
 #include "calib/fisher/decoder_factors.h"
 #include "calib/text_windows.h"
+#include "calib/window_divergence.h"
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
-#include "measure/divergence.h"
 #include "measure/tuning_texts.h"
-#include "model/run/decoder_tape.h"
 #include "report/report.h"
 #include "search/calibration.h"
 
@@ -95,85 +93,14 @@ static aq_status load_choosing_texts(aq_calibration *c, aq_error *err) {
 
 /* ---- outputs ---- */
 
-typedef struct comparison {
-  const aq_calibration *calibration;
-  const aq_params *params;
-  size_t vocabulary, block; /* positions whose logits are held */
-  float *reference, *logits;
-  const int32_t *next; /* the tokens that follow them */
-  double *divergences; /* of them */
-} comparison;
-
-static aq_status compare_position(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
-  const comparison *k = ctx;
-  const size_t at = (size_t)item * k->vocabulary;
-  (void)worker;
-  (void)err;
-  k->divergences[item] =
-      aq_token_compare(k->reference + at, k->logits + at, k->vocabulary, (uint32_t)k->next[item]).divergence;
-  return AQ_OK;
-}
-
-/* Adds the divergences of one window, of which `tape` has the candidate's states and `original` the original's. */
-static aq_status compare_window(comparison *k, const aq_decoder_tape *tape, const aq_decoder_tape *original,
-                                const int32_t *ids, size_t length, double *sum, aq_error *err) {
-  const aq_calibration *c = k->calibration;
-  for (size_t at = aq_window_first_counted(length); at + 1 < length; at += k->block) {
-    const size_t rows = AQ_MIN(k->block, length - 1 - at);
-    AQ_TRY(aq_decoder_tape_logits(original, &c->original, at, rows, k->reference, err));
-    AQ_TRY(aq_decoder_tape_logits(tape, k->params, at, rows, k->logits, err));
-    k->next = ids + at + 1;
-    AQ_TRY(aq_pool_run(c->pool, rows, compare_position, k, err));
-    for (size_t i = 0; i < rows; i++) *sum += k->divergences[i];
-  }
-  return AQ_OK;
-}
-
-static aq_status run_window(const aq_calibration *c, const aq_params *params, const aq_token_texts *texts, size_t i,
-                            aq_decoder_tape *tape, aq_error *err) {
-  AQ_TRY(aq_decoder_tape_begin_forward(tape, params, texts->ids + i, texts->lengths + i, 1, c->pool, err));
-  return aq_decoder_tape_forward(tape, params, err);
-}
-
-static aq_status compare_windows(comparison *k, const aq_evaluation_set *on, aq_decoder_tape *tape, double *mean,
-                                 aq_error *err) {
-  const aq_calibration *c = k->calibration;
-  const float *states = on->reference;
-  double sum = 0;
-  size_t counted = 0;
-  for (size_t i = 0; i < on->texts.count; i++) {
-    const size_t length = on->texts.lengths[i];
-    AQ_TRY(run_window(c, k->params, &on->texts, i, tape, err));
-    aq_decoder_tape original = *tape; /* its room, with other states */
-    original.final = states;
-    AQ_TRY(compare_window(k, tape, &original, on->texts.ids[i], length, &sum, err));
-    states += length * c->model.config.hidden;
-    counted += length - 1 - aq_window_first_counted(length);
-  }
-  *mean = counted > 0 ? sum / (double)counted : 0;
-  return AQ_OK;
-}
-
 static aq_status measure_divergence(const aq_calibration *c, const aq_params *params, const aq_evaluation_set *on,
                                     double *similarity, aq_error *err) {
-  comparison k = {.calibration = c,
-                  .params = params,
-                  .vocabulary = c->model.config.vocabulary,
-                  .block = aq_decoder_tape_block(&c->model)};
-  k.reference = aq_realloc_array(NULL, k.block * k.vocabulary, sizeof *k.reference);
-  k.logits = aq_realloc_array(NULL, k.block * k.vocabulary, sizeof *k.logits);
-  k.divergences = aq_calloc(k.block, sizeof *k.divergences);
-  aq_decoder_tape tape = {0};
-  double divergence = 0;
-  aq_status status = k.reference != NULL && k.logits != NULL && k.divergences != NULL
-                         ? compare_windows(&k, on, &tape, &divergence, err)
-                         : aq_fail_memory(err, 2 * k.block * k.vocabulary * sizeof *k.logits);
-  aq_decoder_tape_reset(&tape);
-  aq_free(k.reference);
-  aq_free(k.logits);
-  aq_free(k.divergences);
+  const aq_window_set windows = {(const int32_t *const *)on->texts.ids, on->texts.lengths, on->texts.count,
+                                 on->reference};
+  double divergence;
+  AQ_TRY(aq_window_divergence(&c->original, &windows, params, c->pool, NULL, &divergence, err));
   *similarity = 1 - divergence;
-  return status;
+  return AQ_OK;
 }
 
 static aq_status keep_states(const aq_calibration *c, aq_evaluation_set *set, aq_error *err) {
@@ -182,17 +109,8 @@ static aq_status keep_states(const aq_calibration *c, aq_evaluation_set *set, aq
   for (size_t i = 0; i < set->texts.count; i++) tokens += set->texts.lengths[i];
   set->reference = aq_realloc_array(NULL, AQ_MAX(tokens, 1) * hidden, sizeof *set->reference);
   if (set->reference == NULL) return aq_fail_memory(err, tokens * hidden * sizeof *set->reference);
-  aq_decoder_tape tape = {0};
-  aq_status status = AQ_OK;
-  float *to = set->reference;
-  for (size_t i = 0; status == AQ_OK && i < set->texts.count; i++) {
-    const size_t floats = set->texts.lengths[i] * hidden;
-    status = run_window(c, &c->original, &set->texts, i, &tape, err);
-    if (status == AQ_OK) memcpy(to, tape.final, floats * sizeof *to);
-    to += floats;
-  }
-  aq_decoder_tape_reset(&tape);
-  return status;
+  return aq_window_states(&c->original, (const int32_t *const *)set->texts.ids, set->texts.lengths, set->texts.count,
+                          c->pool, set->reference, err);
 }
 
 /* ---- the kind ---- */
@@ -237,4 +155,5 @@ const aq_calibration_kind aq_decoder_calibration = {.open_model = aq_model_open_
                                                     .factor_bytes = aq_decoder_factors_bytes,
                                                     .measure = measure_divergence,
                                                     .report = report_divergence,
+                                                    .tuning = {256, 3, false},
                                                     .only_asked = true};

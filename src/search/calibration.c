@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "arrowquant_experimental.h"
+#include "calib/tune/student.h"
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
@@ -55,19 +56,12 @@ static aq_status open_model(aq_calibration *c, const aq_source *source, aq_error
   return status;
 }
 
-/* What is of encoders alone. */
+/* Targets that the outputs of the model do not have. */
 static aq_status check_options(const aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
-  const struct {
-    bool given;
-    const char *name;
-  } options[] = {{o->min_similarity > 0, "min_similarity"},
-                 {o->search->tune_seconds > 0, "tune"},
-                 {o->search->tune_from != NULL, "tune_from"}};
-  for (size_t i = 0; i < AQ_COUNT_OF(options) && !c->kind->tunes; i++) {
-    AQ_FAIL_IF(options[i].given, AQ_ERR_UNSUPPORTED, "'%s' is for models that make embeddings, and this one is a %s",
-               options[i].name, c->model.config.arch->model_type);
-  }
-  AQ_FAIL_IF(o->max_kl > 0 && c->kind->tunes, AQ_ERR_UNSUPPORTED,
+  AQ_FAIL_IF(o->min_similarity > 0 && !c->kind->embeds, AQ_ERR_UNSUPPORTED,
+             "'min_similarity' is for models that make embeddings, and this one is a %s",
+             c->model.config.arch->model_type);
+  AQ_FAIL_IF(o->max_kl > 0 && c->kind->embeds, AQ_ERR_UNSUPPORTED,
              "'max_kl' is for models that predict tokens, and this one, a %s, makes embeddings",
              c->model.config.arch->model_type);
   return AQ_OK;
@@ -79,11 +73,12 @@ static uint64_t count_parameters(const aq_model *m) {
   return count;
 }
 
-/* Beside the statistics, which know their own limit: what rounding holds at once. Parameters of the original and of
- * what is rounded, its codes, and the factors. */
-static aq_status check_memory(const aq_calibration *c, uint64_t limit, aq_error *err) {
-  const uint64_t codes = count_parameters(&c->model), params = codes * sizeof(float);
-  const uint64_t needed = 2 * params + codes + c->kind->factor_bytes(&c->model, aq_pool_threads(c->pool));
+/* Beside the statistics, which know their own limit: what rounding and tuning hold at once. Parameters of the original
+ * and of what is rounded, its codes, the factors, and what is tuned. */
+static aq_status check_memory(const aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
+  const uint64_t limit = o->run.max_memory, codes = count_parameters(&c->model), params = codes * sizeof(float);
+  const uint64_t tuned = o->search->tune_seconds > 0 ? aq_student_bytes(&c->model) : 0;
+  const uint64_t needed = 2 * params + codes + c->kind->factor_bytes(&c->model, aq_pool_threads(c->pool)) + tuned;
   if (limit == 0 || needed <= limit) return AQ_OK;
   (void)aq_fail(err, AQ_ERR_MEMORY, "planning with calibration takes %llu bytes of memory, the limit is %llu",
                 (unsigned long long)needed, (unsigned long long)limit);
@@ -114,7 +109,7 @@ static aq_status load_model(aq_calibration *c, const aq_source *source, const aq
   if (status == AQ_OK) status = check_options(c, o, err);
   if (status == AQ_OK) status = aq_model_need_tokenizer(&c->model, err);
   if (status == AQ_OK) status = aq_pool_create(o->run.threads, &c->pool, err);
-  if (status == AQ_OK) status = check_memory(c, o->run.max_memory, err);
+  if (status == AQ_OK) status = check_memory(c, o, err);
   if (status == AQ_OK) status = aq_params_load(&c->model, c->pool, &c->original, err);
   return status == AQ_OK || source->path == NULL ? status : aq_error_in_file(err, status, source->path);
 }

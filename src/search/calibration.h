@@ -40,6 +40,13 @@ typedef struct aq_calibration {
   double seconds;         /* that the statistics took, 0 when they were read */
 } aq_calibration;
 
+/* How a kind of model is tuned (calib/tune), where that differs. */
+typedef struct aq_tuning_manner {
+  uint32_t batch_tokens;
+  double rates;     /* times those of aq_tune_options_init */
+  bool tune_groups; /* scales of groups are tuned as those of rows are, though each then takes more bits */
+} aq_tuning_manner;
+
 /* What calibration is for models that are run for one kind of output: a file, and a line in calibration.c. */
 struct aq_calibration_kind {
   aq_status (*open_model)(const aq_source *source, const char *folder, aq_model *model, aq_error *err);
@@ -55,10 +62,11 @@ struct aq_calibration_kind {
                        double *similarity, aq_error *err);
   /* Figures of a candidate before and after its vectors were adjusted, on held-out texts, and on others. */
   aq_status (*report)(json_t *report, double before, double held, double others, aq_error *err);
+  aq_tuning_manner tuning;
   bool only_asked;      /* run only when texts are named: it takes long */
   bool adjusts;         /* shifts of norms are corrected for each candidate (calib/bias_correction.h) */
   bool tries_roundings; /* texts tell for each matrix by itself whether feedback helps: the model is small */
-  bool tunes;           /* calib/tune, and a similarity as a target */
+  bool embeds;          /* a similarity of embeddings can be a target; else, a divergence */
 };
 extern const aq_calibration_kind aq_encoder_calibration, aq_decoder_calibration;
 

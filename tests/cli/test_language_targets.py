@@ -85,6 +85,38 @@ def test_saved_statistics_make_the_same_file(shared):
             says=["stats", "damaged"])
 
 
+def test_tuning_keeps_the_target(shared):
+    made = report("-o", "tuned.parquet", "--target-bpw", 4, "--calib", "calib.txt", "--tune=2", cwd=shared)["search"]
+    tuning = made["tuning"]
+    assert page_sizes.bits_per_weight(shared / "tuned.parquet") <= 4
+    assert tuning["steps"] > 0 and tuning["loss_after"] <= tuning["loss_before"]
+    assert tuning["accepted"] or tuning["too_large"]  # rows of 32 weights: a change of their scales is seen in the size
+
+
+def test_tuning_from_a_table_lowers_the_divergence(shared):
+    before = report("-o", "begun.parquet", "--target-bpw", 4, "--calib", "calib.txt", cwd=shared)["search"]
+    made = report("-o", "more.parquet", "--tune-from", "begun.parquet", "--tune=5", "--calib", "calib.txt", cwd=shared)
+    search, tuning = made["search"], made["search"]["tuning"]
+    assert search["target"] == "as in the table it was tuned from" and tuning["accepted"]
+    assert abs(tuning["loss_before"] / before["divergence"] - 1) < 1e-5
+    assert search["divergence"] < 0.95 * before["divergence"]
+    assert abs(search["divergence"] / tuning["loss_after"] - 1) < 1e-5  # of what was written
+    measured = {}
+    for table in ("begun", "more"):
+        told = done("perplexity", f"{table}.parquet", "--against", "llm", "--texts", "calib.txt", "--json", cwd=shared)
+        measured[table] = json.loads(told.stdout)["divergence"]["mean"]
+    assert measured["more"] < measured["begun"]
+    done("verify", "more.parquet", "--deep", "--against", "llm", cwd=shared)
+    refused("quantize", "llm", "-o", "x.parquet", "--tune-from", "begun.parquet", "--tune=2", "--max-kl", 0.1, cwd=shared,
+            status=2, says="nothing to search")
+
+
+def test_tuning_runs_the_model_on_built_in_texts_when_none_are_named(shared):
+    made = report("-o", "own.parquet", "--target-bpw", 4, "--tune=2", cwd=shared)["search"]
+    assert made["model_was_run"] and made["calibration"]["texts_from"] == "built-in"
+    assert made["tuning"]["loss_after"] <= made["tuning"]["loss_before"]
+
+
 def test_the_divergence_is_that_of_the_operation_perplexity(shared):
     """Windows that are held out: of eight windows each, the last one. They are the whole text of the operation."""
     text = (shared / "calib.txt").read_text()
@@ -101,7 +133,7 @@ def test_the_divergence_is_that_of_the_operation_perplexity(shared):
 
 
 def test_what_is_for_embeddings_is_refused_by_name(shared):
-    for option in (["--min-similarity", 0.9], ["--target-bpw", 4, "--tune=1"]):
+    for option in (["--min-similarity", 0.9], ["--min-similarity", 0.9, "--calib", "calib.txt"]):
         refused("quantize", "llm", "-o", "x.parquet", *option, cwd=shared, status=3, says=["llama"])
 
 

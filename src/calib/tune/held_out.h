@@ -11,7 +11,6 @@ typedef struct aq_held_out {
   aq_teacher teacher;
   aq_pool *pool;
   aq_progress *progress; /* may be NULL */
-  double seconds;        /* that the last measurement took */
 } aq_held_out;
 
 AQ_MUST_CHECK aq_status aq_held_out_init(aq_held_out *held, const aq_params *original, const int32_t *const *ids,

@@ -24,6 +24,9 @@ typedef struct aq_latents {
   float *best_steps;
 } aq_latents;
 
+/* Of a code: its value, u, m, v and the best code. Steps are few beside them. */
+#define AQ_LATENT_BYTES (4 * sizeof(float) + 1)
+
 /* How far a step of the descent goes; Adam's correction included. */
 typedef struct aq_latent_rates {
   float codes, steps;

@@ -1,8 +1,4 @@
-/* student.c - all parameters that are tuned, one step of them.
- *
- * A step goes layer by layer, as the pass goes backward, and linear by linear: the gradient of one is computed into the
- * same memory as that of the others and used at once. Layers below do not read the parameters that change on the way.
- */
+/* student.c - all parameters that are tuned, and one step of each. */
 #include "calib/tune/student.h"
 
 #include <string.h>
@@ -14,10 +10,13 @@
 
 /* ---- which matrix is which linear ---- */
 
+/* Tables, and the head of a decoder, stay as they are and where they are. */
+static bool is_layer_linear(const aq_weight *w) { return w->kind == AQ_WEIGHT_LINEAR && w->layer != AQ_NO_LAYER; }
+
 static aq_status add_matrix(aq_student *s, aq_tune_matrix *m, const aq_tune_options *o, aq_error *err) {
   if (!m->tune_codes && !m->tune_steps) return AQ_OK;
   const aq_weight *l = aq_model_find_tensor(s->params.model, m->tensor);
-  AQ_FAIL_IF(l == NULL || l->kind != AQ_WEIGHT_LINEAR, AQ_ERR_ARGUMENT,
+  AQ_FAIL_IF(l == NULL || !is_layer_linear(l), AQ_ERR_ARGUMENT,
              "tensor %zu is to be tuned and is no linear layer's weight: tables make the result worse", m->tensor);
   AQ_FAIL_IF(m->rows != l->rows || m->cols != l->cols, AQ_ERR_ARGUMENT,
              "the matrix of tensor %zu is %zu x %zu, not %u x %u", m->tensor, m->rows, m->cols, l->rows, l->cols);
@@ -56,17 +55,18 @@ static void find_sizes(const aq_model *m, size_t *largest, size_t *longest) {
   *largest = *longest = 0;
   for (uint32_t i = 0; i < m->weight_count; i++) {
     const aq_weight *w = &m->weights[i];
-    if (w->kind == AQ_WEIGHT_LINEAR) *largest = AQ_MAX(*largest, aq_weight_floats(w));
+    if (is_layer_linear(w)) *largest = AQ_MAX(*largest, aq_weight_floats(w));
     if (w->kind == AQ_WEIGHT_VECTOR) *longest = AQ_MAX(*longest, aq_weight_floats(w));
   }
 }
 
-/* Tables stay as they are, and where they are. */
 static aq_status make_params(aq_student *s, const aq_params *quantized, aq_error *err) {
   const aq_model *m = quantized->model;
   bool *replaced = aq_calloc(m->weight_count, sizeof *replaced);
   if (replaced == NULL) return aq_fail_memory(err, m->weight_count);
-  for (uint32_t i = 0; i < m->weight_count; i++) replaced[i] = m->weights[i].kind != AQ_WEIGHT_TABLE;
+  for (uint32_t i = 0; i < m->weight_count; i++) {
+    replaced[i] = m->weights[i].kind == AQ_WEIGHT_VECTOR || is_layer_linear(&m->weights[i]);
+  }
   const aq_status status = aq_params_overlay(quantized, replaced, &s->params, err);
   aq_free(replaced);
   return status;
@@ -96,6 +96,18 @@ aq_status aq_student_init(aq_student *student, const aq_params *quantized, aq_tu
   return status;
 }
 
+uint64_t aq_student_bytes(const aq_model *model) {
+  size_t largest, longest;
+  find_sizes(model, &largest, &longest);
+  uint64_t bytes = (largest + 2 * longest) * sizeof(float);
+  for (uint32_t i = 0; i < model->weight_count; i++) {
+    const aq_weight *w = &model->weights[i];
+    if (is_layer_linear(w)) bytes += AQ_LATENT_BYTES * aq_weight_floats(w);
+    if (w->kind == AQ_WEIGHT_VECTOR) bytes += AQ_VECTOR_BYTES * aq_weight_floats(w);
+  }
+  return bytes;
+}
+
 void aq_student_reset(aq_student *student) {
   const uint32_t weights = student->latents != NULL ? student->params.model->weight_count : 0;
   for (uint32_t i = 0; i < weights; i++) aq_latents_reset(&student->latents[i]);
@@ -111,56 +123,22 @@ void aq_student_reset(aq_student *student) {
 
 /* ---- a step ---- */
 
-typedef struct stepping {
-  aq_student *student;
-  const aq_tape *tape;
-  aq_latent_rates rates;
-  float vector_rate;
-  aq_pool *pool;
-} stepping;
-
-static void step_vector(const stepping *s, uint32_t weight, const float *gradient) {
-  const aq_vector_state *v = &s->student->vectors[weight];
-  aq_adam_step(v->count, gradient, s->vector_rate, v->m, v->v, s->student->params.values[weight]);
-}
-
-static void step_norm(const stepping *s, uint32_t gain) {
-  const aq_weight *w = &s->student->params.model->weights[gain];
-  float *d_gain = s->student->d_vector, *d_shift = d_gain + aq_weight_floats(w);
-  aq_tape_norm_gradient(s->tape, &s->tape->norm[gain], false, d_gain, d_shift);
-  step_vector(s, gain, d_gain);
-  step_vector(s, w->bias, d_shift);
-}
-
-static aq_status step_linear(const stepping *s, uint32_t weight, aq_error *err) {
-  aq_student *student = s->student;
-  aq_latents *latents = &student->latents[weight];
-  AQ_TRY(aq_tape_linear_gradient(s->tape, &s->tape->linear[weight], false, student->gradient, student->d_vector, err));
-  step_vector(s, student->params.model->weights[weight].bias, student->d_vector);
-  return latents->matrix != NULL ? aq_latents_step(latents, student->gradient, s->rates, s->pool, err) : AQ_OK;
-}
-
-static aq_status step_layer(void *ctx, const aq_tape *tape, uint32_t layer, aq_error *err) {
-  const stepping *s = ctx;
-  for (uint32_t i = 0; i < tape->model->weight_count; i++) {
-    const aq_weight *w = &tape->model->weights[i];
-    if (w->layer != layer) continue;
-    if (w->kind == AQ_WEIGHT_LINEAR) AQ_TRY(step_linear(s, i, err));
-    if (w->kind == AQ_WEIGHT_VECTOR && w->bias != AQ_NO_WEIGHT) step_norm(s, i);
-  }
-  return AQ_OK;
-}
-
-aq_status aq_student_step(aq_student *student, aq_tape *tape, const float *d_embeddings, const float *const *d_hidden,
-                          const aq_tune_options *options, double factor, aq_pool *pool, aq_error *err) {
+void aq_student_begin_step(aq_student *student, const aq_tune_options *options, double factor) {
   const double corrected = factor * (double)aq_adam_correction(++student->step);
-  stepping s = {.student = student,
-                .tape = tape,
-                .rates = {(float)(options->code_rate * corrected), (float)(options->step_rate * corrected)},
-                .vector_rate = (float)(options->vector_rate * corrected),
-                .pool = pool};
-  const aq_tape_visitor visitor = {step_layer, &s};
-  return aq_tape_backward(tape, &student->params, d_embeddings, d_hidden, &visitor, err);
+  student->rates = (aq_latent_rates){(float)(options->code_rate * corrected), (float)(options->step_rate * corrected)};
+  student->vector_rate = (float)(options->vector_rate * corrected);
+}
+
+void aq_student_move_vector(aq_student *student, uint32_t weight, const float *gradient) {
+  const aq_vector_state *v = &student->vectors[weight];
+  aq_adam_step(v->count, gradient, student->vector_rate, v->m, v->v, student->params.values[weight]);
+}
+
+aq_status aq_student_move_linear(aq_student *student, uint32_t weight, aq_pool *pool, aq_error *err) {
+  const uint32_t bias = student->params.model->weights[weight].bias;
+  aq_latents *latents = &student->latents[weight];
+  if (bias != AQ_NO_WEIGHT) aq_student_move_vector(student, bias, student->d_vector);
+  return latents->matrix != NULL ? aq_latents_step(latents, student->gradient, student->rates, pool, err) : AQ_OK;
 }
 
 /* ---- the best state ---- */

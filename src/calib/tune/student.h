@@ -5,7 +5,8 @@
 
 #include "arrowquant.h"
 #include "calib/tune/latents.h"
-#include "model/run/tape.h"
+#include "core/pool.h"
+#include "model/params.h"
 
 /* A vector: a bias, a gain or a shift. */
 typedef struct aq_vector_state {
@@ -13,6 +14,7 @@ typedef struct aq_vector_state {
   float *m, *v; /* Adam's */
   float *best;  /* its values in the best state */
 } aq_vector_state;
+#define AQ_VECTOR_BYTES (4 * sizeof(float)) /* of a value: itself, Adam's, the best one */
 
 typedef struct aq_student {
   aq_params params;
@@ -23,19 +25,24 @@ typedef struct aq_student {
   float *gradient;       /* of one linear's weights */
   float *d_vector;       /* of one linear's bias, or of a gain and then a shift */
   uint32_t step;         /* steps that were made */
+  aq_latent_rates rates; /* of the step at hand, Adam's correction included */
+  float vector_rate;
 } aq_student;
 
-/* The quantized network outlives it. Of the matrices those with a tune flag must be linears of the encoder, each once.
- */
+/* The quantized network outlives it. Of the matrices those with a tune flag must be linears of layers, each once. */
 AQ_MUST_CHECK aq_status aq_student_init(aq_student *student, const aq_params *quantized, aq_tune_matrix *matrices,
                                         size_t count, const aq_tune_options *options, aq_error *err);
+/* Bytes that one takes of whose linears all are tuned, those of its parameters included. */
+uint64_t aq_student_bytes(const aq_model *model);
 void aq_student_reset(aq_student *student);
 
-/* Takes a pass of the student that went forward backward, and goes a step down its gradient, the rates times `factor`.
- * d_embeddings, d_hidden: as aq_tape_backward has them. */
-AQ_MUST_CHECK aq_status aq_student_step(aq_student *student, aq_tape *tape, const float *d_embeddings,
-                                        const float *const *d_hidden, const aq_tune_options *options, double factor,
-                                        aq_pool *pool, aq_error *err);
+/* A step down the gradient goes layer by layer, as a pass goes backward, and weight by weight: the gradient of one is
+ * computed into the same memory as that of the others and used at once. Layers below do not read what changes on the
+ * way. begin comes first: rates are those of the options times `factor`. */
+void aq_student_begin_step(aq_student *student, const aq_tune_options *options, double factor);
+/* By student->gradient, and by student->d_vector where the linear has a bias. */
+AQ_MUST_CHECK aq_status aq_student_move_linear(aq_student *student, uint32_t weight, aq_pool *pool, aq_error *err);
+void aq_student_move_vector(aq_student *student, uint32_t weight, const float *gradient);
 
 void aq_student_keep_best(aq_student *student);
 /* The best state into the matrices and into the parameters that the student was made from. */

@@ -9,9 +9,8 @@
 #include <math.h>
 
 #include "calib/token_check.h"
-#include "calib/tune/distill.h"
-#include "calib/tune/held_out.h"
 #include "calib/tune/student.h"
+#include "calib/tune/tune_kind.h"
 #include "core/compiler.h"
 #include "core/error.h"
 
@@ -36,19 +35,17 @@ void aq_tune_options_init(aq_tune_options *options) {
 
 typedef struct descent {
   const aq_tune_options *options;
-  aq_pool *pool;
+  const aq_tune_kind *kind;
+  void *state; /* the kind's */
   aq_progress *progress;
   double started, begun; /* the call, the descent itself */
   double step_seconds;   /* of the last step */
+  double held_seconds;   /* of the last measurement */
   double check_seconds;  /* of all measurements on the way */
   uint64_t round, ticks;
   size_t next; /* batch of this round */
   aq_text_batches batches;
-  aq_teacher teacher;
   aq_student student;
-  aq_distill distill;
-  aq_held_out held;
-  aq_tape tape;
   uint32_t checked; /* step at which the student was measured last */
   bool lost;        /* the loss is no number any more */
   aq_tune_result result;
@@ -59,7 +56,7 @@ typedef struct descent {
 /* 0 at the beginning, 1 or more when it is over. */
 static double share_done(const descent *d) {
   if (d->options->steps > 0) return (double)d->student.step / d->options->steps;
-  const double end = d->started + d->options->seconds - RESERVE * d->held.seconds - d->step_seconds;
+  const double end = d->started + d->options->seconds - RESERVE * d->held_seconds - d->step_seconds;
   return end > d->begun ? (aq_clock() - d->begun) / (end - d->begun) : 1;
 }
 
@@ -71,7 +68,7 @@ static double rate_factor(const descent *d, double done) {
 static bool check_is_due(const descent *d) {
   if (d->student.step % CHECK_STEPS != 0) return false;
   if (d->options->steps > 0) return true;
-  return d->check_seconds + d->held.seconds < CHECK_SHARE * (aq_clock() - d->begun);
+  return d->check_seconds + d->held_seconds < CHECK_SHARE * (aq_clock() - d->begun);
 }
 
 static aq_status tell(descent *d, double done, aq_error *err) {
@@ -92,29 +89,27 @@ static size_t next_batch(descent *d) {
   return d->batches.order[d->next++];
 }
 
-static aq_status step(descent *d, double done, aq_error *err) {
+static aq_status make_step(descent *d, double done, aq_error *err) {
   const double started = aq_clock();
-  const size_t batch = next_batch(d);
-  aq_target target;
-  aq_distill_loss loss;
-  const aq_params *params = &d->student.params;
-  AQ_TRY(aq_teacher_run(&d->teacher, batch, &d->tape, d->pool, &target, err));
-  AQ_TRY(aq_batch_begin(&d->batches, batch, params, &d->tape, d->pool, err));
-  AQ_TRY(aq_tape_forward(&d->tape, params, err));
-  AQ_TRY(aq_distill_run(&d->distill, &d->tape, &target, d->options->hidden_weight, d->pool, &loss, err));
-  d->lost = !(isfinite(loss.embedding) && isfinite(loss.hidden));
-  if (d->lost) return AQ_OK;
-  AQ_TRY(aq_student_step(&d->student, &d->tape, d->distill.d_embeddings, d->distill.d_hidden, d->options,
-                         rate_factor(d, done), d->pool, err));
+  AQ_TRY(d->kind->descend(d->state, next_batch(d), &d->student, rate_factor(d, done), &d->lost, err));
   d->step_seconds = aq_clock() - started;
+  return AQ_OK;
+}
+
+static aq_status measure_loss(descent *d, const aq_params *params, double *loss, aq_error *err) {
+  const double started = aq_clock();
+  AQ_TRY(d->kind->measure(d->state, params, loss, err));
+  d->held_seconds = aq_clock() - started;
   return AQ_OK;
 }
 
 /* Measures the student and remembers it when it is the best so far. */
 static aq_status check(descent *d, aq_error *err) {
   double loss;
-  AQ_TRY(aq_held_out_loss(&d->held, &d->student.params, &d->tape, &loss, err));
-  d->check_seconds += d->held.seconds;
+  AQ_TRY(measure_loss(d, &d->student.params, &loss, err));
+  d->check_seconds += d->held_seconds;
+  d->lost = !isfinite(loss);
+  if (d->lost) return AQ_OK;
   const bool first = d->checked == 0, best = loss < d->result.before && (first || loss < d->result.after);
   d->checked = d->student.step;
   if (first || loss < d->result.after) d->result.after = loss;
@@ -128,7 +123,7 @@ static aq_status descend(descent *d, aq_error *err) {
   d->begun = aq_clock();
   for (double done = share_done(d); done < 1 && !d->lost; done = share_done(d)) {
     AQ_TRY(tell(d, done, err));
-    AQ_TRY(step(d, done, err));
+    AQ_TRY(make_step(d, done, err));
     if (check_is_due(d)) AQ_TRY(check(d, err));
   }
   if (d->student.step > d->checked && !d->lost) AQ_TRY(check(d, err));
@@ -148,18 +143,34 @@ static aq_status check_options(const aq_tune_options *o, aq_error *err) {
   return AQ_OK;
 }
 
-static void reset(descent *d) {
-  aq_tape_reset(&d->tape);
-  aq_held_out_reset(&d->held);
-  aq_distill_reset(&d->distill);
-  aq_student_reset(&d->student);
-  aq_teacher_reset(&d->teacher);
-  aq_text_batches_reset(&d->batches);
+static aq_status measure_before(descent *d, const aq_params *quantized, aq_error *err) {
+  AQ_TRY(measure_loss(d, quantized, &d->result.before, err));
+  d->result.after = d->result.before;
+  return AQ_OK;
 }
 
-static aq_status measure_before(descent *d, const aq_params *quantized, aq_error *err) {
-  AQ_TRY(aq_held_out_loss(&d->held, quantized, &d->tape, &d->result.before, err));
-  d->result.after = d->result.before;
+static aq_status make_batches(descent *d, const int32_t *const *ids, const uint32_t *lengths, size_t texts,
+                              aq_error *err) {
+  const aq_tune_options *o = d->options;
+  if (!d->kind->cuts_texts)
+    return aq_text_batches_make(ids, lengths, texts, o->batch_tokens, o->seed, &d->batches, err);
+  aq_text_pieces pieces;
+  AQ_TRY(aq_text_pieces_cut(ids, lengths, texts, o->batch_tokens, &pieces, err));
+  const aq_status status =
+      aq_text_batches_make(pieces.ids, pieces.lengths, pieces.count, o->batch_tokens, o->seed, &d->batches, err);
+  aq_text_pieces_reset(&pieces);
+  return status;
+}
+
+/* setup: all but the batches, which are the descent's. */
+static aq_status run_descent(descent *d, aq_tune_setup *setup, aq_params *quantized, aq_tune_matrix *matrices,
+                             size_t count, aq_error *err) {
+  setup->batches = &d->batches;
+  AQ_TRY(d->kind->create(setup, &d->state, err));
+  AQ_TRY(aq_student_init(&d->student, quantized, matrices, count, d->options, err));
+  AQ_TRY(measure_before(d, quantized, err));
+  AQ_TRY(descend(d, err));
+  if (d->result.accepted) aq_student_take_best(&d->student, quantized);
   return AQ_OK;
 }
 
@@ -168,26 +179,26 @@ aq_status aq_tune(const aq_params *original, aq_params *quantized, aq_tune_matri
                   const uint32_t *held_lengths, size_t held_texts, const aq_tune_options *options, aq_pool *pool,
                   aq_progress *progress, aq_tune_result *result, aq_error *err) {
   const aq_model_config *c = &original->model->config;
-  const aq_hint_layers hints = aq_hint_layers_of(c->layers);
-  descent d = {.options = options, .pool = pool, .progress = progress, .started = aq_clock()};
+  descent d = {.options = options,
+               .kind = c->arch->decoder != NULL ? &aq_decoder_tuning : &aq_encoder_tuning,
+               .progress = progress,
+               .started = aq_clock()};
+  aq_tune_setup setup = {.original = original,
+                         .held_ids = held_ids,
+                         .held_lengths = held_lengths,
+                         .held_texts = held_texts,
+                         .options = options,
+                         .pool = pool,
+                         .progress = progress};
   *result = (aq_tune_result){0};
   AQ_TRY(check_options(options, err));
   AQ_TRY(aq_token_check(c, ids, lengths, texts, "tuning", err));
   AQ_TRY(aq_token_check(c, held_ids, held_lengths, held_texts, "held-out", err));
-  aq_status status = aq_text_batches_make(ids, lengths, texts, options->batch_tokens, options->seed, &d.batches, err);
-  if (status == AQ_OK) status = aq_teacher_init(&d.teacher, original, &d.batches, &hints, options->memory, err);
-  if (status == AQ_OK) status = aq_distill_init(&d.distill, &hints, c->layers, c->hidden, &d.batches, err);
-  if (status == AQ_OK) {
-    status = aq_held_out_init(&d.held, original, held_ids, held_lengths, held_texts, options->batch_tokens, pool,
-                              progress, err);
-  }
-  if (status == AQ_OK) status = aq_student_init(&d.student, quantized, matrices, count, options, err);
-  if (status == AQ_OK) status = measure_before(&d, quantized, err);
-  if (status == AQ_OK) status = descend(&d, err);
-  if (status == AQ_OK) {
-    if (d.result.accepted) aq_student_take_best(&d.student, quantized);
-    *result = d.result;
-  }
-  reset(&d);
+  AQ_TRY(make_batches(&d, ids, lengths, texts, err));
+  const aq_status status = run_descent(&d, &setup, quantized, matrices, count, err);
+  if (status == AQ_OK) *result = d.result;
+  aq_student_reset(&d.student);
+  d.kind->free(d.state);
+  aq_text_batches_reset(&d.batches);
   return status;
 }

@@ -1,6 +1,6 @@
-/* tune.h - gradient descent on what a quantized encoder stores: 1-D parameters, scales, and the codes themselves
+/* tune.h - gradient descent on what a quantized model stores: 1-D parameters, scales, and the codes themselves
  * (straight-through estimator, Bengio et al., 2013, arXiv 1308.3432, with Adam, Kingma and Ba, 2014, arXiv 1412.6980).
- * The teacher is the original encoder. (docs/CALIBRATION.md) */
+ * The teacher is the original model, an encoder or a decoder. (docs/CALIBRATION.md) */
 #ifndef AQ_CALIB_TUNE_TUNE_H
 #define AQ_CALIB_TUNE_TUNE_H
 

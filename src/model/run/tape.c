@@ -12,6 +12,7 @@
 #include "model/nn/panels.h"
 #include "model/nn/workspace.h"
 #include "model/run/tape_buffers.h"
+#include "model/run/tape_linear_gradient.h"
 
 /* ---- layout ---- */
 
@@ -92,8 +93,8 @@ static void lay_out(cursor *c, const extent *e, aq_tape_buffers *buffers) {
   if (e->forward_only) return;
   lay_out_gradients(c, e, buffers->gradient);
   buffers->d_input = take(c, tokens, hidden);
-  buffers->columns = take(c, aq_panel_rows(widest), tokens);
-  buffers->rows = take(c, widest, aq_tape_column_stride(tokens));
+  buffers->columns = take(c, aq_gradient_column_floats(widest, tokens), 1);
+  buffers->rows = take(c, aq_gradient_turned_floats(widest, tokens), 1);
 }
 
 static extent extent_of(const aq_tape *tape, const aq_params *params) {
@@ -288,8 +289,6 @@ void aq_tape_reset(aq_tape *tape) {
 }
 
 /* ---- cutting ---- */
-
-size_t aq_tape_column_stride(size_t tokens) { return ((tokens + 15) / 16 | 1) * 16; }
 
 size_t aq_tape_blocks(const aq_tape *tape) {
   const size_t threads = aq_pool_threads(tape->pool), least = (tape->tokens + AQ_BLOCK_ROWS - 1) / AQ_BLOCK_ROWS;

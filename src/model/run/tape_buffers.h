@@ -36,10 +36,6 @@ typedef struct aq_tape_buffers {
   float *columns, *rows; /* for the gradient of a linear: x as panels, dy transposed */
 } aq_tape_buffers;
 
-/* Distance between the columns of dy transposed: whole cache lines, and not a power of two, at which columns would
- * displace each other. */
-size_t aq_tape_column_stride(size_t tokens);
-
 /* The tokens of a pass in blocks, for steps that treat each token by itself: an even number for every thread, each
  * small enough for a core's cache. */
 size_t aq_tape_blocks(const aq_tape *tape);

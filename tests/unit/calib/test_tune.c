@@ -386,6 +386,23 @@ static void teacher_remembers_what_it_said(void **state) {
   aq_text_batches_reset(&b);
 }
 
+static void pieces_are_the_texts_in_their_order(void **state) {
+  calib_fixture *f = *state;
+  aq_error err;
+  aq_text_pieces p;
+  assert_ok(aq_text_pieces_cut(f->ids, f->lengths, CALIB_TEXTS, 7, &p, &err));
+  size_t piece = 0;
+  for (size_t i = 0; i < CALIB_TEXTS; i++) {
+    for (uint32_t at = 0; at < f->lengths[i]; at += 7, piece++) {
+      assert_true(p.ids[piece] == f->ids[i] + at);
+      assert_int_equal(p.lengths[piece], AQ_MIN(7U, f->lengths[i] - at));
+    }
+  }
+  assert_int_equal(piece, p.count);
+  assert_true(p.count > CALIB_TEXTS);
+  aq_text_pieces_reset(&p);
+}
+
 static void batches_hold_every_text_once(void **state) {
   calib_fixture *f = *state;
   aq_error err;
@@ -453,6 +470,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(tune_without_memory_changes_nothing, calib_set_up, calib_tear_down),
       cmocka_unit_test_setup_teardown(distill_gradients_are_slopes_of_the_loss, calib_set_up, calib_tear_down),
       cmocka_unit_test_setup_teardown(teacher_remembers_what_it_said, calib_set_up, calib_tear_down),
+      cmocka_unit_test_setup_teardown(pieces_are_the_texts_in_their_order, calib_set_up, calib_tear_down),
       cmocka_unit_test_setup_teardown(batches_hold_every_text_once, calib_set_up, calib_tear_down),
       cmocka_unit_test(adam_takes_the_steps_of_the_paper),
       cmocka_unit_test(mantissa_is_rounded_to_even),
