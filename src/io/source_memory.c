@@ -33,7 +33,7 @@ aq_status aq_memory_view(const aq_source *source, const aq_segment *segment, aq_
   return AQ_OK;
 }
 
-static const aq_source_ops memory_ops = {NULL, aq_memory_read, aq_memory_view, NULL};
+static const aq_source_ops memory_ops = {.read = aq_memory_read, .view = aq_memory_view};
 
 aq_status aq_source_create_empty(const aq_source_ops *ops, const char *path, const char *format, aq_source **out,
                                  aq_error *err) {

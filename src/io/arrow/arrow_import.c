@@ -29,7 +29,7 @@ static void close_batches(aq_source *source) {
   aq_free(b);
 }
 
-static const aq_source_ops arrow_ops = {close_batches, aq_memory_read, aq_memory_view, NULL};
+static const aq_source_ops arrow_ops = {.close = close_batches, .read = aq_memory_read, .view = aq_memory_view};
 
 struct aq_arrow_import {
   struct ArrowArrayStream stream; /* owned */

@@ -83,7 +83,7 @@ static aq_status view_part(const aq_source *source, const aq_segment *segment, a
   return status;
 }
 
-static const aq_source_ops part_ops = {close_parts, read_part, view_part, NULL};
+static const aq_source_ops part_ops = {.close = close_parts, .read = read_part, .view = view_part};
 
 /* ---- tensors and metadata ---- */
 

@@ -50,7 +50,7 @@ static void close_source(aq_source *source) {
   aq_free(g);
 }
 
-static const aq_source_ops stored_ops = {close_source, read_piece, view_piece};
+static const aq_source_ops stored_ops = {.close = close_source, .read = read_piece, .view = view_piece};
 
 /* ---- what there is ---- */
 

@@ -42,7 +42,7 @@ static void close_rows(aq_source *source) {
   aq_free(bytes);
 }
 
-static const aq_source_ops row_ops = {close_rows, aq_memory_read, aq_memory_view, NULL};
+static const aq_source_ops row_ops = {.close = close_rows, .read = aq_memory_read, .view = aq_memory_view};
 
 static void abort_memory(aq_sink *sink) {
   memory_sink *m = as_memory(sink);

@@ -89,7 +89,7 @@ static aq_status view_table(const aq_source *source, const aq_segment *segment, 
   return AQ_OK;
 }
 
-static const aq_source_ops table_ops = {close_table, read_table, view_table, NULL};
+static const aq_source_ops table_ops = {.close = close_table, .read = read_table, .view = view_table};
 
 static bool is_ours(const aq_pq_reader *reader) {
   const char *by = aq_pq_created_by(reader);
