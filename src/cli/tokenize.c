@@ -128,7 +128,7 @@ const cli_command cli_tokenize = {
         "gives to the model; those of a tokenizer.json alone are the ids of the Hugging Face library 'tokenizers'.\n\n"
         "FILE is a tokenizer.json, a vocab.txt, a folder that holds one of them or vocab.json and merges.txt, a model "
         "in such a folder, or a table that was made from one and carries its tokenizer. Supported are WordPiece (the "
-        "BERT family) and BPE (byte-level, or with tokens for bytes).",
+        "BERT family), BPE (byte-level, or with tokens for bytes), Unigram (XLM-R, T5) and WordLevel.",
     .examples =
         "  arrowquant tokenize models/all-MiniLM-L6-v2 --text 'Hello, world!'\n"
         "  arrowquant tokenize tokenizer.json --input texts.txt --max-length 256 > ids.jsonl\n"
