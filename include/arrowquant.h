@@ -649,9 +649,9 @@ AQ_API AQ_MUST_CHECK aq_status aq_validate_source(const aq_source *model, const 
 /* ---- Tokenizing
  * ------------------------------------------------------------------------------------------------------ */
 
-/* A tokenizer: WordPiece, as in models of the BERT family, or BPE, as in language models. Several threads may use one
- * at once. The ids are those that sentence-transformers gives to the same model; docs/TOKENIZER.md lists every key of
- * its files. */
+/* A tokenizer: WordPiece, as in models of the BERT family, Unigram, as in multilingual ones, BPE, as in language
+ * models, or WordLevel. Several threads may use one at once. The ids are those that sentence-transformers gives to the
+ * same model; docs/TOKENIZER.md lists every key of its files. */
 typedef struct aq_tokenizer aq_tokenizer;
 
 /* Opens the tokenizer of a model. `path` is a folder with a tokenizer.json or else a vocab.txt, or else vocab.json and

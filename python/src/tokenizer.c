@@ -220,7 +220,7 @@ static PyType_Slot slots[] = {
     {Py_tp_dealloc, deallocate},
     {Py_tp_methods, methods},
     {Py_tp_getset, attributes},
-    {Py_tp_doc, (void *)PyDoc_STR("A WordPiece or BPE tokenizer.")},
+    {Py_tp_doc, (void *)PyDoc_STR("A WordPiece, BPE, Unigram or WordLevel tokenizer.")},
     {0, NULL},
 };
 

@@ -61,10 +61,12 @@ AQ_MUST_CHECK aq_status aq_tokenizer_read_json(aq_tokenizer *tokenizer, const js
  * tokens around a text follow with the added tokens. The vocabulary is read. */
 AQ_MUST_CHECK aq_status aq_tokenizer_read_bert(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots, aq_error *err);
 
-/* Those that GPT2Tokenizer, Qwen2Tokenizer, GemmaTokenizer and LlamaTokenizer make of the merges of a tokenizer.json,
- * or the first two of a merges.txt, and the special tokens around a text of a tokenizer.json. The vocabulary is read.
- */
+/* Those that GPT2Tokenizer, RobertaTokenizer, Qwen2Tokenizer, GemmaTokenizer and LlamaTokenizer make of the merges of a
+ * tokenizer.json, or the first three of a merges.txt, and all but RobertaTokenizer of the special tokens around a text
+ * of a tokenizer.json. The vocabulary is read. */
 AQ_MUST_CHECK aq_status aq_tokenizer_read_gpt2(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots, aq_error *err);
+AQ_MUST_CHECK aq_status aq_tokenizer_read_roberta(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots,
+                                                  aq_error *err);
 AQ_MUST_CHECK aq_status aq_tokenizer_read_qwen2(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots,
                                                 aq_error *err);
 AQ_MUST_CHECK aq_status aq_tokenizer_read_gemma(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots,
@@ -72,8 +74,8 @@ AQ_MUST_CHECK aq_status aq_tokenizer_read_gemma(aq_tokenizer *tokenizer, const a
 AQ_MUST_CHECK aq_status aq_tokenizer_read_llama(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots,
                                                 aq_error *err);
 
-/* Those that XLMRobertaTokenizer, CamembertTokenizer, AlbertTokenizer and DebertaV2Tokenizer make of the pieces and the
- * charsmap of a tokenizer.json. The vocabulary is read. */
+/* Those that XLMRobertaTokenizer, CamembertTokenizer, AlbertTokenizer, DebertaV2Tokenizer and T5Tokenizer make of the
+ * pieces and the charsmap of a tokenizer.json. The vocabulary is read. */
 AQ_MUST_CHECK aq_status aq_tokenizer_read_xlm_roberta(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots,
                                                       aq_error *err);
 AQ_MUST_CHECK aq_status aq_tokenizer_read_camembert(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots,
@@ -82,6 +84,8 @@ AQ_MUST_CHECK aq_status aq_tokenizer_read_albert(aq_tokenizer *tokenizer, const 
                                                  aq_error *err);
 AQ_MUST_CHECK aq_status aq_tokenizer_read_deberta(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots,
                                                   aq_error *err);
+
+AQ_MUST_CHECK aq_status aq_tokenizer_read_t5(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots, aq_error *err);
 
 /* The stages that a class has by itself, as a tokenizer.json would have them: "normalizer" adds to the steps that are
  * there, "pre_tokenizer" and "decoder" are given once. */

@@ -1,5 +1,6 @@
-/* tokenizer_bpe.c - the stages that GPT2Tokenizer, Qwen2Tokenizer, GemmaTokenizer and LlamaTokenizer of transformers
- * make by themselves: of a tokenizer.json they take the vocabulary, the merges and the special tokens around a text. */
+/* tokenizer_bpe.c - the stages that GPT2Tokenizer, RobertaTokenizer, Qwen2Tokenizer, GemmaTokenizer and LlamaTokenizer
+ * of transformers make by themselves: of a tokenizer.json they take the vocabulary, the merges and the special tokens
+ * around a text. */
 #include <string.h>
 
 #include "core/error.h"
@@ -84,6 +85,12 @@ static aq_status set_model(aq_tokenizer *t, const bpe_class *class, const aq_bpe
   aq_merges_reset(&merges);
   if (status == AQ_OK) t->model.type = type;
   return status;
+}
+
+/* GPT-2's stages; the special tokens around a text follow with the added tokens. */
+aq_status aq_tokenizer_read_roberta(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots, aq_error *err) {
+  AQ_TRY(set_model(tokenizer, &gpt2, &gpt2.options, roots, err));
+  return set_stages(tokenizer, &gpt2, roots->config, err);
 }
 
 static aq_status read_bpe(aq_tokenizer *t, const bpe_class *class, const aq_bpe_options *options,

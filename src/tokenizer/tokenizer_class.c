@@ -33,11 +33,21 @@ static const aq_tokenizer_class mpnet = {.name = "MPNetTokenizer",
                                                     [AQ_TOKEN_CLS] = "<s>",
                                                     [AQ_TOKEN_MASK] = "<mask>"}};
 
+#define ROBERTA_TOKENS                                                                                  \
+  {                                                                                                     \
+    [AQ_TOKEN_BOS] = "<s>", [AQ_TOKEN_EOS] = "</s>", [AQ_TOKEN_UNK] = "<unk>", [AQ_TOKEN_SEP] = "</s>", \
+    [AQ_TOKEN_PAD] = "<pad>", [AQ_TOKEN_CLS] = "<s>", [AQ_TOKEN_MASK] = "<mask>"                        \
+  }
+
 #define END_OF_TEXT "<|endoftext|>"
 static const aq_tokenizer_class gpt2 = {
     .name = "GPT2Tokenizer",
     .read_stages = aq_tokenizer_read_gpt2,
     .tokens = {[AQ_TOKEN_BOS] = END_OF_TEXT, [AQ_TOKEN_EOS] = END_OF_TEXT, [AQ_TOKEN_UNK] = END_OF_TEXT}};
+static const aq_tokenizer_class roberta = {.name = "RobertaTokenizer",
+                                           .read_stages = aq_tokenizer_read_roberta,
+                                           .frame = AQ_FRAME_CLS_SEP,
+                                           .tokens = ROBERTA_TOKENS};
 static const aq_tokenizer_class qwen2 = {
     .name = "Qwen2Tokenizer",
     .read_stages = aq_tokenizer_read_qwen2,
@@ -58,21 +68,22 @@ static const aq_tokenizer_class llama = {
     .leaves_pad_open = true,
     .tokens = {[AQ_TOKEN_BOS] = "<s>", [AQ_TOKEN_EOS] = "</s>", [AQ_TOKEN_UNK] = "<unk>"}};
 
-#define XLM_ROBERTA_TOKENS                                                                              \
-  {                                                                                                     \
-    [AQ_TOKEN_BOS] = "<s>", [AQ_TOKEN_EOS] = "</s>", [AQ_TOKEN_UNK] = "<unk>", [AQ_TOKEN_SEP] = "</s>", \
-    [AQ_TOKEN_PAD] = "<pad>", [AQ_TOKEN_CLS] = "<s>", [AQ_TOKEN_MASK] = "<mask>"                        \
-  }
 static const aq_tokenizer_class xlm_roberta = {.name = "XLMRobertaTokenizer",
                                                .read_stages = aq_tokenizer_read_xlm_roberta,
                                                .frame = AQ_FRAME_BOS_EOS,
-                                               .tokens = XLM_ROBERTA_TOKENS};
+                                               .tokens = ROBERTA_TOKENS};
 static const aq_tokenizer_class camembert = {.name = "CamembertTokenizer",
                                              .read_stages = aq_tokenizer_read_camembert,
                                              .frame = AQ_FRAME_BOS_EOS,
                                              .wraps_mask_alone = true,
                                              .has_notused = true,
-                                             .tokens = XLM_ROBERTA_TOKENS};
+                                             .tokens = ROBERTA_TOKENS};
+static const aq_tokenizer_class t5 = {
+    .name = "T5Tokenizer",
+    .read_stages = aq_tokenizer_read_t5,
+    .frame = AQ_FRAME_EOS,
+    .has_extra_ids = true,
+    .tokens = {[AQ_TOKEN_EOS] = "</s>", [AQ_TOKEN_UNK] = "<unk>", [AQ_TOKEN_PAD] = "<pad>"}};
 static const aq_tokenizer_class albert = {.name = "AlbertTokenizer",
                                           .read_stages = aq_tokenizer_read_albert,
                                           .frame = AQ_FRAME_OF_FILE_OR_CLS_SEP,
@@ -100,12 +111,26 @@ static const struct {
   const char *name;
   const aq_tokenizer_class *class;
 } class_names[] = {
-    {"BertTokenizer", &bert},           {"DistilBertTokenizer", &bert}, {"ElectraTokenizer", &bert},
-    {"MobileBertTokenizer", &bert},     {"LayoutLMTokenizer", &bert},   {"LxmertTokenizer", &bert},
-    {"SqueezeBertTokenizer", &bert},    {"MPNetTokenizer", &mpnet},     {"PreTrainedTokenizer", &general},
-    {"TokenizersBackend", &general},    {"GPT2Tokenizer", &gpt2},       {"Qwen2Tokenizer", &qwen2},
-    {"GemmaTokenizer", &gemma},         {"LlamaTokenizer", &llama},     {"XLMRobertaTokenizer", &xlm_roberta},
-    {"CamembertTokenizer", &camembert}, {"AlbertTokenizer", &albert},   {"DebertaV2Tokenizer", &deberta},
+    {"BertTokenizer", &bert},
+    {"DistilBertTokenizer", &bert},
+    {"ElectraTokenizer", &bert},
+    {"MobileBertTokenizer", &bert},
+    {"LayoutLMTokenizer", &bert},
+    {"LxmertTokenizer", &bert},
+    {"SqueezeBertTokenizer", &bert},
+    {"MPNetTokenizer", &mpnet},
+    {"PreTrainedTokenizer", &general},
+    {"TokenizersBackend", &general},
+    {"GPT2Tokenizer", &gpt2},
+    {"Qwen2Tokenizer", &qwen2},
+    {"GemmaTokenizer", &gemma},
+    {"LlamaTokenizer", &llama},
+    {"RobertaTokenizer", &roberta},
+    {"T5Tokenizer", &t5},
+    {"XLMRobertaTokenizer", &xlm_roberta},
+    {"CamembertTokenizer", &camembert},
+    {"AlbertTokenizer", &albert},
+    {"DebertaV2Tokenizer", &deberta},
 };
 
 /* Types of models, and the class where none is named. Of some the class is this one whatever is named: because the
@@ -139,6 +164,9 @@ static const struct {
     {"qwen3_moe", &qwen2, false},
     {"gpt2", &gpt2, false},
     {"gemma", &gemma, false},
+    {"roberta", &roberta, false},
+    {"t5", &t5, false},
+    {"mt5", &t5, false},
     {"xlm-roberta", &xlm_roberta, false},
     {"camembert", &camembert, false},
     {"albert", &albert, false},

@@ -2,10 +2,10 @@
  *
  * BertTokenizer and MPNetTokenizer take nothing but the vocabulary, the added tokens and the direction of truncation
  * from a tokenizer.json: normalization and special tokens are those of tokenizer_config.json, or of the class.
- * GPT2Tokenizer, Qwen2Tokenizer, GemmaTokenizer and LlamaTokenizer take the merges and the post-processor as well, and
- * make the other stages by themselves, and so do XLMRobertaTokenizer, CamembertTokenizer, AlbertTokenizer and
- * DebertaV2Tokenizer with the pieces and the charsmap. The general class (PreTrainedTokenizerFast, TokenizersBackend)
- * takes a tokenizer.json as it is. */
+ * GPT2Tokenizer, RobertaTokenizer, Qwen2Tokenizer, GemmaTokenizer and LlamaTokenizer take the merges and the
+ * post-processor as well, and make the other stages by themselves, and so do XLMRobertaTokenizer, CamembertTokenizer,
+ * AlbertTokenizer and DebertaV2Tokenizer with the pieces and the charsmap. The general class (PreTrainedTokenizerFast,
+ * TokenizersBackend) takes a tokenizer.json as it is. */
 #ifndef AQ_TOKENIZER_TOKENIZER_CLASS_H
 #define AQ_TOKENIZER_TOKENIZER_CLASS_H
 
@@ -34,6 +34,7 @@ typedef enum aq_class_frame {
                        set */
   AQ_FRAME_CLS_SEP, /* cls before it and sep behind it */
   AQ_FRAME_BOS_EOS, /* bos before it and eos behind it */
+  AQ_FRAME_EOS,     /* eos behind it */
   AQ_FRAME_OF_FILE_OR_CLS_SEP /* those of the tokenizer.json, else cls and sep */
 } aq_class_frame;
 
@@ -50,6 +51,8 @@ typedef struct aq_tokenizer_class {
   bool adds_again;                     /* named and extra tokens lose their flags at the end */
   bool wraps;                          /* a mask token that is given as a text takes the space before it, */
   bool wraps_mask_alone;               /* and the other named tokens stay as they are */
+  bool has_extra_ids;                  /* without extra tokens in the files it has "<extra_id_0>" and so on, as many as
+                                          extra_ids says */
   bool has_notused;                    /* without extra tokens in the files it has three, "<s>NOTUSED" and the like */
   bool leaves_pad_open;                /* pad_token may come from the padding of a tokenizer.json */
   const char *tokens[AQ_NAMED_TOKENS]; /* those of the class where the files name none; NULL: none */

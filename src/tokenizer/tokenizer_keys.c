@@ -95,6 +95,7 @@ static const aq_key keys[] = {
     {AQ_TOKENIZER_KEYS_CONFIG, "add_eos_token", AQ_KEY_HONOURED},
     {AQ_TOKENIZER_KEYS_CONFIG, "add_prefix_space", AQ_KEY_HONOURED},
     {AQ_TOKENIZER_KEYS_CONFIG, "legacy", AQ_KEY_HONOURED},
+    {AQ_TOKENIZER_KEYS_CONFIG, "extra_ids", AQ_KEY_HONOURED},
     {AQ_TOKENIZER_KEYS_CONFIG, "keep_accents", AQ_KEY_HONOURED},
     {AQ_TOKENIZER_KEYS_CONFIG, "split_by_punct", AQ_KEY_HONOURED},
     {AQ_TOKENIZER_KEYS_CONFIG, "unk_id", AQ_KEY_HONOURED},

@@ -3,9 +3,12 @@
  * First those of the list (listed_tokens.h), by their ids. Then the named special tokens that are not among them
  * ("cls_token", "sep_token", ...), those of the class where the files name none, tokens of other names ("image_token"),
  * and the extra ones. A tokenizer.json that is taken as it is has its own tokens in before all others. */
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/checked.h"
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/json_member.h"
@@ -15,6 +18,7 @@
 #include "tokenizer/tokenizer.h"
 
 #define EXTRA_MAX 1000
+#define EXTRA_ID_ROOM 32 /* bytes of "<extra_id_99>" */
 
 typedef struct adding {
   aq_tokenizer *t;
@@ -24,6 +28,7 @@ typedef struct adding {
   aq_token_specs listed, named, extra;
   aq_token_specs taken;                  /* of the last two, those that were not there before */
   aq_token_spec by_key[AQ_NAMED_TOKENS]; /* content NULL: there is none */
+  aq_buffer extra_ids;                   /* see add_extra_ids */
   aq_vocab names;                        /* texts of `named`, which are special whatever the list says */
 } adding;
 
@@ -111,6 +116,31 @@ static aq_status add_notused(adding *a, aq_error *err) {
   return AQ_OK;
 }
 
+/* Their texts are in `extra_ids`, each in EXTRA_ID_ROOM bytes. */
+static aq_status add_extra_ids(adding *a, aq_error *err) {
+  static const char key[] = "extra_ids";
+  const json_t *number = json_object_get(a->roots->config, key);
+  int64_t count = 100;
+  AQ_FAIL_IF(number != NULL && !aq_whole_ok(json_is_number(number) ? json_number_value(number) : NAN, 31, &count),
+             AQ_ERR_FORMAT, "'%s' is not a whole number", key);
+  AQ_FAIL_IF(count < 0 || count > EXTRA_MAX, AQ_ERR_UNSUPPORTED, "'%s' is %lld; 0 to %d are possible", key,
+             (long long)count, EXTRA_MAX);
+  AQ_TRY(aq_buffer_reserve(&a->extra_ids, (size_t)count * EXTRA_ID_ROOM, err));
+  for (int64_t i = 0; i < count; i++) {
+    char *text = (char *)a->extra_ids.data + i * EXTRA_ID_ROOM;
+    (void)snprintf(text, EXTRA_ID_ROOM, "<extra_id_%d>", (int)i);
+    const aq_token_spec spec = {.content = text, .special = true, .is_text = true, .id = -1};
+    AQ_TRY(aq_token_specs_push(&a->extra, &spec, err));
+  }
+  return AQ_OK;
+}
+
+/* Extra tokens where the files have no list of them. */
+static aq_status add_extra_of_class(adding *a, aq_error *err) {
+  if (a->class->has_notused) return add_notused(a, err);
+  return a->class->has_extra_ids ? add_extra_ids(a, err) : AQ_OK;
+}
+
 /* The list of either name; names of tokens may take the place of the list of the first. */
 static aq_status take_extra(adding *a, aq_error *err) {
   static const char key[] = "extra_special_tokens", older[] = "additional_special_tokens";
@@ -121,7 +151,7 @@ static aq_status take_extra(adding *a, aq_error *err) {
   if (extra == NULL || json_is_object(extra)) list = json_object_get(a->roots->config, older);
   AQ_TRY(check_extra(extra, key, err));
   AQ_TRY(check_extra(list, older, err));
-  if (a->class->has_notused && list == NULL) AQ_TRY(add_notused(a, err));
+  if (list == NULL) AQ_TRY(add_extra_of_class(a, err));
   json_object_foreach(extra, name, value) {
     AQ_TRY(aq_token_spec_parse(value, key, &spec, err));
     AQ_TRY(add_name(a, &spec, err));
@@ -183,10 +213,13 @@ static aq_status set_frame(adding *a, aq_error *err) {
   const bool has_own = aq_json_is_set(json_object_get(a->roots->json, "post_processor"));
   const aq_class_frame kind = a->class->frame;
   if (kind == AQ_FRAME_OF_FILE || (kind == AQ_FRAME_OF_FILE_OR_CLS_SEP && has_own)) return AQ_OK;
-  AQ_TRY(add_to_frame(a, kind == AQ_FRAME_BOS_EOS ? AQ_TOKEN_BOS : AQ_TOKEN_CLS, &frame->before[0], err));
-  AQ_TRY(add_to_frame(a, kind == AQ_FRAME_BOS_EOS ? AQ_TOKEN_EOS : AQ_TOKEN_SEP, &frame->after[0], err));
-  frame->before_count = frame->after_count = 1;
-  return AQ_OK;
+  const bool has_bos = kind == AQ_FRAME_BOS_EOS, has_eos = has_bos || kind == AQ_FRAME_EOS;
+  frame->before_count = kind == AQ_FRAME_EOS ? 0 : 1;
+  frame->after_count = 1;
+  if (kind != AQ_FRAME_EOS) {
+    AQ_TRY(add_to_frame(a, has_bos ? AQ_TOKEN_BOS : AQ_TOKEN_CLS, &frame->before[0], err));
+  }
+  return add_to_frame(a, has_eos ? AQ_TOKEN_EOS : AQ_TOKEN_SEP, &frame->after[0], err);
 }
 
 /* Without a tokenizer.json, the tokens that add_bos_token and add_eos_token ask for; those that are null are left out.
@@ -301,5 +334,6 @@ aq_status aq_tokenizer_add_tokens(aq_tokenizer *tokenizer, const aq_tokenizer_cl
   aq_token_specs_reset(&a.extra);
   aq_token_specs_reset(&a.taken);
   aq_vocab_reset(&a.names);
+  aq_buffer_reset(&a.extra_ids);
   return status;
 }

@@ -1,6 +1,6 @@
-/* tokenizer_unigram.c - the stages that XLMRobertaTokenizer, CamembertTokenizer, AlbertTokenizer and DebertaV2Tokenizer
- * of transformers make by themselves: of a tokenizer.json they take the pieces and scores, and all but the last one the
- * charsmap. Scores are read by Python there, which rounds correctly. */
+/* tokenizer_unigram.c - the stages that XLMRobertaTokenizer, CamembertTokenizer, AlbertTokenizer, DebertaV2Tokenizer
+ * and T5Tokenizer of transformers make by themselves: of a tokenizer.json they take the pieces and scores, and all but
+ * DeBERTa the charsmap. Scores are read by Python there, which rounds correctly. */
 #include <math.h>
 #include <string.h>
 
@@ -80,6 +80,14 @@ aq_status aq_tokenizer_read_xlm_roberta(aq_tokenizer *tokenizer, const aq_tokeni
   AQ_TRY(set_model(tokenizer, 3, err));
   AQ_TRY(add_charsmap(tokenizer, roots->json, err));
   return set_words(tokenizer, roots->config, err);
+}
+
+/* U+2581 is always before the words of T5, whatever the configuration says. */
+aq_status aq_tokenizer_read_t5(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots, aq_error *err) {
+  AQ_TRY(check_model(tokenizer, roots, err));
+  AQ_TRY(set_model(tokenizer, 2, err));
+  AQ_TRY(add_charsmap(tokenizer, roots->json, err));
+  return aq_tokenizer_read_stages(tokenizer, WORDS("always"), err);
 }
 
 aq_status aq_tokenizer_read_camembert(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots, aq_error *err) {

@@ -11,6 +11,7 @@
 #include "core/buffer.h"
 #include "core/utf8.h"
 #include "tokenizer/models.h"
+#include "tokenizer/token_ids.h"
 #include "tokenizer/unigram.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

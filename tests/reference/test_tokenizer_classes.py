@@ -66,7 +66,7 @@ def token(content, **flags):
     return {**TYPED, "content": content, **flags}
 
 
-GPT2, QWEN2, GEMMA, LLAMA, GENERAL = "GPT2Tokenizer", "Qwen2Tokenizer", "GemmaTokenizer", "LlamaTokenizer", "PreTrainedTokenizerFast"
+GPT2, QWEN2, GEMMA, LLAMA, GENERAL, ROBERTA_NAME = "GPT2Tokenizer", "Qwen2Tokenizer", "GemmaTokenizer", "LlamaTokenizer", "PreTrainedTokenizerFast", "RobertaTokenizer"
 CASES = {
     **{f"{name}, vocab.json": pair(tokenizer_class=name) for name in (GPT2, GPT2 + "Fast", QWEN2, QWEN2 + "Fast")},
     **{f"{name}, vocab.json, space": pair(tokenizer_class=name, add_prefix_space=True) for name in (GPT2, QWEN2)},
@@ -104,7 +104,11 @@ CASES = {
     "type mistral, class llama": of_type("mistral", fallback(tokenizer_class=LLAMA)), "type phi3, class llama": of_type("phi3", fallback(tokenizer_class=LLAMA)),
     "type qwen2, general class": of_type("qwen2", level(tokenizer_class=GENERAL)), "type qwen3, general class": of_type("qwen3", level(tokenizer_class=GENERAL)),
     "type qwen3": of_type("qwen3", level()), "type qwen2_moe, class llama": of_type("qwen2_moe", level(tokenizer_class=LLAMA)),
-    "type gpt2": of_type("gpt2", level()), "no class": level(),
+    "type gpt2": of_type("gpt2", level()), "no class": level(), "type roberta": of_type("roberta", level()), "type roberta, vocab.json": of_type("roberta", pair(cls_token="the")),
+    **{f"{ROBERTA_NAME}, {name}": made for name, made in {
+        "bytes": level(tokenizer_class=ROBERTA_NAME), "Fast": level(tokenizer_class=ROBERTA_NAME + "Fast", add_prefix_space=True), "vocab.json": pair(tokenizer_class=ROBERTA_NAME),
+        "no post-processor": level({"post_processor": None}, tokenizer_class=ROBERTA_NAME, add_bos_token=True, sep_token="<s>", cls_token=token("</s>")),
+        "mask": level(tokenizer_class=ROBERTA_NAME, mask_token=token("<mask>", lstrip=True))}.items()},
 }
 
 

@@ -244,8 +244,8 @@ REFUSED = {
     "tokenizer.json padding.direction": ({"tokenizer.json": tokenizer_json(padding={
         "strategy": "BatchLongest", "direction": "Left", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"})},
         "", "padding"),
-    "general, normalizer": (general(normalizer={"type": "Nmt"}), "tokenizer.json", "Nmt"),
-    "general, normalizer in a sequence": (general(normalizer=sequence(LOWER, {"type": "Nmt"})), "tokenizer.json", "Nmt"),
+    "general, normalizer": (general(normalizer={"type": "Trim"}), "tokenizer.json", "Trim"),
+    "general, normalizer in a sequence": (general(normalizer=sequence(LOWER, {"type": "Trim"})), "tokenizer.json", "Trim"),
     "general, pre_tokenizer": (general(pre_tokenizer={"type": "UnicodeScripts"}), "tokenizer.json", "UnicodeScripts"),
     "general, post_processor": (general(post_processor={"type": "Other"}), "tokenizer.json", "Other"),
     "general, type_id": (general(post_processor={"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 1}}], "pair": [],

@@ -17,7 +17,7 @@ from tokenizer_library import Ours, Refused
 
 COUNT = int(os.environ.get("AQ_CLASS_TEXTS", "150"))
 MODELS = [pathlib.Path(folder) for folder in os.environ.get("AQ_UNIGRAM_FOLDERS", "").split(":") if folder]
-XLMR, CAMEMBERT, ALBERT, DEBERTA, GENERAL = "XLMRobertaTokenizer", "CamembertTokenizer", "AlbertTokenizer", "DebertaV2Tokenizer", "PreTrainedTokenizerFast"
+XLMR, CAMEMBERT, ALBERT, DEBERTA, GENERAL, T5 = "XLMRobertaTokenizer", "CamembertTokenizer", "AlbertTokenizer", "DebertaV2Tokenizer", "PreTrainedTokenizerFast", "T5Tokenizer"
 NOTUSED = [["<s>NOTUSED", 0.0], ["<pad>", 0.0], ["</s>NOTUSED", 0.0], ["<unk>", 0.0], ["<unk>NOTUSED", -100.0]]
 
 
@@ -36,6 +36,8 @@ def folder(vocab=None, made_of=None, **config):
 BERT_LIKE = with_head("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]", "<s>", "</s>")
 DEBERTA_LIKE = with_head("[PAD]", "[CLS]", "[SEP]", "[UNK]", "<s>", "</s>")
 BYTES_LIKE = [*NOTUSED, *(pair for pair in pieces() if pair[0] not in ("<pad>", "<unk>"))]
+T5_LIKE = [*with_head("<pad>", "</s>", "<unk>"), *([f"<extra_id_{i}>", 0.0] for i in range(99, -1, -1))]
+SENTINELS = {str(len(T5_LIKE) - 1 - i): token(f"<extra_id_{i}>") for i in range(100)}
 LATER = {"normalizer": sequence("normalizers", {"type": "Lowercase"}, precompiled(nmt_nfkc()), {"type": "Strip", "strip_left": True, "strip_right": True})}
 ALBERT_FRAME = {**XLMR_FRAME, "special_tokens": {"<s>": {"id": "<s>", "ids": [2], "tokens": ["<s>"]}, "</s>": {"id": "</s>", "ids": [3], "tokens": ["</s>"]}}}
 CASES = {
@@ -58,10 +60,18 @@ CASES = {
     f"{CAMEMBERT}, unknown": folder(BYTES_LIKE, tokenizer_class=CAMEMBERT, unk_token="▁the", add_prefix_space=False),
     f"{CAMEMBERT}, unknown not there": folder(BYTES_LIKE, tokenizer_class=CAMEMBERT, unk_token="<nothing>", additional_special_tokens=["<left>"]),
     f"{CAMEMBERT}, mask with flags": folder(BYTES_LIKE, tokenizer_class=CAMEMBERT, mask_token=token("<mask>", rstrip=True), extra_special_tokens=["<left>"]),
+    f"{CAMEMBERT}, names": folder(BYTES_LIKE, tokenizer_class=CAMEMBERT, extra_special_tokens={"x": "▁of"}),
     f"{CAMEMBERT}, mask": folder(BYTES_LIKE, tokenizer_class=CAMEMBERT, mask_token="<mask>", additional_special_tokens=[]),
     **{f"{ALBERT}, {name}": folder(BERT_LIKE, tokenizer_class=ALBERT, **options) for name, options in {
         "plain": {}, "accents": {"keep_accents": True}, "capitals": {"do_lower_case": False}, "both": {"keep_accents": True, "do_lower_case": False},
         "null": {"do_lower_case": None, "keep_accents": None, "add_prefix_space": False}, "bos": {"add_bos_token": True}, "eos": {"add_eos_token": True, "add_bos_token": None}}.items()},
+    **{f"{T5}, {name}": folder(T5_LIKE, tokenizer_class=T5, **options) for name, options in {
+        "plain": {}, "no space": {"add_prefix_space": False}, "few": {"extra_ids": 3}, "none": {"extra_ids": 0}, "eos": {"eos_token": "▁the", "add_eos_token": False},
+        "listed": {"additional_special_tokens": [f"<extra_id_{i}>" for i in range(100)], "extra_ids": 100},
+        "as it is saved": {"additional_special_tokens": [f"<extra_id_{i}>" for i in range(100)], "extra_ids": 100, "added_tokens_decoder": {"0": token("<pad>"), "1": token("</s>"), "2": token("<unk>"), **SENTINELS}},
+        "as 5 saves it": {"extra_special_tokens": [f"<extra_id_{i}>" for i in range(100)], "extra_ids": 100}, "others": {"extra_special_tokens": ["▁of"]}, "no others": {"additional_special_tokens": []},
+        "names": {"extra_special_tokens": {"x": "▁of"}}, "null": {"additional_special_tokens": None}}.items()},
+    f"{T5}, not in the vocabulary": folder(None, tokenizer_class=T5), "type mt5": of_type("mt5", folder(T5_LIKE)), "type t5": of_type("t5", folder(T5_LIKE, {"post_processor": None})),
     f"{ALBERT}, no frame": folder(BERT_LIKE, {"post_processor": None}, tokenizer_class=ALBERT),
     f"{ALBERT}, no frame, bos": folder(BERT_LIKE, {"post_processor": None}, tokenizer_class=ALBERT, add_bos_token=True, cls_token="<s>"),
     f"{ALBERT}, frame": folder(BERT_LIKE, {"post_processor": ALBERT_FRAME}, tokenizer_class=ALBERT, cls_token="<s>", sep_token="</s>"),
@@ -87,7 +97,8 @@ REFUSED = {
     "no tokenizer.json": ({"vocab.txt": "a\n", "tokenizer_config.json": {"tokenizer_class": XLMR}}, "needs a tokenizer.json"),
     "WordPiece": ({"tokenizer.json": {"model": {"type": "WordPiece", "vocab": {"[UNK]": 0}}}, "tokenizer_config.json": {"tokenizer_class": XLMR}}, "'WordPiece', and its class is one of 'Unigram'"),
     "BERT": (folder(tokenizer_class="BertTokenizer"), "'Unigram', and its class is one of 'WordPiece'"),
-    "T5": (folder(tokenizer_class="T5Tokenizer"), "'T5Tokenizer'"),
+    "Pegasus": (folder(tokenizer_class="PegasusTokenizer"), "'PegasusTokenizer'"),
+    "extra_ids": (folder(T5_LIKE, tokenizer_class=T5, extra_ids=-1), "'extra_ids' is -1"),
     "unknown": (folder(tokenizer_class=CAMEMBERT, unk_token=None), "'unk_token' is null"),
     "few pieces": (folder([["a", 0.0]], {"post_processor": None}, tokenizer_class=XLMR), "id of the unknown token is 3"),
     "frame": (folder(ties(), tokenizer_class=DEBERTA), "does not hold the cls_token '[CLS]'"),

@@ -168,6 +168,7 @@ static void short_clusters_become_what_they_begin_with(void **state) {
   expect_normal(&n, "banana b", "bXnXnX b");
   expect_normal(&n, "a\xCC\x82", "X"); /* the mark goes with the rest of its cluster */
   expect_normal(&n, "a\xCC\x82\xCC\x82\xCC\x82", "X\xCC\x82\xCC\x82\xCC\x82"); /* of more than five bytes: one by one */
+  expect_normal(&n, "a\xCC\x82\xE2\x83\x90", "X\xCC\x82\xE2\x83\x90");         /* of six */
   expect_normal(&n, "e\xCC\x82 e", "E e");
   expect_normal(&n,
                 "\xC2\xBD\xE2\x82\xAC"

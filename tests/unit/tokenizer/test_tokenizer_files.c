@@ -72,10 +72,10 @@ static void class_decides_what_a_tokenizer_json_means(void **state) {
   EXPECT("The Cat", PAD, THE_CAPITAL, CAT_CAPITAL, SEP);
   put("config.json", "{}"); /* nobody names a class */
   EXPECT("The Cat", PAD, THE_CAPITAL, CAT_CAPITAL, SEP);
-  put("config.json", "{\"model_type\":\"roberta\"}");
-  refuse("config.json", "'model_type' is 'roberta'");
-  put("config.json", "{\"tokenizer_class\":\"RobertaTokenizer\"}");
-  refuse("config.json", "'tokenizer_class' is 'RobertaTokenizer'");
+  put("config.json", "{\"model_type\":\"xlnet\"}");
+  refuse("config.json", "'model_type' is 'xlnet'");
+  put("config.json", "{\"tokenizer_class\":\"XLNetTokenizer\"}");
+  refuse("config.json", "'tokenizer_class' is 'XLNetTokenizer'");
 }
 
 static void general_class_needs_a_tokenizer_json(void **state) {

@@ -86,6 +86,16 @@ static void deberta_finds_its_unknown_token(void **state) {
   EXPECT("a.a", CLS, MARK_A, DOT, A, SEP);
 }
 
+static void t5_has_sentinels_and_eos(void **state) {
+  (void)state;
+  (void)temp_write_text("tokenizer.json", JSON(FRAME));
+  put_class("T5Tokenizer", "");
+  EXPECT("a <extra_id_0>x", MARK_A, MASK + 1, MARK, END, END); /* the id of unknown characters is 2 */
+  EXPECT("<extra_id_99>", MASK + 100, END);
+  put_class("T5Tokenizer", ",\"extra_ids\":1,\"eos_token\":\"[SEP]\"");
+  EXPECT("<extra_id_0>a", MASK + 1, MARK_A, SEP);
+}
+
 static void expect_refused(aq_status status, const char *says) {
   aq_error err;
   aq_tokenizer *t = NULL;
@@ -103,8 +113,10 @@ static void what_cannot_be_followed_is_refused(void **state) {
   expect_refused(AQ_ERR_FORMAT, "'unk_id' is not a whole number");
   put_class("DebertaV2Tokenizer", ",\"unk_token\":\"b\",\"unk_id\":14");
   expect_refused(AQ_ERR_FORMAT, "unknown token is 14");
-  put_class("T5Tokenizer", "");
-  expect_refused(AQ_ERR_UNSUPPORTED, "'T5Tokenizer', whose tokenizer is not known");
+  put_class("PegasusTokenizer", "");
+  expect_refused(AQ_ERR_UNSUPPORTED, "'PegasusTokenizer', whose tokenizer is not known");
+  put_class("T5Tokenizer", ",\"extra_ids\":1001");
+  expect_refused(AQ_ERR_UNSUPPORTED, "'extra_ids' is 1001; 0 to 1000");
   put_class("XLMRobertaTokenizer", "");
   (void)temp_write_text("tokenizer.json", "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}");
   expect_refused(AQ_ERR_UNSUPPORTED, "model is 'BPE', and its class is one of 'Unigram'");
@@ -117,8 +129,11 @@ static void what_cannot_be_followed_is_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      CASE(xlm_roberta_has_words_between_bos_and_eos), CASE(camembert_has_its_own_unknown_and_extra_tokens),
-      CASE(albert_normalizes_by_its_configuration),    CASE(deberta_finds_its_unknown_token),
+      CASE(xlm_roberta_has_words_between_bos_and_eos),
+      CASE(camembert_has_its_own_unknown_and_extra_tokens),
+      CASE(albert_normalizes_by_its_configuration),
+      CASE(deberta_finds_its_unknown_token),
+      CASE(t5_has_sentinels_and_eos),
       CASE(what_cannot_be_followed_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
