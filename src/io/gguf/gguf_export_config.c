@@ -6,6 +6,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "io/gguf/gguf_export_pairs.h"
+#include "io/listing.h"
 
 enum { KEY_SIZE = 96 };
 
@@ -124,8 +125,22 @@ static aq_status set_encoder(aq_gguf_export *m, aq_error *err) {
   return aq_gguf_export_set(m, "tokenizer.ggml.token_type_count", "uint32", json_integer((json_int_t)types), err);
 }
 
+/* The table of tokens has a row for each: llama.cpp reads as many texts of tokens as there are rows. */
+static aq_status check_vocabulary(const aq_gguf_export *m, aq_error *err) {
+  const char *end = m->arch->is_encoder ? "embeddings.word_embeddings.weight" : "embed_tokens.weight";
+  for (size_t i = 0; i < m->source->tensor_count; i++) {
+    const aq_tensor_info *t = &m->source->tensors[i];
+    if (t->rank != 2 || !aq_ends_with(t->name, end)) continue;
+    AQ_FAIL_IF(t->shape[0] != m->vocabulary, AQ_ERR_FORMAT, "'vocab_size' is %lld, and '%.100s' has %lld rows",
+               (long long)m->vocabulary, t->name, (long long)t->shape[0]);
+    return AQ_OK;
+  }
+  return aq_fail(err, AQ_ERR_FORMAT, "there is no table of tokens, a tensor named '%s'", end);
+}
+
 aq_status aq_gguf_export_config(aq_gguf_export *made, aq_error *err) {
   AQ_TRY(read_count(made, "vocab_size", &made->vocabulary, err));
+  AQ_TRY(check_vocabulary(made, err));
   AQ_TRY(copy_count(made, "max_position_embeddings", "context_length", err));
   AQ_TRY(copy_count(made, "hidden_size", "embedding_length", err));
   AQ_TRY(copy_count(made, "num_hidden_layers", "block_count", err));
