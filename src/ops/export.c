@@ -154,12 +154,29 @@ static aq_status prepare_output(export_job *job, aq_error *err) {
                                   &job->folder, err);
 }
 
+/* Tensors that the format has no place for are named, as far as they are not tied to one that is there. */
+static aq_status note_left_out(export_job *job, aq_error *err) {
+  const aq_source *source = job->source;
+  size_t next = 0, count = 0, first = 0;
+  for (size_t i = 0; i < source->tensor_count; i++) {
+    const size_t before = next;
+    while (next < job->stored->tensor_count && job->format->layout->describe(job->stored, next).origin == i) next++;
+    if (next > before || source->tensors[i].alias_of >= 0) continue;
+    if (count++ == 0) first = i;
+  }
+  if (count == 0) return AQ_OK;
+  return aq_source_add_note(job->source, err,
+                            "%zu tensors ('%.150s', ...) are not part of the model in %s files, and "
+                            "are left out",
+                            count, source->names[first], job->format->name);
+}
+
 static aq_status store_tensors(export_job *job, aq_source **own, aq_error *err) {
   job->stored = job->source;
   if (job->format->layout == NULL) return AQ_OK;
   AQ_TRY(job->format->layout->open(job->source, job->dtype, own, err));
   job->stored = *own;
-  return AQ_OK;
+  return note_left_out(job, err);
 }
 
 static aq_status run_export(export_job *job, aq_report **report, aq_error *err) {

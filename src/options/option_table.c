@@ -113,7 +113,9 @@ const aq_option aq_option_table[] = {
          "safetensors (default: values), compressed-tensors (the codes, for vLLM and transformers), or gguf (of what "
          "began as a GGUF file, for llama.cpp)",
      .more = "safetensors is one file when OUT ends in .safetensors, else a folder with the model's configuration and "
-             "tokenizer beside model.safetensors; compressed-tensors is a folder."},
+             "tokenizer beside model.safetensors; compressed-tensors is a folder. gguf is a file of a model that began "
+             "as a "
+             "GGUF file, or of type llama, qwen2, qwen3 or bert."},
     {.name = "dtype",
      .kind = AQ_OPTION_WORD,
      .at = {AT(convert, dtype)},

@@ -1,13 +1,14 @@
-/* gguf_layout.c - a source over a model that has llama.cpp's names and metadata: one that began as a GGUF file, whose
- * metadata travelled with it as gguf.json. Bytes are made when they are read. */
+/* gguf_layout.c - a source over a model: one that has llama.cpp's names and metadata, because it began as a GGUF file
+ * whose metadata travelled with it as gguf.json, or one of Hugging Face, whose names and metadata are made here. Bytes
+ * are made when they are read. */
 #include "io/gguf/gguf_layout.h"
 
 #include <string.h>
 
 #include "core/error.h"
-#include "core/json_text.h"
 #include "core/memory.h"
 #include "io/formats.h"
+#include "io/gguf/gguf_export_pairs.h"
 #include "io/gguf/gguf_header.h"
 #include "io/gguf/gguf_pairs.h"
 #include "io/gguf/gguf_store.h"
@@ -18,7 +19,8 @@
 
 typedef struct gguf_stored {
   const aq_source *base; /* a hold */
-  aq_gguf_store *stores; /* one per tensor */
+  aq_gguf_store *stores; /* one per tensor of the base */
+  aq_gguf_export model;  /* of a model of Hugging Face; else empty */
   aq_buffer pairs;
   uint64_t pair_count;
 } gguf_stored;
@@ -46,6 +48,7 @@ static void close_source(aq_source *source) {
   if (g == NULL) return;
   aq_source_drop(g->base);
   aq_free(g->stores);
+  aq_gguf_export_reset(&g->model);
   aq_buffer_reset(&g->pairs);
   aq_free(g);
 }
@@ -62,30 +65,34 @@ const aq_buffer *aq_gguf_layout_pairs(const aq_source *stored, uint64_t *count) 
   return &g->pairs;
 }
 
+static size_t origin_of(const aq_source *stored, size_t index) {
+  return (size_t)stored->segments[stored->segment_first[index]].where[0];
+}
+
 uint32_t aq_gguf_layout_type(const aq_source *stored, size_t index, int32_t *rank, const int64_t **shape) {
   const gguf_stored *g = stored->impl;
-  *rank = g->base->tensors[index].rank;
-  *shape = g->base->tensors[index].shape;
-  return g->stores[index].type;
+  const size_t origin = origin_of(stored, index);
+  *rank = g->base->tensors[origin].rank;
+  *shape = g->base->tensors[origin].shape;
+  return g->stores[origin].type;
 }
 
 static aq_stored_tensor describe_tensor(const aq_source *stored, size_t index) {
-  const aq_gguf_store *s = &((const gguf_stored *)stored->impl)->stores[index];
-  return (aq_stored_tensor){.origin = index,
+  const size_t origin = origin_of(stored, index);
+  const aq_gguf_store *s = &((const gguf_stored *)stored->impl)->stores[origin];
+  return (aq_stored_tensor){.origin = origin,
                             .kind = s->kind == AQ_GGUF_CODES ? AQ_STORED_CODES : AQ_STORED_VALUES,
                             .dtype = aq_gguf_type_at(s->type)->dtype};
 }
 
 /* ---- the tensors ---- */
 
-static aq_status add_tensor(const aq_source *base, size_t i, aq_dtype dtype, aq_source *out, aq_error *err) {
-  const char *name = base->tensors[i].name;
-  aq_gguf_store *s = &((gguf_stored *)out->impl)->stores[i];
+static aq_status add_named(gguf_stored *g, size_t i, const char *name, aq_source *out, aq_error *err) {
+  const aq_gguf_store *s = &g->stores[i];
   if (strlen(name) >= NAME_MAX) {
     (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "names in GGUF files have at most %d bytes", NAME_MAX - 1);
     return aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, name);
   }
-  AQ_TRY(aq_gguf_store_choose(base, i, dtype, s, err));
   const aq_tensor_info info = {.name = name,
                                .dtype = AQ_U8,
                                .rank = 1,
@@ -97,6 +104,62 @@ static aq_status add_tensor(const aq_source *base, size_t i, aq_dtype dtype, aq_
                                .alias_of = -1};
   const aq_segment segment = {.num_params = s->bytes, .data_bytes = s->bytes, .where = {i}};
   return aq_source_add_tensor(out, &info, &segment, 1, err);
+}
+
+static aq_status fail_tensor(const aq_source *base, size_t i, const char *what, aq_error *err) {
+  (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "%s", what);
+  return aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, base->tensors[i].name);
+}
+
+/* Rows of query and key are interleaved within heads, of weights and of biases. */
+static aq_status set_rows(gguf_stored *g, size_t i, int64_t heads, aq_error *err) {
+  aq_gguf_store *s = &g->stores[i];
+  if (g->base->tensors[i].rank == 1) {
+    s->rows = s->columns;
+    s->columns = 1;
+  }
+  if (s->rows % (2 * (uint64_t)heads) != 0)
+    return fail_tensor(g->base, i, "its rows are no pairs for each of the heads of config.json", err);
+  s->half = s->rows / (2 * (uint64_t)heads);
+  return AQ_OK;
+}
+
+/* What llama.cpp's files leave out: a head that is tied to the table of tokens, and what its encoders do not use. */
+static bool is_left_out(const gguf_stored *g, size_t i) {
+  const char *name = g->base->tensors[i].name;
+  if (g->model.arch->is_encoder) return strncmp(name, "pooler.", 7) == 0 || strstr(name, "position_ids") != NULL;
+  return strcmp(name, "lm_head.weight") == 0 && json_is_true(json_object_get(g->model.config, "tie_word_embeddings"));
+}
+
+/* Of an encoder llama.cpp adds these, as FP32. */
+static bool is_added(const char *name) {
+  return strcmp(name, "position_embd.weight") == 0 || strcmp(name, "token_types.weight") == 0;
+}
+
+static aq_status add_renamed(gguf_stored *g, size_t i, aq_dtype dtype, aq_source *out, aq_error *err) {
+  const char *name = g->base->tensors[i].name;
+  aq_gguf_change change = AQ_GGUF_UNCHANGED;
+  bool is_known = false;
+  if (is_left_out(g, i)) return AQ_OK;
+  if (g->model.arch->is_encoder && strncmp(name, "bert.", 5) == 0) name += 5;
+  char *own = aq_gguf_name_from_hf(g->model.arch, name, &change, &is_known);
+  if (own == NULL && is_known) return aq_fail_memory(err, strlen(name));
+  if (own == NULL) return fail_tensor(g->base, i, "llama.cpp has no such tensor in a model of this architecture", err);
+  aq_status status = is_added(own) ? aq_gguf_store_values(g->base, i, AQ_F32, &g->stores[i], err)
+                                   : aq_gguf_store_choose(g->base, i, dtype, &g->stores[i], err);
+  if (status == AQ_OK && change == AQ_GGUF_QUERY_ROWS) status = set_rows(g, i, g->model.heads, err);
+  if (status == AQ_OK && change == AQ_GGUF_KEY_ROWS) status = set_rows(g, i, g->model.key_heads, err);
+  if (status == AQ_OK && change == AQ_GGUF_PLUS_ONE)
+    status = fail_tensor(g->base, i, "its values have 1 added in GGUF files, which is not done", err);
+  if (status == AQ_OK) status = add_named(g, i, own, out, err);
+  aq_free(own);
+  return status;
+}
+
+static aq_status add_tensor(gguf_stored *g, size_t i, aq_dtype dtype, aq_source *out, aq_error *err) {
+  if (g->model.arch != NULL) return add_renamed(g, i, dtype, out, err);
+  AQ_TRY(aq_gguf_store_choose(g->base, i, dtype, &g->stores[i], err));
+  return add_named(g, i, g->base->tensors[i].name, out, err);
 }
 
 /* ---- the metadata ---- */
@@ -128,31 +191,21 @@ static aq_status adapt_pairs(const gguf_stored *g, json_t *pairs, aq_error *err)
   return done ? AQ_OK : aq_fail_memory(err, 64);
 }
 
-static aq_status fail_metadata(aq_error *err) {
-  (void)aq_fail(err, AQ_ERR_UNSUPPORTED,
-                "a GGUF file needs llama.cpp's names and metadata, and this model has not both");
-  return aq_error_hint(
-      err, AQ_ERR_UNSUPPORTED,
-      "Begin with a GGUF file of the model, or a table made from one, with its names as they are there");
+static aq_status write_pairs(gguf_stored *g, json_t *pairs, aq_error *err) {
+  AQ_TRY(adapt_pairs(g, pairs, err));
+  return aq_gguf_pairs_write(pairs, &g->pairs, &g->pair_count, err);
 }
 
-static aq_status write_pairs(gguf_stored *g, const char *text, size_t size, aq_error *err) {
+static aq_status write_own_pairs(gguf_stored *g, aq_error *err) {
   json_t *pairs;
-  AQ_TRY(aq_json_parse_object(text, size, 0, &pairs, err));
-  aq_status status = adapt_pairs(g, pairs, err);
-  if (status == AQ_OK) status = aq_gguf_pairs_write(pairs, &g->pairs, &g->pair_count, err);
+  AQ_TRY(aq_gguf_export_read(g->base, AQ_GGUF_JSON_NAME, &pairs, err));
+  if (pairs == NULL) {
+    (void)aq_fail(err, AQ_ERR_NOT_FOUND, "there is no %s, of which the metadata of a GGUF file are made",
+                  AQ_GGUF_JSON_NAME);
+    return aq_error_hint(err, AQ_ERR_NOT_FOUND, "Make the table from the GGUF file, so that it carries its metadata");
+  }
+  const aq_status status = write_pairs(g, pairs, err);
   json_decref(pairs);
-  return status;
-}
-
-static aq_status read_pairs(gguf_stored *g, aq_error *err) {
-  char *text;
-  size_t size;
-  if (aq_source_find(g->base, "token_embd.weight") < 0) return fail_metadata(err);
-  AQ_TRY(aq_model_file_read(g->base, NULL, AQ_GGUF_JSON_NAME, &text, &size, err));
-  if (text == NULL) return fail_metadata(err);
-  const aq_status status = write_pairs(g, text, size, err);
-  aq_free(text);
   return status == AQ_OK ? AQ_OK : aq_error_in_file(err, status, AQ_GGUF_JSON_NAME);
 }
 
@@ -166,8 +219,10 @@ static aq_status fill_source(const aq_source *base, aq_dtype dtype, aq_source *o
   g->base = base;
   g->stores = aq_calloc(base->tensor_count + 1, sizeof *g->stores);
   if (g->stores == NULL) return aq_fail_memory(err, base->tensor_count * sizeof *g->stores);
-  for (size_t i = 0; i < base->tensor_count; i++) AQ_TRY(add_tensor(base, i, dtype, out, err));
-  return read_pairs(g, err);
+  const bool is_own = aq_source_find(base, "token_embd.weight") >= 0; /* llama.cpp's name, in every architecture */
+  if (!is_own) AQ_TRY(aq_gguf_export_make(base, &g->model, err));
+  for (size_t i = 0; i < base->tensor_count; i++) AQ_TRY(add_tensor(g, i, dtype, out, err));
+  return is_own ? write_own_pairs(g, err) : write_pairs(g, g->model.pairs, err);
 }
 
 static aq_status open_layout(const aq_source *base, aq_dtype dtype, aq_source **out, aq_error *err) {

@@ -85,6 +85,13 @@ const aq_gguf_arch *aq_gguf_arch_find(const char *name) {
   return NULL;
 }
 
+const aq_gguf_arch *aq_gguf_arch_find_type(const char *model_type) {
+  for (size_t i = 0; i < AQ_COUNT_OF(archs); i++) {
+    if (strcmp(archs[i].model_type, model_type) == 0) return &archs[i];
+  }
+  return NULL;
+}
+
 const char *aq_gguf_arch_names(char *out, size_t room) {
   size_t used = 0;
   for (size_t i = 0; i < AQ_COUNT_OF(archs) && used < room; i++) {
@@ -122,18 +129,27 @@ static char *fill_pattern(const char *pattern, const char *number, size_t digits
   return aq_format("%.*s%.*s%s%s", (int)(mark - pattern), pattern, (int)digits, number, mark + 1, end);
 }
 
-char *aq_gguf_name_to_hf(const aq_gguf_arch *arch, const char *name, aq_gguf_change *change, bool *is_known) {
+static char *translate_name(const aq_gguf_arch *arch, const char *name, bool to_hf, aq_gguf_change *change,
+                            bool *is_known) {
   for (size_t i = 0; arch->names[i] != NULL; i++) {
     for (const aq_gguf_name *n = arch->names[i]; n->gguf != NULL; n++) {
       const char *number = "";
       size_t digits = 0;
-      const size_t length = match_pattern(n->gguf, name, &number, &digits);
+      const size_t length = match_pattern(to_hf ? n->gguf : n->hf, name, &number, &digits);
       if (length == 0 || !has_known_end(name + length)) continue;
       *change = n->change;
       *is_known = true;
-      return fill_pattern(n->hf, number, digits, name + length);
+      return fill_pattern(to_hf ? n->hf : n->gguf, number, digits, name + length);
     }
   }
   *is_known = false;
   return NULL;
+}
+
+char *aq_gguf_name_to_hf(const aq_gguf_arch *arch, const char *name, aq_gguf_change *change, bool *is_known) {
+  return translate_name(arch, name, true, change, is_known);
+}
+
+char *aq_gguf_name_from_hf(const aq_gguf_arch *arch, const char *name, aq_gguf_change *change, bool *is_known) {
+  return translate_name(arch, name, false, change, is_known);
 }

@@ -38,11 +38,17 @@ typedef struct aq_gguf_arch {
 /* The architecture of that name, or NULL. */
 const aq_gguf_arch *aq_gguf_arch_find(const char *name);
 
+/* The same by the model_type of config.json. */
+const aq_gguf_arch *aq_gguf_arch_find_type(const char *model_type);
+
 /* "llama, qwen2, ...", into out. */
 const char *aq_gguf_arch_names(char *out, size_t room);
 
 /* The Hugging Face name of a tensor, as new memory, and what was done to its values; NULL with *is_known false: the
  * architecture has no tensor of that name; NULL with *is_known true: out of memory. */
 char *aq_gguf_name_to_hf(const aq_gguf_arch *arch, const char *name, aq_gguf_change *change, bool *is_known);
+
+/* The way back: llama.cpp's name of a tensor of the model, and what it does to its values. */
+char *aq_gguf_name_from_hf(const aq_gguf_arch *arch, const char *name, aq_gguf_change *change, bool *is_known);
 
 #endif

@@ -65,6 +65,8 @@ const aq_gguf_pre_tokenizer *aq_gguf_pre_tokenizer_find(const char *name) {
   return NULL;
 }
 
+const char *aq_gguf_pre_tokenizer_name(size_t i) { return i < AQ_COUNT_OF(table) ? table[i].name : NULL; }
+
 const char *aq_gguf_pre_tokenizer_names(char *out, size_t room) {
   size_t used = 0;
   for (size_t i = 0; i < AQ_COUNT_OF(table) && used < room; i++) {

@@ -16,6 +16,9 @@ typedef struct aq_gguf_pre_tokenizer {
 /* By tokenizer.ggml.pre; NULL: it is not known. */
 const aq_gguf_pre_tokenizer *aq_gguf_pre_tokenizer_find(const char *name);
 
+/* Name i of the table, NULL after its end; of those with the same stages the first is to be written. */
+const char *aq_gguf_pre_tokenizer_name(size_t i);
+
 /* "gpt-2, ...", into out. */
 const char *aq_gguf_pre_tokenizer_names(char *out, size_t room);
 

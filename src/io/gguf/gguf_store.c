@@ -110,24 +110,32 @@ static aq_status choose_codes(const aq_source *source, size_t index, aq_dtype dt
                        "a group size of 32 or per channel");
 }
 
-static aq_status choose(const aq_source *source, size_t index, aq_dtype dtype, aq_gguf_store *out, aq_error *err) {
+static aq_status choose(const aq_source *source, size_t index, bool wants_values, aq_dtype dtype, aq_gguf_store *out,
+                        aq_error *err) {
   const aq_tensor_info *t = &source->tensors[index];
-  uint64_t blocks;
   AQ_FAIL_IF(t->rank > AQ_GGUF_MAX_RANK, AQ_ERR_UNSUPPORTED, "it has %d dimensions, and GGUF files at most %d",
              (int)t->rank, AQ_GGUF_MAX_RANK);
   AQ_FAIL_IF(t->num_params == 0, AQ_ERR_UNSUPPORTED, "it has no values, which no tensor of a GGUF file may have");
   *out = (aq_gguf_store){.columns = t->rank > 0 ? (uint64_t)t->shape[t->rank - 1] : 1};
   out->rows = t->num_params / out->columns;
-  AQ_TRY(t->quant_type != AQ_KEPT ? choose_codes(source, index, dtype, out, err) : choose_values(t, dtype, out, err));
+  const bool has_codes = t->quant_type != AQ_KEPT && !wants_values;
+  AQ_TRY(has_codes ? choose_codes(source, index, dtype, out, err) : choose_values(t, dtype, out, err));
   const aq_gguf_type *type = aq_gguf_type_at(out->type);
-  blocks = t->num_params / type->values;
-  AQ_FAIL_IF(!aq_mul_ok(blocks, type->bytes, &out->bytes) || out->bytes > INT64_MAX, AQ_ERR_UNSUPPORTED,
-             "it has more values than can be stored");
+  AQ_FAIL_IF(!aq_mul_ok(t->num_params / type->values, type->bytes, &out->bytes) || out->bytes > INT64_MAX,
+             AQ_ERR_UNSUPPORTED, "it has more values than can be stored");
   return AQ_OK;
+}
+
+static aq_status name_tensor(aq_status status, const aq_source *source, size_t index, aq_error *err) {
+  return status == AQ_OK ? AQ_OK : aq_error_in_tensor(err, status, source->tensors[index].name);
 }
 
 aq_status aq_gguf_store_choose(const aq_source *source, size_t index, aq_dtype dtype, aq_gguf_store *out,
                                aq_error *err) {
-  const aq_status status = choose(source, index, dtype, out, err);
-  return status == AQ_OK ? AQ_OK : aq_error_in_tensor(err, status, source->tensors[index].name);
+  return name_tensor(choose(source, index, false, dtype, out, err), source, index, err);
+}
+
+aq_status aq_gguf_store_values(const aq_source *source, size_t index, aq_dtype dtype, aq_gguf_store *out,
+                               aq_error *err) {
+  return name_tensor(choose(source, index, true, dtype, out, err), source, index, err);
 }

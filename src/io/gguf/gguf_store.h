@@ -21,6 +21,7 @@ typedef struct aq_gguf_store {
   uint32_t type;          /* its number, of aq_gguf_type_at */
   uint64_t rows, columns; /* of the flattened tensor: a row is its last axis */
   uint64_t bytes;         /* of all blocks */
+  uint64_t half;          /* rows of half a head, when rows are interleaved as llama.cpp has them; else 0 */
 } aq_gguf_store;
 
 /* Chooses how tensor `index` is stored. Values keep their type, or get `dtype` (AQ_DTYPE_INVALID: none is wanted) when
@@ -30,9 +31,20 @@ typedef struct aq_gguf_store {
 AQ_MUST_CHECK aq_status aq_gguf_store_choose(const aq_source *source, size_t index, aq_dtype dtype, aq_gguf_store *out,
                                              aq_error *err);
 
+/* The same for a tensor whose values are wanted as `dtype`, whatever it has. */
+AQ_MUST_CHECK aq_status aq_gguf_store_values(const aq_source *source, size_t index, aq_dtype dtype, aq_gguf_store *out,
+                                             aq_error *err);
+
 /* Bytes [offset, offset + size) of the tensor. */
 AQ_MUST_CHECK aq_status aq_gguf_store_read(const aq_source *source, size_t index, const aq_gguf_store *store,
                                            uint64_t offset, size_t size, uint8_t *out, aq_error *err);
+
+/* The row of the source that is row `row` of the file: within a head, rows d and half + d are side by side there. */
+static inline uint64_t aq_gguf_source_row(const aq_gguf_store *store, uint64_t row) {
+  if (store->half == 0) return row;
+  const uint64_t head = row / (2 * store->half), at = row % (2 * store->half);
+  return head * 2 * store->half + at / 2 + (at % 2) * store->half;
+}
 
 /* Values of a quantized tensor that share a scale. */
 uint64_t aq_gguf_store_span(const aq_tensor_info *tensor);

@@ -120,9 +120,11 @@ static aq_status read_blocks(const aq_source *source, size_t index, const aq_ggu
     const uint64_t first = offset / type->bytes * type->values;
     const size_t skip = (size_t)(offset % type->bytes);
     const size_t wanted = (skip + size + type->bytes - 1) / type->bytes * type->values;
-    const size_t n = (size_t)AQ_MIN(AQ_MIN(count - first, (uint64_t)wanted), (uint64_t)VALUES);
+    const uint64_t row_left = s->half > 0 ? s->columns - first % s->columns : count - first;
+    const size_t n = (size_t)AQ_MIN(AQ_MIN(row_left, (uint64_t)wanted), (uint64_t)VALUES);
+    const uint64_t from = aq_gguf_source_row(s, first / s->columns) * s->columns + first % s->columns;
     const size_t made = n / type->values * type->bytes - skip, take = AQ_MIN(made, size);
-    AQ_TRY(make_blocks(source, index, s, first, n, room, err));
+    AQ_TRY(make_blocks(source, index, s, from, n, room, err));
     memcpy(out, room->blocks + skip, take);
     offset += take;
     out += take;
@@ -133,7 +135,8 @@ static aq_status read_blocks(const aq_source *source, size_t index, const aq_ggu
 
 aq_status aq_gguf_store_read(const aq_source *source, size_t index, const aq_gguf_store *store, uint64_t offset,
                              size_t size, uint8_t *out, aq_error *err) {
-  if (store->kind == AQ_GGUF_COPIED) return aq_source_read_bytes(source, index, offset, size, out, err);
+  if (store->kind == AQ_GGUF_COPIED && store->half == 0)
+    return aq_source_read_bytes(source, index, offset, size, out, err);
   block_room *room = aq_malloc(sizeof *room);
   if (room == NULL) return aq_fail_memory(err, sizeof *room);
   const aq_status status = read_blocks(source, index, store, offset, size, out, room, err);

@@ -1,0 +1,125 @@
+"""export --to gguf of models with names of Hugging Face: the file that llama.cpp's conversion would make of them."""
+import json
+
+import gguf
+import gguf_models as made
+import numpy as np
+import pytest
+from conftest import read_safetensors, run
+from test_gguf_models import bert_tensors, write_bert
+
+# Keys that a converted file has and an exported one may have besides, which say what follows from others.
+IMPLIED = {"vocab_size", "attention.key_length", "attention.value_length", "rope.dimension_count", "rope.freq_base"}
+DECODERS = ["llama", "qwen2", "qwen3"]
+
+
+def pairs_of(path):
+    return {name: field.contents() for name, field in gguf.GGUFReader(path).fields.items()
+            if not name.startswith(("GGUF.", "general."))}
+
+
+def tensors_of(path):
+    return {t.name: (t.tensor_type, [int(n) for n in t.shape], t.data.tobytes()) for t in gguf.GGUFReader(path).tensors}
+
+
+def write_back(path, folder):
+    run("convert", path, "-o", folder / "t.parquet", "--names", "hf")
+    run("export", folder / "t.parquet", "-o", folder / "out.gguf", "--to", "gguf")
+    return folder / "out.gguf"
+
+
+@pytest.mark.parametrize("arch", DECODERS)
+def test_decoder_is_the_file_that_it_began_as(tmp_path, arch):
+    tokenizer = made.byte_level("qwen2" if arch == "qwen2" else "gpt-2")
+    tensors = made.decoder_tensors(arch, len(tokenizer["tokens"]), tied=arch != "qwen3", biased=arch == "llama")
+    made.write_decoder(tmp_path / "m.gguf", arch, tensors, tokenizer)
+    out = write_back(tmp_path / "m.gguf", tmp_path)
+    assert tensors_of(out) == tensors_of(tmp_path / "m.gguf")
+    before, after = pairs_of(tmp_path / "m.gguf"), pairs_of(out)
+    implied = {f"{arch}.{key}" for key in IMPLIED}
+    optional = {"tokenizer.ggml.add_bos_token", "tokenizer.ggml.add_eos_token"}
+    assert set(after) - set(before) <= implied | optional and set(before) <= set(after)
+    for key, value in before.items():
+        assert after[key] == value, key
+    texts = [arg for text in ("the world's 1234  in\n<|end|>", "\u00e9 <tool>") for arg in ("--text", text)]
+    assert run("tokenize", out, *texts).stdout == run("tokenize", tmp_path / "m.gguf", *texts).stdout
+    run("convert", out, "-o", tmp_path / "again.parquet", "--names", "hf")
+
+
+@pytest.mark.parametrize("pooling", [1, 2])
+def test_encoder_is_the_file_that_it_began_as(tmp_path, pooling):
+    tokenizer, words = made.word_pieces()
+    write_bert(tmp_path / "m.gguf", bert_tensors(len(words)), tokenizer, pooling_type=pooling)
+    out = write_back(tmp_path / "m.gguf", tmp_path)
+    assert tensors_of(out) == tensors_of(tmp_path / "m.gguf")
+    before, after = pairs_of(tmp_path / "m.gguf"), pairs_of(out)
+    for key, value in before.items():
+        assert after[key] == value, key
+    assert after["tokenizer.ggml.token_type_count"] == 2
+    texts = ["--text", "Hello, the singing!", "--text", "\u4e2d h\u00e9llo"]
+    assert run("embed", out, *texts).stdout == run("embed", tmp_path / "m.gguf", *texts).stdout
+
+
+@pytest.mark.parametrize("options, blocks", [(["--type", "int8"], "Q8_0"), (["--type", "int4", "--group-size", "32"], "Q4_1")])
+def test_rows_of_codes_are_interleaved_as_values_are(tmp_path, options, blocks):
+    tokenizer = made.byte_level()
+    tensors = made.decoder_tensors("llama", len(tokenizer["tokens"]))
+    made.write_decoder(tmp_path / "m.gguf", "llama", tensors, tokenizer)
+    run("quantize", tmp_path / "m.gguf", "-o", tmp_path / "t.parquet", "--names", "hf", "--keep", "*down_proj*", *options)
+    run("export", tmp_path / "t.parquet", "-o", tmp_path / "out.gguf", "--to", "gguf")
+    run("export", tmp_path / "t.parquet", "-o", tmp_path / "plain.safetensors")
+    found = {t.name: t for t in gguf.GGUFReader(tmp_path / "out.gguf").tensors}
+    assert found["blk.0.attn_q.weight"].tensor_type.name == blocks
+    for name, (_, shape, data) in read_safetensors(tmp_path / "plain.safetensors").items():
+        own, values = made.as_llama_cpp("llama", name, np.frombuffer(data, "<f4").reshape(shape))
+        got = gguf.quants.dequantize(found[own].data, found[own].tensor_type).reshape(values.shape)
+        # Scales of FP16, and minima that are sums of up to 16 steps.
+        assert np.abs(got - values).max() <= np.abs(values).max() * 2.0**-9, name
+        assert np.corrcoef(got.ravel(), values.ravel())[0, 1] > 0.99999
+
+
+def folder_of(tmp_path, **config):
+    tokenizer = made.byte_level()
+    tensors = made.decoder_tensors("llama", len(tokenizer["tokens"]))
+    made.write_decoder(tmp_path / "m.gguf", "llama", tensors, tokenizer)
+    run("export", tmp_path / "m.gguf", "-o", tmp_path / "folder", "--names", "hf")
+    path = tmp_path / "folder" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | config))
+    return tmp_path / "folder"
+
+
+@pytest.mark.parametrize("config, says", [
+    ({"model_type": "gemma3_text"}, "'model_type'"), ({"model_type": "mamba"}, "'mamba'"), ({"hidden_act": "gelu"}, "'hidden_act'"),
+    ({"rope_scaling": {"rope_type": "linear", "factor": 2.0}}, "'rope_scaling'"), ({"sliding_window": 8}, "'sliding_window'"),
+    ({"vocab_size": 9}, "'vocab_size' is 9, and 'model.embed_tokens.weight' has"),
+    ({"vocab_size": 2**32 - 1}, "'vocab_size'"), ({"num_attention_heads": 0}, "'num_attention_heads'"), ({"num_key_value_heads": 3}, "heads"),
+    ({"num_hidden_layers": "2"}, "'num_hidden_layers'")], ids=str)
+def test_model_that_would_be_another_in_llama_cpp_is_refused_by_name(tmp_path, config, says):
+    done = run("export", folder_of(tmp_path, **config), "-o", tmp_path / "out.gguf", "--to", "gguf", expect=3)
+    assert says in done.stderr and not list(tmp_path.glob("out*"))
+
+
+CHANGES = {
+    "another pattern": ({"pre_tokenizer": {"type": "Whitespace"}}, "the pre-tokenizer"),
+    "another normalizer": ({"normalizer": {"type": "Lowercase"}}, "the normalizer"),
+    "another model": ({"model": {"type": "Unigram", "vocab": []}}, "the model of tokenizer.json"),
+    "an id beyond the table": ({"added_tokens": [{"id": 10**6, "content": "x", "special": True}]}, "'x'"),
+    "an id of two tokens": ({"added_tokens": [{"id": 5, "content": "x", "special": True}]}, "two tokens have the id 5"),
+}
+
+
+@pytest.mark.parametrize("change, says", CHANGES.values(), ids=CHANGES)
+def test_tokenizer_that_llama_cpp_has_not_is_refused_by_name(tmp_path, change, says):
+    folder = folder_of(tmp_path)
+    text = json.loads((folder / "tokenizer.json").read_text())
+    (folder / "tokenizer.json").write_text(json.dumps(text | change))
+    done = run("export", folder, "-o", tmp_path / "out.gguf", "--to", "gguf", expect=3)
+    assert says in done.stderr and not list(tmp_path.glob("out*"))
+
+
+def test_tensor_that_is_not_known_and_files_that_are_missing_are_refused(tmp_path):
+    folder = folder_of(tmp_path)
+    (folder / "tokenizer.json").unlink()
+    assert "tokenizer.json" in run("export", folder, "-o", tmp_path / "out.gguf", "--to", "gguf", expect=3).stderr
+    (folder / "config.json").unlink()
+    assert "config.json" in run("export", folder, "-o", tmp_path / "out.gguf", "--to", "gguf", expect=3).stderr
