@@ -1,8 +1,8 @@
 /* tune_decoder.c - tuning a decoder: it is drawn to the original's predictions of the next token (token_distill.h), and
  * judged by its divergence from them on held-out windows.
  *
- * The original runs beside the student on each batch: what it says of a window is asked for once or a few times, so
- * that remembering it would save less than a fifth of the time. */
+ * The original runs beside the student on each batch: in the time that there is, each window comes by once or a few
+ * times, so that keeping the original's states would save less than a fifth of it. */
 #include <math.h>
 #include <string.h>
 
