@@ -16,8 +16,10 @@ const cli_command cli_perplexity = {
         "reference runs on the same windows, and the predictions are compared: the KL divergence in nats per token "
         "(mean, percentiles, and by how sure the reference is), and the share of positions where both models have the "
         "same first choice.\n\n"
-        "MODEL and REFERENCE are each a folder with a model, its file (safetensors, PyTorch, GGUF or ONNX), or a weight "
-        "table in Parquet, quantized or not. Both are computed in FP32, MODEL in codes with --compute int8; the tokenizer is that of "
+        "MODEL and REFERENCE are each a folder with a model, its file (safetensors, PyTorch, GGUF or ONNX), or a "
+        "weight "
+        "table in Parquet, quantized or not. Both are computed in FP32, MODEL in codes with --compute int8; the "
+        "tokenizer is that of "
         "MODEL.",
     .examples =
         "  arrowquant perplexity ./SmolLM2-135M --texts wiki.txt\n"

@@ -178,8 +178,8 @@ aq_status aq_foreign_fail(const aq_file *file, aq_error *err) {
   if (is_all(head, size, 0))
     return fail_with(file, AQ_ERR_FORMAT, "zeros where it should begin: it was never written to its end", download_hint,
                      err);
-  const aq_status status = aq_fail(
-      err, AQ_ERR_FORMAT,
-      "is neither a safetensors file, nor its index, nor a PyTorch, GGUF or ONNX file, nor a Parquet table");
+  const aq_status status =
+      aq_fail(err, AQ_ERR_FORMAT,
+              "is neither a safetensors file, nor its index, nor a PyTorch, GGUF or ONNX file, nor a Parquet table");
   return aq_error_in_file(err, status, file->path);
 }

@@ -165,10 +165,9 @@ static aq_status fail_none(const aq_listing *known, aq_error *err) {
     return aq_error_hint(err, status, "Name the model's file or its folder");
   }
   const aq_foreign *what = aq_foreign_by_name(known->names[0]);
-  const aq_status status =
-      aq_fail(err, AQ_ERR_UNSUPPORTED,
-              "the folder holds no safetensors file, table, GGUF, ONNX or PyTorch file, but %s (%s)",
-              aq_listing_text(known, text, sizeof text), what->what);
+  const aq_status status = aq_fail(
+      err, AQ_ERR_UNSUPPORTED, "the folder holds no safetensors file, table, GGUF, ONNX or PyTorch file, but %s (%s)",
+      aq_listing_text(known, text, sizeof text), what->what);
   return aq_error_hint(err, status, "%s", what->hint);
 }
 
@@ -193,8 +192,8 @@ static bool index_names_single(const char *folder) {
 /* Leaves the names of the best kind there is; false when none is read. An index stands for its shards, which are
  * candidates of their own only without it. */
 static bool narrow(aq_listing *names) {
-  static bool (*const kinds[])(const char *name) = {
-      is_index, is_preferred, is_torch_index, is_torch_model, is_torch, is_gguf, is_onnx_model, aq_formats_know_name};
+  static bool (*const kinds[])(const char *name) = {is_index, is_preferred, is_torch_index, is_torch_model,
+                                                    is_torch, is_gguf,      is_onnx_model,  aq_formats_know_name};
   for (size_t i = 0; i < AQ_COUNT_OF(kinds); i++) {
     if (!any(names, kinds[i])) continue;
     aq_listing_filter(names, kinds[i]);

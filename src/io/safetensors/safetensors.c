@@ -59,7 +59,8 @@ static aq_status view_shard(const aq_source *source, const aq_segment *segment, 
 
 static aq_status add_module_file(aq_source *source, const char *path, const char *prefix, aq_error *err);
 
-static const aq_source_ops shard_ops = {.close = close_shards, .read = read_shard, .view = view_shard, .add_file = add_module_file};
+static const aq_source_ops shard_ops = {
+    .close = close_shards, .read = read_shard, .view = view_shard, .add_file = add_module_file};
 
 static aq_status create_shards(aq_source *source, size_t capacity, aq_error *err) {
   shards *s = aq_calloc(1, sizeof *s);
