@@ -66,7 +66,7 @@ static aq_status refuse_adapter(const aq_source *source, const char *folder, aq_
   return aq_error_in_file(err, AQ_ERR_UNSUPPORTED, AQ_ADAPTER_CONFIG_NAME);
 }
 
-/* A table made of a GGUF file as it is has names and settings in llama.cpp's form. */
+/* A GGUF file as it is, and a table made of one, have names and settings in llama.cpp's form. */
 static aq_status fail_without_config(const aq_source *source, const char *folder, aq_error *err) {
   char *gguf;
   size_t size;
@@ -74,9 +74,9 @@ static aq_status fail_without_config(const aq_source *source, const char *folder
   const bool is_gguf = gguf != NULL;
   aq_free(gguf);
   (void)aq_fail(err, AQ_ERR_NOT_FOUND, "the model has no config.json, which says how it is run%s",
-                is_gguf ? ": it was made of a GGUF file, with the names and settings of that" : "");
+                is_gguf ? ": it has the names and settings of a GGUF file" : "");
   return aq_error_hint(err, AQ_ERR_NOT_FOUND,
-                       is_gguf ? "Make it again of the GGUF file with the option names=hf: names of Hugging Face"
+                       is_gguf ? "Read the GGUF file with the option names=hf (names of Hugging Face)"
                                : "Put the files of the model's folder beside the weights, or name the folder");
 }
 

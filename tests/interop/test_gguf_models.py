@@ -269,9 +269,8 @@ def stages_of(pre):
 
 
 PRES = ["gpt-2", "phi-2", "olmo", "smollm", "starcoder", "refact", "qwen2", "deepseek-r1-qwen", "llama3", "llama-v3", "llama-bpe",
-        "falcon3", "dbrx", "smaug-bpe", "tekken", "gpt-4o"]
-IGNORES_MERGES = ("llama3", "llama-v3", "llama-bpe", "falcon3", "tekken")
-ADDS_BOS = ("llama3", "llama-v3", "llama-bpe", "tekken")
+        "smaug-bpe", "tekken", "gpt-4o"]
+IGNORES_MERGES = ADDS_BOS = ("llama3", "llama-v3", "llama-bpe", "tekken")
 
 
 @pytest.mark.parametrize("pre", PRES)

@@ -1,7 +1,9 @@
 /* gguf_pre_tokenizers.c - the table of patterns.
  *
- * A name is in it when the model's own tokenizer.json is known to have these stages. "default" is not: llama.cpp writes
- * it where a converter did not know the model, and warns that the pattern is a guess. */
+ * Which pattern a name has, whether merges are ignored, and whether bos stands before a text without a key, is as in
+ * llama.cpp; where its pattern is an approximation (gpt-4o) or leaves a normalizer out (qwen2), as in the
+ * tokenizer.json of the models. "default" is no name: a converter that did not know the model writes it, and llama.cpp
+ * warns that the pattern is a guess. */
 #include "io/gguf/gguf_pre_tokenizers.h"
 
 #include <stdio.h>
@@ -51,8 +53,6 @@ static const struct {
     {"llama3", {none, three_digits, true, true}},
     {"llama-v3", {none, three_digits, true, true}},
     {"llama-bpe", {none, three_digits, true, true}},
-    {"falcon3", {none, three_digits, true, false}},
-    {"dbrx", {none, three_digits, false, false}},
     {"smaug-bpe", {none, three_digits, false, false}},
     {"tekken", {none, tekken, true, true}},
     {"gpt-4o", {none, o200k, false, false}},

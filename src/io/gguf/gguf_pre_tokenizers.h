@@ -1,7 +1,6 @@
 /* gguf_pre_tokenizers.h - how byte-level tokenizers of GGUF files cut a text, by the name that the file has for it.
  *
- * A file names the pattern and does not hold it. The patterns are those of llama.cpp for the name, as the stages that
- * the models' own tokenizer.json files have for them. */
+ * A file names the pattern and does not hold it. */
 #ifndef AQ_IO_GGUF_GGUF_PRE_TOKENIZERS_H
 #define AQ_IO_GGUF_GGUF_PRE_TOKENIZERS_H
 
