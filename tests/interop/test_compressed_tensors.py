@@ -25,8 +25,9 @@ def write_model(folder, rows=48, columns=96, **more):
     return folder
 
 
-def with_whole_zero_points(path):
-    """The table with its zero points rounded to codes other than 0: as other tools may make it."""
+def with_whole_zero_points(path, beyond=0):
+    """The table with its zero points rounded to codes other than 0, and then moved by `beyond`: as other tools may make
+    it."""
     table = pq.read_table(path)
     rounded = []
     for name, points in zip(table["quant_type"].to_pylist(), table["zero_points"].to_pylist(), strict=True):
@@ -34,7 +35,7 @@ def with_whole_zero_points(path):
         if values.any():
             values = np.clip(np.rint(values), LOWEST[name], -LOWEST[name] - 1)
             values = np.where(values == 0, 1, values)
-        rounded.append(values.astype("<f4").tobytes())
+        rounded.append((values + beyond).astype("<f4").tobytes())
     column = table.schema.get_field_index("zero_points")
     changed = table.set_column(column, "zero_points", pa.array(rounded, pa.binary()))
     pq.write_table(changed.replace_schema_metadata(table.schema.metadata), path)
@@ -175,6 +176,15 @@ def test_rows_that_the_format_has_not_are_refused_by_name(tmp_path, options, say
     for words in [*says, f"'{UP}.weight'", "Quantize it"]:
         assert words in done.stderr
     assert not list(tmp_path.glob("ct*"))
+
+
+@pytest.mark.parametrize("beyond", [16, -16, np.inf, np.nan])
+def test_zero_points_beyond_the_codes_are_refused(tmp_path, beyond):
+    write_model(tmp_path / "m")
+    run("quantize", tmp_path / "m", "-o", tmp_path / "t.parquet", "--type", "int4", "--per", "channel")
+    with_whole_zero_points(tmp_path / "t.parquet", beyond)
+    done = run("export", tmp_path / "t.parquet", "-o", tmp_path / "ct", "--to", "compressed-tensors", expect=3)
+    assert "zero point" in done.stderr and not list(tmp_path.glob("ct*"))
 
 
 @pytest.mark.parametrize("name, shape, says", [("experts.weight", (4, 32, 64), "has codes of matrices only"),
