@@ -122,7 +122,7 @@ const aq_calibration_kind aq_encoder_calibration = {.open_model = aq_model_open,
                                                     .factor_bytes = aq_fisher_factors_bytes,
                                                     .measure = measure_cosines,
                                                     .report = report_cosines,
-                                                    .tuning = {500, 1, true},
+                                                    .tuning = {500, 1, 0, true},
                                                     .adjusts = true,
                                                     .tries_roundings = true,
                                                     .embeds = true};

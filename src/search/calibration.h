@@ -43,8 +43,9 @@ typedef struct aq_calibration {
 /* How a kind of model is tuned (calib/tune), where that differs. */
 typedef struct aq_tuning_manner {
   uint32_t batch_tokens;
-  double rates;     /* times those of aq_tune_options_init */
-  bool tune_groups; /* scales of groups are tuned as those of rows are, though each then takes more bits */
+  double rates;        /* times those of aq_tune_options_init */
+  uint32_t full_steps; /* as in aq_tune_options */
+  bool tune_groups;    /* scales of groups are tuned as those of rows are, though each then takes more bits */
 } aq_tuning_manner;
 
 /* What calibration is for models that are run for one kind of output: a file, and a line in calibration.c. */

@@ -39,6 +39,7 @@ static aq_status run_tune(aq_candidate *r, const aq_quantize_options *o, aq_tune
   aq_tune_options_init(&options);
   options.seconds = o->search->tune_seconds;
   options.batch_tokens = manner->batch_tokens;
+  options.full_steps = manner->full_steps;
   options.code_rate *= manner->rates;
   options.step_rate *= manner->rates;
   options.vector_rate *= manner->rates;

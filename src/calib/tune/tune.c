@@ -60,9 +60,17 @@ static double share_done(const descent *d) {
   return end > d->begun ? (aq_clock() - d->begun) / (end - d->begun) : 1;
 }
 
+/* Noise of the gradients moves a parameter by the root of the sum of squares of its steps: rates that suit full_steps
+ * of them do harm in many more. With a time limit the number is what it has been so far suggests. */
+static double length_factor(const descent *d, double done) {
+  const aq_tune_options *o = d->options;
+  const double steps = o->steps > 0 ? o->steps : done > 0 ? (double)d->student.step / done : 0;
+  return o->full_steps > 0 && steps > o->full_steps ? sqrt(o->full_steps / steps) : 1;
+}
+
 static double rate_factor(const descent *d, double done) {
   const double warm = ((double)d->student.step + 1) / WARM_UP;
-  return (warm < 1 ? warm : 1) * (0.5 + 0.5 * cos(pi * done));
+  return (warm < 1 ? warm : 1) * (0.5 + 0.5 * cos(pi * done)) * length_factor(d, done);
 }
 
 static bool check_is_due(const descent *d) {

@@ -20,6 +20,7 @@ typedef struct aq_tune_options {
   double seconds;                           /* wall time that it may take; the result of the best state seen is kept */
   uint32_t steps;                           /* of the descent, however long they take; 0: as many as the time allows */
   uint32_t batch_tokens;                    /* 500: larger ones gained less in the same time */
+  uint32_t full_steps;                      /* with more, rates fall with the root of their number; 0: they do not */
   double code_rate, step_rate, vector_rate; /* learning rates: .005 (in units of a step), 1e-3, 3e-4 */
   double hidden_weight;                     /* of encoders: relative hidden error beside 1 - cosine: .2 */
   double latent_slack;                      /* latents start at code + clamp(w / step - code, +-slack): .3 */

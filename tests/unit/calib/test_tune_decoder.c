@@ -157,9 +157,7 @@ static void tune_gives_the_same_bytes_at_any_number_of_threads(void **state) {
   o.batch_tokens = 20; /* windows are cut */
   (void)state;
   set_up(&one, &tiny_smollm);
-  const uint32_t noise_was = noise_state;
   set_up(&other, &tiny_smollm);
-  noise_state = noise_was;
   memcpy(other.tokens, one.tokens, sizeof one.tokens);
   assert_ok(tune(&one, &o, one.f.alone, &of_one));
   assert_ok(tune(&other, &o, other.f.pool, &of_other));
@@ -171,6 +169,28 @@ static void tune_gives_the_same_bytes_at_any_number_of_threads(void **state) {
   }
   tear_down(&one);
   tear_down(&other);
+}
+
+/* In four times the full steps rates are a half. */
+static void longer_descents_go_slower(void **state) {
+  tune_fixture slow, half;
+  aq_tune_result of_slow, of_half;
+  aq_tune_options o = quick(8);
+  (void)state;
+  set_up(&slow, &tiny_llama);
+  set_up(&half, &tiny_llama);
+  memcpy(half.tokens, slow.tokens, sizeof slow.tokens);
+  o.full_steps = 2;
+  assert_ok(tune(&slow, &o, slow.f.pool, &of_slow));
+  o.full_steps = 8;
+  o.code_rate /= 2;
+  o.step_rate /= 2;
+  o.vector_rate /= 2;
+  assert_ok(tune(&half, &o, half.f.pool, &of_half));
+  assert_true(of_slow.accepted && of_slow.after == of_half.after);
+  assert_memory_equal(slow.quantized.memory, half.quantized.memory, slow.quantized.count * sizeof(float));
+  tear_down(&slow);
+  tear_down(&half);
 }
 
 /* Rates that make it worse, and such that logits are no numbers any more. */
@@ -234,6 +254,7 @@ static void a_table_is_not_tuned(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(tune_brings_held_out_predictions_nearer),
                                      cmocka_unit_test(tune_gives_the_same_bytes_at_any_number_of_threads),
+                                     cmocka_unit_test(longer_descents_go_slower),
                                      cmocka_unit_test(tune_that_makes_it_worse_changes_nothing),
                                      cmocka_unit_test(tune_without_memory_changes_nothing),
                                      cmocka_unit_test(a_table_is_not_tuned)};
