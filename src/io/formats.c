@@ -66,8 +66,11 @@ aq_status aq_formats_check_output(const aq_file_format *format, const char *outp
     if (formats[i] == format || !aq_format_has_suffix(formats[i], output)) continue;
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "is the name of a %s file, and a %s file would be written", formats[i]->name,
                   format->name);
-    (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "Choose a name that ends in %s",
-                        format->suffix[0] != NULL ? format->suffix[0] : "none of these, for a folder");
+    if (format->suffix[0] == NULL) {
+      (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "Choose the name of a folder");
+    } else {
+      (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "Choose a name that ends in %s", format->suffix[0]);
+    }
     return aq_error_in_file(err, AQ_ERR_ARGUMENT, output);
   }
   return AQ_OK;

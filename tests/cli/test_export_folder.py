@@ -91,6 +91,12 @@ def test_places_that_cannot_be_a_folder_are_refused(made):
     refused("export", "work/t.parquet", "-o", "gone/out", cwd=made, status=3, says=["gone/out"])
 
 
+def test_names_of_files_are_no_folders(made):
+    refused("export", "work/t.parquet", "-o", "x.gguf", "--to", "compressed-tensors", cwd=made, status=2,
+            says=["is the name of a gguf file", "Choose the name of a folder"])
+    refused("export", "work/t.parquet", "-o", "x.gguf", cwd=made, status=2, says=["Choose a name that ends in .safetensors"])
+
+
 def test_disk_that_is_full_leaves_nothing(made):
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # noqa: E731
     refused("export", "work/t.parquet", "-o", "out", cwd=made, status=6, says=["out"], preexec_fn=limit)

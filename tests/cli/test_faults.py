@@ -245,21 +245,25 @@ def test_validate_with_an_unknown_type_is_refused(folder):
 # ---- Outputs ----
 
 
-@pytest.mark.parametrize("command", ["quantize", "convert", "export"])
-def test_existing_output_is_kept_without_force(folder, command):
-    (folder / "out").write_text("precious")
-    refused(command, "model.safetensors", "-o", "out", cwd=folder, status=2, says=["out", "--force"])
-    done(command, "model.safetensors", "-o", "out", "--force", cwd=folder)
-    assert (folder / "out").read_bytes() != b"precious"
+# What export writes under another name is a folder: test_export_folder.py.
+FILES = [("quantize", "out"), ("convert", "out"), ("export", "out.safetensors")]
 
 
-@pytest.mark.parametrize("command", ["quantize", "convert", "export"])
-def test_folder_as_output_is_refused(folder, command):
-    (folder / "out").mkdir()
+@pytest.mark.parametrize(("command", "out"), FILES)
+def test_existing_output_is_kept_without_force(folder, command, out):
+    (folder / out).write_text("precious")
+    refused(command, "model.safetensors", "-o", out, cwd=folder, status=2, says=["out", "--force"])
+    done(command, "model.safetensors", "-o", out, "--force", cwd=folder)
+    assert (folder / out).read_bytes() != b"precious"
+
+
+@pytest.mark.parametrize(("command", "out"), FILES)
+def test_folder_as_output_is_refused(folder, command, out):
+    (folder / out).mkdir()
     for options in ([], ["--force"]):
-        result = run(command, "model.safetensors", "-o", "out", *options, cwd=folder)
+        result = run(command, "model.safetensors", "-o", out, *options, cwd=folder)
         assert result.returncode in (1, 2) and "out" in result.stderr and result.stderr.count("\n") == 1
-    assert list((folder / "out").iterdir()) == [] and len(list(folder.iterdir())) == 2
+    assert list((folder / out).iterdir()) == [] and len(list(folder.iterdir())) == 2
 
 
 @pytest.mark.parametrize("command", ["quantize", "convert", "export"])

@@ -27,7 +27,7 @@ def table(tmp_path):
 
 def refusal(operation, member, value, table, folder):
     """What the library says of a value, with the value left out; None when it takes it."""
-    more = {"perplexity": {}, "quantize": {"force": True, "dry_run": True}}
+    more = {"perplexity": {}, "compare": {}, "info": {}, "verify": {}, "quantize": {"force": True, "dry_run": True}}
     options = {member: value} | more.get(operation, {"force": True})
     try:
         _core.run(operation, bytes(table), bytes(folder / "out"), options, None)
@@ -39,7 +39,8 @@ def refusal(operation, member, value, table, folder):
 def test_the_table_has_words():
     assert {(operation, member) for operation, member, _ in WORDS} == {
         ("convert", "dtype"), ("quantize", "type"), ("quantize", "granularity"), ("quantize", "method"),
-        ("export", "format"), ("export", "dtype"), ("perplexity", "compute")}
+        ("export", "format"), ("export", "dtype"), ("perplexity", "compute"),
+        *((operation, "names") for operation in ("convert", "quantize", "export", "compare", "info", "verify"))}
 
 
 @pytest.mark.parametrize(("operation", "member", "values"), WORDS)
