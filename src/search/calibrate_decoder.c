@@ -155,5 +155,5 @@ const aq_calibration_kind aq_decoder_calibration = {.open_model = aq_model_open_
                                                     .factor_bytes = aq_decoder_factors_bytes,
                                                     .measure = measure_divergence,
                                                     .report = report_divergence,
-                                                    .tuning = {256, 3, 60, false},
+                                                    .tuning = {256, 2, 60, false},
                                                     .only_asked = true};
