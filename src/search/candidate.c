@@ -136,6 +136,16 @@ static void restore_settled(aq_candidate *r) {
   }
 }
 
+/* Vectors as they were before they were adjusted. */
+static void restore_vectors(aq_candidate *r) {
+  const aq_model *m = r->quantized.model;
+  for (uint32_t i = 0; i < m->weight_count; i++) {
+    const aq_weight *w = &m->weights[i];
+    if (w->kind != AQ_WEIGHT_VECTOR) continue;
+    memcpy(r->quantized.values[i], r->base.values[i], aq_weight_floats(w) * sizeof(float));
+  }
+}
+
 aq_status aq_candidate_adjust(aq_candidate *r, aq_error *err) {
   const aq_calibration *c = r->calibration;
   if (!c->kind->adjusts) {
@@ -150,7 +160,11 @@ aq_status aq_candidate_adjust(aq_candidate *r, aq_error *err) {
   AQ_TRY(aq_candidate_tell_progress(r, err));
   AQ_TRY(aq_bias_correct(&c->original, &r->quantized, c->fit.ids, c->fit.lengths, texts, c->pool, err));
   restore_settled(r);
-  return aq_calibration_similarity(c, &r->quantized, &c->held, &r->similarity, err);
+  AQ_TRY(aq_calibration_similarity(c, &r->quantized, &c->held, &r->similarity, err));
+  if (r->similarity >= r->before_repair) return AQ_OK;
+  restore_vectors(r);
+  r->similarity = r->before_repair;
+  return AQ_OK;
 }
 
 /* ---- what was rounded before ---- */

@@ -39,7 +39,7 @@ void aq_candidate_reset(aq_candidate *candidate);
 AQ_MUST_CHECK aq_status aq_candidate_round(aq_candidate *candidate, aq_error *err);
 
 /* Once after each rounding that is to be used: adjusts biases and norms, where the kind of model has it, and measures
- * the similarity before and after. */
+ * the similarity before and after. What lowers it on held-out texts is not taken. */
 AQ_MUST_CHECK aq_status aq_candidate_adjust(aq_candidate *candidate, aq_error *err);
 
 /* What an item stands for, into the parameters and those of tensors tied to it, and its bits. worker: as in

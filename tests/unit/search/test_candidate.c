@@ -100,6 +100,20 @@ static void repair_measures_before_and_after_and_helps(void **state) {
   assert_true(s.candidate.similarity < 1);
 }
 
+/* Where the embeddings to be reached are those of before, every correction is for the worse. */
+static void repair_that_does_not_help_is_not_taken(void **state) {
+  (void)state;
+  size_t count;
+  const size_t norm = search_find(s.source, "embeddings.LayerNorm.bias");
+  aq_evaluation_set *held = &s.calibration->held;
+  assert_ok(search_round(&s, LAMBDA * 30, &err));
+  assert_ok(aq_params_embed(&s.candidate.quantized, &held->texts, s.calibration->pool, held->reference, &err));
+  assert_ok(aq_candidate_adjust(&s.candidate, &err));
+  assert_true(s.candidate.similarity == s.candidate.before_repair && s.candidate.similarity > 0.999999);
+  assert_memory_equal(aq_params_find(&s.candidate.quantized, norm, &count),
+                      aq_params_find(&s.candidate.base, norm, &count), ONE_LAYER_WIDTH * sizeof(float));
+}
+
 /* The shifts of one norm are under a rule of `o`, those of another are not. */
 static void expect_settled(const aq_quantize_options *o) {
   static const char name[] = "encoder.layer.0.output.LayerNorm.bias", other[] = "embeddings.LayerNorm.bias";
@@ -321,6 +335,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(bits_cost_less_at_a_higher_lambda, set_up, tear_down),
       cmocka_unit_test_setup_teardown(the_same_lambda_gives_the_same_again, set_up, tear_down),
       cmocka_unit_test_setup_teardown(repair_measures_before_and_after_and_helps, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(repair_that_does_not_help_is_not_taken, set_up, tear_down),
       cmocka_unit_test_setup_teardown(what_a_rule_keeps_is_not_repaired, set_up, tear_down),
       cmocka_unit_test_setup_teardown(what_a_rule_quantizes_is_not_repaired, set_up, tear_down),
       cmocka_unit_test_setup_teardown(finished_tensors_are_those_of_the_candidate, set_up, tear_down),
