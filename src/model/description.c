@@ -285,7 +285,7 @@ aq_status aq_model_need_tokenizer(aq_model *model, aq_error *err) {
   if (status == AQ_OK) status = aq_tokenizer_make(&files, &model->tokenizer, err);
   aq_tokenizer_files_reset(&files);
   AQ_TRY(status);
-  if (!model->tokenizer->pads_left) return AQ_OK;
+  if (!model->tokenizer->pads_left || model->config.arch->decoder != NULL) return AQ_OK; /* texts go one by one there */
   aq_tokenizer_close(model->tokenizer);
   model->tokenizer = NULL;
   return aq_fail(err, AQ_ERR_UNSUPPORTED,

@@ -176,6 +176,9 @@ static aq_status store_tensors(export_job *job, aq_source **own, aq_error *err) 
   if (job->format->layout == NULL) return AQ_OK;
   AQ_TRY(job->format->layout->open(job->source, job->dtype, own, err));
   job->stored = *own;
+  for (size_t i = 0; i < (*own)->note_count; i++) {
+    AQ_TRY(aq_source_add_note(job->source, err, "%s", (*own)->notes[i]));
+  }
   return note_left_out(job, err);
 }
 

@@ -85,11 +85,45 @@ static aq_status add_file(void *ctx, const char *place, const char *text, size_t
   return file.text != NULL && file.place != NULL && file.path != NULL ? AQ_OK : aq_fail_memory(err, size);
 }
 
+static bool is_of_module(const aq_module_list *modules, const char *name) {
+  const char *slash = strchr(name, '/');
+  const size_t length = slash != NULL ? (size_t)(slash - name) : 0;
+  for (size_t i = 0; length > 0 && i < modules->count; i++) {
+    const char *path = modules->modules[i].path;
+    if (strlen(path) == length && strncmp(path, name, length) == 0) return true;
+  }
+  return false;
+}
+
+static aq_status fail_tensor(const char *name, const char *why, aq_error *err) {
+  (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "%s", why);
+  (void)aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Export to one file: a name that ends in .safetensors");
+  return aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, name);
+}
+
+/* Tensors that programs which load such a folder would not find in its model.safetensors: they fill what is missing
+ * with random values. */
+static aq_status check_tensors(const aq_source *source, const aq_module_list *modules, aq_error *err) {
+  for (size_t i = 0; i < source->tensor_count; i++) {
+    const char *name = source->tensors[i].name;
+    if (is_of_module(modules, name)) {
+      return fail_tensor(name, "it belongs into the file of a module, and a folder is written with one file", err);
+    }
+    if (strstr(name, "auto_model.") != NULL) {
+      return fail_tensor(name, "it has a name of sentence-transformers' wrapper, which transformers does not know",
+                         err);
+    }
+  }
+  return AQ_OK;
+}
+
 static aq_status collect_files(aq_export_folder *f, aq_source *source, aq_error *err) {
   aq_module_list modules;
   AQ_TRY(aq_model_modules_read(source, NULL, &modules, err));
+  const aq_status status = check_tensors(source, &modules, err);
   f->weights_place = aq_module_list_place(&modules, WEIGHTS_NAME);
   aq_module_list_reset(&modules);
+  AQ_TRY(status);
   if (f->weights_place == NULL) return aq_fail_memory(err, 64);
   f->weights = aq_path_join(f->work, f->weights_place);
   if (f->weights == NULL) return aq_fail_memory(err, strlen(f->work));
@@ -151,12 +185,23 @@ static aq_status choose_work(aq_export_folder *f, bool force, aq_error *err) {
   return status;
 }
 
+static aq_status check_around(const aq_export_folder *f, aq_error *err) {
+  char *around = aq_path_parent(f->output);
+  if (around == NULL) return aq_fail_memory(err, strlen(f->output));
+  const bool is_there = aq_path_is_folder(around);
+  aq_free(around);
+  if (is_there) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_IO, "cannot be created: its folder does not exist");
+  return aq_error_hint(err, AQ_ERR_IO, "Create the folder first");
+}
+
 static aq_status prepare_folder(aq_export_folder *f, aq_source *source, const char *output, bool force, aq_error *err) {
   size_t length = strlen(output);
   while (length > 1 && output[length - 1] == '/') length--;
   f->output = aq_strndup(output, length);
   if (f->output == NULL) return aq_fail_memory(err, length);
-  const aq_status status = choose_work(f, force, err);
+  aq_status status = check_around(f, err);
+  if (status == AQ_OK) status = choose_work(f, force, err);
   if (status != AQ_OK) return aq_error_in_file(err, status, f->output);
   return collect_files(f, source, err);
 }

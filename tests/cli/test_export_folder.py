@@ -4,7 +4,7 @@ import resource
 
 import pytest
 import tiny_bert
-from cli_helpers import done, refused, snapshot
+from cli_helpers import done, floats, refused, safetensors, snapshot
 
 KEPT = ["config.json", "modules.json", "1_Pooling/config.json", "vocab.txt"]
 
@@ -88,7 +88,7 @@ def test_places_that_cannot_be_a_folder_are_refused(made):
     refused("export", "work/t.parquet", "-o", "work", "--force", cwd=made, status=2, says=["the output is the input"])
     (made / "late.partial").mkdir()
     refused("export", "work/t.parquet", "-o", "late", cwd=made, status=2, says=["late.partial", "Remove it"])
-    refused("export", "work/t.parquet", "-o", "gone/out", cwd=made, status=3, says=["gone/out"])
+    refused("export", "work/t.parquet", "-o", "gone/out", cwd=made, status=1, says=["gone/out", "Create the folder"])
 
 
 def test_names_of_files_are_no_folders(made):
@@ -100,3 +100,26 @@ def test_names_of_files_are_no_folders(made):
 def test_disk_that_is_full_leaves_nothing(made):
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # noqa: E731
     refused("export", "work/t.parquet", "-o", "out", cwd=made, status=6, says=["out"], preexec_fn=limit)
+
+
+def test_names_that_loaders_of_folders_do_not_know_are_refused(made):
+    """They would fill what they miss with random values."""
+    tensors = {f"0.auto_model.{name}": value for name, value in tiny_bert.encoder_tensors().items()}
+    (made / "encoder" / "model.safetensors").write_bytes(safetensors(tensors))
+    done("embed", "encoder", "--text=a cat", cwd=made)
+    refused("export", "encoder", "-o", "out", cwd=made, status=3, says=["0.auto_model.", "wrapper", ".safetensors"])
+    done("export", "encoder", "-o", "one.safetensors", cwd=made)
+
+
+def test_weights_of_modules_are_exported_to_one_file_only(made):
+    modules = json.loads((made / "encoder" / "modules.json").read_text())
+    modules.append({"idx": 2, "name": "2", "path": "2_Dense", "type": "sentence_transformers.models.Dense"})
+    (made / "encoder" / "modules.json").write_text(json.dumps(modules))
+    (made / "encoder" / "2_Dense").mkdir()
+    hidden = config_of(made / "encoder")["hidden_size"]
+    (made / "encoder" / "2_Dense" / "config.json").write_text(
+        json.dumps({"in_features": hidden, "out_features": 4, "bias": False}))
+    (made / "encoder" / "2_Dense" / "model.safetensors").write_bytes(
+        safetensors({"linear.weight": ("F32", (4, hidden), floats(4 * hidden, 3, 1))}))
+    refused("export", "encoder", "-o", "out", cwd=made, status=3, says=["2_Dense/linear.weight", ".safetensors"])
+    done("export", "encoder", "-o", "one.safetensors", cwd=made)

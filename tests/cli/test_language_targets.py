@@ -150,3 +150,13 @@ def test_what_is_not_run_says_why(shared, tmp_path):
     assert "phi3" in report("-o", "q.parquet", "--target-bpw", 4, cwd=tmp_path)["search"]["reason"]
     refused("quantize", "llm", "-o", "x.parquet", "--target-bpw", 4, "--calib", "builtin", cwd=tmp_path, status=3,
             says=["qkv_proj", "missing"])
+
+
+def test_padding_at_the_left_does_not_matter_to_one_text(tmp_path):
+    """As tokenizers of Llama and Gemma have it by default: texts are not beside others here."""
+    make_language_model(tmp_path / "llm")
+    line = ["generate", "llm", "--prompt", "a text", "--max-tokens", 4]
+    before = done(*line, cwd=tmp_path).stdout
+    (tmp_path / "llm" / "tokenizer_config.json").write_text(
+        '{"tokenizer_class": "PreTrainedTokenizerFast", "padding_side": "left"}')
+    assert done(*line, cwd=tmp_path).stdout == before

@@ -211,6 +211,20 @@ static aq_status write_own_pairs(gguf_stored *g, aq_error *err) {
 
 /* ---- the whole ---- */
 
+/* Of an encoder: what its vectors depend on, and a GGUF file has no key for. */
+static aq_status note_settings(const gguf_stored *g, aq_source *out, aq_error *err) {
+  json_t *settings;
+  if (g->model.arch == NULL || !g->model.arch->is_encoder) return AQ_OK;
+  AQ_TRY(aq_gguf_export_read(g->base, "sentence_bert_config.json", &settings, err));
+  const json_int_t longest = json_integer_value(json_object_get(settings, "max_seq_length"));
+  json_decref(settings);
+  if (longest <= 0) return AQ_OK;
+  return aq_source_add_note(out, err,
+                            "GGUF has no place for the length at which texts are truncated, %lld tokens, nor for the "
+                            "normalization of vectors: tell it to the program that runs the file",
+                            (long long)longest);
+}
+
 static aq_status fill_source(const aq_source *base, aq_dtype dtype, aq_source *out, aq_error *err) {
   gguf_stored *g = aq_calloc(1, sizeof *g);
   out->impl = g;
@@ -221,6 +235,7 @@ static aq_status fill_source(const aq_source *base, aq_dtype dtype, aq_source *o
   if (g->stores == NULL) return aq_fail_memory(err, base->tensor_count * sizeof *g->stores);
   const bool is_own = aq_source_find(base, "token_embd.weight") >= 0; /* llama.cpp's name, in every architecture */
   if (!is_own) AQ_TRY(aq_gguf_export_make(base, &g->model, err));
+  if (!is_own) AQ_TRY(note_settings(g, out, err));
   for (size_t i = 0; i < base->tensor_count; i++) AQ_TRY(add_tensor(g, i, dtype, out, err));
   return is_own ? write_own_pairs(g, err) : write_pairs(g, g->model.pairs, err);
 }
