@@ -272,7 +272,7 @@ def test_refused_keys_are_named(file, key, neutral, plain):
         ("llama", {"original_max_position_embeddings": 9}, "'original_max_position_embeddings' is set"),
         ("llama", {"partial_rotary_factor": 0.5}, "'partial_rotary_factor' is 0.5"),
         ("llama", rope("proportional"), "'rope_type' is 'proportional'"),
-        ("llama", {"hidden_act": "mish"}, "'hidden_act' is 'mish'"),
+        ("llama", {"hidden_act": "laplace"}, "'hidden_act' is 'laplace'"),
     ],
 )
 def test_other_values_are_refused_by_name(model_type, changes, words, plain):
