@@ -97,9 +97,9 @@ def open(source: SourceLike, *, max_memory: Size = 0, checksums: bool = True) ->
 
     Args:
         source: path of a .safetensors file, a model.safetensors.index.json, a Hugging Face folder, a PyTorch file
-            (nothing in it is run), a GGUF or ONNX file, or a V1 or V2 table in Parquet. Or: a mapping from names to NumPy or torch tensors, a torch module, an
-            object with `__arrow_c_stream__` that holds a weight table. Arrays are not copied; do not change them
-            meanwhile.
+            (nothing in it is run), a GGUF or ONNX file, or a V1 or V2 table in Parquet. Or: a mapping from names to
+            NumPy or torch tensors, a torch module, an object with `__arrow_c_stream__` that holds a weight table.
+            Arrays are not copied; do not change them meanwhile.
         max_memory: limit in bytes (or "2GiB") of what one read may allocate; 0: none.
         checksums: check the CRC of every page when it is first read.
 

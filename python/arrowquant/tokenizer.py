@@ -21,7 +21,9 @@ _BATCH = 1024
 
 
 class Tokenizer(Handle[_core.Tokenizer]):
-    """A WordPiece, BPE, Unigram or WordLevel tokenizer. Its ids are those that sentence-transformers gives to the same model.
+    """A WordPiece, BPE, Unigram or WordLevel tokenizer.
+
+    Its ids are those that sentence-transformers gives to the same model.
 
         with arrowquant.Tokenizer("model") as tokenizer:
             ids = tokenizer.encode(["a text", "another"], max_tokens=256)
