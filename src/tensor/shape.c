@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/checked.h"
+#include "core/error.h"
 #include "core/memory.h"
 
 bool aq_shape_count_ok(const int64_t *shape, int32_t rank, uint64_t *out) {
@@ -58,6 +59,16 @@ bool aq_part_name_parse(const char *name, size_t *base_length, int64_t *lo, int6
   if (p == NULL || strcmp(p, "]") != 0 || *lo >= *hi) return false;
   *base_length = (size_t)(bracket - name);
   return true;
+}
+
+aq_status aq_part_name_refuse(const char *name, aq_error *err) {
+  size_t base;
+  int64_t lo, hi;
+  if (!aq_part_name_parse(name, &base, &lo, &hi)) return AQ_OK;
+  const aq_status status = aq_fail(err, AQ_ERR_UNSUPPORTED,
+                                   "a name that ends with [%lld:%lld] means a part of a larger tensor in weight tables",
+                                   (long long)lo, (long long)hi);
+  return aq_error_hint(err, status, "Rename the tensor in the model");
 }
 
 char *aq_part_name_make(const char *name, int64_t lo, int64_t hi) {

@@ -25,6 +25,9 @@ static inline size_t aq_owner_of(const aq_tensor_info *tensors, size_t i) {
  * is the length of NAME. */
 bool aq_part_name_parse(const char *name, size_t *base_length, int64_t *lo, int64_t *hi);
 
+/* AQ_ERR_UNSUPPORTED for a tensor of a model that is named like a part: in a table it would be taken for one. */
+AQ_MUST_CHECK aq_status aq_part_name_refuse(const char *name, aq_error *err);
+
 /* New string "NAME[lo:hi]"; NULL when out of memory. */
 char *aq_part_name_make(const char *name, int64_t lo, int64_t hi);
 

@@ -47,16 +47,6 @@ static aq_status check_version(uint32_t version, aq_error *err) {
 
 /* ---- tensors ---- */
 
-static aq_status check_name(const char *name, aq_error *err) {
-  size_t base;
-  int64_t lo, hi;
-  if (!aq_part_name_parse(name, &base, &lo, &hi)) return AQ_OK;
-  const aq_status status = aq_fail(err, AQ_ERR_UNSUPPORTED,
-                                   "a name that ends with [%lld:%lld] means a part of a larger tensor in weight tables",
-                                   (long long)lo, (long long)hi);
-  return aq_error_hint(err, status, "Rename the tensor in the model");
-}
-
 static aq_status read_shape(aq_gguf_cursor *cursor, aq_gguf_entry *entry, aq_error *err) {
   uint32_t rank;
   AQ_TRY(aq_gguf_cursor_u32(cursor, &rank, err));
@@ -90,7 +80,7 @@ static aq_status measure_data(aq_gguf_entry *entry, const aq_gguf_type *type, aq
 /* `begin` is the offset in the data until that is known to begin. */
 static aq_status read_place(aq_gguf_cursor *cursor, aq_gguf_entry *entry, aq_error *err) {
   const aq_gguf_type *type = NULL;
-  AQ_TRY(check_name(entry->name, err));
+  AQ_TRY(aq_part_name_refuse(entry->name, err));
   AQ_TRY(read_shape(cursor, entry, err));
   AQ_TRY(aq_gguf_cursor_u32(cursor, &entry->type, err));
   AQ_TRY(aq_gguf_type_find(entry->type, &type, err));

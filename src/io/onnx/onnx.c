@@ -53,16 +53,6 @@ static const aq_source_ops model_ops = {.close = close_model, .read = read_model
 
 /* ---- tensors ---- */
 
-static aq_status check_name(const char *name, aq_error *err) {
-  size_t base;
-  int64_t lo, hi;
-  if (!aq_part_name_parse(name, &base, &lo, &hi)) return AQ_OK;
-  const aq_status status = aq_fail(err, AQ_ERR_UNSUPPORTED,
-                                   "a name that ends with [%lld:%lld] means a part of a larger tensor in weight tables",
-                                   (long long)lo, (long long)hi);
-  return aq_error_hint(err, status, "Rename the tensor in the model");
-}
-
 /* alias_of: -1, or the tensor that the weight is already. */
 static aq_status add_tensor(aq_source *source, const aq_onnx_weights *found, size_t index, const char *name,
                             int32_t alias_of, aq_error *err) {
@@ -84,7 +74,7 @@ static aq_status add_tensor(aq_source *source, const aq_onnx_weights *found, siz
     info.shape[1] = w->shape[0];
   }
   const aq_segment segment = {.num_params = w->count, .data_bytes = bytes, .where = {index}};
-  AQ_TRY(check_name(name, err));
+  AQ_TRY(aq_part_name_refuse(name, err));
   return aq_source_add_tensor(source, &info, &segment, 1, err);
 }
 

@@ -81,20 +81,10 @@ static aq_status parse_range(const json_t *spec, uint64_t data_bytes, aq_safeten
   return AQ_OK;
 }
 
-static aq_status check_name(const char *name, aq_error *err) {
-  size_t base;
-  int64_t lo, hi;
-  if (!aq_part_name_parse(name, &base, &lo, &hi)) return AQ_OK;
-  const aq_status status = aq_fail(err, AQ_ERR_UNSUPPORTED,
-                                   "a name that ends with [%lld:%lld] means a part of a larger tensor in weight tables",
-                                   (long long)lo, (long long)hi);
-  return aq_error_hint(err, status, "Rename the tensor in the model");
-}
-
 static aq_status parse_entry(const char *name, const json_t *spec, uint64_t data_bytes, aq_safetensors_entry *entry,
                              aq_error *err) {
   entry->name = name;
-  aq_status status = check_name(name, err);
+  aq_status status = aq_part_name_refuse(name, err);
   if (status == AQ_OK && !json_is_object(spec))
     status = aq_fail(err, AQ_ERR_FORMAT, "the header does not describe it by an object");
   if (status == AQ_OK) status = parse_dtype(spec, entry, err);

@@ -36,16 +36,10 @@ void aq_torch_paths_reset(aq_torch_paths *paths) {
 /* ---- names ---- */
 
 static aq_status check_name(const char *name, aq_error *err) {
-  size_t base;
-  int64_t lo, hi;
   AQ_FAIL_IF(name[0] == '\0', AQ_ERR_FORMAT, "a tensor has the empty name");
   AQ_FAIL_IF(!aq_utf8_ok(name), AQ_ERR_FORMAT, "the name of a tensor is not UTF-8");
-  if (!aq_part_name_parse(name, &base, &lo, &hi)) return AQ_OK;
-  const aq_status status = aq_fail(err, AQ_ERR_UNSUPPORTED,
-                                   "a name that ends with [%lld:%lld] means a part of a larger tensor in weight tables",
-                                   (long long)lo, (long long)hi);
-  (void)aq_error_hint(err, status, "Rename the tensor in the model");
-  return aq_error_in_tensor(err, status, name);
+  const aq_status status = aq_part_name_refuse(name, err);
+  return status == AQ_OK ? AQ_OK : aq_error_in_tensor(err, status, name);
 }
 
 static aq_status reserve_named(aq_torch_paths *out, aq_error *err) {
