@@ -7,7 +7,7 @@
 
 static aq_status write_line(void *ctx, const void *bytes, size_t size, aq_error *err) {
   (void)ctx;
-  if (fwrite(bytes, 1, size, stdout) == size || cli_flush_output(err)) return AQ_OK;
+  if (cli_print_bytes(bytes, size) || cli_flush_output(err)) return AQ_OK;
   return err->code;
 }
 

@@ -8,7 +8,7 @@
 
 static aq_status write_piece(void *ctx, const void *bytes, size_t size, aq_error *err) {
   (void)ctx;
-  (void)fwrite(bytes, 1, size, stdout); /* a failure stays in the stream */
+  (void)cli_print_bytes(bytes, size); /* a failure stays in the stream */
   return cli_flush_output(err) ? AQ_OK : err->code;
 }
 

@@ -98,10 +98,16 @@ void cli_print_error_json(const char *command, const aq_error *err) {
 
 static int print_errno; /* of the first text that could not be written: ferror alone has no reason */
 
+bool cli_print_bytes(const void *bytes, size_t size) {
+  errno = 0;
+  if (fwrite(bytes, 1, size, stdout) == size) return true;
+  if (print_errno == 0) print_errno = errno;
+  return false;
+}
+
 void cli_print_text(const char *text) {
   const size_t length = strlen(text);
-  errno = 0;
-  if (fwrite(text, 1, length, stdout) < length && print_errno == 0) print_errno = errno;
+  (void)cli_print_bytes(text, length);
   if (length > 0 && text[length - 1] != '\n') (void)putchar('\n');
 }
 

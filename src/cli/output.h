@@ -10,6 +10,9 @@ void cli_print_error(const aq_error *err);
 /* The same as a JSON document on standard output, for --json; `command` may be NULL. */
 void cli_print_error_json(const char *command, const aq_error *err);
 
+/* False when they were not written as a whole: cli_flush_output says why. */
+bool cli_print_bytes(const void *bytes, size_t size);
+
 /* Text and a final newline, if it has none, on standard output. */
 void cli_print_text(const char *text);
 

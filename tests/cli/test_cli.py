@@ -10,7 +10,7 @@ import struct
 import subprocess
 
 import pytest
-
+import tiny_bert
 from cli_helpers import (COMMAND, COMMANDS, ROOT, TIMEOUT, big_model, done, environment, floats, folder,  # noqa: F401
                          refused, run, safetensors, snapshot)
 
@@ -305,6 +305,15 @@ def test_report_that_cannot_be_printed_fails(tmp_path, form):
     (tmp_path / "m.safetensors").write_bytes(safetensors(many))
     with open("/dev/full", "w") as full:
         result = subprocess.run([COMMAND, "info", "m.safetensors", *form], cwd=tmp_path, stdout=full,
+                                stderr=subprocess.PIPE, text=True, timeout=TIMEOUT)
+    assert result.returncode == 6 and "standard output: No space" in result.stderr
+
+
+def test_vectors_that_cannot_be_printed_fail(tmp_path):
+    tiny_bert.make_encoder(tmp_path / "encoder")
+    (tmp_path / "texts.txt").write_text("a cat\n" * 2000)  # more than a buffer of stdio
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([COMMAND, "embed", "encoder", "--input", "texts.txt"], cwd=tmp_path, stdout=full,
                                 stderr=subprocess.PIPE, text=True, timeout=TIMEOUT)
     assert result.returncode == 6 and "standard output: No space" in result.stderr
 
