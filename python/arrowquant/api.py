@@ -327,7 +327,7 @@ def export(
     Args:
         src: what `open` takes.
         dst: the file to write.
-        to: "safetensors" (default: values), compressed-tensors (the codes, for vLLM and transformers), or "gguf" (for
+        to: "safetensors" (default: values), compressed-tensors (the codes, for transformers), or "gguf" (for
             llama.cpp). "safetensors" is one file when the output ends in .safetensors, else a folder with the model's
             configuration and tokenizer beside model.safetensors; compressed-tensors is a folder. "gguf" is a file of a
             model that began as a GGUF file, or of type llama, qwen2, qwen3 or bert.

@@ -109,7 +109,7 @@ const aq_option aq_option_table[] = {
      .at = {AT(export, format)},
      .argument = "FORMAT",
      .words = WORDS("safetensors", "compressed-tensors", "gguf"),
-     .help = "safetensors (default: values), compressed-tensors (the codes, for vLLM and transformers), or gguf (for "
+     .help = "safetensors (default: values), compressed-tensors (the codes, for transformers), or gguf (for "
              "llama.cpp)",
      .more = "safetensors is one file when OUT ends in .safetensors, else a folder with the model's configuration and "
              "tokenizer beside model.safetensors; compressed-tensors is a folder. gguf is a file of a model that began "
