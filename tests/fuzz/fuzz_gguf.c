@@ -1,33 +1,13 @@
 /* fuzz_gguf.c - any bytes as a GGUF file, with its names and as a model of Hugging Face: opening must end in an error
  * or in tensors whose bytes can all be read. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* memfd_create */
-#endif
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "fuzz_input.h"
+
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "arrowquant.h"
 #include "io/source.h"
 
 #define VALUES 600
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* One file in memory for the whole run, written anew for every input. */
-static const char *write_input(const uint8_t *data, size_t size) {
-  static char path[32];
-  static int fd = -1;
-  if (fd < 0) {
-    fd = memfd_create("fuzz", MFD_CLOEXEC);
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-  }
-  if (fd < 0 || ftruncate(fd, 0) != 0 || pwrite(fd, data, size, 0) != (ssize_t)size) abort();
-  return path;
-}
 
 /* The end of the tensor alone has the values that it has in the whole. */
 static void compare_end(const aq_source *source, size_t index, const aq_tensor *tensor) {

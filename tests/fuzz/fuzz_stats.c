@@ -1,23 +1,15 @@
 /* fuzz_stats.c - any bytes as a file of statistics of a tiny encoder. An input is either a whole file, or, when it
  * begins with '!', changes to a valid one: two bytes of position and a byte that is added there, each. Loading must end
  * in an error that has words, or in the very statistics that were saved: a checksum stands for the values. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* memfd_create */
-#endif
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "fuzz_input.h"
+
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "calib/fisher/stats.h"
 #include "calib/fisher/stats_arrays.h"
 #include "model/description.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { HIDDEN = 4, INNER = 8, WORDS = 6, POSITIONS = 5, MOST_TENSORS = 32, MOST_BYTES = 1 << 14 };
 
 static char config_text[] =
@@ -107,18 +99,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
   make_statistics();
   make_file();
   return 0;
-}
-
-/* One file in memory for the whole run, written anew for every input. */
-static const char *write_input(const uint8_t *data, size_t size) {
-  static char path[32];
-  static int fd = -1;
-  if (fd < 0) {
-    fd = memfd_create("fuzz", MFD_CLOEXEC);
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-  }
-  if (fd < 0 || ftruncate(fd, 0) != 0 || pwrite(fd, data, size, 0) != (ssize_t)size) abort();
-  return path;
 }
 
 static const char *write_changed(const uint8_t *data, size_t size) {

@@ -2,15 +2,9 @@
  * read. Zip archives have everything twice, which no chance change keeps in agreement: so an input whose first byte is
  * 'P' is a whole archive, one of 'p' is only the pickle of one that is built around it, and all others are files of the
  * older form. The format is opened directly: what lies around a model has targets of its own. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* memfd_create */
-#endif
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "fuzz_input.h"
+
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "arrowquant.h"
 #include "core/bytes.h"
@@ -20,20 +14,6 @@
 #define VALUES 600
 #define FILE_MAX ((size_t)1 << 20)
 #define STORAGE_BYTES 96
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* One file in memory for the whole run, written anew for every input. */
-static const char *write_input(const uint8_t *data, size_t size) {
-  static char path[32];
-  static int fd = -1;
-  if (fd < 0) {
-    fd = memfd_create("fuzz", MFD_CLOEXEC);
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-  }
-  if (fd < 0 || ftruncate(fd, 0) != 0 || pwrite(fd, data, size, 0) != (ssize_t)size) abort();
-  return path;
-}
 
 typedef struct archive {
   uint8_t bytes[FILE_MAX], directory[512];
