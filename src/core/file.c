@@ -93,6 +93,14 @@ aq_status aq_file_map(aq_file *file, aq_error *err) {
   return AQ_OK;
 }
 
+aq_status aq_file_view(aq_file *file, aq_lock *lock, uint64_t offset, const void **view, aq_error *err) {
+  aq_lock_take(lock);
+  const aq_status status = aq_file_map(file, err);
+  aq_lock_release(lock);
+  if (status == AQ_OK) *view = file->map + offset;
+  return status;
+}
+
 aq_status aq_file_slurp(const char *path, size_t limit, char **out, size_t *size, aq_error *err) {
   *out = NULL;
   aq_file file;

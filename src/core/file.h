@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "arrowquant.h"
+#include "core/fork.h"
 
 /* ---- reading ---- */
 
@@ -26,6 +27,10 @@ AQ_MUST_CHECK aq_status aq_file_read(const aq_file *file, uint64_t offset, size_
 
 /* Maps the whole file read-only; a second call does nothing. An empty file maps to a non-NULL pointer. */
 AQ_MUST_CHECK aq_status aq_file_map(aq_file *file, aq_error *err);
+
+/* A view of what stands at an offset, which the caller knows to be in the file: maps it when it is not yet. `lock` is
+ * that of all files which threads may ask for at the same time. *view is not set after a failure. */
+AQ_MUST_CHECK aq_status aq_file_view(aq_file *file, aq_lock *lock, uint64_t offset, const void **view, aq_error *err);
 
 /* Reads a whole small file, at most `limit` bytes, with a zero after the end. Free *out with aq_free. */
 AQ_MUST_CHECK aq_status aq_file_slurp(const char *path, size_t limit, char **out, size_t *size, aq_error *err);

@@ -21,12 +21,12 @@ bool aq_format_has_suffix(const aq_file_format *format, const char *name) {
   return false;
 }
 
-bool aq_formats_know_name(const char *name) {
-  if (aq_foreign_by_name(name) != NULL) return false; /* openvino_model.bin */
+const aq_file_format *aq_formats_of_name(const char *name) {
+  if (aq_foreign_by_name(name) != NULL) return NULL; /* openvino_model.bin */
   for (size_t i = 0; i < AQ_COUNT_OF(formats); i++) {
-    if (formats[i]->open != NULL && aq_format_has_suffix(formats[i], name)) return true;
+    if (formats[i]->open != NULL && aq_format_has_suffix(formats[i], name)) return formats[i];
   }
-  return false;
+  return NULL;
 }
 
 aq_status aq_formats_open(aq_source *source, const char *path, const aq_source_options *options, aq_error *err) {

@@ -78,17 +78,25 @@ bool aq_listing_has(const aq_listing *listing, const char *name) {
   return false;
 }
 
-void aq_listing_filter(aq_listing *listing, bool (*keep)(const char *name)) {
+void aq_listing_filter_by(aq_listing *listing, bool (*keep)(const void *ctx, const char *name), const void *ctx) {
   size_t kept = 0;
   for (size_t i = 0; i < listing->count; i++) {
     char *name = listing->names[i];
-    if (keep(name)) {
+    if (keep(ctx, name)) {
       listing->names[kept++] = name;
     } else {
       aq_free(name);
     }
   }
   listing->count = kept;
+}
+
+typedef bool (*plain_test)(const char *name);
+
+static bool passes(const void *ctx, const char *name) { return (*(const plain_test *)ctx)(name); }
+
+void aq_listing_filter(aq_listing *listing, bool (*keep)(const char *name)) {
+  aq_listing_filter_by(listing, passes, &keep);
 }
 
 const char *aq_names_text(const char *const *names, size_t count, char *out, size_t size) {

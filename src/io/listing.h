@@ -18,6 +18,7 @@ bool aq_listing_has(const aq_listing *listing, const char *name);
 
 /* Leaves only the names for which `keep` is true. */
 void aq_listing_filter(aq_listing *listing, bool (*keep)(const char *name));
+void aq_listing_filter_by(aq_listing *listing, bool (*keep)(const void *ctx, const char *name), const void *ctx);
 
 /* "a, b, c and 4 more" into out; returns out. */
 const char *aq_listing_text(const aq_listing *listing, char *out, size_t size);

@@ -22,10 +22,9 @@
 
 static const char index_name[] = "model.safetensors.index.json";
 static const char single_name[] = "model.safetensors";
-static const char onnx_name[] = "model.onnx";
 static const char onnx_folder[] = "onnx";
+static const char index_suffix[] = ".index.json";
 
-static bool is_index(const char *name) { return aq_ends_with(name, ".safetensors.index.json"); }
 static bool is_foreign(const char *name) { return aq_foreign_by_name(name) != NULL; }
 /* Names that begin with a dot are what systems and writers leave beside files. */
 static bool is_known(const char *name) {
@@ -33,19 +32,7 @@ static bool is_known(const char *name) {
          (aq_shard_index_is_name(name) || aq_formats_know_name(name) || is_foreign(name));
 }
 
-/* Beside a model in a form of its own, GGUF and ONNX files are copies of it for other engines, and PyTorch files those
- * of before safetensors, which transformers takes last as well. */
-static bool is_gguf(const char *name) { return aq_ends_with(name, ".gguf"); }
 static bool is_onnx(const char *name) { return aq_ends_with(name, ".onnx"); }
-/* Exporters write quantized variants of it beside it. */
-static bool is_onnx_model(const char *name) { return strcmp(name, onnx_name) == 0; }
-static bool is_preferred(const char *name) {
-  return aq_formats_know_name(name) && !is_gguf(name) && !is_onnx(name) && !aq_torch_is_name(name);
-}
-static bool is_torch_index(const char *name) { return aq_shard_index_is_name(name) && !is_index(name); }
-static bool is_torch(const char *name) { return aq_formats_know_name(name) && aq_torch_is_name(name); }
-/* The one of these names that transformers reads. */
-static bool is_torch_model(const char *name) { return strcmp(name, AQ_TORCH_SINGLE_NAME) == 0; }
 
 static bool any(const aq_listing *names, bool (*is)(const char *name)) {
   for (size_t i = 0; i < names->count; i++) {
@@ -189,17 +176,31 @@ static bool index_names_single(const char *folder) {
   return names_it;
 }
 
-/* Leaves the names of the best kind there is; false when none is read. An index stands for its shards, which are
+/* How soon a name is taken: by the rank of its format, then an index before files, and the main name before others.
+ * PLACE_NONE: it is not read. */
+#define PLACE_NONE UINT32_MAX
+enum { PLACE_INDEX, PLACE_MAIN, PLACE_OTHER, PLACES };
+
+static uint32_t place_of(const char *name) {
+  char of_index[256];
+  const bool is_index = aq_shard_index_is_name(name);
+  if (is_index) (void)snprintf(of_index, sizeof of_index, "%.*s", (int)(strlen(name) - strlen(index_suffix)), name);
+  const aq_file_format *format = aq_formats_of_name(is_index ? of_index : name);
+  if (format == NULL) return PLACE_NONE;
+  const bool is_main = format->main_name != NULL && strcmp(name, format->main_name) == 0;
+  return (uint32_t)format->rank * PLACES + (is_index ? PLACE_INDEX : is_main ? PLACE_MAIN : PLACE_OTHER);
+}
+
+static bool is_at(const void *ctx, const char *name) { return place_of(name) == *(const uint32_t *)ctx; }
+
+/* Leaves the names of the first place there is; false when none is read. An index stands for its shards, which are
  * candidates of their own only without it. */
 static bool narrow(aq_listing *names) {
-  static bool (*const kinds[])(const char *name) = {is_index, is_preferred, is_torch_index, is_torch_model,
-                                                    is_torch, is_gguf,      is_onnx_model,  aq_formats_know_name};
-  for (size_t i = 0; i < AQ_COUNT_OF(kinds); i++) {
-    if (!any(names, kinds[i])) continue;
-    aq_listing_filter(names, kinds[i]);
-    return true;
-  }
-  return false;
+  uint32_t first = PLACE_NONE;
+  for (size_t i = 0; i < names->count; i++) first = AQ_MIN(first, place_of(names->names[i]));
+  if (first == PLACE_NONE) return false;
+  aq_listing_filter_by(names, is_at, &first);
+  return true;
 }
 
 /* Chooses among the names of a folder; they are narrowed on the way. An empty name: the folder itself, all parts of a

@@ -75,12 +75,7 @@ static aq_status view_part(const aq_source *source, const aq_segment *segment, a
   *view = NULL;
   if (piece != AQ_PIECE_DATA || aq_gguf_type_at((uint32_t)segment->where[2])->decode != NULL) return AQ_OK;
   if (order_of(p, segment) != NULL) return AQ_OK;
-  aq_file *file = &p->files[segment->where[0]];
-  aq_lock_take(&p->map_lock);
-  const aq_status status = aq_file_map(file, err);
-  aq_lock_release(&p->map_lock);
-  if (status == AQ_OK) *view = file->map + segment->where[1];
-  return status;
+  return aq_file_view(&p->files[segment->where[0]], &p->map_lock, segment->where[1], view, err);
 }
 
 static const aq_source_ops part_ops = {.close = close_parts, .read = read_part, .view = view_part};
@@ -343,5 +338,9 @@ static aq_status open_file(aq_source *source, const char *path, const aq_source_
   return open_single(source, path, names, err);
 }
 
-const aq_file_format aq_gguf_format = {
-    .name = "gguf", .suffix = {".gguf"}, .open = open_file, .write = &aq_gguf_sink, .layout = &aq_gguf_layout};
+const aq_file_format aq_gguf_format = {.name = "gguf",
+                                       .suffix = {".gguf"},
+                                       .rank = 2,
+                                       .open = open_file,
+                                       .write = &aq_gguf_sink,
+                                       .layout = &aq_gguf_layout};

@@ -220,4 +220,5 @@ static aq_status open_file(aq_source *source, const char *path, const aq_source_
   return *mine ? open_model(source, path, err) : AQ_OK;
 }
 
-const aq_file_format aq_onnx_format = {.name = "onnx", .suffix = {".onnx"}, .open = open_file, .write = NULL};
+const aq_file_format aq_onnx_format = {
+    .name = "onnx", .suffix = {".onnx"}, .rank = 3, .main_name = "model.onnx", .open = open_file, .write = NULL};

@@ -73,10 +73,5 @@ aq_status aq_onnx_place_read(const aq_onnx_files *files, const aq_onnx_place *pl
 aq_status aq_onnx_place_view(aq_onnx_files *files, const aq_onnx_place *place, const void **view, aq_error *err) {
   *view = place->memory;
   if (place->memory != NULL) return AQ_OK;
-  aq_file *file = &files->files[place->file];
-  aq_lock_take(&files->map_lock);
-  const aq_status status = aq_file_map(file, err);
-  aq_lock_release(&files->map_lock);
-  if (status == AQ_OK) *view = file->map + place->begin;
-  return status;
+  return aq_file_view(&files->files[place->file], &files->map_lock, place->begin, view, err);
 }

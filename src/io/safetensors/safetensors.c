@@ -49,12 +49,7 @@ static aq_status view_shard(const aq_source *source, const aq_segment *segment, 
   shards *s = source->impl;
   *view = NULL;
   if (piece != AQ_PIECE_DATA) return AQ_OK;
-  aq_file *file = &s->files[segment->where[0]];
-  aq_lock_take(&s->map_lock);
-  const aq_status status = aq_file_map(file, err);
-  aq_lock_release(&s->map_lock);
-  if (status == AQ_OK) *view = file->map + segment->where[1];
-  return status;
+  return aq_file_view(&s->files[segment->where[0]], &s->map_lock, segment->where[1], view, err);
 }
 
 static aq_status add_module_file(aq_source *source, const char *path, const char *prefix, aq_error *err);

@@ -73,12 +73,7 @@ static aq_status view_shard(const aq_source *source, const aq_segment *segment, 
   torch_shards *s = source->impl;
   *view = NULL;
   if (piece != AQ_PIECE_DATA || segment->where[2] != 0) return AQ_OK;
-  aq_file *file = &s->all[segment->where[0]].file;
-  aq_lock_take(&s->map_lock);
-  const aq_status status = aq_file_map(file, err);
-  aq_lock_release(&s->map_lock);
-  if (status == AQ_OK) *view = file->map + segment->where[1];
-  return status;
+  return aq_file_view(&s->all[segment->where[0]].file, &s->map_lock, segment->where[1], view, err);
 }
 
 static const aq_source_ops shard_ops = {.close = close_shards, .read = read_shard, .view = view_shard};
@@ -350,5 +345,9 @@ static aq_status open_file(aq_source *source, const char *path, const aq_source_
   return finish_shards(source, err);
 }
 
-const aq_file_format aq_torch_format = {
-    .name = "pytorch", .suffix = {".bin", ".pt", ".pth", ".ckpt"}, .open = open_file, .write = NULL};
+const aq_file_format aq_torch_format = {.name = "pytorch",
+                                        .suffix = {".bin", ".pt", ".pth", ".ckpt"},
+                                        .rank = 1, /* transformers takes them last as well */
+                                        .main_name = AQ_TORCH_SINGLE_NAME,
+                                        .open = open_file,
+                                        .write = NULL};

@@ -1,22 +1,16 @@
-/* torch_files.c - two lists of names. */
+/* torch_files.c - names of weights, and of what lies beside them. */
 #include "io/torch/torch_files.h"
 
 #include <stddef.h>
 #include <string.h>
 
 #include "core/compiler.h"
-#include "io/listing.h"
+#include "io/formats.h"
 
-static const char *const suffixes[] = {".bin", ".pt", ".pth", ".ckpt"};
 static const char *const training[] = {"training_args.", "optimizer.", "scheduler.",
                                        "scaler.",        "rng_state",  "random_states"};
 
-bool aq_torch_is_name(const char *name) {
-  for (size_t i = 0; i < AQ_COUNT_OF(suffixes); i++) {
-    if (aq_ends_with(name, suffixes[i])) return true;
-  }
-  return false;
-}
+bool aq_torch_is_name(const char *name) { return aq_format_has_suffix(&aq_torch_format, name); }
 
 bool aq_torch_is_training_state(const char *name) {
   for (size_t i = 0; i < AQ_COUNT_OF(training) && aq_torch_is_name(name); i++) {
