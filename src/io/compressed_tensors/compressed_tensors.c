@@ -1,183 +1,114 @@
-/* compressed_tensors.c - a source over another one: the same tensors under the names and in the bytes of the format.
- * Nothing is held in memory: bytes are made when they are read. */
+/* compressed_tensors.c - a matrix NAME.weight with codes becomes NAME.weight_packed (int32), NAME.weight_scale (FP32),
+ * NAME.weight_shape (int64) and, where zero points are not all 0, NAME.weight_zero_point (int32). */
 #include "io/compressed_tensors/compressed_tensors.h"
 
-#include <string.h>
-
+#include "core/checked.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "io/compressed_tensors/compressed_tensors_bytes.h"
-#include "io/compressed_tensors/compressed_tensors_scheme.h"
-#include "io/export_layout.h"
 #include "io/formats.h"
+#include "io/packed/packed_codes.h"
+#include "io/packed/packed_source.h"
 #include "io/safetensors/safetensors_sink.h"
-#include "io/source_memory.h"
-#include "quant/quantized_layer.h"
+#include "quant/scheme.h"
 
-/* What a segment holds: where[KIND] is one of these, where[TENSOR] the tensor of the base, where[SEGMENT] its segment.
- */
-enum { KIND, TENSOR, SEGMENT };
-typedef enum piece_kind { PASSED, PACKED, SCALE, ZERO_POINT, SHAPE } piece_kind;
+#define BLOCK ((size_t)1 << 14) /* zero points that are read at a time */
 
-typedef struct ct_source {
-  const aq_source *base; /* a hold */
-  aq_ct_scheme *schemes; /* one per tensor of the base; of those that are packed */
-} ct_source;
-
-/* ---- reading ---- */
-
-static aq_status read_own(const ct_source *ct, const aq_segment *segment, uint64_t offset, size_t size, uint8_t *out,
-                          aq_error *err) {
-  const size_t index = (size_t)segment->where[TENSOR];
-  const aq_ct_scheme *scheme = &ct->schemes[index];
-  switch ((piece_kind)segment->where[KIND]) {
-    case PACKED:
-      return aq_ct_read_packed(ct->base, index, scheme, offset, size, out, err);
-    case SCALE:
-      return aq_ct_read_scale(ct->base, index, scheme, offset, size, out, err);
-    case ZERO_POINT:
-      return aq_ct_read_zero_point(ct->base, index, scheme, offset, size, out, err);
-    case SHAPE:
-      aq_ct_read_shape(scheme, offset, size, out);
-      return AQ_OK;
-    case PASSED:
-      break;
+/* An output layer that is tied to the table of tokens stays its equal. */
+bool aq_ct_is_packed(const aq_source *source, size_t index) {
+  const aq_tensor_info *t = &source->tensors[index];
+  if (t->quant_type == AQ_KEPT || aq_packed_is_embedding(t)) return false;
+  const size_t owner = t->alias_of >= 0 ? (size_t)t->alias_of : index;
+  if (aq_packed_is_embedding(&source->tensors[owner])) return false;
+  for (size_t i = 0; i < source->tensor_count; i++) {
+    const bool is_tied = source->tensors[i].alias_of >= 0 && (size_t)source->tensors[i].alias_of == owner;
+    if (is_tied && aq_packed_is_embedding(&source->tensors[i])) return false;
   }
-  return aq_fail(err, AQ_ERR_INTERNAL, "a piece of no kind was asked for");
+  return true;
 }
 
-static aq_status read_piece(const aq_source *source, const aq_segment *segment, aq_piece piece, uint64_t offset,
-                            size_t size, void *out, aq_error *err) {
-  const ct_source *ct = source->impl;
-  if (size == 0) return AQ_OK;
-  if (segment->where[KIND] != PASSED) return read_own(ct, segment, offset, size, out, err);
-  return ct->base->ops->read(ct->base, &ct->base->segments[segment->where[SEGMENT]], piece, offset, size, out, err);
-}
+/* ---- zero points: whole ones, in the range of the codes ---- */
 
-static aq_status view_piece(const aq_source *source, const aq_segment *segment, aq_piece piece, const void **view,
-                            aq_error *err) {
-  const ct_source *ct = source->impl;
-  *view = NULL;
-  if (segment->where[KIND] != PASSED) return AQ_OK;
-  return ct->base->ops->view(ct->base, &ct->base->segments[segment->where[SEGMENT]], piece, view, err);
-}
-
-static void close_source(aq_source *source) {
-  ct_source *ct = source->impl;
-  if (ct == NULL) return;
-  aq_source_drop(ct->base);
-  aq_free(ct->schemes);
-  aq_free(ct);
-}
-
-static const aq_source_ops ct_ops = {.close = close_source, .read = read_piece, .view = view_piece};
-
-/* ---- the tensors ---- */
-
-/* One of the four of a packed matrix, rows x columns; columns 0: a vector. `name` is NAME.weight. */
-static aq_status add_own(aq_source *out, const char *name, const char *end, size_t tensor, piece_kind kind,
-                         aq_dtype dtype, uint64_t rows, uint64_t columns, aq_error *err) {
-  aq_tensor_info info = {.dtype = dtype,
-                         .rank = columns > 0 ? 2 : 1,
-                         .shape = {(int64_t)rows, (int64_t)columns},
-                         .num_params = rows * (columns > 0 ? columns : 1),
-                         .quant_axis = -1,
-                         .alias_of = -1};
-  info.data_bytes = info.stored_bytes = info.num_params * aq_dtype_size(dtype);
-  const aq_segment segment = {
-      .num_params = info.num_params, .data_bytes = info.data_bytes, .where = {(uint64_t)kind, (uint64_t)tensor}};
-  char *own = aq_format("%s%s", name, end);
-  if (own == NULL) return aq_fail_memory(err, strlen(name));
-  info.name = own;
-  const aq_status status = aq_source_add_tensor(out, &info, &segment, 1, err);
-  aq_free(own);
-  return status;
-}
-
-static aq_status add_packed(const aq_source *base, size_t i, aq_source *out, aq_error *err) {
-  aq_ct_scheme *s = &((ct_source *)out->impl)->schemes[i];
-  const char *name = base->tensors[i].name;
-  AQ_TRY(aq_ct_scheme_find(base, i, s, err));
-  AQ_TRY(add_own(out, name, "_packed", i, PACKED, AQ_I32, s->rows, aq_ct_words(s->columns, s->bits), err));
-  AQ_TRY(add_own(out, name, "_scale", i, SCALE, AQ_F32, s->rows, s->groups, err));
-  if (!s->symmetric)
-    AQ_TRY(add_own(out, name, "_zero_point", i, ZERO_POINT, AQ_I32, aq_ct_words(s->rows, s->bits), s->groups, err));
-  return add_own(out, name, "_shape", i, SHAPE, AQ_I64, 2, 0, err);
-}
-
-static aq_status add_passed(const aq_source *base, size_t i, aq_source *out, aq_error *err) {
-  const size_t first = base->segment_first[i], count = base->segment_first[i + 1] - first;
-  aq_segment *segments = aq_calloc(count + 1, sizeof *segments);
-  if (segments == NULL) return aq_fail_memory(err, count * sizeof *segments);
-  for (size_t k = 0; k < count; k++) {
-    segments[k] = base->segments[first + k];
-    segments[k].where[KIND] = PASSED;
-    segments[k].where[TENSOR] = i;
-    segments[k].where[SEGMENT] = first + k;
-  }
-  aq_tensor_info info = base->tensors[i];
-  info.alias_of = -1;
-  const aq_status status = aq_source_add_tensor(out, &info, segments, count, err);
-  aq_free(segments);
-  return status;
-}
-
-static aq_status add_tensors(const aq_source *base, aq_source *out, aq_error *err) {
-  for (size_t i = 0; i < base->tensor_count; i++) {
-    AQ_TRY(aq_ct_is_packed(base, i) ? add_packed(base, i, out, err) : add_passed(base, i, out, err));
+static aq_status check_zero_points(const aq_tensor_info *t, const float *z, size_t count, aq_packed_scheme *s,
+                                   aq_error *err) {
+  const int64_t least = -((int64_t)1 << (s->bits - 1)), most = -least - 1;
+  for (size_t i = 0; i < count; i++) {
+    int64_t whole;
+    if (!aq_whole_ok((double)z[i], 8, &whole) || whole < least || whole > most) {
+      (void)aq_fail(err, AQ_ERR_UNSUPPORTED,
+                    "its zero point %g is no code of %s, and compressed-tensors has only those", (double)z[i],
+                    aq_quant_type_name(t->quant_type));
+      return aq_packed_fail(t, "Quantize it with symmetric codes, or export to safetensors, which holds values", err);
+    }
+    if (whole != 0) s->symmetric = false;
   }
   return AQ_OK;
 }
 
-/* ---- beginning ---- */
-
-static aq_status refuse_quantized_layers(const aq_source *base, aq_error *err) {
-  aq_quantized_layers layers;
-  AQ_TRY(aq_quantized_layers_find(base->tensors, base->tensor_count, &layers, err));
-  const size_t count = layers.count, first = layers.first;
-  aq_quantized_layers_reset(&layers);
-  if (count == 0) return AQ_OK;
-  (void)aq_fail(err, AQ_ERR_UNSUPPORTED,
-                "another tool has quantized this and %zu further layers, and one config.json cannot say both",
-                count - 1);
-  (void)aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Export to safetensors, which keeps its codes and scales as they are");
-  return aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, base->tensors[first].name);
-}
-
-static aq_status fill_source(const aq_source *base, aq_source *out, aq_error *err) {
-  ct_source *ct = aq_calloc(1, sizeof *ct);
-  out->impl = ct;
-  if (ct == NULL) return aq_fail_memory(err, sizeof *ct);
-  aq_source_hold(base);
-  ct->base = base;
-  ct->schemes = aq_calloc(base->tensor_count + 1, sizeof *ct->schemes);
-  if (ct->schemes == NULL) return aq_fail_memory(err, base->tensor_count * sizeof *ct->schemes);
-  return add_tensors(base, out, err);
-}
-
-aq_status aq_ct_open(const aq_source *base, aq_dtype dtype, aq_source **out, aq_error *err) {
-  (void)dtype; /* of the tensors that are passed */
-  *out = NULL;
-  AQ_TRY(refuse_quantized_layers(base, err));
-  aq_source *made;
-  AQ_TRY(aq_source_create_empty(&ct_ops, base->path != NULL ? base->path : "memory", base->format, &made, err));
-  made->max_memory = base->max_memory;
-  const aq_status status = fill_source(base, made, err);
-  if (status == AQ_OK) {
-    *out = made;
-  } else {
-    aq_source_close(made);
+static aq_status read_zero_points(const aq_source *source, size_t index, aq_packed_scheme *s, aq_error *err) {
+  const aq_tensor_info *t = &source->tensors[index];
+  float *z = aq_realloc_array(NULL, BLOCK, sizeof *z);
+  if (z == NULL) return aq_fail_memory(err, BLOCK * sizeof *z);
+  aq_status status = AQ_OK;
+  for (uint64_t at = 0; status == AQ_OK && at < t->num_scales; at += BLOCK) {
+    const size_t n = (size_t)AQ_MIN(t->num_scales - at, (uint64_t)BLOCK);
+    status = aq_source_read_scales(source, index, AQ_PIECE_ZERO_POINTS, at, n, z, err);
+    if (status == AQ_OK) status = check_zero_points(t, z, n, s, err);
   }
+  aq_free(z);
   return status;
 }
 
-static aq_stored_tensor describe_tensor(const aq_source *stored, size_t index) {
-  const aq_segment *segment = &stored->segments[stored->segment_first[index]];
-  const aq_stored_kind kind = segment->where[KIND] == PASSED ? AQ_STORED_PASSED : AQ_STORED_CODES;
-  return (aq_stored_tensor){.origin = (size_t)segment->where[TENSOR], .kind = kind};
+aq_status aq_ct_scheme_find(const aq_source *source, size_t index, aq_packed_scheme *out, aq_error *err) {
+  AQ_TRY(aq_packed_scheme_find(source, index, "compressed-tensors", out, err));
+  out->symmetric = true;
+  return read_zero_points(source, index, out, err);
+}
+
+/* ---- the format ---- */
+
+enum { CODES, SCALE, SHAPE, ZERO_POINT };
+
+static aq_status find_scheme(const aq_source *base, size_t index, aq_dtype dtype, aq_packed_scheme *out,
+                             aq_error *err) {
+  (void)dtype; /* of the tensors that are passed */
+  return aq_ct_scheme_find(base, index, out, err);
+}
+
+static size_t list_pieces(const aq_packed_scheme *s, aq_packed_piece out[AQ_PACKED_PIECES]) {
+  out[CODES] = (aq_packed_piece){".weight_packed", AQ_I32, s->rows, aq_packed_words(s->columns, s->bits)};
+  out[SCALE] = (aq_packed_piece){".weight_scale", AQ_F32, s->rows, s->groups};
+  out[SHAPE] = (aq_packed_piece){".weight_shape", AQ_I64, 2, 0};
+  out[ZERO_POINT] = (aq_packed_piece){".weight_zero_point", AQ_I32, aq_packed_words(s->rows, s->bits), s->groups};
+  return s->symmetric ? ZERO_POINT : ZERO_POINT + 1;
+}
+
+static aq_status read_packed(const aq_source *base, size_t index, const aq_packed_scheme *s, size_t piece,
+                             uint64_t offset, size_t size, uint8_t *out, aq_error *err) {
+  switch (piece) {
+    case CODES:
+      return aq_packed_read_codes(base, index, s, offset, size, out, err);
+    case SCALE:
+      return aq_ct_read_scale(base, index, s, offset, size, out, err);
+    case ZERO_POINT:
+      return aq_ct_read_zero_point(base, index, s, offset, size, out, err);
+    default:
+      aq_ct_read_shape(s, offset, size, out);
+      return AQ_OK;
+  }
+}
+
+static const aq_packed_format ct_packed = {.name = "compressed-tensors",
+                                           .is_packed = aq_ct_is_packed,
+                                           .find = find_scheme,
+                                           .list = list_pieces,
+                                           .read = read_packed};
+
+static aq_status open_layout(const aq_source *base, aq_dtype dtype, aq_source **out, aq_error *err) {
+  return aq_packed_open(&ct_packed, base, dtype, out, err);
 }
 
 static const aq_export_layout ct_layout = {
-    .open = aq_ct_open, .describe = describe_tensor, .configure = aq_ct_configure};
+    .open = open_layout, .describe = aq_packed_describe, .configure = aq_ct_configure};
 const aq_file_format aq_compressed_tensors_format = {
     .name = "compressed-tensors", .write = &aq_safetensors_sink, .layout = &ct_layout};

@@ -4,15 +4,18 @@
 #define AQ_IO_COMPRESSED_TENSORS_COMPRESSED_TENSORS_H
 
 #include "core/buffer.h"
-#include "io/source.h"
+#include "io/packed/packed_scheme.h"
 
 /* The version of the package whose layout this is. Before 0.18 codes of 3, 5, 6 and 7 bits were packed otherwise. */
 #define AQ_CT_VERSION "0.20.1"
 
-/* A matrix NAME.weight with codes becomes NAME.weight_packed (int32), NAME.weight_scale (FP32), NAME.weight_zero_point
- * (int32; where zero points are not all 0) and NAME.weight_shape (int64). Every other tensor is one of the source by
- * name, values and kind; quantized embedding tables among them are for the caller to dequantize. */
-AQ_MUST_CHECK aq_status aq_ct_open(const aq_source *base, aq_dtype dtype, aq_source **out, aq_error *err);
+/* Whether a tensor is stored as codes: the quantized ones but for embedding tables and what is tied to one, which peers
+ * read as values only. The tensors are as the table has them, with its aliases. */
+bool aq_ct_is_packed(const aq_source *source, size_t index);
+
+/* The scheme of a tensor that is stored as codes. AQ_ERR_UNSUPPORTED as aq_packed_scheme_find, and where a zero point
+ * is no code (the format has whole ones, in the range of the codes). Reads the zero points. */
+AQ_MUST_CHECK aq_status aq_ct_scheme_find(const aq_source *source, size_t index, aq_packed_scheme *out, aq_error *err);
 
 /* Appends config.json with the member quantization_config for the tensors of `base`. */
 AQ_MUST_CHECK aq_status aq_ct_configure(const aq_source *base, const char *config, size_t size, aq_buffer *out,

@@ -14,13 +14,12 @@
 #include "core/json_set.h"
 #include "core/memory.h"
 #include "io/compressed_tensors/compressed_tensors.h"
-#include "io/compressed_tensors/compressed_tensors_scheme.h"
 #include "io/listing.h"
 
 #define GROUPS_MAX ((size_t)256) /* schemes that a file may have */
 
 typedef struct scheme_groups {
-  aq_ct_scheme schemes[GROUPS_MAX];
+  aq_packed_scheme schemes[GROUPS_MAX];
   json_t *targets[GROUPS_MAX]; /* arrays of names; owned */
   size_t count;
   json_t *ignored; /* owned */
@@ -31,7 +30,7 @@ static const char output_layer[] = "lm_head";
 
 /* ---- which module has which scheme ---- */
 
-static bool has_settings_of(const aq_ct_scheme *a, const aq_ct_scheme *b) {
+static bool has_settings_of(const aq_packed_scheme *a, const aq_packed_scheme *b) {
   const bool a_rows = a->groups == 1, b_rows = b->groups == 1;
   return a->bits == b->bits && a->symmetric == b->symmetric && a_rows == b_rows && (a_rows || a->group == b->group);
 }
@@ -41,7 +40,7 @@ static aq_status append_module(json_t *names, const char *tensor, aq_error *err)
   return json_array_append_new(names, json_stringn(tensor, length)) == 0 ? AQ_OK : aq_fail_memory(err, length);
 }
 
-static aq_status add_scheme(scheme_groups *g, const aq_ct_scheme *scheme, const char *tensor, aq_error *err) {
+static aq_status add_scheme(scheme_groups *g, const aq_packed_scheme *scheme, const char *tensor, aq_error *err) {
   size_t k = 0;
   while (k < g->count && !has_settings_of(&g->schemes[k], scheme)) k++;
   if (k == g->count) {
@@ -58,7 +57,7 @@ static aq_status add_scheme(scheme_groups *g, const aq_ct_scheme *scheme, const 
 static aq_status add_tensor(scheme_groups *g, const aq_source *base, size_t i, aq_error *err) {
   const aq_tensor_info *t = &base->tensors[i];
   if (aq_ct_is_packed(base, i)) {
-    aq_ct_scheme scheme;
+    aq_packed_scheme scheme;
     AQ_TRY(aq_ct_scheme_find(base, i, &scheme, err));
     return add_scheme(g, &scheme, t->name, err);
   }
@@ -69,7 +68,7 @@ static aq_status add_tensor(scheme_groups *g, const aq_source *base, size_t i, a
 
 /* ---- in JSON ---- */
 
-static json_t *settings_of(const aq_ct_scheme *s) {
+static json_t *settings_of(const aq_packed_scheme *s) {
   const bool grouped = s->groups > 1;
   json_t *group = grouped ? json_integer((json_int_t)s->group) : json_null();
   return json_pack("{s:i, s:s, s:b, s:s, s:o, s:b}", "num_bits", (int)s->bits, "type", "int", "symmetric",

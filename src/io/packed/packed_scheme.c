@@ -1,0 +1,61 @@
+/* packed_scheme.c - from a tensor of a source to its scheme. */
+#include "io/packed/packed_scheme.h"
+
+#include <string.h>
+
+#include "core/error.h"
+#include "io/listing.h"
+#include "quant/scheme.h"
+#include "tensor/role.h"
+#include "tensor/shape.h"
+
+bool aq_packed_is_embedding(const aq_tensor_info *t) {
+  const aq_role role = aq_role_of(t->name);
+  return role == AQ_ROLE_EMBEDDING || role == AQ_ROLE_POSITION || strstr(t->name, "embed") != NULL;
+}
+
+aq_status aq_packed_fail(const aq_tensor_info *t, const char *hint, aq_error *err) {
+  (void)aq_error_hint(err, AQ_ERR_UNSUPPORTED, "%s", hint);
+  return aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, t->name);
+}
+
+static const char values_hint[] = "Keep it when quantizing, or export to safetensors, which holds values";
+
+static aq_status check_matrix(const aq_tensor_info *t, const char *format, aq_error *err) {
+  char shape[128];
+  if (t->rank != 2 || t->shape[0] == 0 || t->shape[1] == 0) {
+    (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "%s has codes of matrices only, and its shape is %s", format,
+                  aq_shape_text(t->shape, t->rank, shape, sizeof shape));
+    return aq_packed_fail(t, values_hint, err);
+  }
+  if (aq_ends_with(t->name, ".weight")) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "%s has codes of the weights of modules, whose names end in .weight", format);
+  return aq_packed_fail(t, values_hint, err);
+}
+
+/* A span of whole rows is a scale for each of them; a row of whole spans is groups. */
+static aq_status find_groups(const aq_tensor_info *t, const char *format, aq_packed_scheme *s, aq_error *err) {
+  s->span = t->group_size > 0 ? (uint64_t)t->group_size : t->quant_axis == 0 ? s->columns : s->rows * s->columns;
+  if (s->span % s->columns == 0 || s->span >= s->rows * s->columns) {
+    s->group = s->columns;
+  } else if (s->columns % s->span == 0) {
+    s->group = s->span;
+  } else {
+    (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "its groups of %llu values cross rows of %llu, which %s has not",
+                  (unsigned long long)s->span, (unsigned long long)s->columns, format);
+    return aq_packed_fail(t, "Quantize it with a group size that divides its rows, or per channel", err);
+  }
+  s->groups = s->columns / s->group;
+  return AQ_OK;
+}
+
+aq_status aq_packed_scheme_find(const aq_source *source, size_t index, const char *format, aq_packed_scheme *out,
+                                aq_error *err) {
+  const aq_tensor_info *t = &source->tensors[index];
+  AQ_TRY(check_matrix(t, format, err));
+  *out = (aq_packed_scheme){.bits = aq_quant_type_bits(t->quant_type),
+                            .rows = (uint64_t)t->shape[0],
+                            .columns = (uint64_t)t->shape[1],
+                            .scale_dtype = AQ_F32};
+  return find_groups(t, format, out, err);
+}

@@ -1,0 +1,34 @@
+/* packed_scheme.h - how a quantized matrix of a source lies in a format that packs the codes of its rows into words. */
+#ifndef AQ_IO_PACKED_PACKED_SCHEME_H
+#define AQ_IO_PACKED_PACKED_SCHEME_H
+
+#include <stdbool.h>
+
+#include "io/source.h"
+
+typedef struct aq_packed_scheme {
+  uint32_t bits;
+  bool symmetric;         /* all zero points are 0, and are not stored */
+  uint64_t rows, columns; /* of the matrix */
+  uint64_t group;         /* values of a row that share a scale in the format: a divisor of columns */
+  uint64_t groups;        /* of a row: columns / group; 1: a scale for each row */
+  uint64_t span;          /* values of the flattened matrix that share one in the source: a multiple of `group` */
+  aq_dtype scale_dtype;   /* of the scales in the format */
+} aq_packed_scheme;
+
+/* The scheme with groups as large as rows and the source's scales allow, and FP32 scales; `symmetric` is for the format
+ * to find. AQ_ERR_UNSUPPORTED, naming the tensor, the format and what can be done: it is no matrix NAME.weight, or its
+ * groups cross rows. */
+AQ_MUST_CHECK aq_status aq_packed_scheme_find(const aq_source *source, size_t index, const char *format,
+                                              aq_packed_scheme *out, aq_error *err);
+
+/* The error with a hint and the name of the tensor. */
+aq_status aq_packed_fail(const aq_tensor_info *t, const char *hint, aq_error *err);
+
+/* Whether a tensor is a table of embeddings, by its name. */
+bool aq_packed_is_embedding(const aq_tensor_info *t);
+
+/* Words of 32 bits that a row of codes takes, or a column of zero points. */
+static inline uint64_t aq_packed_words(uint64_t count, uint32_t bits) { return (count * bits + 31) / 32; }
+
+#endif
