@@ -314,7 +314,7 @@ def export(
     src: SourceLike,
     dst: Path,
     *,
-    to: Literal["safetensors", "compressed-tensors", "mlx", "gguf"] | None = None,
+    to: Literal["safetensors", "compressed-tensors", "gptq", "mlx", "gguf"] | None = None,
     dtype: Literal["original", "fp32", "fp16", "bf16"] | None = None,
     force: bool = False,
     names: Literal["file", "hf", "auto"] | None = None,
@@ -327,10 +327,11 @@ def export(
     Args:
         src: what `open` takes.
         dst: the file to write.
-        to: "safetensors" (default: values), compressed-tensors (the codes, for transformers), "mlx" (the codes, for
-            MLX), or "gguf" (for llama.cpp). "safetensors" is one file when the output ends in .safetensors, else a
-            folder with the model's configuration and tokenizer beside model.safetensors; compressed-tensors and "mlx"
-            are folders. "gguf" is a file of a model that began as a GGUF file, or of type llama, qwen2, qwen3 or bert.
+        to: "safetensors" (default: values), compressed-tensors or "gptq" (the codes, for transformers), "mlx" (the
+            codes, for MLX), or "gguf" (for llama.cpp). "safetensors" is one file when the output ends in .safetensors,
+            else a folder with the model's configuration and tokenizer beside model.safetensors; compressed-tensors,
+            "gptq" and "mlx" are folders. "gguf" is a file of a model that began as a GGUF file, or of type llama,
+            qwen2, qwen3 or bert.
         dtype: store floating-point tensors as "original" (their type before quantization, default), "fp32", "fp16" or
             "bf16".
         force: replace the output when it exists.

@@ -19,6 +19,7 @@ const cli_command cli_export = {
         "  arrowquant export model.parquet -o half.safetensors --dtype fp16\n"
         "  arrowquant export model.parquet -o folder --dtype bf16\n"
         "  arrowquant export model.parquet -o folder --to compressed-tensors\n"
+        "  arrowquant export model.parquet -o folder --to gptq\n"
         "  arrowquant export model.parquet -o folder --to mlx\n"
         "  arrowquant export model.parquet -o model.gguf --to gguf\n",
     .operands = {"SRC"},

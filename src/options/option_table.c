@@ -108,12 +108,13 @@ const aq_option aq_option_table[] = {
      .kind = AQ_OPTION_WORD,
      .at = {AT(export, format)},
      .argument = "FORMAT",
-     .words = WORDS("safetensors", "compressed-tensors", "mlx", "gguf"),
-     .help = "safetensors (default: values), compressed-tensors (the codes, for transformers), mlx (the codes, for "
-             "MLX), or gguf (for llama.cpp)",
-     .more = "safetensors is one file when OUT ends in .safetensors, else a folder with the model's configuration and "
-             "tokenizer beside model.safetensors; compressed-tensors and mlx are folders. gguf is a file of a model "
-             "that began as a GGUF file, or of type llama, qwen2, qwen3 or bert."},
+     .words = WORDS("safetensors", "compressed-tensors", "gptq", "mlx", "gguf"),
+     .help = "safetensors (default: values), compressed-tensors or gptq (the codes, for transformers), mlx (the "
+             "codes, for MLX), or gguf (for llama.cpp)",
+     .more =
+         "safetensors is one file when OUT ends in .safetensors, else a folder with the model's configuration and "
+         "tokenizer beside model.safetensors; compressed-tensors, gptq and mlx are folders. gguf is a file of a model "
+         "that began as a GGUF file, or of type llama, qwen2, qwen3 or bert."},
     {.name = "dtype",
      .kind = AQ_OPTION_WORD,
      .at = {AT(convert, dtype)},

@@ -2,67 +2,16 @@
  * NAME.weight_shape (int64) and, where zero points are not all 0, NAME.weight_zero_point (int32). */
 #include "io/compressed_tensors/compressed_tensors.h"
 
-#include "core/checked.h"
 #include "core/error.h"
-#include "core/memory.h"
 #include "io/compressed_tensors/compressed_tensors_bytes.h"
 #include "io/formats.h"
 #include "io/packed/packed_codes.h"
 #include "io/packed/packed_source.h"
 #include "io/safetensors/safetensors_sink.h"
-#include "quant/scheme.h"
-
-#define BLOCK ((size_t)1 << 14) /* zero points that are read at a time */
-
-/* An output layer that is tied to the table of tokens stays its equal. */
-bool aq_ct_is_packed(const aq_source *source, size_t index) {
-  const aq_tensor_info *t = &source->tensors[index];
-  if (t->quant_type == AQ_KEPT || aq_packed_is_embedding(t)) return false;
-  const size_t owner = t->alias_of >= 0 ? (size_t)t->alias_of : index;
-  if (aq_packed_is_embedding(&source->tensors[owner])) return false;
-  for (size_t i = 0; i < source->tensor_count; i++) {
-    const bool is_tied = source->tensors[i].alias_of >= 0 && (size_t)source->tensors[i].alias_of == owner;
-    if (is_tied && aq_packed_is_embedding(&source->tensors[i])) return false;
-  }
-  return true;
-}
-
-/* ---- zero points: whole ones, in the range of the codes ---- */
-
-static aq_status check_zero_points(const aq_tensor_info *t, const float *z, size_t count, aq_packed_scheme *s,
-                                   aq_error *err) {
-  const int64_t least = -((int64_t)1 << (s->bits - 1)), most = -least - 1;
-  for (size_t i = 0; i < count; i++) {
-    int64_t whole;
-    if (!aq_whole_ok((double)z[i], 8, &whole) || whole < least || whole > most) {
-      (void)aq_fail(err, AQ_ERR_UNSUPPORTED,
-                    "its zero point %g is no code of %s, and compressed-tensors has only those", (double)z[i],
-                    aq_quant_type_name(t->quant_type));
-      return aq_packed_fail(t, "Quantize it with symmetric codes, or export to safetensors, which holds values", err);
-    }
-    if (whole != 0) s->symmetric = false;
-  }
-  return AQ_OK;
-}
-
-static aq_status read_zero_points(const aq_source *source, size_t index, aq_packed_scheme *s, aq_error *err) {
-  const aq_tensor_info *t = &source->tensors[index];
-  float *z = aq_realloc_array(NULL, BLOCK, sizeof *z);
-  if (z == NULL) return aq_fail_memory(err, BLOCK * sizeof *z);
-  aq_status status = AQ_OK;
-  for (uint64_t at = 0; status == AQ_OK && at < t->num_scales; at += BLOCK) {
-    const size_t n = (size_t)AQ_MIN(t->num_scales - at, (uint64_t)BLOCK);
-    status = aq_source_read_scales(source, index, AQ_PIECE_ZERO_POINTS, at, n, z, err);
-    if (status == AQ_OK) status = check_zero_points(t, z, n, s, err);
-  }
-  aq_free(z);
-  return status;
-}
 
 aq_status aq_ct_scheme_find(const aq_source *source, size_t index, aq_packed_scheme *out, aq_error *err) {
   AQ_TRY(aq_packed_scheme_find(source, index, "compressed-tensors", out, err));
-  out->symmetric = true;
-  return read_zero_points(source, index, out, err);
+  return aq_packed_zero_points_check(source, index, "compressed-tensors", out, err);
 }
 
 /* ---- the format ---- */
@@ -99,7 +48,7 @@ static aq_status read_packed(const aq_source *base, size_t index, const aq_packe
 }
 
 static const aq_packed_format ct_packed = {.name = "compressed-tensors",
-                                           .is_packed = aq_ct_is_packed,
+                                           .is_packed = aq_packed_is_linear,
                                            .find = find_scheme,
                                            .list = list_pieces,
                                            .read = read_packed};

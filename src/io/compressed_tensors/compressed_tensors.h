@@ -9,12 +9,8 @@
 /* The version of the package whose layout this is. Before 0.18 codes of 3, 5, 6 and 7 bits were packed otherwise. */
 #define AQ_CT_VERSION "0.20.1"
 
-/* Whether a tensor is stored as codes: the quantized ones but for embedding tables and what is tied to one, which peers
- * read as values only. The tensors are as the table has them, with its aliases. */
-bool aq_ct_is_packed(const aq_source *source, size_t index);
-
-/* The scheme of a tensor that is stored as codes. AQ_ERR_UNSUPPORTED as aq_packed_scheme_find, and where a zero point
- * is no code (the format has whole ones, in the range of the codes). Reads the zero points. */
+/* The scheme of a tensor that is stored as codes. AQ_ERR_UNSUPPORTED as aq_packed_scheme_find and
+ * aq_packed_zero_points_check. */
 AQ_MUST_CHECK aq_status aq_ct_scheme_find(const aq_source *source, size_t index, aq_packed_scheme *out, aq_error *err);
 
 /* Appends config.json with the member quantization_config for the tensors of `base`. */

@@ -56,7 +56,7 @@ static aq_status add_scheme(scheme_groups *g, const aq_packed_scheme *scheme, co
 
 static aq_status add_tensor(scheme_groups *g, const aq_source *base, size_t i, aq_error *err) {
   const aq_tensor_info *t = &base->tensors[i];
-  if (aq_ct_is_packed(base, i)) {
+  if (aq_packed_is_linear(base, i)) {
     aq_packed_scheme scheme;
     AQ_TRY(aq_ct_scheme_find(base, i, &scheme, err));
     return add_scheme(g, &scheme, t->name, err);

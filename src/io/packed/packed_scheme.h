@@ -22,6 +22,15 @@ typedef struct aq_packed_scheme {
 AQ_MUST_CHECK aq_status aq_packed_scheme_find(const aq_source *source, size_t index, const char *format,
                                               aq_packed_scheme *out, aq_error *err);
 
+/* For formats whose zero points are codes: AQ_ERR_UNSUPPORTED, with the tensor and the format, where one is no whole
+ * number in the range of the codes. Sets scheme->symmetric. Reads all zero points. */
+AQ_MUST_CHECK aq_status aq_packed_zero_points_check(const aq_source *source, size_t index, const char *format,
+                                                    aq_packed_scheme *scheme, aq_error *err);
+
+/* For formats that have codes of linear layers only: whether a tensor is quantized and neither a table of embeddings
+ * nor tied to one, which peers read as values. The tensors are as the table has them, with its aliases. */
+bool aq_packed_is_linear(const aq_source *source, size_t index);
+
 /* The error with a hint and the name of the tensor. */
 aq_status aq_packed_fail(const aq_tensor_info *t, const char *hint, aq_error *err);
 
