@@ -138,7 +138,7 @@ static aq_status write_folder(export_job *job, aq_error *err) {
 /* ---- the whole ---- */
 
 static aq_status fail_name(const export_job *job, aq_error *err) {
-  (void)aq_fail(err, AQ_ERR_ARGUMENT, "is no name of a %s file", job->format->name);
+  (void)aq_fail(err, AQ_ERR_ARGUMENT, "has not the suffix of the format %s", job->format->name);
   (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "Choose a name that ends in %s", job->format->suffix[0]);
   return aq_error_in_file(err, AQ_ERR_ARGUMENT, job->output);
 }
