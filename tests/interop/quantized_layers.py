@@ -50,9 +50,9 @@ def gptq(random, rows, columns, bits=4, group=16, v2=False, sym=False, order=Non
     if order:
         index = random.permutation(index)
     codes = random.integers(0, 1 << bits, (rows, columns))
-    zeros = np.full((count, rows), 1 << (bits - 1)) if sym else random.integers(0 if v2 else 1, 1 << bits, (count, rows))
+    zeros = np.full((count, rows), 1 << (bits - 1)) if sym else random.integers(0, 1 << bits, (count, rows))
     scales = scales_like(random, count, rows)
-    parts = {".qweight": ("I32", stream(codes, bits).T), ".qzeros": ("I32", stream(zeros - (not v2), bits)),
+    parts = {".qweight": ("I32", stream(codes, bits).T), ".qzeros": ("I32", stream((zeros - (not v2)) % (1 << bits), bits)),
              ".scales": ("F16", scales)}
     if order is not False:
         parts[".g_idx"] = ("I32", index.astype("<i4"))
@@ -262,7 +262,8 @@ CASES = {  # name: (what config.json says, writer)
                    lambda r, n, k: fp8(r, n, k, suffix=".weight_scale_inv")),
     "fbgemm": ({"quant_method": "fbgemm_fp8", "activation_scale_ub": 1200.0}, lambda r, n, k: fp8(r, n, k, per_row=True)),
     "modelopt": ({"quant_method": "modelopt", "quant_algo": "FP8"}, fp8),
-    **{f"mlx {bits}": ({"group_size": 32, "bits": bits}, lambda r, n, k, b=bits: mlx(r, n, k, b)) for bits in (2, 3, 4, 5, 6, 8)},
+    **{f"mlx {bits}": ({"group_size": 32, "bits": bits}, lambda r, n, k, b=bits: mlx(r, n, k, b))
+       for bits in (2, 3, 4, 5, 6, 8)},
     "mlx f16": ({"group_size": 32, "bits": 4, "mode": "affine"}, lambda r, n, k: mlx(r, n, k, dtype="F16")),
     "mlx f32": ({"group_size": 32, "bits": 4}, lambda r, n, k: mlx(r, n, k, dtype="F32")),
     "bnb int8": (bnb_config(8), bnb_int8),

@@ -124,6 +124,7 @@ static aq_status shift_zero_points(const workspace *w, const tile *t, float *zer
   const size_t count = t->blocks.rows * t->blocks.columns;
   for (size_t i = 0; zero_points != NULL && i < count; i++) {
     zero_points[i] += l->zero_point_shift;
+    if (l->zero_point_wrap > 0 && zero_points[i] >= l->zero_point_wrap) zero_points[i] = 0;
     if (!l->has_one_zero_point || !(zero_points[i] < l->zero_point || zero_points[i] > l->zero_point)) continue;
     const aq_status status = aq_fail(err, AQ_ERR_FORMAT,
                                      "has the zero point %d, and the configuration says that the "

@@ -22,6 +22,7 @@ typedef struct aq_coded_layer {
   float zero_point;                 /* where none are stored, or what they all have to be */
   bool has_one_zero_point;          /* any other that is stored is an error */
   float zero_point_shift;           /* added to those that are stored */
+  float zero_point_wrap;            /* what is 0 after that; 0: nothing */
   float factor;                     /* 1: none */
   const float *scale_values;        /* 256; scale = scale_values[code] * scale_factors[block] + scale_shift, or NULL */
   size_t scale_factors;             /* tensor of floats */

@@ -1,7 +1,7 @@
 /* scheme_gptq.c - GPTQ, versions 1 and 2:
  *
  *   qweight  int32 [in * bits / 32, out]       codes of a column one after another, as a stream of bits
- *   qzeros   int32 [groups, out * bits / 32]   codes of zero points, less 1 in version 1
+ *   qzeros   int32 [groups, out * bits / 32]   codes of zero points, less 1 modulo 2^bits in version 1
  *   scales   [groups, out]
  *   g_idx    int32 [in]                        the group of each column; without it group_size columns follow each
  * other
@@ -37,6 +37,7 @@ static const char *const keys[] = {"bits",
                                    "lm_head",
                                    "max_input_length",
                                    "meta",
+                                   "method",
                                    "model_file_base_name",
                                    "model_name_or_path",
                                    "model_seqlen",
@@ -136,6 +137,7 @@ static aq_status fit_zero_points(aq_layer_parts *parts, uint32_t bits, aq_coded_
       .packing = AQ_PACKED_STREAM, .bits = bits, .is_transposed = true, .rows = l->rows, .columns = l->scales.columns};
   AQ_TRY(aq_layer_part_need(parts, ".qzeros", &m->tensor, err));
   l->zero_point_shift = is_v2 ? 0.0F : 1.0F;
+  l->zero_point_wrap = (float)(1U << bits);
   l->has_one_zero_point = is_symmetric && !aq_json_is_set(json_object_get(parts->config, "dynamic"));
   l->zero_point = (float)(1U << (bits - 1));
   return aq_layer_part_fit(parts, m, 0, err);
