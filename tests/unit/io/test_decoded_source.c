@@ -236,6 +236,268 @@ static void shapes_that_contradict_each_other_are_refused(void **state) {
                 AQ_COUNT_OF(gptq), "", "'bits' is not a whole number");
 }
 
+/* ---- the other schemes: a layer, and what is wrong with it ---- */
+
+#define METHOD(method, more) "{\"quantization_config\":{\"quant_method\":\"" method "\"" more "}}"
+#define GROUPS(weights) METHOD("compressed-tensors", ",\"config_groups\":{\"g\":{\"weights\":{" weights "}}}")
+
+static const int64_t eight_by_eight[2] = {8, 8}, eight_by_nine[2] = {8, 9}, negative[2] = {-8, 8};
+static const int64_t huge[2] = {8, INT64_MAX};
+static const uint8_t bytes[256] = {0};
+static const char nf4_state[] = "{\"quant_type\":\"nf4\",\"blocksize\":8,\"shape\":[4,4]}";
+static const char no_blocks[] = "{\"quant_type\":\"nf4\",\"blocksize\":0,\"shape\":[4,4]}";
+static const char long_state[] = "{\"quant_type\":\"nf4\",\"blocksize\":8,\"shape\":[4,9223372036854775807]}";
+static const char endless[] = "{\"quant_type\":\"nf4\",\"blocksize\":8,\"shape\":[4,4]";
+#define STATE "l.weight.quant_state.bitsandbytes__nf4"
+
+static const struct {
+  const char *config;
+  part parts[5];
+  aq_status status; /* AQ_OK: stored as it is, with a note */
+  const char *tensor, *says;
+} layers[] = {
+    {GROUPS("\"num_bits\":4"),
+     {{"l.weight_packed", "I32", "[8,1]", nibbles, 32},
+      {"l.weight_scale", "F16", "[8,2]", ones, 32},
+      {"l.weight_shape", "I64", "[2]", eight_by_eight, 16}},
+     AQ_ERR_FORMAT,
+     "l.weight_scale",
+     "no group of config_groups gives"},
+    {GROUPS("\"num_bits\":4"),
+     {{"l.weight_packed", "I32", "[8,1]", nibbles, 32},
+      {"l.weight_scale", "F16", "[8,1]", ones, 16},
+      {"l.weight_shape", "I64", "[2]", eight_by_nine, 16}},
+     AQ_ERR_FORMAT,
+     "l.weight_packed",
+     "has 1 words for a row of 9 codes"},
+    {GROUPS("\"num_bits\":4"),
+     {{"l.weight_packed", "I32", "[8,1]", nibbles, 32},
+      {"l.weight_scale", "F16", "[8,1]", ones, 16},
+      {"l.weight_shape", "I64", "[2]", huge, 16}},
+     AQ_ERR_FORMAT,
+     "l.weight_packed",
+     "which fits no group"},
+    {GROUPS("\"num_bits\":4"),
+     {{"l.weight_packed", "I32", "[8,1]", nibbles, 32},
+      {"l.weight_scale", "F16", "[8,1]", ones, 16},
+      {"l.weight_shape", "I64", "[2]", negative, 16}},
+     AQ_ERR_FORMAT,
+     "l.weight_shape",
+     "a negative size"},
+    {GROUPS("\"num_bits\":4"),
+     {{"l.weight_packed", "I32", "[4,2]", nibbles, 32},
+      {"l.weight_scale", "F16", "[8,1]", ones, 16},
+      {"l.weight_shape", "I64", "[2]", eight_by_eight, 16}},
+     AQ_ERR_FORMAT,
+     "l.weight_packed",
+     "has 2 words"},
+    {GROUPS("\"num_bits\":4,\"symmetric\":false"),
+     {{"l.weight_packed", "I32", "[8,1]", nibbles, 32},
+      {"l.weight_scale", "F16", "[8,1]", ones, 16},
+      {"l.weight_shape", "I64", "[2]", eight_by_eight, 16}},
+     AQ_ERR_FORMAT,
+     "",
+     "'l.weight_zero_point' is missing"},
+    {GROUPS("\"num_bits\":4"),
+     {{"l.weight_packed", "I32", "[8,1]", nibbles, 32},
+      {"l.weight_scale", "F16", "[8,1]", ones, 16},
+      {"l.weight_shape", "I64", "[2]", eight_by_eight, 16},
+      {"l.weight_zero_point", "I32", "[2,1]", sixes, 8}},
+     AQ_ERR_FORMAT,
+     "l.weight_zero_point",
+     "it would have [1, 1]"},
+    {GROUPS("\"num_bits\":9"),
+     {{"l.weight_packed", "I32", "[8,1]", nibbles, 32}, {"l.weight_scale", "F16", "[8,1]", ones, 16}},
+     AQ_OK,
+     NULL,
+     "codes of 9 bits are not decoded"},
+    {GROUPS("\"num_bits\":4,\"strategy\":\"tensor_group\""),
+     {{"l.weight_packed", "I32", "[8,1]", nibbles, 32}, {"l.weight_scale", "F16", "[8,1]", ones, 16}},
+     AQ_OK,
+     NULL,
+     "its strategy 'tensor_group'"},
+    {GROUPS("\"num_bits\":4,\"lattice\":1"),
+     {{"l.weight_packed", "I32", "[8,1]", nibbles, 32}, {"l.weight_scale", "F16", "[8,1]", ones, 16}},
+     AQ_OK,
+     NULL,
+     "its weights have 'lattice'"},
+    {METHOD("compressed-tensors", ",\"format\":\"nvfp4-pack-quantized\""),
+     {{"l.weight_packed", "U8", "[8,4]", bytes, 32}, {"l.weight_scale", "F8_E4M3", "[8,1]", bytes, 8}},
+     AQ_OK,
+     NULL,
+     "its format 'nvfp4-pack-quantized'"},
+    {METHOD("compressed-tensors", ""),
+     {{"l.weight", "I8", "[8,4]", bytes, 32}, {"l.weight_scale", "F32", "[8,1]", bytes, 32}},
+     AQ_OK,
+     NULL,
+     "say nothing of weights"},
+    {GROUPS("\"num_bits\":8"),
+     {{"l.weight", "I8", "[8,4]", bytes, 32}, {"l.weight_scale", "F32", "[4,1]", bytes, 16}},
+     AQ_ERR_FORMAT,
+     "l.weight_scale",
+     "no group of config_groups gives"},
+    {GROUPS("\"num_bits\":8"),
+     {{"l.weight", "I8", "[8,4]", bytes, 32},
+      {"l.weight_scale", "F32", "[8,1]", bytes, 32},
+      {"l.weight_zero_point", "I8", "[4,2]", bytes, 8}},
+     AQ_ERR_FORMAT,
+     "l.weight_zero_point",
+     "it would have [8, 1]"},
+    {METHOD("fp8", ",\"weight_block_size\":[4,4]"),
+     {{"l.weight", "F8_E4M3", "[8,8]", bytes, 64}, {"l.weight_scale_inv", "F32", "[2,3]", bytes, 24}},
+     AQ_ERR_FORMAT,
+     "l.weight_scale_inv",
+     "it would have [2, 2]"},
+    {METHOD("fp8", ",\"weight_block_size\":[0,4]"),
+     {{"l.weight", "F8_E4M3", "[8,8]", bytes, 64}, {"l.weight_scale_inv", "F32", "[2,2]", bytes, 16}},
+     AQ_OK,
+     NULL,
+     "no pair of numbers"},
+    {METHOD("fp8", ""),
+     {{"l.weight", "F8_E4M3", "[8,8]", bytes, 64}, {"l.weight_scale_inv", "F32", "[2,2]", bytes, 16}},
+     AQ_ERR_FORMAT,
+     "l.weight_scale_inv",
+     "has no weight_block_size"},
+    {METHOD("modelopt", ",\"quant_algo\":\"NVFP4\""),
+     {{"l.weight", "F8_E4M3", "[8,8]", bytes, 64}, {"l.weight_scale", "F32", "[]", bytes, 4}},
+     AQ_OK,
+     NULL,
+     "its quant_algo 'NVFP4'"},
+    {METHOD("fbgemm_fp8", ""),
+     {{"l.weight", "F8_E4M3", "[8,8]", bytes, 64}, {"l.weight_scale", "F32", "[4,1]", bytes, 16}},
+     AQ_ERR_FORMAT,
+     "l.weight_scale",
+     "neither one number nor one for each row"},
+    {"{\"quantization\":{\"bits\":4,\"group_size\":3}}",
+     {{"l.weight", "U32", "[8,1]", nibbles, 32},
+      {"l.scales", "F16", "[8,1]", ones, 16},
+      {"l.biases", "F16", "[8,1]", ones, 16}},
+     AQ_ERR_FORMAT,
+     "l.weight",
+     "groups of 3 codes of 4 bits do not fill"},
+    {"{\"quantization\":{\"bits\":4,\"group_size\":8}}",
+     {{"l.weight", "U32", "[8,1]", nibbles, 32},
+      {"l.scales", "F16", "[8,1]", ones, 16},
+      {"l.biases", "F16", "[4,2]", ones, 16}},
+     AQ_ERR_FORMAT,
+     "l.biases",
+     "it would have [8, 1]"},
+    {"{\"quantization\":{\"bits\":7,\"group_size\":8}}",
+     {{"l.weight", "U32", "[8,1]", nibbles, 32}, {"l.scales", "F16", "[8,1]", ones, 16}},
+     AQ_OK,
+     NULL,
+     "codes of 7 bits"},
+    {METHOD("bitsandbytes", ""),
+     {{"l.weight", "I8", "[8,4]", bytes, 32}, {"l.SCB", "F32", "[4]", bytes, 16}},
+     AQ_ERR_FORMAT,
+     "l.SCB",
+     "it would have [8]"},
+    {METHOD("bitsandbytes", ""),
+     {{"l.weight", "I8", "[8,4]", bytes, 32},
+      {"l.SCB", "F32", "[8]", bytes, 32},
+      {"l.weight_format", "U8", "[]", "\x01", 1}},
+     AQ_OK,
+     NULL,
+     "in layout 1 of bitsandbytes"},
+    {METHOD("bitsandbytes", ""),
+     {{"l.weight", "U8", "[8,1]", bytes, 8},
+      {"l.weight.absmax", "F32", "[3]", bytes, 12},
+      {"l.weight.quant_map", "F32", "[16]", bytes, 64},
+      {STATE, "U8", "[48]", nf4_state, 48}},
+     AQ_ERR_FORMAT,
+     "l.weight.absmax",
+     "it would have [2]"},
+    {METHOD("bitsandbytes", ""),
+     {{"l.weight", "U8", "[9,1]", bytes, 9},
+      {"l.weight.absmax", "F32", "[2]", bytes, 8},
+      {"l.weight.quant_map", "F32", "[16]", bytes, 64},
+      {STATE, "U8", "[48]", nf4_state, 48}},
+     AQ_ERR_FORMAT,
+     "l.weight",
+     "has 9 bytes, and quant_state 16 values"},
+    {METHOD("bitsandbytes", ""),
+     {{"l.weight", "U8", "[8,1]", bytes, 8},
+      {"l.weight.absmax", "F32", "[2]", bytes, 8},
+      {"l.weight.quant_map", "F32", "[16]", bytes, 64},
+      {STATE, "U8", "[48]", no_blocks, 48}},
+     AQ_ERR_FORMAT,
+     "",
+     "has 0 for 'blocksize'"},
+    {METHOD("bitsandbytes", ""),
+     {{"l.weight", "U8", "[8,1]", bytes, 8},
+      {"l.weight.absmax", "F32", "[2]", bytes, 8},
+      {STATE, "U8", "[66]", long_state, 66}},
+     AQ_ERR_FORMAT,
+     "",
+     "quant_state has no shape"},
+    {METHOD("bitsandbytes", ""),
+     {{"l.weight", "U8", "[8,1]", bytes, 8},
+      {"l.weight.absmax", "F32", "[2]", bytes, 8},
+      {STATE, "U8", "[47]", endless, 47}},
+     AQ_ERR_FORMAT,
+     STATE,
+     ""},
+    {METHOD("bitsandbytes", ""),
+     {{"l.weight", "U8", "[8,1]", bytes, 8}, {"l.weight.absmax", "F32", "[2]", bytes, 8}},
+     AQ_ERR_FORMAT,
+     "",
+     "quant_state.bitsandbytes__fp4' is missing"},
+    {METHOD("mxfp4", ""),
+     {{"e_blocks", "U8", "[1,2,1,8]", bytes, 16}, {"e_scales", "U8", "[1,2,1]", bytes, 2}},
+     AQ_ERR_FORMAT,
+     "e_blocks",
+     "no shape [experts, out, in / 32, 16]"},
+    {METHOD("mxfp4", ""),
+     {{"e_blocks", "U8", "[1,2,1,16]", bytes, 32}, {"e_scales", "U8", "[1,1,2]", bytes, 2}},
+     AQ_ERR_FORMAT,
+     "e_scales",
+     "it would have [1, 2, 1]"},
+};
+
+static void layers_of_other_schemes_are_checked_as_well(void **unused) {
+  (void)unused;
+  for (size_t i = 0; i < AQ_COUNT_OF(layers); i++) {
+    size_t count = 0;
+    while (count < AQ_COUNT_OF(layers[i].parts) && layers[i].parts[count].name != NULL) count++;
+    if (layers[i].status != AQ_OK) {
+      opening_fails(layers[i].config, layers[i].parts, count, layers[i].tensor, layers[i].says);
+      continue;
+    }
+    aq_source *s = open_model(layers[i].config, layers[i].parts, count);
+    assert_int_equal(aq_source_tensor_count(s), count);
+    if (strstr(aq_source_note(s, 0), layers[i].says) == NULL) fail_msg("%s: %s", layers[i].says, aq_source_note(s, 0));
+    aq_source_close(s);
+  }
+}
+
+/* Codes of 3 bits in words of a row that both packings fill: the version tells which. */
+static void version_tells_the_packing_where_the_shape_does_not(void **unused) {
+  (void)unused;
+  static const uint32_t words[2] = {0x88fac688U, 0x6U};
+  static const int64_t shape[2] = {1, 12};
+  static const part parts[] = {{"l.weight_packed", "I32", "[1,2]", words, 8},
+                               {"l.weight_scale", "F16", "[1]", ones, 2},
+                               {"l.weight_shape", "I64", "[2]", shape, 16}};
+  static const struct {
+    const char *config;
+    float eleventh;
+  } cases[] = {
+      {METHOD("compressed-tensors", ",\"version\":\"0.18.0\",\"config_groups\":{\"g\":{\"weights\":{\"num_bits\":3}}}"),
+       2 - 4},
+      {METHOD("compressed-tensors", ",\"version\":\"0.17.1\",\"config_groups\":{\"g\":{\"weights\":{\"num_bits\":3}}}"),
+       6 - 4}};
+  for (size_t i = 0; i < AQ_COUNT_OF(cases); i++) {
+    float values[12];
+    aq_source *s = open_model(cases[i].config, parts, AQ_COUNT_OF(parts));
+    assert_ok(aq_source_read_f32(s, 0, 0, 12, values, &err));
+    assert_memory_equal(&values[10], &cases[i].eleventh, sizeof values[10]);
+    aq_source_close(s);
+  }
+  aq_source *s = open_model(GROUPS("\"num_bits\":3"), parts, AQ_COUNT_OF(parts));
+  assert_non_null(strstr(aq_source_note(s, 0), "can be packed in two ways, and no version tells which"));
+  aq_source_close(s);
+}
+
 /* Reading the decoded tensor fails. */
 static void reading_fails(const char *config, const part *parts, size_t count, const char *tensor, const char *words) {
   float values[64];
@@ -287,6 +549,8 @@ int main(void) {
       cmocka_unit_test(what_is_not_known_stays_as_it_is_stored),
       cmocka_unit_test(methods_without_a_scheme_are_left_alone),
       cmocka_unit_test(shapes_that_contradict_each_other_are_refused),
+      cmocka_unit_test(layers_of_other_schemes_are_checked_as_well),
+      cmocka_unit_test(version_tells_the_packing_where_the_shape_does_not),
       cmocka_unit_test(groups_that_are_not_there_are_refused_when_they_are_read),
       cmocka_unit_test(zero_points_of_the_other_version_are_refused),
   };
