@@ -1,5 +1,5 @@
-/* json_set.h - one member of a JSON object set in its text, all other bytes unchanged: what another program wrote in
- * its own way (numbers of any precision, NaN, the order of the keys) is not rewritten. */
+/* json_set.h - one member of a JSON object set or removed in its text, all other bytes unchanged: what another program
+ * wrote in its own way (numbers of any precision, NaN, the order of the keys) is not rewritten. */
 #ifndef AQ_CORE_JSON_SET_H
 #define AQ_CORE_JSON_SET_H
 
@@ -11,5 +11,9 @@
  * begin with an object or ends within it; beyond that its syntax is not checked. */
 AQ_MUST_CHECK aq_status aq_json_set(const char *text, size_t size, const char *key, const char *value, aq_buffer *out,
                                     aq_error *err);
+
+/* Appends the object without member `key` of its first level, and without the comma that set it apart; as it is when it
+ * has none. The same errors. */
+AQ_MUST_CHECK aq_status aq_json_remove(const char *text, size_t size, const char *key, aq_buffer *out, aq_error *err);
 
 #endif

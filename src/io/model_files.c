@@ -93,11 +93,16 @@ aq_status aq_model_folder(const aq_source *source, char **folder, aq_error *err)
 
 /* ---- where they are ---- */
 
+static bool is_edited(const aq_source *source, const char *place) {
+  return source != NULL && source->edited_place != NULL && strcmp(source->edited_place, place) == 0;
+}
+
 static aq_status read_file(const aq_source *source, const char *folder, const char *name, char **text, size_t *size,
                            aq_error *err) {
   *text = NULL;
   *size = 0;
   if (folder != NULL) return read_from(folder, name, text, size, err);
+  if (is_edited(source, name)) return copy_text(source->edited_text, text, size, err);
   if (carries_files(source)) return read_metadata(source, name, text, size, err);
   char *own;
   AQ_TRY(aq_model_folder(source, &own, err));
@@ -113,8 +118,8 @@ aq_status aq_model_file_read_place(const aq_source *source, const char *place, c
 
 aq_status aq_model_file_measure_place(const aq_source *source, const char *place, uint64_t *bytes, aq_error *err) {
   char *folder;
-  *bytes = 0;
-  if (carries_files(source)) return AQ_OK;
+  *bytes = is_edited(source, place) ? strlen(source->edited_text) : 0;
+  if (carries_files(source) || *bytes > 0) return AQ_OK;
   AQ_TRY(aq_model_folder(source, &folder, err));
   if (folder == NULL) return AQ_OK;
   char *path = aq_path_join(folder, place);

@@ -1,4 +1,5 @@
-/* prequantized.c - a note about weights that another tool quantized already.
+/* prequantized.c - a note about weights that another tool quantized already, and that are not decoded
+ * (prequantized/decoded_source.h).
  *
  * It is not an error: the file is valid, and its tensors are taken as they are stored. What the note says is held to by
  * every operation (quant/quantized_layer.h). */

@@ -52,6 +52,8 @@ void aq_source_close(aq_source *source) {
   aq_free(source->partial);
   aq_free(source->path);
   aq_free(source->folder);
+  aq_free(source->edited_place);
+  aq_free(source->edited_text);
   if (source->on_release != NULL) source->on_release(source->on_release_ctx);
   aq_free(source);
 }

@@ -62,6 +62,8 @@ struct aq_source {
   const char *whole; /* with partial: what to name instead, a hint */
   aq_file_id *files; /* all that it reads */
   size_t file_count;
+  char *edited_place; /* a file of the model that reads otherwise than it is stored, and its text; owned, or NULL */
+  char *edited_text;
   bool prequantized_known; /* aq_prequantized_note has looked at all tensors */
   /* From here on an overlay has its own. */
   atomic_long more_holds; /* besides the opener's */

@@ -10,6 +10,7 @@
 #include "io/locate.h"
 #include "io/partial.h"
 #include "io/prequantized.h"
+#include "io/prequantized/decoded_source.h"
 #include "io/source.h"
 
 static aq_status check_names(const char *names, aq_error *err) {
@@ -36,6 +37,7 @@ aq_status aq_source_open(const char *path, const aq_source_options *options, aq_
   if (status == AQ_OK) status = aq_partial_find(source, err);
   if (status == AQ_OK) status = aq_partial_note_others(source, path, err);
   if (status == AQ_OK) status = aq_companions_read(source, err);
+  if (status == AQ_OK) status = aq_prequantized_decode(&source, err);
   if (status == AQ_OK) status = aq_prequantized_note(source, err);
   if (status != AQ_OK) {
     (void)aq_error_in_file(err, status, source->path);

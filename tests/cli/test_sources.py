@@ -94,12 +94,12 @@ def test_opaque_dtypes_are_refused_with_a_way_round(tmp_path, dtype, bits):
     done("quantize", "m.safetensors", "-o", "n.parquet", "--tensor", "a.scale=keep", cwd=tmp_path)
 
 
-# ---- Layers that another tool quantized ----
+# ---- Layers that another tool quantized, and that are not decoded ----
 
 N = "model.layers.0.self_attn.q_proj"
 ELSEWHERE = {
     "MLX": ({N + ".weight": ("U32", (512, 64)), N + ".scales": ("F16", (512, 8)), N + ".biases": ("F16", (512, 8))},
-            {"quantization": {"group_size": 64, "bits": 4}}),
+            {"quantization": {"group_size": 64, "bits": 4, "mode": "nvfp4"}}),
     "gptq": ({N + ".qweight": ("I32", (64, 512)), N + ".qzeros": ("I32", (4, 64)), N + ".scales": ("F16", (4, 512)),
               N + ".g_idx": ("I32", (512,))}, {"quantization_config": {"quant_method": "gptq"}}),
     "compressed-tensors": ({N + ".weight_packed": ("I32", (512, 64)), N + ".weight_scale": ("BF16", (512, 4)),

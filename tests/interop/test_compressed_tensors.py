@@ -81,9 +81,14 @@ def dequantize(stored, module, settings):
 
 
 def check(table, folder, packed):
-    """The export of a table has codes of the modules `packed`, and all values of the table."""
+    """The export of a table has codes of the modules `packed`, and all values of the table, which are read back."""
     run("export", table, "-o", folder / "ct", "--to", "compressed-tensors")
     run("export", table, "-o", folder / "plain")
+    run("export", folder / "ct", "-o", folder / "back")
+    assert json.loads((folder / "back" / "config.json").read_text()) == CONFIG
+    back, values = (read_safetensors(folder / name / "model.safetensors") for name in ("back", "plain"))
+    assert {name: (dtype, tuple(shape), data) for name, (dtype, shape, data) in back.items()} == {
+        name: (dtype, tuple(shape), data) for name, (dtype, shape, data) in values.items()}
     config = json.loads((folder / "ct" / "config.json").read_text())
     plain, stored = arrays(folder / "plain" / "model.safetensors"), arrays(folder / "ct" / "model.safetensors")
     quantization = config.pop("quantization_config")

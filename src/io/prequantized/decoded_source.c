@@ -1,0 +1,297 @@
+/* decoded_source.c - finds out what config.json says of the quantization, and puts a source of values over the source
+ * of codes. */
+#include "io/prequantized/decoded_source.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/buffer.h"
+#include "core/compiler.h"
+#include "core/error.h"
+#include "core/json_member.h"
+#include "core/json_set.h"
+#include "core/json_text.h"
+#include "core/memory.h"
+#include "io/model_files.h"
+#include "io/prequantized/layer_list.h"
+#include "quant/quantized_layer.h"
+
+/* Members of config.json that say how the weights are quantized. MLX writes the last, and often the first with the same
+ * content, and names no method. */
+static const char *const members[] = {"quantization_config", "compression_config", "quantization"};
+
+/* ---- reading ---- */
+
+typedef struct decoded_source {
+  aq_source *inner; /* owned */
+  aq_layer_list list;
+} decoded_source;
+
+/* segment->where: which of the two it is, and the number of the inner segment or of the layer. */
+enum { INNER, DECODED };
+
+static void close_decoded(aq_source *source) {
+  decoded_source *d = source->impl;
+  aq_layer_list_reset(&d->list);
+  aq_source_close(d->inner);
+  aq_free(d);
+}
+
+static aq_status read_decoded(const aq_source *source, const aq_segment *segment, aq_piece piece, uint64_t offset,
+                              size_t size, void *out, aq_error *err) {
+  const decoded_source *d = source->impl;
+  const size_t number = (size_t)segment->where[1];
+  if (segment->where[0] == INNER) {
+    return d->inner->ops->read(d->inner, &d->inner->segments[number], piece, offset, size, out, err);
+  }
+  AQ_FAIL_IF(piece != AQ_PIECE_DATA, AQ_ERR_INTERNAL, "a layer is decoded, and has no scales");
+  return aq_coded_layer_read(d->inner, &d->list.layers[number].layer, offset, size, out, err);
+}
+
+static aq_status view_inner(const aq_source *source, const aq_segment *segment, aq_piece piece, const void **view,
+                            aq_error *err) {
+  const decoded_source *d = source->impl;
+  *view = NULL;
+  if (segment->where[0] != INNER) return AQ_OK;
+  return d->inner->ops->view(d->inner, &d->inner->segments[segment->where[1]], piece, view, err);
+}
+
+static const aq_source_ops decoded_ops = {.close = close_decoded, .read = read_decoded, .view = view_inner};
+
+/* ---- tensors ---- */
+
+static aq_status add_inner(aq_source *source, const aq_source *inner, size_t tensor, aq_error *err) {
+  const size_t first = inner->segment_first[tensor], count = inner->segment_first[tensor + 1] - first;
+  aq_segment *segments = aq_realloc_array(NULL, AQ_MAX(count, (size_t)1), sizeof *segments);
+  if (segments == NULL) return aq_fail_memory(err, count * sizeof *segments);
+  for (size_t i = 0; i < count; i++) {
+    segments[i] = inner->segments[first + i];
+    memset(segments[i].where, 0, sizeof segments[i].where);
+    segments[i].where[0] = INNER;
+    segments[i].where[1] = first + i;
+  }
+  aq_tensor_info info = inner->tensors[tensor];
+  info.alias_of = -1;
+  const aq_status status = aq_source_add_tensor(source, &info, segments, count, err);
+  aq_free(segments);
+  return status;
+}
+
+static aq_status add_decoded(aq_source *source, const aq_listed_layer *layer, size_t number, aq_error *err) {
+  const aq_segment segment = {
+      .num_params = layer->info.num_params, .data_bytes = layer->info.data_bytes, .where = {DECODED, number}};
+  return aq_source_add_tensor(source, &layer->info, &segment, 1, err);
+}
+
+static aq_status add_tensors(aq_source *source, aq_error *err) {
+  const decoded_source *d = source->impl;
+  for (size_t i = 0; i < d->inner->tensor_count; i++) {
+    const size_t layer = d->list.layer_of[i];
+    if (layer != SIZE_MAX) {
+      AQ_TRY(add_decoded(source, &d->list.layers[layer], layer, err));
+    } else if (!d->list.taken[i]) {
+      AQ_TRY(add_inner(source, d->inner, i, err));
+    }
+  }
+  return AQ_OK;
+}
+
+/* An alias of the inner source is one of the same two tensors. */
+static void restore_aliases(aq_source *source) {
+  const decoded_source *d = source->impl;
+  for (size_t i = 0; i < d->inner->tensor_count; i++) {
+    const int32_t target = d->inner->tensors[i].alias_of;
+    const int64_t own = aq_source_find(source, d->inner->names[i]);
+    const int64_t owner = target >= 0 ? aq_source_find(source, d->inner->names[target]) : -1;
+    if (own >= 0 && owner >= 0 && !d->list.taken[i] && !d->list.taken[target]) {
+      source->tensors[own].alias_of = (int32_t)owner;
+    }
+  }
+}
+
+/* ---- config.json ---- */
+
+typedef struct said {
+  json_t *root;         /* owned */
+  const json_t *config; /* of root */
+  const char *method;   /* NULL: nothing is said */
+  char *text;           /* of config.json; owned */
+  size_t size;
+} said;
+
+static void reset_said(said *s) {
+  json_decref(s->root);
+  aq_free(s->text);
+}
+
+static void find_method(said *s) {
+  const bool is_mlx = json_is_object(json_object_get(s->root, members[2]));
+  for (size_t i = 0; i < AQ_COUNT_OF(members) && s->method == NULL; i++) {
+    s->config = json_object_get(s->root, members[i]);
+    if (!json_is_object(s->config)) continue;
+    s->method = json_string_value(json_object_get(s->config, "quant_method"));
+    if (s->method == NULL && i == 2) s->method = "MLX";
+    if (s->method == NULL && !is_mlx) return;
+  }
+}
+
+/* The older form of GPTQ: a file of its own beside config.json. */
+static aq_status read_own_file(const aq_source *source, said *s, aq_error *err) {
+  char *text;
+  size_t size;
+  json_t *root = NULL;
+  if (aq_model_file_read(source, NULL, "quantize_config.json", &text, &size, err) == AQ_ERR_MEMORY)
+    return AQ_ERR_MEMORY;
+  if (text != NULL && aq_json_parse_python(text, size, &root, NULL) == AQ_OK) {
+    json_decref(s->root);
+    s->root = root;
+    s->config = root;
+    s->method = json_string_value(json_object_get(root, "quant_method"));
+    if (s->method == NULL) s->method = "gptq";
+  }
+  aq_free(text);
+  return AQ_OK;
+}
+
+/* A config that cannot be read or parsed is the business of those who need it. */
+static aq_status read_said(const aq_source *source, said *out, aq_error *err) {
+  *out = (said){.root = NULL};
+  if (aq_model_file_read(source, NULL, "config.json", &out->text, &out->size, err) == AQ_ERR_MEMORY)
+    return AQ_ERR_MEMORY;
+  if (out->text != NULL && aq_json_parse_python(out->text, out->size, &out->root, NULL) == AQ_OK) find_method(out);
+  return out->method != NULL ? AQ_OK : read_own_file(source, out, err);
+}
+
+static aq_status remove_members(const said *s, char **out, aq_error *err) {
+  aq_buffer text = {.data = NULL}, next = {.data = NULL};
+  aq_status status = aq_buffer_append(&text, s->text, s->size, err);
+  for (size_t i = 0; i < AQ_COUNT_OF(members) && status == AQ_OK; i++) {
+    status = aq_json_remove((const char *)text.data, text.size, members[i], &next, err);
+    aq_buffer_reset(&text);
+    text = next;
+    next = (aq_buffer){.data = NULL};
+  }
+  *out = status == AQ_OK ? aq_buffer_take_string(&text) : NULL;
+  aq_buffer_reset(&text);
+  if (status == AQ_OK && *out == NULL) return aq_fail_memory(err, s->size);
+  return status;
+}
+
+/* Once no codes are left, the model is one of values. */
+static aq_status edit_config(aq_source *source, const said *s, aq_error *err) {
+  aq_quantized_layers left;
+  if (s->text == NULL) return AQ_OK;
+  AQ_TRY(aq_quantized_layers_find(source->tensors, source->tensor_count, &left, err));
+  const size_t count = left.count;
+  aq_quantized_layers_reset(&left);
+  if (count > 0) return AQ_OK;
+  aq_module_list modules;
+  AQ_TRY(aq_model_modules_read(source, NULL, &modules, err));
+  char *place = aq_module_list_place(&modules, "config.json"), *text = NULL;
+  aq_module_list_reset(&modules);
+  const aq_status status = place != NULL ? remove_members(s, &text, err) : aq_fail_memory(err, s->size);
+  source->edited_place = place;
+  source->edited_text = text;
+  return status;
+}
+
+/* ---- putting the source in its place ---- */
+
+/* What a source says of its files moves to the one over it. */
+static void move_surroundings(aq_source *from, aq_source *to) {
+  to->format = from->format;
+  to->folder = from->folder;
+  to->file_bytes = from->file_bytes;
+  to->max_memory = from->max_memory;
+  to->metadata = from->metadata;
+  to->metadata_count = from->metadata_count;
+  to->metadata_bytes = from->metadata_bytes;
+  to->notes = from->notes;
+  to->note_count = from->note_count;
+  to->files = from->files;
+  to->file_count = from->file_count;
+  from->folder = NULL;
+  from->metadata = NULL;
+  from->metadata_count = 0;
+  from->notes = NULL;
+  from->note_count = 0;
+  from->files = NULL;
+  from->file_count = 0;
+}
+
+/* Takes over the list, whatever happens. */
+static aq_status wrap_source(aq_source **source, aq_layer_list *list, aq_error *err) {
+  aq_source *outer = aq_calloc(1, sizeof *outer);
+  decoded_source *d = aq_calloc(1, sizeof *d);
+  char *path = aq_strdup((*source)->path);
+  if (outer == NULL || d == NULL || path == NULL) {
+    aq_free(outer);
+    aq_free(d);
+    aq_free(path);
+    aq_layer_list_reset(list);
+    return aq_fail_memory(err, sizeof *outer + sizeof *d);
+  }
+  *d = (decoded_source){.inner = *source, .list = *list};
+  outer->impl = d;
+  outer->ops = &decoded_ops;
+  outer->path = path;
+  move_surroundings(*source, outer);
+  *source = outer;
+  AQ_TRY(add_tensors(outer, err));
+  restore_aliases(outer);
+  return AQ_OK;
+}
+
+/* A note for each scheme: a method can have several. */
+static aq_status note_schemes(aq_source *source, aq_error *err) {
+  const aq_layer_list *list = &((const decoded_source *)source->impl)->list;
+  const aq_layer_scheme *scheme;
+  for (size_t k = 0; (scheme = aq_layer_scheme_at(k)) != NULL; k++) {
+    size_t count = 0;
+    const char *first = NULL;
+    for (size_t i = 0; i < list->count; i++) {
+      if (list->layers[i].scheme != scheme) continue;
+      if (count++ == 0) first = list->layers[i].name;
+    }
+    if (count == 0) continue;
+    AQ_TRY(aq_source_add_note(source, err,
+                              "another tool has quantized %zu of the layers already (%s; '%.150s'%s): they are decoded "
+                              "to FP32",
+                              count, scheme->name, first, count > 1 ? ", ..." : ""));
+  }
+  return AQ_OK;
+}
+
+static aq_status decode_said(aq_source **source, const said *s, aq_error *err) {
+  aq_layer_list list;
+  aq_error found;
+  const aq_status status = aq_layer_list_find(*source, s->method, s->config, &list, &found);
+  if (status == AQ_ERR_UNSUPPORTED) {
+    const bool has_tensor = found.tensor[0] != '\0';
+    return aq_source_add_note(*source, err, "the quantized layers (%.64s) are not decoded: %s%.150s%s%.200s", s->method,
+                              has_tensor ? "'" : "", found.tensor, has_tensor ? "' " : "", found.message);
+  }
+  if (status != AQ_OK) {
+    if (err != NULL) *err = found;
+    return status;
+  }
+  if (list.count == 0) {
+    aq_layer_list_reset(&list);
+    return AQ_OK;
+  }
+  AQ_TRY(wrap_source(source, &list, err));
+  AQ_TRY(note_schemes(*source, err));
+  return edit_config(*source, s, err);
+}
+
+aq_status aq_prequantized_decode(aq_source **source, aq_error *err) {
+  said s;
+  if ((*source)->schema_version != 0 || (*source)->partial != NULL) return AQ_OK;
+  aq_status status = read_said(*source, &s, err);
+  if (status == AQ_OK && s.method != NULL) status = decode_said(source, &s, err);
+  reset_said(&s);
+  if (status != AQ_ERR_FORMAT) return status;
+  return aq_error_hint(err, status,
+                       "To take the tensors as they are stored, remove the words about quantization from config.json");
+}
