@@ -130,7 +130,8 @@ static aq_status load_texts(aq_calibration *c, const aq_quantize_options *o, aq_
 static aq_status gather_statistics(aq_calibration *c, const aq_quantize_options *o, aq_progress *progress,
                                    aq_error *err) {
   const size_t count = AQ_MIN(c->fit.count, STATS_WINDOWS);
-  const aq_stats_options stats = {.max_tokens = (uint32_t)WINDOW, .max_memory = o->run.max_memory};
+  const aq_stats_options stats = {
+      .max_tokens = (uint32_t)WINDOW, .max_memory = o->run.max_memory, .scratch = c->scratch, .beside = c->output};
   const int32_t **ids = aq_calloc(count, sizeof *ids);
   if (ids == NULL) return aq_fail_memory(err, count * sizeof *ids);
   for (size_t i = 0; i < count; i++) ids[i] = c->fit.ids[i * c->fit.count / count];
@@ -156,4 +157,5 @@ const aq_calibration_kind aq_decoder_calibration = {.open_model = aq_model_open_
                                                     .measure = measure_divergence,
                                                     .report = report_divergence,
                                                     .tuning = {256, 2, 60, false},
+                                                    .by_layer = true,
                                                     .only_asked = true};
