@@ -140,6 +140,11 @@ static aq_status compare_windows(comparison *k, window_run *r, const float *refe
   return AQ_OK;
 }
 
+uint64_t aq_window_divergence_bytes(const aq_model *m, size_t tokens) {
+  const uint64_t logits = 2 * (uint64_t)aq_decoder_tape_block(m) * m->config.vocabulary;
+  return (logits + (uint64_t)tokens * m->config.hidden) * sizeof(float);
+}
+
 aq_status aq_window_divergence(const aq_params *original, const aq_window_set *on, const aq_params *params,
                                aq_pool *pool, aq_progress *progress, double *mean, aq_error *err) {
   const size_t floats = count_tokens(on->lengths, on->count) * original->model->config.hidden;

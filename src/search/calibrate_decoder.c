@@ -103,6 +103,9 @@ static aq_status measure_divergence(const aq_calibration *c, const aq_params *pa
   return AQ_OK;
 }
 
+/* The windows' states in the original and in what is measured. */
+static uint64_t measure_bytes(const aq_model *m) { return aq_window_divergence_bytes(m, 2 * HELD_WINDOWS * WINDOW); }
+
 static aq_status keep_states(const aq_calibration *c, aq_evaluation_set *set, aq_error *err) {
   const size_t hidden = c->model.config.hidden;
   size_t tokens = 0;
@@ -155,6 +158,7 @@ const aq_calibration_kind aq_decoder_calibration = {.open_model = aq_model_open_
                                                     .make_factors = aq_decoder_factors_create,
                                                     .factor_bytes = aq_decoder_factors_bytes,
                                                     .measure = measure_divergence,
+                                                    .measure_bytes = measure_bytes,
                                                     .report = report_divergence,
                                                     .tuning = {256, 2, 60, false},
                                                     .by_layer = true,

@@ -90,18 +90,25 @@ static uint64_t passing_bytes(const aq_model *m, uint32_t threads) {
   return (threads * most + ends) * sizeof(float);
 }
 
-/* Beside the statistics, which know their own limit: what rounding and tuning hold at once. Parameters of the original
- * and of what is rounded, its codes, the factors, and what is tuned. */
-static aq_status check_memory(const aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
-  const uint64_t limit = o->run.max_memory, codes = count_parameters(&c->model);
+/* Beside the statistics, which know their own limit: what rounding, measuring and tuning hold at once. Of a model in
+ * parts, rounding holds no parameters but what threads read, and measuring one part of the original and of what is
+ * rounded. */
+static uint64_t count_bytes(const aq_calibration *c, const aq_quantize_options *o) {
+  const uint64_t codes = count_parameters(&c->model);
   const uint32_t threads = aq_pool_threads(c->pool);
-  const bool by_layer = holds_by_layer(c, o);
-  const uint64_t params = by_layer ? aq_params_open_bytes(&c->model) : codes * sizeof(float);
-  const uint64_t passing = by_layer ? passing_bytes(&c->model, threads) : 0;
-  const uint64_t tuned = o->search->tune_seconds > 0 ? aq_student_bytes(&c->model) : 0;
   const uint64_t factors = c->kind->factor_bytes(&c->model, threads, c->kind->by_layer);
-  const uint64_t rounded = by_layer ? AQ_MAX(passing, 2 * params) : 2 * params; /* not both: parts are released */
-  const uint64_t needed = rounded + codes + factors + tuned;
+  const uint64_t measured = c->kind->measure_bytes != NULL ? c->kind->measure_bytes(&c->model) : 0;
+  if (holds_by_layer(c, o)) {
+    const uint64_t both = 2 * aq_params_open_bytes(&c->model) + measured;
+    return codes + AQ_MAX(factors + passing_bytes(&c->model, threads), both);
+  }
+  const uint64_t tuned = o->search->tune_seconds > 0 ? aq_student_bytes(&c->model) : 0;
+  return 2 * codes * sizeof(float) + codes + factors + measured + tuned;
+}
+
+static aq_status check_memory(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
+  const uint64_t limit = o->run.max_memory, needed = count_bytes(c, o);
+  c->memory_bytes = needed;
   if (limit == 0 || needed <= limit) return AQ_OK;
   (void)aq_fail(err, AQ_ERR_MEMORY, "planning with calibration takes %llu bytes of memory, the limit is %llu",
                 (unsigned long long)needed, (unsigned long long)limit);
@@ -217,7 +224,8 @@ aq_status aq_calibration_similarity(const aq_calibration *c, const aq_params *pa
 }
 
 json_t *aq_calibration_json(const aq_calibration *c) {
-  return json_pack("{s:o, s:I, s:I, s:I, s:f}", "texts_from", aq_json_string(c->texts_from), "texts",
+  return json_pack("{s:o, s:I, s:I, s:I, s:f, s:I}", "texts_from", aq_json_string(c->texts_from), "texts",
                    (json_int_t)c->stats.texts, "tokens", (json_int_t)c->stats.tokens, "held_out_texts",
-                   (json_int_t)c->held.texts.count, "seconds", c->seconds);
+                   (json_int_t)c->held.texts.count, "seconds", c->seconds, "memory_bytes",
+                   (json_int_t)c->memory_bytes);
 }

@@ -41,6 +41,7 @@ typedef struct aq_calibration {
   size_t factor_count;
   const char *texts_from; /* "built-in", "list", or the file */
   double seconds;         /* that the statistics took, 0 when they were read */
+  uint64_t memory_bytes;  /* that planning takes, by what is held at once */
 } aq_calibration;
 
 /* How a kind of model is tuned (calib/tune), where that differs. */
@@ -61,6 +62,7 @@ struct aq_calibration_kind {
   aq_status (*make_factors)(const aq_params *params, aq_stats *stats, aq_pool *pool, aq_fisher_factors **out,
                             size_t *count, aq_error *err);
   uint64_t (*factor_bytes)(const aq_model *model, uint32_t threads, bool scratch);
+  uint64_t (*measure_bytes)(const aq_model *model); /* beside parameters, to measure; NULL: next to nothing */
   /* How similar the outputs of `params` are to the original's: 1 when they are the same. */
   aq_status (*measure)(const aq_calibration *calibration, const aq_params *params, const aq_evaluation_set *on,
                        double *similarity, aq_error *err);
@@ -96,7 +98,7 @@ void aq_calibration_free(aq_calibration *calibration);
 AQ_MUST_CHECK aq_status aq_calibration_similarity(const aq_calibration *calibration, const aq_params *params,
                                                   const aq_evaluation_set *on, double *similarity, aq_error *err);
 
-/* {"texts_from", "texts", "tokens", "held_out", "seconds"}; NULL when out of memory. */
+/* {"texts_from", "texts", "tokens", "held_out_texts", "seconds", "memory_bytes"}; NULL when out of memory. */
 json_t *aq_calibration_json(const aq_calibration *calibration);
 
 #endif
