@@ -29,4 +29,7 @@ AQ_MUST_CHECK aq_status aq_window_divergence(const aq_params *original, const aq
                                              const aq_params *params, aq_pool *pool, aq_progress *progress,
                                              double *mean, aq_error *err);
 
+/* Bytes that it takes beside the parameters, for windows of so many tokens together. */
+uint64_t aq_window_divergence_bytes(const aq_model *model, size_t tokens);
+
 #endif

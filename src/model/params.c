@@ -1,4 +1,5 @@
-/* params.c - the parameters of a model as FP32 arrays in one block of memory, in the order of the list of weights.
+/* params.c - the parameters of a model as FP32 arrays in one block of memory, in the order of the list of weights; or
+ * of a decoder, those of one part at a time in another.
  *
  * The list was made by comparing all shapes with the source, so that the memory is bounded by what that really holds.
  */
@@ -15,23 +16,135 @@
 
 /* ---- memory ---- */
 
+static bool is_decoder(const aq_model *m) { return m->config.arch->decoder != NULL; }
+
+static bool is_held(const aq_params *p, uint32_t weight) {
+  return p->held != NULL && p->held->parts[weight] != AQ_NO_LAYER;
+}
+
 static aq_status allocate_values(aq_params *p, aq_error *err) {
   const aq_model *m = p->model;
   const bool has_types = aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_TOKEN_TYPE) != AQ_NO_WEIGHT;
-  const bool is_encoder = m->config.arch->decoder == NULL;
-  p->count = has_types || !is_encoder ? 0 : m->config.hidden;
-  for (uint32_t i = 0; i < m->weight_count; i++) p->count += aq_weight_floats(&m->weights[i]);
+  p->count = has_types || is_decoder(m) ? 0 : m->config.hidden;
+  for (uint32_t i = 0; i < m->weight_count; i++) p->count += is_held(p, i) ? 0 : aq_weight_floats(&m->weights[i]);
   p->values = aq_calloc(m->weight_count, sizeof *p->values);
-  p->memory = aq_calloc(p->count, sizeof *p->memory);
+  p->memory = aq_calloc(AQ_MAX(p->count, 1), sizeof *p->memory);
   if (p->values == NULL || p->memory == NULL) return aq_fail_memory(err, p->count * sizeof *p->memory);
   float *at = p->memory;
   for (uint32_t i = 0; i < m->weight_count; i++) {
-    p->values[i] = at;
-    at += aq_weight_floats(&m->weights[i]);
+    p->values[i] = is_held(p, i) ? NULL : at;
+    at += is_held(p, i) ? 0 : aq_weight_floats(&m->weights[i]);
   }
-  if (is_encoder) p->type = has_types ? aq_params_table(p, AQ_ROLE_TOKEN_TYPE) : at;
+  if (!is_decoder(m)) p->type = has_types ? aq_params_table(p, AQ_ROLE_TOKEN_TYPE) : at;
   return AQ_OK;
 }
+
+/* ---- a part at a time ---- */
+
+/* The part that a weight belongs to; AQ_NO_LAYER: it is always in memory. */
+static uint32_t part_of(const aq_model *m, uint32_t weight) {
+  const aq_weight *w = &m->weights[weight];
+  if (w->role == AQ_ROLE_EMBEDDING) return AQ_PART_TOKENS;
+  if (w->kind != AQ_WEIGHT_LINEAR) return AQ_NO_LAYER;
+  return w->layer != AQ_NO_LAYER ? w->layer : AQ_PART_HEAD;
+}
+
+static size_t part_floats(const aq_params *p, uint32_t part) {
+  size_t floats = 0;
+  for (uint32_t i = 0; i < p->model->weight_count; i++) {
+    if (p->held->parts[i] == part) floats += aq_weight_floats(&p->model->weights[i]);
+  }
+  return floats;
+}
+
+aq_status aq_params_read(const aq_params *p, uint32_t weight, float *to, aq_error *err) {
+  return p->held->reader.read(p->held->reader.ctx, weight, to, err);
+}
+
+void aq_params_release(const aq_params *p) {
+  if (p->held == NULL) return;
+  for (uint32_t i = 0; i < p->model->weight_count; i++) {
+    if (is_held(p, i)) p->values[i] = NULL;
+  }
+  aq_free(p->held->memory);
+  p->held->memory = NULL;
+  p->held->part = AQ_NO_LAYER;
+}
+
+static aq_status read_held(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+  const aq_params *p = ctx;
+  const uint32_t weight = (uint32_t)item;
+  (void)worker;
+  return is_held(p, weight) && p->values[weight] != NULL ? aq_params_read(p, weight, p->values[weight], err) : AQ_OK;
+}
+
+static aq_status hold_part(const aq_params *p, uint32_t part, aq_pool *pool, aq_error *err) {
+  const size_t floats = part_floats(p, part);
+  float *at = p->held->memory = aq_realloc_array(NULL, AQ_MAX(floats, 1), sizeof *at);
+  if (at == NULL) return aq_fail_memory(err, floats * sizeof *at);
+  for (uint32_t i = 0; i < p->model->weight_count; i++) {
+    if (p->held->parts[i] != part) continue;
+    p->values[i] = at;
+    at += aq_weight_floats(&p->model->weights[i]);
+  }
+  return aq_pool_run(pool, p->model->weight_count, read_held, (void *)(uintptr_t)p, err);
+}
+
+aq_status aq_params_hold(const aq_params *p, uint32_t part, aq_pool *pool, aq_error *err) {
+  if (p->held == NULL) return AQ_OK;
+  const bool has_head = aq_model_find(p->model, AQ_NO_LAYER, AQ_ROLE_OUTPUT) != AQ_NO_WEIGHT;
+  const uint32_t own = part == AQ_PART_HEAD && !has_head ? AQ_PART_TOKENS : part;
+  if (p->held->part == own) return AQ_OK;
+  aq_params_release(p);
+  const aq_status status = hold_part(p, own, pool, err);
+  if (status == AQ_OK) {
+    p->held->part = own;
+  } else {
+    aq_params_release(p);
+  }
+  return status;
+}
+
+void aq_params_set_reader(aq_params *params, aq_weight_reader reader) {
+  aq_params_release(params);
+  params->held->reader = reader;
+}
+
+/* Which weights are held by part. from: those of other parameters that are, of which `owned` are in memory here; or
+ * NULL: all that can be. */
+static aq_status create_held(aq_params *p, const aq_held_part *from, const bool *owned, aq_error *err) {
+  const aq_model *m = p->model;
+  p->held = aq_calloc(1, sizeof *p->held);
+  if (p->held == NULL) return aq_fail_memory(err, sizeof *p->held);
+  p->held->part = AQ_NO_LAYER;
+  p->held->parts = aq_calloc(m->weight_count, sizeof *p->held->parts);
+  if (p->held->parts == NULL) return aq_fail_memory(err, m->weight_count * sizeof *p->held->parts);
+  if (from != NULL) p->held->reader = from->reader;
+  for (uint32_t i = 0; i < m->weight_count; i++) {
+    p->held->parts[i] = owned != NULL && owned[i] ? AQ_NO_LAYER : from != NULL ? from->parts[i] : part_of(m, i);
+  }
+  return AQ_OK;
+}
+
+static void free_held(aq_held_part *held) {
+  if (held == NULL) return;
+  aq_free(held->parts);
+  aq_free(held->memory);
+  aq_free(held);
+}
+
+uint64_t aq_params_open_bytes(const aq_model *m) {
+  uint64_t always = 0, largest = 0, part = 0;
+  for (uint32_t i = 0; i < m->weight_count; i++) { /* those of a layer follow each other */
+    const uint64_t floats = aq_weight_floats(&m->weights[i]);
+    if (i > 0 && (m->weights[i].layer != m->weights[i - 1].layer || m->weights[i].layer == AQ_NO_LAYER)) part = 0;
+    *(part_of(m, i) == AQ_NO_LAYER ? &always : &part) += floats;
+    largest = AQ_MAX(largest, part);
+  }
+  return (always + largest) * sizeof(float);
+}
+
+/* ---- all of them ---- */
 
 /* From the table, whose values are there. */
 static aq_status make_relative(aq_params *p, aq_error *err) {
@@ -42,14 +155,25 @@ static aq_status make_relative(aq_params *p, aq_error *err) {
   return AQ_OK;
 }
 
+/* A row of a table that no text reads may hold anything, unless the table is a decoder's head as well. */
+static bool must_be_finite(const aq_model *m, uint32_t weight) {
+  const bool is_head = is_decoder(m) && m->weights[weight].role == AQ_ROLE_EMBEDDING &&
+                       aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_OUTPUT) == AQ_NO_WEIGHT;
+  return m->weights[weight].kind != AQ_WEIGHT_TABLE || is_head;
+}
+
+static aq_status read_from_source(const void *ctx, uint32_t weight, float *to, aq_error *err) {
+  const aq_model *m = ctx;
+  const aq_weight *w = &m->weights[weight];
+  AQ_TRY(aq_source_read_f32(m->source, w->tensor, 0, aq_weight_floats(w), to, err));
+  if (!must_be_finite(m, weight)) return AQ_OK;
+  return aq_check_finite_weight(m->source, w->tensor, to, aq_weight_floats(w), err);
+}
+
 static aq_status read_weight(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const aq_params *p = ctx;
-  const aq_weight *w = &p->model->weights[item];
   (void)worker;
-  AQ_TRY(aq_source_read_f32(p->model->source, w->tensor, 0, aq_weight_floats(w), p->values[item], err));
-  const bool is_head = p->model->config.arch->decoder != NULL && aq_params_head(p).w == p->values[item];
-  if (w->kind == AQ_WEIGHT_TABLE && !is_head) return AQ_OK; /* a row that no text reads may hold anything */
-  return aq_check_finite_weight(p->model->source, w->tensor, p->values[item], aq_weight_floats(w), err);
+  return is_held(p, (uint32_t)item) ? AQ_OK : read_from_source(p->model, (uint32_t)item, p->values[item], err);
 }
 
 /* A tape goes from the mean or the first token back to the tables of BERT. */
@@ -67,20 +191,37 @@ static aq_status check_differentiable(const aq_model *model, aq_error *err) {
   return AQ_OK;
 }
 
+static aq_status read_all(aq_params *p, aq_pool *pool, aq_error *err) {
+  AQ_TRY(allocate_values(p, err));
+  AQ_TRY(aq_pool_run(pool, p->model->weight_count, read_weight, p, err));
+  return make_relative(p, err);
+}
+
 aq_status aq_params_load(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err) {
   *out = (aq_params){.model = model};
   aq_status status = check_differentiable(model, err);
-  if (status == AQ_OK) status = allocate_values(out, err);
-  if (status == AQ_OK) status = aq_pool_run(pool, model->weight_count, read_weight, out, err);
-  if (status == AQ_OK) status = make_relative(out, err);
+  if (status == AQ_OK) status = read_all(out, pool, err);
+  if (status != AQ_OK) aq_params_reset(out);
+  return status;
+}
+
+aq_status aq_params_open(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err) {
+  *out = (aq_params){.model = model};
+  aq_status status = create_held(out, NULL, NULL, err);
+  if (status == AQ_OK) {
+    out->held->reader = (aq_weight_reader){read_from_source, model};
+    status = read_all(out, pool, err);
+  }
   if (status != AQ_OK) aq_params_reset(out);
   return status;
 }
 
 aq_status aq_params_copy(const aq_params *from, aq_params *out, aq_error *err) {
   *out = (aq_params){.model = from->model};
-  aq_status status = allocate_values(out, err);
+  aq_status status = from->held != NULL ? create_held(out, from->held, NULL, err) : AQ_OK;
+  if (status == AQ_OK) status = allocate_values(out, err);
   for (uint32_t i = 0; status == AQ_OK && i < from->model->weight_count; i++) {
+    if (is_held(out, i)) continue;
     memcpy(out->values[i], from->values[i], aq_weight_floats(&from->model->weights[i]) * sizeof *out->memory);
   }
   if (status == AQ_OK) status = make_relative(out, err);
@@ -96,29 +237,41 @@ static bool is_owned(const aq_model *m, const bool *replaced, uint32_t weight) {
   return owned;
 }
 
+/* Values of an overlay that are its own, at *at, which moves on; else those of `from`. */
+static aq_status overlay_weight(const aq_params *from, uint32_t weight, bool owned, float **at, aq_params *out,
+                                aq_error *err) {
+  const size_t count = aq_weight_floats(&from->model->weights[weight]);
+  out->values[weight] = is_held(out, weight) ? NULL : from->values[weight];
+  if (!owned) return AQ_OK;
+  out->values[weight] = *at;
+  *at += count;
+  if (is_held(from, weight)) return aq_params_read(from, weight, out->values[weight], err);
+  memcpy(out->values[weight], from->values[weight], count * sizeof **at);
+  return AQ_OK;
+}
+
+static aq_status overlay_all(const aq_params *from, const bool *owned, aq_params *out, aq_error *err) {
+  const aq_model *m = from->model;
+  if (from->held != NULL) AQ_TRY(create_held(out, from->held, owned, err));
+  for (uint32_t i = 0; i < m->weight_count; i++) out->count += owned[i] ? aq_weight_floats(&m->weights[i]) : 0;
+  out->values = aq_calloc(m->weight_count, sizeof *out->values);
+  out->memory = aq_realloc_array(NULL, AQ_MAX(out->count, 1), sizeof *out->memory);
+  if (out->values == NULL || out->memory == NULL) return aq_fail_memory(err, out->count * sizeof *out->memory);
+  float *at = out->memory;
+  for (uint32_t i = 0; i < m->weight_count; i++) AQ_TRY(overlay_weight(from, i, owned[i], &at, out, err));
+  if (aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_TOKEN_TYPE) != AQ_NO_WEIGHT)
+    out->type = aq_params_table(out, AQ_ROLE_TOKEN_TYPE);
+  return make_relative(out, err);
+}
+
 aq_status aq_params_overlay(const aq_params *from, const bool *replaced, aq_params *out, aq_error *err) {
   const aq_model *m = from->model;
   *out = (aq_params){.model = m, .type = from->type};
-  for (uint32_t i = 0; i < m->weight_count; i++) {
-    out->count += is_owned(m, replaced, i) ? aq_weight_floats(&m->weights[i]) : 0;
-  }
-  out->values = aq_calloc(m->weight_count, sizeof *out->values);
-  out->memory = aq_realloc_array(NULL, AQ_MAX(out->count, 1), sizeof *out->memory);
-  if (out->values == NULL || out->memory == NULL) {
-    const size_t bytes = out->count * sizeof *out->memory;
-    aq_params_reset(out);
-    return aq_fail_memory(err, bytes);
-  }
-  float *at = out->memory;
-  for (uint32_t i = 0; i < m->weight_count; i++) {
-    const size_t count = aq_weight_floats(&m->weights[i]);
-    const bool owned = is_owned(m, replaced, i);
-    out->values[i] = owned ? memcpy(at, from->values[i], count * sizeof *at) : from->values[i];
-    at += owned ? count : 0;
-  }
-  if (aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_TOKEN_TYPE) != AQ_NO_WEIGHT)
-    out->type = aq_params_table(out, AQ_ROLE_TOKEN_TYPE);
-  const aq_status status = make_relative(out, err);
+  bool *owned = aq_calloc(m->weight_count, sizeof *owned);
+  if (owned == NULL) return aq_fail_memory(err, m->weight_count);
+  for (uint32_t i = 0; i < m->weight_count; i++) owned[i] = is_owned(m, replaced, i);
+  const aq_status status = overlay_all(from, owned, out, err);
+  aq_free(owned);
   if (status != AQ_OK) aq_params_reset(out);
   return status;
 }
@@ -127,6 +280,7 @@ void aq_params_reset(aq_params *params) {
   aq_free(params->values);
   aq_free(params->memory);
   aq_position_bias_reset(&params->relative);
+  free_held(params->held);
   *params = (aq_params){0};
 }
 
@@ -136,7 +290,8 @@ float *aq_params_find(const aq_params *params, size_t tensor, size_t *count) {
   const aq_weight *w = tensor != AQ_NO_TENSOR ? aq_model_find_tensor(params->model, tensor) : NULL;
   if (w == NULL) return NULL;
   *count = aq_weight_floats(w);
-  return params->values[w - params->model->weights];
+  const uint32_t i = (uint32_t)(w - params->model->weights);
+  return is_held(params, i) ? NULL : params->values[i];
 }
 
 static float *values_or_null(const aq_params *params, uint32_t weight) {

@@ -12,29 +12,70 @@
 #include "model/description.h"
 #include "model/nn/position_bias.h"
 
+/* Reads the values of a weight of the list, aq_weight_floats of them. Any thread may call it. */
+typedef struct aq_weight_reader {
+  aq_status (*read)(const void *ctx, uint32_t weight, float *to, aq_error *err);
+  const void *ctx;
+} aq_weight_reader;
+
+/* What is held at a time: a layer, by its number, or one of these. */
+#define AQ_PART_TOKENS (UINT32_MAX - 1) /* the table of tokens */
+#define AQ_PART_HEAD (UINT32_MAX - 2)   /* the head, which may be the table of tokens */
+
+/* Of parameters that are held a part at a time. */
+typedef struct aq_held_part {
+  aq_weight_reader reader;
+  uint32_t *parts; /* by weight: the part that it belongs to; AQ_NO_LAYER: it is always in memory */
+  float *memory;   /* of the part that is held */
+  uint32_t part;   /* AQ_NO_LAYER: none is held */
+} aq_held_part;
+
 typedef struct aq_params {
   const aq_model *model; /* outlives the parameters */
-  float **values;        /* one array a weight of the model's list, aq_weight_floats long */
+  float **values;        /* one array a weight of the model's list, aq_weight_floats long; see `held` */
   const float *type;     /* of encoders: row 0 of the token types; zeros without them */
   float *memory;         /* what the above point into, in the order of the list; of an overlay, what is replaced */
   size_t count;          /* floats there */
   /* Of encoders that have it: the table of biases by distance as attention reads it. Made when the parameters are
    * loaded or copied; nobody changes that table afterwards. */
   aq_position_bias relative;
+  /* NULL: all values are in memory. Otherwise matrices and tables are there only while their part is held, and `values`
+   * of the others are NULL; vectors always are. */
+  aq_held_part *held;
 } aq_params;
 
 /* Reads all of them. Encoders that a tape does not know are AQ_ERR_UNSUPPORTED: those of other layers than BERT's, with
  * another pooling than the mean or the first token, with modules behind it, or truncated embeddings. */
 AQ_MUST_CHECK aq_status aq_params_load(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err);
-/* A copy with memory of its own. */
+/* The same of a decoder whose matrices are read from the source each time that they are held: it takes the memory of
+ * one part. */
+AQ_MUST_CHECK aq_status aq_params_open(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err);
+/* A copy with memory of its own; what `from` holds by part the copy does too, by the same reader. */
 AQ_MUST_CHECK aq_status aq_params_copy(const aq_params *from, aq_params *out, aq_error *err);
 /* The values of `from`, which outlives it, but for the weights of the list that are `replaced`: they have memory of
  * their own, and begin as copies. So have those of their groups. */
 AQ_MUST_CHECK aq_status aq_params_overlay(const aq_params *from, const bool *replaced, aq_params *out, aq_error *err);
 void aq_params_reset(aq_params *params);
 
-/* The values of source tensor `tensor` in the parameters and their number; NULL when the model does not use it. Of the
- * token types that is row 0 alone. */
+/* Makes the values of a part be in memory, in the place of those of the part that was held before; nothing when all
+ * are. The calling thread's, between passes that use them. Errors are those of the reader. */
+AQ_MUST_CHECK aq_status aq_params_hold(const aq_params *params, uint32_t part, aq_pool *pool, aq_error *err);
+/* Frees the part that is held, if any. */
+void aq_params_release(const aq_params *params);
+/* From now on parts come from `reader`, whose ctx outlives the parameters, or the next reader. They are held by part.
+ */
+void aq_params_set_reader(aq_params *params, aq_weight_reader reader);
+/* Reads one weight that is held by part, whichever part is. */
+AQ_MUST_CHECK aq_status aq_params_read(const aq_params *params, uint32_t weight, float *to, aq_error *err);
+/* Bytes of such parameters: what they always have in memory, and the largest part. */
+uint64_t aq_params_open_bytes(const aq_model *model);
+/* Bytes of parameters of either kind, that are no overlay. */
+static inline uint64_t aq_params_bytes(const aq_params *params) {
+  return params->held != NULL ? aq_params_open_bytes(params->model) : params->count * sizeof(float);
+}
+
+/* The values of source tensor `tensor` in the parameters and their number; NULL when the model does not use it, or it
+ * is held by part. Of the token types that is row 0 alone. */
 float *aq_params_find(const aq_params *params, size_t tensor, size_t *count);
 
 /* y = w x + b. w: out x in, row-major. b NULL: without. */

@@ -167,7 +167,8 @@ static aq_status settle_open(const request *r, aq_plan *plan, aq_bit_allocation 
     AQ_TRY(aq_nonfinite_settle(r->source, o->nonfinite, o->run.threads, plan, err));
   }
   if (!search && !gptq) return AQ_OK;
-  AQ_TRY(aq_bit_allocation_open(r->source, o, search || o->search->activation_count == 0, found, err));
+  const bool texts = search || o->search->activation_count == 0;
+  AQ_TRY(aq_bit_allocation_open(r->source, o, texts, o->dry_run ? NULL : r->output, found, err));
   AQ_FAIL_IF(gptq && o->search->activation_count == 0 && found->backend->why_not_run != NULL, AQ_ERR_ARGUMENT,
              "method gptq needs to see what goes into the layers, and cannot: %s", found->backend->why_not_run);
   if (gptq) AQ_TRY(aq_gptq_make(r->source, o, found->backend, plan, found->encoded, err));

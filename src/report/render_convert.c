@@ -39,6 +39,8 @@ static void add_files(const json_t *root, aq_document *document) {
   aq_document_append(document, estimate, "; the file would have at most {file_bytes_at_most:bytes}");
   append_model_files(estimate, document);
   aq_document_append(document, estimate, ", and writing it needs {memory_bytes:bytes} of memory");
+  const json_t *calibration = aq_json_get(aq_json_get(root, "search"), "calibration");
+  if (json_is_object(calibration)) aq_document_append(document, calibration, ", planning it {memory_bytes:bytes}");
 }
 
 /* "ratio 3.89 to the source file; weights without model files 3.97 to FP32, 1.98 to FP16; 8.05 bits per

@@ -57,8 +57,9 @@ typedef struct aq_search_backend_ops {
    * budget (0: none), and is to be given up for what was before. */
   aq_status (*tune)(aq_search_backend *backend, double budget, bool *too_large, aq_error *err);
   /* Adds the second moments (cols x cols) of the inputs of all layers whose weights are this tensor, or are tied to it;
-   * false when there is none. Before `begin` only. */
-  bool (*add_input_moments)(const aq_search_backend *backend, const aq_source *source, size_t tensor, float *moments);
+   * *known: false when there is none. Before `begin` only. */
+  aq_status (*add_input_moments)(const aq_search_backend *backend, const aq_source *source, size_t tensor,
+                                 float *moments, bool *known, aq_error *err);
 } aq_search_backend_ops;
 
 struct aq_search_backend {
@@ -68,18 +69,22 @@ struct aq_search_backend {
 };
 
 /* The first backend that a search can have. texts: the model is to be run when it can be; without, only when the
- * options name texts or statistics. The source and the options outlive the backend. */
+ * options name texts or statistics. output: as in aq_calibration_open. The source and the options outlive the backend.
+ */
 AQ_MUST_CHECK aq_status aq_search_backend_open(const aq_source *source, const aq_quantize_options *options, bool texts,
-                                               aq_search_backend **out, aq_error *err);
+                                               const char *output, aq_search_backend **out, aq_error *err);
 void aq_search_backend_free(aq_search_backend *backend); /* accepts NULL */
 
 /* What backends.c lists. *out: NULL when this backend is not asked for, or cannot be had and nobody insists; *why_not
  * then says why not, in words to be freed with aq_free, or is NULL as before. A backend may take *why_not over. */
 typedef aq_status (*aq_search_backend_opener)(const aq_source *source, const aq_quantize_options *options, bool texts,
-                                              aq_search_backend **out, char **why_not, aq_error *err);
+                                              const char *output, aq_search_backend **out, char **why_not,
+                                              aq_error *err);
 AQ_MUST_CHECK aq_status aq_calibrated_backend_open(const aq_source *source, const aq_quantize_options *options,
-                                                   bool texts, aq_search_backend **out, char **why_not, aq_error *err);
+                                                   bool texts, const char *output, aq_search_backend **out,
+                                                   char **why_not, aq_error *err);
 AQ_MUST_CHECK aq_status aq_data_free_backend_open(const aq_source *source, const aq_quantize_options *options,
-                                                  bool texts, aq_search_backend **out, char **why_not, aq_error *err);
+                                                  bool texts, const char *output, aq_search_backend **out,
+                                                  char **why_not, aq_error *err);
 
 #endif

@@ -97,18 +97,28 @@ static void add_triangle(const float *triangle, size_t n, float *square) {
   }
 }
 
-static bool add_input_moments(const aq_search_backend *backend, const aq_source *source, size_t tensor,
-                              float *moments) {
+static aq_status add_moments(const aq_stats *stats, uint32_t weight, float *moments, aq_error *err) {
+  const size_t n = stats->model->weights[weight].cols, floats = n * (n + 1) / 2;
+  float *triangle = aq_realloc_array(NULL, floats, sizeof *triangle);
+  if (triangle == NULL) return aq_fail_memory(err, floats * sizeof *triangle);
+  const aq_status status = aq_stats_read_moments(stats, weight, triangle, err);
+  if (status == AQ_OK) add_triangle(triangle, n, moments);
+  aq_free(triangle);
+  return status;
+}
+
+static aq_status add_input_moments(const aq_search_backend *backend, const aq_source *source, size_t tensor,
+                                   float *moments, bool *known, aq_error *err) {
   const aq_calibration *c = state_of(backend)->calibration;
-  bool known = false;
+  *known = false;
   for (uint32_t i = 0; i < c->model.weight_count; i++) {
     const aq_weight *w = &c->model.weights[i];
     const bool same = w->tensor == tensor || source->tensors[w->tensor].alias_of == (int32_t)tensor;
     if (w->kind != AQ_WEIGHT_LINEAR || !same) continue;
-    add_triangle(c->stats.linear[i].moments, w->cols, moments);
-    known = true;
+    AQ_TRY(add_moments(&c->stats, i, moments, err));
+    *known = true;
   }
-  return known;
+  return AQ_OK;
 }
 
 /* ---- the report ---- */
@@ -160,10 +170,10 @@ static const aq_search_backend_ops calibrated_ops = {
 };
 
 aq_status aq_calibrated_backend_open(const aq_source *source, const aq_quantize_options *options, bool texts,
-                                     aq_search_backend **out, char **why_not, aq_error *err) {
+                                     const char *output, aq_search_backend **out, char **why_not, aq_error *err) {
   if (!texts && !aq_calibration_is_named(options) && options->search->stats_path == NULL) return AQ_OK;
   aq_calibration *calibration;
-  AQ_TRY(aq_calibration_open(source, options, &calibration, why_not, err));
+  AQ_TRY(aq_calibration_open(source, options, output, &calibration, why_not, err));
   if (calibration == NULL) return AQ_OK;
   calibrated_backend *b = aq_calloc(1, sizeof *b);
   if (b == NULL) {

@@ -126,9 +126,10 @@ static const aq_search_backend_ops data_free_ops = {
 };
 
 aq_status aq_data_free_backend_open(const aq_source *source, const aq_quantize_options *options, bool texts,
-                                    aq_search_backend **out, char **why_not, aq_error *err) {
+                                    const char *output, aq_search_backend **out, char **why_not, aq_error *err) {
   (void)source;
   (void)texts;
+  (void)output;
   data_free_backend *b = aq_calloc(1, sizeof *b);
   if (b == NULL) return aq_fail_memory(err, sizeof *b);
   b->base = (aq_search_backend){.ops = &data_free_ops, .why_not_run = *why_not};

@@ -249,9 +249,9 @@ static void name_target(const aq_quantize_options *o, char *out, size_t size) {
   }
 }
 
-aq_status aq_bit_allocation_open(aq_source *source, const aq_quantize_options *options, bool texts,
+aq_status aq_bit_allocation_open(aq_source *source, const aq_quantize_options *options, bool texts, const char *output,
                                  aq_bit_allocation *out, aq_error *err) {
-  AQ_TRY(aq_search_backend_open(source, options, texts, &out->backend, err));
+  AQ_TRY(aq_search_backend_open(source, options, texts, output, &out->backend, err));
   out->count = source->tensor_count;
   out->encoded = aq_calloc(AQ_MAX(out->count, 1), sizeof *out->encoded);
   return out->encoded != NULL ? AQ_OK : aq_fail_memory(err, out->count * sizeof *out->encoded);

@@ -23,10 +23,10 @@ typedef struct aq_bit_allocation {
 /* Whether an entry of the plan asks for it. */
 bool aq_bit_allocation_is_wanted(const aq_plan *plan);
 
-/* Opens what a search and gptq need: a backend (texts: as in search/backend.h), and room for finished tensors.
+/* Opens what a search and gptq need: a backend (texts, output: as in search/backend.h), and room for finished tensors.
  * Zero-initialised out; reset it also after a failure. */
 AQ_MUST_CHECK aq_status aq_bit_allocation_open(aq_source *source, const aq_quantize_options *options, bool texts,
-                                               aq_bit_allocation *out, aq_error *err);
+                                               const char *output, aq_bit_allocation *out, aq_error *err);
 
 /* Settles the open entries of a plan; the options have one target. */
 AQ_MUST_CHECK aq_status aq_bit_allocation_run(aq_source *source, const aq_quantize_options *options, aq_plan *plan,

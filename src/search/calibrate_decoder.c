@@ -103,6 +103,9 @@ static aq_status measure_divergence(const aq_calibration *c, const aq_params *pa
   return AQ_OK;
 }
 
+/* The windows' states in the original and in what is measured. */
+static uint64_t measure_bytes(const aq_model *m) { return aq_window_divergence_bytes(m, 2 * HELD_WINDOWS * WINDOW); }
+
 static aq_status keep_states(const aq_calibration *c, aq_evaluation_set *set, aq_error *err) {
   const size_t hidden = c->model.config.hidden;
   size_t tokens = 0;
@@ -130,7 +133,8 @@ static aq_status load_texts(aq_calibration *c, const aq_quantize_options *o, aq_
 static aq_status gather_statistics(aq_calibration *c, const aq_quantize_options *o, aq_progress *progress,
                                    aq_error *err) {
   const size_t count = AQ_MIN(c->fit.count, STATS_WINDOWS);
-  const aq_stats_options stats = {.max_tokens = (uint32_t)WINDOW, .max_memory = o->run.max_memory};
+  const aq_stats_options stats = {
+      .max_tokens = (uint32_t)WINDOW, .max_memory = o->run.max_memory, .scratch = c->scratch, .beside = c->output};
   const int32_t **ids = aq_calloc(count, sizeof *ids);
   if (ids == NULL) return aq_fail_memory(err, count * sizeof *ids);
   for (size_t i = 0; i < count; i++) ids[i] = c->fit.ids[i * c->fit.count / count];
@@ -154,6 +158,8 @@ const aq_calibration_kind aq_decoder_calibration = {.open_model = aq_model_open_
                                                     .make_factors = aq_decoder_factors_create,
                                                     .factor_bytes = aq_decoder_factors_bytes,
                                                     .measure = measure_divergence,
+                                                    .measure_bytes = measure_bytes,
                                                     .report = report_divergence,
                                                     .tuning = {256, 2, 60, false},
+                                                    .by_layer = true,
                                                     .only_asked = true};

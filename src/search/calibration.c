@@ -20,7 +20,7 @@ bool aq_calibration_is_named(const aq_quantize_options *o) { return o->calib != 
 
 static aq_status obtain_statistics(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
   if (o->search->stats_path != NULL) {
-    AQ_TRY(aq_stats_load(o->search->stats_path, &c->model, &c->stats, err));
+    AQ_TRY(aq_stats_load(o->search->stats_path, &c->model, c->scratch, &c->stats, err));
   } else {
     const double started = aq_clock();
     aq_progress progress;
@@ -73,12 +73,42 @@ static uint64_t count_parameters(const aq_model *m) {
   return count;
 }
 
-/* Beside the statistics, which know their own limit: what rounding and tuning hold at once. Parameters of the original
- * and of what is rounded, its codes, the factors, and what is tuned. */
-static aq_status check_memory(const aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
-  const uint64_t limit = o->run.max_memory, codes = count_parameters(&c->model), params = codes * sizeof(float);
+/* Tuning changes all parameters at once. */
+static bool holds_by_layer(const aq_calibration *c, const aq_quantize_options *o) {
+  return c->kind->by_layer && !(o->search->tune_seconds > 0);
+}
+
+/* Of the matrices that threads read for themselves: one each, and at worst both ends of the model with them. */
+static uint64_t passing_bytes(const aq_model *m, uint32_t threads) {
+  uint64_t most = 0, ends = 0;
+  for (uint32_t i = 0; i < m->weight_count; i++) {
+    const aq_weight *w = &m->weights[i];
+    const uint64_t floats = w->kind != AQ_WEIGHT_VECTOR ? aq_weight_floats(w) : 0;
+    if (w->layer == AQ_NO_LAYER) ends += floats;
+    if (w->layer != AQ_NO_LAYER) most = AQ_MAX(most, floats);
+  }
+  return (threads * most + ends) * sizeof(float);
+}
+
+/* Beside the statistics, which know their own limit: what rounding, measuring and tuning hold at once. Of a model in
+ * parts, rounding holds no parameters but what threads read, and measuring one part of the original and of what is
+ * rounded. */
+static uint64_t count_bytes(const aq_calibration *c, const aq_quantize_options *o) {
+  const uint64_t codes = count_parameters(&c->model);
+  const uint32_t threads = aq_pool_threads(c->pool);
+  const uint64_t factors = c->kind->factor_bytes(&c->model, threads, c->kind->by_layer);
+  const uint64_t measured = c->kind->measure_bytes != NULL ? c->kind->measure_bytes(&c->model) : 0;
+  if (holds_by_layer(c, o)) {
+    const uint64_t both = 2 * aq_params_open_bytes(&c->model) + measured;
+    return codes + AQ_MAX(factors + passing_bytes(&c->model, threads), both);
+  }
   const uint64_t tuned = o->search->tune_seconds > 0 ? aq_student_bytes(&c->model) : 0;
-  const uint64_t needed = 2 * params + codes + c->kind->factor_bytes(&c->model, aq_pool_threads(c->pool)) + tuned;
+  return 2 * codes * sizeof(float) + codes + factors + measured + tuned;
+}
+
+static aq_status check_memory(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
+  const uint64_t limit = o->run.max_memory, needed = count_bytes(c, o);
+  c->memory_bytes = needed;
   if (limit == 0 || needed <= limit) return AQ_OK;
   (void)aq_fail(err, AQ_ERR_MEMORY, "planning with calibration takes %llu bytes of memory, the limit is %llu",
                 (unsigned long long)needed, (unsigned long long)limit);
@@ -102,6 +132,11 @@ static aq_status check_asked(const aq_calibration *c, const aq_quantize_options 
                  arch->model_type);
 }
 
+static aq_status load_parameters(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
+  return holds_by_layer(c, o) ? aq_params_open(&c->model, c->pool, &c->original, err)
+                              : aq_params_load(&c->model, c->pool, &c->original, err);
+}
+
 static aq_status load_model(aq_calibration *c, const aq_source *source, const aq_quantize_options *o, aq_error *err) {
   aq_status status = open_model(c, source, err);
   const aq_status asked = check_asked(c, o, err);
@@ -110,15 +145,18 @@ static aq_status load_model(aq_calibration *c, const aq_source *source, const aq
   if (status == AQ_OK) status = aq_model_need_tokenizer(&c->model, err);
   if (status == AQ_OK) status = aq_pool_create(o->run.threads, &c->pool, err);
   if (status == AQ_OK) status = check_memory(c, o, err);
-  if (status == AQ_OK) status = aq_params_load(&c->model, c->pool, &c->original, err);
+  if (status == AQ_OK) status = load_parameters(c, o, err);
   return status == AQ_OK || source->path == NULL ? status : aq_error_in_file(err, status, source->path);
 }
 
 static aq_status calibrate(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
   const bool list = o->calib_texts.texts != NULL;
   c->texts_from = list ? "list" : aq_calibration_is_builtin(o) ? "built-in" : o->calib;
+  if (c->kind->by_layer) AQ_TRY(aq_scratch_create(c->output, &c->scratch, err));
   AQ_TRY(c->kind->load_texts(c, o, err));
-  return obtain_statistics(c, o, err);
+  AQ_TRY(obtain_statistics(c, o, err));
+  aq_params_release(&c->original);
+  return AQ_OK;
 }
 
 /* The reason of a model that cannot be run, without what to do about it and where the caller knows it to be. */
@@ -132,13 +170,14 @@ static aq_status describe_cause(const aq_source *source, const aq_error *cause, 
   return *why_not != NULL ? AQ_OK : aq_fail_memory(err, sizeof reason);
 }
 
-aq_status aq_calibration_open(const aq_source *source, const aq_quantize_options *o, aq_calibration **out,
-                              char **why_not, aq_error *err) {
+aq_status aq_calibration_open(const aq_source *source, const aq_quantize_options *o, const char *output,
+                              aq_calibration **out, char **why_not, aq_error *err) {
   *out = NULL;
   *why_not = NULL;
   if (o->calib != NULL && strcmp(o->calib, "none") == 0) return AQ_OK;
   aq_calibration *c = aq_calloc(1, sizeof *c);
   if (c == NULL) return aq_fail_memory(err, sizeof *c);
+  c->output = output;
   aq_error cause;
   aq_error_clear(&cause);
   aq_status status = load_model(c, source, o, &cause);
@@ -170,6 +209,7 @@ void aq_calibration_free(aq_calibration *c) {
   aq_free(c->held.reference);
   aq_free(c->choose.reference);
   aq_params_reset(&c->original);
+  aq_scratch_free(c->scratch);
   aq_pool_free(c->pool);
   aq_model_reset(&c->model);
   aq_free(c);
@@ -177,11 +217,15 @@ void aq_calibration_free(aq_calibration *c) {
 
 aq_status aq_calibration_similarity(const aq_calibration *c, const aq_params *params, const aq_evaluation_set *on,
                                     double *similarity, aq_error *err) {
-  return c->kind->measure(c, params, on, similarity, err);
+  const aq_status status = c->kind->measure(c, params, on, similarity, err);
+  aq_params_release(&c->original);
+  aq_params_release(params);
+  return status;
 }
 
 json_t *aq_calibration_json(const aq_calibration *c) {
-  return json_pack("{s:o, s:I, s:I, s:I, s:f}", "texts_from", aq_json_string(c->texts_from), "texts",
+  return json_pack("{s:o, s:I, s:I, s:I, s:f, s:I}", "texts_from", aq_json_string(c->texts_from), "texts",
                    (json_int_t)c->stats.texts, "tokens", (json_int_t)c->stats.tokens, "held_out_texts",
-                   (json_int_t)c->held.texts.count, "seconds", c->seconds);
+                   (json_int_t)c->held.texts.count, "seconds", c->seconds, "memory_bytes",
+                   (json_int_t)c->memory_bytes);
 }

@@ -15,6 +15,7 @@
 #include "calib/token_texts.h"
 #include "core/pool.h"
 #include "core/progress.h"
+#include "core/scratch.h"
 #include "model/params.h"
 
 /* Texts, and what the original makes of them. */
@@ -30,7 +31,9 @@ typedef struct aq_calibration {
   const aq_calibration_kind *kind;
   aq_model model;
   aq_pool *pool;
-  aq_params original;
+  aq_params original;  /* of a kind that runs by layer, unless it is tuned: held by part (model/params.h) */
+  aq_scratch *scratch; /* of a kind that runs by layer: statistics and factors of its layers */
+  const char *output;  /* the caller's, or NULL */
   aq_token_texts fit;
   aq_evaluation_set held, choose;
   aq_stats stats;
@@ -38,6 +41,7 @@ typedef struct aq_calibration {
   size_t factor_count;
   const char *texts_from; /* "built-in", "list", or the file */
   double seconds;         /* that the statistics took, 0 when they were read */
+  uint64_t memory_bytes;  /* that planning takes, by what is held at once */
 } aq_calibration;
 
 /* How a kind of model is tuned (calib/tune), where that differs. */
@@ -57,13 +61,15 @@ struct aq_calibration_kind {
                       aq_error *err);
   aq_status (*make_factors)(const aq_params *params, aq_stats *stats, aq_pool *pool, aq_fisher_factors **out,
                             size_t *count, aq_error *err);
-  uint64_t (*factor_bytes)(const aq_model *model, uint32_t threads);
+  uint64_t (*factor_bytes)(const aq_model *model, uint32_t threads, bool scratch);
+  uint64_t (*measure_bytes)(const aq_model *model); /* beside parameters, to measure; NULL: next to nothing */
   /* How similar the outputs of `params` are to the original's: 1 when they are the same. */
   aq_status (*measure)(const aq_calibration *calibration, const aq_params *params, const aq_evaluation_set *on,
                        double *similarity, aq_error *err);
   /* Figures of a candidate before and after its vectors were adjusted, on held-out texts, and on others. */
   aq_status (*report)(json_t *report, double before, double held, double others, aq_error *err);
   aq_tuning_manner tuning;
+  bool by_layer;        /* parameters, statistics and factors of one layer are in memory: the model is large */
   bool only_asked;      /* run only when texts are named: it takes long */
   bool adjusts;         /* shifts of norms are corrected for each candidate (calib/bias_correction.h) */
   bool tries_roundings; /* texts tell for each matrix by itself whether feedback helps: the model is small */
@@ -80,9 +86,10 @@ static inline bool aq_calibration_is_builtin(const aq_quantize_options *options)
 
 /* NULL in *out and AQ_OK when the options say "none", or say nothing and the model is none that can be run; *why_not
  * then says why not, in words to be freed with aq_free. A model whose files are damaged is an error: what it is cannot
- * be known. The source and the options outlive it. */
+ * be known. output: what is going to be written, in whose folder temporary files without a name may be, or NULL. The
+ * source, the options and the output outlive it. */
 AQ_MUST_CHECK aq_status aq_calibration_open(const aq_source *source, const aq_quantize_options *options,
-                                            aq_calibration **out, char **why_not, aq_error *err);
+                                            const char *output, aq_calibration **out, char **why_not, aq_error *err);
 /* What a search needs of the statistics; once, and after gptq, which needs moments that are gone afterwards. */
 AQ_MUST_CHECK aq_status aq_calibration_make_factors(aq_calibration *calibration, aq_error *err);
 void aq_calibration_free(aq_calibration *calibration);
@@ -91,7 +98,7 @@ void aq_calibration_free(aq_calibration *calibration);
 AQ_MUST_CHECK aq_status aq_calibration_similarity(const aq_calibration *calibration, const aq_params *params,
                                                   const aq_evaluation_set *on, double *similarity, aq_error *err);
 
-/* {"texts_from", "texts", "tokens", "held_out", "seconds"}; NULL when out of memory. */
+/* {"texts_from", "texts", "tokens", "held_out_texts", "seconds", "memory_bytes"}; NULL when out of memory. */
 json_t *aq_calibration_json(const aq_calibration *calibration);
 
 #endif

@@ -57,29 +57,47 @@ static void share_values(const aq_candidate *r, const aq_candidate_item *item, c
 aq_status aq_candidate_apply_item(const aq_candidate *r, aq_candidate_item *item, uint32_t worker, aq_error *err) {
   size_t count;
   float *values = aq_params_find(&r->quantized, item->factors->tensor, &count);
-  aq_encoded_decode(&item->encoded, values);
-  share_values(r, item, values);
+  if (values != NULL) { /* else, when its layer is held */
+    aq_encoded_decode(&item->encoded, values);
+    share_values(r, item, values);
+  }
   return aq_search_item_count_bits(r->problem, item->planned, &item->encoded, worker, err);
 }
 
 static aq_status choose_item(void *ctx, uint64_t i, uint32_t worker, aq_error *err) {
   const aq_candidate *r = ctx;
   aq_candidate_item *item = &r->items[i];
+  const float *w;
+  float *own;
   if (item->factors == NULL) return AQ_OK;
-  return aq_search_item_choose(r->problem, item->planned, item->planned->w, worker, &item->encoded, err);
+  aq_status status = aq_search_item_values(r->problem, item->planned, &w, &own, err);
+  if (status == AQ_OK) status = aq_search_item_choose(r->problem, item->planned, w, worker, &item->encoded, err);
+  aq_free(own);
+  return status;
 }
 
-static aq_status round_item(const aq_candidate *r, aq_candidate_item *item, aq_pool *pool, uint32_t worker,
+static aq_status make_codes(const aq_candidate *r, aq_candidate_item *item, const float *w, aq_pool *pool,
                             aq_error *err) {
   aq_encoded *e = &item->encoded;
   e->codes = aq_malloc((size_t)e->count);
   if (e->codes == NULL) return aq_fail_memory(err, (size_t)e->count);
   if (item->to_nearest) {
-    aq_encoded_round(e, item->factors->w, e->codes);
-  } else {
-    AQ_TRY(aq_rounding_with_feedback(item->factors, r->problem->lambda, item->planned->bits, pool, e, err));
+    aq_encoded_round(e, w, e->codes);
+    return AQ_OK;
   }
-  return aq_candidate_apply_item(r, item, worker, err);
+  aq_fisher_factors factors = *item->factors;
+  factors.w = w;
+  return aq_rounding_with_feedback(&factors, r->problem->lambda, item->planned->bits, pool, e, err);
+}
+
+static aq_status round_item(const aq_candidate *r, aq_candidate_item *item, aq_pool *pool, uint32_t worker,
+                            aq_error *err) {
+  const float *w;
+  float *own;
+  aq_status status = aq_search_item_values(r->problem, item->planned, &w, &own, err);
+  if (status == AQ_OK) status = make_codes(r, item, w, pool, err);
+  aq_free(own);
+  return status == AQ_OK ? aq_candidate_apply_item(r, item, worker, err) : status;
 }
 
 static bool rows_are_independent(const aq_candidate_item *item) { return item->factors->output_l == NULL; }
@@ -107,10 +125,25 @@ static aq_status round_others(aq_candidate *r, aq_error *err) {
 
 /* ---- all of them ---- */
 
+/* A matrix of a layer when the layer is held: what the codes stand for, or where there are none, what the base has. */
+static aq_status read_quantized(const void *ctx, uint32_t weight, float *to, aq_error *err) {
+  const aq_candidate *r = ctx;
+  const size_t owner = aq_owner_of(r->problem->source->tensors, r->quantized.model->weights[weight].tensor);
+  for (size_t i = 0; i < r->problem->count; i++) {
+    const aq_candidate_item *item = &r->items[i];
+    if (item->planned->tensor != owner || item->encoded.codes == NULL) continue;
+    aq_encoded_decode(&item->encoded, to);
+    return AQ_OK;
+  }
+  return aq_params_read(&r->base, weight, to, err);
+}
+
 aq_status aq_candidate_clear(aq_candidate *r, aq_error *err) {
   for (size_t i = 0; i < r->problem->count; i++) aq_encoded_reset(&r->items[i].encoded);
   aq_params_reset(&r->quantized);
-  return aq_params_copy(&r->base, &r->quantized, err);
+  AQ_TRY(aq_params_copy(&r->base, &r->quantized, err));
+  if (r->quantized.held != NULL) aq_params_set_reader(&r->quantized, (aq_weight_reader){read_quantized, r});
+  return AQ_OK;
 }
 
 aq_status aq_candidate_round(aq_candidate *r, aq_error *err) {
@@ -169,16 +202,21 @@ aq_status aq_candidate_adjust(aq_candidate *r, aq_error *err) {
 
 /* ---- what was rounded before ---- */
 
-static double loss_of(const aq_candidate *r, const aq_candidate_item *item) {
+static aq_status measure_loss(const aq_candidate *r, const aq_candidate_item *item, double *loss, aq_error *err) {
   const aq_search_item *p = item->planned;
-  size_t count;
-  const float *values = aq_params_find(&r->quantized, item->factors->tensor, &count);
-  double loss = 0;
-  for (size_t i = 0; i < p->rows * p->cols; i++) {
-    const double error = (double)p->w[i] - (double)values[i];
-    loss += (double)p->sensitivity[i / p->cols] * error * error;
+  const size_t count = p->rows * p->cols;
+  const float *w;
+  float *own, *values = aq_realloc_array(NULL, count, sizeof *values);
+  aq_status status = aq_search_item_values(r->problem, p, &w, &own, err);
+  if (status == AQ_OK && values == NULL) status = aq_fail_memory(err, count * sizeof *values);
+  if (status == AQ_OK) aq_encoded_decode(&item->encoded, values);
+  for (size_t i = 0; status == AQ_OK && i < count; i++) {
+    const double error = (double)w[i] - (double)values[i];
+    *loss += (double)p->sensitivity[i / p->cols] * error * error;
   }
-  return loss;
+  aq_free(own);
+  aq_free(values);
+  return status;
 }
 
 aq_status aq_candidate_set_item(aq_candidate *r, size_t i, aq_encoded *encoded, aq_error *err) {
@@ -190,8 +228,7 @@ aq_status aq_candidate_set_item(aq_candidate *r, size_t i, aq_encoded *encoded, 
     return aq_search_item_count_bits(r->problem, item->planned, &item->encoded, AQ_ALL_WORKERS, err);
   }
   AQ_TRY(aq_candidate_apply_item(r, item, AQ_ALL_WORKERS, err));
-  item->planned->loss = loss_of(r, item);
-  return AQ_OK;
+  return measure_loss(r, item, &item->planned->loss, err);
 }
 
 aq_status aq_candidate_measure(aq_candidate *r, aq_error *err) {

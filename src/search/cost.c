@@ -143,13 +143,12 @@ static aq_status count_nearest(const aq_search_problem *problem, aq_search_item 
 
 aq_status aq_search_item_round_to_nearest(const aq_search_problem *problem, aq_search_item *item, uint32_t worker,
                                           aq_encoded *out, aq_error *err) {
-  const size_t values = item->rows * item->cols;
-  float *w = aq_realloc_array(NULL, values, sizeof *w);
-  if (w == NULL) return aq_fail_memory(err, values * sizeof *w);
-  aq_status status = aq_source_read_f32(problem->source, item->tensor, 0, values, w, err);
+  const float *w;
+  float *own;
+  aq_status status = aq_search_item_values(problem, item, &w, &own, err);
   if (status == AQ_OK) status = aq_search_item_choose(problem, item, w, worker, out, err);
   if (status == AQ_OK) status = count_nearest(problem, item, w, out, worker, err);
-  aq_free(w);
+  aq_free(own);
   return status;
 }
 
@@ -170,15 +169,25 @@ static aq_status estimate_sample(const aq_search_problem *problem, aq_search_ite
   return AQ_OK;
 }
 
+static aq_status estimate_whole(const aq_search_problem *problem, aq_search_item *item, uint32_t worker,
+                                aq_error *err) {
+  const float *w;
+  float *own;
+  aq_encoded chosen = {.count = 0};
+  aq_status status = aq_search_item_values(problem, item, &w, &own, err);
+  if (status == AQ_OK) status = aq_search_item_choose(problem, item, w, worker, &chosen, err);
+  aq_free(own);
+  aq_encoded_reset(&chosen);
+  return status;
+}
+
 static aq_status estimate_item(void *ctx, uint64_t i, uint32_t worker, aq_error *err) {
   const aq_search_problem *problem = ctx;
   aq_search_item *item = &problem->items[i];
   if (item->sample != NULL) {
     AQ_TRY(estimate_sample(problem, item, worker, err));
   } else {
-    aq_encoded chosen;
-    AQ_TRY(aq_search_item_choose(problem, item, item->w, worker, &chosen, err));
-    aq_encoded_reset(&chosen);
+    AQ_TRY(estimate_whole(problem, item, worker, err));
   }
   item->bits += 8 * (double)aq_search_header_bytes(item->rows * item->cols);
   return AQ_OK;

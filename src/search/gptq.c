@@ -100,8 +100,7 @@ static aq_status find_inputs(const gptq_job *job, gptq_tensor *t, bool *known, a
     AQ_TRY(add_activations(&job->options->search->activations[i], t, name, err));
   }
   if (*known || job->backend->ops->add_input_moments == NULL) return AQ_OK;
-  *known = job->backend->ops->add_input_moments(job->backend, job->source, t->index, t->second);
-  return AQ_OK;
+  return job->backend->ops->add_input_moments(job->backend, job->source, t->index, t->second, known, err);
 }
 
 static bool factor_inputs(gptq_tensor *t) {

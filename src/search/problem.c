@@ -1,5 +1,5 @@
-/* problem.c - the tensors that a search plans. Where all values are not at hand, evenly spaced rows stand for them: a
- * row is what shares a step, so that a sample of rows has the entropy of the whole. */
+/* problem.c - the tensors that a search plans. Where reading all values each time takes too long, evenly spaced rows
+ * stand for them: a row is what shares a step, so that a sample of rows has the entropy of the whole. */
 #include "search/problem.h"
 
 #include "core/compiler.h"
@@ -48,6 +48,17 @@ aq_status aq_search_item_read_sample(const aq_source *source, aq_search_item *it
                               item->sample + i * item->cols, err));
   }
   return AQ_OK;
+}
+
+aq_status aq_search_item_values(const aq_search_problem *problem, const aq_search_item *item, const float **w,
+                                float **own, aq_error *err) {
+  const size_t values = item->rows * item->cols;
+  *own = NULL;
+  *w = item->w;
+  if (item->w != NULL) return AQ_OK;
+  *w = *own = aq_realloc_array(NULL, values, sizeof **own);
+  if (*own == NULL) return aq_fail_memory(err, values * sizeof **own);
+  return aq_source_read_f32(problem->source, item->tensor, 0, values, *own, err);
 }
 
 aq_status aq_search_item_fix_entry(const aq_search_item *item, const aq_encoded *found, const char *target,

@@ -22,7 +22,7 @@ typedef struct aq_search_item {
   const char *why;          /* what the sensitivity is made of; static storage */
   bool loss_is_similarity;  /* otherwise the unit of its loss is arbitrary */
   float *own_sensitivity;   /* owned; NULL when the sensitivity is somebody else's */
-  float *sample;            /* sample_rows x cols, evenly spaced; owned; NULL where w has all values */
+  float *sample;            /* sample_rows x cols, evenly spaced; owned; NULL where all values count */
   float *sample_sensitivity;
   size_t sample_rows;
   /* At the problem's lambda, of the whole tensor: */
@@ -54,6 +54,10 @@ void aq_search_problem_reset(aq_search_problem *problem);
 AQ_MUST_CHECK aq_status aq_search_item_allocate_sensitivity(aq_search_item *item, const char *why, aq_error *err);
 /* Reads evenly spaced rows, and takes their sensitivities. */
 AQ_MUST_CHECK aq_status aq_search_item_read_sample(const aq_source *source, aq_search_item *item, aq_error *err);
+
+/* All values of an item: those at hand, or read into *own, which is to be freed, also after a failure. Any thread. */
+AQ_MUST_CHECK aq_status aq_search_item_values(const aq_search_problem *problem, const aq_search_item *item,
+                                              const float **w, float **own, aq_error *err);
 
 /* Of all items. */
 double aq_search_problem_bits(const aq_search_problem *problem);

@@ -46,9 +46,9 @@ static aq_status descend_on_codes(const aq_fisher_factors *factors, double lambd
                           .price = (float)(PRICE * lambda),
                           .code_bits = bits,
                           .sweeps = SWEEPS};
-    aq_fisher_factors_metric(factors, inputs, outputs);
     measure_code_bits(e, d.qmin, d.qmax, bits);
-    status = aq_descent_run(&d, pool, e->codes, err);
+    status = aq_fisher_factors_metric(factors, inputs, outputs, err);
+    if (status == AQ_OK) status = aq_descent_run(&d, pool, e->codes, err);
   }
   aq_free(inputs);
   aq_free(outputs);

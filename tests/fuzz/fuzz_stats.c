@@ -69,7 +69,7 @@ static void make_model(void) {
 /* Any numbers will do: what they mean is not looked at. */
 static void make_statistics(void) {
   aq_error err;
-  must(aq_stats_create(&fixed.saved, &fixed.model, 0, 1, &err));
+  must(aq_stats_create(&fixed.saved, &fixed.model, 0, 1, NULL, &err));
   fixed.saved.texts = 3;
   fixed.saved.tokens = 12;
   fixed.saved.longest = POSITIONS;
@@ -124,7 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const char *path = size > 0 && data[0] == '!' ? write_changed(data + 1, size - 1) : write_input(data, size);
   aq_stats found;
   aq_error err;
-  if (aq_stats_load(path, &fixed.model, &found, &err) != AQ_OK) {
+  if (aq_stats_load(path, &fixed.model, NULL, &found, &err) != AQ_OK) {
     if (found.linear != NULL || err.code == AQ_OK || err.message[0] == '\0') abort();
     return 0;
   }

@@ -77,7 +77,7 @@ static inline void problem_create(const char *codec, uint64_t part_bytes, uint32
   pf.options.table.part_bytes = part_bytes;
   pf.options.run.threads = threads;
   const aq_search_setup setup = {.source = pf.source, .options = &pf.options, .plan = &pf.plan};
-  assert_ok(aq_data_free_backend_open(pf.source, &pf.options, false, &pf.backend, &why_not, &err));
+  assert_ok(aq_data_free_backend_open(pf.source, &pf.options, false, NULL, &pf.backend, &why_not, &err));
   assert_ok(pf.backend->ops->begin(pf.backend, &setup, &pf.problem, &err));
 }
 

@@ -82,7 +82,7 @@ static inline search_state search_begin(const aq_quantize_options *o) {
   aq_error err;
   search_state s = {.source = search_source()};
   char *why_not = NULL;
-  assert_ok(aq_calibration_open(s.source, o, &s.calibration, &why_not, &err));
+  assert_ok(aq_calibration_open(s.source, o, NULL, &s.calibration, &why_not, &err));
   assert_non_null(s.calibration);
   s.plan = make_plan(s.source, o);
   return s;

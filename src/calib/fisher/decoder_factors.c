@@ -59,10 +59,11 @@ static ends find_ends(const aq_model *m) {
 static aq_status begin_matrix(const aq_params *p, uint32_t weight, const char *why, aq_fisher_factors *to,
                               aq_error *err) {
   const aq_weight *w = &p->model->weights[weight];
+  size_t count;
   *to = (aq_fisher_factors){.tensor = w->tensor,
                             .rows = w->rows,
                             .cols = w->cols,
-                            .w = p->values[weight],
+                            .w = aq_params_find(p, w->tensor, &count),
                             .narrow = 0.2F,
                             .wide = 4,
                             .why = why,
@@ -103,12 +104,45 @@ static aq_status finish_matrix(aq_fisher_factors *to, aq_error *err) {
 /* ---- linear layers ---- */
 
 /* a, mixed with moments that do not depend on a gradient, becomes the inputs. */
-static void take_inputs(aq_linear_stats *s, size_t cols, aq_fisher_factors *to) {
+static void mix_inputs(float *a, const float *moments, size_t cols) {
   const size_t count = aq_triangle_row(cols);
-  const float scale = (float)(1 / fmax(aq_triangle_trace(s->a, cols), 1e-30));
-  for (size_t i = 0; i < count; i++) s->a[i] = s->a[i] * scale + MIX_MOMENTS * s->moments[i];
+  const float scale = (float)(1 / fmax(aq_triangle_trace(a, cols), 1e-30));
+  for (size_t i = 0; i < count; i++) a[i] = a[i] * scale + MIX_MOMENTS * moments[i];
+}
+
+/* In the memory of the statistics. */
+static void take_inputs(aq_linear_stats *s, size_t cols, aq_fisher_factors *to) {
+  mix_inputs(s->a, s->moments, cols);
   to->inputs = s->a;
   s->a = NULL;
+}
+
+/* From the scratch file, by way of memory. */
+static aq_status read_inputs(const aq_stats *s, uint32_t weight, aq_fisher_factors *to, aq_error *err) {
+  const size_t cols = s->model->weights[weight].cols, count = aq_triangle_row(cols);
+  float *moments = aq_realloc_array(NULL, count, sizeof *moments);
+  to->inputs = aq_realloc_array(NULL, count, sizeof *to->inputs);
+  const bool room = moments != NULL && to->inputs != NULL;
+  aq_status status = room ? AQ_OK : aq_fail_memory(err, 2 * count * sizeof *moments);
+  if (status == AQ_OK) status = aq_stats_read_a(s, weight, to->inputs, err);
+  if (status == AQ_OK) status = aq_stats_read_moments(s, weight, moments, err);
+  if (status == AQ_OK) mix_inputs(to->inputs, moments, cols);
+  aq_free(moments);
+  return status;
+}
+
+/* Back to the scratch file: inputs in the place of a. */
+static aq_status store_factors(const aq_stats *s, uint32_t weight, aq_fisher_factors *to, aq_error *err) {
+  const size_t bytes = aq_triangle_row(to->cols) * sizeof *to->inputs;
+  to->inputs_at = s->linear[weight].a_at;
+  to->input_l_at = aq_scratch_reserve(s->scratch, bytes);
+  AQ_TRY(aq_scratch_write(s->scratch, to->inputs_at, to->inputs, bytes, err));
+  AQ_TRY(aq_scratch_write(s->scratch, to->input_l_at, to->input_l, bytes, err));
+  aq_free(to->inputs);
+  aq_free(to->input_l);
+  to->inputs = to->input_l = NULL;
+  to->scratch = s->scratch;
+  return AQ_OK;
 }
 
 static void weigh_outputs(const float *g, aq_fisher_factors *to) {
@@ -121,9 +155,11 @@ static void weigh_outputs(const float *g, aq_fisher_factors *to) {
 }
 
 static aq_status make_linear(const weighing *w, uint32_t weight, aq_fisher_factors *to, aq_error *err) {
+  if (w->stats->scratch != NULL) AQ_TRY(read_inputs(w->stats, weight, to, err));
   AQ_TRY(begin_matrix(w->params, weight, "calibrated: gradients at its outputs, inputs", to, err));
   weigh_outputs(w->stats->linear[weight].g, to);
-  return finish_matrix(to, err);
+  AQ_TRY(finish_matrix(to, err));
+  return w->stats->scratch != NULL ? store_factors(w->stats, weight, to, err) : AQ_OK;
 }
 
 /* ---- the table of tokens, and the head ---- */
@@ -200,7 +236,7 @@ static size_t list_weights(const aq_model *m, const ends *e, uint32_t *out) {
 static aq_status make_all(weighing *w, size_t count, aq_pool *pool, aq_error *err) {
   for (size_t i = 0; i < count; i++) {
     const uint32_t weight = w->weights[i];
-    if (!is_end(w, weight)) {
+    if (!is_end(w, weight) && w->stats->scratch == NULL) {
       take_inputs(&w->stats->linear[weight], w->params->model->weights[weight].cols, &w->out[i]);
     }
   }
@@ -229,14 +265,17 @@ aq_status aq_decoder_factors_create(const aq_params *params, aq_stats *stats, aq
   return status;
 }
 
-/* Inputs and their factor of each matrix; to make or to round with one, a square in float and in double a thread. */
-uint64_t aq_decoder_factors_bytes(const aq_model *m, uint32_t threads) {
+/* Inputs and their factor of each matrix, or of one a thread; to make or to round with one, a square in float and in
+ * double a thread. */
+uint64_t aq_decoder_factors_bytes(const aq_model *m, uint32_t threads, bool scratch) {
   uint64_t floats = 0, widest = m->config.hidden;
   for (uint32_t i = 0; i < m->weight_count; i++) {
     const aq_weight *w = &m->weights[i];
     if (w->kind == AQ_WEIGHT_VECTOR) continue;
-    floats += 2 * (uint64_t)aq_triangle_row(w->cols) + w->cols + 2 * (uint64_t)w->rows;
+    const bool stays = !scratch || w->layer == AQ_NO_LAYER;
+    floats += (stays ? 2 * (uint64_t)aq_triangle_row(w->cols) : 0) + w->cols + 2 * (uint64_t)w->rows;
     widest = AQ_MAX(widest, (uint64_t)w->cols);
   }
-  return floats * sizeof(float) + threads * widest * widest * (sizeof(float) + sizeof(double));
+  const uint64_t passing = scratch ? threads * 2 * (uint64_t)aq_triangle_row((size_t)widest) : 0;
+  return (floats + passing) * sizeof(float) + threads * widest * widest * (sizeof(float) + sizeof(double));
 }

@@ -11,6 +11,6 @@
 AQ_MUST_CHECK aq_status aq_decoder_factors_create(const aq_params *params, aq_stats *stats, aq_pool *pool,
                                                   aq_fisher_factors **out, size_t *count, aq_error *err);
 /* As aq_fisher_factors_bytes. */
-uint64_t aq_decoder_factors_bytes(const aq_model *model, uint32_t threads);
+uint64_t aq_decoder_factors_bytes(const aq_model *model, uint32_t threads, bool scratch);
 
 #endif

@@ -27,6 +27,7 @@ typedef struct gathering {
   aq_tape tape;
   aq_accumulator *acc;
   float *v; /* texts of a group x hidden */
+  aq_progress *progress;
 } gathering;
 
 static gathering *gathering_of(aq_gathering *base) { return (gathering *)(void *)base; }
@@ -48,8 +49,8 @@ static aq_status count_bytes(const void *ctx, size_t group_tokens, uint64_t *byt
   const uint32_t threads = aq_pool_threads(g->base.pool);
   uint64_t tape;
   AQ_TRY(aq_tape_bytes(g->base.params, group_tokens, g->base.texts.longest, threads, &tape, err));
-  *bytes = g->base.params->count * sizeof(float) + aq_stats_bytes(m, g->base.first_layer, g->base.layer_count) + tape +
-           aq_accumulator_bytes(threads, group_tokens, g->base.texts.longest, widest_linear(m));
+  *bytes = g->base.params->count * sizeof(float) + aq_stats_bytes(m, g->base.first_layer, g->base.layer_count, false) +
+           tape + aq_accumulator_bytes(threads, group_tokens, g->base.texts.longest, widest_linear(m));
   return AQ_OK;
 }
 
@@ -120,7 +121,7 @@ static aq_status add_layer(void *ctx, const aq_tape *tape, uint32_t layer, aq_er
   return AQ_OK;
 }
 
-static aq_status add_group(aq_gathering *base, size_t count, aq_error *err) {
+static aq_status add_group(aq_gathering *base, size_t count, size_t tokens, aq_error *err) {
   gathering *g = gathering_of(base);
   aq_tape *tape = &g->tape;
   const size_t hidden = g->base.out->model->config.hidden, first = g->base.texts.first;
@@ -134,7 +135,13 @@ static aq_status add_group(aq_gathering *base, size_t count, aq_error *err) {
     aq_normal_begin(&normal, g->base.seed, first + t);
     for (size_t i = 0; i < hidden; i++) g->v[t * hidden + i] = aq_normal_next(&normal);
   }
-  return aq_tape_backward(tape, g->base.params, g->v, NULL, &visitor, err);
+  AQ_TRY(aq_tape_backward(tape, g->base.params, g->v, NULL, &visitor, err));
+  return g->progress != NULL ? aq_progress_add(g->progress, NULL, count, tokens, err) : AQ_OK;
+}
+
+static aq_status add_texts(aq_gathering *base, aq_progress *progress, aq_error *err) {
+  gathering_of(base)->progress = progress;
+  return aq_gathering_each_group(base, add_group, err);
 }
 
 /* ---- all of it ---- */
@@ -143,7 +150,7 @@ static const aq_gathering_kind kind = {.max_tokens = DEFAULT_MAX_TOKENS,
                                        .group_tokens = GROUP_TOKENS,
                                        .count_bytes = count_bytes,
                                        .make_room = make_room,
-                                       .add_group = add_group};
+                                       .add_texts = add_texts};
 
 aq_status aq_stats_gather(const aq_params *params, const int32_t *const *ids, const uint32_t *lengths, size_t texts,
                           const aq_stats_options *options, aq_pool *pool, aq_progress *progress, aq_stats *out,

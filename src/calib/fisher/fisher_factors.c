@@ -153,9 +153,27 @@ static aq_status expand_factor(const float *l, size_t n, float **out, aq_error *
   return AQ_OK;
 }
 
+/* A triangle of n columns that the scratch file has; *out is to be freed, also after a failure. */
+static aq_status read_triangle(const aq_fisher_factors *f, uint64_t at, size_t n, float **out, aq_error *err) {
+  const size_t floats = aq_triangle_row(n);
+  *out = aq_realloc_array(NULL, floats, sizeof **out);
+  if (*out == NULL) return aq_fail_memory(err, floats * sizeof **out);
+  return aq_scratch_read(f->scratch, at, *out, floats * sizeof **out, err);
+}
+
+static aq_status expand_inputs(const aq_fisher_factors *f, float **input_l, aq_error *err) {
+  if (f->scratch == NULL) return expand_factor(f->input_l, f->cols, input_l, err);
+  float *triangle;
+  aq_status status = read_triangle(f, f->input_l_at, f->cols, &triangle, err);
+  *input_l = NULL;
+  if (status == AQ_OK) status = expand_factor(triangle, f->cols, input_l, err);
+  aq_free(triangle);
+  return status;
+}
+
 aq_status aq_fisher_factors_expand(const aq_fisher_factors *factors, float **input_l, float **output_l, aq_error *err) {
   *output_l = NULL;
-  AQ_TRY(expand_factor(factors->input_l, factors->cols, input_l, err));
+  AQ_TRY(expand_inputs(factors, input_l, err));
   const aq_status status = expand_factor(factors->output_l, factors->rows, output_l, err);
   if (status == AQ_OK) return AQ_OK;
   aq_free(*input_l);
@@ -169,17 +187,33 @@ static void damp(float *a, double total, size_t n) {
   for (size_t i = 0; i < n; i++) a[i * n + i] = (float)((double)a[i * n + i] + more);
 }
 
-void aq_fisher_factors_metric(const aq_fisher_factors *factors, float *inputs, float *outputs) {
-  const size_t rows = factors->rows, cols = factors->cols;
-  const float *a = factors->word_g != NULL ? factors->word_g : factors->inputs;
+static void expand_metric(const float *a, size_t cols, float *inputs) {
   aq_triangle_expand(a, cols, inputs);
   damp(inputs, aq_triangle_trace(a, cols), cols);
-  if (factors->g == NULL) return;
+}
+
+static aq_status measure_inputs(const aq_fisher_factors *f, float *inputs, aq_error *err) {
+  if (f->scratch == NULL) {
+    expand_metric(f->word_g != NULL ? f->word_g : f->inputs, f->cols, inputs);
+    return AQ_OK;
+  }
+  float *triangle;
+  const aq_status status = read_triangle(f, f->inputs_at, f->cols, &triangle, err);
+  if (status == AQ_OK) expand_metric(triangle, f->cols, inputs);
+  aq_free(triangle);
+  return status;
+}
+
+aq_status aq_fisher_factors_metric(const aq_fisher_factors *factors, float *inputs, float *outputs, aq_error *err) {
+  const size_t rows = factors->rows;
+  AQ_TRY(measure_inputs(factors, inputs, err));
+  if (factors->g == NULL) return AQ_OK;
   aq_triangle_expand(factors->g, rows, outputs);
   double total = 0;
   for (size_t i = 0; i < rows * rows; i++) outputs[i] = (float)((double)outputs[i] / (2 * factors->inputs_total));
   for (size_t i = 0; i < rows; i++) total += (double)outputs[i * rows + i];
   damp(outputs, total, rows);
+  return AQ_OK;
 }
 
 static int by_value(const void *a, const void *b) {
@@ -291,8 +325,9 @@ aq_status aq_fisher_factors_create(const aq_params *params, aq_stats *stats, aq_
 }
 
 /* To make: a square in float and in double. To round: the squares of inputs and outputs. */
-uint64_t aq_fisher_factors_bytes(const aq_model *m, uint32_t threads) {
+uint64_t aq_fisher_factors_bytes(const aq_model *m, uint32_t threads, bool scratch) {
   uint64_t triangles = 0, widest = 0;
+  (void)scratch;
   for (uint32_t i = 0; i < m->weight_count; i++) {
     const aq_weight *w = &m->weights[i];
     if (w->kind != AQ_WEIGHT_LINEAR) continue;

@@ -5,11 +5,11 @@
 #include "core/compiler.h"
 #include "core/error.h"
 
-static aq_status add_groups(aq_gathering *g, aq_progress *progress, aq_error *err) {
+aq_status aq_gathering_each_group(aq_gathering *g, aq_gathering_step step, aq_error *err) {
   size_t count, tokens;
+  g->texts.first = 0;
   while ((count = aq_text_groups_count(&g->texts, &tokens)) > 0) {
-    AQ_TRY(g->kind->add_group(g, count, err));
-    if (progress != NULL) AQ_TRY(aq_progress_add(progress, NULL, count, tokens, err));
+    AQ_TRY(step(g, count, tokens, err));
     g->texts.first += count;
   }
   return AQ_OK;
@@ -22,13 +22,13 @@ static aq_status gather(aq_gathering *g, const int32_t *const *ids, const uint32
   AQ_TRY(aq_text_groups_cut(&g->texts, ids, lengths, texts, AQ_MIN(most, config->position_limit), err));
   AQ_TRY(aq_text_groups_fit(&g->texts, g->kind->group_tokens, o->max_memory, g->kind->count_bytes, g, g->layer_count,
                             config->layers, err));
-  AQ_TRY(aq_stats_create(g->out, g->params->model, g->first_layer, g->layer_count, err));
+  AQ_TRY(aq_stats_create(g->out, g->params->model, g->first_layer, g->layer_count, o->scratch, err));
   g->out->texts = texts;
   g->out->tokens = g->texts.tokens;
   g->out->longest = g->texts.longest;
   AQ_TRY(aq_stats_count_words(g->out, ids, lengths, texts, err));
   AQ_TRY(g->kind->make_room(g, err));
-  AQ_TRY(add_groups(g, progress, err));
+  AQ_TRY(g->kind->add_texts(g, progress, err));
   return aq_stats_divide(g->out, g->pool, err);
 }
 
@@ -44,6 +44,7 @@ aq_status aq_gathering_run(aq_gathering *g, const int32_t *const *ids, const uin
   g->first_layer = o->first_layer;
   g->layer_count = o->layer_count != 0 ? o->layer_count : layers - o->first_layer;
   g->seed = o->seed;
+  g->options = o;
   const aq_status status = gather(g, ids, lengths, texts, o, progress, err);
   aq_text_groups_reset(&g->texts);
   if (status != AQ_OK) aq_stats_reset(g->out);

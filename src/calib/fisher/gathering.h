@@ -14,8 +14,9 @@ typedef struct aq_gathering_kind {
   aq_group_bytes count_bytes; /* ctx: the gathering, which has its texts and layers */
   /* Once, when group_tokens of the texts is known. */
   aq_status (*make_room)(aq_gathering *gathering, aq_error *err);
-  /* Adds the `texts` texts from texts.first on to the sums of `out`. */
-  aq_status (*add_group)(aq_gathering *gathering, size_t texts, aq_error *err);
+  /* Adds all texts to the sums of `out`, in the order of the groups; what is counted of `progress`, which may be NULL,
+   * is all texts and tokens. */
+  aq_status (*add_texts)(aq_gathering *gathering, aq_progress *progress, aq_error *err);
 } aq_gathering_kind;
 
 /* What the gathering of each kind begins with. The caller sets the first group, the rest is set while it runs. */
@@ -28,7 +29,12 @@ struct aq_gathering {
   aq_text_groups texts;
   uint32_t first_layer, layer_count;
   uint64_t seed;
+  const aq_stats_options *options;
 };
+
+/* A step of the group of `texts` texts from texts.first on, which has `tokens` tokens. */
+typedef aq_status (*aq_gathering_step)(aq_gathering *gathering, size_t texts, size_t tokens, aq_error *err);
+AQ_MUST_CHECK aq_status aq_gathering_each_group(aq_gathering *gathering, aq_gathering_step step, aq_error *err);
 
 /* As aq_stats_gather says. What the kind has of its own is the caller's to free, also after a failure. */
 AQ_MUST_CHECK aq_status aq_gathering_run(aq_gathering *gathering, const int32_t *const *ids, const uint32_t *lengths,

@@ -13,6 +13,7 @@
 #include "arrowquant.h"
 #include "core/pool.h"
 #include "core/progress.h"
+#include "core/scratch.h"
 #include "model/params.h"
 
 typedef struct aq_linear_stats {
@@ -20,6 +21,8 @@ typedef struct aq_linear_stats {
   float *moments, *first; /* mean over tokens, and over first tokens, of x x^T / |x|^2; in x in. Linears that read the
                              same activation share them: all point to those of the first. Of decoders there is no
                              `first` */
+  uint64_t a_at, moments_at; /* in the scratch file, when there is one: `a` and `moments` are NULL then, but while their
+                                layer is being added to */
 } aq_linear_stats;
 
 typedef struct aq_stats {
@@ -27,6 +30,7 @@ typedef struct aq_stats {
   uint32_t longest;                  /* tokens of the longest text: later positions have no gradient */
   const aq_model *model;             /* outlives the statistics */
   uint32_t first_layer, layer_count; /* those whose linears have statistics */
+  aq_scratch *scratch;               /* that has `a` and `moments` of linears, and outlives this; NULL: memory has */
   aq_linear_stats *linear;           /* by weight of the model's list; NULLs for what is none of those linears */
   /* encoders: hidden x hidden, mean over texts of D^T D, D = gradient at the input of the first norm; decoders: mean
    * over tokens of d d^T, d = gradient at the row of the table. NULL of a decoder without its first layer */
@@ -44,6 +48,8 @@ typedef struct aq_stats_options {    /* zeroes are defaults */
   uint64_t max_memory; /* with the parameters; 0: no limit. Otherwise fewer texts at a time; sums are rounded
                           differently then */
   uint64_t seed;       /* of v */
+  aq_scratch *scratch; /* decoders: for the statistics; NULL: they stay in memory */
+  const char *beside;  /* decoders: a path in whose folder a temporary file may be; NULL: see core/scratch.h */
 } aq_stats_options;
 
 /* ids, lengths: the texts as token ids. NULL options: defaults. In `progress`, which may be NULL, a text counts as a
@@ -54,6 +60,10 @@ AQ_MUST_CHECK aq_status aq_stats_gather(const aq_params *params, const int32_t *
                                         size_t texts, const aq_stats_options *options, aq_pool *pool,
                                         aq_progress *progress, aq_stats *out, aq_error *err);
 void aq_stats_reset(aq_stats *stats);
+
+/* Copies `a` or `moments` of a linear, which has them, from memory or the scratch file; a triangle of its columns. */
+AQ_MUST_CHECK aq_status aq_stats_read_a(const aq_stats *stats, uint32_t weight, float *to, aq_error *err);
+AQ_MUST_CHECK aq_status aq_stats_read_moments(const aq_stats *stats, uint32_t weight, float *to, aq_error *err);
 
 /* Frees the moments of the linears' inputs, when nobody needs them any more. */
 void aq_stats_drop_moments(aq_stats *stats);
@@ -66,8 +76,9 @@ AQ_MUST_CHECK aq_status aq_stats_count_words(aq_stats *stats, const int32_t *con
 
 /* As a safetensors file (tensor names: those of the weights with ".a", ".g", ...; metadata: counts, a checksum and the
  * fingerprint of the model), and back: refused when it is of another model (AQ_ERR_NO_MATCH) or damaged. Statistics of
- * some layers only are not saved. */
+ * some layers only are not saved. scratch: as in the options. */
 AQ_MUST_CHECK aq_status aq_stats_save(const aq_stats *stats, const char *path, bool force, aq_error *err);
-AQ_MUST_CHECK aq_status aq_stats_load(const char *path, const aq_model *model, aq_stats *out, aq_error *err);
+AQ_MUST_CHECK aq_status aq_stats_load(const char *path, const aq_model *model, aq_scratch *scratch, aq_stats *out,
+                                      aq_error *err);
 
 #endif

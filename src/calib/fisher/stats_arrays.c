@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "calib/fisher/triangle.h"
+#include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
 
@@ -30,9 +31,9 @@ static size_t tensor_of(const aq_model *m, aq_role role) {
 static size_t list_encoder_arrays(aq_stats *s, aq_stats_array out[MOST_FIXED]) {
   const aq_model *m = s->model;
   const size_t tokens = tensor_of(m, AQ_ROLE_EMBEDDING), positions = tensor_of(m, AQ_ROLE_POSITION);
-  out[0] = (aq_stats_array){&s->word_g, tokens, ".g", m->config.hidden, true, AQ_MEAN_OF_TEXTS};
-  out[1] = (aq_stats_array){&s->word_counts, tokens, ".counts", m->config.vocabulary, false, AQ_MEAN_NONE};
-  out[2] = (aq_stats_array){&s->position_g, positions, ".g", m->config.positions, false, AQ_MEAN_OF_TEXTS};
+  out[0] = (aq_stats_array){&s->word_g, NULL, tokens, ".g", m->config.hidden, true, AQ_MEAN_OF_TEXTS};
+  out[1] = (aq_stats_array){&s->word_counts, NULL, tokens, ".counts", m->config.vocabulary, false, AQ_MEAN_NONE};
+  out[2] = (aq_stats_array){&s->position_g, NULL, positions, ".g", m->config.positions, false, AQ_MEAN_OF_TEXTS};
   return 3;
 }
 
@@ -43,14 +44,14 @@ static size_t list_decoder_arrays(aq_stats *s, aq_stats_array out[MOST_FIXED]) {
   const bool owns_head = aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_OUTPUT) != AQ_NO_WEIGHT;
   const size_t head = owns_head ? tensor_of(m, AQ_ROLE_OUTPUT) : tokens;
   size_t count = 0;
-  out[count++] = (aq_stats_array){&s->word_counts, tokens, ".counts", words, false, AQ_MEAN_NONE};
+  out[count++] = (aq_stats_array){&s->word_counts, NULL, tokens, ".counts", words, false, AQ_MEAN_NONE};
   if (s->first_layer == 0) {
-    out[count++] = (aq_stats_array){&s->word_g, tokens, ".g", hidden, true, AQ_MEAN_OF_TOKENS};
-    out[count++] = (aq_stats_array){&s->word_squares, tokens, ".squares", words, false, AQ_MEAN_NONE};
+    out[count++] = (aq_stats_array){&s->word_g, NULL, tokens, ".g", hidden, true, AQ_MEAN_OF_TOKENS};
+    out[count++] = (aq_stats_array){&s->word_squares, NULL, tokens, ".squares", words, false, AQ_MEAN_NONE};
   }
   if (s->first_layer + s->layer_count == m->config.layers) {
-    out[count++] = (aq_stats_array){&s->head_a, head, ".head.a", hidden, true, AQ_MEAN_OF_TOKENS};
-    out[count++] = (aq_stats_array){&s->head_rows, head, ".head.rows", words, false, AQ_MEAN_OF_TOKENS};
+    out[count++] = (aq_stats_array){&s->head_a, NULL, head, ".head.a", hidden, true, AQ_MEAN_OF_TOKENS};
+    out[count++] = (aq_stats_array){&s->head_rows, NULL, head, ".head.rows", words, false, AQ_MEAN_OF_TOKENS};
   }
   return count;
 }
@@ -74,13 +75,14 @@ static aq_stats_array linear_array(const aq_model *m, uint32_t weight, aq_linear
   const aq_stats_mean mean = is_decoder(m) ? AQ_MEAN_OF_TOKENS : AQ_MEAN_OF_TEXTS;
   switch (part) {
     case A:
-      return (aq_stats_array){&s->a, w->tensor, ".a", w->cols, true, mean};
+      return (aq_stats_array){&s->a, is_decoder(m) ? &s->a_at : NULL, w->tensor, ".a", w->cols, true, mean};
     case G:
-      return (aq_stats_array){&s->g, w->tensor, ".g", w->rows, !is_decoder(m), mean};
+      return (aq_stats_array){&s->g, NULL, w->tensor, ".g", w->rows, !is_decoder(m), mean};
     case MOMENTS:
-      return (aq_stats_array){&s->moments, w->tensor, ".moments", w->cols, true, AQ_MEAN_OF_TOKENS};
+      return (aq_stats_array){
+          &s->moments, is_decoder(m) ? &s->moments_at : NULL, w->tensor, ".moments", w->cols, true, AQ_MEAN_OF_TOKENS};
     default:
-      return (aq_stats_array){&s->first, w->tensor, ".first", w->cols, true, AQ_MEAN_OF_TEXTS};
+      return (aq_stats_array){&s->first, NULL, w->tensor, ".first", w->cols, true, AQ_MEAN_OF_TEXTS};
   }
 }
 
@@ -101,63 +103,149 @@ size_t aq_stats_array_floats(const aq_stats_array *array) {
   return array->matrix ? aq_triangle_row(array->n) : array->n;
 }
 
+/* ---- in memory, or in a file ---- */
+
+static bool is_in_file(const aq_stats *s, const aq_stats_array *array) {
+  return s->scratch != NULL && array->at != NULL;
+}
+
+static size_t bytes_of(const aq_stats_array *array) { return aq_stats_array_floats(array) * sizeof(float); }
+
+aq_status aq_stats_array_read(const aq_stats *s, const aq_stats_array *array, float *to, aq_error *err) {
+  if (*array->values == NULL) return aq_scratch_read(s->scratch, *array->at, to, bytes_of(array), err);
+  memcpy(to, *array->values, bytes_of(array));
+  return AQ_OK;
+}
+
+aq_status aq_stats_array_write(const aq_stats *s, const aq_stats_array *array, const float *from, aq_error *err) {
+  if (*array->values == NULL) return aq_scratch_write(s->scratch, *array->at, from, bytes_of(array), err);
+  memcpy(*array->values, from, bytes_of(array));
+  return AQ_OK;
+}
+
+static aq_status read_part(const aq_stats *s, uint32_t weight, size_t part, float *to, aq_error *err) {
+  const aq_stats_array array = linear_array(s->model, weight, &s->linear[weight], part);
+  return aq_stats_array_read(s, &array, to, err);
+}
+
+aq_status aq_stats_read_a(const aq_stats *s, uint32_t weight, float *to, aq_error *err) {
+  return read_part(s, weight, A, to, err);
+}
+
+aq_status aq_stats_read_moments(const aq_stats *s, uint32_t weight, float *to, aq_error *err) {
+  return read_part(s, weight, MOMENTS, to, err);
+}
+
+static aq_status allocate_array(const aq_stats_array *array, aq_error *err) {
+  *array->values = aq_calloc(aq_stats_array_floats(array), sizeof(float));
+  return *array->values != NULL ? AQ_OK : aq_fail_memory(err, bytes_of(array));
+}
+
 static aq_stats sized(const aq_model *model, uint32_t first_layer, uint32_t layer_count) {
   return (aq_stats){.model = model, .first_layer = first_layer, .layer_count = layer_count};
 }
 
+static aq_status place_array(const aq_stats *s, const aq_stats_array *array, aq_error *err) {
+  if (!is_in_file(s, array)) return allocate_array(array, err);
+  *array->at = aq_scratch_reserve(s->scratch, bytes_of(array));
+  return AQ_OK;
+}
+
 aq_status aq_stats_create(aq_stats *out, const aq_model *model, uint32_t first_layer, uint32_t layer_count,
-                          aq_error *err) {
+                          aq_scratch *scratch, aq_error *err) {
   *out = sized(model, first_layer, layer_count);
+  out->scratch = scratch;
   out->linear = aq_calloc(model->weight_count, sizeof *out->linear);
   if (out->linear == NULL) return aq_fail_memory(err, model->weight_count * sizeof *out->linear);
   const size_t count = aq_stats_array_count(out);
   for (size_t i = 0; i < count; i++) {
     const aq_stats_array array = aq_stats_array_at(out, i);
-    *array.values = aq_calloc(aq_stats_array_floats(&array), sizeof(float));
-    if (*array.values == NULL) {
-      aq_stats_reset(out);
-      return aq_fail_memory(err, aq_stats_array_floats(&array) * sizeof(float));
-    }
+    const aq_status status = place_array(out, &array, err);
+    if (status == AQ_OK) continue;
+    aq_stats_reset(out);
+    return status;
   }
   for (uint32_t i = 1; i < model->weight_count; i++) {
     if (!has_statistics(out, &model->weights[i]) || aq_weight_leads_input(model, i)) continue;
     out->linear[i].moments = out->linear[i - 1].moments;
+    out->linear[i].moments_at = out->linear[i - 1].moments_at;
     out->linear[i].first = out->linear[i - 1].first;
   }
   return AQ_OK;
 }
 
-uint64_t aq_stats_bytes(const aq_model *model, uint32_t first_layer, uint32_t layer_count) {
+uint64_t aq_stats_bytes(const aq_model *model, uint32_t first_layer, uint32_t layer_count, bool scratch) {
   aq_stats s = sized(model, first_layer, layer_count);
   aq_linear_stats none = {0};
-  uint64_t floats = 0;
+  uint64_t bytes = 0, layer = 0, largest = 0;
   aq_stats_array fixed[MOST_FIXED];
   const size_t count = list_fixed_arrays(&s, fixed);
-  for (size_t i = 0; i < count; i++) floats += aq_stats_array_floats(&fixed[i]);
-  for (uint32_t i = 0; i < model->weight_count; i++) {
-    const aq_weight *w = &model->weights[i];
-    if (!has_statistics(&s, w)) continue;
+  for (size_t i = 0; i < count; i++) bytes += bytes_of(&fixed[i]);
+  for (uint32_t i = 0; i < model->weight_count; i++) { /* layer after layer */
+    if (i > 0 && model->weights[i].layer != model->weights[i - 1].layer) layer = 0;
+    if (!has_statistics(&s, &model->weights[i])) continue;
     for (size_t part = 0; part < arrays_of(model, i); part++) {
       const aq_stats_array array = linear_array(model, i, &none, part);
-      floats += aq_stats_array_floats(&array);
+      const bool in_file = scratch && array.at != NULL;
+      *(in_file ? &layer : &bytes) += bytes_of(&array);
     }
+    largest = AQ_MAX(largest, layer);
   }
-  return floats * sizeof(float);
+  return bytes + largest;
+}
+
+/* ---- sums to means ---- */
+
+static aq_status divide_array(const aq_stats *s, const aq_stats_array *array, aq_pool *pool, aq_error *err) {
+  const double divisor = (double)(array->mean == AQ_MEAN_OF_TOKENS ? s->tokens : s->texts);
+  if (array->mean == AQ_MEAN_NONE) return AQ_OK;
+  if (array->matrix) return aq_triangle_divide(pool, *array->values, array->n, divisor, err);
+  for (size_t k = 0; k < array->n; k++) (*array->values)[k] = (float)((double)(*array->values)[k] / divisor);
+  return AQ_OK;
 }
 
 aq_status aq_stats_divide(aq_stats *stats, aq_pool *pool, aq_error *err) {
   const size_t count = aq_stats_array_count(stats);
   for (size_t i = 0; i < count; i++) {
     const aq_stats_array array = aq_stats_array_at(stats, i);
-    if (array.mean == AQ_MEAN_NONE) continue;
-    const double divisor = (double)(array.mean == AQ_MEAN_OF_TOKENS ? stats->tokens : stats->texts);
-    if (array.matrix) {
-      AQ_TRY(aq_triangle_divide(pool, *array.values, array.n, divisor, err));
-    } else {
-      for (size_t k = 0; k < array.n; k++) (*array.values)[k] = (float)((double)(*array.values)[k] / divisor);
+    if (!is_in_file(stats, &array)) AQ_TRY(divide_array(stats, &array, pool, err));
+  }
+  return AQ_OK;
+}
+
+/* Calls `step` for what a scratch file has of a layer. */
+typedef aq_status (*array_step)(const aq_stats *s, const aq_stats_array *array, aq_pool *pool, aq_error *err);
+static aq_status step_layer(aq_stats *s, uint32_t layer, array_step step, aq_pool *pool, aq_error *err) {
+  for (uint32_t i = 0; i < s->model->weight_count; i++) {
+    if (s->model->weights[i].layer != layer || !has_statistics(s, &s->model->weights[i])) continue;
+    for (size_t part = 0; part < arrays_of(s->model, i); part++) {
+      const aq_stats_array array = linear_array(s->model, i, &s->linear[i], part);
+      if (is_in_file(s, &array)) AQ_TRY(step(s, &array, pool, err));
     }
   }
   return AQ_OK;
+}
+
+static aq_status enter_array(const aq_stats *s, const aq_stats_array *array, aq_pool *pool, aq_error *err) {
+  (void)s;
+  (void)pool;
+  return allocate_array(array, err);
+}
+
+static aq_status leave_array(const aq_stats *s, const aq_stats_array *array, aq_pool *pool, aq_error *err) {
+  AQ_TRY(divide_array(s, array, pool, err));
+  AQ_TRY(aq_scratch_write(s->scratch, *array->at, *array->values, bytes_of(array), err));
+  aq_free(*array->values);
+  *array->values = NULL;
+  return AQ_OK;
+}
+
+aq_status aq_stats_enter_layer(aq_stats *stats, uint32_t layer, aq_error *err) {
+  return step_layer(stats, layer, enter_array, NULL, err);
+}
+
+aq_status aq_stats_leave_layer(aq_stats *stats, uint32_t layer, aq_pool *pool, aq_error *err) {
+  return step_layer(stats, layer, leave_array, pool, err);
 }
 
 void aq_stats_drop_moments(aq_stats *stats) {

@@ -9,7 +9,8 @@
 typedef enum aq_stats_mean { AQ_MEAN_OF_TEXTS, AQ_MEAN_OF_TOKENS, AQ_MEAN_NONE } aq_stats_mean;
 
 typedef struct aq_stats_array {
-  float **values;
+  float **values;     /* NULL in there: in the scratch file, at `at` */
+  uint64_t *at;       /* NULL: always in memory */
   size_t tensor;      /* the weights that it is about */
   const char *ending; /* of its name */
   size_t n;
@@ -22,12 +23,25 @@ size_t aq_stats_array_count(const aq_stats *stats);
 aq_stats_array aq_stats_array_at(aq_stats *stats, size_t i);
 size_t aq_stats_array_floats(const aq_stats_array *array); /* as it is held */
 
-/* Makes room, zeroed, for all arrays of layer_count layers from first_layer on. */
+/* Between memory or the scratch file and the caller's memory. */
+AQ_MUST_CHECK aq_status aq_stats_array_read(const aq_stats *stats, const aq_stats_array *array, float *to,
+                                            aq_error *err);
+AQ_MUST_CHECK aq_status aq_stats_array_write(const aq_stats *stats, const aq_stats_array *array, const float *from,
+                                             aq_error *err);
+
+/* Makes room, zeroed, for all arrays of layer_count layers from first_layer on. scratch: as in aq_stats_options, or
+ * NULL; what is there has to be written. */
 AQ_MUST_CHECK aq_status aq_stats_create(aq_stats *out, const aq_model *model, uint32_t first_layer,
-                                        uint32_t layer_count, aq_error *err);
-/* Makes means of the sums, by the counts of the statistics; AQ_ERR_NONFINITE when one is no number. */
+                                        uint32_t layer_count, aq_scratch *scratch, aq_error *err);
+/* Makes means of the sums in memory, by the counts of the statistics; AQ_ERR_NONFINITE when one is no number. */
 AQ_MUST_CHECK aq_status aq_stats_divide(aq_stats *stats, aq_pool *pool, aq_error *err);
-/* Bytes of such room. */
-uint64_t aq_stats_bytes(const aq_model *model, uint32_t first_layer, uint32_t layer_count);
+
+/* With a scratch file, around what adds to the sums of a layer: they are in memory, zeroed at first; at the end they
+ * become means and are written. Without one nothing happens, and aq_stats_divide has the rest. */
+AQ_MUST_CHECK aq_status aq_stats_enter_layer(aq_stats *stats, uint32_t layer, aq_error *err);
+AQ_MUST_CHECK aq_status aq_stats_leave_layer(aq_stats *stats, uint32_t layer, aq_pool *pool, aq_error *err);
+
+/* Bytes of such room in memory. scratch: whether there is a scratch file. */
+uint64_t aq_stats_bytes(const aq_model *model, uint32_t first_layer, uint32_t layer_count, bool scratch);
 
 #endif

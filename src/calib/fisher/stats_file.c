@@ -34,38 +34,59 @@ static char *array_name(const aq_source *model, const aq_stats_array *array) {
 /* What the file has of an array. */
 static size_t stored_floats(const aq_stats_array *array) { return array->matrix ? array->n * array->n : array->n; }
 
-/* Room for the largest array as the file has it; NULL when out of memory. */
-static float *create_room(aq_stats *stats, aq_error *err) {
+/* Room for the largest array, as the file has it and as the statistics do. */
+typedef struct rooms {
+  float *square, *triangle;
+} rooms;
+
+static void free_rooms(rooms *r) {
+  aq_free(r->square);
+  aq_free(r->triangle);
+}
+
+/* To be freed, also after a failure. */
+static aq_status create_rooms(aq_stats *stats, rooms *out, aq_error *err) {
   const size_t count = aq_stats_array_count(stats);
-  size_t most = 1;
+  size_t most = 1, held = 1;
   for (size_t i = 0; i < count; i++) {
     const aq_stats_array array = aq_stats_array_at(stats, i);
     most = AQ_MAX(most, stored_floats(&array));
+    if (array.matrix) held = AQ_MAX(held, aq_stats_array_floats(&array));
   }
-  float *room = aq_realloc_array(NULL, most, sizeof *room);
-  if (room == NULL) (void)aq_fail_memory(err, most * sizeof *room);
-  return room;
+  out->square = aq_realloc_array(NULL, most, sizeof *out->square);
+  out->triangle = aq_realloc_array(NULL, held, sizeof *out->triangle);
+  return out->square != NULL && out->triangle != NULL ? AQ_OK : aq_fail_memory(err, (most + held) * sizeof(float));
 }
 
-/* An array as the file has it; in `room` when it is a matrix. */
-static const float *stored_values(const aq_stats_array *array, float *room) {
-  if (!array->matrix) return *array->values;
-  aq_triangle_expand(*array->values, array->n, room);
-  return room;
+/* An array as the file has it; in the room when it is a matrix. */
+static aq_status stored_values(const aq_stats *stats, const aq_stats_array *array, const rooms *room, const float **out,
+                               aq_error *err) {
+  *out = array->matrix ? room->square : *array->values;
+  if (!array->matrix) return AQ_OK;
+  AQ_TRY(aq_stats_array_read(stats, array, room->triangle, err));
+  aq_triangle_expand(room->triangle, array->n, room->square);
+  return AQ_OK;
 }
 
-static aq_status checksum(aq_stats *stats, float *room, char out[NUMBER_SIZE], aq_error *err) {
-  XXH3_state_t *state = XXH3_createState();
-  if (state == NULL) return aq_fail_memory(err, 1024);
-  (void)XXH3_64bits_reset(state);
+static aq_status add_to_checksum(aq_stats *stats, const rooms *room, XXH3_state_t *state, aq_error *err) {
   const size_t count = aq_stats_array_count(stats);
   for (size_t i = 0; i < count; i++) {
     const aq_stats_array array = aq_stats_array_at(stats, i);
-    (void)XXH3_64bits_update(state, stored_values(&array, room), stored_floats(&array) * sizeof(float));
+    const float *values;
+    AQ_TRY(stored_values(stats, &array, room, &values, err));
+    (void)XXH3_64bits_update(state, values, stored_floats(&array) * sizeof(float));
   }
+  return AQ_OK;
+}
+
+static aq_status checksum(aq_stats *stats, const rooms *room, char out[NUMBER_SIZE], aq_error *err) {
+  XXH3_state_t *state = XXH3_createState();
+  if (state == NULL) return aq_fail_memory(err, 1024);
+  (void)XXH3_64bits_reset(state);
+  const aq_status status = add_to_checksum(stats, room, state, err);
   (void)snprintf(out, NUMBER_SIZE, "%016" PRIx64, (uint64_t)XXH3_64bits_digest(state));
   (void)XXH3_freeState(state);
-  return AQ_OK;
+  return status;
 }
 
 /* ---- saving ---- */
@@ -82,18 +103,19 @@ static aq_status describe(aq_stats *stats, aq_tensor_info *infos, char **names, 
   return AQ_OK;
 }
 
-static aq_status write_arrays(aq_safetensors_writer *writer, aq_stats *stats, float *room, aq_error *err) {
+static aq_status write_arrays(aq_safetensors_writer *writer, aq_stats *stats, const rooms *room, aq_error *err) {
   const size_t count = aq_stats_array_count(stats);
   for (size_t i = 0; i < count; i++) {
     const aq_stats_array array = aq_stats_array_at(stats, i);
-    AQ_TRY(
-        aq_safetensors_writer_write(writer, stored_values(&array, room), stored_floats(&array) * sizeof(float), err));
+    const float *values;
+    AQ_TRY(stored_values(stats, &array, room, &values, err));
+    AQ_TRY(aq_safetensors_writer_write(writer, values, stored_floats(&array) * sizeof(float), err));
   }
   return AQ_OK;
 }
 
-static aq_status write_file(aq_stats *stats, const aq_tensor_info *infos, const char *path, bool force, float *room,
-                            aq_error *err) {
+static aq_status write_file(aq_stats *stats, const aq_tensor_info *infos, const char *path, bool force,
+                            const rooms *room, aq_error *err) {
   char fingerprint[33], sum[NUMBER_SIZE], numbers[COUNTS][NUMBER_SIZE];
   const uint64_t counts[COUNTS] = {[TEXTS] = stats->texts, [TOKENS] = stats->tokens, [LONGEST] = stats->longest};
   const char *metadata[2 * PAIRS] = {version_key, version, fingerprint_key, fingerprint, checksum_key, sum};
@@ -121,9 +143,10 @@ aq_status aq_stats_save(const aq_stats *stats, const char *path, bool force, aq_
   char **names = aq_calloc(count, sizeof *names);
   aq_status status = infos != NULL && names != NULL ? AQ_OK : aq_fail_memory(err, count * sizeof *infos);
   if (status == AQ_OK) status = describe(&own, infos, names, err);
-  float *room = status == AQ_OK ? create_room(&own, err) : NULL;
-  if (status == AQ_OK) status = room != NULL ? write_file(&own, infos, path, force, room, err) : AQ_ERR_MEMORY;
-  aq_free(room);
+  rooms room = {0};
+  if (status == AQ_OK) status = create_rooms(&own, &room, err);
+  if (status == AQ_OK) status = write_file(&own, infos, path, force, &room, err);
+  free_rooms(&room);
   for (size_t i = 0; names != NULL && i < count; i++) aq_free(names[i]);
   aq_free(names);
   aq_free(infos);
@@ -164,9 +187,9 @@ static aq_status read_count(const aq_source *file, const char *key, uint64_t mos
 }
 
 /* By way of `room`, when it is a matrix. */
-static aq_status read_values(const aq_source *file, size_t tensor, const aq_stats_array *array, float *room,
-                             aq_error *err) {
-  float *values = array->matrix ? room : *array->values;
+static aq_status read_values(const aq_source *file, size_t tensor, const aq_stats *stats, const aq_stats_array *array,
+                             const rooms *room, aq_error *err) {
+  float *values = array->matrix ? room->square : *array->values;
   const size_t count = stored_floats(array), n = array->n;
   AQ_TRY(aq_source_read_f32(file, tensor, 0, count, values, err));
   aq_range range = aq_range_empty();
@@ -179,13 +202,13 @@ static aq_status read_values(const aq_source *file, size_t tensor, const aq_stat
                  "it is not symmetric: [%zu][%zu] and [%zu][%zu] differ", i, j, j, i);
     }
   }
-  aq_triangle_pack(values, n, *array->values);
-  return AQ_OK;
+  aq_triangle_pack(values, n, room->triangle);
+  return aq_stats_array_write(stats, array, room->triangle, err);
 }
 
-static aq_status read_array(const aq_source *file, const aq_source *model, const aq_stats_array *array, float *room,
-                            aq_error *err) {
-  char *name = array_name(model, array);
+static aq_status read_array(const aq_source *file, const aq_stats *stats, const aq_stats_array *array,
+                            const rooms *room, aq_error *err) {
+  char *name = array_name(stats->model->source, array);
   if (name == NULL) return aq_fail_memory(err, 256);
   const int64_t index = aq_source_find(file, name);
   const aq_tensor_info *info = index >= 0 ? aq_source_tensor(file, (size_t)index) : NULL;
@@ -197,7 +220,7 @@ static aq_status read_array(const aq_source *file, const aq_source *model, const
              info->shape[0] != n || (array->matrix && info->shape[1] != n)) {
     status = aq_fail(err, AQ_ERR_FORMAT, "its type or shape does not fit the model");
   } else {
-    status = read_values(file, (size_t)index, array, room, err);
+    status = read_values(file, (size_t)index, stats, array, room, err);
   }
   if (status != AQ_OK) (void)aq_error_in_tensor(err, status, name);
   aq_free(name);
@@ -213,12 +236,12 @@ static aq_status read_counts(const aq_source *file, aq_stats *out, aq_error *err
   return AQ_OK;
 }
 
-static aq_status read_arrays(const aq_source *file, const aq_source *model, aq_stats *out, float *room, aq_error *err) {
+static aq_status read_arrays(const aq_source *file, aq_stats *out, const rooms *room, aq_error *err) {
   char sum[NUMBER_SIZE];
   const size_t count = aq_stats_array_count(out);
   for (size_t i = 0; i < count; i++) {
     const aq_stats_array array = aq_stats_array_at(out, i);
-    AQ_TRY(read_array(file, model, &array, room, err));
+    AQ_TRY(read_array(file, out, &array, room, err));
   }
   AQ_TRY(checksum(out, room, sum, err));
   AQ_FAIL_IF(strcmp(find_metadata(file, checksum_key), sum) != 0, AQ_ERR_CORRUPT,
@@ -226,21 +249,23 @@ static aq_status read_arrays(const aq_source *file, const aq_source *model, aq_s
   return AQ_OK;
 }
 
-static aq_status read_file(const aq_source *file, const aq_model *model, aq_stats *out, aq_error *err) {
+static aq_status read_file(const aq_source *file, const aq_model *model, aq_scratch *scratch, aq_stats *out,
+                           aq_error *err) {
   AQ_TRY(check_model(file, model->source, err));
-  AQ_TRY(aq_stats_create(out, model, 0, model->config.layers, err));
+  AQ_TRY(aq_stats_create(out, model, 0, model->config.layers, scratch, err));
   AQ_TRY(read_counts(file, out, err));
-  float *room = create_room(out, err);
-  const aq_status status = room != NULL ? read_arrays(file, model->source, out, room, err) : AQ_ERR_MEMORY;
-  aq_free(room);
+  rooms room = {0};
+  aq_status status = create_rooms(out, &room, err);
+  if (status == AQ_OK) status = read_arrays(file, out, &room, err);
+  free_rooms(&room);
   return status;
 }
 
-aq_status aq_stats_load(const char *path, const aq_model *model, aq_stats *out, aq_error *err) {
+aq_status aq_stats_load(const char *path, const aq_model *model, aq_scratch *scratch, aq_stats *out, aq_error *err) {
   aq_source *file;
   *out = (aq_stats){0};
   AQ_TRY(aq_source_open(path, NULL, &file, err));
-  aq_status status = read_file(file, model, out, err);
+  aq_status status = read_file(file, model, scratch, out, err);
   aq_source_close(file);
   if (status == AQ_OK) return AQ_OK;
   aq_stats_reset(out);

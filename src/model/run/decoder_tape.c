@@ -34,7 +34,7 @@ typedef struct extent {
   const aq_params *params;
   size_t tokens, longest;
   uint32_t threads;
-  bool forward_only;
+  bool forward_only, by_layer;
 } extent;
 
 size_t aq_decoder_slot_width(const aq_model *model, aq_decoder_slot slot) {
@@ -58,7 +58,8 @@ size_t aq_decoder_slot_width(const aq_model *model, aq_decoder_slot slot) {
 static void lay_out_hidden(cursor *c, const extent *e, aq_decoder_tape_buffers *b) {
   const aq_model_config *config = &e->params->model->config;
   for (uint32_t i = 0; i <= config->layers; i++) {
-    b->hidden[i] = i == 0 || !e->forward_only ? take_floats(c, e->tokens, config->hidden) : b->hidden[0];
+    const bool own = i == 0 || !(e->forward_only || e->by_layer);
+    b->hidden[i] = own ? take_floats(c, e->tokens, config->hidden) : b->hidden[0];
   }
 }
 
@@ -215,9 +216,12 @@ static void compute_angles(const extent *e, const aq_decoder_tape_buffers *b) {
   }
 }
 
-static aq_status begin(aq_decoder_tape *tape, bool forward_only, const aq_params *params, aq_error *err) {
+static aq_status begin(aq_decoder_tape *tape, const aq_params *params, aq_error *err) {
   aq_decoder_tape_buffers *b = aq_decoder_buffers_of(tape);
-  extent e = {.params = params, .threads = aq_pool_threads(tape->pool), .forward_only = forward_only};
+  extent e = {.params = params,
+              .threads = aq_pool_threads(tape->pool),
+              .forward_only = tape->forward_only,
+              .by_layer = tape->by_layer};
   AQ_TRY(need_layers(b, tape->model->config.layers, err));
   AQ_TRY(need_weights(b, tape->model->weight_count, err));
   AQ_TRY(need_texts(b, tape->texts, err));
@@ -238,35 +242,42 @@ static aq_status begin(aq_decoder_tape *tape, bool forward_only, const aq_params
   return AQ_OK;
 }
 
-static aq_status begin_pass(aq_decoder_tape *tape, bool forward_only, const aq_params *params,
+/* manner: of its members, forward_only and by_layer. */
+static aq_status begin_pass(aq_decoder_tape *tape, const aq_decoder_tape *manner, const aq_params *params,
                             const int32_t *const *ids, const uint32_t *lengths, size_t texts, aq_pool *pool,
                             aq_error *err) {
   if (tape->buffers == NULL) tape->buffers = aq_calloc(1, sizeof(aq_decoder_tape_buffers));
   if (tape->buffers == NULL) return aq_fail_memory(err, sizeof(aq_decoder_tape_buffers));
   *tape = (aq_decoder_tape){.pool = pool,
                             .model = params->model,
-                            .forward_only = forward_only,
+                            .forward_only = manner->forward_only,
+                            .by_layer = manner->by_layer,
                             .texts = texts,
                             .ids = ids,
                             .lengths = lengths,
                             .buffers = tape->buffers};
-  return begin(tape, forward_only, params, err);
+  return begin(tape, params, err);
 }
 
 aq_status aq_decoder_tape_begin(aq_decoder_tape *tape, const aq_params *params, const int32_t *const *ids,
                                 const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err) {
-  return begin_pass(tape, false, params, ids, lengths, texts, pool, err);
+  return begin_pass(tape, &(aq_decoder_tape){0}, params, ids, lengths, texts, pool, err);
 }
 
 aq_status aq_decoder_tape_begin_forward(aq_decoder_tape *tape, const aq_params *params, const int32_t *const *ids,
                                         const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err) {
-  return begin_pass(tape, true, params, ids, lengths, texts, pool, err);
+  return begin_pass(tape, &(aq_decoder_tape){.forward_only = true}, params, ids, lengths, texts, pool, err);
+}
+
+aq_status aq_decoder_tape_begin_layers(aq_decoder_tape *tape, const aq_params *params, const int32_t *const *ids,
+                                       const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err) {
+  return begin_pass(tape, &(aq_decoder_tape){.by_layer = true}, params, ids, lengths, texts, pool, err);
 }
 
 aq_status aq_decoder_tape_bytes(const aq_params *params, size_t tokens, size_t longest, uint32_t threads,
                                 uint64_t *bytes, aq_error *err) {
   aq_decoder_tape_buffers b = {0};
-  const extent e = {.params = params, .tokens = tokens, .longest = longest, .threads = threads};
+  const extent e = {.params = params, .tokens = tokens, .longest = longest, .threads = threads, .by_layer = true};
   cursor c = {NULL, 0};
   AQ_TRY(need_layers(&b, params->model->config.layers, err));
   lay_out(&c, &e, &b);

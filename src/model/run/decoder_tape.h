@@ -31,7 +31,7 @@ typedef struct aq_decoder_norm {
 typedef struct aq_decoder_tape {
   aq_pool *pool;
   const aq_model *model;
-  bool forward_only;
+  bool forward_only, by_layer;
   size_t texts, tokens;
   const int32_t *const *ids; /* the caller's, which stay until the next begin */
   const uint32_t *lengths;
@@ -39,7 +39,7 @@ typedef struct aq_decoder_tape {
 
   /* after forward */
   const float *const *hidden; /* layers + 1 of them, tokens x hidden: the stream before each layer and behind the last;
-                                 forward_only: that behind the last, whichever is asked for */
+                                 forward_only and by_layer: one for all, that of the layer at hand */
   const float *final;         /* tokens x hidden: the last, through the final norm: what the head reads */
 
   /* While the backward pass is in a layer: of its linears x, and dy at the output before anything else is done with it,
@@ -61,7 +61,11 @@ AQ_MUST_CHECK aq_status aq_decoder_tape_begin(aq_decoder_tape *tape, const aq_pa
 AQ_MUST_CHECK aq_status aq_decoder_tape_begin_forward(aq_decoder_tape *tape, const aq_params *params,
                                                       const int32_t *const *ids, const uint32_t *lengths, size_t texts,
                                                       aq_pool *pool, aq_error *err);
-/* Bytes that a pass forward and backward takes, of up to `tokens` tokens in texts of up to `longest`. */
+/* The same for a pass that the caller leads layer by layer, see below. */
+AQ_MUST_CHECK aq_status aq_decoder_tape_begin_layers(aq_decoder_tape *tape, const aq_params *params,
+                                                     const int32_t *const *ids, const uint32_t *lengths, size_t texts,
+                                                     aq_pool *pool, aq_error *err);
+/* Bytes that such a pass takes, of up to `tokens` tokens in texts of up to `longest`. */
 AQ_MUST_CHECK aq_status aq_decoder_tape_bytes(const aq_params *params, size_t tokens, size_t longest, uint32_t threads,
                                               uint64_t *bytes, aq_error *err);
 void aq_decoder_tape_reset(aq_decoder_tape *tape);
@@ -96,6 +100,33 @@ typedef struct aq_decoder_visitor {
 AQ_MUST_CHECK aq_status aq_decoder_tape_backward(aq_decoder_tape *tape, const aq_params *params,
                                                  const aq_decoder_loss *loss, uint32_t first_layer,
                                                  const aq_decoder_visitor *visitor, aq_error *err);
+
+/* ---- layer by layer ----
+ *
+ * For passes of many groups through one layer after the other, so that each layer's parameters are needed once: the
+ * caller keeps the hidden states and the gradients of a group, and puts them back before its next step. The steps are
+ * those of the passes above, with the same bits.
+ *
+ *     begin_layers, embed          state: the stream before the first layer
+ *     begin_layers, state, layer   state: the stream behind the layer
+ *     begin_layers, state, end     tape->final; then end_backward, with a loss: gradient
+ *     begin_layers, state and gradient of the stream behind the layer, layer_backward: gradient of that before it
+ *     begin_layers, gradient of the stream before the first layer, input_backward: the visitor sees d_input alone
+ *
+ * Both are tokens x hidden; for layer_backward, the state is that before the layer. For steps forward alone,
+ * begin_forward takes the place of begin_layers. */
+float *aq_decoder_tape_state(const aq_decoder_tape *tape);
+float *aq_decoder_tape_gradient(const aq_decoder_tape *tape);
+AQ_MUST_CHECK aq_status aq_decoder_tape_embed(aq_decoder_tape *tape, const aq_params *params, aq_error *err);
+AQ_MUST_CHECK aq_status aq_decoder_tape_layer(aq_decoder_tape *tape, const aq_params *params, uint32_t layer,
+                                              aq_error *err);
+AQ_MUST_CHECK aq_status aq_decoder_tape_end(aq_decoder_tape *tape, const aq_params *params, aq_error *err);
+AQ_MUST_CHECK aq_status aq_decoder_tape_end_backward(aq_decoder_tape *tape, const aq_params *params,
+                                                     const aq_decoder_loss *loss, aq_error *err);
+AQ_MUST_CHECK aq_status aq_decoder_tape_layer_backward(aq_decoder_tape *tape, const aq_params *params, uint32_t layer,
+                                                       const aq_decoder_visitor *visitor, aq_error *err);
+AQ_MUST_CHECK aq_status aq_decoder_tape_input_backward(aq_decoder_tape *tape, const aq_decoder_visitor *visitor,
+                                                       aq_error *err);
 
 /* d_gain (norm->width values) = sum of dy * z, for a visitor. */
 AQ_MUST_CHECK aq_status aq_decoder_norm_gradient(const aq_decoder_tape *tape, const aq_decoder_norm *norm,

@@ -270,25 +270,45 @@ static void scale_input(aq_decoder_tape *tape) {
   tape->d_input = d_input;
 }
 
+float *aq_decoder_tape_gradient(const aq_decoder_tape *tape) {
+  return aq_decoder_buffers_of(tape)->gradient[AQ_DECODER_OUTPUT];
+}
+
+aq_status aq_decoder_tape_end_backward(aq_decoder_tape *tape, const aq_params *params, const aq_decoder_loss *loss,
+                                       aq_error *err) {
+  last_norm last = {tape, aq_decoder_final_gain(tape, params)};
+  AQ_TRY(aq_decoder_head_backward(tape, params, loss, aq_decoder_buffers_of(tape)->d_final, err));
+  return aq_pool_run(tape->pool, aq_decoder_blocks(tape), undo_last_norm, &last, err);
+}
+
+aq_status aq_decoder_tape_layer_backward(aq_decoder_tape *tape, const aq_params *params, uint32_t layer,
+                                         const aq_decoder_visitor *visitor, aq_error *err) {
+  aq_decoder_tape_buffers *b = aq_decoder_buffers_of(tape);
+  AQ_TRY(aq_params_hold(params, layer, tape->pool, err));
+  aq_decoder_walk walk = aq_decoder_walk_of(tape, params, layer);
+  AQ_TRY(undo_layer(&walk, err));
+  show_layer(&walk);
+  AQ_TRY(visitor->visit(visitor->ctx, tape, layer, err));
+  float *below = b->gradient[AQ_DECODER_INPUT];
+  b->gradient[AQ_DECODER_INPUT] = b->gradient[AQ_DECODER_OUTPUT];
+  b->gradient[AQ_DECODER_OUTPUT] = below;
+  return AQ_OK;
+}
+
+aq_status aq_decoder_tape_input_backward(aq_decoder_tape *tape, const aq_decoder_visitor *visitor, aq_error *err) {
+  scale_input(tape);
+  return visitor->visit(visitor->ctx, tape, AQ_NO_LAYER, err);
+}
+
 aq_status aq_decoder_tape_backward(aq_decoder_tape *tape, const aq_params *params, const aq_decoder_loss *loss,
                                    uint32_t first_layer, const aq_decoder_visitor *visitor, aq_error *err) {
-  aq_decoder_tape_buffers *b = aq_decoder_buffers_of(tape);
-  last_norm last = {tape, aq_decoder_final_gain(tape, params)};
-  AQ_TRY(aq_decoder_head_backward(tape, params, loss, b->d_final, err));
-  AQ_TRY(aq_pool_run(tape->pool, aq_decoder_blocks(tape), undo_last_norm, &last, err));
+  AQ_TRY(aq_decoder_tape_end_backward(tape, params, loss, err));
   for (uint32_t layer = tape->model->config.layers; layer-- > first_layer;) {
-    aq_decoder_walk walk = aq_decoder_walk_of(tape, params, layer);
-    AQ_TRY(undo_layer(&walk, err));
-    show_layer(&walk);
-    AQ_TRY(visitor->visit(visitor->ctx, tape, layer, err));
-    float *below = b->gradient[AQ_DECODER_INPUT];
-    b->gradient[AQ_DECODER_INPUT] = b->gradient[AQ_DECODER_OUTPUT];
-    b->gradient[AQ_DECODER_OUTPUT] = below;
+    AQ_TRY(aq_decoder_tape_layer_backward(tape, params, layer, visitor, err));
   }
   if (first_layer > 0) return AQ_OK;
-  scale_input(tape);
   show_ends(tape);
-  return visitor->visit(visitor->ctx, tape, AQ_NO_LAYER, err);
+  return aq_decoder_tape_input_backward(tape, visitor, err);
 }
 
 aq_status aq_decoder_norm_gradient(const aq_decoder_tape *tape, const aq_decoder_norm *norm, float *d_gain,

@@ -195,12 +195,27 @@ static aq_status norm_last(void *ctx, uint64_t item, uint32_t worker, aq_error *
   return AQ_OK;
 }
 
-aq_status aq_decoder_tape_forward(aq_decoder_tape *tape, const aq_params *params, aq_error *err) {
+float *aq_decoder_tape_state(const aq_decoder_tape *tape) { return aq_decoder_buffers_of(tape)->hidden[0]; }
+
+aq_status aq_decoder_tape_embed(aq_decoder_tape *tape, const aq_params *params, aq_error *err) {
+  ends e = {.tape = tape, .params = params};
+  AQ_TRY(aq_params_hold(params, AQ_PART_TOKENS, tape->pool, err));
+  return aq_pool_run(tape->pool, aq_decoder_blocks(tape), embed_rows, &e, err);
+}
+
+aq_status aq_decoder_tape_layer(aq_decoder_tape *tape, const aq_params *params, uint32_t layer, aq_error *err) {
+  AQ_TRY(aq_params_hold(params, layer, tape->pool, err));
+  aq_decoder_walk walk = aq_decoder_walk_of(tape, params, layer);
+  return aq_decoder_walk_forward(&walk, err);
+}
+
+aq_status aq_decoder_tape_end(aq_decoder_tape *tape, const aq_params *params, aq_error *err) {
   ends e = {.tape = tape, .params = params, .gain = aq_decoder_final_gain(tape, params)};
-  AQ_TRY(aq_pool_run(tape->pool, aq_decoder_blocks(tape), embed_rows, &e, err));
-  for (uint32_t i = 0; i < tape->model->config.layers; i++) {
-    aq_decoder_walk walk = aq_decoder_walk_of(tape, params, i);
-    AQ_TRY(aq_decoder_walk_forward(&walk, err));
-  }
   return aq_pool_run(tape->pool, aq_decoder_blocks(tape), norm_last, &e, err);
+}
+
+aq_status aq_decoder_tape_forward(aq_decoder_tape *tape, const aq_params *params, aq_error *err) {
+  AQ_TRY(aq_decoder_tape_embed(tape, params, err));
+  for (uint32_t i = 0; i < tape->model->config.layers; i++) AQ_TRY(aq_decoder_tape_layer(tape, params, i, err));
+  return aq_decoder_tape_end(tape, params, err);
 }

@@ -78,6 +78,7 @@ static aq_status run_head(head *h, aq_error *err) {
 aq_status aq_decoder_tape_logits(const aq_decoder_tape *tape, const aq_params *params, size_t first, size_t rows,
                                  float *out, aq_error *err) {
   const size_t hidden = tape->model->config.hidden;
+  AQ_TRY(aq_params_hold(params, AQ_PART_HEAD, tape->pool, err));
   head h = {
       .tape = tape, .linear = aq_params_head(params), .rows = rows, .x = tape->final + first * hidden, .logits = out};
   return run_head(&h, err);
@@ -128,6 +129,7 @@ aq_status aq_decoder_head_backward(const aq_decoder_tape *tape, const aq_params 
                                    float *out, aq_error *err) {
   const aq_decoder_tape_buffers *b = aq_decoder_buffers_of(tape);
   const size_t block = aq_decoder_tape_block(tape->model), hidden = tape->model->config.hidden;
+  AQ_TRY(aq_params_hold(params, AQ_PART_HEAD, tape->pool, err));
   head h = {.tape = tape, .linear = aq_params_head(params), .logits = b->logits, .d_logits = b->d_logits};
   for (size_t first = 0; first < tape->tokens; first += block) {
     h.rows = AQ_MIN(tape->tokens - first, block);

@@ -3,6 +3,7 @@
 
 #include "calib/fisher/stats_arrays.h"
 #include "calib/fisher/triangle.h"
+#include "core/memory.h"
 #include "decoder_pass_fixture.h"
 #include "io/source.h"
 
@@ -105,9 +106,67 @@ static void rows_weigh_by_how_often_they_are_read(void **state) {
     if (counts[i] == counts[i - 1]) assert_true(w[i] == w[i - 1]);
     if (counts[i] > counts[i - 1]) assert_true(w[i] > w[i - 1]);
   }
-  assert_true(aq_decoder_factors_bytes(&f.model, 2) > aq_decoder_factors_bytes(&f.model, 1));
+  assert_true(aq_decoder_factors_bytes(&f.model, 2, false) > aq_decoder_factors_bytes(&f.model, 1, false));
   aq_fisher_factors_free(factors, count);
   aq_stats_reset(&s);
+  dec_tear_down(&f);
+}
+
+static float *read_metric(const aq_fisher_factors *f) {
+  float *inputs = malloc(f->cols * f->cols * sizeof *inputs);
+  assert_ok(aq_fisher_factors_metric(f, inputs, NULL, &err));
+  return inputs;
+}
+
+static void expect_same_matrix(const aq_fisher_factors *one, const aq_fisher_factors *other) {
+  const size_t square = one->cols * one->cols * sizeof(float);
+  float *l[2], *none, *a = read_metric(one), *b = read_metric(other);
+  assert_ok(aq_fisher_factors_expand(one, &l[0], &none, &err));
+  assert_ok(aq_fisher_factors_expand(other, &l[1], &none, &err));
+  assert_memory_equal(a, b, square);
+  assert_memory_equal(l[0], l[1], square);
+  assert_memory_equal(one->input_d, other->input_d, one->cols * sizeof(float));
+  assert_memory_equal(one->sensitivity, other->sensitivity, one->rows * sizeof(float));
+  assert_memory_equal(one->row_weight, other->row_weight, one->rows * sizeof(float));
+  free(a);
+  free(b);
+  aq_free(l[0]);
+  aq_free(l[1]);
+}
+
+/* Factors of layers are in the file of the statistics, and the same. */
+static void factors_in_a_file_are_the_same(void **state) {
+  (void)state;
+  dec_fixture f;
+  aq_stats s[2];
+  aq_fisher_factors *factors[2];
+  size_t count[2];
+  aq_scratch *scratch;
+  dec_set_up(&f, &tiny_gemma);
+  aq_params by_layer;
+  assert_ok(aq_params_open(&f.model, f.pool, &by_layer, &err));
+  assert_ok(aq_scratch_create(NULL, &scratch, &err));
+  for (int i = 0; i < 2; i++) {
+    const aq_stats_options o = {.scratch = i == 0 ? NULL : scratch};
+    const aq_params *params = i == 0 ? &f.params : &by_layer;
+    assert_ok(aq_decoder_stats_gather(params, f.texts, dec_lengths, DEC_TEXTS, &o, f.pool, NULL, &s[i], &err));
+    assert_ok(aq_decoder_factors_create(params, &s[i], f.pool, &factors[i], &count[i], &err));
+  }
+  assert_int_equal(count[0], count[1]);
+  for (size_t i = 0; i < count[0]; i++) {
+    expect_same_matrix(&factors[0][i], &factors[1][i]);
+    const bool of_layer = i < (size_t)DEC_LAYERS * 7;
+    assert_int_equal(factors[1][i].input_l == NULL, of_layer);
+    assert_int_equal(factors[1][i].inputs == NULL, of_layer);
+    assert_null(factors[1][i].w);
+  }
+  assert_true(aq_decoder_factors_bytes(&f.model, 1, true) < aq_decoder_factors_bytes(&f.model, 1, false));
+  for (int i = 0; i < 2; i++) {
+    aq_fisher_factors_free(factors[i], count[i]);
+    aq_stats_reset(&s[i]);
+  }
+  aq_params_reset(&by_layer);
+  aq_scratch_free(scratch);
   dec_tear_down(&f);
 }
 
@@ -115,6 +174,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(factors_are_those_of_the_formulas),
       cmocka_unit_test(rows_weigh_by_how_often_they_are_read),
+      cmocka_unit_test(factors_in_a_file_are_the_same),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,8 @@
 
 #include "calib/fisher/stats_arrays.h"
 #include "calib/fisher/triangle.h"
+#include "core/file.h"
+#include "core/memory.h"
 #include "core/random.h"
 #include "decoder_pass_fixture.h"
 #include "faulty_allocator.h"
@@ -338,6 +340,150 @@ static void memory_is_bounded(void **state) {
   dec_tear_down(&f);
 }
 
+/* ---- a layer at a time ---- */
+
+static float *array_values(const aq_stats *s, const aq_stats_array *array) {
+  aq_error err;
+  float *values = malloc(aq_stats_array_floats(array) * sizeof *values);
+  assert_ok(aq_stats_array_read(s, array, values, &err));
+  return values;
+}
+
+/* Wherever they are. */
+static void expect_same_bytes(aq_stats *one, aq_stats *other) {
+  const size_t count = aq_stats_array_count(one);
+  assert_int_equal(aq_stats_array_count(other), count);
+  for (size_t i = 0; i < count; i++) {
+    const aq_stats_array a = aq_stats_array_at(one, i), b = aq_stats_array_at(other, i);
+    float *x = array_values(one, &a), *y = array_values(other, &b);
+    if (memcmp(x, y, aq_stats_array_floats(&a) * sizeof *x) != 0) fail_msg("array %zu%s differs", i, a.ending);
+    free(x);
+    free(y);
+  }
+}
+
+static aq_scratch *create_scratch(const dec_fixture *f) {
+  aq_error err;
+  char path[600];
+  aq_scratch *scratch;
+  (void)snprintf(path, sizeof path, "%s/output", f->folder);
+  assert_ok(aq_scratch_create(path, &scratch, &err));
+  return scratch;
+}
+
+/* Parameters that are read layer by layer, and statistics in a file, of one group and of several. */
+static void layers_in_memory_one_by_one_give_the_same(void **state) {
+  (void)state;
+  static const tiny_kind *const kinds[] = {&tiny_llama, &tiny_gemma, &tiny_phi};
+  for (size_t k = 0; k < AQ_COUNT_OF(kinds); k++) {
+    aq_error err;
+    dec_fixture f;
+    dec_set_up(&f, kinds[k]);
+    aq_params by_layer;
+    assert_ok(aq_params_open(&f.model, f.pool, &by_layer, &err));
+    for (uint32_t longest = 20; longest <= 100; longest += 80) {
+      aq_stats_options o = {.seed = seed, .max_tokens = longest};
+      aq_stats whole = gather(&f, &o, f.pool), other;
+      o.scratch = create_scratch(&f);
+      assert_ok(aq_decoder_stats_gather(&by_layer, f.texts, dec_lengths, DEC_TEXTS, &o, f.alone, NULL, &other, &err));
+      const uint32_t key = aq_model_find(&f.model, 1, AQ_ROLE_DOWN);
+      assert_null(other.linear[key].a);
+      assert_null(other.linear[key].moments);
+      expect_same_bytes(&whole, &other);
+      aq_stats_reset(&whole);
+      aq_stats_reset(&other);
+      aq_scratch_free(o.scratch);
+    }
+    aq_params_reset(&by_layer);
+    dec_tear_down(&f);
+  }
+}
+
+/* What a group at a time through all layers adds up to: how the passes are led changes no sum. */
+static void groups_are_added_in_their_order(void **state) {
+  (void)state;
+  aq_error err;
+  dec_fixture f;
+  aq_stats few;
+  dec_set_up(&f, &tiny_llama);
+  aq_scratch *scratch = create_scratch(&f);
+  aq_stats_options o = {.seed = seed, .max_memory = 1000};
+  assert_int_equal(aq_decoder_stats_gather(&f.params, f.texts, dec_lengths, DEC_TEXTS, &o, f.pool, NULL, &few, &err),
+                   AQ_ERR_MEMORY);
+  unsigned long long in_memory = 0, by_layer = 0;
+  assert_int_equal(sscanf(err.message, "the statistics of 2 of 2 layers take %llu bytes", &in_memory), 1);
+  o.max_memory = in_memory; /* in more than one group */
+  few = gather(&f, &o, f.pool);
+  o.scratch = scratch;
+  o.max_memory = 1000;
+  aq_stats other;
+  assert_int_equal(aq_decoder_stats_gather(&f.params, f.texts, dec_lengths, DEC_TEXTS, &o, f.pool, NULL, &other, &err),
+                   AQ_ERR_MEMORY);
+  assert_int_equal(sscanf(err.message, "the statistics of 2 of 2 layers take %llu bytes", &by_layer), 1);
+  assert_true(by_layer < in_memory);
+  o.max_memory = by_layer;
+  other = gather(&f, &o, f.pool);
+  expect_same_bytes(&few, &other);
+  aq_stats_reset(&few);
+  aq_stats_reset(&other);
+  aq_scratch_free(scratch);
+  dec_tear_down(&f);
+}
+
+static void expect_equal_files(const char *one, const char *other) {
+  aq_error err;
+  char *a, *b;
+  size_t size, other_size;
+  assert_ok(aq_file_slurp(one, (size_t)1 << 24, &a, &size, &err));
+  assert_ok(aq_file_slurp(other, (size_t)1 << 24, &b, &other_size, &err));
+  assert_int_equal(size, other_size);
+  assert_memory_equal(a, b, size);
+  aq_free(a);
+  aq_free(b);
+}
+
+static void statistics_in_a_file_are_saved_and_come_back(void **state) {
+  (void)state;
+  aq_error err;
+  dec_fixture f;
+  char path[2][600];
+  aq_stats back;
+  dec_set_up(&f, &tiny_gemma);
+  aq_stats_options o = {.seed = seed};
+  aq_stats whole = gather(&f, &o, f.pool);
+  o.scratch = create_scratch(&f);
+  aq_stats other = gather(&f, &o, f.pool);
+  for (int i = 0; i < 2; i++) {
+    (void)snprintf(path[i], sizeof path[i], "%s/statistics%d.safetensors", f.folder, i);
+    assert_ok(aq_stats_save(i == 0 ? &whole : &other, path[i], false, &err));
+  }
+  expect_equal_files(path[0], path[1]);
+  assert_ok(aq_stats_load(path[0], &f.model, o.scratch, &back, &err));
+  expect_same_bytes(&whole, &back);
+  aq_stats_reset(&whole);
+  aq_stats_reset(&other);
+  aq_stats_reset(&back);
+  for (int i = 0; i < 2; i++) (void)remove(path[i]);
+  aq_scratch_free(o.scratch);
+  dec_tear_down(&f);
+}
+
+static void progress_counts_all_tokens_once(void **state) {
+  (void)state;
+  aq_error err;
+  dec_fixture f;
+  aq_stats s;
+  aq_progress progress;
+  const aq_run_options run = {0};
+  dec_set_up(&f, &tiny_llama);
+  aq_progress_begin(&progress, &run, "calibrate", 0, 0);
+  assert_ok(aq_decoder_stats_gather(&f.params, f.texts, dec_lengths, DEC_TEXTS, NULL, f.pool, &progress, &s, &err));
+  assert_int_equal(progress.event.tensors_done, DEC_TEXTS);
+  assert_int_equal(progress.event.bytes_done, DEC_ALL);
+  aq_stats_reset(&s);
+  dec_tear_down(&f);
+}
+
 static void texts_are_cut(void **state) {
   (void)state;
   dec_fixture f;
@@ -362,7 +508,7 @@ static void saved_statistics_come_back(void **state) {
   aq_stats s = gather(&f, NULL, f.pool);
   (void)snprintf(path, sizeof path, "%s/statistics.safetensors", f.folder);
   assert_ok(aq_stats_save(&s, path, false, &err));
-  assert_ok(aq_stats_load(path, &f.model, &back, &err));
+  assert_ok(aq_stats_load(path, &f.model, NULL, &back, &err));
   assert_int_equal(back.tokens, s.tokens);
   expect_same(&s, &back, true);
   aq_stats_reset(&s);
@@ -394,6 +540,7 @@ static void failed_allocations_lose_nothing(void **state) {
   aq_error err;
   dec_fixture f;
   dec_set_up(&f, &tiny_llama);
+  const aq_stats_options o = {.scratch = create_scratch(&f)};
   const aq_allocator faulty = {faulty_reallocate, faulty_release, NULL};
   aq_set_allocator(&faulty);
   aq_status status = AQ_ERR_MEMORY;
@@ -401,13 +548,14 @@ static void failed_allocations_lose_nothing(void **state) {
     aq_stats s;
     atomic_store(&alive, 0);
     atomic_store(&countdown, n);
-    status = aq_decoder_stats_gather(&f.params, f.texts, dec_lengths, DEC_TEXTS, NULL, f.alone, NULL, &s, &err);
+    status = aq_decoder_stats_gather(&f.params, f.texts, dec_lengths, DEC_TEXTS, &o, f.alone, NULL, &s, &err);
     assert_true(status == AQ_OK || status == AQ_ERR_MEMORY);
     aq_stats_reset(&s);
     assert_int_equal(atomic_load(&alive), 0);
   }
   aq_set_allocator(NULL);
   assert_int_equal(status, AQ_OK);
+  aq_scratch_free(o.scratch);
   dec_tear_down(&f);
 }
 
@@ -418,6 +566,10 @@ int main(void) {
       cmocka_unit_test(threads_change_nothing),
       cmocka_unit_test(layers_are_gathered_one_by_one),
       cmocka_unit_test(memory_is_bounded),
+      cmocka_unit_test(layers_in_memory_one_by_one_give_the_same),
+      cmocka_unit_test(groups_are_added_in_their_order),
+      cmocka_unit_test(statistics_in_a_file_are_saved_and_come_back),
+      cmocka_unit_test(progress_counts_all_tokens_once),
       cmocka_unit_test(texts_are_cut),
       cmocka_unit_test(saved_statistics_come_back),
       cmocka_unit_test(wrong_requests_are_refused),

@@ -227,7 +227,7 @@ static void memory_limit_changes_rounding_only(void **state) {
       aq_stats_reset(&few);
     }
   }
-  assert_true(smaller_groups > 2 && least > aq_stats_bytes(f->params.model, 0, TINY_LAYERS));
+  assert_true(smaller_groups > 2 && least > aq_stats_bytes(f->params.model, 0, TINY_LAYERS, false));
   o.layer_count = 1; /* fits where two do not */
   o.max_memory = least;
   gather(f, &o, &few);
@@ -325,7 +325,7 @@ static void file_gives_back_the_same(void **state) {
   assert_ok(aq_stats_save(&saved, statistics_file(f), false, &err));
   assert_int_equal(aq_stats_save(&saved, statistics_file(f), false, &err), AQ_ERR_EXISTS);
   assert_ok(aq_stats_save(&saved, statistics_file(f), true, &err));
-  assert_ok(aq_stats_load(statistics_file(f), f->params.model, &loaded, &err));
+  assert_ok(aq_stats_load(statistics_file(f), f->params.model, NULL, &loaded, &err));
   assert_true(difference(&saved, &loaded) == 0);
   assert_ptr_equal(linear_of(&loaded, 1, VALUE)->moments, linear_of(&loaded, 1, QUERY)->moments);
   saved.layer_count = 1;
@@ -339,7 +339,7 @@ static aq_status try_load(const fixture *f, const char *path, aq_source *source,
   aq_stats stats;
   aq_model model = *f->params.model;
   model.source = source;
-  const aq_status status = aq_stats_load(path, &model, &stats, err);
+  const aq_status status = aq_stats_load(path, &model, NULL, &stats, err);
   if (status == AQ_OK) {
     aq_stats_reset(&stats);
   } else {
@@ -432,7 +432,7 @@ static aq_status whole_way(const fixture *f, aq_error *err) {
   AQ_TRY(aq_stats_gather(&f->params, f->texts, lengths, TEXTS, &cut, f->pool, NULL, &stats, err));
   aq_status status = aq_stats_save(&stats, statistics_file(f), true, err);
   aq_stats_reset(&stats);
-  if (status == AQ_OK) status = aq_stats_load(statistics_file(f), f->params.model, &loaded, err);
+  if (status == AQ_OK) status = aq_stats_load(statistics_file(f), f->params.model, NULL, &loaded, err);
   if (status == AQ_OK) aq_stats_reset(&loaded);
   return status;
 }

@@ -311,6 +311,181 @@ static void nonfinite_logits_are_named(void **state) {
   dec_tear_down(&f);
 }
 
+/* ---- a layer at a time ---- */
+
+/* The same pass in steps, as one group, with another group in between: what the caller keeps is all that counts. */
+typedef struct stepped {
+  aq_decoder_tape tape;
+  const dec_fixture *f;
+  const aq_params *params;
+  float states[DEC_LAYERS + 1][DEC_ALL * DEC_HIDDEN], gradient[DEC_ALL * DEC_HIDDEN];
+} stepped;
+
+static void begin_step(stepped *s) {
+  aq_error err;
+  const uint32_t one = 1;
+  assert_ok(aq_decoder_tape_begin_layers(&s->tape, s->params, s->f->texts, &one, 1, s->f->pool, &err));
+  assert_ok(aq_decoder_tape_embed(&s->tape, s->params, &err));
+  assert_ok(aq_decoder_tape_begin_layers(&s->tape, s->params, s->f->texts, dec_lengths, DEC_TEXTS, s->f->pool, &err));
+}
+
+static void run_steps(stepped *s, const aq_decoder_loss *loss, const aq_decoder_visitor *visitor) {
+  aq_error err;
+  begin_step(s);
+  assert_ok(aq_decoder_tape_embed(&s->tape, s->params, &err));
+  memcpy(s->states[0], aq_decoder_tape_state(&s->tape), sizeof s->states[0]);
+  for (uint32_t i = 0; i < DEC_LAYERS; i++) {
+    begin_step(s);
+    memcpy(aq_decoder_tape_state(&s->tape), s->states[i], sizeof s->states[i]);
+    assert_ok(aq_decoder_tape_layer(&s->tape, s->params, i, &err));
+    memcpy(s->states[i + 1], aq_decoder_tape_state(&s->tape), sizeof s->states[i]);
+  }
+  begin_step(s);
+  memcpy(aq_decoder_tape_state(&s->tape), s->states[DEC_LAYERS], sizeof s->states[0]);
+  assert_ok(aq_decoder_tape_end(&s->tape, s->params, &err));
+  assert_ok(aq_decoder_tape_end_backward(&s->tape, s->params, loss, &err));
+  memcpy(s->gradient, aq_decoder_tape_gradient(&s->tape), sizeof s->gradient);
+  for (uint32_t i = DEC_LAYERS; i-- > 0;) {
+    begin_step(s);
+    memcpy(aq_decoder_tape_state(&s->tape), s->states[i], sizeof s->states[i]);
+    memcpy(aq_decoder_tape_gradient(&s->tape), s->gradient, sizeof s->gradient);
+    assert_ok(aq_decoder_tape_layer_backward(&s->tape, s->params, i, visitor, &err));
+    memcpy(s->gradient, aq_decoder_tape_gradient(&s->tape), sizeof s->gradient);
+  }
+  begin_step(s);
+  memcpy(aq_decoder_tape_gradient(&s->tape), s->gradient, sizeof s->gradient);
+  assert_ok(aq_decoder_tape_input_backward(&s->tape, visitor, &err));
+}
+
+static void steps_by_layer_equal_whole_passes(void **state) {
+  (void)state;
+  for (size_t k = 0; k < AQ_COUNT_OF(kinds); k++) {
+    aq_error err;
+    dec_fixture f;
+    aq_params by_layer;
+    aq_decoder_tape whole = {0};
+    stepped *s = calloc(1, sizeof *s);
+    recorded r = {0};
+    dec_set_up(&f, kinds[k]);
+    gradients *g = make_gradients(&f);
+    const aq_decoder_loss loss = {differentiate, g};
+    const aq_decoder_visitor visitor = {record_layer, &r};
+    recorded expected = run_recorded(&f, g, f.pool, &whole, 0);
+    assert_ok(aq_params_open(&f.model, f.pool, &by_layer, &err));
+    s->f = &f;
+    s->params = &by_layer;
+    run_steps(s, &loss, &visitor);
+    assert_int_equal(r.count, expected.count);
+    assert_memory_equal(r.values, expected.values, r.count * sizeof *r.values);
+    free(r.values);
+    free(expected.values);
+    free_gradients(g);
+    aq_decoder_tape_reset(&whole);
+    aq_decoder_tape_reset(&s->tape);
+    aq_params_reset(&by_layer);
+    free(s);
+    dec_tear_down(&f);
+  }
+}
+
+/* ---- parameters that are held by part ---- */
+
+static aq_status read_ones(const void *ctx, uint32_t weight, float *to, aq_error *err) {
+  const aq_model *m = ctx;
+  (void)err;
+  for (size_t i = 0; i < aq_weight_floats(&m->weights[weight]); i++) to[i] = 1;
+  return AQ_OK;
+}
+
+static aq_status fail_to_read(const void *ctx, uint32_t weight, float *to, aq_error *err) {
+  (void)ctx;
+  (void)weight;
+  (void)to;
+  return aq_fail(err, AQ_ERR_CORRUPT, "no values");
+}
+
+static void one_part_is_held_at_a_time(void **state) {
+  (void)state;
+  aq_error err;
+  dec_fixture f;
+  aq_params p;
+  size_t count;
+  dec_set_up(&f, &tiny_llama);
+  assert_ok(aq_params_open(&f.model, f.pool, &p, &err));
+  assert_true(p.count < f.params.count);
+  assert_true(aq_params_bytes(&p) < aq_params_bytes(&f.params));
+  for (uint32_t layer = 0; layer < DEC_LAYERS; layer++) {
+    assert_ok(aq_params_hold(&p, layer, f.pool, &err));
+    for (uint32_t i = 0; i < f.model.weight_count; i++) {
+      const aq_weight *w = &f.model.weights[i];
+      const bool matrix = w->kind != AQ_WEIGHT_VECTOR;
+      if (matrix) assert_null(aq_params_find(&p, w->tensor, &count)); /* nobody may keep what will be gone */
+      if (matrix && w->layer != layer) {
+        assert_null(p.values[i]);
+      } else {
+        assert_memory_equal(p.values[i], f.params.values[i], aq_weight_floats(w) * sizeof(float));
+      }
+    }
+  }
+  assert_ok(aq_params_hold(&p, AQ_PART_TOKENS, f.pool, &err));
+  assert_non_null(aq_params_table(&p, AQ_ROLE_EMBEDDING));
+  assert_int_equal(aq_params_head(&p).w != NULL, f.kind->tied);
+  assert_ok(aq_params_hold(&p, AQ_PART_HEAD, f.pool, &err));
+  assert_memory_equal(aq_params_head(&p).w, aq_params_head(&f.params).w,
+                      (size_t)DEC_WORDS * DEC_HIDDEN * sizeof(float));
+  aq_params_release(&p);
+  assert_null(aq_params_head(&p).w);
+  const uint32_t query = aq_model_find(&f.model, 1, AQ_ROLE_QUERY);
+  aq_params_set_reader(&p, (aq_weight_reader){read_ones, &f.model});
+  assert_ok(aq_params_hold(&p, 1, f.pool, &err));
+  assert_true(p.values[query][0] == 1);
+  aq_params_set_reader(&p, (aq_weight_reader){fail_to_read, NULL});
+  assert_int_equal(aq_params_hold(&p, 1, f.pool, &err), AQ_ERR_CORRUPT);
+  aq_params_set_reader(&p, (aq_weight_reader){read_ones, &f.model});
+  assert_ok(aq_params_hold(&p, 1, f.pool, &err)); /* a layer that could not be held is not taken for held */
+  assert_true(p.values[query][0] == 1);
+  aq_params_reset(&p);
+  dec_tear_down(&f);
+}
+
+/* Copies and overlays of them. What an overlay replaces has memory of its own, with its group. */
+static void copies_are_held_by_part_too(void **state) {
+  (void)state;
+  aq_error err;
+  dec_fixture f;
+  aq_params p, overlay, copy;
+  size_t count;
+  dec_set_up(&f, &tiny_llama);
+  assert_ok(aq_params_open(&f.model, f.pool, &p, &err));
+  const uint32_t key = aq_model_find(&f.model, 1, AQ_ROLE_KEY), query = aq_model_find(&f.model, 1, AQ_ROLE_QUERY);
+  bool *replaced = calloc(f.model.weight_count, sizeof *replaced);
+  replaced[key] = true;
+  assert_ok(aq_params_overlay(&p, replaced, &overlay, &err));
+  float *values = aq_params_find(&overlay, f.model.weights[key].tensor, &count);
+  assert_memory_equal(values, f.params.values[key], count * sizeof *values);
+  values[0] = 7;
+  assert_ok(aq_params_copy(&overlay, &copy, &err));
+  const aq_params *all[] = {&overlay, &copy};
+  for (size_t k = 0; k < 2; k++) {
+    assert_ok(aq_params_hold(all[k], 1, f.pool, &err));
+    for (uint32_t i = 0; i < f.model.weight_count; i++) {
+      const aq_weight *w = &f.model.weights[i];
+      if (w->layer != 1) continue;
+      const size_t skip = i == key ? 1 : 0;
+      assert_memory_equal(all[k]->values[i] + skip, f.params.values[i] + skip,
+                          (aq_weight_floats(w) - skip) * sizeof(float));
+    }
+    assert_true(all[k]->values[key][0] == 7);
+    assert_ptr_equal(aq_params_joined(all[k], 1, AQ_ROLE_QUERY).w + aq_weight_floats(&f.model.weights[query]),
+                     all[k]->values[key]);
+  }
+  free(replaced);
+  aq_params_reset(&copy);
+  aq_params_reset(&overlay);
+  aq_params_reset(&p);
+  dec_tear_down(&f);
+}
+
 static void bytes_are_what_a_pass_takes(void **state) {
   (void)state;
   aq_error err;
@@ -320,8 +495,8 @@ static void bytes_are_what_a_pass_takes(void **state) {
   assert_ok(aq_decoder_tape_bytes(&f.params, 90, 90, 1, &short_ones, &err));
   assert_ok(aq_decoder_tape_bytes(&f.params, 180, 90, 1, &long_ones, &err));
   assert_ok(aq_decoder_tape_bytes(&f.params, 90, 90, 2, &more_threads, &err));
-  /* Of a token at least its hidden states and the activations and gradients of a layer. */
-  assert_true(long_ones - short_ones > 90 * sizeof(float) * (DEC_LAYERS * DEC_HIDDEN + 2 * DEC_INNER));
+  /* Of a token at least its hidden state and the activations and gradients of a layer. */
+  assert_true(long_ones - short_ones > 90 * sizeof(float) * (DEC_HIDDEN + 2 * DEC_INNER));
   assert_true(more_threads > short_ones);
   dec_tear_down(&f);
 }
@@ -357,9 +532,15 @@ static void failed_allocations_lose_nothing(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(logits_equal_definition),         cmocka_unit_test(gradients_equal_slopes),
-      cmocka_unit_test(threads_change_nothing),          cmocka_unit_test(wrong_texts_are_refused),
-      cmocka_unit_test(nonfinite_logits_are_named),      cmocka_unit_test(bytes_are_what_a_pass_takes),
+      cmocka_unit_test(logits_equal_definition),
+      cmocka_unit_test(gradients_equal_slopes),
+      cmocka_unit_test(threads_change_nothing),
+      cmocka_unit_test(wrong_texts_are_refused),
+      cmocka_unit_test(nonfinite_logits_are_named),
+      cmocka_unit_test(bytes_are_what_a_pass_takes),
+      cmocka_unit_test(steps_by_layer_equal_whole_passes),
+      cmocka_unit_test(one_part_is_held_at_a_time),
+      cmocka_unit_test(copies_are_held_by_part_too),
       cmocka_unit_test(failed_allocations_lose_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

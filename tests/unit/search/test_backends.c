@@ -7,7 +7,7 @@ static aq_error err;
 
 static aq_search_backend *open_backend(aq_source *source, const aq_quantize_options *o, bool texts) {
   aq_search_backend *backend;
-  assert_ok(aq_search_backend_open(source, o, texts, &backend, &err));
+  assert_ok(aq_search_backend_open(source, o, texts, NULL, &backend, &err));
   assert_non_null(backend->pool);
   return backend;
 }
@@ -45,7 +45,7 @@ static void a_model_that_cannot_be_run_says_why(void **state) {
   assert_non_null(strstr(backend->why_not_run, "config.json"));
   aq_search_backend_free(backend);
   o.calib = sf.texts; /* who names texts wants it to be run */
-  assert_int_equal(aq_search_backend_open(pf.source, &o, true, &backend, &err), AQ_ERR_NOT_FOUND);
+  assert_int_equal(aq_search_backend_open(pf.source, &o, true, NULL, &backend, &err), AQ_ERR_NOT_FOUND);
 }
 
 /* The search that a model with this config.json in the place of its own has. */
@@ -63,7 +63,7 @@ static aq_status search_with_config(const char *config, const char *calib) {
   assert_ok(aq_source_set_metadata(source, "arrowquant.file.vocab.txt", one_layer_vocabulary, &err));
   aq_plan plan = make_plan(source, &o);
   aq_bit_allocation found = {0};
-  aq_status status = aq_bit_allocation_open(source, &o, true, &found, &err);
+  aq_status status = aq_bit_allocation_open(source, &o, true, NULL, &found, &err);
   if (status == AQ_OK) status = aq_bit_allocation_run(source, &o, &plan, &found, &err);
   aq_bit_allocation_reset(&found);
   aq_plan_reset(&plan);
@@ -139,6 +139,12 @@ static void candidates_become_the_plan(void **state) {
 }
 
 /* Of inputs of layers, for gptq: those of all that share the tensor. */
+static bool adds_moments(const aq_search_backend *backend, const aq_source *source, size_t tensor, float *moments) {
+  bool known;
+  assert_ok(backend->ops->add_input_moments(backend, source, tensor, moments, &known, &err));
+  return known;
+}
+
 static void moments_are_those_of_all_layers_that_have_the_tensor(void **state) {
   (void)state;
   enum { N = ONE_LAYER_WIDTH * ONE_LAYER_WIDTH };
@@ -147,11 +153,11 @@ static void moments_are_those_of_all_layers_that_have_the_tensor(void **state) {
   const size_t query = search_find(source, "encoder.layer.0.attention.self.query.weight"),
                output = search_find(source, "encoder.layer.0.attention.output.dense.weight");
   float one[N] = {0}, other[N] = {0}, both[N] = {0}, none[N] = {0};
-  assert_true(backend->ops->add_input_moments(backend, source, query, one));
-  assert_true(backend->ops->add_input_moments(backend, source, output, other));
-  assert_false(backend->ops->add_input_moments(backend, source, search_find(source, search_pooler), none));
+  assert_true(adds_moments(backend, source, query, one));
+  assert_true(adds_moments(backend, source, output, other));
+  assert_false(adds_moments(backend, source, search_find(source, search_pooler), none));
   source->tensors[output].alias_of = (int32_t)query;
-  assert_true(backend->ops->add_input_moments(backend, source, query, both));
+  assert_true(adds_moments(backend, source, query, both));
   for (size_t i = 0; i < N; i++) {
     assert_true(none[i] == 0);
     assert_true(both[i] == one[i] + other[i]);

@@ -16,7 +16,7 @@ typedef struct search {
 static aq_status try_search(search *s, const aq_quantize_options *o) {
   *s = (search){.source = search_source()};
   s->plan = make_plan(s->source, o);
-  aq_status status = aq_bit_allocation_open(s->source, o, true, &s->found, &err);
+  aq_status status = aq_bit_allocation_open(s->source, o, true, NULL, &s->found, &err);
   if (status == AQ_OK) status = aq_bit_allocation_run(s->source, o, &s->plan, &s->found, &err);
   return status;
 }
@@ -352,7 +352,7 @@ static void a_model_that_cannot_be_run_says_why(void **state) {
   fill_noise(values, 64 * 32, 1);
   add_f32(source, "some.weight", 64, 32, values);
   aq_plan plan = make_plan(source, &o);
-  assert_ok(aq_bit_allocation_open(source, &o, true, &found, &err));
+  assert_ok(aq_bit_allocation_open(source, &o, true, NULL, &found, &err));
   assert_ok(aq_bit_allocation_run(source, &o, &plan, &found, &err));
   assert_null(found.backend->ops->confirm);
   assert_non_null(strstr(found.backend->why_not_run, "config.json"));

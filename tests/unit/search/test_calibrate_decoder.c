@@ -4,6 +4,10 @@
 #include "language_model.h"
 #include "plan_fixture.h"
 #include "search/calibration.h"
+#include "search/candidate.h"
+#include "search/cost.h"
+#include "search/exclude.h"
+#include "search/fisher_sensitivity.h"
 
 static aq_error err;
 
@@ -24,7 +28,7 @@ static aq_status open_calibration(aq_quantize_options *o, aq_source **source, aq
   o->target_bpw = 4;
   o->calib = texts;
   assert_ok(aq_source_open(language_folder, NULL, source, &err));
-  return aq_calibration_open(*source, o, out, why_not, &err);
+  return aq_calibration_open(*source, o, NULL, out, why_not, &err);
 }
 
 static void windows_are_divided_and_measured(void **state) {
@@ -45,13 +49,125 @@ static void windows_are_divided_and_measured(void **state) {
   double same, changed;
   assert_ok(aq_calibration_similarity(c, &c->original, &c->held, &same, &err));
   assert_true(fabs(same - 1) < 1e-12);
-  aq_params other;
-  assert_ok(aq_params_copy(&c->original, &other, &err));
+  aq_params other, whole;
+  assert_ok(aq_params_load(&c->model, c->pool, &whole, &err));
+  assert_ok(aq_params_copy(&whole, &other, &err));
   for (size_t i = 0; i < other.count; i++) other.memory[i] *= 1 + (i % 2 == 0 ? 0.05F : -0.05F);
   assert_ok(aq_calibration_similarity(c, &other, &c->choose, &changed, &err));
   assert_true(changed < 1 - 1e-5 && changed > -1);
   aq_params_reset(&other);
+  aq_params_reset(&whole);
   aq_calibration_free(c);
+  aq_source_close(source);
+}
+
+/* ---- a part of the model at a time ---- */
+
+/* A calibration, and a candidate of it. */
+typedef struct searched {
+  aq_source *source;
+  aq_calibration *calibration;
+  aq_plan plan;
+  aq_search_problem problem;
+  aq_candidate candidate;
+  aq_encoded encoded[64];
+  aq_quantize_options options;
+  double estimate, held, others;
+} searched;
+
+/* search: seconds to tune for, which has all parameters be in memory. rule: of one matrix, which is no item then. */
+static void make_candidate(searched *s, const aq_search_options *search, const char *const *rule) {
+  char *why_not;
+  write_letters(200 * 20);
+  *s = (searched){0};
+  assert_ok(open_calibration(&s->options, &s->source, &s->calibration, &why_not));
+  aq_calibration_free(s->calibration);
+  s->options.search = search;
+  s->options.type = "auto";
+  s->options.tensor_rules = rule;
+  s->options.tensor_rule_count = rule != NULL ? 1 : 0;
+  tie_source(s->source);
+  aq_calibration *c;
+  assert_ok(aq_calibration_open(s->source, &s->options, NULL, &c, &why_not, &err));
+  s->calibration = c;
+  s->plan = make_plan(s->source, &s->options);
+  assert_ok(aq_calibration_make_factors(c, &err));
+  assert_ok(aq_exclude_vectors(s->source, &c->model, &s->plan, &err));
+  assert_ok(aq_search_problem_create(s->source, &s->plan, &s->options.table, c->pool, &s->problem, &err));
+  assert_ok(aq_fisher_sensitivity_set(c, &s->problem, &err));
+  assert_ok(aq_candidate_create(c, &s->plan, s->encoded, &s->problem, &s->candidate, &err));
+  assert_ok(aq_search_problem_estimate(&s->problem, 1e-6, &err));
+  s->estimate = aq_search_problem_bits(&s->problem);
+  assert_ok(aq_candidate_round(&s->candidate, &err));
+  assert_ok(aq_candidate_adjust(&s->candidate, &err));
+  s->held = s->candidate.similarity;
+  assert_ok(aq_calibration_similarity(c, &s->candidate.quantized, &c->choose, &s->others, &err));
+}
+
+static void end_candidate(searched *s) {
+  aq_candidate_reset(&s->candidate);
+  aq_search_problem_reset(&s->problem);
+  aq_calibration_free(s->calibration);
+  aq_plan_reset(&s->plan);
+  aq_source_close(s->source);
+}
+
+static void expect_same_codes(const searched *one, const searched *other) {
+  assert_int_equal(one->problem.count, other->problem.count);
+  for (size_t i = 0; i < one->problem.count; i++) {
+    const aq_encoded *a = &one->candidate.items[i].encoded, *b = &other->candidate.items[i].encoded;
+    assert_int_equal(a->count, b->count);
+    assert_int_equal(a->type, b->type);
+    assert_int_equal(a->span_count, b->span_count);
+    assert_memory_equal(a->codes, b->codes, a->count);
+    assert_memory_equal(a->scales, b->scales, a->span_count * sizeof *a->scales);
+    assert_true(one->problem.items[i].bits == other->problem.items[i].bits);
+  }
+}
+
+/* With parameters, statistics and factors of one part in memory everything is as with all of them there. */
+static void parts_in_memory_change_no_code(void **state) {
+  (void)state;
+  static const char *const rules[] = {"*layers.1.self_attn.k_proj.weight=int4"};
+  aq_search_options tuned = no_search_options;
+  tuned.tune_seconds = 1;
+  for (int ruled = 0; ruled < 2; ruled++) {
+    searched by_part, whole;
+    make_candidate(&by_part, &no_search_options, ruled ? rules : NULL);
+    make_candidate(&whole, &tuned, ruled ? rules : NULL);
+    assert_non_null(by_part.calibration->original.held);
+    assert_null(whole.calibration->original.held);
+    assert_null(by_part.calibration->original.held->memory); /* nothing stays */
+    expect_same_codes(&by_part, &whole);
+    assert_true(by_part.estimate == whole.estimate);
+    assert_true(by_part.held == whole.held && by_part.held < 1);
+    assert_true(by_part.others == whole.others && by_part.others < 1);
+    end_candidate(&by_part);
+    end_candidate(&whole);
+  }
+}
+
+/* The limit is what is named, and a byte less is refused before anything is computed. */
+static void memory_is_checked_before_work(void **state) {
+  (void)state;
+  aq_quantize_options o;
+  aq_source *source;
+  aq_calibration *c;
+  char *why_not;
+  unsigned long long needed = 0;
+  write_letters(200 * 20);
+  assert_ok(open_calibration(&o, &source, &c, &why_not));
+  aq_calibration_free(c);
+  o.run.max_memory = 1;
+  assert_int_equal(aq_calibration_open(source, &o, NULL, &c, &why_not, &err), AQ_ERR_MEMORY);
+  assert_int_equal(sscanf(err.message, "planning with calibration takes %llu bytes of memory", &needed), 1);
+  aq_search_options tuned = no_search_options;
+  unsigned long long whole = 0;
+  tuned.tune_seconds = 1;
+  o.search = &tuned;
+  assert_int_equal(aq_calibration_open(source, &o, NULL, &c, &why_not, &err), AQ_ERR_MEMORY);
+  assert_int_equal(sscanf(err.message, "planning with calibration takes %llu bytes of memory", &whole), 1);
+  assert_true(needed < whole);
   aq_source_close(source);
 }
 
@@ -77,7 +193,7 @@ static void what_is_for_embeddings_is_refused(void **state) {
   o.search = &no_search_options;
   o.min_similarity = 0.9;
   assert_ok(aq_source_open(language_folder, NULL, &source, &err));
-  assert_int_equal(aq_calibration_open(source, &o, &c, &why_not, &err), AQ_ERR_UNSUPPORTED);
+  assert_int_equal(aq_calibration_open(source, &o, NULL, &c, &why_not, &err), AQ_ERR_UNSUPPORTED);
   assert_non_null(strstr(err.message, "min_similarity"));
   aq_source_close(source);
 }
@@ -96,8 +212,8 @@ static int tear_down(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(windows_are_divided_and_measured),
-      cmocka_unit_test(few_windows_are_refused),
+      cmocka_unit_test(windows_are_divided_and_measured),  cmocka_unit_test(parts_in_memory_change_no_code),
+      cmocka_unit_test(memory_is_checked_before_work),     cmocka_unit_test(few_windows_are_refused),
       cmocka_unit_test(what_is_for_embeddings_is_refused),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);

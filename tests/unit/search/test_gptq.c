@@ -42,7 +42,7 @@ static void begin_case(const char *per, uint32_t group, aq_symmetry symmetry) {
   add_f32(g.source, "other", ROWS, COLS, g.other);
   g.plan = make_plan(g.source, &g.options);
   g.options.run.threads = 2;
-  assert_ok(aq_data_free_backend_open(g.source, &g.options, false, &g.backend, &why_not, &err));
+  assert_ok(aq_data_free_backend_open(g.source, &g.options, false, NULL, &g.backend, &why_not, &err));
 }
 
 static void end_case(void) {

@@ -39,7 +39,7 @@ static double loss_of(const aq_fisher_factors *f, const aq_encoded *e) {
         *g = f->g != NULL ? aq_calloc(f->rows * f->rows, sizeof(float)) : NULL;
   double loss;
   aq_encoded_decode(e, values);
-  aq_fisher_factors_metric(f, a, g);
+  assert_ok(aq_fisher_factors_metric(f, a, g, &err));
   assert_ok(aq_feedback_loss(f->rows, f->cols, f->w, values, a, g, &loss, &err));
   aq_free(values);
   aq_free(a);
