@@ -541,8 +541,9 @@ typedef struct aq_quantize_options {
   uint64_t target_size;  /* maximum bytes of the file, including all overhead; 0: no such target */
   double target_bpw;     /* maximum bits per quantized weight, including scales and page headers; 0: none */
   double min_similarity; /* minimum mean cosine of embeddings with the original's, at the smallest size; 0: none */
-  /* Calibration texts: "builtin", "none" (data-free), or a file with one text per line. NULL: "builtin" for an encoder
-   * that can be run, otherwise "none". */
+  /* Calibration texts: "builtin", "self" (those that a language model writes itself; AQ_ERR_ARGUMENT for an encoder),
+   * "none" (data-free), or a file with one text per line. NULL: "builtin" for an encoder that can be run, otherwise
+   * "none". */
   const char *calib;
   aq_text_list calib_texts;               /* instead of a file */
   const struct aq_search_options *search; /* arrowquant_experimental.h: statistics, tuning, inputs of layers; or NULL */

@@ -57,8 +57,9 @@ SPECIAL = {
         "None",
         '**_calibration.text_options("calib", calib, "calib", "calib_texts"),',
         'calibration texts: "builtin" (default for an encoder that can be run), the path of a file with one text per '
-        'line or JSONL with a member text, the texts themselves (at least 40, better thousands), or "none": data-free, '
-        'from the tensors alone. Used with a target or "gptq"',
+        'line or JSONL with a member text, the texts themselves (at least 40, better thousands), "self": texts that a '
+        'language model writes itself (a file of that name is "./self"), or "none": data-free, from the tensors alone. '
+        'Used with a target or "gptq"',
     ),
     "tune_seconds": Argument(
         "tune",

@@ -41,7 +41,9 @@ def checked_texts(name: str, value: Iterable[str]) -> list[str]:
 def text_options(
     name: str, value: str | os.PathLike[str] | Iterable[str] | None, by_name: str, as_list: str
 ) -> dict[str, Any]:
-    """The option of the library for a path (or a word), or the one for texts."""
+    """The option of the library for a path (or a word), or the one for texts. A path object is never a word."""
+    if isinstance(value, os.PathLike) and not os.path.dirname(value):
+        value = os.path.join(os.curdir, os.fsdecode(value))
     if value is None or isinstance(value, (str, os.PathLike)):
         return {by_name: None if value is None else os.fsencode(value)}
     return {as_list: checked_texts(name, value)}

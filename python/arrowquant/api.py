@@ -241,8 +241,9 @@ def quantize(
             per token on held-out calibration texts (0.1). Other texts can diverge more: calibrate with texts like your
             own.
         calib: calibration texts: "builtin" (default for an encoder that can be run), the path of a file with one text
-            per line or JSONL with a member text, the texts themselves (at least 40, better thousands), or "none":
-            data-free, from the tensors alone. Used with a target or "gptq".
+            per line or JSONL with a member text, the texts themselves (at least 40, better thousands), "self": texts
+            that a language model writes itself (a file of that name is "./self"), or "none": data-free, from the
+            tensors alone. Used with a target or "gptq".
         activations: for "gptq", inputs of layers: a mapping from names of weights to floating-point arrays of NumPy or
             torch, whose last axis has the length of a row of the weight.
         stats: calibration statistics that `save_stats` wrote, instead of computing them.

@@ -75,9 +75,9 @@ static aq_status load_running_text(const aq_running_text_origin *origin, aq_buff
 
 /* ---- windows ---- */
 
-/* What the tokenizer puts in front of a text: the special tokens of an empty text, up to where those behind it begin.
- * A tokenizer of a decoder puts none behind; one that does shows it by ids that are the same behind a text. */
-static aq_status find_prefix(const aq_tokenizer *tokenizer, aq_token_ids *prefix, aq_error *err) {
+/* The special tokens of an empty text, up to where those behind it begin. A tokenizer of a decoder puts none behind;
+ * one that does shows it by ids that are the same behind a text. */
+aq_status aq_text_prefix_find(const aq_tokenizer *tokenizer, aq_token_ids *prefix, aq_error *err) {
   aq_token_ids bare = {0}, around = {0};
   aq_status status = aq_tokenizer_encode(tokenizer, "a", 1, 0, false, &bare, err);
   if (status == AQ_OK) status = aq_tokenizer_encode(tokenizer, "a", 1, 0, true, &around, err);
@@ -123,7 +123,7 @@ aq_status aq_text_windows_make(const aq_running_text_origin *origin, const aq_to
              LENGTH_MIN);
   aq_status status = load_running_text(origin, &running, err);
   out->bytes = running.size;
-  if (status == AQ_OK) status = find_prefix(tokenizer, &prefix, err);
+  if (status == AQ_OK) status = aq_text_prefix_find(tokenizer, &prefix, err);
   if (status == AQ_OK) {
     status = aq_tokenizer_encode(tokenizer, running.size > 0 ? (const char *)running.data : "", running.size, 0, false,
                                  &text, err);

@@ -30,6 +30,9 @@ AQ_MUST_CHECK aq_status aq_text_windows_make(const aq_running_text_origin *origi
                                              size_t length, size_t most, aq_text_windows *out, aq_error *err);
 void aq_text_windows_reset(aq_text_windows *windows);
 
+/* What the tokenizer puts in front of a text; ids are freed with aq_free. */
+AQ_MUST_CHECK aq_status aq_text_prefix_find(const aq_tokenizer *tokenizer, aq_token_ids *prefix, aq_error *err);
+
 /* AQ_ERR_FORMAT for a token that a model of so many has not: the tokenizer is another model's. */
 AQ_MUST_CHECK aq_status aq_text_windows_check(const aq_text_windows *windows, uint32_t vocabulary, aq_error *err);
 

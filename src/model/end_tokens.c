@@ -1,4 +1,4 @@
-/* end_tokens.c - the tokens that end what a decoder writes, from the model's files. */
+/* end_tokens.c - the tokens that end what a decoder writes, and that which begins it, from the model's files. */
 #include "model/end_tokens.h"
 
 #include <jansson.h>
@@ -12,7 +12,8 @@
 #include "io/model_files.h"
 
 static const char generation_config[] = "generation_config.json";
-static const char eos[] = "eos_token_id";
+static const char config_file[] = "config.json";
+static const char eos[] = "eos_token_id", bos[] = "bos_token_id";
 
 /* Keys of generation_config.json that change which tokens transformers would draw, and the values that change none. */
 static const struct {
@@ -39,10 +40,10 @@ static aq_status read_object(const aq_model *model, const char *name, json_t **o
   return status == AQ_OK ? AQ_OK : aq_error_in_file(err, status, name);
 }
 
-static aq_status add_id(const json_t *value, const char *file, aq_end_tokens *out, aq_error *err) {
+static aq_status add_id(const json_t *value, const char *key, const char *file, aq_end_tokens *out, aq_error *err) {
   const json_int_t id = json_is_integer(value) ? json_integer_value(value) : -1;
   if (id < 0 || id > INT32_MAX || out->count == AQ_END_TOKENS_MAX) {
-    (void)aq_fail(err, AQ_ERR_FORMAT, "key '%s' is no id of a token and no list of at most %d of them", eos,
+    (void)aq_fail(err, AQ_ERR_FORMAT, "key '%s' is no id of a token and no list of at most %d of them", key,
                   AQ_END_TOKENS_MAX);
     return aq_error_in_file(err, AQ_ERR_FORMAT, file);
   }
@@ -50,13 +51,13 @@ static aq_status add_id(const json_t *value, const char *file, aq_end_tokens *ou
   return AQ_OK;
 }
 
-static aq_status add_ids(const json_t *object, const char *file, aq_end_tokens *out, aq_error *err) {
-  const json_t *value = json_object_get(object, eos);
+static aq_status add_ids(const json_t *object, const char *key, const char *file, aq_end_tokens *out, aq_error *err) {
+  const json_t *value = json_object_get(object, key);
   if (!aq_json_is_set(value)) return AQ_OK;
-  if (!json_is_array(value)) return add_id(value, file, out, err);
+  if (!json_is_array(value)) return add_id(value, key, file, out, err);
   size_t i;
   json_t *item;
-  json_array_foreach(value, i, item) AQ_TRY(add_id(item, file, out, err));
+  json_array_foreach(value, i, item) AQ_TRY(add_id(item, key, file, out, err));
   return AQ_OK;
 }
 
@@ -76,17 +77,26 @@ static aq_status note_drawing_keys(const json_t *object, aq_notes *notes, aq_err
   return AQ_OK;
 }
 
-aq_status aq_end_tokens_read(const aq_model *model, aq_notes *notes, aq_end_tokens *out, aq_error *err) {
+/* The ids under a key in generation_config.json, or, when it has none, in config.json. Notes are made of the first. */
+static aq_status read_ids(const aq_model *model, const char *key, aq_notes *notes, aq_end_tokens *out, aq_error *err) {
   json_t *generation, *config = NULL;
   *out = (aq_end_tokens){.count = 0};
   AQ_TRY(read_object(model, generation_config, &generation, err));
-  aq_status status = add_ids(generation, generation_config, out, err);
+  aq_status status = add_ids(generation, key, generation_config, out, err);
   if (status == AQ_OK) status = note_drawing_keys(generation, notes, err);
   if (status == AQ_OK && out->count == 0) {
-    status = read_object(model, "config.json", &config, err);
-    if (status == AQ_OK) status = add_ids(config, "config.json", out, err);
+    status = read_object(model, config_file, &config, err);
+    if (status == AQ_OK) status = add_ids(config, key, config_file, out, err);
   }
   json_decref(generation);
   json_decref(config);
   return status;
+}
+
+aq_status aq_end_tokens_read(const aq_model *model, aq_notes *notes, aq_end_tokens *out, aq_error *err) {
+  return read_ids(model, eos, notes, out, err);
+}
+
+aq_status aq_begin_tokens_read(const aq_model *model, aq_end_tokens *out, aq_error *err) {
+  return read_ids(model, bos, NULL, out, err);
 }

@@ -16,6 +16,9 @@ typedef struct aq_end_tokens {
  * followed: each that asks for something becomes a note (may be NULL). */
 AQ_MUST_CHECK aq_status aq_end_tokens_read(const aq_model *model, aq_notes *notes, aq_end_tokens *out, aq_error *err);
 
+/* The same of bos_token_id, with which a text of that model begins. */
+AQ_MUST_CHECK aq_status aq_begin_tokens_read(const aq_model *model, aq_end_tokens *out, aq_error *err);
+
 static inline bool aq_end_tokens_have(const aq_end_tokens *tokens, int32_t id) {
   for (size_t i = 0; i < tokens->count; i++) {
     if (tokens->ids[i] == id) return true;

@@ -48,7 +48,8 @@ static aq_status check_writable(const char *path, bool force, aq_error *err) {
 
 aq_status aq_output_paths_check(const aq_source *source, const char *output, const aq_quantize_options *o,
                                 aq_error *err) {
-  const bool file = o->calib != NULL && strcmp(o->calib, "builtin") != 0 && strcmp(o->calib, "none") != 0;
+  const bool file = o->calib != NULL && strcmp(o->calib, "builtin") != 0 && strcmp(o->calib, "none") != 0 &&
+                    strcmp(o->calib, "self") != 0;
   const place written[] = {
       {output, "the table"}, {o->save_plan_path, "the plan"}, {o->search->save_stats_path, "the statistics"}};
   const place read[] = {{file ? o->calib : NULL, "the texts"},

@@ -236,7 +236,9 @@ const aq_option aq_option_table[] = {
      .argument = "WHAT",
      .help =
          "calibration texts: builtin (default for an encoder that can be run), a file with one text per line or JSONL "
-         "with a member text, or none: data-free, from the tensors alone"},
+         "with a member text, self (texts that a language model writes itself; a file of that name is ./self), or "
+         "none: "
+         "data-free, from the tensors alone"},
     {.kind = AQ_OPTION_TEXTS, .at = {AT(quantize, calib_texts)}},
     {.kind = AQ_OPTION_INPUTS, .at = {AT_COUNTED(search, activations, activation_count)}},
     {.name = "stats",

@@ -9,6 +9,12 @@ static void add_calibration(const json_t *calibration, aq_document *document) {
   aq_document_add(document, AQ_PARAGRAPH, calibration,
                   "calibrated on {texts:count} texts, {tokens:count} tokens (`{texts_from}`");
   aq_document_append(document, calibration, is_gathered ? ", {seconds:seconds})" : "; statistics read)");
+  const json_t *written = aq_json_get(calibration, "written");
+  if (!json_is_object(written)) return;
+  aq_document_add(
+      document, AQ_PARAGRAPH, written,
+      "texts that the model wrote itself: {windows:count} windows, {tokens:count} tokens, seed {seed:count}, "
+      "hash {hash}; the first begins `{beginning}`");
 }
 
 static void add_not_run(const json_t *search, aq_document *document) {

@@ -5,8 +5,10 @@
  * operation "perplexity" counts as well. */
 #include <string.h>
 
+#include "arrowquant_experimental.h"
 #include "calib/corpus/corpus.h"
 #include "calib/fisher/decoder_factors.h"
+#include "calib/self_texts.h"
 #include "calib/text_windows.h"
 #include "calib/window_divergence.h"
 #include "core/compiler.h"
@@ -22,6 +24,7 @@
 #define HELD_WINDOWS ((size_t)8)   /* at most, and one of HELD_SHARE */
 #define HELD_SHARE ((size_t)8)
 #define WINDOWS_LEAST ((size_t)8)
+#define SHOWN_TOKENS ((size_t)24) /* of texts that the model wrote */
 
 /* ---- texts ---- */
 
@@ -63,9 +66,8 @@ static void add_window(const aq_text_windows *w, size_t i, aq_token_texts *to) {
   to->lengths[to->count++] = (uint32_t)w->length;
 }
 
-/* Evenly spaced windows are held out. `fit` has the memory of both. */
-static aq_status divide_windows(aq_calibration *c, aq_text_windows *w, aq_error *err) {
-  const size_t held = AQ_MIN(HELD_WINDOWS, w->count / HELD_SHARE), stride = w->count / held;
+/* The last of each `stride` windows is held out, up to `held` of them. `fit` has the memory of both. */
+static aq_status divide_windows(aq_calibration *c, aq_text_windows *w, size_t held, size_t stride, aq_error *err) {
   AQ_TRY(allocate_texts(w->count, &c->fit, err));
   AQ_TRY(allocate_texts(held, &c->held.texts, err));
   for (size_t i = 0; i < w->count; i++) {
@@ -76,6 +78,41 @@ static aq_status divide_windows(aq_calibration *c, aq_text_windows *w, aq_error 
   w->ids = NULL;
   return AQ_OK;
 }
+
+/* ---- texts of its own ---- */
+
+/* How they begin, for people to look at: a few words of the first. */
+static aq_status describe_windows(aq_calibration *c, const aq_text_windows *w, aq_error *err) {
+  char *text;
+  size_t length;
+  AQ_TRY(aq_tokenizer_decode(c->model.tokenizer, w->ids, AQ_MIN(w->length, SHOWN_TOKENS), true, &text, &length, err));
+  const size_t blank = strspn(text, "\r\n "), shown = strcspn(text + blank, "\r\n");
+  memmove(text, text + blank, shown);
+  text[shown] = '\0';
+  c->written = (aq_written_texts){.windows = w->count, .tokens = w->tokens, .beginning = text};
+  memcpy(c->written.hash, w->hash, sizeof w->hash);
+  return AQ_OK;
+}
+
+/* The first are held out. When statistics are read and nothing is tuned, those are all that is needed. */
+static aq_status write_windows(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
+  const uint64_t params = c->original.count * sizeof(float), limit = o->run.max_memory;
+  const bool few = o->search->stats_path != NULL && !(o->search->tune_seconds > 0);
+  const aq_self_texts wanted = {.count = few ? HELD_WINDOWS : HELD_WINDOWS + STATS_WINDOWS,
+                                .length = AQ_MIN(WINDOW, (size_t)c->model.config.max_tokens),
+                                .threads = aq_pool_threads(c->pool),
+                                .max_memory = limit > 0 ? limit - AQ_MIN(params, limit - 1) : 0};
+  aq_text_windows w = {0};
+  aq_progress progress;
+  aq_progress_begin(&progress, &o->run, "write texts", wanted.count, wanted.count * wanted.length);
+  aq_status status = aq_self_texts_write(&c->model, &wanted, &progress, &w, err);
+  if (status == AQ_OK) status = describe_windows(c, &w, err);
+  if (status == AQ_OK) status = divide_windows(c, &w, HELD_WINDOWS, 1, err);
+  aq_text_windows_reset(&w);
+  return status;
+}
+
+/* ---- texts for choosing ---- */
 
 static aq_status load_choosing_texts(aq_calibration *c, aq_error *err) {
   const aq_text_list list = {.texts = aq_tuning_texts, .count = aq_tuning_text_count};
@@ -118,12 +155,20 @@ static aq_status keep_states(const aq_calibration *c, aq_evaluation_set *set, aq
 
 /* ---- the kind ---- */
 
-static aq_status load_texts(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
+/* Of those of a file, evenly spaced ones are held out. */
+static aq_status load_windows(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
   aq_text_windows w = {0};
   aq_status status = cut_corpus(c, o, &w, err);
-  if (status == AQ_OK) status = divide_windows(c, &w, err);
+  if (status == AQ_OK) {
+    const size_t held = AQ_MIN(HELD_WINDOWS, w.count / HELD_SHARE);
+    status = divide_windows(c, &w, held, w.count / held, err);
+  }
   aq_text_windows_reset(&w);
-  AQ_TRY(status);
+  return status;
+}
+
+static aq_status load_texts(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
+  AQ_TRY(aq_calibration_is_self(o) ? write_windows(c, o, err) : load_windows(c, o, err));
   AQ_TRY(load_choosing_texts(c, err));
   AQ_TRY(keep_states(c, &c->held, err));
   return keep_states(c, &c->choose, err);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "arrowquant_experimental.h"
+#include "calib/self_texts.h"
 #include "calib/tune/student.h"
 #include "core/compiler.h"
 #include "core/error.h"
@@ -16,6 +17,12 @@ static const aq_calibration_kind *const kinds[] = {&aq_encoder_calibration, &aq_
 
 bool aq_calibration_is_named(const aq_quantize_options *o) { return o->calib != NULL || o->calib_texts.texts != NULL; }
 
+/* In a word: where the texts were is no business of a file. */
+static const char *kind_of_texts(const aq_quantize_options *o) {
+  if (o->calib_texts.texts != NULL) return "list";
+  return aq_calibration_is_builtin(o) ? "built-in" : aq_calibration_is_self(o) ? "self" : "file";
+}
+
 /* ---- statistics ---- */
 
 static aq_status obtain_statistics(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
@@ -27,6 +34,7 @@ static aq_status obtain_statistics(aq_calibration *c, const aq_quantize_options 
     aq_progress_begin(&progress, &o->run, "calibrate", 0, 0);
     AQ_TRY(c->kind->gather(c, o, &progress, err));
     c->seconds = aq_clock() - started;
+    c->stats.texts_from = kind_of_texts(o);
   }
   if (o->search->save_stats_path == NULL) return AQ_OK;
   return aq_stats_save(&c->stats, o->search->save_stats_path, o->table.force, err);
@@ -64,7 +72,12 @@ static aq_status check_options(const aq_calibration *c, const aq_quantize_option
   AQ_FAIL_IF(o->max_kl > 0 && c->kind->embeds, AQ_ERR_UNSUPPORTED,
              "'max_kl' is for models that predict tokens, and this one, a %s, makes embeddings",
              c->model.config.arch->model_type);
-  return AQ_OK;
+  if (!aq_calibration_is_self(o) || !c->kind->embeds) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_ARGUMENT,
+                "texts 'self' are those that a language model writes; this one, a %s, writes none",
+                c->model.config.arch->model_type);
+  return aq_error_hint(err, AQ_ERR_ARGUMENT,
+                       "Use `calib=builtin` or a file of texts; a file of that name is `calib=./self`");
 }
 
 static uint64_t count_parameters(const aq_model *m) {
@@ -150,8 +163,8 @@ static aq_status load_model(aq_calibration *c, const aq_source *source, const aq
 }
 
 static aq_status calibrate(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
-  const bool list = o->calib_texts.texts != NULL;
-  c->texts_from = list ? "list" : aq_calibration_is_builtin(o) ? "built-in" : o->calib;
+  const char *from = kind_of_texts(o);
+  c->texts_from = strcmp(from, "file") == 0 ? o->calib : from;
   if (c->kind->by_layer) AQ_TRY(aq_scratch_create(c->output, &c->scratch, err));
   AQ_TRY(c->kind->load_texts(c, o, err));
   AQ_TRY(obtain_statistics(c, o, err));
@@ -203,6 +216,7 @@ void aq_calibration_free(aq_calibration *c) {
   if (c == NULL) return;
   aq_fisher_factors_free(c->factors, c->factor_count);
   aq_stats_reset(&c->stats);
+  aq_free(c->written.beginning);
   aq_token_texts_reset(&c->fit);
   aq_token_texts_reset(&c->held.texts);
   aq_token_texts_reset(&c->choose.texts);
@@ -224,8 +238,16 @@ aq_status aq_calibration_similarity(const aq_calibration *c, const aq_params *pa
 }
 
 json_t *aq_calibration_json(const aq_calibration *c) {
-  return json_pack("{s:o, s:I, s:I, s:I, s:f, s:I}", "texts_from", aq_json_string(c->texts_from), "texts",
-                   (json_int_t)c->stats.texts, "tokens", (json_int_t)c->stats.tokens, "held_out_texts",
-                   (json_int_t)c->held.texts.count, "seconds", c->seconds, "memory_bytes",
-                   (json_int_t)c->memory_bytes);
+  json_t *json =
+      json_pack("{s:o, s:I, s:I, s:I, s:f, s:I}", "texts_from", aq_json_string(c->texts_from), "texts",
+                (json_int_t)c->stats.texts, "tokens", (json_int_t)c->stats.tokens, "held_out_texts",
+                (json_int_t)c->held.texts.count, "seconds", c->seconds, "memory_bytes", (json_int_t)c->memory_bytes);
+  const aq_written_texts *w = &c->written;
+  if (json == NULL || w->windows == 0) return json;
+  json_t *written =
+      json_pack("{s:I, s:I, s:i, s:s, s:o}", "windows", (json_int_t)w->windows, "tokens", (json_int_t)w->tokens, "seed",
+                AQ_SELF_TEXTS_SEED, "hash", w->hash, "beginning", aq_json_string(w->beginning));
+  if (json_object_set_new(json, "written", written) == 0) return json;
+  json_decref(json);
+  return NULL;
 }

@@ -25,6 +25,13 @@ typedef struct aq_evaluation_set {
       *reference; /* of an encoder: embeddings, texts x hidden; of a decoder: states before the head, tokens x hidden */
 } aq_evaluation_set;
 
+/* Texts that the model wrote itself (calib/self_texts.h). */
+typedef struct aq_written_texts {
+  size_t windows, tokens; /* 0: there are none */
+  char hash[33];
+  char *beginning; /* of the first, in words; the calibration's */
+} aq_written_texts;
+
 typedef struct aq_calibration_kind aq_calibration_kind;
 
 typedef struct aq_calibration {
@@ -39,9 +46,10 @@ typedef struct aq_calibration {
   aq_stats stats;
   aq_fisher_factors *factors; /* NULL until they are made */
   size_t factor_count;
-  const char *texts_from; /* "built-in", "list", or the file */
-  double seconds;         /* that the statistics took, 0 when they were read */
-  uint64_t memory_bytes;  /* that planning takes, by what is held at once */
+  const char *texts_from; /* "built-in", "list", "self", or the file */
+  aq_written_texts written;
+  double seconds;        /* that the statistics took, 0 when they were read */
+  uint64_t memory_bytes; /* that planning takes, by what is held at once */
 } aq_calibration;
 
 /* How a kind of model is tuned (calib/tune), where that differs. */
@@ -84,6 +92,11 @@ static inline bool aq_calibration_is_builtin(const aq_quantize_options *options)
   return options->calib == NULL || strcmp(options->calib, "builtin") == 0;
 }
 
+/* Whether the model writes them itself. */
+static inline bool aq_calibration_is_self(const aq_quantize_options *options) {
+  return options->calib != NULL && strcmp(options->calib, "self") == 0;
+}
+
 /* NULL in *out and AQ_OK when the options say "none", or say nothing and the model is none that can be run; *why_not
  * then says why not, in words to be freed with aq_free. A model whose files are damaged is an error: what it is cannot
  * be known. output: what is going to be written, in whose folder temporary files without a name may be, or NULL. The
@@ -98,7 +111,8 @@ void aq_calibration_free(aq_calibration *calibration);
 AQ_MUST_CHECK aq_status aq_calibration_similarity(const aq_calibration *calibration, const aq_params *params,
                                                   const aq_evaluation_set *on, double *similarity, aq_error *err);
 
-/* {"texts_from", "texts", "tokens", "held_out_texts", "seconds", "memory_bytes"}; NULL when out of memory. */
+/* {"texts_from", "texts", "tokens", "held_out_texts", "seconds", "memory_bytes"}, and "written" of texts that the model
+ * wrote; NULL when out of memory. */
 json_t *aq_calibration_json(const aq_calibration *calibration);
 
 #endif

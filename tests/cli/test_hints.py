@@ -32,6 +32,7 @@ REACHED_FROM = {
     "ops/generate.c": ["generate"],
     "ops/perplexity.c": ["perplexity"],
     "calib/fisher/text_groups.c": ["quantize"],
+    "calib/self_texts.c": ["quantize"],
     "model/run/decoder.c": ["generate", "perplexity", "compare", "validate"],
     "model/run/decoder_open.c": ["generate", "perplexity", "compare", "validate"],
     "ops/evaluate/decoder_evaluator.c": ["compare", "validate"],

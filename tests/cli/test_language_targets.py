@@ -4,7 +4,7 @@ import random
 
 import page_sizes
 import pytest
-from cli_helpers import done, refused
+from cli_helpers import ROOT, done, refused
 from tiny_bert import make_encoder
 from tiny_llm import LETTERS, make_language_model
 
@@ -109,6 +109,51 @@ def test_tuning_from_a_table_lowers_the_divergence(shared):
     done("verify", "more.parquet", "--deep", "--against", "llm", cwd=shared)
     refused("quantize", "llm", "-o", "x.parquet", "--tune-from", "begun.parquet", "--tune=2", "--max-kl", 0.1, cwd=shared,
             status=2, says="nothing to search")
+
+
+def test_a_model_writes_its_own_texts(shared):
+    """The same ones each time and with any number of threads, with no texts beside; the report and the statistics say so."""
+    options = ["--target-bpw", 4, "--calib", "self", "--save-stats", "own.safetensors"]
+    made = report("-o", "a.parquet", *options, "-t", 1, cwd=shared)
+    search, written = made["search"], made["search"]["calibration"]["written"]
+    assert search["model_was_run"] and search["calibration"]["texts_from"] == "self"
+    assert search["calibration"]["texts"] == 64 and search["calibration"]["held_out_texts"] == 8
+    assert (written["windows"], written["tokens"], written["seed"]) == (72, 72 * 128, 0)
+    assert len(written["hash"]) == 32 and written["beginning"]
+    assert report("-o", "b.parquet", *options, "-t", 3, cwd=shared)["search"]["calibration"]["written"] == written
+    assert (shared / "a.parquet").read_bytes() == (shared / "b.parquet").read_bytes()
+    header = (shared / "own.safetensors").read_bytes()
+    header = json.loads(header[8:8 + int.from_bytes(header[:8], "little")])
+    assert header["__metadata__"]["texts_from"] == "self"
+    told = done("quantize", "llm", "--dry-run", *options[:4], cwd=shared).stdout
+    assert f"72 windows, 9,216 tokens, seed 0, hash {written['hash']}" in told
+
+
+def test_texts_of_its_own_beat_the_tensors_alone_on_others(shared):
+    figures = {}
+    for calib in ("self", "none"):
+        report("-o", "own.parquet", "--target-bpw", 4, "--calib", calib, cwd=shared)
+        measured = done("perplexity", "own.parquet", "--against", "llm", "--texts", "calib.txt", "--json", cwd=shared)
+        figures[calib] = json.loads(measured.stdout)["divergence"]["mean"]
+    assert figures["self"] < 0.9 * figures["none"]
+
+
+def test_texts_of_its_own_are_tuned_on(shared):
+    made = report("-o", "tuned.parquet", "--target-bpw", 4, "--calib", "self", "--tune=2", cwd=shared)["search"]
+    assert made["tuning"]["steps"] > 0 and made["calibration"]["texts_from"] == "self"
+
+
+def test_a_file_named_self_is_a_path(shared):
+    (shared / "self").write_bytes((shared / "calib.txt").read_bytes())
+    made = report("-o", "file.parquet", "--target-bpw", 4, "--calib", "./self", cwd=shared)["search"]["calibration"]
+    assert made["texts_from"] == "./self" and "written" not in made
+    assert "./self" in (ROOT / "docs" / "arrowquant.1").read_text()
+
+
+def test_an_encoder_writes_no_texts(tmp_path):
+    make_encoder(tmp_path / "encoder")
+    refused("quantize", "encoder", "-o", "x.parquet", "--target-bpw", 4, "--calib", "self", cwd=tmp_path, status=2,
+            says=["bert, writes none", "--calib builtin", "--calib ./self"])
 
 
 def test_tuning_runs_the_model_on_built_in_texts_when_none_are_named(shared):

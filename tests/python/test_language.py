@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -170,3 +171,15 @@ def test_the_model_in_codes_beside_itself_in_fp32(folder, tmp_path):
     assert arrowquant.perplexity(table, texts=texts, against=table, context=32)["divergence"]["max"] == 0
     with pytest.raises(ArgumentError, match="int3"):
         arrowquant.perplexity(table, texts=texts, compute="int3")
+
+
+# ---- texts of its own ----
+
+
+def test_a_model_calibrates_itself(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = arrowquant.quantize(folder, "a.parquet", target_bpw=4, calib="self")["search"]["calibration"]
+    assert made["texts_from"] == "self"
+    assert made["written"]["windows"] == made["texts"] + made["held_out_texts"] == 72
+    with pytest.raises(arrowquant.NotFoundError, match="self"):  # a path is no word, absent or not
+        arrowquant.quantize(folder, "b.parquet", target_bpw=4, calib=pathlib.Path("self"))

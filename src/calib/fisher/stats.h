@@ -27,8 +27,9 @@ typedef struct aq_linear_stats {
 
 typedef struct aq_stats {
   uint64_t texts, tokens;
-  uint32_t longest;                  /* tokens of the longest text: later positions have no gradient */
-  const aq_model *model;             /* outlives the statistics */
+  uint32_t longest;       /* tokens of the longest text: later positions have no gradient */
+  const char *texts_from; /* "built-in", "list", "file" or "self"; NULL: nobody said. It is saved with the statistics */
+  const aq_model *model;  /* outlives the statistics */
   uint32_t first_layer, layer_count; /* those whose linears have statistics */
   aq_scratch *scratch;               /* that has `a` and `moments` of linears, and outlives this; NULL: memory has */
   aq_linear_stats *linear;           /* by weight of the model's list; NULLs for what is none of those linears */

@@ -18,14 +18,15 @@
 #include "kernels/kernels.h"
 
 static const char version_key[] = "arrowquant.statistics", version[] = "1";
-static const char fingerprint_key[] = "model.fingerprint", checksum_key[] = "checksum";
+static const char fingerprint_key[] = "model.fingerprint", checksum_key[] = "checksum", texts_key[] = "texts_from";
+static const char *const texts_words[] = {"built-in", "list", "file", "self"};
 
 /* Counts of the struct that are not sizes of the model. */
 enum { TEXTS, TOKENS, LONGEST, COUNTS };
 static const char *const count_keys[COUNTS] = {"texts", "tokens", "longest"};
 
 #define NUMBER_SIZE 24
-#define PAIRS (3 + COUNTS)
+#define PAIRS (3 + COUNTS) /* and where the texts are from, when that is known */
 
 static char *array_name(const aq_source *model, const aq_stats_array *array) {
   return aq_format("%s%s", aq_source_tensor(model, array->tensor)->name, array->ending);
@@ -118,7 +119,7 @@ static aq_status write_file(aq_stats *stats, const aq_tensor_info *infos, const 
                             const rooms *room, aq_error *err) {
   char fingerprint[33], sum[NUMBER_SIZE], numbers[COUNTS][NUMBER_SIZE];
   const uint64_t counts[COUNTS] = {[TEXTS] = stats->texts, [TOKENS] = stats->tokens, [LONGEST] = stats->longest};
-  const char *metadata[2 * PAIRS] = {version_key, version, fingerprint_key, fingerprint, checksum_key, sum};
+  const char *metadata[2 * PAIRS + 2] = {version_key, version, fingerprint_key, fingerprint, checksum_key, sum};
   AQ_TRY(aq_source_fingerprint(stats->model->source, fingerprint, err));
   AQ_TRY(checksum(stats, room, sum, err));
   for (size_t i = 0; i < COUNTS; i++) {
@@ -126,8 +127,11 @@ static aq_status write_file(aq_stats *stats, const aq_tensor_info *infos, const 
     metadata[2 * (PAIRS - COUNTS + i)] = count_keys[i];
     metadata[2 * (PAIRS - COUNTS + i) + 1] = numbers[i];
   }
+  metadata[2 * PAIRS] = texts_key;
+  metadata[2 * PAIRS + 1] = stats->texts_from;
+  const size_t pairs = PAIRS + (stats->texts_from != NULL ? 1 : 0);
   aq_safetensors_writer *writer;
-  AQ_TRY(aq_safetensors_writer_create(path, force, infos, aq_stats_array_count(stats), metadata, PAIRS, &writer, err));
+  AQ_TRY(aq_safetensors_writer_create(path, force, infos, aq_stats_array_count(stats), metadata, pairs, &writer, err));
   const aq_status status = write_arrays(writer, stats, room, err);
   if (status == AQ_OK) return aq_safetensors_writer_commit(writer, NULL, err);
   aq_safetensors_writer_abort(writer);
@@ -233,6 +237,9 @@ static aq_status read_counts(const aq_source *file, aq_stats *out, aq_error *err
   AQ_TRY(read_count(file, count_keys[TOKENS], UINT64_MAX, &out->tokens, err));
   AQ_TRY(read_count(file, count_keys[LONGEST], out->model->config.positions, &longest, err));
   out->longest = (uint32_t)longest;
+  for (size_t i = 0; i < AQ_COUNT_OF(texts_words); i++) {
+    if (strcmp(find_metadata(file, texts_key), texts_words[i]) == 0) out->texts_from = texts_words[i];
+  }
   return AQ_OK;
 }
 

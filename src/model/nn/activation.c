@@ -6,8 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/bytes.h"
 #include "core/compiler.h"
+#include "model/nn/power_of_two.h"
 
 static void gelu(const aq_kernels *kernels, float *x, size_t n) { kernels->gelu_f32(x, n); }
 
@@ -57,14 +57,6 @@ static void mish(const aq_kernels *kernels, float *x, size_t n) {
 /* s in y = x s, which is 1/2 at 0; the small terms say so where the quotient says nothing. |x| < 1e19. */
 static inline float share_of(float x, float y) { return (x * y + 0.5f * 1e-20f) / (x * x + 1e-20f); }
 
-/* 2^t for -126 <= t <= 0: 2^n 2^f with f in [-1/2, 1/2], where the series of 2^f is off by 2e-7. */
-static inline float power_of_two(float t) {
-  const float shifter = 12582912; /* 1.5 x 2^23: adding it rounds to an integer */
-  const float n = t + shifter - shifter, f = (t - n) * 0.693147181f;
-  const float series = 1 + f * (1 + f * (1.f / 2 + f * (1.f / 6 + f * (1.f / 24 + f * (1.f / 120 + f * (1.f / 720))))));
-  return series * aq_bits_f32((uint32_t)((int32_t)n + 127) << 23);
-}
-
 #define BLOCK ((size_t)64)
 
 /* Phi(x) + x phi(x), phi the density of the normal distribution. Exponents are bounded in a loop of their own: within
@@ -78,7 +70,7 @@ static void gelu_backward(const float *x, const float *y, size_t n, float *dy) {
       exponent[i] = t > -126 ? t : -126;
     }
     for (size_t i = 0; i < count; i++) {
-      dy[i] *= share_of(x[i], y[i]) + x[i] * 0.398942280f * power_of_two(exponent[i]);
+      dy[i] *= share_of(x[i], y[i]) + x[i] * 0.398942280f * aq_power_of_two(exponent[i]);
     }
   }
 }

@@ -23,9 +23,17 @@ static aq_status run_member(void *ctx, uint64_t item, uint32_t worker, aq_error 
   return AQ_OK;
 }
 
+static aq_status check_ids(const aq_decoder *d, const int32_t *ids, size_t count, aq_error *err) {
+  const uint32_t vocabulary = d->model.config.vocabulary;
+  for (size_t i = 0; i < count; i++) {
+    AQ_FAIL_IF(ids[i] < 0 || (uint32_t)ids[i] >= vocabulary, AQ_ERR_ARGUMENT,
+               "token %zu is %d; the model has %u of them", i, ids[i], vocabulary);
+  }
+  return AQ_OK;
+}
+
 static aq_status check_tokens(const aq_decoder *d, size_t past, const int32_t *ids, size_t count, size_t wanted,
                               aq_error *err) {
-  const uint32_t vocabulary = d->model.config.vocabulary;
   AQ_FAIL_IF(past > d->held, AQ_ERR_ARGUMENT, "%zu tokens were to be kept; the decoder holds %zu", past, d->held);
   AQ_FAIL_IF(count == 0, AQ_ERR_ARGUMENT, "there are no tokens");
   AQ_FAIL_IF(wanted > count, AQ_ERR_ARGUMENT, "logits of %zu tokens were asked for, and %zu are given", wanted, count);
@@ -35,11 +43,7 @@ static aq_status check_tokens(const aq_decoder *d, size_t past, const int32_t *i
     return aq_error_hint(err, AQ_ERR_ARGUMENT, "Open it with a larger `context`: the model has positions for %u",
                          d->model.config.positions);
   }
-  for (size_t i = 0; i < count; i++) {
-    AQ_FAIL_IF(ids[i] < 0 || (uint32_t)ids[i] >= vocabulary, AQ_ERR_ARGUMENT,
-               "token %zu is %d; the model has %u of them", i, ids[i], vocabulary);
-  }
-  return AQ_OK;
+  return check_ids(d, ids, count, err);
 }
 
 /* Positions of a longer text may be others (longrope), and then what is kept is of no use. */
@@ -66,8 +70,8 @@ static aq_status run_team(aq_decoder *d, aq_decoder_pass *pass, const float *sta
   aq_team team;
   pass->model = &d->model;
   pass->weights = &d->weights;
-  pass->kernels = aq_kernels_get();
-  pass->caches = d->caches;
+  if (pass->kernels == NULL) pass->kernels = aq_kernels_get();
+  if (pass->caches == NULL) pass->caches = d->caches;
   pass->space = &d->space;
   pass->team = &team;
   pass->nonfinite = &nonfinite;
@@ -136,6 +140,34 @@ aq_status aq_decoder_losses(aq_decoder *decoder, const int32_t *ids, size_t coun
   const aq_status status =
       pass.some_logits != NULL ? run(decoder, &pass, err) : aq_fail_memory(err, floats * sizeof *pass.some_logits);
   aq_free(pass.some_logits);
+  atomic_store(&decoder->in_use, false);
+  return status;
+}
+
+static aq_status run_step(aq_decoder *d, aq_decoder_pass *pass, aq_error *err) {
+  bool finite;
+  AQ_FAIL_IF(pass->first >= d->context, AQ_ERR_ARGUMENT, "position %zu was asked for; the decoder was opened for %zu",
+             pass->first, d->context);
+  AQ_TRY(check_ids(d, pass->ids, pass->count, err));
+  AQ_TRY(choose_ropes(d, pass->first, pass->first + 1, err));
+  d->held = 0;
+  AQ_TRY(run_team(d, pass, NULL, &finite, err));
+  AQ_FAIL_IF(!finite, AQ_ERR_NONFINITE, "logits after position %zu of several texts are not all finite", pass->first);
+  return AQ_OK;
+}
+
+aq_status aq_decoder_step(aq_decoder *decoder, const aq_kernels *kernels, aq_kv_cache *caches, size_t past,
+                          const int32_t *ids, size_t texts, float *logits, aq_error *err) {
+  aq_decoder_pass pass = {.kernels = kernels,
+                          .caches = caches,
+                          .ids = ids,
+                          .first = past,
+                          .count = texts,
+                          .apart = true,
+                          .wanted = logits != NULL ? texts : 0,
+                          .logits = logits};
+  AQ_TRY(enter(decoder, err));
+  const aq_status status = run_step(decoder, &pass, err);
   atomic_store(&decoder->in_use, false);
   return status;
 }

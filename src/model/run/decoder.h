@@ -31,4 +31,11 @@ AQ_MUST_CHECK aq_status aq_decoder_states(aq_decoder *decoder, size_t past, cons
 AQ_MUST_CHECK aq_status aq_decoder_head(aq_decoder *decoder, const float *states, size_t count, float *logits,
                                         aq_error *err);
 
+/* Several texts, a token more of each: token i of ids is at position `past` of text i, whose keys and values of all
+ * positions before are in caches[i * layers ...], one a layer, and get the token's. logits: texts x vocabulary, bit for
+ * bit those that aq_decoder_logits has with these kernels (NULL: those in use), whichever texts come together; NULL:
+ * they are not wanted. The decoder holds no text of its own afterwards. AQ_ERR_NONFINITE as for aq_decoder_logits. */
+AQ_MUST_CHECK aq_status aq_decoder_step(aq_decoder *decoder, const aq_kernels *kernels, aq_kv_cache *caches,
+                                        size_t past, const int32_t *ids, size_t texts, float *logits, aq_error *err);
+
 #endif

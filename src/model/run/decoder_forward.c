@@ -1,4 +1,5 @@
-/* decoder_forward.c - tokens of one text through a decoder: Llama's layers, each step a function.
+/* decoder_forward.c - tokens of one text, or one of each of several, through a decoder: Llama's layers, each step a
+ * function.
  *
  * All members of a team run this code; a step is cut by tokens, by outputs of a product or by heads, and what was
  * written is read only after everybody arrived. Results depend neither on how a step is cut nor on which tokens come
@@ -33,6 +34,15 @@ static void share(const member *m, size_t count, size_t *begin, size_t *end) {
 
 static const aq_layer_spec *spec_of(const member *m, size_t layer) { return &m->p->model->decoder.layers[layer]; }
 
+static size_t position_of(const member *m, size_t row) {
+  return m->p->apart ? m->p->first : m->p->first + m->from + row;
+}
+
+/* Of the text that a row belongs to. */
+static aq_kv_cache *cache_of(const member *m, size_t layer, size_t row) {
+  return m->p->caches + (m->p->apart ? (m->from + row) * m->p->weights->layer_count : 0) + layer;
+}
+
 /* ---- steps ---- */
 
 static void norm_row(const member *m, const float *x, const float *gain, float *out) {
@@ -53,7 +63,7 @@ static void embed_rows(const member *m) {
     norm_row(m, to, m->p->weights->layers[0].attention_norm, m->p->space->normed + r * n);
     for (size_t i = 0; i < AQ_ROPES_MAX; i++) {
       const aq_rope *rope = &c->ropes[i];
-      aq_rope_angles(rope, m->p->rope_sets[i], m->p->first + m->from + r, m->p->space->angles[i] + r * 2 * rope->half);
+      aq_rope_angles(rope, m->p->rope_sets[i], position_of(m, r), m->p->space->angles[i] + r * 2 * rope->half);
     }
   }
 }
@@ -106,7 +116,7 @@ static void keep_keys(const member *m, size_t i) {
     place_heads(m, spec, r, spec->heads, layer->query_norm, query);
     place_heads(m, spec, r, spec->kv_heads, layer->key_norm, key);
     for (uint32_t h = 0; h < spec->kv_heads; h++) {
-      aq_kv_cache_put(&m->p->caches[i], h, m->p->first + m->from + r, key + h * spec->width, value + h * spec->width);
+      aq_kv_cache_put(cache_of(m, i, r), h, position_of(m, r), key + h * spec->width, value + h * spec->width);
     }
   }
   wait_for_all(m);
@@ -116,17 +126,18 @@ static void attend(const member *m, size_t i) {
   const aq_layer_spec *spec = spec_of(m, i);
   const size_t queries = (size_t)spec->heads * spec->width, group = spec->heads / spec->kv_heads;
   const size_t stride = queries + (size_t)2 * spec->kv_heads * spec->width;
+  const size_t together = m->p->apart ? 1 : ATTENTION_TOKENS;
   size_t turn = 0;
-  for (size_t first = 0; first < m->rows; first += ATTENTION_TOKENS) {
+  for (size_t first = 0; first < m->rows; first += together) {
     for (uint32_t h = 0; h < spec->kv_heads; h++, turn++) {
       if (turn % m->p->team->size != m->index) continue;
-      const aq_causal_group g = {.cache = &m->p->caches[i],
+      const aq_causal_group g = {.cache = cache_of(m, i, first),
                                  .kv_head = h,
                                  .query = m->p->space->qkv + first * stride + h * group * spec->width,
                                  .stride = stride,
                                  .heads = (uint32_t)group,
-                                 .first = m->p->first + m->from + first,
-                                 .tokens = AQ_MIN(m->rows - first, ATTENTION_TOKENS),
+                                 .first = position_of(m, first),
+                                 .tokens = AQ_MIN(m->rows - first, together),
                                  .window = spec->window,
                                  .scale = spec->scale,
                                  .out = m->p->space->context + first * queries + h * group * spec->width,

@@ -40,8 +40,10 @@ typedef struct aq_decoder_pass {
   aq_kv_cache *caches; /* one a layer; they have keys and values of all positions below `first` */
   const aq_decoder_space *space;
   aq_team *team;
-  const int32_t *ids;               /* checked */
-  size_t first, count;              /* position of the first, and how many there are */
+  const int32_t *ids;  /* checked */
+  size_t first, count; /* position of the first, and how many there are */
+  bool apart; /* each token is of a text of its own, all at position `first`; `caches` has those of one text after
+                 another, as many as the model has layers */
   uint32_t rope_sets[AQ_ROPES_MAX]; /* of frequencies */
   /* Either: */
   size_t wanted; /* logits of the last so many tokens, of `vocabulary` numbers each */

@@ -279,6 +279,41 @@ static void logits_depend_neither_on_cuts_nor_on_threads(void **state) {
   check_cuts_and_threads("int8");
 }
 
+/* Texts side by side, a token of each at a time: the bits of each by itself, for more texts than go together. */
+static void texts_side_by_side_have_their_own_logits(void **state) {
+  enum { TEXTS = 90, LENGTH = 12 };
+  static float expected[LENGTH * DEC_WORDS], logits[LENGTH][TEXTS * DEC_WORDS];
+  static aq_kv_cache caches[TEXTS * DEC_LAYERS];
+  (void)state;
+  for (size_t i = 0; i < AQ_COUNT_OF(kinds); i++) {
+    aq_error err;
+    fixture f;
+    make_model(&f, kinds[i], NULL);
+    aq_decoder *decoder = open_path(f.folder, (uint32_t)i + 1, LENGTH, NULL);
+    for (size_t k = 0; k < AQ_COUNT_OF(caches); k++) {
+      const aq_layer_spec *spec = &decoder->model.decoder.layers[k % DEC_LAYERS];
+      assert_ok(aq_kv_cache_create(&caches[k], spec->kv_heads, spec->width, LENGTH, &err));
+    }
+    for (size_t t = 0; t < LENGTH; t++) {
+      int32_t ids[TEXTS];
+      for (int32_t k = 0; k < TEXTS; k++) ids[k] = (f.ids[t] + 3 * k) % DEC_WORDS;
+      assert_ok(aq_decoder_step(decoder, NULL, caches, t, ids, TEXTS, t == 1 ? NULL : logits[t], &err));
+    }
+    for (int32_t k = 0; k < TEXTS; k++) {
+      int32_t ids[LENGTH];
+      for (size_t t = 0; t < LENGTH; t++) ids[t] = (f.ids[t] + 3 * k) % DEC_WORDS;
+      assert_ok(aq_decoder_logits(decoder, 0, ids, LENGTH, LENGTH, expected, &err));
+      for (size_t t = 0; t < LENGTH; t++) {
+        if (t == 1) continue;
+        assert_memory_equal(logits[t] + k * DEC_WORDS, expected + t * DEC_WORDS, DEC_WORDS * sizeof *expected);
+      }
+    }
+    for (size_t k = 0; k < AQ_COUNT_OF(caches); k++) aq_kv_cache_reset(&caches[k]);
+    aq_decoder_close(decoder);
+    drop_model(&f);
+  }
+}
+
 /* What the head reads, and the head alone: the bits of the logits, for any cut, and the text that is held stays. */
 static void check_states(const char *compute) {
   static float expected[DEC_TOKENS * DEC_WORDS], logits[DEC_TOKENS * DEC_WORDS], states[DEC_TOKENS * DEC_HIDDEN];
@@ -360,6 +395,10 @@ static void calls_are_checked(void **state) {
   expect_call(decoder, 0, f.ids, SIZE_MAX, 1, "the decoder was opened for 8");
   expect_call(decoder, 0, wrong, 2, 1, "token 1 is 53");
   expect_call(decoder, 0, negative, 1, 1, "token 0 is -1");
+  assert_int_equal(aq_decoder_step(decoder, NULL, decoder->caches, 0, negative, 1, NULL, &err), AQ_ERR_ARGUMENT);
+  assert_non_null(strstr(err.message, "token 0 is -1"));
+  assert_int_equal(aq_decoder_step(decoder, NULL, decoder->caches, 8, f.ids, 1, NULL, &err), AQ_ERR_ARGUMENT);
+  assert_non_null(strstr(err.message, "position 8 was asked for; the decoder was opened for 8"));
   assert_ok(aq_decoder_logits(decoder, 0, f.ids, 8, 0, NULL, &err));
   expect_call(decoder, 8, f.ids, 1, 1, "the text has 9 tokens");
   double loss[8];
@@ -532,6 +571,7 @@ int main(void) {
       cmocka_unit_test(codes_hide_nothing_that_is_not_finite),
       cmocka_unit_test(rows_too_long_for_codes_are_refused),
       cmocka_unit_test(logits_depend_neither_on_cuts_nor_on_threads),
+      cmocka_unit_test(texts_side_by_side_have_their_own_logits),
       cmocka_unit_test(states_give_the_logits),
       cmocka_unit_test(losses_are_those_of_the_logits),
       cmocka_unit_test(calls_are_checked),

@@ -183,6 +183,46 @@ static void few_windows_are_refused(void **state) {
   aq_source_close(source);
 }
 
+/* The first windows are held out, which are all that statistics of before leave to be written. */
+static void the_model_writes_its_texts(void **state) {
+  (void)state;
+  char path[600];
+  aq_calibration *c;
+  aq_source *source;
+  char *why_not;
+  (void)snprintf(path, sizeof path, "%s/stats", language_folder);
+  for (int read = 0; read < 2; read++) {
+    const aq_search_options search = {.sizeof_options = sizeof search,
+                                      .save_stats_path = read == 0 ? path : NULL,
+                                      .stats_path = read == 0 ? NULL : path};
+    aq_quantize_options o;
+    aq_quantize_options_init(&o);
+    o.search = &search;
+    o.calib = "self";
+    o.target_bpw = 4;
+    assert_ok(aq_source_open(language_folder, NULL, &source, &err));
+    assert_ok(aq_calibration_open(source, &o, NULL, &c, &why_not, &err));
+    assert_string_equal(c->texts_from, "self");
+    assert_string_equal(c->stats.texts_from, "self");
+    assert_int_equal(c->fit.count, read == 0 ? 64 : 0);
+    assert_int_equal(c->held.texts.count, 8);
+    assert_int_equal(c->written.windows, read == 0 ? 72 : 8);
+    assert_int_equal(c->stats.tokens, 64 * 200);
+    assert_int_equal(strlen(c->written.beginning), 24);
+    for (size_t i = 0; i < c->fit.count; i++) {
+      for (size_t k = 0; k < 8; k++)
+        assert_memory_not_equal(c->fit.ids[i], c->held.texts.ids[k], 200 * sizeof(int32_t));
+    }
+    static int32_t held[8 * 200];
+    for (size_t k = 0; k < 8; k++) {
+      if (read == 0) memcpy(held + k * 200, c->held.texts.ids[k], 200 * sizeof *held);
+      assert_memory_equal(held + k * 200, c->held.texts.ids[k], 200 * sizeof *held);
+    }
+    aq_calibration_free(c);
+    aq_source_close(source);
+  }
+}
+
 static void what_is_for_embeddings_is_refused(void **state) {
   (void)state;
   aq_source *source;
@@ -212,9 +252,9 @@ static int tear_down(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(windows_are_divided_and_measured),  cmocka_unit_test(parts_in_memory_change_no_code),
-      cmocka_unit_test(memory_is_checked_before_work),     cmocka_unit_test(few_windows_are_refused),
-      cmocka_unit_test(what_is_for_embeddings_is_refused),
+      cmocka_unit_test(windows_are_divided_and_measured), cmocka_unit_test(parts_in_memory_change_no_code),
+      cmocka_unit_test(memory_is_checked_before_work),    cmocka_unit_test(few_windows_are_refused),
+      cmocka_unit_test(the_model_writes_its_texts),       cmocka_unit_test(what_is_for_embeddings_is_refused),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
