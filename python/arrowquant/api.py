@@ -329,8 +329,9 @@ def export(
         dst: the file to write.
         to: "safetensors" (default: values), compressed-tensors (the codes, for transformers), or "gguf" (for
             llama.cpp). "safetensors" is one file when the output ends in .safetensors, else a folder with the model's
-            configuration and tokenizer beside model.safetensors; compressed-tensors is a folder. "gguf" is a file of a
-            model that began as a GGUF file, or of type llama, qwen2, qwen3 or bert.
+            configuration and tokenizer beside model.safetensors, and the weights of sentence-transformers' modules in
+            their folders; compressed-tensors is a folder. "gguf" is a file of a model that began as a GGUF file, or of
+            type llama, qwen2, qwen3 or bert.
         dtype: store floating-point tensors as "original" (their type before quantization, default), "fp32", "fp16" or
             "bf16".
         force: replace the output when it exists.

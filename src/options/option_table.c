@@ -112,7 +112,8 @@ const aq_option aq_option_table[] = {
      .help = "safetensors (default: values), compressed-tensors (the codes, for transformers), or gguf (for "
              "llama.cpp)",
      .more = "safetensors is one file when OUT ends in .safetensors, else a folder with the model's configuration and "
-             "tokenizer beside model.safetensors; compressed-tensors is a folder. gguf is a file of a model that began "
+             "tokenizer beside model.safetensors, and the weights of sentence-transformers' modules in their folders; "
+             "compressed-tensors is a folder. gguf is a file of a model that began "
              "as a "
              "GGUF file, or of type llama, qwen2, qwen3 or bert."},
     {.name = "dtype",

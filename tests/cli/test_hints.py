@@ -26,7 +26,7 @@ REACHED_FROM = {
     "search/calibration.c": ["quantize"],
     "ops/convert.c": ["convert"],
     "ops/export.c": ["export"],
-    "ops/export_folder.c": ["export"],
+    "ops/export_place.c": ["export"],
     "io/gguf/gguf_store.c": ["export"],
     "io/gguf/gguf_store_bytes.c": ["export"],
     "ops/generate.c": ["generate"],

@@ -21,10 +21,13 @@ static bool is_embedding(const aq_tensor_info *t) {
   return role == AQ_ROLE_EMBEDDING || role == AQ_ROLE_POSITION || strstr(t->name, "embed") != NULL;
 }
 
+/* Of a module of sentence-transformers: "2_Dense/linear.weight". */
+static bool is_of_module(const aq_tensor_info *t) { return strchr(t->name, '/') != NULL; }
+
 /* An output layer that is tied to the table of tokens stays its equal. */
 bool aq_ct_is_packed(const aq_source *source, size_t index) {
   const aq_tensor_info *t = &source->tensors[index];
-  if (t->quant_type == AQ_KEPT || is_embedding(t)) return false;
+  if (t->quant_type == AQ_KEPT || is_embedding(t) || is_of_module(t)) return false;
   const size_t owner = t->alias_of >= 0 ? (size_t)t->alias_of : index;
   if (is_embedding(&source->tensors[owner])) return false;
   for (size_t i = 0; i < source->tensor_count; i++) {

@@ -17,8 +17,9 @@ typedef struct aq_ct_scheme {
                              columns */
 } aq_ct_scheme;
 
-/* Whether a tensor is stored as codes: the quantized ones but for embedding tables and what is tied to one, which peers
- * read as values only. The tensors are as the table has them, with its aliases. */
+/* Whether a tensor is stored as codes: the quantized ones but for embedding tables and what is tied to one, and weights
+ * of modules behind the model, all of which peers read as values only. The tensors are as the table has them, with its
+ * aliases. */
 bool aq_ct_is_packed(const aq_source *source, size_t index);
 
 /* The scheme of a tensor that is stored as codes. AQ_ERR_UNSUPPORTED, naming the tensor and what can be done: it is no
