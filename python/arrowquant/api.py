@@ -187,6 +187,7 @@ def quantize(
     group_size: int = 0,
     symmetric: bool | None = None,
     method: Literal["minmax", "mse", "gptq"] | None = None,
+    for_format: Literal["compressed-tensors", "gguf"] | None = None,
     target_size: Size = 0,
     target_bpw: float | None = None,
     min_similarity: float | None = None,
@@ -231,6 +232,8 @@ def quantize(
         method: "minmax": scales from the range of the values (default for int8); "mse": scales that minimize the
             squared error (default for the others); "gptq": the same scales, and rounding with error feedback from the
             inputs of each layer on calibration texts (`calib`).
+        for_format: quantize only what an export to `for_format` takes over as codes, so that it loses nothing:
+            symmetric unless asked otherwise, for "gguf" in groups of 32 with FP16 scales.
         target_size: the best file of at most `target_size`, including all overhead (9MB); chooses type, groups and
             scales of every tensor.
         target_bpw: the best file with at most `target_bpw` bits per quantized weight, including scales, zero points and
@@ -281,6 +284,7 @@ def quantize(
         "group_size": group_size,
         "symmetry": {None: 0, True: 1, False: 2}[symmetric if symmetric is None else bool(symmetric)],
         "method": method,
+        "for_format": for_format,
         "target_size": target_size,
         "target_bpw": target_bpw,
         "min_similarity": min_similarity,

@@ -59,7 +59,8 @@ static json_t *options_json(const aq_quantize_options *o) {
                  {"min_similarity", o->min_similarity > 0 ? json_real(o->min_similarity) : NULL},
                  {"max_kl", o->max_kl > 0 ? json_real(o->max_kl) : NULL},
                  {"tune_seconds", o->search->tune_seconds > 0 ? json_real(o->search->tune_seconds) : NULL},
-                 {"from_table", o->search->tune_from != NULL ? json_true() : NULL}};
+                 {"from_table", o->search->tune_from != NULL ? json_true() : NULL},
+                 {"for", o->for_format != NULL ? json_string(o->for_format) : NULL}};
   json_t *json =
       json_pack("{s:s, s:s*, s:i, s:s, s:s*, s:s, s:b, s:o, s:o, s:b}", "type", o->type != NULL ? o->type : "int8",
                 "granularity", o->granularity, "group_size", (int)o->group_size, "symmetry", symmetry[o->symmetry],
@@ -138,6 +139,10 @@ static aq_status check_used(const aq_quantize_options *o, bool search, bool gptq
 
 /* A target needs tensors of type auto, and they a target. */
 static aq_status check_target(const aq_quantize_options *o, bool search, aq_error *err) {
+  if (search && o->for_format != NULL) {
+    (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "a target chooses scales for tables, which %s files round", o->for_format);
+    return aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Leave out `for_format`, or give a `type` instead of the target");
+  }
   if ((targets_set(o) > 0 || o->search->tune_from != NULL) == search) return AQ_OK;
   if (search) {
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "type auto needs a target");

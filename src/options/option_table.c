@@ -199,6 +199,14 @@ const aq_option aq_option_table[] = {
              "error (default for the others); gptq: the same scales, and rounding with error feedback from the inputs "
              "of each layer on calibration texts (--calib)"},
 
+    {.name = "for",
+     .kind = AQ_OPTION_WORD,
+     .at = {AT(quantize, for_format)},
+     .argument = "FORMAT",
+     .words = WORDS("compressed-tensors", "gguf"),
+     .help = "quantize only what an export to FORMAT takes over as codes, so that it loses nothing: symmetric unless "
+             "asked otherwise, for gguf in groups of 32 with FP16 scales"},
+
     {.title = "Targets"},
     {.name = "target-size",
      .kind = AQ_OPTION_SIZE,

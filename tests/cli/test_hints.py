@@ -27,6 +27,7 @@ REACHED_FROM = {
     "ops/convert.c": ["convert"],
     "ops/export.c": ["export"],
     "ops/export_place.c": ["export"],
+    "ops/export_plan.c": ["quantize"],
     "io/gguf/gguf_store.c": ["export"],
     "io/gguf/gguf_store_bytes.c": ["export"],
     "ops/generate.c": ["generate"],

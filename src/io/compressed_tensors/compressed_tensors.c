@@ -174,10 +174,16 @@ aq_status aq_ct_open(const aq_source *base, aq_dtype dtype, aq_source **out, aq_
 static aq_stored_tensor describe_tensor(const aq_source *stored, size_t index) {
   const aq_segment *segment = &stored->segments[stored->segment_first[index]];
   const aq_stored_kind kind = segment->where[KIND] == PASSED ? AQ_STORED_PASSED : AQ_STORED_CODES;
-  return (aq_stored_tensor){.origin = (size_t)segment->where[TENSOR], .kind = kind};
+  const size_t origin = (size_t)segment->where[TENSOR];
+  return (aq_stored_tensor){
+      .origin = origin, .kind = kind, .why_values = aq_ct_why_values(((const ct_source *)stored->impl)->base, origin)};
 }
 
-static const aq_export_layout ct_layout = {
-    .open = aq_ct_open, .describe = describe_tensor, .configure = aq_ct_configure};
+static const aq_export_layout ct_layout = {.open = aq_ct_open,
+                                           .describe = describe_tensor,
+                                           .configure = aq_ct_configure,
+                                           .grids = aq_ct_grids,
+                                           .grid_count = AQ_CT_GRIDS,
+                                           .refuse_span = aq_ct_refuse_span};
 const aq_file_format aq_compressed_tensors_format = {
     .name = "compressed-tensors", .write = &aq_safetensors_sink, .layout = &ct_layout};

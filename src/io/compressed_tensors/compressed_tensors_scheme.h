@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "io/export_layout.h"
 #include "io/source.h"
 
 typedef struct aq_ct_scheme {
@@ -21,6 +22,13 @@ typedef struct aq_ct_scheme {
  * of modules behind the model, all of which peers read as values only. The tensors are as the table has them, with its
  * aliases. */
 bool aq_ct_is_packed(const aq_source *source, size_t index);
+
+/* The codes that the format holds, which `stored` counts the bits of; aq_stored_tensor's why_values of a tensor of a
+ * source, whatever type it has; aq_export_layout's refuse_span, of a matrix. */
+enum { AQ_CT_GRIDS = 8 };
+extern const aq_code_grid aq_ct_grids[AQ_CT_GRIDS];
+const char *aq_ct_why_values(const aq_source *source, size_t index);
+const char *aq_ct_refuse_span(const aq_tensor_info *tensor, uint64_t span);
 
 /* The scheme of a tensor that is stored as codes. AQ_ERR_UNSUPPORTED, naming the tensor and what can be done: it is no
  * weight of a linear layer (rank 2, NAME.weight), its groups cross rows, or a zero point is no code (the format has
