@@ -18,6 +18,8 @@ typedef struct plan_job {
   const char **why; /* one per tensor: why the format has no codes of it; NULL: it has */
 } plan_job;
 
+static const char not_stored[] = "it is no part of the model there";
+
 /* ---- options ---- */
 
 aq_status aq_export_plan_format(const aq_quantize_options *options, const aq_file_format **out, aq_error *err) {
@@ -47,40 +49,25 @@ static const aq_code_grid *find_grid(const aq_export_layout *layout, aq_quant_ty
   return NULL;
 }
 
-/* Tensors of the source as the exporter will see them when none of the plan's is quantized. */
-static aq_status open_stored(const plan_job *job, const aq_source *source, aq_source **overlay, aq_source **stored,
-                             aq_error *err) {
-  AQ_TRY(aq_source_overlay(source, NULL, overlay, err));
-  for (size_t i = 0; i < job->plan->count; i++) {
-    aq_tensor_info *t = &(*overlay)->tensors[i];
-    const aq_plan_entry *e = &job->plan->entries[i];
-    t->alias_of = job->tensors[i].alias_of;
-    if (e->action == AQ_KEEP) continue;
-    t->quant_type = AQ_KEPT;
-    if (e->action == AQ_CONVERT) t->dtype = e->dtype;
-  }
-  return job->format->layout->open(*overlay, AQ_DTYPE_INVALID, stored, err);
-}
-
-/* Tied tensors have one entry: codes of none of them are codes of none. */
+/* Tied tensors have one entry: codes of none of them are codes of none; what one of them is stored as, all are. */
 static void share_reasons(const plan_job *job) {
   for (size_t i = 0; i < job->plan->count; i++) {
-    const size_t owner = aq_plan_owner(job->plan, i);
-    if (job->why[owner] == NULL) job->why[owner] = job->why[i];
+    const char **owner = &job->why[aq_plan_owner(job->plan, i)];
+    if (job->why[i] != not_stored && (*owner == NULL || *owner == not_stored)) *owner = job->why[i];
   }
 }
 
 static aq_status find_reasons(const plan_job *job, const aq_source *source, aq_error *err) {
-  aq_source *overlay = NULL, *stored = NULL;
-  const aq_status status = open_stored(job, source, &overlay, &stored, err);
-  for (size_t i = 0; status == AQ_OK && i < stored->tensor_count; i++) {
+  aq_source *stored;
+  for (size_t i = 0; i < job->plan->count; i++) job->why[i] = not_stored;
+  AQ_TRY(aq_export_layout_open_planned(job->format->layout, source, job->tensors, job->plan, &stored, err));
+  for (size_t i = 0; i < stored->tensor_count; i++) {
     const aq_stored_tensor s = job->format->layout->describe(stored, i);
     job->why[s.origin] = s.why_values; /* static storage */
   }
   aq_source_close(stored);
-  aq_source_close(overlay);
-  if (status == AQ_OK) share_reasons(job);
-  return status;
+  share_reasons(job);
+  return AQ_OK;
 }
 
 /* ---- entries ---- */
@@ -99,7 +86,9 @@ static aq_status fail_entry(const plan_job *job, size_t i, const char *why, cons
 
 static aq_status keep_entry(const plan_job *job, size_t i, aq_error *err) {
   aq_plan_entry *e = &job->plan->entries[i];
-  if (is_of_caller(e)) return fail_entry(job, i, job->why[i], "Keep it (`keep_patterns`)", err);
+  if (is_of_caller(e)) {
+    return job->why[i] == not_stored ? AQ_OK : fail_entry(job, i, job->why[i], "Keep it (`keep_patterns`)", err);
+  }
   char *rule = aq_format("no codes in %s: %s", job->format->name, job->why[i]);
   if (rule == NULL) return aq_fail_memory(err, 64);
   aq_free(e->rule);

@@ -131,6 +131,10 @@ static aq_status check_used(const aq_quantize_options *o, bool search, bool gptq
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "%s of use with %s only", uses[i].what, uses[i].where);
     return aq_error_hint(err, AQ_ERR_ARGUMENT, "Leave out `%s`", uses[i].member);
   }
+  if (o->for_format != NULL && o->search->tune_seconds > 0) {
+    (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "tuning moves scales to where %s files have none", o->for_format);
+    return aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Leave out `tune_seconds`, or `for_format`");
+  }
   const bool run = o->search->stats_path != NULL || o->search->save_stats_path != NULL || o->search->tune_seconds > 0;
   AQ_FAIL_IF(run && o->calib != NULL && strcmp(o->calib, "none") == 0, AQ_ERR_ARGUMENT,
              "statistics and tuning need the model to be run; texts 'none' say that it is not");
@@ -139,10 +143,6 @@ static aq_status check_used(const aq_quantize_options *o, bool search, bool gptq
 
 /* A target needs tensors of type auto, and they a target. */
 static aq_status check_target(const aq_quantize_options *o, bool search, aq_error *err) {
-  if (search && o->for_format != NULL) {
-    (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "a target chooses scales for tables, which %s files round", o->for_format);
-    return aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Leave out `for_format`, or give a `type` instead of the target");
-  }
   if ((targets_set(o) > 0 || o->search->tune_from != NULL) == search) return AQ_OK;
   if (search) {
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "type auto needs a target");
@@ -225,7 +225,7 @@ static aq_status carry_out(const request *r, const aq_plan *plan, const aq_bit_a
                               .search = found->report,
                               .memory_bytes = estimate.memory_bytes,
                               .other_bytes = estimate.overhead_bytes,
-                              .size_limit = o->target_size};
+                              .size_limit = o->for_format == NULL ? o->target_size : 0};
   return aq_summary_report(&summary, report, err);
 }
 

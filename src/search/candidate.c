@@ -77,7 +77,8 @@ static aq_status round_item(const aq_candidate *r, aq_candidate_item *item, aq_p
   if (item->to_nearest) {
     aq_encoded_round(e, item->factors->w, e->codes);
   } else {
-    AQ_TRY(aq_rounding_with_feedback(item->factors, r->problem->lambda, item->planned->bits, pool, e, err));
+    const double price = r->problem->layout == NULL ? r->problem->lambda : 0; /* codes are not compressed there */
+    AQ_TRY(aq_rounding_with_feedback(item->factors, price, item->planned->bits, pool, e, err));
   }
   return aq_candidate_apply_item(r, item, worker, err);
 }

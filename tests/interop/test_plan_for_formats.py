@@ -177,3 +177,81 @@ def test_groups_that_cross_rows_are_refused_when_they_were_asked_for(tmp_path):
     done = run("quantize", tmp_path / "m", "-o", tmp_path / "t.parquet", "--for", "compressed-tensors", "--type", "int4",
                "--tensor", f"{UP}.weight=int4,group=64", expect=2)
     assert UP in done.stderr and "its groups cross rows" in done.stderr
+
+
+# ---- targets ---------------------------------------------------------------------------------------------------------
+
+
+def write_layers(path, count=12):
+    """Matrices that matter more and less, so that types differ."""
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_tensor("token_embd.weight", noise(1, 64, 128).astype(np.float32))
+    writer.add_tensor(ODD, noise(2, 64, 33).astype(np.float32))
+    for i in range(count):
+        writer.add_tensor(f"blk.{i}.ffn_up.weight", (noise(i, 96, 128) * (1 + i)).astype(np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
+def test_target_size_is_that_of_the_exported_file(tmp_path, part):
+    source = write_layers(tmp_path / "m.gguf")
+    sizes = {}
+    for kind in ("int4", "int8"):
+        run("quantize", source, "-o", tmp_path / "t.parquet", "--for", "gguf", "--type", kind, "--force")
+        run("export", tmp_path / "t.parquet", "-o", tmp_path / "out.gguf", "--to", "gguf", "--force")
+        sizes[kind] = (tmp_path / "out.gguf").stat().st_size
+    target = round(sizes["int4"] + part * (sizes["int8"] - sizes["int4"]))
+    run("quantize", source, "-o", tmp_path / "t.parquet", "--for", "gguf", "--target-size", target, "--calib", "none", "--force")
+    (tmp_path / "out.gguf").unlink()
+    types = check_export(tmp_path / "t.parquet", tmp_path)
+    size = (tmp_path / "out.gguf").stat().st_size
+    step = 96 * 128 // 2  # what one matrix more of 8 bits takes
+    assert target - 1.5 * step - 2000 < size <= target
+    assert types.pop(ODD) == "F32" and set(types.values()) == {"Q4_0", "Q8_0"}
+    assert abs(list(types.values()).count("Q8_0") - part * len(types)) < 2
+    again = tmp_path / "again.parquet"
+    run("quantize", source, "-o", again, "--for", "gguf", "--target-size", target, "--calib", "none", "--threads", "1")
+    assert again.read_bytes() == (tmp_path / "t.parquet").read_bytes()
+
+
+def test_target_in_bits_counts_the_blocks_and_rules_are_kept(tmp_path):
+    source = write_layers(tmp_path / "m.gguf")
+    run("quantize", source, "-o", tmp_path / "t.parquet", "--for", "gguf", "--target-bpw", "6", "--calib", "none",
+        "--tensor", "blk.0.*=int8", "--keep", "blk.1.*")
+    types = check_export(tmp_path / "t.parquet", tmp_path)
+    assert types["blk.0.ffn_up.weight"] == "Q8_0" and types["blk.1.ffn_up.weight"] == "F32"
+    blocks = [t for t in gguf.GGUFReader(tmp_path / "out.gguf").tensors if t.tensor_type.name != "F32"]
+    assert 5.5 < 8 * sum(int(t.n_bytes) for t in blocks) / sum(int(t.n_elements) for t in blocks) <= 6
+
+
+def test_target_that_cannot_be_reached_names_one_that_can(tmp_path):
+    source = write_layers(tmp_path / "m.gguf")
+    target = ["--for", "gguf", "--calib", "none", "--target-bpw"]
+    done = run("quantize", source, "-o", tmp_path / "t.parquet", *target, "4", expect=2)
+    assert "--target-bpw 4.50" in done.stderr
+    run("quantize", source, "-o", tmp_path / "t.parquet", *target, "4.50")
+    assert "Q8_0" not in check_export(tmp_path / "t.parquet", tmp_path).values()
+
+
+@pytest.mark.parametrize("bits", [2.8, 4.6, 7])
+def test_target_for_compressed_tensors(tmp_path, bits):
+    more = {f"layers.{i}.fc.weight": ("F32", (noise(i, 64, 256) * (1 + i)).astype(np.float32)) for i in range(1, 9)}
+    write_linear(tmp_path / "m", columns=128, **more)
+    params = 128 * (48 + 33) + 8 * 64 * 256
+    target = round(params * bits / 8) + 2 * 64 * 64 * 4 + 8000
+    run("quantize", tmp_path / "m", "-o", tmp_path / "t.parquet", "--for", "compressed-tensors", "--target-size", target,
+        "--calib", "none")
+    modules = {UP, DOWN} | {name.removesuffix(".weight") for name in more}
+    config = check(tmp_path / "t.parquet", tmp_path, modules)
+    assert 0.85 * target < (tmp_path / "ct" / "model.safetensors").stat().st_size <= target
+    assert len(config["config_groups"]) > 1
+
+
+def test_tuning_is_refused_with_a_format(tmp_path):
+    source = write_layers(tmp_path / "m.gguf")
+    done = run("quantize", source, "-o", tmp_path / "t.parquet", "--for", "gguf", "--target-bpw", "6", "--tune=1", expect=3)
+    assert "tuning" in done.stderr and "--for" in done.stderr

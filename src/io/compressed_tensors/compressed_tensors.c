@@ -13,6 +13,7 @@
 #include "io/safetensors/safetensors_sink.h"
 #include "io/source_memory.h"
 #include "quant/quantized_layer.h"
+#include "tensor/dtype.h"
 
 /* What a segment holds: where[KIND] is one of these, where[TENSOR] the tensor of the base, where[SEGMENT] its segment.
  */
@@ -179,11 +180,30 @@ static aq_stored_tensor describe_tensor(const aq_source *stored, size_t index) {
       .origin = origin, .kind = kind, .why_values = aq_ct_why_values(((const ct_source *)stored->impl)->base, origin)};
 }
 
+static uint64_t count_code_bytes(const aq_tensor_info *t, aq_quant_type type, uint64_t span) {
+  const uint64_t rows = (uint64_t)t->shape[0], columns = (uint64_t)t->shape[1];
+  const uint64_t groups = span < columns ? columns / span : 1;
+  return 4 * rows * aq_ct_words(columns, aq_quant_type_bits(type)) + sizeof(float) * rows * groups +
+         2 * sizeof(int64_t);
+}
+
+/* The header: at most four tensors for one, each with its name, dtype, shape and place. */
+static uint64_t count_overhead(const aq_source *stored) {
+  enum { HEAD = 4096, INFO = 160 };
+  uint64_t bytes = HEAD;
+  for (size_t i = 0; i < stored->tensor_count; i++) bytes += 4 * (INFO + strlen(stored->names[i]));
+  return bytes;
+}
+
 static const aq_export_layout ct_layout = {.open = aq_ct_open,
                                            .describe = describe_tensor,
                                            .configure = aq_ct_configure,
                                            .grids = aq_ct_grids,
                                            .grid_count = AQ_CT_GRIDS,
-                                           .refuse_span = aq_ct_refuse_span};
+                                           .refuse_span = aq_ct_refuse_span,
+                                           .choices = aq_ct_choices,
+                                           .choice_count = AQ_CT_CHOICES,
+                                           .code_bytes = count_code_bytes,
+                                           .overhead = count_overhead};
 const aq_file_format aq_compressed_tensors_format = {
     .name = "compressed-tensors", .write = &aq_safetensors_sink, .layout = &ct_layout};

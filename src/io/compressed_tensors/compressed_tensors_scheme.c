@@ -119,6 +119,11 @@ const aq_code_grid aq_ct_grids[AQ_CT_GRIDS] = {
     {AQ_INT8, false, AQ_GRID_WHOLE_ZEROS, 8}, {AQ_INT4, false, AQ_GRID_WHOLE_ZEROS, 4},
     {AQ_INT3, false, AQ_GRID_WHOLE_ZEROS, 3}, {AQ_INT2, false, AQ_GRID_WHOLE_ZEROS, 2}};
 
+const aq_code_choice aq_ct_choices[AQ_CT_CHOICES] = {{AQ_INT2, 0}, {AQ_INT2, 128}, {AQ_INT2, 64}, {AQ_INT2, 32},
+                                                     {AQ_INT3, 0}, {AQ_INT3, 128}, {AQ_INT3, 64}, {AQ_INT3, 32},
+                                                     {AQ_INT4, 0}, {AQ_INT4, 128}, {AQ_INT4, 64}, {AQ_INT4, 32},
+                                                     {AQ_INT8, 0}, {AQ_INT8, 128}, {AQ_INT8, 64}, {AQ_INT8, 32}};
+
 /* ---- zero points ---- */
 
 static aq_status check_zero_points(const aq_tensor_info *t, const float *z, size_t count, aq_ct_scheme *s,

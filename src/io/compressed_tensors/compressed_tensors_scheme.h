@@ -25,7 +25,8 @@ bool aq_ct_is_packed(const aq_source *source, size_t index);
 
 /* The codes that the format holds, which `stored` counts the bits of; aq_stored_tensor's why_values of a tensor of a
  * source, whatever type it has; aq_export_layout's refuse_span, of a matrix. */
-enum { AQ_CT_GRIDS = 8 };
+enum { AQ_CT_GRIDS = 8, AQ_CT_CHOICES = 16 };
+extern const aq_code_choice aq_ct_choices[AQ_CT_CHOICES];
 extern const aq_code_grid aq_ct_grids[AQ_CT_GRIDS];
 const char *aq_ct_why_values(const aq_source *source, size_t index);
 const char *aq_ct_refuse_span(const aq_tensor_info *tensor, uint64_t span);

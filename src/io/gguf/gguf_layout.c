@@ -258,9 +258,21 @@ static aq_status open_layout(const aq_source *base, aq_dtype dtype, aq_source **
   return status;
 }
 
+/* The head, the pairs, and for each tensor what the head says of it and the bytes up to the next one. */
+static uint64_t count_overhead(const aq_source *stored) {
+  enum { HEAD = 24, INFO = 8 + 4 + 8 * AQ_GGUF_MAX_RANK + 4 + 8, ALIGNMENT = 32 };
+  uint64_t bytes = HEAD + ALIGNMENT + ((const gguf_stored *)stored->impl)->pairs.size;
+  for (size_t i = 0; i < stored->tensor_count; i++) bytes += INFO + ALIGNMENT + strlen(stored->names[i]);
+  return bytes;
+}
+
 const aq_export_layout aq_gguf_layout = {.open = open_layout,
                                          .describe = describe_tensor,
                                          .grids = aq_gguf_grids,
                                          .grid_count = AQ_GGUF_GRIDS,
                                          .group_size = AQ_GGUF_CODE_BLOCK,
-                                         .refuse_span = aq_gguf_refuse_span};
+                                         .refuse_span = aq_gguf_refuse_span,
+                                         .choices = aq_gguf_choices,
+                                         .choice_count = AQ_GGUF_CHOICES,
+                                         .code_bytes = aq_gguf_code_bytes,
+                                         .overhead = count_overhead};

@@ -91,6 +91,15 @@ const aq_code_grid aq_gguf_grids[AQ_GGUF_GRIDS] = {{AQ_INT8, true, AQ_GRID_F16, 
                                                    {AQ_INT3, false, AQ_GRID_F16_WHOLE_ZEROS, Q4_1},
                                                    {AQ_INT2, false, AQ_GRID_F16_WHOLE_ZEROS, Q4_1}};
 
+/* int3 and int2 take the room of int4. */
+const aq_code_choice aq_gguf_choices[AQ_GGUF_CHOICES] = {{AQ_INT4, AQ_GGUF_CODE_BLOCK}, {AQ_INT8, AQ_GGUF_CODE_BLOCK}};
+
+uint64_t aq_gguf_code_bytes(const aq_tensor_info *t, aq_quant_type type, uint64_t span) {
+  (void)span; /* which a block has a scale for anyway */
+  const aq_gguf_type *block = aq_gguf_type_at(type == AQ_INT8 ? Q8_0 : Q4_0);
+  return t->num_params / block->values * block->bytes;
+}
+
 const char *aq_gguf_why_values(const aq_tensor_info *t) {
   if (t->rank < 2) return "vectors of GGUF files are values";
   return t->shape[t->rank - 1] % AQ_GGUF_CODE_BLOCK != 0 ? "its rows are no multiple of 32 values" : NULL;
