@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import keyword
 import re
 import textwrap
 
@@ -153,6 +154,8 @@ def argument_of(option: Option, member: str) -> Argument | None:
         return SPECIAL[member]
     name = option.keyword
     assert name is not None, f"{member}: scripts/option_python.py does not say what its argument is"
+    if keyword.iskeyword(name):  # --for
+        name = member
     if option.kind == "FLAG":
         return Argument(name, "bool", "False", f'"{member}": {name},')
     if option.kind == "SIZE":

@@ -187,6 +187,7 @@ def quantize(
     group_size: int = 0,
     symmetric: bool | None = None,
     method: Literal["minmax", "mse", "gptq"] | None = None,
+    for_format: Literal["compressed-tensors", "gguf"] | None = None,
     target_size: Size = 0,
     target_bpw: float | None = None,
     min_similarity: float | None = None,
@@ -231,6 +232,9 @@ def quantize(
         method: "minmax": scales from the range of the values (default for int8); "mse": scales that minimize the
             squared error (default for the others); "gptq": the same scales, and rounding with error feedback from the
             inputs of each layer on calibration texts (`calib`).
+        for_format: quantize only what an export to `for_format` takes over as codes, so that it loses nothing:
+            symmetric unless asked otherwise, for "gguf" in groups of 32 with FP16 scales. A target then counts the file
+            that the export writes, and chooses among the types of the format.
         target_size: the best file of at most `target_size`, including all overhead (9MB); chooses type, groups and
             scales of every tensor.
         target_bpw: the best file with at most `target_bpw` bits per quantized weight, including scales, zero points and
@@ -282,6 +286,7 @@ def quantize(
         "group_size": group_size,
         "symmetry": {None: 0, True: 1, False: 2}[symmetric if symmetric is None else bool(symmetric)],
         "method": method,
+        "for_format": for_format,
         "target_size": target_size,
         "target_bpw": target_bpw,
         "min_similarity": min_similarity,
@@ -330,9 +335,9 @@ def export(
         dst: the file to write.
         to: "safetensors" (default: values), compressed-tensors or "gptq" (the codes, for transformers), "mlx" (the
             codes, for MLX), or "gguf" (for llama.cpp). "safetensors" is one file when the output ends in .safetensors,
-            else a folder with the model's configuration and tokenizer beside model.safetensors; compressed-tensors,
-            "gptq" and "mlx" are folders. "gguf" is a file of a model that began as a GGUF file, or of type llama,
-            qwen2, qwen3 or bert.
+            else a folder with the model's configuration and tokenizer beside model.safetensors, and the weights of
+            sentence-transformers' modules in their folders; compressed-tensors, "gptq" and "mlx" are folders. "gguf" is
+            a file of a model that began as a GGUF file, or of type llama, qwen2, qwen3 or bert.
         dtype: store floating-point tensors as "original" (their type before quantization, default), "fp32", "fp16" or
             "bf16".
         force: replace the output when it exists.

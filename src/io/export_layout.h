@@ -5,6 +5,7 @@
 
 #include "core/buffer.h"
 #include "io/source.h"
+#include "quant/plan.h"
 
 typedef enum aq_stored_kind {
   AQ_STORED_PASSED, /* a tensor of the base by name, values and kind, which the exporter converts and dequantizes */
@@ -15,8 +16,26 @@ typedef enum aq_stored_kind {
 typedef struct aq_stored_tensor {
   size_t origin; /* the tensor of the base that it is made of */
   aq_stored_kind kind;
-  aq_dtype dtype; /* AQ_STORED_VALUES: of the values */
+  aq_dtype dtype;         /* AQ_STORED_VALUES: of the values */
+  const char *why_values; /* in words, of a tensor that has values whatever a plan makes of it; NULL: codes of one of
+                             the grids are stored as such */
 } aq_stored_tensor;
+
+/* Codes that a format holds without loss. The exporter and plans for the format go by the same table. */
+typedef struct aq_code_grid {
+  aq_quant_type type;
+  bool symmetric;       /* zero points are 0 */
+  aq_scale_grid scales; /* what scales and zero points must be */
+  uint32_t stored;      /* the format's own number of it */
+} aq_code_grid;
+
+/* One that a search chooses among, symmetric: a scale for so many columns; 0: for a row. */
+typedef struct aq_code_choice {
+  aq_quant_type type;
+  uint32_t group;
+} aq_code_choice;
+
+enum { AQ_CODE_CHOICES_MAX = 16 };
 
 typedef struct aq_export_layout {
   /* A source of the tensors as the format stores them, in the order of those of `base`, which it holds. dtype: wanted
@@ -27,6 +46,28 @@ typedef struct aq_export_layout {
   /* config.json of a model, in which the member for quantized weights is set; appended to `out`. NULL: the format has
    * no such file. */
   aq_status (*configure)(const aq_source *base, const char *config, size_t size, aq_buffer *out, aq_error *err);
+
+  /* For plans. */
+  const aq_code_grid *grids;
+  size_t grid_count;
+  uint32_t group_size; /* that it stores a scale for anyway; 0: any */
+  /* Why the format has no codes of a matrix in which so many values of all rows share a scale, in words; else NULL. */
+  const char *(*refuse_span)(const aq_tensor_info *tensor, uint64_t span);
+
+  /* For searches. */
+  const aq_code_choice *choices; /* at most AQ_CODE_CHOICES_MAX */
+  size_t choice_count;
+  /* Bytes of a tensor's symmetric codes and scales in the file; span: values that share a scale. */
+  uint64_t (*code_bytes)(const aq_tensor_info *tensor, aq_quant_type type, uint64_t span);
+  /* Of the file beside the data of its tensors, at most: header, metadata, what fills up. */
+  uint64_t (*overhead)(const aq_source *stored);
 } aq_export_layout;
+
+/* The tensors of a source as the layout stores them when what `plan` quantizes is values and what it converts is
+ * converted: which of them there are and which can have codes, for plans. tensors: the source's, with their ties. Fails
+ * as an export of the model would. */
+AQ_MUST_CHECK aq_status aq_export_layout_open_planned(const aq_export_layout *layout, const aq_source *source,
+                                                      const aq_tensor_info *tensors, const aq_plan *plan,
+                                                      aq_source **out, aq_error *err);
 
 #endif

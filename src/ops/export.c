@@ -10,9 +10,9 @@
 #include "core/options.h"
 #include "core/progress.h"
 #include "io/formats.h"
-#include "io/listing.h"
 #include "io/partial.h"
 #include "io/source.h"
+#include "io/source_part.h"
 #include "ops/export_folder.h"
 #include "ops/export_report.h"
 #include "ops/float_dtype.h"
@@ -108,24 +108,40 @@ static aq_status put_metadata(void *ctx, aq_sink *sink, aq_error *err) {
   return status;
 }
 
-static aq_status write_weights(export_job *job, const char *path, aq_error *err) {
+/* plan: for the tensors of `stored`. Adds the bytes of the file to those of the job. */
+static aq_status write_weights(export_job *job, const aq_source *stored, const aq_plan *plan, const char *path,
+                               aq_error *err) {
+  uint64_t bytes = 0;
   const aq_table_options table = {.force = job->options->force};
   const aq_transform transform = {.stage = "export",
-                                  .source = job->stored,
-                                  .plan = &job->plan,
+                                  .source = stored,
+                                  .plan = plan,
                                   .sink = job->format->write,
                                   .output = path,
                                   .table = &table,
                                   .run = &job->options->run,
                                   .put_metadata = put_metadata,
                                   .metadata_ctx = job};
-  return aq_transform_run(&transform, &job->file_bytes, err);
+  const aq_status status = aq_transform_run(&transform, &bytes, err);
+  job->file_bytes += bytes;
+  return status;
+}
+
+/* One file of several; its entries are those of the whole plan. */
+static aq_status write_part(export_job *job, const aq_export_part *part, aq_error *err) {
+  const size_t count = part->source->tensor_count;
+  aq_plan plan = {aq_calloc(count + 1, sizeof *plan.entries), count, NULL};
+  if (plan.entries == NULL) return aq_fail_memory(err, count * sizeof *plan.entries);
+  for (size_t i = 0; i < count; i++) plan.entries[i] = job->plan.entries[aq_source_part_origin(part->source, i)];
+  const aq_status status = write_weights(job, part->source, &plan, part->path, err);
+  aq_free(plan.entries);
+  return status;
 }
 
 static aq_status write_folder(export_job *job, aq_error *err) {
-  const char *weights;
-  aq_status status = aq_export_folder_begin(job->folder, &weights, err);
-  if (status == AQ_OK) status = write_weights(job, weights, err);
+  const aq_export_parts *parts = NULL;
+  aq_status status = aq_export_folder_begin(job->folder, &parts, err);
+  for (size_t i = 0; status == AQ_OK && i < parts->count; i++) status = write_part(job, &parts->parts[i], err);
   if (status == AQ_OK) {
     status = aq_export_folder_commit(job->folder, &job->file_bytes, err);
   } else {
@@ -145,13 +161,15 @@ static aq_status fail_name(const export_job *job, aq_error *err) {
 
 /* A name with the suffix of the format is that of one file, every other one that of a folder, where the
  * format has any. */
+static bool is_one_file(const export_job *job) { return aq_format_has_suffix(job->format, job->output); }
+
 static aq_status prepare_output(export_job *job, aq_error *err) {
   AQ_TRY(aq_check_output(job->source, job->output, err));
   AQ_TRY(aq_formats_check_output(job->format, job->output, err));
-  if (aq_format_has_suffix(job->format, job->output)) return AQ_OK;
+  if (is_one_file(job)) return AQ_OK;
   if (job->format->layout != NULL && job->format->layout->configure == NULL) return fail_name(job, err);
-  return aq_export_folder_prepare(job->source, job->output, job->options->force, job->dtype, job->format->layout,
-                                  &job->folder, err);
+  return aq_export_folder_prepare(job->source, job->stored, job->output, job->options->force, job->dtype,
+                                  job->format->layout, &job->folder, err);
 }
 
 /* Tensors that the format has no place for are named, as far as they are not tied to one that is there. */
@@ -173,6 +191,7 @@ static aq_status note_left_out(export_job *job, aq_error *err) {
 
 static aq_status store_tensors(export_job *job, aq_source **own, aq_error *err) {
   job->stored = job->source;
+  if (!is_one_file(job)) AQ_TRY(aq_export_names_unwrap(job->source, err));
   if (job->format->layout == NULL) return AQ_OK;
   AQ_TRY(job->format->layout->open(job->source, job->dtype, own, err));
   job->stored = *own;
@@ -188,7 +207,10 @@ static aq_status run_export(export_job *job, aq_report **report, aq_error *err) 
   aq_status status = store_tensors(job, &own, err);
   if (status == AQ_OK) status = prepare_output(job, err);
   if (status == AQ_OK) status = make_plan(job, err);
-  if (status == AQ_OK) status = job->folder != NULL ? write_folder(job, err) : write_weights(job, job->output, err);
+  if (status == AQ_OK) {
+    status =
+        job->folder != NULL ? write_folder(job, err) : write_weights(job, job->stored, &job->plan, job->output, err);
+  }
   const aq_export_facts facts = {.source = job->source,
                                  .stored = job->stored,
                                  .plan = &job->plan,

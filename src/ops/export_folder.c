@@ -11,12 +11,9 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
-#include "io/formats.h"
-#include "io/listing.h"
 #include "io/model_files.h"
 #include "ops/export_config.h"
-
-#define WEIGHTS_NAME "model.safetensors"
+#include "ops/export_place.h"
 
 typedef struct small_file {
   char *place; /* in the folder */
@@ -27,7 +24,7 @@ typedef struct small_file {
 
 struct aq_export_folder {
   char *output, *work; /* the same when files are replaced in a folder that exists */
-  char *weights_place, *weights;
+  aq_export_parts parts;
   small_file *files;
   size_t count, room;
   aq_dtype dtype;
@@ -44,8 +41,7 @@ static void free_folder(aq_export_folder *f) {
     aq_free(f->files[i].text);
   }
   aq_free(f->files);
-  aq_free(f->weights_place);
-  aq_free(f->weights);
+  aq_export_parts_reset(&f->parts);
   if (f->work != f->output) aq_free(f->work);
   aq_free(f->output);
   aq_free(f);
@@ -53,9 +49,11 @@ static void free_folder(aq_export_folder *f) {
 
 /* ---- the small files ---- */
 
+/* The one beside the model's weights. */
 static bool is_config_of_weights(const aq_export_folder *f, const char *place) {
-  const size_t folder = strlen(f->weights_place) - strlen(WEIGHTS_NAME);
-  return strncmp(place, f->weights_place, folder) == 0 && strcmp(place + folder, "config.json") == 0;
+  const char *weights = f->parts.parts[0].place;
+  const size_t folder = (size_t)(aq_path_name(weights) - weights);
+  return strncmp(place, weights, folder) == 0 && strcmp(place + folder, "config.json") == 0;
 }
 
 static aq_status grow_files(aq_export_folder *f, aq_error *err) {
@@ -85,48 +83,22 @@ static aq_status add_file(void *ctx, const char *place, const char *text, size_t
   return file.text != NULL && file.place != NULL && file.path != NULL ? AQ_OK : aq_fail_memory(err, size);
 }
 
-static bool is_of_module(const aq_module_list *modules, const char *name) {
-  const char *slash = strchr(name, '/');
-  const size_t length = slash != NULL ? (size_t)(slash - name) : 0;
-  for (size_t i = 0; length > 0 && i < modules->count; i++) {
-    const char *path = modules->modules[i].path;
-    if (strlen(path) == length && strncmp(path, name, length) == 0) return true;
-  }
-  return false;
-}
-
-static aq_status fail_tensor(const char *name, const char *why, aq_error *err) {
-  (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "%s", why);
-  (void)aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Export to one file: a name that ends in .safetensors");
-  return aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, name);
-}
-
-/* Tensors that programs which load such a folder would not find in its model.safetensors: they fill what is missing
- * with random values. */
-static aq_status check_tensors(const aq_source *source, const aq_module_list *modules, aq_error *err) {
-  for (size_t i = 0; i < source->tensor_count; i++) {
-    const char *name = source->tensors[i].name;
-    if (is_of_module(modules, name)) {
-      return fail_tensor(name, "it belongs into the file of a module, and a folder is written with one file", err);
-    }
-    if (strstr(name, "auto_model.") != NULL) {
-      return fail_tensor(name, "it has a name of sentence-transformers' wrapper, which transformers does not know",
-                         err);
-    }
+static aq_status set_paths(aq_export_folder *f, aq_error *err) {
+  for (size_t i = 0; i < f->parts.count; i++) {
+    f->parts.parts[i].path = aq_path_join(f->work, f->parts.parts[i].place);
+    if (f->parts.parts[i].path == NULL) return aq_fail_memory(err, strlen(f->work));
+    AQ_TRY(aq_export_place_check_weights(f->output, f->parts.parts[i].place, err));
   }
   return AQ_OK;
 }
 
-static aq_status collect_files(aq_export_folder *f, aq_source *source, aq_error *err) {
+static aq_status collect_files(aq_export_folder *f, aq_source *source, const aq_source *stored, aq_error *err) {
   aq_module_list modules;
   AQ_TRY(aq_model_modules_read(source, NULL, &modules, err));
-  const aq_status status = check_tensors(source, &modules, err);
-  f->weights_place = aq_module_list_place(&modules, WEIGHTS_NAME);
+  const aq_status status = aq_export_parts_make(stored, &modules, &f->parts, err);
   aq_module_list_reset(&modules);
   AQ_TRY(status);
-  if (f->weights_place == NULL) return aq_fail_memory(err, 64);
-  f->weights = aq_path_join(f->work, f->weights_place);
-  if (f->weights == NULL) return aq_fail_memory(err, strlen(f->work));
+  AQ_TRY(set_paths(f, err));
   AQ_TRY(aq_model_files_each_text(source, add_file, f, err));
   if (f->layout == NULL || f->is_configured) return AQ_OK;
   (void)aq_fail(err, AQ_ERR_NOT_FOUND, "there is no config.json, which would say how the codes are read");
@@ -135,86 +107,39 @@ static aq_status collect_files(aq_export_folder *f, aq_source *source, aq_error 
 
 /* ---- the folder ---- */
 
-/* Names of weights that would stay beside ours. */
-static bool holds_weights(const char *name) {
-  if (strcmp(name, WEIGHTS_NAME) == 0) return false;
-  return aq_formats_know_name(name) || aq_ends_with(name, ".bin") || aq_ends_with(name, ".index.json");
-}
-
-static aq_status check_names(const aq_export_folder *f, const aq_listing *names, bool force, aq_error *err) {
-  for (size_t i = 0; i < names->count; i++) {
-    char *path = aq_path_join(f->output, names->names[i]);
-    if (path == NULL) return aq_fail_memory(err, strlen(f->output));
-    const bool is_read = aq_source_reads_file(f->source, path);
-    aq_free(path);
-    if (is_read) {
-      (void)aq_fail(err, AQ_ERR_ARGUMENT, "the output is the input");
-      return aq_error_hint(err, AQ_ERR_ARGUMENT, "Choose another output name");
-    }
-  }
-  if (names->count > 0 && !force) {
-    (void)aq_fail(err, AQ_ERR_EXISTS, "exists already");
-    return aq_error_hint(err, AQ_ERR_EXISTS, "Use `force=true` to replace its files, or another name");
-  }
-  for (size_t i = 0; i < names->count; i++) {
-    if (!holds_weights(names->names[i])) continue;
-    (void)aq_fail(err, AQ_ERR_EXISTS, "holds other weights ('%.100s'), which readers would mix with these",
-                  names->names[i]);
-    return aq_error_hint(err, AQ_ERR_EXISTS, "Choose another name, or remove them");
-  }
-  return AQ_OK;
-}
-
 /* Whether files are replaced where they are, or the folder is made. */
 static aq_status choose_work(aq_export_folder *f, bool force, aq_error *err) {
-  aq_listing names = {NULL, 0};
-  if (aq_path_exists(f->output) && !aq_path_is_folder(f->output)) {
-    (void)aq_fail(err, AQ_ERR_EXISTS, "is a file; the output is a folder");
-    return aq_error_hint(err, AQ_ERR_EXISTS, "Choose another name, or one that ends in .safetensors for a single file");
-  }
-  if (aq_path_is_folder(f->output)) AQ_TRY(aq_listing_read(f->output, &names, err));
-  aq_status status = check_names(f, &names, force, err);
-  f->work = names.count > 0 ? f->output : aq_format("%s.partial", f->output);
-  aq_listing_reset(&names);
-  if (status == AQ_OK && f->work == NULL) status = aq_fail_memory(err, strlen(f->output));
-  if (status == AQ_OK && f->work != f->output && aq_path_exists(f->work)) {
-    status = aq_fail(err, AQ_ERR_EXISTS, "is being written, or was left by a process that was killed: '%.200s' exists",
-                     aq_path_name(f->work));
-    (void)aq_error_hint(err, status, "Remove it when nobody writes it");
-  }
-  return status;
+  bool has_files;
+  AQ_TRY(aq_export_place_check(f->source, f->output, force, &has_files, err));
+  f->work = has_files ? f->output : aq_format("%s.partial", f->output);
+  if (f->work == NULL) return aq_fail_memory(err, strlen(f->output));
+  if (has_files || !aq_path_exists(f->work)) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_EXISTS, "is being written, or was left by a process that was killed: '%.200s' exists",
+                aq_path_name(f->work));
+  return aq_error_hint(err, AQ_ERR_EXISTS, "Remove it when nobody writes it");
 }
 
-static aq_status check_around(const aq_export_folder *f, aq_error *err) {
-  char *around = aq_path_parent(f->output);
-  if (around == NULL) return aq_fail_memory(err, strlen(f->output));
-  const bool is_there = aq_path_is_folder(around);
-  aq_free(around);
-  if (is_there) return AQ_OK;
-  (void)aq_fail(err, AQ_ERR_IO, "cannot be created: its folder does not exist");
-  return aq_error_hint(err, AQ_ERR_IO, "Create the folder first");
-}
-
-static aq_status prepare_folder(aq_export_folder *f, aq_source *source, const char *output, bool force, aq_error *err) {
+static aq_status prepare_folder(aq_export_folder *f, aq_source *source, const aq_source *stored, const char *output,
+                                bool force, aq_error *err) {
   size_t length = strlen(output);
   while (length > 1 && output[length - 1] == '/') length--;
   f->output = aq_strndup(output, length);
   if (f->output == NULL) return aq_fail_memory(err, length);
-  aq_status status = check_around(f, err);
-  if (status == AQ_OK) status = choose_work(f, force, err);
+  const aq_status status = choose_work(f, force, err);
   if (status != AQ_OK) return aq_error_in_file(err, status, f->output);
-  return collect_files(f, source, err);
+  return collect_files(f, source, stored, err);
 }
 
-aq_status aq_export_folder_prepare(aq_source *source, const char *output, bool force, aq_dtype dtype,
-                                   const aq_export_layout *layout, aq_export_folder **out, aq_error *err) {
+aq_status aq_export_folder_prepare(aq_source *source, const aq_source *stored, const char *output, bool force,
+                                   aq_dtype dtype, const aq_export_layout *layout, aq_export_folder **out,
+                                   aq_error *err) {
   *out = NULL;
   aq_export_folder *f = aq_calloc(1, sizeof *f);
   if (f == NULL) return aq_fail_memory(err, sizeof *f);
   f->source = source;
   f->dtype = dtype;
   f->layout = layout;
-  const aq_status status = prepare_folder(f, source, output, force, err);
+  const aq_status status = prepare_folder(f, source, stored, output, force, err);
   if (status == AQ_OK) {
     *out = f;
   } else {
@@ -231,14 +156,15 @@ static aq_status create_around(const char *path, aq_error *err) {
   return status;
 }
 
-aq_status aq_export_folder_begin(aq_export_folder *folder, const char **weights, aq_error *err) {
+aq_status aq_export_folder_begin(aq_export_folder *folder, const aq_export_parts **parts, aq_error *err) {
   folder->is_begun = true;
-  *weights = folder->weights;
+  *parts = &folder->parts;
   if (folder->work != folder->output && mkdir(folder->work, 0777) != 0) {
     const int e = errno;
     return aq_error_in_file(err, aq_fail_errno(err, e, "create the folder"), folder->output);
   }
-  return create_around(folder->weights, err);
+  for (size_t i = 0; i < folder->parts.count; i++) AQ_TRY(create_around(folder->parts.parts[i].path, err));
+  return AQ_OK;
 }
 
 static aq_status write_files(const aq_export_folder *f, uint64_t *file_bytes, aq_error *err) {
@@ -278,7 +204,7 @@ static void remove_file(char *path) {
 void aq_export_folder_abort(aq_export_folder *folder) {
   if (folder != NULL && folder->is_begun && folder->work != folder->output) {
     for (size_t i = 0; i < folder->count; i++) remove_file(folder->files[i].path);
-    remove_file(folder->weights);
+    for (size_t i = 0; i < folder->parts.count; i++) remove_file(folder->parts.parts[i].path);
     (void)rmdir(folder->work);
   }
   free_folder(folder);

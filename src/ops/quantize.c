@@ -59,7 +59,8 @@ static json_t *options_json(const aq_quantize_options *o) {
                  {"min_similarity", o->min_similarity > 0 ? json_real(o->min_similarity) : NULL},
                  {"max_kl", o->max_kl > 0 ? json_real(o->max_kl) : NULL},
                  {"tune_seconds", o->search->tune_seconds > 0 ? json_real(o->search->tune_seconds) : NULL},
-                 {"from_table", o->search->tune_from != NULL ? json_true() : NULL}};
+                 {"from_table", o->search->tune_from != NULL ? json_true() : NULL},
+                 {"for", o->for_format != NULL ? json_string(o->for_format) : NULL}};
   json_t *json =
       json_pack("{s:s, s:s*, s:i, s:s, s:s*, s:s, s:b, s:o, s:o, s:b}", "type", o->type != NULL ? o->type : "int8",
                 "granularity", o->granularity, "group_size", (int)o->group_size, "symmetry", symmetry[o->symmetry],
@@ -129,6 +130,10 @@ static aq_status check_used(const aq_quantize_options *o, bool search, bool gptq
     if (!uses[i].given || uses[i].used) continue;
     (void)aq_fail(err, AQ_ERR_ARGUMENT, "%s of use with %s only", uses[i].what, uses[i].where);
     return aq_error_hint(err, AQ_ERR_ARGUMENT, "Leave out `%s`", uses[i].member);
+  }
+  if (o->for_format != NULL && o->search->tune_seconds > 0) {
+    (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "tuning moves scales to where %s files have none", o->for_format);
+    return aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Leave out `tune_seconds`, or `for_format`");
   }
   const bool run = o->search->stats_path != NULL || o->search->save_stats_path != NULL || o->search->tune_seconds > 0;
   AQ_FAIL_IF(run && o->calib != NULL && strcmp(o->calib, "none") == 0, AQ_ERR_ARGUMENT,
@@ -221,7 +226,7 @@ static aq_status carry_out(const request *r, const aq_plan *plan, const aq_bit_a
                               .search = found->report,
                               .memory_bytes = estimate.memory_bytes,
                               .other_bytes = estimate.overhead_bytes,
-                              .size_limit = o->target_size};
+                              .size_limit = o->for_format == NULL ? o->target_size : 0};
   return aq_summary_report(&summary, report, err);
 }
 

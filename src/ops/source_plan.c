@@ -8,6 +8,7 @@
 #include "core/file.h"
 #include "core/memory.h"
 #include "core/options.h"
+#include "ops/export_plan.h"
 #include "transform/nonfinite.h"
 
 #define PLAN_FILE_LIMIT ((size_t)256 << 20)
@@ -46,12 +47,17 @@ aq_status aq_source_plan_check_strict(const aq_plan *plan, aq_error *err) {
   return AQ_OK;
 }
 
-aq_status aq_source_plan_make(const aq_source *source, const aq_tensor_info *tensors, const aq_quantize_options *o,
-                              aq_plan *plan, aq_error *err) {
-  AQ_TRY(o->plan_path != NULL ? load_plan(source, tensors, o->plan_path, plan, err)
-                              : aq_plan_make(tensors, source->tensor_count, o, plan, err));
-  AQ_TRY(check_requantize(source, plan, o, err));
-  return o->strict ? aq_source_plan_check_strict(plan, err) : AQ_OK;
+aq_status aq_source_plan_make(const aq_source *source, const aq_tensor_info *tensors,
+                              const aq_quantize_options *options, aq_plan *plan, aq_error *err) {
+  const aq_file_format *format;
+  aq_quantize_options o = *options;
+  AQ_TRY(aq_export_plan_format(&o, &format, err));
+  if (format != NULL) aq_export_plan_options(format, &o);
+  AQ_TRY(o.plan_path != NULL ? load_plan(source, tensors, o.plan_path, plan, err)
+                             : aq_plan_make(tensors, source->tensor_count, &o, plan, err));
+  AQ_TRY(check_requantize(source, plan, &o, err));
+  if (format != NULL) AQ_TRY(aq_export_plan_fit(format, source, tensors, plan, err));
+  return o.strict ? aq_source_plan_check_strict(plan, err) : AQ_OK;
 }
 
 /* ---- plans of callers ---- */

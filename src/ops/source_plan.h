@@ -7,7 +7,7 @@
 #include "io/source.h"
 #include "quant/plan.h"
 
-/* tensors: the source's, with their ties. Checked against allow_requantize and strict. */
+/* tensors: the source's, with their ties. Suits for_format; checked against allow_requantize and strict. */
 AQ_MUST_CHECK aq_status aq_source_plan_make(const aq_source *source, const aq_tensor_info *tensors,
                                             const aq_quantize_options *options, aq_plan *plan, aq_error *err);
 

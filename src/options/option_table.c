@@ -111,10 +111,10 @@ const aq_option aq_option_table[] = {
      .words = WORDS("safetensors", "compressed-tensors", "gptq", "mlx", "gguf"),
      .help = "safetensors (default: values), compressed-tensors or gptq (the codes, for transformers), mlx (the "
              "codes, for MLX), or gguf (for llama.cpp)",
-     .more =
-         "safetensors is one file when OUT ends in .safetensors, else a folder with the model's configuration and "
-         "tokenizer beside model.safetensors; compressed-tensors, gptq and mlx are folders. gguf is a file of a model "
-         "that began as a GGUF file, or of type llama, qwen2, qwen3 or bert."},
+     .more = "safetensors is one file when OUT ends in .safetensors, else a folder with the model's configuration and "
+             "tokenizer beside model.safetensors, and the weights of sentence-transformers' modules in their folders; "
+             "compressed-tensors, gptq and mlx are folders. gguf is a file of a model "
+             "that began as a GGUF file, or of type llama, qwen2, qwen3 or bert."},
     {.name = "dtype",
      .kind = AQ_OPTION_WORD,
      .at = {AT(convert, dtype)},
@@ -197,6 +197,15 @@ const aq_option aq_option_table[] = {
      .help = "minmax: scales from the range of the values (default for int8); mse: scales that minimize the squared "
              "error (default for the others); gptq: the same scales, and rounding with error feedback from the inputs "
              "of each layer on calibration texts (--calib)"},
+
+    {.name = "for",
+     .kind = AQ_OPTION_WORD,
+     .at = {AT(quantize, for_format)},
+     .argument = "FORMAT",
+     .words = WORDS("compressed-tensors", "gguf"),
+     .help = "quantize only what an export to FORMAT takes over as codes, so that it loses nothing: symmetric unless "
+             "asked otherwise, for gguf in groups of 32 with FP16 scales",
+     .more = "A target then counts the file that the export writes, and chooses among the types of the format."},
 
     {.title = "Targets"},
     {.name = "target-size",

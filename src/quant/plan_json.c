@@ -60,6 +60,8 @@ static int add_scheme(json_t *object, const aq_plan_entry *entry) {
   int failed = json_object_set_new(object, "per", json_string(per));
   if (entry->group_size > 0) failed |= json_object_set_new(object, "group_size", json_integer(entry->group_size));
   failed |= json_object_set_new(object, "symmetric", json_boolean(entry->scheme.symmetric));
+  const char *grid = aq_scale_grid_name(entry->scheme.grid);
+  if (grid != NULL) failed |= json_object_set_new(object, "scale_grid", json_string(grid));
   return failed | json_object_set_new(object, "method", json_string(aq_method_name(entry->scheme.method)));
 }
 
@@ -166,6 +168,15 @@ static aq_status read_scheme(const json_t *object, aq_spec *spec, aq_error *err)
   return AQ_OK;
 }
 
+/* Only where scales are made for another format. */
+static aq_status read_grid(const json_t *object, aq_plan_entry *entry, aq_error *err) {
+  if (json_object_get(object, "scale_grid") == NULL) return AQ_OK;
+  const char *name = word(object, "scale_grid");
+  AQ_FAIL_IF(entry->action != AQ_QUANTIZE || !aq_scale_grid_parse(name, &entry->scheme.grid), AQ_ERR_FORMAT,
+             "scale_grid '%.80s' is not fp16, whole-zeros or fp16-whole-zeros of a quantized tensor", name);
+  return AQ_OK;
+}
+
 static int digit_of(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -207,8 +218,8 @@ static double expected_of(const json_t *object, const char *key) {
 }
 
 static aq_status read_entry(const json_t *object, const aq_tensor_info *t, aq_plan_entry *entry, aq_error *err) {
-  static const char *const keys[] = {"name",      "shape",  "action", "type", "per",  "group_size",
-                                     "symmetric", "method", "rule",   "bits", "loss", "scales"};
+  static const char *const keys[] = {"name",   "shape", "action", "type", "per",    "group_size", "symmetric",
+                                     "method", "rule",  "bits",   "loss", "scales", "scale_grid"};
   aq_spec spec = {0};
   AQ_FAIL_IF(entry->name != NULL, AQ_ERR_FORMAT, "the plan has two entries for it");
   AQ_TRY(check_keys(object, keys, AQ_COUNT_OF(keys), "the entry", err));
@@ -219,6 +230,7 @@ static aq_status read_entry(const json_t *object, const aq_tensor_info *t, aq_pl
              "the tensor is %s; only floating-point tensors (float64, float32, float16, bfloat16) can be quantized",
              aq_dtype_name(t->dtype));
   aq_spec_apply(&spec, t, entry);
+  AQ_TRY(read_grid(object, entry, err));
   entry->bits = expected_of(object, "bits");
   entry->loss = expected_of(object, "loss");
   AQ_TRY(read_scales(object, t, entry, err));

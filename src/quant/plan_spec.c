@@ -289,7 +289,7 @@ void aq_spec_apply(const aq_spec *spec, const aq_tensor_info *tensor, aq_plan_en
   const bool is_int8 = spec->type == AQ_INT8;
   entry->action = spec->action;
   entry->dtype = spec->dtype;
-  entry->scheme = (aq_scheme){AQ_KEPT, AQ_MINMAX, false};
+  entry->scheme = (aq_scheme){.type = AQ_KEPT};
   entry->quant_axis = -1;
   entry->group_size = 0;
   entry->span_length = tensor->num_params;

@@ -28,6 +28,12 @@ static void constant_span(aq_fit *fit, float c) {
   fit->zero_point = fit->scheme.symmetric ? 0 : -(c / fit->scale);
 }
 
+/* What a file of another format holds of it. */
+static void round_to_grid(aq_fit *fit) {
+  aq_scale_grid_round(fit->scheme.grid, fit->scheme.type, fit->range.min, fit->range.max, &fit->scale,
+                      &fit->zero_point);
+}
+
 static double limited(float x) { return fmin(fmax((double)x, -AQ_FIT_LIMIT), AQ_FIT_LIMIT); }
 
 static void minmax(aq_fit *fit) {
@@ -52,6 +58,7 @@ static bool range_done(aq_fit *fit) {
     return false;
   }
   minmax(fit);
+  round_to_grid(fit);
   if (!least_squares) return false;
   fit->stage = STAGE_SEARCH;
   aq_mse_begin(fit);
@@ -80,7 +87,9 @@ void aq_fit_feed(aq_fit *fit, const float *x, size_t n) {
 
 bool aq_fit_again(aq_fit *fit) {
   if (fit->nonfinite) return false;
-  return fit->stage == STAGE_RANGE ? range_done(fit) : aq_mse_next(fit);
+  if (fit->stage == STAGE_RANGE ? range_done(fit) : aq_mse_next(fit)) return true;
+  round_to_grid(fit);
+  return false;
 }
 
 bool aq_fit_span(const aq_scheme *scheme, const float *x, size_t n, float *scale, float *zero_point) {

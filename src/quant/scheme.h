@@ -9,6 +9,7 @@
 
 #include "arrowquant.h"
 #include "kernels/kernels.h"
+#include "quant/scale_grid.h"
 
 /* Of AQ_RD and AQ_GPTQ the scales come with the plan; a fit of AQ_GPTQ is that of AQ_MSE. */
 typedef enum aq_method { AQ_MINMAX = 0, AQ_MSE, AQ_RD, AQ_GPTQ } aq_method;
@@ -17,6 +18,7 @@ typedef struct aq_scheme {
   aq_quant_type type;
   aq_method method;
   bool symmetric;
+  aq_scale_grid grid; /* what scales and zero points that are fitted end on */
 } aq_scheme;
 
 /* A fit reads its span one or more times, each time from the beginning, in chunks of a multiple of 8 elements (the last

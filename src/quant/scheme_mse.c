@@ -62,8 +62,22 @@ static double squared_error(const totals *t, float scale, float zero) {
 /* The zero point that makes the mean error zero. */
 static double centred_zero(const totals *t, double codes, float scale) { return (codes - t->x / (double)scale) / t->n; }
 
+static bool has_whole_zeros(const aq_scheme *scheme) {
+  return !scheme->symmetric && aq_scale_grid_has_whole_zeros(scheme->grid);
+}
+
+/* The line through (q, x) that crosses zero at a whole code: the one nearest to where the best line does. */
+static bool solve_whole(const totals *t, aq_quant_type type, double free_zero, float *scale, float *zero) {
+  *zero = aq_scale_grid_whole_zero(type, free_zero);
+  const double z = (double)*zero;
+  const double s = (t->qx - z * t->x) / ((t->qq - (2 * z) * t->q) + (t->n * z) * z);
+  *scale = (float)s;
+  return s >= (double)FLT_MIN && s <= (double)FLT_MAX;
+}
+
 /* The line through (q, x). False when the codes do not determine one, or a float cannot hold it. */
-static bool solve(const totals *t, bool symmetric, float *scale, float *zero) {
+static bool solve(const totals *t, const aq_scheme *scheme, float *scale, float *zero) {
+  const bool symmetric = scheme->symmetric;
   const double over = symmetric ? t->qx : t->n * t->qx - t->q * t->x;
   const double under = symmetric ? t->qq : t->n * t->qq - t->q * t->q;
   if (!(over > 0 && under > 0)) return false;
@@ -72,6 +86,7 @@ static bool solve(const totals *t, bool symmetric, float *scale, float *zero) {
   *scale = (float)s;
   const double z = symmetric ? 0 : centred_zero(t, t->q, *scale);
   if (!(fabs(z) <= (double)FLT_MAX)) return false;
+  if (has_whole_zeros(scheme)) return solve_whole(t, scheme->type, z, scale, zero);
   *zero = (float)z;
   return true;
 }
@@ -106,6 +121,10 @@ static bool begin_sigma(aq_fit *fit, const totals *t) {
 /* The grid of zero points is for the scale that is already cut. */
 static bool place_zero(aq_fit *fit, const totals *t, double codes) {
   const double grid = searches[fit->scheme.type].zero_grid;
+  if (has_whole_zeros(&fit->scheme)) {
+    fit->try_zero = aq_scale_grid_whole_zero(fit->scheme.type, centred_zero(t, codes, fit->try_scale));
+    return true;
+  }
   const double zero = fit->scheme.symmetric ? 0 : rint(centred_zero(t, codes, fit->try_scale) * grid) / grid;
   if (!(fabs(zero) <= (double)FLT_MAX)) return false;
   fit->try_zero = (float)zero;
@@ -131,7 +150,7 @@ static void take_if_better(aq_fit *fit, double error, float scale, double codes)
 /* One alternation. True when it changed something and may go on. */
 static bool refine(aq_fit *fit, const totals *t) {
   float scale, zero;
-  if (!solve(t, fit->scheme.symmetric, &scale, &zero)) return false;
+  if (!solve(t, &fit->scheme, &scale, &zero)) return false;
   take_if_better(fit, squared_error(t, scale, zero), scale, t->q);
   if (scale == fit->try_scale && zero == fit->try_zero) return false;
   fit->try_scale = scale;

@@ -37,7 +37,7 @@ static aq_status begin_calibrated(aq_search_backend *backend, const aq_search_se
   b->plan = setup->plan;
   AQ_TRY(aq_calibration_make_factors(c, err)); /* gptq needs the moments, and came before */
   AQ_TRY(aq_exclude_vectors(setup->source, &c->model, setup->plan, err));
-  AQ_TRY(aq_search_problem_create(setup->source, setup->plan, &setup->options->table, c->pool, problem, err));
+  AQ_TRY(aq_search_problem_create(setup->source, setup->plan, setup->options, c->pool, problem, err));
   AQ_TRY(aq_fisher_sensitivity_set(c, problem, err));
   AQ_TRY(aq_candidate_create(c, setup->plan, setup->encoded, problem, &b->candidate, err));
   b->candidate.progress = setup->progress;

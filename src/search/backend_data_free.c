@@ -53,7 +53,7 @@ static aq_status begin_data_free(aq_search_backend *backend, const aq_search_set
   data_free_backend *b = state_of(backend);
   b->problem = problem;
   b->plan = setup->plan;
-  AQ_TRY(aq_search_problem_create(setup->source, setup->plan, &setup->options->table, backend->pool, problem, err));
+  AQ_TRY(aq_search_problem_create(setup->source, setup->plan, setup->options, backend->pool, problem, err));
   const size_t tensors = AQ_MAX(b->plan->count, 1);
   b->found = aq_calloc(tensors, sizeof *b->found);
   aq_tensor_scan *scans = aq_calloc(tensors, sizeof *scans);

@@ -5,8 +5,11 @@
 
 #include "core/compiler.h"
 #include "core/error.h"
+#include "core/memory.h"
+#include "io/formats.h"
 #include "io/model_files.h"
 #include "search/cost.h"
+#include "tensor/dtype.h"
 #include "transform/row_job.h"
 
 #define ROW_BYTES 300     /* of a tensor in the footer and in the plan that the metadata hold, at most about */
@@ -31,19 +34,71 @@ static void add_tensor(const aq_tensor_info *t, const aq_plan_entry *e, other_si
   }
 }
 
-aq_status aq_budget_measure(aq_source *source, const aq_plan *plan, const aq_quantize_options *options, aq_budget *out,
-                            aq_error *err) {
+/* ---- the file of another format ---- */
+
+/* A tensor of the file. Codes of a tensor that is planned count where it is first, and may be of 8 bits elsewhere. */
+static void add_stored(const aq_source *source, const aq_plan *plan, const aq_export_layout *layout, size_t origin,
+                       uint64_t value_bytes, bool *seen, other_sizes *others, aq_budget *budget) {
+  const size_t owner = aq_plan_owner(plan, origin);
+  const aq_tensor_info *t = &source->tensors[origin];
+  const aq_plan_entry *e = &plan->entries[owner];
+  const bool is_first = !seen[owner], is_planned = aq_plan_entry_is_open(e, AQ_RD);
+  seen[owner] = true;
+  if (e->action != AQ_QUANTIZE) {
+    others->fixed_bytes += value_bytes;
+    return;
+  }
+  if (is_first) budget->quantized_params += t->num_params;
+  if (is_first && is_planned) return;
+  const uint64_t bytes = layout->code_bytes(t, is_planned ? AQ_INT8 : e->scheme.type, e->span_length);
+  if (is_first) {
+    others->quantized_bits += 8 * (double)bytes;
+  } else {
+    others->fixed_bytes += bytes;
+  }
+}
+
+static aq_status measure_export(const aq_source *source, const aq_plan *plan, const aq_export_layout *layout,
+                                other_sizes *others, aq_budget *budget, aq_error *err) {
+  aq_source *stored;
+  AQ_TRY(aq_export_layout_open_planned(layout, source, source->tensors, plan, &stored, err));
+  bool *seen = aq_calloc(plan->count + 1, sizeof *seen);
+  for (size_t i = 0; seen != NULL && i < stored->tensor_count; i++) {
+    const aq_tensor_info *t = &stored->tensors[i];
+    const aq_stored_tensor s = layout->describe(stored, i);
+    add_stored(source, plan, layout, s.origin, t->num_params * aq_dtype_bits(t->dtype) / 8, seen, others, budget);
+  }
+  others->fixed_bytes += layout->overhead(stored);
+  aq_source_close(stored);
+  const bool had_room = seen != NULL;
+  aq_free(seen);
+  return had_room ? AQ_OK : aq_fail_memory(err, plan->count);
+}
+
+/* ---- the table ---- */
+
+static aq_status measure_table(aq_source *source, const aq_plan *plan, const aq_quantize_options *options,
+                               other_sizes *others, aq_budget *out, aq_error *err) {
   const uint64_t part_bytes = options->table.part_bytes > 0 ? options->table.part_bytes : AQ_DEFAULT_PART_BYTES;
   const uint64_t part_params = AQ_MAX(part_bytes / sizeof(float), 1);
-  other_sizes others = {0, 0};
-  *out = (aq_budget){0, 0};
-  AQ_TRY(aq_model_files_measure(source, &others.fixed_bytes, err));
-  others.fixed_bytes += FOOTER_BYTES;
+  AQ_TRY(aq_model_files_measure(source, &others->fixed_bytes, err));
+  others->fixed_bytes += FOOTER_BYTES;
   for (size_t i = 0; i < plan->count; i++) {
     const aq_tensor_info *t = &source->tensors[i];
-    others.fixed_bytes += ROW_BYTES * (1 + t->num_params / part_params);
-    add_tensor(t, &plan->entries[i], &others, out);
+    others->fixed_bytes += ROW_BYTES * (1 + t->num_params / part_params);
+    add_tensor(t, &plan->entries[i], others, out);
   }
+  return AQ_OK;
+}
+
+aq_status aq_budget_measure(aq_source *source, const aq_plan *plan, const aq_quantize_options *options, aq_budget *out,
+                            aq_error *err) {
+  const aq_file_format *format = NULL;
+  other_sizes others = {0, 0};
+  *out = (aq_budget){0, 0};
+  if (options->for_format != NULL) AQ_TRY(aq_formats_find_export(options->for_format, &format, err));
+  AQ_TRY(format != NULL ? measure_export(source, plan, format->layout, &others, out, err)
+                        : measure_table(source, plan, options, &others, out, err));
   const double bits = options->target_bpw > 0 ? options->target_bpw * (double)out->quantized_params
                                               : 8 * ((double)options->target_size - (double)others.fixed_bytes);
   out->bits = bits - others.quantized_bits;

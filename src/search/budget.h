@@ -12,7 +12,8 @@ typedef struct aq_budget {
 } aq_budget;
 
 /* For options with a target_bpw or a target_size. Whatever the search does not plan counts at most as much as it will
- * take: model files, footer, kept tensors, and tensors that rules quantize. Tensors of open entries (method rd, no
+ * take: model files, footer, kept tensors, and tensors that rules quantize. With for_format the file is the one that an
+ * export of the table writes. Tensors of open entries (method rd, no
  * scales) are planned. */
 AQ_MUST_CHECK aq_status aq_budget_measure(aq_source *source, const aq_plan *plan, const aq_quantize_options *options,
                                           aq_budget *out, aq_error *err);

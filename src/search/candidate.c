@@ -87,7 +87,8 @@ static aq_status make_codes(const aq_candidate *r, aq_candidate_item *item, cons
   }
   aq_fisher_factors factors = *item->factors;
   factors.w = w;
-  return aq_rounding_with_feedback(&factors, r->problem->lambda, item->planned->bits, pool, e, err);
+  const double price = r->problem->layout == NULL ? r->problem->lambda : 0; /* codes are not compressed there */
+  return aq_rounding_with_feedback(&factors, price, item->planned->bits, pool, e, err);
 }
 
 static aq_status round_item(const aq_candidate *r, aq_candidate_item *item, aq_pool *pool, uint32_t worker,

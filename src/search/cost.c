@@ -8,6 +8,7 @@
 #include "parquet/write/page_write.h"
 #include "quant/rd.h"
 #include "quant/scheme.h"
+#include "search/format_choice.h"
 #include "tensor/dtype.h"
 
 #define CHOICE_WEIGHTS ((size_t)1 << 18) /* of a tensor whose values are all at hand, that layouts are compared by */
@@ -90,6 +91,10 @@ static aq_status add_scales(const sizer *s, const float *scales, size_t count, u
 aq_status aq_search_item_count_bits(const aq_search_problem *problem, aq_search_item *item, const aq_encoded *encoded,
                                     uint32_t worker, aq_error *err) {
   const sizer s = {problem, worker};
+  if (problem->layout != NULL) {
+    item->bits = aq_format_bits(problem, item, encoded->type, encoded->span_length);
+    return AQ_OK;
+  }
   const size_t spans = item->cols / (size_t)encoded->span_length;                   /* of a row */
   const size_t part = (size_t)AQ_MAX(problem->part_params / item->cols, 8) / 8 * 8; /* rows, in whole bytes */
   uint64_t bytes = 0;
@@ -113,12 +118,20 @@ static aq_rd_matrix matrix_of(const aq_search_item *item, const float *w) {
                         .wide = item->wide};
 }
 
+/* From all weights, or from a sample of rows. */
+static aq_status choose_codes(const aq_search_problem *problem, aq_search_item *item, const aq_rd_matrix *m,
+                              size_t sample, uint32_t worker, aq_rd_choice *out, aq_error *err) {
+  sizer s = {problem, worker};
+  double *losses = m->w == item->sample ? item->sample_losses : item->losses;
+  if (problem->layout != NULL) return aq_format_choose(problem, item, m, losses, out, err);
+  return aq_rd_choose(m, problem->lambda, sample, compared_size, &s, out, err);
+}
+
 aq_status aq_search_item_choose(const aq_search_problem *problem, aq_search_item *item, const float *w, uint32_t worker,
                                 aq_encoded *out, aq_error *err) {
   const aq_rd_matrix m = matrix_of(item, w);
-  sizer s = {problem, worker};
   aq_rd_choice choice;
-  AQ_TRY(aq_rd_choose(&m, problem->lambda, CHOICE_WEIGHTS, compared_size, &s, &choice, err));
+  AQ_TRY(choose_codes(problem, item, &m, CHOICE_WEIGHTS, worker, &choice, err));
   *out = (aq_encoded){.count = (uint64_t)item->rows * item->cols,
                       .type = choice.type,
                       .group_size = choice.group_size > 0 ? choice.group_size : item->row_group,
@@ -159,9 +172,8 @@ static aq_status estimate_sample(const aq_search_problem *problem, aq_search_ite
   aq_rd_matrix m = matrix_of(item, item->sample);
   m.rows = item->sample_rows;
   m.sensitivity = item->sample_sensitivity;
-  sizer s = {problem, worker};
   aq_rd_choice choice;
-  AQ_TRY(aq_rd_choose(&m, problem->lambda, 0, compared_size, &s, &choice, err));
+  AQ_TRY(choose_codes(problem, item, &m, 0, worker, &choice, err));
   const double part = (double)item->rows / (double)item->sample_rows;
   item->bits = choice.bits * part;
   item->loss = choice.loss * part;
@@ -189,7 +201,7 @@ static aq_status estimate_item(void *ctx, uint64_t i, uint32_t worker, aq_error 
   } else {
     AQ_TRY(estimate_whole(problem, item, worker, err));
   }
-  item->bits += 8 * (double)aq_search_header_bytes(item->rows * item->cols);
+  if (problem->layout == NULL) item->bits += 8 * (double)aq_search_header_bytes(item->rows * item->cols);
   return AQ_OK;
 }
 

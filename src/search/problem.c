@@ -5,6 +5,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "io/formats.h"
 #include "transform/row_job.h"
 
 #define SAMPLE_WEIGHTS ((size_t)1 << 18)
@@ -20,6 +21,7 @@ static aq_search_item item_of(const aq_tensor_info *t, size_t tensor) {
   item.cols = (size_t)(t->num_params / item.rows);
   const bool rows_of_axis_0 = t->rank >= 2 && (uint64_t)t->shape[0] == item.rows;
   item.row_group = rows_of_axis_0 ? 0 : (int32_t)item.cols;
+  item.losses[0] = item.sample_losses[0] = -1;
   return item;
 }
 
@@ -81,13 +83,17 @@ aq_status aq_search_item_fix_entry(const aq_search_item *item, const aq_encoded 
 
 /* ---- all of them ---- */
 
-aq_status aq_search_problem_create(const aq_source *source, const aq_plan *plan, const aq_table_options *table,
+aq_status aq_search_problem_create(const aq_source *source, const aq_plan *plan, const aq_quantize_options *options,
                                    aq_pool *pool, aq_search_problem *out, aq_error *err) {
+  const aq_table_options *table = &options->table;
+  const aq_file_format *format = NULL;
   aq_pq_codec_choice choice;
   int level;
   *out = (aq_search_problem){.source = source, .pool = pool};
   AQ_TRY(aq_pq_codec_parse(table->codec != NULL ? table->codec : "auto", &choice, &level, err));
   out->codec = aq_codec_setting_of(choice, level);
+  if (options->for_format != NULL) AQ_TRY(aq_formats_find_export(options->for_format, &format, err));
+  if (format != NULL) out->layout = format->layout;
   out->part_params = (table->part_bytes > 0 ? table->part_bytes : AQ_DEFAULT_PART_BYTES) / sizeof(float);
   out->items = aq_calloc(AQ_MAX(plan->count, 1), sizeof *out->items);
   out->workers = aq_pool_threads(pool);

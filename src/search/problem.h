@@ -6,6 +6,7 @@
 
 #include "arrowquant.h"
 #include "core/pool.h"
+#include "io/export_layout.h"
 #include "io/source.h"
 #include "parquet/codec/compress.h"
 #include "quant/encoded.h"
@@ -28,6 +29,8 @@ typedef struct aq_search_item {
   /* At the problem's lambda, of the whole tensor: */
   double bits; /* on disk */
   double loss; /* predicted */
+  /* Of the choices of the problem's layout, for all values and for the sample; negative: not known yet. */
+  double losses[AQ_CODE_CHOICES_MAX], sample_losses[AQ_CODE_CHOICES_MAX];
 } aq_search_item;
 
 typedef struct aq_search_problem {
@@ -38,15 +41,16 @@ typedef struct aq_search_problem {
   double lambda;              /* of the items' bits and losses; 0: none, they are those of a table */
   aq_compressor *compressors; /* one a worker of the pool */
   uint32_t workers;
-  aq_codec_setting codec; /* of the file */
-  uint64_t part_params;   /* a tensor of more of them is written in parts */
+  aq_codec_setting codec;         /* of the file */
+  uint64_t part_params;           /* a tensor of more of them is written in parts */
+  const aq_export_layout *layout; /* of the format that bits are those of; NULL: of the table */
 } aq_search_problem;
 
-/* The open entries of a plan (method rd, no scales) as items that a backend has said nothing of yet. table: how the
- * file will be written. Source and pool outlive the problem; reset it also after a failure. */
+/* The open entries of a plan (method rd, no scales) as items that a backend has said nothing of yet. options: how the
+ * file will be written, and for which format. Source and pool outlive the problem; reset it also after a failure. */
 AQ_MUST_CHECK aq_status aq_search_problem_create(const aq_source *source, const aq_plan *plan,
-                                                 const aq_table_options *table, aq_pool *pool, aq_search_problem *out,
-                                                 aq_error *err);
+                                                 const aq_quantize_options *options, aq_pool *pool,
+                                                 aq_search_problem *out, aq_error *err);
 void aq_search_problem_reset(aq_search_problem *problem);
 
 /* Sensitivities of the item's own, for what no texts say anything of: `rows` of them, uninitialised, with the bounds of

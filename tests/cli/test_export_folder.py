@@ -102,24 +102,90 @@ def test_disk_that_is_full_leaves_nothing(made):
     refused("export", "work/t.parquet", "-o", "out", cwd=made, status=6, says=["out"], preexec_fn=limit)
 
 
-def test_names_that_loaders_of_folders_do_not_know_are_refused(made):
+def test_input_is_never_written_into(made):
+    """Modules are folders inside the model's: an export there would replace their files."""
+    before = snapshot(made / "encoder")
+    (made / "link").symlink_to(made / "encoder" / "1_Pooling")
+    for place in ["encoder/1_Pooling", "encoder/out", "encoder/1_Pooling/deep", "link", "link/deep"]:
+        for force in [[], ["--force"]]:
+            refused("export", "encoder", "-o", place, *force, cwd=made, status=2,
+                    says=["lies inside the folder of the input", "outside of it"])
+    refused("export", ".", "-o", "1_Pooling", "--force", cwd=made / "encoder", status=2, says=["folder of the input"])
+    assert snapshot(made / "encoder") == before
+    done("export", "work/t.parquet", "-o", "work/out", cwd=made)  # a table brings its files along
+
+
+WRAPPERS = ["0.auto_model.", "auto_model.", "0.model."]
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_names_of_a_wrapper_are_written_as_loaders_know_them(made, wrapper):
     """They would fill what they miss with random values."""
-    tensors = {f"0.auto_model.{name}": value for name, value in tiny_bert.encoder_tensors().items()}
+    done("export", "encoder", "-o", "plain", cwd=made)
+    tensors = {f"{wrapper}{name}": value for name, value in tiny_bert.encoder_tensors().items()}
     (made / "encoder" / "model.safetensors").write_bytes(safetensors(tensors))
-    done("embed", "encoder", "--text=a cat", cwd=made)
-    refused("export", "encoder", "-o", "out", cwd=made, status=3, says=["0.auto_model.", "wrapper", ".safetensors"])
+    result = done("export", "encoder", "-o", "out", cwd=made)
+    assert f"without '{wrapper}'" in result.stdout
+    assert snapshot(made / "out") == snapshot(made / "plain")
     done("export", "encoder", "-o", "one.safetensors", cwd=made)
+    assert wrapper.encode() in (made / "one.safetensors").read_bytes()
 
 
-def test_weights_of_modules_are_exported_to_one_file_only(made):
-    modules = json.loads((made / "encoder" / "modules.json").read_text())
+def test_names_that_are_one_without_the_wrapper_are_refused(made):
+    name, value = next(iter(tiny_bert.encoder_tensors().items()))
+    tensors = {**tiny_bert.encoder_tensors(), f"0.auto_model.{name}": value}
+    (made / "encoder" / "model.safetensors").write_bytes(safetensors(tensors))
+    refused("export", "encoder", "-o", "out", cwd=made, status=3, says=[name, "two tensors have this name"])
+    assert not (made / "out").exists()
+
+
+def add_dense(folder, out=4):
+    modules = json.loads((folder / "modules.json").read_text())
     modules.append({"idx": 2, "name": "2", "path": "2_Dense", "type": "sentence_transformers.models.Dense"})
-    (made / "encoder" / "modules.json").write_text(json.dumps(modules))
-    (made / "encoder" / "2_Dense").mkdir()
-    hidden = config_of(made / "encoder")["hidden_size"]
-    (made / "encoder" / "2_Dense" / "config.json").write_text(
-        json.dumps({"in_features": hidden, "out_features": 4, "bias": False}))
-    (made / "encoder" / "2_Dense" / "model.safetensors").write_bytes(
-        safetensors({"linear.weight": ("F32", (4, hidden), floats(4 * hidden, 3, 1))}))
-    refused("export", "encoder", "-o", "out", cwd=made, status=3, says=["2_Dense/linear.weight", ".safetensors"])
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "2_Dense").mkdir()
+    hidden = config_of(folder)["hidden_size"]
+    (folder / "2_Dense" / "config.json").write_text(
+        json.dumps({"in_features": hidden, "out_features": out, "bias": False}))
+    (folder / "2_Dense" / "model.safetensors").write_bytes(
+        safetensors({"linear.weight": ("F32", (out, hidden), floats(out * hidden, 3, 1))}))
+
+
+def test_weights_of_modules_are_written_into_their_folders(made):
+    add_dense(made / "encoder")
+    report = json.loads(done("export", "encoder", "-o", "out", "--json", cwd=made).stdout)
+    files = [path for path in (made / "out").rglob("*") if path.is_file()]
+    assert report["output"]["file_bytes"] == sum(path.stat().st_size for path in files)
+    assert sorted(path.name for path in (made / "out" / "2_Dense").iterdir()) == ["config.json", "model.safetensors"]
+    assert b'"linear.weight"' in (made / "out" / "2_Dense" / "model.safetensors").read_bytes()
+    assert b"linear.weight" not in (made / "out" / "model.safetensors").read_bytes()
+    texts = ["--text=a cat sat", "--text=the dog"]
+    assert done("embed", "out", *texts, cwd=made).stdout == done("embed", "encoder", *texts, cwd=made).stdout
     done("export", "encoder", "-o", "one.safetensors", cwd=made)
+
+
+def test_weights_beside_those_of_a_module_are_refused(made):
+    add_dense(made / "encoder")
+    (made / "out" / "2_Dense").mkdir(parents=True)
+    (made / "out" / "2_Dense" / "pytorch_model.bin").write_bytes(b"")
+    refused("export", "encoder", "-o", "out", "--force", cwd=made, status=2, says=["2_Dense", "pytorch_model.bin"])
+
+
+def test_disk_that_is_full_at_the_second_file_leaves_nothing(made):
+    add_dense(made / "encoder", out=4096)
+    model = (made / "encoder" / "model.safetensors").stat().st_size
+    assert model < (made / "encoder" / "2_Dense" / "model.safetensors").stat().st_size - 4096
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (model + 4096, model + 4096))  # noqa: E731
+    refused("export", "encoder", "-o", "out", cwd=made, status=6, says=["model.safetensors"], preexec_fn=limit)
+    assert not list(made.glob("out*"))
+
+
+def test_codes_are_those_of_the_model_alone(made):
+    """A Dense module has no configuration in which codes could be declared: its weights are values."""
+    add_dense(made / "encoder", out=64)
+    done("quantize", "encoder", "-o", "work/d.parquet", "--type", "int8", "--per", "channel", "--sym", "--tensor",
+         "encoder.*.query.weight=int8", "--tensor", "2_Dense/linear.weight=int8", cwd=made)
+    done("export", "work/d.parquet", "-o", "out", "--to", "compressed-tensors", cwd=made)
+    assert b'"linear.weight"' in (made / "out" / "2_Dense" / "model.safetensors").read_bytes()
+    assert b"weight_packed" in (made / "out" / "model.safetensors").read_bytes()
+    assert "2_Dense" not in (made / "out" / "config.json").read_text()

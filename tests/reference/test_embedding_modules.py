@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from embedding import TEXTS, check_refused, check_same, embed, reference, run
+from safetensors.numpy import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize
 from sentence_transformers.sentence_transformer.modules import Dropout, LayerNorm, Pooling
@@ -164,3 +165,32 @@ def test_truncated_embeddings(tmp_path, modules):
     for dimension in (5, 20, 100):
         expected = reference(folder, truncate_dim=dimension)
         assert np.abs(embed(folder, TEXTS, "--truncate-dim", str(dimension)) - expected).max() < 1e-5
+
+
+def check_exported(model, tmp_path, expected, *options):
+    """sentence-transformers makes these vectors of the folder that is exported, and so does the command."""
+    process = run("export", model, "-o", tmp_path / "out", "--force", *options)
+    assert process.returncode == 0, process.stderr
+    assert np.abs(reference(tmp_path / "out") - expected).max() < 1e-5
+    assert np.abs(embed(tmp_path / "out") - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("chain", sorted(CHAINS))
+def test_exported_folder_is_the_model(tmp_path, chain):
+    folder = save(tmp_path, *CHAINS[chain]())
+    check_exported(folder, tmp_path, reference(folder))
+    table = tmp_path / "int8.parquet"
+    process = run("quantize", folder, "-o", table, "--type", "int8")
+    assert process.returncode == 0, process.stderr
+    assert np.abs(embed(table) - reference(folder)).max() > 1e-4
+    check_exported(table, tmp_path, embed(table))
+
+
+@pytest.mark.parametrize("wrapper", ["0.auto_model.", "0.model."])
+def test_exported_folder_has_the_names_of_the_model(tmp_path, wrapper):
+    folder = save(tmp_path, Dense(HIDDEN, 24), LayerNorm(24))
+    expected = reference(folder)
+    tensors = load_file(folder / "model.safetensors")
+    save_file({wrapper + name: values for name, values in tensors.items()}, folder / "model.safetensors", {"format": "pt"})
+    assert np.abs(reference(folder) - expected).max() > 1e-3, "transformers knows these names by now"
+    check_exported(folder, tmp_path, expected)

@@ -95,7 +95,7 @@ static inline void search_prepare(search_state *s, const aq_quantize_options *o)
   assert_true(s->source->tensor_count <= AQ_COUNT_OF(s->encoded));
   assert_ok(aq_calibration_make_factors(s->calibration, &err));
   assert_ok(aq_exclude_vectors(s->source, &s->calibration->model, &s->plan, &err));
-  assert_ok(aq_search_problem_create(s->source, &s->plan, &o->table, s->calibration->pool, &s->problem, &err));
+  assert_ok(aq_search_problem_create(s->source, &s->plan, o, s->calibration->pool, &s->problem, &err));
   assert_ok(aq_fisher_sensitivity_set(s->calibration, &s->problem, &err));
   assert_ok(aq_candidate_create(s->calibration, &s->plan, s->encoded, &s->problem, &s->candidate, &err));
 }

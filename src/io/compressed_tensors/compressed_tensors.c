@@ -2,12 +2,16 @@
  * NAME.weight_shape (int64) and, where zero points are not all 0, NAME.weight_zero_point (int32). */
 #include "io/compressed_tensors/compressed_tensors.h"
 
+#include <string.h>
+
+#include "core/compiler.h"
 #include "core/error.h"
 #include "io/compressed_tensors/compressed_tensors_bytes.h"
 #include "io/formats.h"
 #include "io/packed/packed_codes.h"
 #include "io/packed/packed_source.h"
 #include "io/safetensors/safetensors_sink.h"
+#include "tensor/dtype.h"
 
 aq_status aq_ct_scheme_find(const aq_source *source, size_t index, aq_packed_scheme *out, aq_error *err) {
   AQ_TRY(aq_packed_scheme_find(source, index, "compressed-tensors", out, err));
@@ -49,6 +53,7 @@ static aq_status read_packed(const aq_source *base, size_t index, const aq_packe
 
 static const aq_packed_format ct_packed = {.name = "compressed-tensors",
                                            .is_packed = aq_packed_is_linear,
+                                           .why_values = aq_packed_why_values,
                                            .find = find_scheme,
                                            .list = list_pieces,
                                            .read = read_packed};
@@ -57,7 +62,43 @@ static aq_status open_layout(const aq_source *base, aq_dtype dtype, aq_source **
   return aq_packed_open(&ct_packed, base, dtype, out, err);
 }
 
-static const aq_export_layout ct_layout = {
-    .open = open_layout, .describe = aq_packed_describe, .configure = aq_ct_configure};
+/* ---- for plans and searches ---- */
+
+static const aq_code_grid ct_grids[] = {
+    {AQ_INT8, true, AQ_GRID_NONE, 8},         {AQ_INT4, true, AQ_GRID_NONE, 4},
+    {AQ_INT3, true, AQ_GRID_NONE, 3},         {AQ_INT2, true, AQ_GRID_NONE, 2},
+    {AQ_INT8, false, AQ_GRID_WHOLE_ZEROS, 8}, {AQ_INT4, false, AQ_GRID_WHOLE_ZEROS, 4},
+    {AQ_INT3, false, AQ_GRID_WHOLE_ZEROS, 3}, {AQ_INT2, false, AQ_GRID_WHOLE_ZEROS, 2}};
+
+static const aq_code_choice ct_choices[] = {{AQ_INT2, 0}, {AQ_INT2, 128}, {AQ_INT2, 64}, {AQ_INT2, 32},
+                                            {AQ_INT3, 0}, {AQ_INT3, 128}, {AQ_INT3, 64}, {AQ_INT3, 32},
+                                            {AQ_INT4, 0}, {AQ_INT4, 128}, {AQ_INT4, 64}, {AQ_INT4, 32},
+                                            {AQ_INT8, 0}, {AQ_INT8, 128}, {AQ_INT8, 64}, {AQ_INT8, 32}};
+
+static uint64_t count_code_bytes(const aq_tensor_info *t, aq_quant_type type, uint64_t span) {
+  const uint64_t rows = (uint64_t)t->shape[0], columns = (uint64_t)t->shape[1];
+  const uint64_t groups = span < columns ? columns / span : 1;
+  return 4 * rows * aq_packed_words(columns, aq_quant_type_bits(type)) + sizeof(float) * rows * groups +
+         2 * sizeof(int64_t);
+}
+
+/* The header: at most four tensors for one, each with its name, dtype, shape and place. */
+static uint64_t count_overhead(const aq_source *stored) {
+  enum { HEAD = 4096, INFO = 160 };
+  uint64_t bytes = HEAD;
+  for (size_t i = 0; i < stored->tensor_count; i++) bytes += 4 * (INFO + strlen(stored->names[i]));
+  return bytes;
+}
+
+static const aq_export_layout ct_layout = {.open = open_layout,
+                                           .describe = aq_packed_describe,
+                                           .configure = aq_ct_configure,
+                                           .grids = ct_grids,
+                                           .grid_count = AQ_COUNT_OF(ct_grids),
+                                           .refuse_span = aq_packed_refuse_span,
+                                           .choices = ct_choices,
+                                           .choice_count = AQ_COUNT_OF(ct_choices),
+                                           .code_bytes = count_code_bytes,
+                                           .overhead = count_overhead};
 const aq_file_format aq_compressed_tensors_format = {
     .name = "compressed-tensors", .write = &aq_safetensors_sink, .layout = &ct_layout};

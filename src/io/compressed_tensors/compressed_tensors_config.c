@@ -61,7 +61,8 @@ static aq_status add_tensor(scheme_groups *g, const aq_source *base, size_t i, a
     AQ_TRY(aq_ct_scheme_find(base, i, &scheme, err));
     return add_scheme(g, &scheme, t->name, err);
   }
-  const bool is_matrix = t->rank == 2 && aq_ends_with(t->name, ".weight");
+  const bool is_of_module = strchr(t->name, '/') != NULL; /* which transformers does not know */
+  const bool is_matrix = t->rank == 2 && aq_ends_with(t->name, ".weight") && !is_of_module;
   const bool is_output = strcmp(t->name, "lm_head.weight") == 0; /* which is added anyway */
   return is_matrix && !is_output ? append_module(g->ignored, t->name, err) : AQ_OK;
 }

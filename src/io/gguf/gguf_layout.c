@@ -77,12 +77,21 @@ uint32_t aq_gguf_layout_type(const aq_source *stored, size_t index, int32_t *ran
   return g->stores[origin].type;
 }
 
+/* Of an encoder llama.cpp adds these, as FP32. */
+static bool is_added(const char *name) {
+  return strcmp(name, "position_embd.weight") == 0 || strcmp(name, "token_types.weight") == 0;
+}
+static const char added_words[] = "llama.cpp adds it as FP32";
+
 static aq_stored_tensor describe_tensor(const aq_source *stored, size_t index) {
   const size_t origin = origin_of(stored, index);
-  const aq_gguf_store *s = &((const gguf_stored *)stored->impl)->stores[origin];
-  return (aq_stored_tensor){.origin = origin,
-                            .kind = s->kind == AQ_GGUF_CODES ? AQ_STORED_CODES : AQ_STORED_VALUES,
-                            .dtype = aq_gguf_type_at(s->type)->dtype};
+  const gguf_stored *g = stored->impl;
+  const aq_gguf_store *s = &g->stores[origin];
+  return (aq_stored_tensor){
+      .origin = origin,
+      .kind = s->kind == AQ_GGUF_CODES ? AQ_STORED_CODES : AQ_STORED_VALUES,
+      .dtype = aq_gguf_type_at(s->type)->dtype,
+      .why_values = is_added(stored->names[index]) ? added_words : aq_gguf_why_values(&g->base->tensors[origin])};
 }
 
 /* ---- the tensors ---- */
@@ -129,11 +138,6 @@ static bool is_left_out(const gguf_stored *g, size_t i) {
   const char *name = g->base->tensors[i].name;
   if (g->model.arch->is_encoder) return strncmp(name, "pooler.", 7) == 0 || strstr(name, "position_ids") != NULL;
   return strcmp(name, "lm_head.weight") == 0 && json_is_true(json_object_get(g->model.config, "tie_word_embeddings"));
-}
-
-/* Of an encoder llama.cpp adds these, as FP32. */
-static bool is_added(const char *name) {
-  return strcmp(name, "position_embd.weight") == 0 || strcmp(name, "token_types.weight") == 0;
 }
 
 static aq_status add_renamed(gguf_stored *g, size_t i, aq_dtype dtype, aq_source *out, aq_error *err) {
@@ -254,4 +258,21 @@ static aq_status open_layout(const aq_source *base, aq_dtype dtype, aq_source **
   return status;
 }
 
-const aq_export_layout aq_gguf_layout = {.open = open_layout, .describe = describe_tensor};
+/* The head, the pairs, and for each tensor what the head says of it and the bytes up to the next one. */
+static uint64_t count_overhead(const aq_source *stored) {
+  enum { HEAD = 24, INFO = 8 + 4 + 8 * AQ_GGUF_MAX_RANK + 4 + 8, ALIGNMENT = 32 };
+  uint64_t bytes = HEAD + ALIGNMENT + ((const gguf_stored *)stored->impl)->pairs.size;
+  for (size_t i = 0; i < stored->tensor_count; i++) bytes += INFO + ALIGNMENT + strlen(stored->names[i]);
+  return bytes;
+}
+
+const aq_export_layout aq_gguf_layout = {.open = open_layout,
+                                         .describe = describe_tensor,
+                                         .grids = aq_gguf_grids,
+                                         .grid_count = AQ_GGUF_GRIDS,
+                                         .group_size = AQ_GGUF_CODE_BLOCK,
+                                         .refuse_span = aq_gguf_refuse_span,
+                                         .choices = aq_gguf_choices,
+                                         .choice_count = AQ_GGUF_CHOICES,
+                                         .code_bytes = aq_gguf_code_bytes,
+                                         .overhead = count_overhead};

@@ -83,16 +83,45 @@ static aq_status find_facts(const aq_source *source, size_t index, scale_facts *
   return status;
 }
 
-/* Why no block has the codes, in words; NULL when *type has them. */
-static const char *find_block(const aq_tensor_info *t, const aq_gguf_store *s, const scale_facts *f, uint32_t *type) {
-  const uint64_t span = aq_gguf_store_span(t);
+const aq_code_grid aq_gguf_grids[AQ_GGUF_GRIDS] = {{AQ_INT8, true, AQ_GRID_F16, Q8_0},
+                                                   {AQ_INT4, true, AQ_GRID_F16, Q4_0},
+                                                   {AQ_INT3, true, AQ_GRID_F16, Q4_0},
+                                                   {AQ_INT2, true, AQ_GRID_F16, Q4_0},
+                                                   {AQ_INT4, false, AQ_GRID_F16_WHOLE_ZEROS, Q4_1},
+                                                   {AQ_INT3, false, AQ_GRID_F16_WHOLE_ZEROS, Q4_1},
+                                                   {AQ_INT2, false, AQ_GRID_F16_WHOLE_ZEROS, Q4_1}};
+
+/* int3 and int2 take the room of int4. */
+const aq_code_choice aq_gguf_choices[AQ_GGUF_CHOICES] = {{AQ_INT4, AQ_GGUF_CODE_BLOCK}, {AQ_INT8, AQ_GGUF_CODE_BLOCK}};
+
+uint64_t aq_gguf_code_bytes(const aq_tensor_info *t, aq_quant_type type, uint64_t span) {
+  (void)span; /* which a block has a scale for anyway */
+  const aq_gguf_type *block = aq_gguf_type_at(type == AQ_INT8 ? Q8_0 : Q4_0);
+  return t->num_params / block->values * block->bytes;
+}
+
+const char *aq_gguf_why_values(const aq_tensor_info *t) {
   if (t->rank < 2) return "vectors of GGUF files are values";
-  if (s->columns % 32 != 0) return "its rows are no multiple of 32 values";
-  if (span % 32 != 0) return "its groups are no multiple of 32 values";
+  return t->shape[t->rank - 1] % AQ_GGUF_CODE_BLOCK != 0 ? "its rows are no multiple of 32 values" : NULL;
+}
+
+const char *aq_gguf_refuse_span(const aq_tensor_info *t, uint64_t span) {
+  (void)t;
+  return span % AQ_GGUF_CODE_BLOCK != 0 ? "its groups are no multiple of 32 values" : NULL;
+}
+
+/* Why no block has the codes, in words; NULL when *type has them. */
+static const char *find_block(const aq_tensor_info *t, const scale_facts *f, uint32_t *type) {
+  const char *why = aq_gguf_why_values(t);
+  if (why == NULL) why = aq_gguf_refuse_span(t, aq_gguf_store_span(t));
+  if (why != NULL) return why;
   if (!f->fits_f16) return "a scale is too large for FP16";
-  if (t->quant_type == AQ_INT8 && !f->is_symmetric) return "no block of 8 bits has zero points";
-  *type = t->quant_type == AQ_INT8 ? Q8_0 : f->is_symmetric ? Q4_0 : Q4_1;
-  return NULL;
+  for (size_t i = 0; i < AQ_GGUF_GRIDS; i++) {
+    if (aq_gguf_grids[i].type != t->quant_type || aq_gguf_grids[i].symmetric != f->is_symmetric) continue;
+    *type = aq_gguf_grids[i].stored;
+    return NULL;
+  }
+  return "no block of 8 bits has zero points";
 }
 
 static aq_status choose_codes(const aq_source *source, size_t index, aq_dtype dtype, aq_gguf_store *out,
@@ -100,7 +129,7 @@ static aq_status choose_codes(const aq_source *source, size_t index, aq_dtype dt
   const aq_tensor_info *t = &source->tensors[index];
   scale_facts facts = {false, false};
   AQ_TRY(find_facts(source, index, &facts, err));
-  const char *reason = find_block(t, out, &facts, &out->type);
+  const char *reason = find_block(t, &facts, &out->type);
   out->kind = AQ_GGUF_CODES;
   if (reason == NULL) return AQ_OK;
   if (dtype != AQ_DTYPE_INVALID || t->rank < 2) return choose_values(t, dtype, out, err);

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 
+#include "io/export_layout.h"
 #include "io/source.h"
 
 typedef enum aq_gguf_store_kind { AQ_GGUF_COPIED, AQ_GGUF_CONVERTED, AQ_GGUF_CODES } aq_gguf_store_kind;
@@ -48,6 +49,15 @@ static inline uint64_t aq_gguf_source_row(const aq_gguf_store *store, uint64_t r
 
 /* Values of a quantized tensor that share a scale. */
 uint64_t aq_gguf_store_span(const aq_tensor_info *tensor);
+
+/* The codes that blocks hold, and where they do: aq_stored_tensor's why_values, aq_export_layout's refuse_span. Blocks
+ * have as many values as share a scale in them. */
+enum { AQ_GGUF_CODE_BLOCK = 32, AQ_GGUF_GRIDS = 7, AQ_GGUF_CHOICES = 2 };
+extern const aq_code_choice aq_gguf_choices[AQ_GGUF_CHOICES];
+uint64_t aq_gguf_code_bytes(const aq_tensor_info *tensor, aq_quant_type type, uint64_t span);
+extern const aq_code_grid aq_gguf_grids[AQ_GGUF_GRIDS];
+const char *aq_gguf_why_values(const aq_tensor_info *tensor);
+const char *aq_gguf_refuse_span(const aq_tensor_info *tensor, uint64_t span);
 
 /* The minimum of a block of Q4_1, before it is rounded to FP16. */
 static inline float aq_gguf_minimum(float scale, float zero_point) { return -(8.0F + zero_point) * scale; }

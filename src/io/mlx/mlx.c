@@ -19,7 +19,9 @@
 
 /* ---- which, and how ---- */
 
-bool aq_mlx_is_packed(const aq_source *base, size_t index) { return base->tensors[index].quant_type != AQ_KEPT; }
+bool aq_mlx_is_packed(const aq_source *base, size_t index) {
+  return base->tensors[index].quant_type != AQ_KEPT && !aq_packed_is_of_module(&base->tensors[index]);
+}
 
 bool aq_mlx_is_left_out(const aq_source *base, size_t index) {
   const aq_tensor_info *t = &base->tensors[index];

@@ -6,7 +6,8 @@
 #include "core/buffer.h"
 #include "io/packed/packed_scheme.h"
 
-/* Whether a tensor is stored as codes: every quantized one. */
+/* Whether a tensor is stored as codes: every quantized one but weights of modules behind the
+ * model. */
 bool aq_mlx_is_packed(const aq_source *base, size_t index);
 
 /* Whether a tensor is an output layer that is the table of tokens again, which MLX computes from the table. */

@@ -19,17 +19,42 @@ bool aq_packed_is_embedding(const aq_tensor_info *t) {
   return role == AQ_ROLE_EMBEDDING || role == AQ_ROLE_POSITION || strstr(t->name, "embed") != NULL;
 }
 
+static bool is_matrix(const aq_tensor_info *t) { return t->rank == 2 && t->shape[0] > 0 && t->shape[1] > 0; }
+static bool is_weight(const aq_tensor_info *t) { return aq_ends_with(t->name, ".weight"); }
+bool aq_packed_is_of_module(const aq_tensor_info *t) { return strchr(t->name, '/') != NULL; }
+
 /* An output layer that is tied to the table of tokens stays its equal. */
-bool aq_packed_is_linear(const aq_source *source, size_t index) {
+static bool is_tied_to_embedding(const aq_source *source, size_t index) {
   const aq_tensor_info *t = &source->tensors[index];
-  if (t->quant_type == AQ_KEPT || aq_packed_is_embedding(t)) return false;
   const size_t owner = t->alias_of >= 0 ? (size_t)t->alias_of : index;
-  if (aq_packed_is_embedding(&source->tensors[owner])) return false;
+  if (aq_packed_is_embedding(&source->tensors[owner])) return true;
   for (size_t i = 0; i < source->tensor_count; i++) {
     const bool is_tied = source->tensors[i].alias_of >= 0 && (size_t)source->tensors[i].alias_of == owner;
-    if (is_tied && aq_packed_is_embedding(&source->tensors[i])) return false;
+    if (is_tied && aq_packed_is_embedding(&source->tensors[i])) return true;
   }
-  return true;
+  return false;
+}
+
+static const char embedding_words[] = "peers read embedding tables, and what is tied to one, as values only";
+static const char module_words[] = "modules behind the model have no configuration for codes";
+
+/* Of a tensor that a table may well have codes of, which become values. */
+static const char *why_decoded(const aq_source *source, size_t index) {
+  const aq_tensor_info *t = &source->tensors[index];
+  if (aq_packed_is_embedding(t) || is_tied_to_embedding(source, index)) return embedding_words;
+  return aq_packed_is_of_module(t) ? module_words : NULL;
+}
+
+bool aq_packed_is_linear(const aq_source *source, size_t index) {
+  return source->tensors[index].quant_type != AQ_KEPT && why_decoded(source, index) == NULL;
+}
+
+const char *aq_packed_why_values(const aq_source *source, size_t index) {
+  const aq_tensor_info *t = &source->tensors[index];
+  const char *why = why_decoded(source, index);
+  if (why != NULL) return why;
+  if (!is_matrix(t)) return "it is no matrix";
+  return is_weight(t) ? NULL : "its name does not end in .weight, as those of linear layers";
 }
 
 aq_status aq_packed_fail(const aq_tensor_info *t, const char *hint, aq_error *err) {
@@ -41,24 +66,29 @@ static const char values_hint[] = "Keep it when quantizing, or export to safeten
 
 static aq_status check_matrix(const aq_tensor_info *t, const char *format, aq_error *err) {
   char shape[128];
-  if (t->rank != 2 || t->shape[0] == 0 || t->shape[1] == 0) {
+  if (!is_matrix(t)) {
     (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "%s has codes of matrices only, and its shape is %s", format,
                   aq_shape_text(t->shape, t->rank, shape, sizeof shape));
     return aq_packed_fail(t, values_hint, err);
   }
-  if (aq_ends_with(t->name, ".weight")) return AQ_OK;
+  if (is_weight(t)) return AQ_OK;
   (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "%s has codes of the weights of modules, whose names end in .weight", format);
   return aq_packed_fail(t, values_hint, err);
+}
+
+static bool is_of_rows(const aq_tensor_info *t, uint64_t span) {
+  return span % (uint64_t)t->shape[1] == 0 || span >= t->num_params;
+}
+
+const char *aq_packed_refuse_span(const aq_tensor_info *t, uint64_t span) {
+  return is_of_rows(t, span) || (uint64_t)t->shape[1] % span == 0 ? NULL : "its groups cross rows";
 }
 
 /* A span of whole rows is a scale for each of them; a row of whole spans is groups. */
 static aq_status find_groups(const aq_tensor_info *t, const char *format, aq_packed_scheme *s, aq_error *err) {
   s->span = t->group_size > 0 ? (uint64_t)t->group_size : t->quant_axis == 0 ? s->columns : s->rows * s->columns;
-  if (s->span % s->columns == 0 || s->span >= s->rows * s->columns) {
-    s->group = s->columns;
-  } else if (s->columns % s->span == 0) {
-    s->group = s->span;
-  } else {
+  s->group = is_of_rows(t, s->span) ? s->columns : s->span;
+  if (aq_packed_refuse_span(t, s->span) != NULL) {
     (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "its groups of %llu values cross rows of %llu, which %s has not",
                   (unsigned long long)s->span, (unsigned long long)s->columns, format);
     return aq_packed_fail(t, "Quantize it with a group size that divides its rows, or per channel", err);

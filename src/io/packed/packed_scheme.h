@@ -27,9 +27,19 @@ AQ_MUST_CHECK aq_status aq_packed_scheme_find(const aq_source *source, size_t in
 AQ_MUST_CHECK aq_status aq_packed_zero_points_check(const aq_source *source, size_t index, const char *format,
                                                     aq_packed_scheme *scheme, aq_error *err);
 
-/* For formats that have codes of linear layers only: whether a tensor is quantized and neither a table of embeddings
- * nor tied to one, which peers read as values. The tensors are as the table has them, with its aliases. */
+/* For formats that have codes of linear layers only: whether a tensor is stored as codes, the quantized ones but for
+ * tables of embeddings and what is tied to one, and weights of modules behind the model, all of which peers read as
+ * values only. The tensors are as the table has them, with its aliases. */
 bool aq_packed_is_linear(const aq_source *source, size_t index);
+
+/* Of the same formats: aq_stored_tensor's why_values of a tensor of a source, whatever type it has. */
+const char *aq_packed_why_values(const aq_source *source, size_t index);
+
+/* Whether a tensor is one of a module behind the model: "2_Dense/linear.weight". */
+bool aq_packed_is_of_module(const aq_tensor_info *t);
+
+/* aq_export_layout's refuse_span, of a matrix. */
+const char *aq_packed_refuse_span(const aq_tensor_info *tensor, uint64_t span);
 
 /* The error with a hint and the name of the tensor. */
 aq_status aq_packed_fail(const aq_tensor_info *t, const char *hint, aq_error *err);

@@ -150,7 +150,11 @@ aq_status aq_packed_open(const aq_packed_format *format, const aq_source *base, 
 }
 
 aq_stored_tensor aq_packed_describe(const aq_source *stored, size_t index) {
+  const packed_source *p = stored->impl;
   const aq_segment *segment = &stored->segments[stored->segment_first[index]];
-  const aq_stored_kind kind = segment->where[PIECE] == PASSED ? AQ_STORED_PASSED : AQ_STORED_CODES;
-  return (aq_stored_tensor){.origin = (size_t)segment->where[TENSOR], .kind = kind};
+  const size_t origin = (size_t)segment->where[TENSOR];
+  return (aq_stored_tensor){
+      .origin = origin,
+      .kind = segment->where[PIECE] == PASSED ? AQ_STORED_PASSED : AQ_STORED_CODES,
+      .why_values = p->format->why_values != NULL ? p->format->why_values(p->base, origin) : NULL};
 }

@@ -68,7 +68,7 @@ static void bytes_are_those_of_encoding_the_values(void **state) {
   (void)state;
   for (size_t i = 0; i < AQ_COUNT_OF(cases); i++) {
     aq_encoded e = make_encoded(cases[i].type, cases[i].span, cases[i].shifted);
-    const aq_scheme scheme = {cases[i].type, AQ_MSE, !cases[i].shifted};
+    const aq_scheme scheme = {.type = cases[i].type, .method = AQ_MSE, .symmetric = !cases[i].shifted};
     const uint32_t bits = aq_quant_type_bits(cases[i].type);
     float values[60], none[60] = {0};
     int8_t room[60], unpacked[60];

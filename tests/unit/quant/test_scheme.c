@@ -15,48 +15,90 @@ static const struct worked {
   int8_t codes[8];
   uint8_t data[8];
 } worked[] = {
-    {{AQ_INT8, AQ_MINMAX, true},
+    {{.type = AQ_INT8, .method = AQ_MINMAX, .symmetric = true},
      0x1.9cd34p-7f,
      0,
      {-71, -32, -8, 0, 16, 24, 56, 127},
      {0xb9, 0xe0, 0xf8, 0x00, 0x10, 0x18, 0x38, 0x7f}},
-    {{AQ_INT8, AQ_MINMAX, false},
+    {{.type = AQ_INT8, .method = AQ_MINMAX, .symmetric = false},
      0x1.414142p-7f,
      -0x1.21999cp+5f,
      {-128, -77, -46, -36, -16, -6, 35, 127},
      {0x80, 0xb3, 0xd2, 0xdc, 0xf0, 0xfa, 0x23, 0x7f}},
-    {{AQ_INT4, AQ_MINMAX, true}, 0x1.d41d42p-3f, 0, {-4, -2, 0, 0, 1, 1, 3, 7}, {0x64, 0x88, 0x99, 0xfb}},
-    {{AQ_INT4, AQ_MINMAX, false},
+    {{.type = AQ_INT4, .method = AQ_MINMAX, .symmetric = true},
+     0x1.d41d42p-3f,
+     0,
+     {-4, -2, 0, 0, 1, 1, 3, 7},
+     {0x64, 0x88, 0x99, 0xfb}},
+    {{.type = AQ_INT4, .method = AQ_MINMAX, .symmetric = false},
      0x1.555556p-3f,
      -0x1.4cccdp+1f,
      {-8, -5, -3, -3, -1, -1, 2, 7},
      {0x30, 0x55, 0x77, 0xfa}},
-    {{AQ_INT3, AQ_MINMAX, true}, 0x1.111112p-1f, 0, {-2, -1, 0, 0, 0, 1, 1, 3}, {0x1a, 0xc9, 0xf6}},
-    {{AQ_INT3, AQ_MINMAX, false}, 0x1.6db6dcp-2f, -0x1.7ae14ap+0f, {-4, -3, -2, -1, -1, -1, 0, 3}, {0x88, 0xb6, 0xf1}},
-    {{AQ_INT2, AQ_MINMAX, true}, 0x1.99999ap+0f, 0, {-1, 0, 0, 0, 0, 0, 0, 1}, {0xa9, 0xea}},
-    {{AQ_INT2, AQ_MINMAX, false}, 0x1.aaaaaap-1f, -0x1.d70a3ep-1f, {-2, -1, -1, -1, -1, -1, 0, 1}, {0x54, 0xe5}},
-    {{AQ_INT8, AQ_MSE, true},
+    {{.type = AQ_INT3, .method = AQ_MINMAX, .symmetric = true},
+     0x1.111112p-1f,
+     0,
+     {-2, -1, 0, 0, 0, 1, 1, 3},
+     {0x1a, 0xc9, 0xf6}},
+    {{.type = AQ_INT3, .method = AQ_MINMAX, .symmetric = false},
+     0x1.6db6dcp-2f,
+     -0x1.7ae14ap+0f,
+     {-4, -3, -2, -1, -1, -1, 0, 3},
+     {0x88, 0xb6, 0xf1}},
+    {{.type = AQ_INT2, .method = AQ_MINMAX, .symmetric = true},
+     0x1.99999ap+0f,
+     0,
+     {-1, 0, 0, 0, 0, 0, 0, 1},
+     {0xa9, 0xea}},
+    {{.type = AQ_INT2, .method = AQ_MINMAX, .symmetric = false},
+     0x1.aaaaaap-1f,
+     -0x1.d70a3ep-1f,
+     {-2, -1, -1, -1, -1, -1, 0, 1},
+     {0x54, 0xe5}},
+    {{.type = AQ_INT8, .method = AQ_MSE, .symmetric = true},
      0x1.9cp-7f,
      0,
      {-72, -32, -8, 0, 16, 24, 56, 127},
      {0xb8, 0xe0, 0xf8, 0x00, 0x10, 0x18, 0x38, 0x7f}},
-    {{AQ_INT8, AQ_MSE, false},
+    {{.type = AQ_INT8, .method = AQ_MSE, .symmetric = false},
      0x1.42p-7f,
      -36.1875f,
      {-128, -77, -46, -36, -16, -6, 35, 127},
      {0x80, 0xb3, 0xd2, 0xdc, 0xf0, 0xfa, 0x23, 0x7f}},
-    {{AQ_INT4, AQ_MSE, true}, 0x1.dp-3f, 0, {-4, -2, 0, 0, 1, 1, 3, 7}, {0x64, 0x88, 0x99, 0xfb}},
-    {{AQ_INT4, AQ_MSE, false}, 0x1.5p-3f, -2.5625f, {-8, -5, -3, -3, -1, -1, 2, 7}, {0x30, 0x55, 0x77, 0xfa}},
-    {{AQ_INT3, AQ_MSE, true}, 0x1p-1f, 0, {-2, -1, 0, 0, 0, 1, 1, 3}, {0x1a, 0xc9, 0xf6}},
-    {{AQ_INT3, AQ_MSE, false}, 0x1.ap-2f, -0.8125f, {-3, -2, -1, -1, 0, 0, 1, 3}, {0xd1, 0x46, 0xf6}},
-    {{AQ_INT2, AQ_MSE, true}, 0x1.1p+0f, 0, {-1, 0, 0, 0, 0, 0, 1, 1}, {0xa9, 0xfa}},
-    {{AQ_INT2, AQ_MSE, false}, 0x1.7p-1f, -1.125f, {-2, -2, -1, -1, -1, -1, 0, 1}, {0x50, 0xe5}},
+    {{.type = AQ_INT4, .method = AQ_MSE, .symmetric = true},
+     0x1.dp-3f,
+     0,
+     {-4, -2, 0, 0, 1, 1, 3, 7},
+     {0x64, 0x88, 0x99, 0xfb}},
+    {{.type = AQ_INT4, .method = AQ_MSE, .symmetric = false},
+     0x1.5p-3f,
+     -2.5625f,
+     {-8, -5, -3, -3, -1, -1, 2, 7},
+     {0x30, 0x55, 0x77, 0xfa}},
+    {{.type = AQ_INT3, .method = AQ_MSE, .symmetric = true},
+     0x1p-1f,
+     0,
+     {-2, -1, 0, 0, 0, 1, 1, 3},
+     {0x1a, 0xc9, 0xf6}},
+    {{.type = AQ_INT3, .method = AQ_MSE, .symmetric = false},
+     0x1.ap-2f,
+     -0.8125f,
+     {-3, -2, -1, -1, 0, 0, 1, 3},
+     {0xd1, 0x46, 0xf6}},
+    {{.type = AQ_INT2, .method = AQ_MSE, .symmetric = true}, 0x1.1p+0f, 0, {-1, 0, 0, 0, 0, 0, 1, 1}, {0xa9, 0xfa}},
+    {{.type = AQ_INT2, .method = AQ_MSE, .symmetric = false},
+     0x1.7p-1f,
+     -1.125f,
+     {-2, -2, -1, -1, -1, -1, 0, 1},
+     {0x50, 0xe5}},
 };
 
 static const aq_quant_type types[] = {AQ_INT8, AQ_INT4, AQ_INT3, AQ_INT2};
 
 /* Every combination of type, method and symmetry. */
-static aq_scheme scheme_at(size_t i) { return (aq_scheme){types[i / 4], i & 1 ? AQ_MSE : AQ_MINMAX, (i & 2) != 0}; }
+static aq_scheme scheme_at(size_t i) {
+  return (aq_scheme){.type = types[i / 4], .method = i & 1 ? AQ_MSE : AQ_MINMAX, .symmetric = (i & 2) != 0};
+}
 enum { SCHEMES = 16 };
 
 /* A hump of numbers around zero, the same on every machine. */
@@ -92,7 +134,7 @@ static void examples_give_the_documented_bytes(void **state) {
 
 static void packing_tail_gives_the_documented_bytes(void **state) {
   (void)state;
-  const aq_scheme scheme = {AQ_INT3, AQ_MINMAX, true};
+  const aq_scheme scheme = {.type = AQ_INT3, .method = AQ_MINMAX, .symmetric = true};
   const float x[3] = {3, -4, 1}, scale = 1, zero_point = 0;
   int8_t codes[3];
   uint8_t data[3] = {0, 0, 0xee};
@@ -159,7 +201,7 @@ static void constant_span_is_exact(void **state) {
 static void symmetric_constant_with_least_squares_is_exact(void **state) {
   (void)state;
   const float span[3] = {-0.37f, -0.37f, -0.37f};
-  const aq_scheme scheme = {AQ_INT2, AQ_MSE, true};
+  const aq_scheme scheme = {.type = AQ_INT2, .method = AQ_MSE, .symmetric = true};
   float scale, zero_point;
   assert_true(aq_fit_span(&scheme, span, 3, &scale, &zero_point));
   assert_float_equal(scale, 0.37f, 0);
@@ -283,8 +325,9 @@ static void least_squares_beats_minmax_on_weights(void **state) {
       double minmax = 0, mse = 0;
       for (uint32_t seed = 0; seed < 100; seed++) {
         fill(x, 64, seed);
-        minmax += squared_error(&(aq_scheme){types[t], AQ_MINMAX, symmetric != 0}, x, 64);
-        mse += squared_error(&(aq_scheme){types[t], AQ_MSE, symmetric != 0}, x, 64);
+        minmax +=
+            squared_error(&(aq_scheme){.type = types[t], .method = AQ_MINMAX, .symmetric = symmetric != 0}, x, 64);
+        mse += squared_error(&(aq_scheme){.type = types[t], .method = AQ_MSE, .symmetric = symmetric != 0}, x, 64);
       }
       assert_true(mse < 0.97 * minmax);
     }
@@ -296,7 +339,8 @@ static void least_squares_cuts_scale_and_zero_point(void **state) {
   float x[64], scale, zero_point;
   for (uint32_t seed = 0; seed < 50; seed++) {
     fill(x, 64, seed);
-    assert_true(aq_fit_span(&(aq_scheme){AQ_INT4, AQ_MSE, false}, x, 64, &scale, &zero_point));
+    assert_true(
+        aq_fit_span(&(aq_scheme){.type = AQ_INT4, .method = AQ_MSE, .symmetric = false}, x, 64, &scale, &zero_point));
     uint32_t bits;
     memcpy(&bits, &scale, sizeof bits);
     assert_int_equal(bits & ((1u << 19) - 1), 0);
@@ -319,7 +363,8 @@ static void search_ends_where_the_rule_does(void **state) {
   float x[64], scale, zero_point;
   for (size_t i = 0; i < AQ_COUNT_OF(expected); i++) {
     fill(x, 64, expected[i].seed);
-    assert_true(aq_fit_span(&(aq_scheme){expected[i].type, AQ_MSE, false}, x, 64, &scale, &zero_point));
+    assert_true(aq_fit_span(&(aq_scheme){.type = expected[i].type, .method = AQ_MSE, .symmetric = false}, x, 64, &scale,
+                            &zero_point));
     assert_float_equal(scale, expected[i].scale, 0);
     assert_float_equal(zero_point, expected[i].zero_point, 0);
   }
@@ -330,7 +375,7 @@ static void values_on_a_grid_are_reproduced(void **state) {
   float x[16], y[16], scale, zero_point;
   int8_t codes[16];
   uint8_t data[8];
-  const aq_scheme scheme = {AQ_INT4, AQ_MSE, false};
+  const aq_scheme scheme = {.type = AQ_INT4, .method = AQ_MSE, .symmetric = false};
   for (int i = 0; i < 16; i++) x[i] = (float)(i * 5 % 16 - 3) * 0.1f; /* no cut scale is 0.1 */
   assert_true(aq_fit_span(&scheme, x, 16, &scale, &zero_point));
   aq_encode(&scheme, x, 16, 16, 0, &scale, &zero_point, codes, data);

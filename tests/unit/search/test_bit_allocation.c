@@ -235,8 +235,7 @@ static stub_backend stub;
 static aq_status begin_stub(aq_search_backend *backend, const aq_search_setup *setup, aq_search_problem *problem,
                             aq_error *error) {
   stub.problem = problem;
-  assert_ok(
-      aq_search_problem_create(setup->source, setup->plan, &setup->options->table, backend->pool, problem, error));
+  assert_ok(aq_search_problem_create(setup->source, setup->plan, setup->options, backend->pool, problem, error));
   assert_ok(aq_search_item_allocate_sensitivity(&problem->items[0], "a stub", error));
   for (size_t i = 0; i < problem->items[0].rows; i++) problem->items[0].own_sensitivity[i] = 1e-6F;
   return aq_search_item_read_sample(setup->source, &problem->items[0], error);

@@ -93,7 +93,7 @@ static void make_candidate(searched *s, const aq_search_options *search, const c
   s->plan = make_plan(s->source, &s->options);
   assert_ok(aq_calibration_make_factors(c, &err));
   assert_ok(aq_exclude_vectors(s->source, &c->model, &s->plan, &err));
-  assert_ok(aq_search_problem_create(s->source, &s->plan, &s->options.table, c->pool, &s->problem, &err));
+  assert_ok(aq_search_problem_create(s->source, &s->plan, &s->options, c->pool, &s->problem, &err));
   assert_ok(aq_fisher_sensitivity_set(c, &s->problem, &err));
   assert_ok(aq_candidate_create(c, &s->plan, s->encoded, &s->problem, &s->candidate, &err));
   assert_ok(aq_search_problem_estimate(&s->problem, 1e-6, &err));

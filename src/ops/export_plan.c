@@ -1,0 +1,152 @@
+/* export_plan.c - the layout of the format says of each tensor whether it can have codes, its table of grids which. The
+ * layout is opened over the tensors as they will be when they are not quantized, so that a model that it has no place
+ * for fails here, and not after the work. */
+#include "ops/export_plan.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "core/compiler.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "quant/rule_words.h"
+
+typedef struct plan_job {
+  const aq_file_format *format;
+  const aq_tensor_info *tensors;
+  aq_plan *plan;
+  const char **why; /* one per tensor: why the format has no codes of it; NULL: it has */
+} plan_job;
+
+static const char not_stored[] = "it is no part of the model there";
+
+/* ---- options ---- */
+
+aq_status aq_export_plan_format(const aq_quantize_options *options, const aq_file_format **out, aq_error *err) {
+  *out = NULL;
+  if (options->for_format == NULL) return AQ_OK;
+  AQ_TRY(aq_formats_find_export(options->for_format, out, err));
+  if ((*out)->layout != NULL) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_ARGUMENT,
+                "%s files have no codes that a plan could suit; values are exported from any table", (*out)->name);
+  return aq_error_hint(err, AQ_ERR_ARGUMENT, "Leave out `for_format`");
+}
+
+void aq_export_plan_options(const aq_file_format *format, aq_quantize_options *o) {
+  const bool is_auto = o->type != NULL && strcasecmp(o->type, "auto") == 0;
+  const bool wants_groups = o->granularity == NULL || strcasecmp(o->granularity, "group") == 0;
+  if (is_auto) return; /* which chooses them itself */
+  if (o->symmetry == AQ_SYMMETRY_DEFAULT) o->symmetry = AQ_SYMMETRIC;
+  if (o->group_size == 0 && wants_groups) o->group_size = format->layout->group_size;
+}
+
+/* ---- what the format has ---- */
+
+static const aq_code_grid *find_grid(const aq_export_layout *layout, aq_quant_type type, bool symmetric) {
+  for (size_t i = 0; i < layout->grid_count; i++) {
+    if (layout->grids[i].type == type && layout->grids[i].symmetric == symmetric) return &layout->grids[i];
+  }
+  return NULL;
+}
+
+/* Tied tensors have one entry: codes of none of them are codes of none; what one of them is stored as, all are. */
+static void share_reasons(const plan_job *job) {
+  for (size_t i = 0; i < job->plan->count; i++) {
+    const char **owner = &job->why[aq_plan_owner(job->plan, i)];
+    if (job->why[i] != not_stored && (*owner == NULL || *owner == not_stored)) *owner = job->why[i];
+  }
+}
+
+static aq_status find_reasons(const plan_job *job, const aq_source *source, aq_error *err) {
+  aq_source *stored;
+  for (size_t i = 0; i < job->plan->count; i++) job->why[i] = not_stored;
+  AQ_TRY(aq_export_layout_open_planned(job->format->layout, source, job->tensors, job->plan, &stored, err));
+  for (size_t i = 0; i < stored->tensor_count; i++) {
+    const aq_stored_tensor s = job->format->layout->describe(stored, i);
+    job->why[s.origin] = s.why_values; /* static storage */
+  }
+  aq_source_close(stored);
+  share_reasons(job);
+  return AQ_OK;
+}
+
+/* ---- entries ---- */
+
+static bool is_of_caller(const aq_plan_entry *e) {
+  return strncmp(e->rule, AQ_RULE_TENSOR, strlen(AQ_RULE_TENSOR)) == 0 || strcmp(e->rule, "plan") == 0;
+}
+
+static aq_status fail_entry(const plan_job *job, size_t i, const char *why, const char *hint, aq_error *err) {
+  char text[64];
+  (void)aq_fail(err, AQ_ERR_ARGUMENT, "%s files cannot hold it as %s: %s", job->format->name,
+                aq_plan_entry_text(&job->plan->entries[i], text, sizeof text), why);
+  (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "%s", hint);
+  return aq_error_in_tensor(err, AQ_ERR_ARGUMENT, job->tensors[i].name);
+}
+
+static aq_status keep_entry(const plan_job *job, size_t i, aq_error *err) {
+  aq_plan_entry *e = &job->plan->entries[i];
+  if (is_of_caller(e)) {
+    return job->why[i] == not_stored ? AQ_OK : fail_entry(job, i, job->why[i], "Keep it (`keep_patterns`)", err);
+  }
+  char *rule = aq_format("no codes in %s: %s", job->format->name, job->why[i]);
+  if (rule == NULL) return aq_fail_memory(err, 64);
+  aq_free(e->rule);
+  e->rule = rule;
+  e->action = AQ_KEEP;
+  e->kept_by_default = true;
+  e->unexpected = job->tensors[i].rank >= 2;
+  return AQ_OK;
+}
+
+/* Groups that nobody asked for become rows where the format has these. */
+static aq_status fit_span(const plan_job *job, size_t i, aq_error *err) {
+  const aq_tensor_info *t = &job->tensors[i];
+  const aq_export_layout *layout = job->format->layout;
+  aq_plan_entry *e = &job->plan->entries[i];
+  const char *why = layout->refuse_span(t, e->span_length);
+  if (why == NULL) return AQ_OK;
+  const uint64_t row = t->num_params / (uint64_t)t->shape[0];
+  if (is_of_caller(e) || e->group_size == 0 || layout->group_size > 0 || layout->refuse_span(t, row) != NULL) {
+    return fail_entry(job, i, why, "Use `group_size=32`, or `granularity=channel`", err);
+  }
+  e->group_size = 0;
+  e->span_length = row;
+  return AQ_OK;
+}
+
+/* Scales that a plan brings along are not fitted, and must be on the grid already. */
+static aq_status check_scales(const plan_job *job, size_t i, aq_scale_grid grid, aq_error *err) {
+  const aq_plan_entry *e = &job->plan->entries[i];
+  for (uint64_t k = 0; e->scales != NULL && k < e->scale_count; k++) {
+    float scale = e->scales[k], zero_point = e->zero_points != NULL ? e->zero_points[k] : 0;
+    aq_scale_grid_round(grid, e->scheme.type, 0, 0, &scale, &zero_point);
+    if (scale == e->scales[k] && (e->zero_points == NULL || zero_point == e->zero_points[k])) continue;
+    return fail_entry(job, i, "it has no such scales as the plan gives", "Make the plan with `for_format`", err);
+  }
+  return AQ_OK;
+}
+
+static aq_status fit_entry(const plan_job *job, size_t i, aq_error *err) {
+  aq_plan_entry *e = &job->plan->entries[i];
+  if (e->action != AQ_QUANTIZE || e->tied) return AQ_OK;
+  if (job->why[i] != NULL) return keep_entry(job, i, err);
+  if (aq_plan_entry_is_open(e, AQ_RD)) return AQ_OK;
+  const aq_code_grid *grid = find_grid(job->format->layout, e->scheme.type, e->scheme.symmetric);
+  if (grid == NULL) {
+    return fail_entry(job, i, "it has no such codes", "Choose symmetric codes, or another `type`", err);
+  }
+  AQ_TRY(fit_span(job, i, err));
+  e->scheme.grid = grid->scales;
+  return check_scales(job, i, grid->scales, err);
+}
+
+aq_status aq_export_plan_fit(const aq_file_format *format, const aq_source *source, const aq_tensor_info *tensors,
+                             aq_plan *plan, aq_error *err) {
+  const plan_job job = {format, tensors, plan, aq_calloc(plan->count + 1, sizeof *job.why)};
+  if (job.why == NULL) return aq_fail_memory(err, plan->count * sizeof *job.why);
+  aq_status status = find_reasons(&job, source, err);
+  for (size_t i = 0; i < plan->count && status == AQ_OK; i++) status = fit_entry(&job, i, err);
+  aq_free(job.why);
+  return status == AQ_OK ? aq_plan_share_ties(plan, err) : status;
+}

@@ -1,0 +1,92 @@
+/* format_choice.c - types and groups of a format against each other. */
+#include "search/format_choice.h"
+
+#include <math.h>
+
+#include "core/compiler.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "quant/scheme.h"
+#include "tensor/dtype.h"
+
+/* ---- one choice ---- */
+
+static aq_scheme scheme_of(const aq_code_choice *choice) {
+  return (aq_scheme){.type = choice->type, .method = AQ_MSE, .symmetric = true, .grid = AQ_GRID_F16_WHOLE_ZEROS};
+}
+
+static size_t span_of(const aq_rd_matrix *m, const aq_code_choice *choice) {
+  return choice->group > 0 ? choice->group : m->cols;
+}
+
+/* Groups lie within rows, and are fewer than a row. */
+static bool is_possible(const aq_rd_matrix *m, const aq_code_choice *choice) {
+  return choice->group == 0 || (m->cols % choice->group == 0 && (m->cols > choice->group || choice->group == 32));
+}
+
+static double span_error(aq_quant_type type, const float *x, size_t n, float scale) {
+  const double low = aq_quant_min(type), high = aq_quant_max(type), s = (double)scale;
+  double sum = 0;
+  for (size_t i = 0; i < n && scale > 0; i++) {
+    const double error = (double)x[i] - s * fmin(fmax(rint((double)x[i] / s), low), high);
+    sum += error * error;
+  }
+  return sum;
+}
+
+/* Sum over spans of their squared error, weighted by the sensitivity of their row. steps: NULL, or room for them. */
+static double fit_choice(const aq_rd_matrix *m, const aq_code_choice *choice, float *steps) {
+  const aq_scheme scheme = scheme_of(choice);
+  const size_t span = span_of(m, choice), spans = m->cols / span;
+  double loss = 0;
+  for (size_t i = 0; i < m->rows * spans; i++) {
+    float scale, zero_point;
+    const float *x = m->w + i * span;
+    (void)aq_fit_span(&scheme, x, span, &scale, &zero_point); /* values are finite, which was checked before */
+    if (steps != NULL) {
+      steps[i] = scale;
+    } else {
+      loss += (double)m->sensitivity[i / spans] * span_error(choice->type, x, span, scale);
+    }
+  }
+  return loss;
+}
+
+/* ---- all of them ---- */
+
+double aq_format_bits(const aq_search_problem *problem, const aq_search_item *item, aq_quant_type type, uint64_t span) {
+  return 8 * (double)problem->layout->code_bytes(&problem->source->tensors[item->tensor], type, span);
+}
+
+static aq_status make_steps(const aq_rd_matrix *m, const aq_code_choice *choice, aq_rd_choice *out, aq_error *err) {
+  out->span_count = m->rows * (m->cols / span_of(m, choice));
+  out->steps = aq_calloc(out->span_count, sizeof *out->steps);
+  if (out->steps == NULL) return aq_fail_memory(err, out->span_count * sizeof *out->steps);
+  (void)fit_choice(m, choice, out->steps);
+  return AQ_OK;
+}
+
+aq_status aq_format_choose(const aq_search_problem *problem, const aq_search_item *item, const aq_rd_matrix *m,
+                           double losses[AQ_CODE_CHOICES_MAX], aq_rd_choice *out, aq_error *err) {
+  const aq_export_layout *layout = problem->layout;
+  const double part = (double)m->rows / (double)item->rows;
+  const aq_code_choice *best = NULL;
+  const bool is_new = losses[0] < 0;
+  double least = HUGE_VAL;
+  *out = (aq_rd_choice){.type = AQ_KEPT};
+  for (size_t i = 0; i < layout->choice_count; i++) {
+    const aq_code_choice *choice = &layout->choices[i];
+    if (is_new) losses[i] = is_possible(m, choice) ? fit_choice(m, choice, NULL) : HUGE_VAL;
+    const double bits = part * aq_format_bits(problem, item, choice->type, span_of(m, choice));
+    const double cost = losses[i] + problem->lambda * bits;
+    if (!(cost < least)) continue;
+    least = cost;
+    best = choice;
+    out->bits = bits;
+    out->loss = losses[i];
+  }
+  AQ_FAIL_IF(best == NULL, AQ_ERR_INTERNAL, "the format has no codes for a matrix of %zu columns", m->cols);
+  out->type = best->type;
+  out->group_size = (int32_t)best->group;
+  return m->w == item->sample ? AQ_OK : make_steps(m, best, out, err);
+}

@@ -1,0 +1,257 @@
+"""quantize --for FORMAT: the export to it takes every code over, and programs of the format read the values of the table."""
+import json
+
+import gguf
+import numpy as np
+import pytest
+from conftest import noise, read_pyarrow, run
+from test_compressed_tensors import CONFIG, check
+from test_compressed_tensors import write_model as write_linear
+from test_gguf_export import exported, values_of
+
+CODES = ("int8", "int4", "int3", "int2")
+ODD, ADDED = "odd.weight", "position_embd.weight"
+
+
+def write_model(path, scale=1.0, shift=0.0):
+    """Rows of two heights, a stack, a matrix whose rows no block has, one that llama.cpp adds, and a vector."""
+    writer = gguf.GGUFWriter(path, "bert")
+    shapes = {"token_embd.weight": (40, 256), "blk.0.attn_q.weight": (96, 96), "blk.0.exps.weight": (2, 32, 64),
+              ODD: (70, 33), ADDED: (64, 32), "blk.0.attn_norm.weight": (2048,)}
+    for seed, (name, shape) in enumerate(shapes.items()):
+        values = np.ascontiguousarray((noise(seed, *shape) + shift) * scale, np.float32)
+        values.reshape(-1)[:32] = 0 if seed == 0 else values.reshape(-1)[:32]
+        writer.add_tensor(name, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def check_export(table, folder):
+    """Codes are taken over, all values are those of the table bit for bit; the types of the blocks."""
+    report = json.loads(run("export", table, "-o", folder / "out.gguf", "--to", "gguf", "--json").stdout)
+    rows = {row["layer_name"]: row for row in read_pyarrow(table)}
+    quantized = {name for name, row in rows.items() if row["quant_type"] in CODES}
+    assert {t["name"] for t in report["tensors"] if t["action"] == "dequantized"} == set()
+    assert {t["name"] for t in report["tensors"] if t["action"] == "kept" and t["name"] in quantized} == quantized
+    plain, types = exported(table, folder), {}
+    for tensor in gguf.GGUFReader(folder / "out.gguf").tensors:
+        assert np.array_equal(values_of(tensor), plain[tensor.name]), tensor.name
+        types[tensor.name] = tensor.tensor_type.name
+    return types
+
+
+PLANS = {
+    "int8": (["--type", "int8"], "Q8_0"),
+    "int8 minmax per channel": (["--type", "int8", "--per", "channel", "--method", "minmax"], "Q8_0"),
+    "int4": (["--type", "int4"], "Q4_0"),
+    "int4 minmax": (["--type", "int4", "--method", "minmax", "--per", "tensor"], "Q4_0"),
+    "int4 asym": (["--type", "int4", "--asym"], "Q4_1"),
+    "int4 asym minmax": (["--type", "int4", "--asym", "--method", "minmax", "--group-size", "64"], "Q4_1"),
+    "int3": (["--type", "int3"], "Q4_0"),
+    "int3 asym": (["--type", "int3", "--asym"], "Q4_1"),
+    "int2 asym": (["--type", "int2", "--asym", "--per", "channel"], "Q4_1"),
+}
+# Weights of FP16's normal scales, of its smallest ones and below them, far from zero on either side, and large.
+VALUES = {"around zero": (1, 0), "tiny": (2e-6, 0), "below FP16": (1e-9, 0), "above zero": (1, 9), "below zero": (1, -9),
+          "large": (2000, 1)}
+
+
+@pytest.mark.parametrize("scale, shift", VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize("options, blocks", PLANS.values(), ids=PLANS)
+def test_blocks_are_the_values_of_the_table(tmp_path, options, blocks, scale, shift):
+    source = write_model(tmp_path / "m.gguf", scale, shift)
+    run("quantize", source, "-o", tmp_path / "t.parquet", "--for", "gguf", "--quantize-1d", *options)
+    values = {ODD, ADDED, "blk.0.attn_norm.weight"}
+    for name, kind in check_export(tmp_path / "t.parquet", tmp_path).items():
+        assert kind == ("F32" if name in values else blocks), name
+
+
+def error_of(table, folder, source):
+    plain = exported(table, folder)
+    return sum(float(((plain[t.name] - values_of(t)) ** 2).sum()) for t in gguf.GGUFReader(source).tensors)
+
+
+@pytest.mark.parametrize("options, most", [(["--type", "int8"], 1.01), (["--type", "int4", "--sym"], 1.01),
+                                           (["--type", "int4", "--asym"], 1.25)], ids=str)
+@pytest.mark.parametrize("shift", [0, 0.7])
+def test_rounding_of_scales_costs_little(tmp_path, options, most, shift):
+    source = write_model(tmp_path / "m.gguf", 0.05, shift)
+    keep = ["--keep", ODD, "--keep", ADDED, "--group-size", "32", *options]
+    run("quantize", source, "-o", tmp_path / "free.parquet", *keep)
+    run("quantize", source, "-o", tmp_path / "for.parquet", "--for", "gguf", *keep)
+    free, bound = (error_of(tmp_path / f"{name}.parquet", tmp_path, source) for name in ("free", "for"))
+    assert 0 < bound <= most * free
+
+
+def test_zero_points_are_worth_their_half_bit(tmp_path):
+    source = write_model(tmp_path / "m.gguf", 0.05)
+    errors = []
+    for name, options in {"sym": [], "asym": ["--asym"]}.items():
+        run("quantize", source, "-o", tmp_path / f"{name}.parquet", "--for", "gguf", "--type", "int4", *options)
+        errors.append(error_of(tmp_path / f"{name}.parquet", tmp_path, source))
+    assert errors[1] < errors[0]
+
+
+def test_report_says_what_was_kept_and_strict_refuses_it(tmp_path):
+    source = write_model(tmp_path / "m.gguf")
+    report = json.loads(run("quantize", source, "-o", tmp_path / "t.parquet", "--for", "gguf", "--json").stdout)
+    rules = {t["name"]: t["rule"] for t in report["tensors"]}
+    assert rules[ODD] == "no codes in gguf: its rows are no multiple of 32 values"
+    assert rules[ADDED] == "no codes in gguf: llama.cpp adds it as FP32"
+    assert report["options"]["for"] == "gguf"
+    done = run("quantize", source, "-o", tmp_path / "s.parquet", "--for", "gguf", "--strict", expect=5)
+    assert ADDED in done.stderr or ODD in done.stderr
+
+
+REFUSED = {
+    "int8 with zero points": (["--type", "int8", "--asym"], ["int8", "it has no such codes", "symmetric"]),
+    "groups": (["--type", "int4", "--group-size", "48"], ["no multiple of 32 values", "--group-size 32"]),
+    "a rule": (["--tensor", f"{ODD}=int4,per=channel"], [ODD, "int4 per channel", "--keep"]),
+    "a rule for a group": (["--tensor", "blk.0.attn_q.weight=int4,group=48"], ["blk.0.attn_q.weight", "g48"]),
+    "another format": (["--for", "safetensors"], ["safetensors"]),
+}
+
+
+@pytest.mark.parametrize("options, says", REFUSED.values(), ids=REFUSED)
+def test_settings_that_the_format_has_not_are_refused_by_name(tmp_path, options, says):
+    source = write_model(tmp_path / "m.gguf")
+    done = run("quantize", source, "-o", tmp_path / "t.parquet", "--for", "gguf", *options, expect=2)
+    for words in says:
+        assert words in done.stderr
+    assert not list(tmp_path.glob("t*"))
+
+
+def test_model_that_llama_cpp_has_not_is_refused_before_the_work(tmp_path):
+    write_linear(tmp_path / "m")
+    done = run("quantize", tmp_path / "m", "-o", tmp_path / "t.parquet", "--for", "gguf", expect=3)
+    assert "llama.cpp's own conversion" in done.stderr and not list(tmp_path.glob("t*"))
+
+
+def test_plan_that_was_saved_makes_the_same_file(tmp_path):
+    source = write_model(tmp_path / "m.gguf")
+    options = ["--for", "gguf", "--type", "int4", "--asym"]
+    run("quantize", source, "-o", tmp_path / "a.parquet", "--save-plan", tmp_path / "plan.json", *options)
+    assert '"scale_grid": "fp16-whole-zeros"' in (tmp_path / "plan.json").read_text()
+    run("quantize", source, "-o", tmp_path / "b.parquet", "--plan", tmp_path / "plan.json")
+    run("quantize", source, "-o", tmp_path / "c.parquet", "--plan", tmp_path / "plan.json", "--for", "gguf")
+    plain = exported(tmp_path / "a.parquet", tmp_path)
+    for name in ("b", "c"):
+        again = exported(tmp_path / f"{name}.parquet", tmp_path)
+        assert all(np.array_equal(again[key], plain[key]) for key in plain)
+        check_export(tmp_path / f"{name}.parquet", tmp_path)
+        (tmp_path / "out.gguf").unlink()
+    changed = (tmp_path / "plan.json").read_text().replace("fp16-whole-zeros", "fp8")
+    (tmp_path / "plan.json").write_text(changed)
+    done = run("quantize", source, "-o", tmp_path / "d.parquet", "--plan", tmp_path / "plan.json", expect=3)
+    assert "scale_grid 'fp8' is not fp16" in done.stderr
+
+
+UP, DOWN = "layers.0.up_proj", "layers.0.down_proj"
+
+
+@pytest.mark.parametrize("options", [["--type", "int8"], ["--type", "int4"], ["--type", "int4", "--asym"],
+                                     ["--type", "int3", "--asym", "--method", "minmax"], ["--type", "int2", "--per", "tensor"],
+                                     ["--type", "int8", "--asym", "--per", "channel"]], ids=str)
+@pytest.mark.parametrize("shift", [0, 6, -6])
+@pytest.mark.parametrize("columns", [96, 100, 128])
+def test_compressed_tensors_are_the_values_of_the_table(tmp_path, options, shift, columns):
+    """Groups of 64 divide the rows, or every row has a scale of its own; the embedding table is kept."""
+    more = {"layers.0.gate_proj.weight": ("F32", noise(9, 32, columns) + np.float32(shift)),
+            "layers.0.conv.weight": ("F32", noise(8, 16, 8, 8)), "visual.weight_g": ("F32", noise(8, 64, 32))}
+    write_linear(tmp_path / "m", columns=columns, **more)
+    run("quantize", tmp_path / "m", "-o", tmp_path / "t.parquet", "--for", "compressed-tensors", *options)
+    config = check(tmp_path / "t.parquet", tmp_path, {UP, DOWN, "layers.0.gate_proj"})
+    kept = {row["layer_name"] for row in read_pyarrow(tmp_path / "t.parquet") if row["quant_type"] not in CODES}
+    assert kept == {"embed_tokens.weight", "layers.0.bias", "norm.weight", "layers.0.conv.weight", "visual.weight_g"}
+    group = config["config_groups"]["group_0"]["weights"]
+    grouped = "int8" not in options and "--per" not in options and columns % 64 == 0
+    assert group["strategy"] == ("group" if grouped else "channel")
+    assert CONFIG["rms_norm_eps"] == 1e-05
+
+
+def test_groups_that_cross_rows_are_refused_when_they_were_asked_for(tmp_path):
+    write_linear(tmp_path / "m")
+    done = run("quantize", tmp_path / "m", "-o", tmp_path / "t.parquet", "--for", "compressed-tensors", "--type", "int4",
+               "--tensor", f"{UP}.weight=int4,group=64", expect=2)
+    assert UP in done.stderr and "its groups cross rows" in done.stderr
+
+
+# ---- targets ---------------------------------------------------------------------------------------------------------
+
+
+def write_layers(path, count=12):
+    """Matrices that matter more and less, so that types differ."""
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_tensor("token_embd.weight", noise(1, 64, 128).astype(np.float32))
+    writer.add_tensor(ODD, noise(2, 64, 33).astype(np.float32))
+    for i in range(count):
+        writer.add_tensor(f"blk.{i}.ffn_up.weight", (noise(i, 96, 128) * (1 + i)).astype(np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
+def test_target_size_is_that_of_the_exported_file(tmp_path, part):
+    source = write_layers(tmp_path / "m.gguf")
+    sizes = {}
+    for kind in ("int4", "int8"):
+        run("quantize", source, "-o", tmp_path / "t.parquet", "--for", "gguf", "--type", kind, "--force")
+        run("export", tmp_path / "t.parquet", "-o", tmp_path / "out.gguf", "--to", "gguf", "--force")
+        sizes[kind] = (tmp_path / "out.gguf").stat().st_size
+    target = round(sizes["int4"] + part * (sizes["int8"] - sizes["int4"]))
+    run("quantize", source, "-o", tmp_path / "t.parquet", "--for", "gguf", "--target-size", target, "--calib", "none", "--force")
+    (tmp_path / "out.gguf").unlink()
+    types = check_export(tmp_path / "t.parquet", tmp_path)
+    size = (tmp_path / "out.gguf").stat().st_size
+    step = 96 * 128 // 2  # what one matrix more of 8 bits takes
+    assert target - 1.5 * step - 2000 < size <= target
+    assert types.pop(ODD) == "F32" and set(types.values()) == {"Q4_0", "Q8_0"}
+    assert abs(list(types.values()).count("Q8_0") - part * len(types)) < 2
+    again = tmp_path / "again.parquet"
+    run("quantize", source, "-o", again, "--for", "gguf", "--target-size", target, "--calib", "none", "--threads", "1")
+    assert again.read_bytes() == (tmp_path / "t.parquet").read_bytes()
+
+
+def test_target_in_bits_counts_the_blocks_and_rules_are_kept(tmp_path):
+    source = write_layers(tmp_path / "m.gguf")
+    run("quantize", source, "-o", tmp_path / "t.parquet", "--for", "gguf", "--target-bpw", "6", "--calib", "none",
+        "--tensor", "blk.0.*=int8", "--keep", "blk.1.*")
+    types = check_export(tmp_path / "t.parquet", tmp_path)
+    assert types["blk.0.ffn_up.weight"] == "Q8_0" and types["blk.1.ffn_up.weight"] == "F32"
+    blocks = [t for t in gguf.GGUFReader(tmp_path / "out.gguf").tensors if t.tensor_type.name != "F32"]
+    assert 5.5 < 8 * sum(int(t.n_bytes) for t in blocks) / sum(int(t.n_elements) for t in blocks) <= 6
+
+
+def test_target_that_cannot_be_reached_names_one_that_can(tmp_path):
+    source = write_layers(tmp_path / "m.gguf")
+    target = ["--for", "gguf", "--calib", "none", "--target-bpw"]
+    done = run("quantize", source, "-o", tmp_path / "t.parquet", *target, "4", expect=2)
+    assert "--target-bpw 4.50" in done.stderr
+    run("quantize", source, "-o", tmp_path / "t.parquet", *target, "4.50")
+    assert "Q8_0" not in check_export(tmp_path / "t.parquet", tmp_path).values()
+
+
+@pytest.mark.parametrize("bits", [2.8, 4.6, 7])
+def test_target_for_compressed_tensors(tmp_path, bits):
+    more = {f"layers.{i}.fc.weight": ("F32", (noise(i, 64, 256) * (1 + i)).astype(np.float32)) for i in range(1, 9)}
+    write_linear(tmp_path / "m", columns=128, **more)
+    params = 128 * (48 + 33) + 8 * 64 * 256
+    target = round(params * bits / 8) + 2 * 64 * 64 * 4 + 8000
+    run("quantize", tmp_path / "m", "-o", tmp_path / "t.parquet", "--for", "compressed-tensors", "--target-size", target,
+        "--calib", "none")
+    modules = {UP, DOWN} | {name.removesuffix(".weight") for name in more}
+    config = check(tmp_path / "t.parquet", tmp_path, modules)
+    assert 0.85 * target < (tmp_path / "ct" / "model.safetensors").stat().st_size <= target
+    assert len(config["config_groups"]) > 1
+
+
+def test_tuning_is_refused_with_a_format(tmp_path):
+    source = write_layers(tmp_path / "m.gguf")
+    done = run("quantize", source, "-o", tmp_path / "t.parquet", "--for", "gguf", "--target-bpw", "6", "--tune=1", expect=3)
+    assert "tuning" in done.stderr and "--for" in done.stderr
