@@ -19,7 +19,8 @@ const cli_command cli_export = {
         "  arrowquant export model.parquet -o half.safetensors --dtype fp16\n"
         "  arrowquant export model.parquet -o folder --dtype bf16\n"
         "  arrowquant export model.parquet -o folder --to compressed-tensors\n"
-        "  arrowquant export model.parquet -o model.gguf --to gguf\n",
+        "  arrowquant export model.parquet -o model.gguf --to gguf\n"
+        "  arrowquant export model.parquet -o folder --to onnx\n",
     .operands = {"SRC"},
     .operand_words = {"the table to read"},
     .owners = AQ_OPTIONS_OF(export) | AQ_OPTIONS_OF(output) | CLI_COMMON_OPTIONS,

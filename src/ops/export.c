@@ -13,6 +13,7 @@
 #include "io/listing.h"
 #include "io/partial.h"
 #include "io/source.h"
+#include "model/graph/encoder_graph.h"
 #include "ops/export_folder.h"
 #include "ops/export_report.h"
 #include "ops/float_dtype.h"
@@ -173,9 +174,12 @@ static aq_status note_left_out(export_job *job, aq_error *err) {
 
 static aq_status store_tensors(export_job *job, aq_source **own, aq_error *err) {
   job->stored = job->source;
-  if (job->format->layout == NULL) return AQ_OK;
-  AQ_TRY(job->format->layout->open(job->source, job->dtype, own, err));
+  const aq_export_layout *layout = job->format->layout;
+  if (layout == NULL) return AQ_OK;
+  AQ_TRY(layout->open_graph != NULL ? layout->open_graph(job->source, job->dtype, aq_encoder_graph_make, own, err)
+                                    : layout->open(job->source, job->dtype, own, err));
   job->stored = *own;
+  if (job->dtype == AQ_DTYPE_INVALID) job->dtype = layout->dtype;
   for (size_t i = 0; i < (*own)->note_count; i++) {
     AQ_TRY(aq_source_add_note(job->source, err, "%s", (*own)->notes[i]));
   }

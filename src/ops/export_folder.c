@@ -16,7 +16,7 @@
 #include "io/model_files.h"
 #include "ops/export_config.h"
 
-#define WEIGHTS_NAME "model.safetensors"
+static const char safetensors_place[] = "model.safetensors";
 
 typedef struct small_file {
   char *place; /* in the folder */
@@ -51,10 +51,15 @@ static void free_folder(aq_export_folder *f) {
   aq_free(f);
 }
 
+/* Where the file of weights is, from the folder of config.json on. */
+static const char *place_of_weights(const aq_export_folder *f) {
+  return f->layout != NULL && f->layout->weights_place != NULL ? f->layout->weights_place : safetensors_place;
+}
+
 /* ---- the small files ---- */
 
 static bool is_config_of_weights(const aq_export_folder *f, const char *place) {
-  const size_t folder = strlen(f->weights_place) - strlen(WEIGHTS_NAME);
+  const size_t folder = strlen(f->weights_place) - strlen(place_of_weights(f));
   return strncmp(place, f->weights_place, folder) == 0 && strcmp(place + folder, "config.json") == 0;
 }
 
@@ -95,38 +100,51 @@ static bool is_of_module(const aq_module_list *modules, const char *name) {
   return false;
 }
 
-static aq_status fail_tensor(const char *name, const char *why, aq_error *err) {
+static aq_status fail_tensor(const aq_export_folder *f, const char *name, const char *why, aq_error *err) {
   (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "%s", why);
-  (void)aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Export to one file: a name that ends in .safetensors");
+  (void)aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Export to one file: a name that ends in %s",
+                      strrchr(place_of_weights(f), '.'));
   return aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, name);
 }
 
 /* Tensors that programs which load such a folder would not find in its model.safetensors: they fill what is missing
- * with random values. */
-static aq_status check_tensors(const aq_source *source, const aq_module_list *modules, aq_error *err) {
+ * with random values. A graph knows its weights by any names. */
+static aq_status check_tensors(const aq_export_folder *f, const aq_module_list *modules, aq_error *err) {
+  const aq_source *source = f->source;
   for (size_t i = 0; i < source->tensor_count; i++) {
     const char *name = source->tensors[i].name;
     if (is_of_module(modules, name)) {
-      return fail_tensor(name, "it belongs into the file of a module, and a folder is written with one file", err);
+      return fail_tensor(f, name, "it belongs into the file of a module, and a folder is written with one file", err);
     }
-    if (strstr(name, "auto_model.") != NULL) {
-      return fail_tensor(name, "it has a name of sentence-transformers' wrapper, which transformers does not know",
+    if (strstr(name, "auto_model.") != NULL && place_of_weights(f) == safetensors_place) {
+      return fail_tensor(f, name, "it has a name of sentence-transformers' wrapper, which transformers does not know",
                          err);
     }
   }
   return AQ_OK;
 }
 
+static aq_status fail_input(aq_error *err) {
+  (void)aq_fail(err, AQ_ERR_ARGUMENT, "the output is the input");
+  return aq_error_hint(err, AQ_ERR_ARGUMENT, "Choose another output name");
+}
+
 static aq_status collect_files(aq_export_folder *f, aq_source *source, aq_error *err) {
   aq_module_list modules;
   AQ_TRY(aq_model_modules_read(source, NULL, &modules, err));
-  const aq_status status = check_tensors(source, &modules, err);
-  f->weights_place = aq_module_list_place(&modules, WEIGHTS_NAME);
+  const aq_status status = check_tensors(f, &modules, err);
+  char *beside = aq_module_list_place(&modules, safetensors_place);
   aq_module_list_reset(&modules);
+  if (beside != NULL) {
+    const size_t folder = strlen(beside) - strlen(safetensors_place);
+    f->weights_place = aq_format("%.*s%s", (int)folder, beside, place_of_weights(f));
+  }
+  aq_free(beside);
   AQ_TRY(status);
   if (f->weights_place == NULL) return aq_fail_memory(err, 64);
   f->weights = aq_path_join(f->work, f->weights_place);
   if (f->weights == NULL) return aq_fail_memory(err, strlen(f->work));
+  if (aq_source_reads_file(source, f->weights)) return aq_error_in_file(err, fail_input(err), f->output);
   AQ_TRY(aq_model_files_each_text(source, add_file, f, err));
   if (f->layout == NULL || f->is_configured) return AQ_OK;
   (void)aq_fail(err, AQ_ERR_NOT_FOUND, "there is no config.json, which would say how the codes are read");
@@ -136,8 +154,8 @@ static aq_status collect_files(aq_export_folder *f, aq_source *source, aq_error 
 /* ---- the folder ---- */
 
 /* Names of weights that would stay beside ours. */
-static bool holds_weights(const char *name) {
-  if (strcmp(name, WEIGHTS_NAME) == 0) return false;
+static bool holds_weights(const aq_export_folder *f, const char *name) {
+  if (strcmp(name, place_of_weights(f)) == 0) return false;
   return aq_formats_know_name(name) || aq_ends_with(name, ".bin") || aq_ends_with(name, ".index.json");
 }
 
@@ -147,17 +165,14 @@ static aq_status check_names(const aq_export_folder *f, const aq_listing *names,
     if (path == NULL) return aq_fail_memory(err, strlen(f->output));
     const bool is_read = aq_source_reads_file(f->source, path);
     aq_free(path);
-    if (is_read) {
-      (void)aq_fail(err, AQ_ERR_ARGUMENT, "the output is the input");
-      return aq_error_hint(err, AQ_ERR_ARGUMENT, "Choose another output name");
-    }
+    if (is_read) return fail_input(err);
   }
   if (names->count > 0 && !force) {
     (void)aq_fail(err, AQ_ERR_EXISTS, "exists already");
     return aq_error_hint(err, AQ_ERR_EXISTS, "Use `force=true` to replace its files, or another name");
   }
   for (size_t i = 0; i < names->count; i++) {
-    if (!holds_weights(names->names[i])) continue;
+    if (!holds_weights(f, names->names[i])) continue;
     (void)aq_fail(err, AQ_ERR_EXISTS, "holds other weights ('%.100s'), which readers would mix with these",
                   names->names[i]);
     return aq_error_hint(err, AQ_ERR_EXISTS, "Choose another name, or remove them");
@@ -265,20 +280,20 @@ aq_status aq_export_folder_commit(aq_export_folder *folder, uint64_t *file_bytes
   return AQ_OK;
 }
 
-/* A file, and the folder around it when it is empty then. Allocates nothing: it runs when memory is short, too. */
-static void remove_file(char *path) {
+/* A file, and the folders around it that are empty then, up to the work's. Allocates nothing: it runs when memory is
+ * short, too. */
+static void remove_file(const aq_export_folder *f, char *path) {
   (void)unlink(path);
-  char *slash = strrchr(path, '/');
-  if (slash == NULL || slash == path) return;
-  *slash = '\0';
-  (void)rmdir(path);
-  *slash = '/';
+  for (char *slash = strrchr(path, '/'); slash != NULL && slash > path + strlen(f->work); slash = strrchr(path, '/')) {
+    *slash = '\0';
+    (void)rmdir(path);
+  }
 }
 
 void aq_export_folder_abort(aq_export_folder *folder) {
   if (folder != NULL && folder->is_begun && folder->work != folder->output) {
-    for (size_t i = 0; i < folder->count; i++) remove_file(folder->files[i].path);
-    remove_file(folder->weights);
+    for (size_t i = 0; i < folder->count; i++) remove_file(folder, folder->files[i].path);
+    remove_file(folder, folder->weights);
     (void)rmdir(folder->work);
   }
   free_folder(folder);
