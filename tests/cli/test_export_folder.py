@@ -193,9 +193,9 @@ def test_graph_that_cannot_be_made_leaves_nothing(made):
 
 
 def test_codes_that_a_graph_cannot_hold_become_values_on_request(made):
-    done("quantize", "encoder", "-o", "work/g8.parquet", "--type", "int4", "--group-size", "8", cwd=made)
-    refused("export", "work/g8.parquet", "-o", "out", "--to", "onnx", cwd=made, status=3,
-            says=["blocks of a row of 16", "--dtype"])
-    said = done("export", "work/g8.parquet", "-o", "out", "--to", "onnx", "--dtype", "fp16", "--json", cwd=made).stdout
+    done("quantize", "encoder", "-o", "work/g10.parquet", "--type", "int4", "--group-size", "10", cwd=made)
+    refused("export", "work/g10.parquet", "-o", "out", "--to", "onnx", cwd=made, status=3,
+            says=["groups cross rows", "--dtype"])
+    said = done("export", "work/g10.parquet", "-o", "out", "--to", "onnx", "--dtype", "fp16", "--json", cwd=made).stdout
     tensors = json.loads(said)["tensors"]
-    assert {t["action"] for t in tensors if t["stored_as"] == "int4 g8"} == {"dequantized"}
+    assert {t["action"] for t in tensors if t["stored_as"] == "int4 g10"} == {"dequantized"}

@@ -1,11 +1,10 @@
 """Encoders of every family that is run, small enough to be made for a test: a configuration and random weights under the
 names of transformers."""
-import json
 import pathlib
 import sys
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "reference"))
 from tiny_encoders import HIDDEN, INNER, LAYERS, config_of, make, weights_of  # noqa: E402
@@ -107,12 +106,5 @@ def make_family(folder, model_type, **changes):
 
 def change_tensors(folder, change):
     """Applies a function to the arrays of model.safetensors."""
-    from safetensors.numpy import load_file
-
     path = folder / "model.safetensors"
     save_file(change(load_file(path)), path, {"format": "pt"})
-
-
-def change_config(folder, **changes):
-    path = folder / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))

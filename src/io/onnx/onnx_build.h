@@ -78,10 +78,13 @@ const char *aq_onnx_build_ints(aq_onnx_build *build, const int64_t *numbers, siz
 const char *aq_onnx_build_int(aq_onnx_build *build, int64_t number);
 const char *aq_onnx_build_real(aq_onnx_build *build, float number);
 
-/* Weights by their index in the base: x W^T + b (bias AQ_ONNX_NO_TENSOR: none); rows of a table by indices; a vector.
- */
+#define AQ_ONNX_INDICES_RANK 2
+
+/* Weights by their index in the base: x W^T + b (bias AQ_ONNX_NO_TENSOR: none); rows of a table by indices, which have
+ * 1 or 2 dimensions (`rank`); a vector. */
 const char *aq_onnx_build_linear(aq_onnx_build *build, const char *label, size_t weight, size_t bias, const char *x);
-const char *aq_onnx_build_lookup(aq_onnx_build *build, const char *label, size_t table, const char *indices);
+const char *aq_onnx_build_lookup(aq_onnx_build *build, const char *label, size_t table, const char *indices,
+                                 size_t rank);
 const char *aq_onnx_build_vector(aq_onnx_build *build, size_t vector);
 
 /* A copy of a name that no value has; for initializers. */

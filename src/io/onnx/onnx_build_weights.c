@@ -37,26 +37,45 @@ static aq_onnx_read_weight *find_weight(aq_onnx_build *b, size_t tensor, aq_onnx
   return b->status == AQ_OK ? w : NULL;
 }
 
-/* The graph computes in FP32. */
-static const char *widen(aq_onnx_build *b, const char *value) {
-  if (b->dtype == AQ_F32) return value;
+static const char *cast_to_float(aq_onnx_build *b, const char *value) {
   return aq_onnx_build_node(
       b, &(aq_onnx_operation){.op = "Cast", .in = {value}, .attributes = {{.name = "to", .ints = {AQ_ONNX_FLOAT}}}});
 }
 
-/* ---- linear layers ---- */
-
-static const char *dequantize_rows(aq_onnx_build *b, const aq_onnx_read_weight *w) {
-  return aq_onnx_build_node(b, &(aq_onnx_operation){.op = "DequantizeLinear",
-                                                    .in = {w->parts[AQ_ONNX_CODES], w->parts[AQ_ONNX_SCALES]},
-                                                    .attributes = {{.name = "axis", .ints = {0}}}});
+/* The graph computes in FP32. */
+static const char *widen(aq_onnx_build *b, const char *value) {
+  return b->dtype == AQ_F32 ? value : cast_to_float(b, value);
 }
 
-/* x W^T for a weight whose values, or codes per row, are stored as the table has them. */
+/* ---- codes of 8 bits ---- */
+
+/* A part, or rows of it. */
+static const char *read_part(aq_onnx_build *b, const aq_onnx_read_weight *w, aq_onnx_part part, const char *indices) {
+  return indices == NULL ? w->parts[part] : aq_onnx_build_op(b, "Gather", w->parts[part], indices);
+}
+
+/* (q - zero point) * scale of all rows, or of those of a table with `indices`, as it was before it was cut into blocks:
+ * `shape` is that of the values. */
+static const char *dequantize(aq_onnx_build *b, const aq_onnx_read_weight *w, const char *indices, const int64_t *shape,
+                              size_t rank) {
+  const char *codes = cast_to_float(b, read_part(b, w, AQ_ONNX_CODES, indices));
+  if (w->store.has_zero_points) {
+    codes = aq_onnx_build_op(b, "Sub", codes, read_part(b, w, AQ_ONNX_ZERO_POINTS, indices));
+  }
+  const char *values = aq_onnx_build_op(b, "Mul", codes, read_part(b, w, AQ_ONNX_SCALES, indices));
+  if (w->store.blocks == 1) return values;
+  return aq_onnx_build_op(b, "Reshape", values, aq_onnx_build_ints(b, shape, rank));
+}
+
+/* ---- linear layers ---- */
+
+/* x W^T for a weight of values, or of codes of 8 bits. Runtimes compute the matrix once, because nothing of it is an
+ * input. */
 static const char *multiply_rows(aq_onnx_build *b, const char *label, aq_onnx_read_weight *w, const char *x) {
   if (w->value == NULL) {
-    const bool has_codes = w->store.form == AQ_ONNX_ROW_CODES;
-    const char *rows = has_codes ? dequantize_rows(b, w) : widen(b, w->parts[AQ_ONNX_CODES]);
+    const int64_t shape[] = {(int64_t)w->store.rows, (int64_t)w->store.columns};
+    const bool has_codes = w->store.form == AQ_ONNX_PLAIN_CODES;
+    const char *rows = has_codes ? dequantize(b, w, NULL, shape, 2) : widen(b, w->parts[AQ_ONNX_CODES]);
     w->value = aq_onnx_build_node(
         b, &(aq_onnx_operation){.op = "Transpose",
                                 .in = {rows},
@@ -74,7 +93,7 @@ static const char *multiply_blocks(aq_onnx_build *b, const char *label, const aq
                                                            w->parts[AQ_ONNX_ZERO_POINTS]},
                                                     .attributes = {{.name = "K", .ints = {(int64_t)s->columns}},
                                                                    {.name = "N", .ints = {(int64_t)s->rows}},
-                                                                   {.name = "bits", .ints = {(int64_t)s->bits}},
+                                                                   {.name = "bits", .ints = {4}},
                                                                    {.name = "block_size", .ints = {(int64_t)s->block}}},
                                                     .is_contrib = true});
 }
@@ -99,17 +118,23 @@ static const char *gather_codes(aq_onnx_build *b, const char *label, const aq_on
                                                     .op = "GatherBlockQuantized",
                                                     .in = {w->parts[AQ_ONNX_CODES], indices, w->parts[AQ_ONNX_SCALES],
                                                            w->parts[AQ_ONNX_ZERO_POINTS]},
-                                                    .attributes = {{.name = "bits", .ints = {(int64_t)s->bits}},
+                                                    .attributes = {{.name = "bits", .ints = {4}},
                                                                    {.name = "block_size", .ints = {(int64_t)s->block}},
                                                                    {.name = "gather_axis", .ints = {0}},
                                                                    {.name = "quantize_axis", .ints = {1}}},
                                                     .is_contrib = true});
 }
 
-const char *aq_onnx_build_lookup(aq_onnx_build *build, const char *label, size_t table, const char *indices) {
+const char *aq_onnx_build_lookup(aq_onnx_build *build, const char *label, size_t table, const char *indices,
+                                 size_t rank) {
   const aq_onnx_read_weight *w = find_weight(build, table, AQ_ONNX_AS_TABLE);
   if (w == NULL) return "";
   if (w->store.form == AQ_ONNX_TABLE_CODES) return gather_codes(build, label, w, indices);
+  if (w->store.form == AQ_ONNX_PLAIN_CODES) {
+    int64_t shape[AQ_ONNX_INDICES_RANK + 1] = {0}; /* 0: as it is */
+    shape[rank] = (int64_t)w->store.columns;
+    return dequantize(build, w, indices, shape, rank + 1);
+  }
   const char *rows = aq_onnx_build_node(
       build, &(aq_onnx_operation){.label = label, .op = "Gather", .in = {w->parts[AQ_ONNX_CODES], indices}});
   return widen(build, rows);

@@ -127,14 +127,18 @@ static aq_status add_tensors(const onnx_stored *o, aq_source *out, aq_error *err
 }
 
 /* Codes that are larger than those of the table are said to be. */
-static aq_status note_fine_codes(const onnx_stored *o, aq_source *out, aq_error *err) {
+static aq_status note_larger_codes(const onnx_stored *o, aq_source *out, aq_error *err) {
   size_t count = 0;
-  for (size_t i = 0; i < o->base->tensor_count; i++) count += o->graph.weights[i].store.fineness > 1;
+  for (size_t i = 0; i < o->base->tensor_count; i++) {
+    const bool is_small = o->base->tensors[i].quant_type != AQ_KEPT && o->base->tensors[i].quant_type != AQ_INT8;
+    count += is_small && o->graph.weights[i].store.form == AQ_ONNX_PLAIN_CODES;
+  }
   if (count == 0) return AQ_OK;
-  return aq_source_add_note(out, err,
-                            "%zu tensors have zero points between their codes, which ONNX has not: their codes are "
-                            "stored with 8 bits; symmetric codes take 4",
-                            count);
+  return aq_source_add_note(
+      out, err,
+      "%zu tensors have their codes in 8 bits, because ONNX Runtime has codes of 4 bits only with "
+      "zero points that are codes (symmetric ones have none) and groups that make blocks of 16",
+      count);
 }
 
 /* ---- the whole ---- */
@@ -150,7 +154,7 @@ static aq_status fill_source(const aq_source *base, aq_dtype dtype, aq_graph_mak
   AQ_TRY(make_graph(base, &o->graph, err));
   AQ_TRY(aq_onnx_build_end(&o->graph));
   o->graph.err = NULL; /* the caller's */
-  AQ_TRY(note_fine_codes(o, out, err));
+  AQ_TRY(note_larger_codes(o, out, err));
   return add_tensors(o, out, err);
 }
 

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "core/bytes.h"
 #include "core/checked.h"
 #include "core/compiler.h"
 #include "core/error.h"
@@ -11,16 +10,43 @@
 #include "io/onnx/onnx_type.h"
 #include "tensor/dtype.h"
 
-#define CHUNK ((size_t)1 << 14) /* scales that are read at a time */
+#define CHUNK ((size_t)1 << 14) /* zero points that are read at a time */
 
 enum { SMALLEST_BLOCK = 16, PADDED_BLOCK = 32, LARGEST_BLOCK = 128 };
-
-/* ---- blocks ---- */
 
 static uint64_t span_of(const aq_tensor_info *t) {
   if (t->group_size > 0) return (uint64_t)t->group_size;
   return t->quant_axis == 0 ? (uint64_t)t->shape[1] : t->num_params;
 }
+
+/* ---- zero points ---- */
+
+typedef struct zero_facts {
+  bool all_zero;
+  bool are_codes; /* each is a whole number that 4 bits hold */
+} zero_facts;
+
+static aq_status find_zero_points(const aq_source *source, size_t index, zero_facts *out, aq_error *err) {
+  const uint64_t count = source->tensors[index].num_scales;
+  float *z = aq_realloc_array(NULL, CHUNK, sizeof *z);
+  if (z == NULL) return aq_fail_memory(err, CHUNK * sizeof *z);
+  aq_status status = AQ_OK;
+  *out = (zero_facts){true, true};
+  for (uint64_t at = 0; status == AQ_OK && at < count; at += CHUNK) {
+    const size_t n = (size_t)AQ_MIN(count - at, (uint64_t)CHUNK);
+    status = aq_source_read_scales(source, index, AQ_PIECE_ZERO_POINTS, at, n, z, err);
+    for (size_t i = 0; status == AQ_OK && i < n; i++) {
+      int64_t whole;
+      const bool is_code = aq_whole_ok((double)z[i], 4, &whole) && whole >= -8 && whole <= 7;
+      out->are_codes = out->are_codes && is_code;
+      out->all_zero = out->all_zero && is_code && whole == 0;
+    }
+  }
+  aq_free(z);
+  return status;
+}
+
+/* ---- forms ---- */
 
 /* The largest power of two up to LARGEST_BLOCK that divides n. */
 static uint64_t largest_block(uint64_t n) {
@@ -29,14 +55,26 @@ static uint64_t largest_block(uint64_t n) {
   return block;
 }
 
-/* Whole rows of one scale may be cut anywhere, the last block of a row being filled up; groups must be whole blocks. */
-static bool find_block(aq_onnx_store *s) {
+/* The operators of 4 bits have blocks. Whole rows of one scale may be cut anywhere, the last block of a row being
+ * filled up; groups must be whole blocks. */
+static bool has_blocks(const aq_tensor_info *t, const zero_facts *zeros, aq_onnx_store *s) {
   const bool whole_rows = s->span % s->columns == 0;
-  if (!whole_rows && s->columns % s->span != 0) return false;
+  if (aq_quant_type_bits(t->quant_type) > 4 || !zeros->are_codes) return false;
+  if (s->use == AQ_ONNX_AS_TABLE && s->columns % 2 != 0) return false; /* rows of whole bytes */
   s->block = largest_block(whole_rows ? s->columns : s->span);
   if (s->block < SMALLEST_BLOCK && whole_rows) s->block = PADDED_BLOCK;
-  s->blocks = aq_div_up(s->columns, s->block);
   return s->block >= SMALLEST_BLOCK;
+}
+
+static void choose_blocks(const aq_tensor_info *t, const zero_facts *zeros, aq_onnx_store *s) {
+  if (has_blocks(t, zeros, s)) {
+    s->form = s->use == AQ_ONNX_AS_TABLE ? AQ_ONNX_TABLE_CODES : AQ_ONNX_BLOCK_CODES;
+  } else {
+    s->form = AQ_ONNX_PLAIN_CODES;
+    s->block = AQ_MIN(s->columns, s->span);
+  }
+  s->blocks = aq_div_up(s->columns, s->block);
+  s->has_zero_points = !zeros->all_zero;
 }
 
 static bool is_within_memory(const aq_onnx_store *s) {
@@ -45,79 +83,22 @@ static bool is_within_memory(const aq_onnx_store *s) {
          codes <= INT64_MAX && scales <= INT64_MAX;
 }
 
-/* ---- zero points ---- */
-
-/* Whether n zero points are whole numbers of 1 / fineness that codes of the file can be, and no scale has fewer digits
- * when it is divided by it. */
-static bool are_codes(aq_onnx_store *s, const float *scales, const float *zero_points, size_t n) {
-  const int64_t least = -((int64_t)1 << (s->bits - 1)), most = -least - 1;
-  const float part = 1 / (float)s->fineness;
-  for (size_t i = 0; i < n; i++) {
-    int64_t whole;
-    const bool is_code =
-        aq_whole_ok((double)zero_points[i] * s->fineness, 8, &whole) && whole >= least && whole <= most;
-    const float again = scales[i] * part * (float)s->fineness;
-    if (!is_code || aq_f32_bits(again) != aq_f32_bits(scales[i])) return false;
-    s->has_zero_points = s->has_zero_points || whole != 0;
-  }
-  return true;
-}
-
-static aq_status check_codes(const aq_source *source, size_t index, aq_onnx_store *s, bool *fit, aq_error *err) {
-  const uint64_t count = source->tensors[index].num_scales;
-  float *room = aq_realloc_array(NULL, 2 * CHUNK, sizeof *room);
-  if (room == NULL) return aq_fail_memory(err, 2 * CHUNK * sizeof *room);
-  aq_status status = AQ_OK;
-  *fit = true;
-  for (uint64_t at = 0; status == AQ_OK && *fit && at < count; at += CHUNK) {
-    const size_t n = (size_t)AQ_MIN(count - at, (uint64_t)CHUNK);
-    status = aq_source_read_scales(source, index, AQ_PIECE_SCALES, at, n, room, err);
-    if (status == AQ_OK) status = aq_source_read_scales(source, index, AQ_PIECE_ZERO_POINTS, at, n, room + CHUNK, err);
-    *fit = status == AQ_OK && are_codes(s, room, room + CHUNK, n);
-  }
-  aq_free(room);
-  return status;
-}
-
-/* Sets bits, fineness and has_zero_points; *fit: there are codes for the zero points. */
-static aq_status find_codes(const aq_source *source, size_t index, aq_onnx_store *s, bool *fit, aq_error *err) {
-  const uint32_t bits = aq_quant_type_bits(source->tensors[index].quant_type);
-  s->bits = bits > 4 ? 8 : 4;
-  s->fineness = 1;
-  AQ_TRY(check_codes(source, index, s, fit, err));
-  const int32_t finest = s->bits == 4 ? 1 << (8 - bits) : 1;
-  while (!*fit && s->fineness < finest) {
-    s->bits = 8;
-    s->fineness *= 2;
-    s->has_zero_points = false;
-    AQ_TRY(check_codes(source, index, s, fit, err));
-  }
-  return AQ_OK;
-}
-
-/* ---- the choice ---- */
-
 /* Why no form has the codes, in words; NULL when out->form has them. */
 static aq_status find_form(const aq_source *source, size_t index, aq_onnx_store *s, const char **reason,
                            aq_error *err) {
   const aq_tensor_info *t = &source->tensors[index];
-  bool fit = false;
+  zero_facts zeros = {true, true};
   *reason = "vectors of the graph are values";
   if (s->use == AQ_ONNX_AS_VECTOR || t->rank != 2 || t->num_params == 0) return AQ_OK;
   s->rows = (uint64_t)t->shape[0];
   s->columns = (uint64_t)t->shape[1];
   s->span = span_of(t);
-  *reason = "its groups do not make blocks of a row of 16, 32, 64 or 128 values";
-  if (!find_block(s)) return AQ_OK;
+  *reason = "its groups cross rows";
+  if (s->span % s->columns != 0 && s->columns % s->span != 0) return AQ_OK;
+  AQ_TRY(find_zero_points(source, index, &zeros, err));
+  choose_blocks(t, &zeros, s);
   *reason = "it has more values than can be stored";
   if (!is_within_memory(s)) return AQ_OK;
-  *reason = "a zero point is between codes";
-  AQ_TRY(find_codes(source, index, s, &fit, err));
-  if (!fit) return AQ_OK;
-  *reason = "its rows do not end at whole bytes";
-  if (s->use == AQ_ONNX_AS_TABLE && s->columns * s->bits % 8 != 0) return AQ_OK;
-  const bool has_rows = s->bits == 8 && s->span % s->columns == 0 && !s->has_zero_points;
-  s->form = s->use == AQ_ONNX_AS_TABLE ? AQ_ONNX_TABLE_CODES : has_rows ? AQ_ONNX_ROW_CODES : AQ_ONNX_BLOCK_CODES;
   *reason = NULL;
   return AQ_OK;
 }
@@ -139,8 +120,8 @@ static aq_status choose_form(const aq_source *source, size_t index, aq_onnx_use 
   (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "ONNX cannot hold its codes: %s", reason);
   return aq_error_hint(
       err, AQ_ERR_UNSUPPORTED,
-      "Choose a type of values for such tensors with `dtype`, or quantize it with symmetric codes, per "
-      "channel or with a group size of 16, 32, 64 or 128");
+      "Choose a type of values for such tensors with `dtype`, or quantize it per channel or with a group "
+      "size that divides its rows");
 }
 
 aq_status aq_onnx_store_choose(const aq_source *source, size_t index, aq_onnx_use use, bool as_values,
@@ -156,16 +137,24 @@ static aq_onnx_shape shape_of(uint32_t type, uint64_t element, int32_t rank, uin
       .type = type, .rank = rank, .size = {(int64_t)a, (int64_t)b, (int64_t)c}, .bytes = a * b * c * element};
 }
 
+/* [rows, columns] of codes and [rows, 1] of numbers, or [rows, blocks, block] and [rows, blocks, 1]. */
+static aq_onnx_shape plain_shape(const aq_onnx_store *s, aq_onnx_part part) {
+  const uint64_t block = part == AQ_ONNX_CODES ? s->block : 1, second = s->blocks == 1 ? block : s->blocks;
+  const uint32_t type = part == AQ_ONNX_CODES ? AQ_ONNX_INT8 : AQ_ONNX_FLOAT;
+  const uint64_t element = part == AQ_ONNX_CODES ? 1 : sizeof(float);
+  return s->blocks == 1 ? shape_of(type, element, 2, s->rows, second, 1)
+                        : shape_of(type, element, 3, s->rows, second, block);
+}
+
 aq_onnx_shape aq_onnx_store_shape(const aq_onnx_store *s, aq_onnx_part part) {
-  const uint64_t zero_bytes = aq_div_up(s->blocks * s->bits, 8);
-  const bool in_rows = s->form == AQ_ONNX_ROW_CODES, in_table = s->form == AQ_ONNX_TABLE_CODES;
+  const uint64_t zero_bytes = aq_div_up(s->blocks, 2);
+  const bool in_table = s->form == AQ_ONNX_TABLE_CODES;
+  if (s->form == AQ_ONNX_PLAIN_CODES) return plain_shape(s, part);
   switch (part) {
     case AQ_ONNX_CODES:
-      if (in_rows) return shape_of(AQ_ONNX_INT8, 1, 2, s->rows, s->columns, 1);
-      if (in_table) return shape_of(AQ_ONNX_UINT8, 1, 2, s->rows, s->columns * s->bits / 8, 1);
-      return shape_of(AQ_ONNX_UINT8, 1, 3, s->rows, s->blocks, s->block * s->bits / 8);
+      if (in_table) return shape_of(AQ_ONNX_UINT8, 1, 2, s->rows, s->columns / 2, 1);
+      return shape_of(AQ_ONNX_UINT8, 1, 3, s->rows, s->blocks, s->block / 2);
     case AQ_ONNX_SCALES:
-      if (in_rows) return shape_of(AQ_ONNX_FLOAT, sizeof(float), 1, s->rows, 1, 1);
       if (in_table) return shape_of(AQ_ONNX_FLOAT, sizeof(float), 2, s->rows, s->blocks, 1);
       return shape_of(AQ_ONNX_FLOAT, sizeof(float), 1, s->rows * s->blocks, 1, 1);
     default:

@@ -2,18 +2,15 @@
  *
  * With q a code of the table, w = (q - zero point) * scale in all forms:
  *
- *   a linear layer, 8 bits, a scale per row, zero points 0   DequantizeLinear on axis 0: INT8 codes q
- *   every other linear layer    MatMulNBits: u = q + 2^(bits - 1) of 8 or 4 bits, in blocks of a row
- *   a table, rows of which are looked up   GatherBlockQuantized: the same u
- *
- * (With zero points ONNX Runtime makes a MatMulNBits of DequantizeLinear and MatMul which rounds x to 8 bits. Written
- * as such it computes in FP32.)
+ *   codes of 4 bits and less, in a linear layer   MatMulNBits: u = q + 8, two in a byte, in blocks of a row
+ *   the same in a table, rows of which are read   GatherBlockQuantized: the same u
+ *   all other codes    INT8 q, which operators of ONNX make values as the formula says: Cast, Sub, Mul
  *
  * A block is a power of two from 16 on, of values that share a scale in the table: where they share it with more, the
- * scale is repeated. Codes of 3 and 2 bits are stored with 4. Zero points of ONNX are codes. Where those of a tensor of
- * less than 8 bits are not, but multiples of 1 / f, as the method mse makes them, it is stored with 8 bits: f q, f
- * times the zero point, and the scale divided by f, which are the same values, bit for bit. f is the least power of two
- * that makes them whole, at most 2^(8 - bits). */
+ * scale is repeated. Zero points of the first two are codes of 4 bits; those of the third are FP32.
+ *
+ * DequantizeLinear is not used: ONNX Runtime replaces it and the product behind it by a MatMulNBits that rounds x to 8
+ * bits (1.32), or fails to load it before a Transpose (1.17 to 1.23). */
 #ifndef AQ_IO_ONNX_ONNX_STORE_H
 #define AQ_IO_ONNX_ONNX_STORE_H
 
@@ -30,7 +27,7 @@ typedef enum aq_onnx_use {
 
 typedef enum aq_onnx_form {
   AQ_ONNX_VALUES = 0,
-  AQ_ONNX_ROW_CODES,
+  AQ_ONNX_PLAIN_CODES,
   AQ_ONNX_BLOCK_CODES,
   AQ_ONNX_TABLE_CODES
 } aq_onnx_form;
@@ -38,9 +35,7 @@ typedef enum aq_onnx_form {
 typedef struct aq_onnx_store {
   aq_onnx_use use;
   aq_onnx_form form;    /* of AQ_ONNX_VALUES the rest is empty */
-  uint32_t bits;        /* of a code in the file: 8 or 4 */
   bool has_zero_points; /* they are not all 0 */
-  int32_t fineness;     /* f above; 1: codes are stored as they are */
   uint64_t rows, columns;
   uint64_t span;          /* values of the flattened matrix that share a scale in the source */
   uint64_t block, blocks; /* values of a row that share one in the file, and how many of these a row has */
@@ -64,7 +59,7 @@ AQ_MUST_CHECK aq_status aq_onnx_store_choose(const aq_source *source, size_t ind
 /* Of codes. */
 aq_onnx_shape aq_onnx_store_shape(const aq_onnx_store *store, aq_onnx_part part);
 
-/* Bytes [offset, offset + size) of a part; those of scales begin and end at whole numbers. */
+/* Bytes [offset, offset + size) of a part; those of FP32 begin and end at whole numbers. */
 AQ_MUST_CHECK aq_status aq_onnx_store_read(const aq_source *source, size_t index, const aq_onnx_store *store,
                                            aq_onnx_part part, uint64_t offset, size_t size, uint8_t *out,
                                            aq_error *err);

@@ -62,7 +62,7 @@ static const char *find_position_bias(aq_attention_graph *a, const aq_weight *ta
              .in = {offsets, aq_onnx_build_int(g, -AQ_POSITION_BIAS_FAR), aq_onnx_build_int(g, AQ_POSITION_BIAS_FAR)}});
   const char *index = aq_onnx_build_op(g, "Add", near, aq_onnx_build_int(g, AQ_POSITION_BIAS_FAR));
   const char *bucket = aq_onnx_build_op(g, "Gather", aq_onnx_build_ints(g, buckets, AQ_POSITION_BIAS_SPAN), index);
-  const char *rows = aq_onnx_build_lookup(g, "position_bias", table->tensor, bucket);
+  const char *rows = aq_onnx_build_lookup(g, "position_bias", table->tensor, bucket, 2);
   return transpose(g, unsqueeze(g, rows, &axis, 1), (const int64_t[]){0, 3, 1, 2});
 }
 

@@ -84,9 +84,8 @@ static const char *add_positions(const encoder_graph *e, const char *ids, const 
 /* A model with one type of tokens has no input for it. */
 static const char *add_types(const encoder_graph *e, const aq_weight *table) {
   const int64_t first = 0;
-  const char *types = "token_type_ids";
-  if (e->model->config.types < 2) types = aq_onnx_build_ints(e->build, &first, 1);
-  return aq_onnx_build_lookup(e->build, "types", table->tensor, types);
+  if (e->model->config.types > 1) return aq_onnx_build_lookup(e->build, "types", table->tensor, "token_type_ids", 2);
+  return aq_onnx_build_lookup(e->build, "types", table->tensor, aq_onnx_build_ints(e->build, &first, 1), 1);
 }
 
 static const char *add_embeddings(const encoder_graph *e, const char *ids, const char *places) {
@@ -95,11 +94,13 @@ static const char *add_embeddings(const encoder_graph *e, const char *ids, const
   const aq_weight *types = find_weight(e, AQ_NO_LAYER, AQ_ROLE_TOKEN_TYPE);
   const aq_weight *positions = find_weight(e, AQ_NO_LAYER, AQ_ROLE_POSITION);
   const aq_weight *projection = find_weight(e, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_PROJECTION);
-  const char *sum = aq_onnx_build_lookup(b, "words", words->tensor, ids);
+  const char *sum = aq_onnx_build_lookup(b, "words", words->tensor, ids, 2);
   if (types != NULL) sum = aq_onnx_build_op(b, "Add", sum, add_types(e, types));
   if (positions != NULL) {
     const char *rows = add_positions(e, ids, places);
-    sum = aq_onnx_build_op(b, "Add", sum, aq_onnx_build_lookup(b, "positions", positions->tensor, rows));
+    sum = aq_onnx_build_op(
+        b, "Add", sum,
+        aq_onnx_build_lookup(b, "positions", positions->tensor, rows, e->model->config.padding < 0 ? 1 : 2));
   }
   const char *normed = add_norm(e, "norm", AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM, sum);
   if (projection == NULL) return normed;

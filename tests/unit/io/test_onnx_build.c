@@ -26,6 +26,7 @@ static aq_source *make_model(void) {
   quantized_fill(&table);
   quantized_fill(&matrix);
   quantized_fill(&blocks);
+  table.zero_points[3] = 0.3F;
   quantized_add(&source, "table.weight", &table);
   quantized_add(&source, "unused.weight", &table);
   quantized_add(&source, "blocks.weight", &blocks);
@@ -36,7 +37,7 @@ static aq_source *make_model(void) {
 static aq_status make_graph(const aq_source *base, struct aq_onnx_build *b, aq_error *e) {
   (void)base, (void)e;
   aq_onnx_build_input(b, "input_ids");
-  const char *x = aq_onnx_build_lookup(b, "rows", 0, "input_ids");
+  const char *x = aq_onnx_build_lookup(b, "rows", 0, "input_ids", 2);
   x = aq_onnx_build_linear(b, "first", 2, AQ_ONNX_NO_TENSOR, x);
   x = aq_onnx_build_linear(b, "again", 2, AQ_ONNX_NO_TENSOR, x);
   x = aq_onnx_build_linear(b, "last", 3, AQ_ONNX_NO_TENSOR, x);
@@ -93,14 +94,15 @@ static void expect_same(const aq_source *a, size_t i, const aq_source *b, const 
 
 /* The layout has what the graph reads, in the order of the model; the reader finds the weights' own names. */
 static void a_file_is_read_back(void **state) {
-  static const char *const names[] = {"table.weight_quantized", "table.weight_scale",      "blocks.weight_quantized",
-                                      "blocks.weight_scale",    "matrix.weight_quantized", "matrix.weight_scale"};
-  static const size_t origins[] = {0, 0, 2, 2, 3, 3};
+  static const char *const names[] = {"table.weight_quantized",  "table.weight_scale",  "table.weight_zero_point",
+                                      "blocks.weight_quantized", "blocks.weight_scale", "matrix.weight_quantized",
+                                      "matrix.weight_scale"};
+  static const size_t origins[] = {0, 0, 0, 2, 2, 3, 3};
   aq_source *model = make_model(), *stored, *read;
   (void)state;
   assert_ok(aq_onnx_export_layout.open_graph(model, AQ_DTYPE_INVALID, make_graph, &stored, &err));
-  assert_int_equal(stored->tensor_count, 6);
-  for (size_t i = 0; i < 6; i++) {
+  assert_int_equal(stored->tensor_count, 7);
+  for (size_t i = 0; i < 7; i++) {
     assert_string_equal(stored->names[i], names[i]);
     assert_int_equal(aq_onnx_export_layout.describe(stored, i).origin, origins[i]);
     assert_int_equal(aq_onnx_export_layout.describe(stored, i).kind, AQ_STORED_CODES);
@@ -152,7 +154,7 @@ static void a_weight_has_one_use(void **state) {
   aq_onnx_build b;
   (void)state;
   assert_ok(aq_onnx_build_init(&b, model, AQ_DTYPE_INVALID, &err));
-  const char *rows = aq_onnx_build_lookup(&b, "x", 3, "input_ids");
+  const char *rows = aq_onnx_build_lookup(&b, "x", 3, "input_ids", 2);
   assert_string_equal(aq_onnx_build_linear(&b, "y", 3, AQ_ONNX_NO_TENSOR, rows), "");
   assert_int_equal(aq_onnx_build_end(&b), AQ_ERR_UNSUPPORTED);
   assert_string_equal(err.tensor, "matrix.weight");
@@ -162,7 +164,7 @@ static void a_weight_has_one_use(void **state) {
 
 static aq_status look_up(const aq_source *base, struct aq_onnx_build *b, aq_error *e) {
   (void)e;
-  for (size_t i = 0; i < base->tensor_count; i++) (void)aq_onnx_build_lookup(b, NULL, i, "input_ids");
+  for (size_t i = 0; i < base->tensor_count; i++) (void)aq_onnx_build_lookup(b, NULL, i, "input_ids", 2);
   return aq_onnx_build_end(b);
 }
 
