@@ -320,7 +320,7 @@ def export(
     src: SourceLike,
     dst: Path,
     *,
-    to: Literal["safetensors", "compressed-tensors", "gptq", "mlx", "gguf"] | None = None,
+    to: Literal["safetensors", "compressed-tensors", "gptq", "mlx", "gguf", "onnx"] | None = None,
     dtype: Literal["original", "fp32", "fp16", "bf16"] | None = None,
     force: bool = False,
     names: Literal["file", "hf", "auto"] | None = None,
@@ -334,10 +334,12 @@ def export(
         src: what `open` takes.
         dst: the file to write.
         to: "safetensors" (default: values), compressed-tensors or "gptq" (the codes, for transformers), "mlx" (the
-            codes, for MLX), or "gguf" (for llama.cpp). "safetensors" is one file when the output ends in .safetensors,
-            else a folder with the model's configuration and tokenizer beside model.safetensors, and the weights of
-            sentence-transformers' modules in their folders; compressed-tensors, "gptq" and "mlx" are folders. "gguf" is
-            a file of a model that began as a GGUF file, or of type llama, qwen2, qwen3 or bert.
+            codes, for MLX), "gguf" (for llama.cpp), or "onnx" (for ONNX Runtime). "safetensors" is one file when the
+            output ends in .safetensors, else a folder with the model's configuration and tokenizer beside
+            model.safetensors, and the weights of sentence-transformers' modules in their folders; compressed-tensors,
+            "gptq" and "mlx" are folders. "gguf" is a file of a model that began as a GGUF file, or of type llama,
+            qwen2, qwen3 or bert. "onnx" is the graph of an encoder with its weights, one file when the output ends in
+            .onnx, else "onnx"/model.onnx in such a folder.
         dtype: store floating-point tensors as "original" (their type before quantization, default), "fp32", "fp16" or
             "bf16".
         force: replace the output when it exists.

@@ -21,7 +21,8 @@ const cli_command cli_export = {
         "  arrowquant export model.parquet -o folder --to compressed-tensors\n"
         "  arrowquant export model.parquet -o folder --to gptq\n"
         "  arrowquant export model.parquet -o folder --to mlx\n"
-        "  arrowquant export model.parquet -o model.gguf --to gguf\n",
+        "  arrowquant export model.parquet -o model.gguf --to gguf\n"
+        "  arrowquant export model.parquet -o folder --to onnx\n",
     .operands = {"SRC"},
     .operand_words = {"the table to read"},
     .owners = AQ_OPTIONS_OF(export) | AQ_OPTIONS_OF(output) | CLI_COMMON_OPTIONS,

@@ -37,15 +37,24 @@ typedef struct aq_code_choice {
 
 enum { AQ_CODE_CHOICES_MAX = 16 };
 
+/* Builds the graph of the model that a source holds, in which the room model knows more than formats do. */
+struct aq_onnx_build;
+typedef aq_status (*aq_graph_maker)(const aq_source *base, struct aq_onnx_build *graph, aq_error *err);
+
 typedef struct aq_export_layout {
   /* A source of the tensors as the format stores them, in the order of those of `base`, which it holds. dtype: wanted
    * for values, AQ_DTYPE_INVALID: their own. What the format cannot store is AQ_ERR_UNSUPPORTED with the tensor's name.
    */
   aq_status (*open)(const aq_source *base, aq_dtype dtype, aq_source **out, aq_error *err);
+  /* The same of a format whose files hold what is computed, too; in place of open. */
+  aq_status (*open_graph)(const aq_source *base, aq_dtype dtype, aq_graph_maker make_graph, aq_source **out,
+                          aq_error *err);
   aq_stored_tensor (*describe)(const aq_source *stored, size_t index);
   /* config.json of a model, in which the member for quantized weights is set; appended to `out`. NULL: the format has
    * no such file. */
   aq_status (*configure)(const aq_source *base, const char *config, size_t size, aq_buffer *out, aq_error *err);
+  const char *weights_place; /* of the file in a model's folder; NULL: model.safetensors */
+  aq_dtype dtype;            /* of values when none is wanted; AQ_DTYPE_INVALID: their own */
 
   /* For plans. */
   const aq_code_grid *grids;

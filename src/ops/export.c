@@ -13,6 +13,7 @@
 #include "io/partial.h"
 #include "io/source.h"
 #include "io/source_part.h"
+#include "model/graph/encoder_graph.h"
 #include "ops/export_folder.h"
 #include "ops/export_report.h"
 #include "ops/float_dtype.h"
@@ -138,10 +139,17 @@ static aq_status write_part(export_job *job, const aq_export_part *part, aq_erro
   return status;
 }
 
+/* Of a single file a layout knows more than its tensors. */
+static aq_status write_parts(export_job *job, const aq_export_parts *parts, aq_error *err) {
+  if (parts->count == 1) return write_weights(job, job->stored, &job->plan, parts->parts[0].path, err);
+  for (size_t i = 0; i < parts->count; i++) AQ_TRY(write_part(job, &parts->parts[i], err));
+  return AQ_OK;
+}
+
 static aq_status write_folder(export_job *job, aq_error *err) {
   const aq_export_parts *parts = NULL;
   aq_status status = aq_export_folder_begin(job->folder, &parts, err);
-  for (size_t i = 0; status == AQ_OK && i < parts->count; i++) status = write_part(job, &parts->parts[i], err);
+  if (status == AQ_OK) status = write_parts(job, parts, err);
   if (status == AQ_OK) {
     status = aq_export_folder_commit(job->folder, &job->file_bytes, err);
   } else {
@@ -191,10 +199,14 @@ static aq_status note_left_out(export_job *job, aq_error *err) {
 
 static aq_status store_tensors(export_job *job, aq_source **own, aq_error *err) {
   job->stored = job->source;
-  if (!is_one_file(job)) AQ_TRY(aq_export_names_unwrap(job->source, err));
-  if (job->format->layout == NULL) return AQ_OK;
-  AQ_TRY(job->format->layout->open(job->source, job->dtype, own, err));
+  const aq_export_layout *layout = job->format->layout;
+  const bool has_graph = layout != NULL && layout->open_graph != NULL; /* which knows its weights by any names */
+  if (!is_one_file(job) && !has_graph) AQ_TRY(aq_export_names_unwrap(job->source, err));
+  if (layout == NULL) return AQ_OK;
+  AQ_TRY(has_graph ? layout->open_graph(job->source, job->dtype, aq_encoder_graph_make, own, err)
+                   : layout->open(job->source, job->dtype, own, err));
   job->stored = *own;
+  if (job->dtype == AQ_DTYPE_INVALID) job->dtype = layout->dtype;
   for (size_t i = 0; i < (*own)->note_count; i++) {
     AQ_TRY(aq_source_add_note(job->source, err, "%s", (*own)->notes[i]));
   }

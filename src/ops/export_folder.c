@@ -47,12 +47,20 @@ static void free_folder(aq_export_folder *f) {
   aq_free(f);
 }
 
+/* A graph is a file in a folder of its own. */
+static bool has_graph(const aq_export_layout *layout) { return layout != NULL && layout->weights_place != NULL; }
+
+/* Where the file of the model's weights is, from the folder of its config.json on. */
+static const char *place_of_weights(const aq_export_layout *layout) {
+  return has_graph(layout) ? layout->weights_place : "model.safetensors";
+}
+
 /* ---- the small files ---- */
 
 /* The one beside the model's weights. */
 static bool is_config_of_weights(const aq_export_folder *f, const char *place) {
   const char *weights = f->parts.parts[0].place;
-  const size_t folder = (size_t)(aq_path_name(weights) - weights);
+  const size_t folder = strlen(weights) - strlen(place_of_weights(f->layout));
   return strncmp(place, weights, folder) == 0 && strcmp(place + folder, "config.json") == 0;
 }
 
@@ -83,11 +91,36 @@ static aq_status add_file(void *ctx, const char *place, const char *text, size_t
   return file.text != NULL && file.place != NULL && file.path != NULL ? AQ_OK : aq_fail_memory(err, size);
 }
 
+/* Weights in the folder of config.json are those of the model for many a program, whatever a graph says. */
+static aq_status check_beside_config(const aq_export_folder *f, aq_error *err) {
+  const char *weights = f->parts.parts[0].place;
+  const size_t folder = strlen(weights) - strlen(place_of_weights(f->layout));
+  char *place = aq_format("%.*s%s", (int)folder, weights, aq_path_name(weights));
+  if (place == NULL) return aq_fail_memory(err, strlen(weights));
+  const aq_status status = aq_export_place_check_weights(f->source, f->output, place, err);
+  aq_free(place);
+  return status;
+}
+
 static aq_status set_paths(aq_export_folder *f, aq_error *err) {
   for (size_t i = 0; i < f->parts.count; i++) {
     f->parts.parts[i].path = aq_path_join(f->work, f->parts.parts[i].place);
     if (f->parts.parts[i].path == NULL) return aq_fail_memory(err, strlen(f->work));
-    AQ_TRY(aq_export_place_check_weights(f->output, f->parts.parts[i].place, err));
+    AQ_TRY(aq_export_place_check_weights(f->source, f->output, f->parts.parts[i].place, err));
+  }
+  return has_graph(f->layout) ? check_beside_config(f, err) : AQ_OK;
+}
+
+/* Programs load the weights of modules from files of their own, and a graph has but one. */
+static aq_status refuse_modules(const aq_export_folder *f, const aq_module_list *modules, aq_error *err) {
+  for (size_t i = 0; i < f->source->tensor_count; i++) {
+    const char *name = f->source->tensors[i].name;
+    if (!aq_export_is_of_module(modules, name)) continue;
+    (void)aq_fail(err, AQ_ERR_UNSUPPORTED,
+                  "it belongs into the file of a module, and a folder is written with one file");
+    (void)aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Export to one file: a name that ends in %s",
+                        strrchr(place_of_weights(f->layout), '.'));
+    return aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, name);
   }
   return AQ_OK;
 }
@@ -95,7 +128,8 @@ static aq_status set_paths(aq_export_folder *f, aq_error *err) {
 static aq_status collect_files(aq_export_folder *f, aq_source *source, const aq_source *stored, aq_error *err) {
   aq_module_list modules;
   AQ_TRY(aq_model_modules_read(source, NULL, &modules, err));
-  const aq_status status = aq_export_parts_make(stored, &modules, &f->parts, err);
+  aq_status status = has_graph(f->layout) ? refuse_modules(f, &modules, err) : AQ_OK;
+  if (status == AQ_OK) status = aq_export_parts_make(stored, &modules, place_of_weights(f->layout), &f->parts, err);
   aq_module_list_reset(&modules);
   AQ_TRY(status);
   AQ_TRY(set_paths(f, err));
@@ -191,20 +225,20 @@ aq_status aq_export_folder_commit(aq_export_folder *folder, uint64_t *file_bytes
   return AQ_OK;
 }
 
-/* A file, and the folder around it when it is empty then. Allocates nothing: it runs when memory is short, too. */
-static void remove_file(char *path) {
+/* A file, and the folders around it that are empty then, up to the work's. Allocates nothing: it runs when memory is
+ * short, too. */
+static void remove_file(const aq_export_folder *f, char *path) {
   (void)unlink(path);
-  char *slash = strrchr(path, '/');
-  if (slash == NULL || slash == path) return;
-  *slash = '\0';
-  (void)rmdir(path);
-  *slash = '/';
+  for (char *slash = strrchr(path, '/'); slash != NULL && slash > path + strlen(f->work); slash = strrchr(path, '/')) {
+    *slash = '\0';
+    (void)rmdir(path);
+  }
 }
 
 void aq_export_folder_abort(aq_export_folder *folder) {
   if (folder != NULL && folder->is_begun && folder->work != folder->output) {
-    for (size_t i = 0; i < folder->count; i++) remove_file(folder->files[i].path);
-    for (size_t i = 0; i < folder->parts.count; i++) remove_file(folder->parts.parts[i].path);
+    for (size_t i = 0; i < folder->count; i++) remove_file(folder, folder->files[i].path);
+    for (size_t i = 0; i < folder->parts.count; i++) remove_file(folder, folder->parts.parts[i].path);
     (void)rmdir(folder->work);
   }
   free_folder(folder);

@@ -92,10 +92,23 @@ static aq_status add_tensor(aq_export_parts *parts, const aq_source *stored, siz
   return aq_source_part_add(part->source, index, module != NULL ? name + strlen(module->path) + 1 : name, err);
 }
 
-aq_status aq_export_parts_make(const aq_source *stored, const aq_module_list *modules, aq_export_parts *out,
-                               aq_error *err) {
+/* In the folder of the first module. */
+static char *place_of_model(const aq_module_list *modules, const char *weights) {
+  char *beside = aq_module_list_place(modules, weights_name);
+  if (beside == NULL) return NULL;
+  char *place = aq_format("%.*s%s", (int)(strlen(beside) - strlen(weights_name)), beside, weights);
+  aq_free(beside);
+  return place;
+}
+
+bool aq_export_is_of_module(const aq_module_list *modules, const char *name) {
+  return module_of(modules, name) != NULL;
+}
+
+aq_status aq_export_parts_make(const aq_source *stored, const aq_module_list *modules, const char *weights,
+                               aq_export_parts *out, aq_error *err) {
   *out = (aq_export_parts){.count = 0};
-  aq_status status = add_part(out, stored, aq_module_list_place(modules, weights_name), err);
+  aq_status status = add_part(out, stored, place_of_model(modules, weights), err);
   for (size_t i = 0; i < stored->tensor_count && status == AQ_OK; i++) {
     status = add_tensor(out, stored, i, modules, err);
   }

@@ -24,10 +24,14 @@ typedef struct aq_export_parts {
  * aq_source_find goes by those of before. */
 AQ_MUST_CHECK aq_status aq_export_names_unwrap(aq_source *overlay, aq_error *err);
 
-/* Divides the tensors of `stored`, which it holds, by the modules: PATH/NAME is NAME in the file of the module at PATH,
+/* Whether a tensor of that name belongs to a module behind the model. */
+bool aq_export_is_of_module(const aq_module_list *modules, const char *name);
+
+/* Divides the tensors of `stored`, which it holds, by the modules. weights: the place of the model's own file, from the
+ * folder of its config.json on. PATH/NAME is NAME in the file of the module at PATH,
  * every other tensor is the model's. AQ_ERR_FORMAT: two tensors of a file have one name. */
 AQ_MUST_CHECK aq_status aq_export_parts_make(const aq_source *stored, const aq_module_list *modules,
-                                             aq_export_parts *out, aq_error *err);
+                                             const char *weights, aq_export_parts *out, aq_error *err);
 void aq_export_parts_reset(aq_export_parts *parts);
 
 #endif

@@ -108,13 +108,14 @@ const aq_option aq_option_table[] = {
      .kind = AQ_OPTION_WORD,
      .at = {AT(export, format)},
      .argument = "FORMAT",
-     .words = WORDS("safetensors", "compressed-tensors", "gptq", "mlx", "gguf"),
+     .words = WORDS("safetensors", "compressed-tensors", "gptq", "mlx", "gguf", "onnx"),
      .help = "safetensors (default: values), compressed-tensors or gptq (the codes, for transformers), mlx (the "
-             "codes, for MLX), or gguf (for llama.cpp)",
+             "codes, for MLX), gguf (for llama.cpp), or onnx (for ONNX Runtime)",
      .more = "safetensors is one file when OUT ends in .safetensors, else a folder with the model's configuration and "
              "tokenizer beside model.safetensors, and the weights of sentence-transformers' modules in their folders; "
-             "compressed-tensors, gptq and mlx are folders. gguf is a file of a model "
-             "that began as a GGUF file, or of type llama, qwen2, qwen3 or bert."},
+             "compressed-tensors, gptq and mlx are folders. gguf is a file of a model that began as a GGUF file, or of "
+             "type llama, qwen2, qwen3 or bert. onnx is the graph of an encoder with its weights, one file when OUT "
+             "ends in .onnx, else onnx/model.onnx in such a folder."},
     {.name = "dtype",
      .kind = AQ_OPTION_WORD,
      .at = {AT(convert, dtype)},

@@ -95,7 +95,7 @@ WRONG_LINES = [
     ["quantize", "m", "-o", "x", "--type", "int4", "--bits", "4"],
     ["quantize", "m", "-o", "x", "--plan", "p", "--type", "int4"], ["quantize", "m", "-o", "x", "--force=yes"],
     ["convert", "m", "-o", "x", "--dtype", "int8"], ["convert", "m", "-o", "x", "--row-group-size", "6M"],
-    ["convert", "m", "-o", "x", "--part-size", "0"], ["export", "m", "-o", "x", "--to", "onnx"],
+    ["convert", "m", "-o", "x", "--part-size", "0"], ["export", "m", "-o", "x", "--to", "openvino"],
     ["compare", "m", "n", "--min-cosine", "1.5"], ["compare", "m", "n", "--min-cosine", "nan"],
     ["info", "m", "-t", "0"], ["info", "m", "-t-1"], ["info", "m", "--threads=1025"], ["info", "m", "--max-memory", "-5"],
 ]

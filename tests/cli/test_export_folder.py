@@ -189,3 +189,83 @@ def test_codes_are_those_of_the_model_alone(made):
     assert b'"linear.weight"' in (made / "out" / "2_Dense" / "model.safetensors").read_bytes()
     assert b"weight_packed" in (made / "out" / "model.safetensors").read_bytes()
     assert "2_Dense" not in (made / "out" / "config.json").read_text()
+
+
+def test_graph_has_no_place_for_weights_of_modules(made):
+    add_dense(made / "encoder")
+    refused("export", "encoder", "-o", "out", "--to", "onnx", cwd=made, status=3, says=["2_Dense/linear.weight", ".onnx"])
+
+
+# ---- onnx: a graph in a folder of its own ----------------------------------------------------------------------------
+
+
+def test_graph_is_in_a_folder_beside_the_files_of_the_model(made):
+    said = done("export", "work/t.parquet", "-o", "out", "--to", "onnx", cwd=made).stdout
+    assert "int8 per channel" in said and "dequantized" not in said
+    assert sorted(snapshot(made / "out")) == sorted([*KEPT, "1_Pooling", "onnx", "onnx/model.onnx"])
+    assert {**config_of(made / "out"), "torch_dtype": 0} == {**config_of(made / "encoder"), "torch_dtype": 0}
+    texts = ["--text=a cat sat", "--text=the dog"]
+    assert done("embed", "out", *texts, cwd=made).stdout == done("embed", "work/t.parquet", *texts, cwd=made).stdout
+    refused("export", "work/t.parquet", "-o", "out", "--to", "onnx", cwd=made, status=2, says=["exists already"])
+    done("export", "encoder", "-o", "out", "--to", "onnx", "--force", cwd=made)
+    refused("export", "out/onnx/model.onnx", "-o", "out", "--to", "onnx", "--force", cwd=made, status=2,
+            says=["the output is the input"])
+    done("export", "work/t.parquet", "-o", "one.onnx", "--to", "onnx", cwd=made)
+    done("export", "encoder", "-o", "plain", cwd=made)
+    refused("export", "work/t.parquet", "-o", "plain", "--to", "onnx", "--force", cwd=made, status=2,
+            says=["holds other weights", "model.safetensors"])
+
+
+def test_graph_of_a_first_module_in_a_folder_lies_there(made):
+    inner = made / "encoder" / "0_Transformer"
+    inner.mkdir()
+    for name in ["config.json", "vocab.txt", "model.safetensors"]:
+        (made / "encoder" / name).rename(inner / name)
+    modules = json.loads((made / "encoder" / "modules.json").read_text())
+    modules[0]["path"] = "0_Transformer"
+    (made / "encoder" / "modules.json").write_text(json.dumps(modules))
+    done("export", "encoder", "-o", "out", "--to", "onnx", cwd=made)
+    assert {name for name, kind in snapshot(made / "out").items() if kind != "folder"} == {
+        "modules.json", "1_Pooling/config.json", "0_Transformer/config.json", "0_Transformer/vocab.txt",
+        "0_Transformer/onnx/model.onnx"}
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # noqa: E731
+    refused("export", "encoder", "-o", "late", "--to", "onnx", cwd=made, status=6, says=["late"], preexec_fn=limit)
+    assert not list(made.glob("late*"))
+
+
+def test_names_of_the_wrapper_are_read_by_graphs(made):
+    """Names in a graph are its own."""
+    tensors = {f"0.auto_model.{name}": value for name, value in tiny_bert.encoder_tensors().items()}
+    (made / "encoder" / "model.safetensors").write_bytes(safetensors(tensors))
+    done("export", "encoder", "-o", "out", "--to", "onnx", cwd=made)
+
+
+def test_graph_that_cannot_be_made_leaves_nothing(made):
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # noqa: E731
+    before = sorted(path.name for path in made.iterdir())
+    refused("export", "work/t.parquet", "-o", "out", "--to", "onnx", cwd=made, status=6, says=["out"], preexec_fn=limit)
+    refused("export", "encoder", "-o", "out", "--to", "onnx", "--dtype", "bf16", cwd=made, status=3,
+            says=["FP32 or FP16", "--dtype fp32"])
+    encoder = tiny_bert.encoder_tensors()
+    missing = "encoder.layer.1.output.dense.weight"
+    tensors = {name: value for name, value in encoder.items() if name != missing}
+    (made / "encoder" / "model.safetensors").write_bytes(safetensors(tensors))
+    refused("export", "encoder", "-o", "out", "--to", "onnx", cwd=made, status=3, says=[missing])
+    dtype, shape, data = encoder[missing]
+    whole = {**encoder, missing: ("I32", shape, data)}
+    (made / "encoder" / "model.safetensors").write_bytes(safetensors(whole))
+    refused("export", "encoder", "-o", "out", "--to", "onnx", cwd=made, status=3, says=[missing, "int32"])
+    (made / "encoder" / "model.safetensors").write_bytes(safetensors(encoder))
+    text = (made / "encoder" / "config.json").read_text()
+    (made / "encoder" / "config.json").write_text(text.replace('"bert"', '"llama"'))
+    refused("export", "encoder", "-o", "out", "--to", "onnx", cwd=made, status=3, says=["llama", "bert"])
+    assert sorted(path.name for path in made.iterdir()) == before
+
+
+def test_codes_that_a_graph_cannot_hold_become_values_on_request(made):
+    done("quantize", "encoder", "-o", "work/g10.parquet", "--type", "int4", "--group-size", "10", cwd=made)
+    refused("export", "work/g10.parquet", "-o", "out", "--to", "onnx", cwd=made, status=3,
+            says=["groups cross rows", "--dtype"])
+    said = done("export", "work/g10.parquet", "-o", "out", "--to", "onnx", "--dtype", "fp16", "--json", cwd=made).stdout
+    tensors = json.loads(said)["tensors"]
+    assert {t["action"] for t in tensors if t["stored_as"] == "int4 g10"} == {"dequantized"}

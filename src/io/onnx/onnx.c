@@ -10,8 +10,10 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "io/formats.h"
+#include "io/onnx/onnx_layout.h"
 #include "io/onnx/onnx_names.h"
 #include "io/onnx/onnx_pattern.h"
+#include "io/onnx/onnx_sink.h"
 #include "io/source.h"
 #include "tensor/shape.h"
 
@@ -220,5 +222,10 @@ static aq_status open_file(aq_source *source, const char *path, const aq_source_
   return *mine ? open_model(source, path, err) : AQ_OK;
 }
 
-const aq_file_format aq_onnx_format = {
-    .name = "onnx", .suffix = {".onnx"}, .rank = 3, .main_name = "model.onnx", .open = open_file, .write = NULL};
+const aq_file_format aq_onnx_format = {.name = "onnx",
+                                       .suffix = {".onnx"},
+                                       .rank = 3,
+                                       .main_name = "model.onnx",
+                                       .open = open_file,
+                                       .write = &aq_onnx_sink,
+                                       .layout = &aq_onnx_export_layout};

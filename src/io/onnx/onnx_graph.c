@@ -7,12 +7,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
-
-enum { MODEL_IR_VERSION = 1, MODEL_GRAPH = 7, MODEL_METADATA = 14 };
-enum { GRAPH_NODE = 1, GRAPH_INITIALIZER = 5, GRAPH_SPARSE = 15 };
-enum { NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_NAME = 3, NODE_OP = 4, NODE_ATTRIBUTE = 5, NODE_METADATA = 9 };
-enum { ATTRIBUTE_NAME = 1, ATTRIBUTE_INT = 3, ATTRIBUTE_TENSOR = 5, ATTRIBUTE_GRAPH = 6, ATTRIBUTE_GRAPHS = 11 };
-enum { ENTRY_KEY = 1, ENTRY_VALUE = 2 };
+#include "io/onnx/onnx_fields.h"
 
 /* Far more than the graphs of large language models have, a hundred thousand nodes. */
 #define ENTRIES_MAX ((size_t)1 << 20)

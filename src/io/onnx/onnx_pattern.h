@@ -11,13 +11,14 @@ typedef enum aq_onnx_layout {
   AQ_ONNX_BY_LAST_AXIS,
   AQ_ONNX_BY_OUTPUT, /* the last axis, or the first with transB */
   AQ_ONNX_N_BITS,    /* of MatMulNBits: rows of blocks */
-  AQ_ONNX_GATHERED   /* of GatherBlockQuantized: blocks on quantize_axis */
+  AQ_ONNX_GATHERED,  /* of GatherBlockQuantized: blocks on quantize_axis */
+  AQ_ONNX_PLAIN      /* of Cast: [rows, columns] with a scale per row, or [rows, blocks, block] with one per block */
 } aq_onnx_layout;
 
 typedef struct aq_onnx_pattern {
   const char *op;
   uint8_t codes, scales, zero_points; /* numbers of inputs */
-  bool scales_follow;                 /* the product is multiplied by the scale afterwards */
+  bool scales_follow;                 /* what is computed is multiplied by the scale afterwards */
   aq_onnx_layout layout;
 } aq_onnx_pattern;
 
@@ -30,6 +31,10 @@ const aq_onnx_pattern *aq_onnx_pattern_at(size_t i);
 /* The tensor of codes that a node reads, or NULL. Rows that are gathered and then dequantized are their table's. */
 aq_onnx_tensor *aq_onnx_pattern_codes(const aq_onnx_graph *graph, const aq_onnx_node *node,
                                       const aq_onnx_pattern *pattern);
+
+/* Those of its zero points: false when they are computed; *out is NULL when there are none. */
+bool aq_onnx_pattern_zero_points(const aq_onnx_graph *graph, const aq_onnx_node *node, const aq_onnx_pattern *pattern,
+                                 aq_onnx_tensor **out);
 
 /* The tensor of its scales, or NULL when they are computed. */
 aq_onnx_tensor *aq_onnx_pattern_scales(const aq_onnx_graph *graph, const aq_onnx_node *node,

@@ -34,8 +34,10 @@ static bool is_scale(const aq_onnx_type *type) {
 static bool same_inputs(const aq_onnx_graph *graph, const aq_onnx_node *a, const aq_onnx_node *b) {
   const aq_onnx_pattern *pa = aq_onnx_pattern_find(a->op), *pb = aq_onnx_pattern_find(b->op);
   const aq_onnx_tensor *sa = aq_onnx_pattern_scales(graph, a, pa), *sb = aq_onnx_pattern_scales(graph, b, pb);
-  return sa == sb &&
-         strcmp(aq_onnx_input_name(graph, a, pa->zero_points), aq_onnx_input_name(graph, b, pb->zero_points)) == 0;
+  aq_onnx_tensor *za, *zb;
+  const bool are_known =
+      aq_onnx_pattern_zero_points(graph, a, pa, &za) && aq_onnx_pattern_zero_points(graph, b, pb, &zb);
+  return sa == sb && are_known && za == zb;
 }
 
 static aq_status note_quantizer(aq_onnx_graph *graph, size_t index, aq_error *err) {
@@ -45,9 +47,8 @@ static aq_status note_quantizer(aq_onnx_graph *graph, size_t index, aq_error *er
   aq_onnx_tensor *codes = aq_onnx_pattern_codes(graph, node, pattern);
   aq_onnx_tensor *scales = aq_onnx_pattern_scales(graph, node, pattern);
   if (codes == NULL || scales == NULL || !is_code(codes->type) || !is_scale(scales->type)) return AQ_OK;
-  const char *name = aq_onnx_input_name(graph, node, pattern->zero_points);
-  aq_onnx_tensor *zero_points = aq_onnx_find_tensor(graph, name);
-  if (name[0] != '\0' && zero_points == NULL) return AQ_OK; /* computed */
+  aq_onnx_tensor *zero_points;
+  if (!aq_onnx_pattern_zero_points(graph, node, pattern, &zero_points)) return AQ_OK; /* computed */
   if (codes->quantizer >= 0 && !same_inputs(graph, node, &graph->nodes[codes->quantizer])) {
     const aq_status status = aq_fail(err, AQ_ERR_UNSUPPORTED, "two nodes read its codes, by different scales");
     return aq_error_in_tensor(err, status, codes->name);
@@ -260,6 +261,21 @@ static aq_status make_gathered(quantized *q, aq_error *err) {
   return add_axis_blocks(q, axis, block, err);
 }
 
+/* ---- Cast, Sub, Mul: blocks that were an axis of their own ---- */
+
+/* Shapes fit, or the Cast would be no quantizer. */
+static aq_status make_plain(const quantized *q, aq_error *err) {
+  aq_onnx_weight *w = q->weight;
+  const int64_t block = w->shape[w->rank - 1];
+  w->shape[1] = w->rank == 3 ? w->shape[1] * block : block; /* a part of the counted product, which is not 0 */
+  w->rank = 2;
+  AQ_TRY(set_blocks(q, 1, block, err));
+  if (q->zero_points == NULL) return AQ_OK;
+  w->has_zero_points = true;
+  w->zero_points = aq_onnx_array_of(q->zero_points);
+  return AQ_OK;
+}
+
 /* ---- all ---- */
 
 static aq_status make_by_axis(const quantized *q, const aq_onnx_files *files, aq_onnx_arena *values, aq_error *err) {
@@ -290,6 +306,7 @@ static aq_status make_weight(quantized *q, const aq_onnx_graph *graph, const aq_
                              aq_onnx_arena *values, aq_error *err) {
   if (q->pattern->layout == AQ_ONNX_N_BITS) return make_n_bits(q, graph, err);
   if (q->pattern->layout == AQ_ONNX_GATHERED) return make_gathered(q, err);
+  if (q->pattern->layout == AQ_ONNX_PLAIN) return make_plain(q, err);
   return make_by_axis(q, files, values, err);
 }
 
@@ -299,7 +316,9 @@ aq_status aq_onnx_quantized_make(const aq_onnx_graph *graph, const aq_onnx_files
   const aq_onnx_pattern *pattern = aq_onnx_pattern_find(node->op);
   quantized q = {.codes = tensor, .node = node, .pattern = pattern, .weight = out};
   q.scales = aq_onnx_pattern_scales(graph, node, pattern);
-  q.zero_points = aq_onnx_find_tensor(graph, aq_onnx_input_name(graph, node, pattern->zero_points));
+  aq_onnx_tensor *zero_points;
+  (void)aq_onnx_pattern_zero_points(graph, node, pattern, &zero_points); /* known, or it would be no quantizer */
+  q.zero_points = zero_points;
   if (q.zero_points != NULL && aq_dtype_is_opaque(q.zero_points->type->dtype)) {
     const aq_status status = aq_fail(err, AQ_ERR_FORMAT, "its zero points are of %s", q.zero_points->type->name);
     return aq_error_in_tensor(err, status, tensor->name);

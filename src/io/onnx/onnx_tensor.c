@@ -11,23 +11,9 @@
 #include "core/bytes.h"
 #include "core/checked.h"
 #include "core/error.h"
+#include "io/onnx/onnx_fields.h"
 #include "tensor/shape.h"
 
-enum {
-  DIMS = 1,
-  DATA_TYPE = 2,
-  SEGMENT = 3,
-  FLOAT_DATA = 4,
-  INT32_DATA = 5,
-  INT64_DATA = 7,
-  NAME = 8,
-  RAW_DATA = 9,
-  DOUBLE_DATA = 10,
-  UINT64_DATA = 11,
-  EXTERNAL_DATA = 13,
-  DATA_LOCATION = 14
-};
-enum { ENTRY_KEY = 1, ENTRY_VALUE = 2 };
 enum { EXTERNAL = 1 }; /* of DataLocation */
 
 #define EXTERNAL_VALUE_MAX ((uint64_t)4096)
@@ -92,26 +78,26 @@ static aq_status note_data(const aq_onnx_field *field, raw_tensor *raw, aq_error
 static aq_status read_field(aq_onnx_reader *reader, const aq_onnx_field *field, aq_onnx_tensor *out, raw_tensor *raw,
                             aq_error *err) {
   switch (field->number) {
-    case DIMS:
+    case TENSOR_DIMS:
       return read_dims(reader, field, out, err);
-    case DATA_TYPE:
+    case TENSOR_DATA_TYPE:
       out->type_number = field->value;
       return aq_onnx_wire_expect(field, AQ_WIRE_VARINT, "data_type", err);
-    case SEGMENT:
+    case TENSOR_SEGMENT:
       return aq_fail(err, AQ_ERR_UNSUPPORTED, "is one segment of a tensor, which is not read");
-    case NAME:
+    case TENSOR_NAME:
       return aq_onnx_wire_text(&reader->wire, field, "the name of a tensor", AQ_ONNX_NAME_MAX, reader->names,
                                &out->name, err);
-    case FLOAT_DATA:
-    case INT32_DATA:
-    case INT64_DATA:
-    case RAW_DATA:
-    case DOUBLE_DATA:
-    case UINT64_DATA:
+    case TENSOR_FLOAT_DATA:
+    case TENSOR_INT32_DATA:
+    case TENSOR_INT64_DATA:
+    case TENSOR_RAW_DATA:
+    case TENSOR_DOUBLE_DATA:
+    case TENSOR_UINT64_DATA:
       return note_data(field, raw, err);
-    case EXTERNAL_DATA:
+    case TENSOR_EXTERNAL_DATA:
       return read_external(reader, field, raw, err);
-    case DATA_LOCATION:
+    case TENSOR_DATA_LOCATION:
       raw->is_external = field->value == EXTERNAL;
       return aq_onnx_wire_expect(field, AQ_WIRE_VARINT, "data_location", err);
     default:
@@ -181,11 +167,12 @@ static aq_status unpack_varints(aq_onnx_reader *reader, const raw_tensor *raw, a
 
 static aq_status place_own_data(aq_onnx_reader *reader, const raw_tensor *raw, aq_onnx_tensor *out, aq_error *err) {
   const uint64_t size = raw->end - raw->begin;
-  const bool is_typed = raw->field != RAW_DATA && raw->field != 0;
+  const bool is_typed = raw->field != TENSOR_RAW_DATA && raw->field != 0;
   AQ_FAIL_IF(is_typed && raw->field != out->type->field, AQ_ERR_FORMAT, "field %u does not hold numbers of type %s",
              (unsigned)raw->field, out->type->name);
   out->stored_bytes = size;
-  if (is_typed && raw->field != FLOAT_DATA && raw->field != DOUBLE_DATA) return unpack_varints(reader, raw, out, err);
+  if (is_typed && raw->field != TENSOR_FLOAT_DATA && raw->field != TENSOR_DOUBLE_DATA)
+    return unpack_varints(reader, raw, out, err);
   if (size != out->bytes) return fail_size(out, size, err);
   out->place = (aq_onnx_place){.begin = raw->begin};
   return AQ_OK;

@@ -7,7 +7,16 @@
 
 #include "arrowquant.h"
 
-enum { AQ_ONNX_UINT8 = 2, AQ_ONNX_STRING = 8, AQ_ONNX_UINT4 = 21, AQ_ONNX_UINT2 = 25 };
+enum {
+  AQ_ONNX_FLOAT = 1,
+  AQ_ONNX_UINT8 = 2,
+  AQ_ONNX_INT8 = 3,
+  AQ_ONNX_INT64 = 7,
+  AQ_ONNX_STRING = 8,
+  AQ_ONNX_FLOAT16 = 10,
+  AQ_ONNX_UINT4 = 21,
+  AQ_ONNX_UINT2 = 25
+};
 
 typedef struct aq_onnx_type {
   const char *name;

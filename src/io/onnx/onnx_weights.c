@@ -47,8 +47,9 @@ static aq_status make_weight(aq_onnx_graph *graph, const aq_onnx_reader *reader,
   const aq_onnx_node *node = &graph->nodes[tensor->quantizer];
   const aq_onnx_pattern *pattern = aq_onnx_pattern_find(node->op);
   out->stored_bytes += take_stored_bytes(aq_onnx_pattern_scales(graph, node, pattern));
-  out->stored_bytes +=
-      take_stored_bytes(aq_onnx_find_tensor(graph, aq_onnx_input_name(graph, node, pattern->zero_points)));
+  aq_onnx_tensor *zero_points;
+  if (aq_onnx_pattern_zero_points(graph, node, pattern, &zero_points))
+    out->stored_bytes += take_stored_bytes(zero_points);
   return aq_onnx_quantized_make(graph, reader->files, reader->values, tensor, out, err);
 }
 

@@ -26,13 +26,13 @@ static void exports_are_found_by_name(void **state) {
 /* Weight tables are made by convert and quantize, with all that a table says of its model. */
 static void other_names_are_refused_with_those_there_are(void **state) {
   (void)state;
-  static const char *const names[] = {"parquet", "onnx", "", "Safetensors"};
+  static const char *const names[] = {"parquet", "openvino", "", "Safetensors"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     const aq_file_format *format = &aq_table_format;
     aq_error err;
     assert_int_equal(aq_formats_find_export(names[i], &format, &err), AQ_ERR_ARGUMENT);
     assert_null(format);
-    assert_non_null(strstr(err.message, "exported to: safetensors, gguf, compressed-tensors"));
+    assert_non_null(strstr(err.message, "exported to: safetensors, gguf, onnx, compressed-tensors"));
   }
 }
 

@@ -138,17 +138,24 @@ static void put_model(void) {
   put_tensor(5, "onnx::MatMul_2_quantized", UINT4, 3, 5, 8);
   put_floats("s", 1, 0);
   put_tensor(5, "e.n", UINT4, 3, 0, 2);
+  put_node("Gather", "", "e.p_quantized i", "g");
+  put_node("Cast", "", "g", "c");
+  put_node("Sub", "", "c e.p_zero_point", "u");
+  put_node("Mul", "", "e.p_scale u", "v");
+  put_tensor(5, "e.p_quantized", INT8, 2, 5, 10);
+  put_floats("e.p_scale", 2, 1);
+  put_floats("e.p_zero_point", 2, 1);
 }
 
 static void every_way_of_reading_gives_the_same_range_by_range(void **state) {
   (void)state;
   put_model();
   aq_source *s = open_ok(write_model());
-  static const char *const names[] = {"e.fc.weight", "e.fc.bias", "e.t", "e.out.weight", "e.n"};
-  assert_int_equal(aq_source_tensor_count(s), 5);
+  static const char *const names[] = {"e.fc.weight", "e.fc.bias", "e.t", "e.out.weight", "e.n", "e.p"};
+  assert_int_equal(aq_source_tensor_count(s), 6);
   assert_string_equal(aq_source_format(s), "ONNX");
   assert_int_equal(aq_source_file_bytes(s), file.size);
-  for (size_t i = 0; i < 5; i++) {
+  for (size_t i = 0; i < 6; i++) {
     const aq_tensor_info *info = aq_source_tensor(s, i);
     assert_string_equal(info->name, names[i]);
     aq_tensor whole;
@@ -447,6 +454,36 @@ static void quantized_weights_that_do_not_fit_are_named(void **state) {
   model_fails(AQ_ERR_FORMAT, "with zero points of shape [2], which does not fit");
 }
 
+static aq_source *open_arithmetic(const char *operators, uint64_t rows, uint64_t columns, uint64_t zero_rows) {
+  const bool has_sub = strstr(operators, "Sub") != NULL;
+  put_node("Cast", "", "w_quantized", "c");
+  if (has_sub) put_node("Sub", "", strstr(operators, "z-q") != NULL ? "z c" : "c z", "u");
+  if (strstr(operators, "Mul") != NULL) put_node("Mul", "", has_sub ? "u s" : "c s", "v");
+  put_tensor(5, "w_quantized", INT8, 4, 3, 12);
+  put_floats("s", rows, columns);
+  put_floats("z", zero_rows, 1);
+  return open_ok(write_model());
+}
+
+/* Codes are dequantized where arithmetic with a number per row does it, and are codes everywhere else. */
+static void codes_of_arithmetic_have_a_number_per_row(void **state) {
+  static const struct {
+    const char *operators;
+    uint64_t rows, columns, zero_rows;
+    bool is_dequantized;
+  } cases[] = {{"Mul", 4, 1, 4, true},  {"Sub Mul", 4, 1, 4, true},      {"", 4, 1, 4, false},
+               {"Sub", 4, 1, 4, false}, {"Mul", 4, 3, 4, false},         {"Mul", 1, 4, 4, false},
+               {"Mul", 4, 0, 4, false}, {"z-q Sub Mul", 4, 1, 4, false}, {"Sub Mul", 4, 1, 2, false}};
+  (void)state;
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    aq_source *s = open_arithmetic(cases[i].operators, cases[i].rows, cases[i].columns, cases[i].zero_rows);
+    const aq_tensor_info *t = aq_source_tensor(s, 0);
+    if ((t->dtype == AQ_F32) != cases[i].is_dequantized) fail_msg("case %zu: %s", i, t->name);
+    assert_string_equal(t->name, cases[i].is_dequantized ? "w" : "w_quantized");
+    aq_source_close(s);
+  }
+}
+
 /* Graphs inside nodes inside graphs: no depth of them needs more stack. */
 static void graphs_inside_nodes_are_read_at_any_depth(void **state) {
   (void)state;
@@ -555,6 +592,7 @@ int main(void) {
       cmocka_unit_test(shapes_that_cannot_be_are_named),
       cmocka_unit_test(numbers_one_by_one_are_as_many_as_the_shape_has),
       cmocka_unit_test(quantized_weights_that_do_not_fit_are_named),
+      cmocka_unit_test(codes_of_arithmetic_have_a_number_per_row),
       cmocka_unit_test(graphs_inside_nodes_are_read_at_any_depth),
       cmocka_unit_test(what_is_no_model_is_not_taken_for_one),
       cmocka_unit_test(graph_is_read_within_the_limit_of_memory),

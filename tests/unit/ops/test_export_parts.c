@@ -33,7 +33,7 @@ static void tensors_are_in_the_file_of_the_longest_path(void **state) {
   aq_error err;
   aq_source *source = source_of(names, AQ_COUNT_OF(names));
   list_modules(paths, AQ_COUNT_OF(paths), &modules);
-  assert_ok(aq_export_parts_make(source, &modules, &parts, &err));
+  assert_ok(aq_export_parts_make(source, &modules, "model.safetensors", &parts, &err));
   assert_int_equal(parts.count, 4);
   assert_part(&parts.parts[0], "0_T/model.safetensors", 3, "norm.weight");
   assert_string_equal(parts.parts[0].source->tensors[1].name, "2_Dense2/x");
@@ -58,7 +58,7 @@ static void paths_that_look_like_files_stay_apart(void **state) {
   aq_error err;
   aq_source *source = source_of(names, AQ_COUNT_OF(names));
   list_modules(paths, AQ_COUNT_OF(paths), &modules);
-  assert_ok(aq_export_parts_make(source, &modules, &parts, &err));
+  assert_ok(aq_export_parts_make(source, &modules, "model.safetensors", &parts, &err));
   assert_int_equal(parts.count, 3);
   assert_part(&parts.parts[0], "model.safetensors", 1, "x");
   assert_part(&parts.parts[1], "d/model.safetensors", 1, "w");
@@ -73,7 +73,7 @@ static void model_without_tensors_has_a_file(void **state) {
   aq_export_parts parts;
   aq_error err;
   aq_source *source = make_source();
-  assert_ok(aq_export_parts_make(source, &none, &parts, &err));
+  assert_ok(aq_export_parts_make(source, &none, "model.safetensors", &parts, &err));
   assert_int_equal(parts.count, 1);
   assert_part(&parts.parts[0], "model.safetensors", 0, NULL);
   aq_export_parts_reset(&parts);
@@ -117,7 +117,7 @@ static void names_that_become_one_are_refused(void **state) {
   aq_source *source = source_of(names, AQ_COUNT_OF(names)), *overlay;
   assert_ok(aq_source_overlay(source, NULL, &overlay, &err));
   assert_ok(aq_export_names_unwrap(overlay, &err));
-  assert_int_equal(aq_export_parts_make(overlay, &none, &parts, &err), AQ_ERR_FORMAT);
+  assert_int_equal(aq_export_parts_make(overlay, &none, "model.safetensors", &parts, &err), AQ_ERR_FORMAT);
   assert_string_equal(err.tensor, "w");
   assert_int_equal(parts.count, 0);
   aq_source_close(overlay);

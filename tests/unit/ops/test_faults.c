@@ -9,7 +9,7 @@
 #include "core/file.h"
 #include "core/memory.h"
 
-static char *folder, model[600], table[600], output[580], partial[620], file[600], gguf_file[600];
+static char *folder, model[600], table[600], output[580], partial[620], file[600], gguf_file[600], onnx_file[600];
 
 /* Two matrices, a vector, a scalar and tied weights. */
 static void write_model(void) {
@@ -53,6 +53,7 @@ static int set_up(void **state) {
   (void)snprintf(output, sizeof output, "%s/out", folder);
   (void)snprintf(file, sizeof file, "%s/out.safetensors", folder);
   (void)snprintf(gguf_file, sizeof gguf_file, "%s/out.gguf", folder);
+  (void)snprintf(onnx_file, sizeof onnx_file, "%s/out.onnx", folder);
   (void)snprintf(partial, sizeof partial, "%s.partial", output);
   write_model();
   write_model_files();
@@ -171,6 +172,41 @@ static aq_status job_export_gguf(aq_error *err) {
   return status;
 }
 
+/* An encoder of one layer, whose graph is written. */
+static aq_status job_export_graph(aq_error *err) {
+  static const char *const linears[] = {"attention.self.query",   "attention.self.key", "attention.self.value",
+                                        "attention.output.dense", "intermediate.dense", "output.dense"};
+  static const char *const norms[] = {"embeddings.LayerNorm", "encoder.layer.0.attention.output.LayerNorm",
+                                      "encoder.layer.0.output.LayerNorm"};
+  static const char *const tables[] = {"word", "position", "token_type"};
+  static const char config[] =
+      "{\"model_type\":\"bert\",\"hidden_size\":4,\"num_attention_heads\":1,\"num_hidden_layers\":1,"
+      "\"intermediate_size\":4,\"vocab_size\":4,\"max_position_embeddings\":4,\"type_vocab_size\":4}";
+  static const float values[16] = {1, 2, 3};
+  aq_source *source;
+  char name[100];
+  aq_status status = aq_source_create(&source, err);
+  if (status != AQ_OK) return status;
+  for (size_t i = 0; status == AQ_OK && i < 21; i++) {
+    const size_t k = i / 2;
+    const char *end = i % 2 == 0 ? "weight" : "bias";
+    if (k < 6) (void)snprintf(name, sizeof name, "encoder.layer.0.%s.%s", linears[k], end);
+    if (k >= 6 && k < 9) (void)snprintf(name, sizeof name, "%s.%s", norms[k - 6], end);
+    if (i >= 18) (void)snprintf(name, sizeof name, "embeddings.%s_embeddings.weight", tables[i - 18]);
+    const bool is_matrix = i >= 18 || (k < 6 && i % 2 == 0);
+    const aq_tensor_info info = {
+        .name = name, .dtype = AQ_F32, .rank = is_matrix ? 2 : 1, .shape = {4, is_matrix ? 4 : 0}};
+    status = aq_source_add(source, &info, values, err);
+  }
+  aq_export_options o;
+  aq_export_options_init(&o);
+  o.format = "onnx";
+  if (status == AQ_OK) status = aq_source_set_metadata(source, "arrowquant.file.config.json", config, err);
+  if (status == AQ_OK) status = aq_export_source(source, onnx_file, &o, NULL, err);
+  aq_source_close(source);
+  return status;
+}
+
 static aq_status pull_batches(struct ArrowArrayStream *stream, aq_error *err) {
   for (;;) {
     struct ArrowArray batch;
@@ -221,14 +257,15 @@ static void run_until_success(job_fn job, const char *name) {
     if (status != AQ_OK && status != AQ_ERR_MEMORY) {
       fail_msg("%s, fault %ld: status %s: %s", name, n, aq_status_name(status), err.message);
     }
-    if (status != AQ_OK &&
-        (aq_path_exists(output) || aq_path_exists(partial) || aq_path_exists(file) || aq_path_exists(gguf_file))) {
+    if (status != AQ_OK && (aq_path_exists(output) || aq_path_exists(partial) || aq_path_exists(file) ||
+                            aq_path_exists(gguf_file) || aq_path_exists(onnx_file))) {
       fail_msg("%s, fault %ld: an output was left behind", name, n);
     }
     if (status == AQ_OK) {
       drop_folder(output);
       (void)unlink(file);
       (void)unlink(gguf_file);
+      (void)unlink(onnx_file);
     }
   }
   assert_true(n > 3);
@@ -246,6 +283,7 @@ static void export_survives_every_fault(void **state) {
   run_until_success(job_export_folder, "export to a folder");
   run_until_success(job_export_codes, "export of codes");
   run_until_success(job_export_gguf, "export to GGUF");
+  run_until_success(job_export_graph, "export to ONNX");
 }
 static void streams_survive_every_fault(void **state) { (void)state, run_until_success(job_stream, "stream"); }
 

@@ -1,0 +1,172 @@
+/* attention_graph.c - attention of an encoder as operators. */
+#include "model/graph/attention_graph.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "core/compiler.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "io/onnx/onnx_type.h"
+#include "model/nn/position_bias.h"
+#include "model/rope_config.h"
+
+static const char *cast(aq_onnx_build *g, const char *x, int64_t type) {
+  return aq_onnx_build_node(
+      g, &(aq_onnx_operation){.op = "Cast", .in = {x}, .attributes = {{.name = "to", .ints = {type}}}});
+}
+
+static const char *unsqueeze(aq_onnx_build *g, const char *x, const int64_t *axes, size_t count) {
+  return aq_onnx_build_op(g, "Unsqueeze", x, aq_onnx_build_ints(g, axes, count));
+}
+
+static const char *transpose(aq_onnx_build *g, const char *x, const int64_t axes[4]) {
+  return aq_onnx_build_node(
+      g, &(aq_onnx_operation){
+             .op = "Transpose",
+             .in = {x},
+             .attributes = {
+                 {.name = "perm", .kind = AQ_ONNX_INTS, .ints = {axes[0], axes[1], axes[2], axes[3]}, .count = 4}}});
+}
+
+const char *aq_graph_slice(aq_onnx_build *graph, const char *x, int64_t begin, int64_t end) {
+  const int64_t axis = -1;
+  const char *from = aq_onnx_build_ints(graph, &begin, 1), *to = aq_onnx_build_ints(graph, &end, 1);
+  return aq_onnx_build_node(
+      graph, &(aq_onnx_operation){.op = "Slice", .in = {x, from, to, aq_onnx_build_ints(graph, &axis, 1)}});
+}
+
+/* ---- which keys a token sees ---- */
+
+/* 0 where a number is 1, and the lowest number of FP32 where it is 0. */
+static const char *lowest_where_zero(aq_onnx_build *g, const char *x) {
+  const char *hidden = aq_onnx_build_op(g, "Sub", aq_onnx_build_real(g, 1), cast(g, x, AQ_ONNX_FLOAT));
+  return aq_onnx_build_op(g, "Mul", hidden, aq_onnx_build_real(g, -FLT_MAX));
+}
+
+/* key - query, [sequence, sequence]. */
+static const char *find_offsets(aq_onnx_build *g, const char *places) {
+  const int64_t first = 0, second = 1;
+  return aq_onnx_build_op(g, "Sub", unsqueeze(g, places, &first, 1), unsqueeze(g, places, &second, 1));
+}
+
+/* [1, heads, sequence, sequence]: rows of the table by the bucket of the offset, which a list of all near ones has. */
+static const char *find_position_bias(aq_attention_graph *a, const aq_weight *table, const char *offsets) {
+  aq_onnx_build *g = a->graph;
+  int64_t buckets[AQ_POSITION_BIAS_SPAN];
+  const int64_t axis = 0;
+  for (int64_t i = 0; i < AQ_POSITION_BIAS_SPAN; i++) buckets[i] = aq_position_bias_bucket(i - AQ_POSITION_BIAS_FAR);
+  const char *near = aq_onnx_build_node(
+      g, &(aq_onnx_operation){
+             .op = "Clip",
+             .in = {offsets, aq_onnx_build_int(g, -AQ_POSITION_BIAS_FAR), aq_onnx_build_int(g, AQ_POSITION_BIAS_FAR)}});
+  const char *index = aq_onnx_build_op(g, "Add", near, aq_onnx_build_int(g, AQ_POSITION_BIAS_FAR));
+  const char *bucket = aq_onnx_build_op(g, "Gather", aq_onnx_build_ints(g, buckets, AQ_POSITION_BIAS_SPAN), index);
+  const char *rows = aq_onnx_build_lookup(g, "position_bias", table->tensor, bucket, 2);
+  return transpose(g, unsqueeze(g, rows, &axis, 1), (const int64_t[]){0, 3, 1, 2});
+}
+
+static void add_biases(aq_attention_graph *a, const char *mask, const char *places) {
+  aq_onnx_build *g = a->graph;
+  const int64_t axes[] = {1, 2};
+  const uint32_t table = aq_model_find(a->model, AQ_NO_LAYER, AQ_ROLE_POSITION_BIAS);
+  a->bias[0] = unsqueeze(g, lowest_where_zero(g, mask), axes, AQ_COUNT_OF(axes));
+  if (table != AQ_NO_WEIGHT) {
+    const char *by_offset = find_position_bias(a, &a->model->weights[table], find_offsets(g, places));
+    a->bias[0] = aq_onnx_build_op(g, "Add", by_offset, a->bias[0]);
+  }
+  bool has_local = false;
+  for (uint32_t i = 0; i < a->model->config.layers; i++) has_local = has_local || a->model->config.is_local[i];
+  if (!has_local) return;
+  const char *distance = aq_onnx_build_op(g, "Abs", find_offsets(g, places), NULL);
+  const char *near = aq_onnx_build_op(g, "LessOrEqual", distance, aq_onnx_build_int(g, a->model->config.window));
+  a->bias[1] = aq_onnx_build_op(g, "Add", lowest_where_zero(g, near), a->bias[0]);
+}
+
+/* ---- rotary positions ---- */
+
+/* Frequencies of FP32 as whole multiples of 2^-62, which FP32 has exactly: floating-point numbers of an ONNX file that
+ * are not single are taken for weights. */
+static const char *add_frequencies(aq_onnx_build *g, const aq_rope *rope) {
+  int64_t *whole = aq_calloc((size_t)rope->half + 1, sizeof *whole);
+  if (whole == NULL) {
+    aq_onnx_build_fail(g, aq_fail_memory(g->err, rope->half * sizeof *whole));
+    return "";
+  }
+  for (size_t i = 0; i < rope->half; i++) whole[i] = (int64_t)ldexp((double)rope->frequencies[i], 62);
+  const char *numbers = cast(g, aq_onnx_build_ints(g, whole, rope->half), AQ_ONNX_FLOAT);
+  aq_free(whole);
+  return aq_onnx_build_op(g, "Mul", numbers, aq_onnx_build_real(g, ldexpf(1, -62)));
+}
+
+static aq_status add_angles(aq_attention_graph *a, size_t kind, const char *places) {
+  const aq_model_config *c = &a->model->config;
+  const aq_rope_defaults defaults = {
+      .theta = c->theta[kind], .turned = 1, .width = c->hidden / c->heads, .positions = c->positions};
+  aq_onnx_build *g = a->graph;
+  aq_rope rope = {0};
+  const int64_t axis = 1;
+  const aq_status status = aq_rope_configure(NULL, &defaults, NULL, &rope, g->err);
+  if (status == AQ_OK) {
+    const char *column = unsqueeze(g, cast(g, places, AQ_ONNX_FLOAT), &axis, 1);
+    const char *angles = aq_onnx_build_op(g, "Mul", column, add_frequencies(g, &rope));
+    a->cosines[kind] = aq_onnx_build_op(g, "Cos", angles, NULL);
+    a->sines[kind] = aq_onnx_build_op(g, "Sin", angles, NULL);
+  }
+  aq_rope_reset(&rope);
+  return status;
+}
+
+/* [batch, heads, sequence, width], whose halves are pairs. */
+static const char *turn_heads(const aq_attention_graph *a, const char *x, size_t kind) {
+  aq_onnx_build *g = a->graph;
+  const int64_t width = a->model->config.hidden / a->model->config.heads;
+  const char *first = aq_graph_slice(g, x, 0, width / 2), *second = aq_graph_slice(g, x, width / 2, width);
+  const char *c = a->cosines[kind], *s = a->sines[kind];
+  const char *left =
+      aq_onnx_build_op(g, "Sub", aq_onnx_build_op(g, "Mul", first, c), aq_onnx_build_op(g, "Mul", second, s));
+  const char *right =
+      aq_onnx_build_op(g, "Add", aq_onnx_build_op(g, "Mul", second, c), aq_onnx_build_op(g, "Mul", first, s));
+  return aq_onnx_build_node(
+      g, &(aq_onnx_operation){.op = "Concat", .in = {left, right}, .attributes = {{.name = "axis", .ints = {-1}}}});
+}
+
+/* ---- the whole ---- */
+
+aq_status aq_attention_graph_init(aq_attention_graph *out, aq_onnx_build *graph, const aq_model *model,
+                                  const char *mask, const char *places) {
+  const aq_model_config *c = &model->config;
+  const int64_t width = c->hidden / c->heads;
+  *out = (aq_attention_graph){.graph = graph, .model = model};
+  aq_onnx_build_scope(graph, "/attention");
+  out->head_shape = aq_onnx_build_ints(graph, (const int64_t[]){0, 0, c->heads, width}, 4);
+  out->row_shape = aq_onnx_build_ints(graph, (const int64_t[]){0, 0, c->hidden}, 3);
+  out->scale = aq_onnx_build_real(graph, 1 / sqrtf((float)width));
+  add_biases(out, mask, places);
+  for (size_t kind = 0; kind < AQ_COUNT_OF(c->theta) && c->theta[kind] > 0; kind++) {
+    AQ_TRY(add_angles(out, kind, places));
+  }
+  return AQ_OK;
+}
+
+static const char *split_heads(const aq_attention_graph *a, const char *x, size_t kind, bool is_turned, bool is_key) {
+  static const int64_t by_head[] = {0, 2, 1, 3}, flipped[] = {0, 2, 3, 1}, flip[] = {0, 1, 3, 2};
+  aq_onnx_build *g = a->graph;
+  const char *heads = aq_onnx_build_op(g, "Reshape", x, a->head_shape);
+  if (!is_turned || a->cosines[0] == NULL) return transpose(g, heads, is_key ? flipped : by_head);
+  const char *turned = turn_heads(a, transpose(g, heads, by_head), kind);
+  return is_key ? transpose(g, turned, flip) : turned;
+}
+
+const char *aq_attention_graph_run(const aq_attention_graph *a, uint32_t layer, const char *const qkv[3]) {
+  aq_onnx_build *g = a->graph;
+  const size_t kind = a->model->config.is_local[layer] ? 1 : 0;
+  const char *query = split_heads(a, qkv[0], kind, true, false), *key = split_heads(a, qkv[1], kind, true, true);
+  const char *value = split_heads(a, qkv[2], kind, false, false);
+  const char *scores = aq_onnx_build_op(g, "Mul", aq_onnx_build_op(g, "MatMul", query, key), a->scale);
+  const char *biased = aq_onnx_build_op(g, "Add", scores, a->bias[kind]);
+  const char *shares = aq_onnx_build_node(
+      g, &(aq_onnx_operation){.op = "Softmax", .in = {biased}, .attributes = {{.name = "axis", .ints = {-1}}}});
+  const char *context = transpose(g, aq_onnx_build_op(g, "MatMul", shares, value), (const int64_t[]){0, 2, 1, 3});
+  return aq_onnx_build_op(g, "Reshape", context, a->row_shape);
+}

@@ -1,0 +1,190 @@
+"""export --to onnx: ONNX Runtime runs what we write to the vectors of embed, and what we read of it are the values of the
+table, bit for bit."""
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from conftest import noise, read_safetensors, run
+from encoder_families import FAMILIES, HIDDEN, TYPED, change_tensors, make_family
+from test_compressed_tensors import with_whole_zero_points
+
+TEXTS = ["the cat sat on the mat .", "a dog", "", "the river near a small house , the dog run on a mat . the cat sat near",
+         "[PAD] cat [PAD] [PAD] dog ."]
+
+
+def vectors_of(source):
+    lines = run("embed", source, *(f"--text={text}" for text in TEXTS)).stdout.splitlines()
+    return np.array([json.loads(line)["embedding"] for line in lines])
+
+
+def tokens_of(source):
+    """Ids and mask of all texts in one batch, shorter ones filled up."""
+    ids = [json.loads(line) for line in run("tokenize", source, *(f"--text={t}" for t in TEXTS)).stdout.splitlines()]
+    length = max(map(len, ids))
+    pad = json.loads((source / "config.json").read_text()).get("pad_token_id", 0)
+    rows = np.array([row + [pad] * (length - len(row)) for row in ids], np.int64)
+    return rows, np.array([[1] * len(row) + [0] * (length - len(row)) for row in ids], np.int64)
+
+
+def run_graph(path, ids, mask):
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+    names = [value.name for value in session.get_inputs()]
+    assert [value.name for value in session.get_outputs()] == ["last_hidden_state"]
+    states = session.run(None, {name: feed[name] for name in names})[0]
+    assert states.dtype == np.float32 and states.shape[:2] == ids.shape
+    return names, (states * mask[..., None]).sum(1) / mask.sum(1, keepdims=True)
+
+
+def check_same(source, folder, model, *, largest=1e-5):
+    """What ONNX Runtime computes of the export of `source`, for which `model` has the tokenizer."""
+    path = folder / "onnx" / "model.onnx"
+    onnx.checker.check_model(onnx.load(path))
+    names, got = run_graph(path, *tokens_of(model))
+    expected = vectors_of(source)
+    cosines = (got * expected).sum(1) / np.linalg.norm(got, axis=1) / np.linalg.norm(expected, axis=1)
+    assert cosines.min() > 1 - 1e-6 and np.abs(got - expected).max() < largest
+    return names
+
+
+def values_of(source, path):
+    run("export", source, "-o", path, "--dtype", "fp32", "--force")
+    return read_safetensors(path)
+
+
+def check_round_trip(source, folder):
+    """Our reader finds the tensors under their names, and their values."""
+    before = values_of(source, folder / "before.safetensors")
+    after = values_of(folder / "out" / "onnx" / "model.onnx", folder / "after.safetensors")
+    assert set(after) <= set(before)
+    for name, tensor in after.items():
+        assert tensor == before[name], name
+    return set(before) - set(after)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_values_of_every_family(tmp_path, family):
+    model = make_family(tmp_path / "model", family)
+    run("export", model, "-o", tmp_path / "out", "--to", "onnx")
+    types = ["token_type_ids"] if family in TYPED else []
+    if family in ("roberta", "xlm-roberta", "camembert"):
+        types = ["token_type_ids"]  # config_of gives them two types of tokens
+    assert check_same(model, tmp_path / "out", model) == ["input_ids", "attention_mask", *types]
+    assert check_round_trip(model, tmp_path) == set()
+    for name in ("modules.json", "1_Pooling/config.json", "tokenizer.json", "tokenizer_config.json"):
+        assert (tmp_path / "out" / name).read_bytes() == (model / name).read_bytes()
+
+
+@pytest.mark.parametrize("family", ["roberta", "bert", "mpnet"])
+def test_one_type_of_tokens_and_other_padding(tmp_path, family):
+    model = make_family(tmp_path / "model", family, pad_token_id=1, **({} if family == "mpnet" else {"type_vocab_size": 1}))
+    run("export", model, "-o", tmp_path / "out", "--to", "onnx")
+    assert check_same(model, tmp_path / "out", model) == ["input_ids", "attention_mask"]
+
+
+ACTIVATIONS = ["gelu_new", "relu", "silu", "tanh", "sigmoid", "quick_gelu", "mish"]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_activations(tmp_path, activation):
+    model = make_family(tmp_path / "model", "bert", hidden_act=activation)
+    run("export", model, "-o", tmp_path / "out", "--to", "onnx")
+    check_same(model, tmp_path / "out", model)
+
+
+CODES = {  # options, type of the codes in the file, bits of a code there
+    "int8 per channel": (["--type", "int8"], "INT8", 8),
+    "int8 in groups": (["--type", "int8", "--group-size", "16"], "INT8", 8),
+    "int8 in small groups": (["--type", "int8", "--group-size", "4"], "INT8", 8),
+    "int8 per tensor": (["--type", "int8", "--per", "tensor"], "INT8", 8),
+    "int8 with zero points": (["--type", "int8", "--asym"], "INT8", 8),
+    "int4": (["--type", "int4", "--sym", "--group-size", "16"], "UINT8", 4),
+    "int4 per channel": (["--type", "int4", "--sym", "--per", "channel"], "UINT8", 4),
+    "int3": (["--type", "int3", "--sym", "--group-size", "16"], "UINT8", 4),
+    "int2": (["--type", "int2", "--sym", "--group-size", "16"], "UINT8", 4),
+    "int4 with zero points": (["--type", "int4", "--group-size", "16"], "INT8", 8),
+    "int3 with zero points": (["--type", "int3", "--group-size", "16"], "INT8", 8),
+    "int2 with zero points": (["--type", "int2", "--group-size", "16", "--method", "minmax"], "INT8", 8),
+    "int4 per channel with zero points": (["--type", "int4", "--per", "channel"], "INT8", 8),
+}
+
+
+@pytest.mark.parametrize("family", ["bert", "mpnet", "modernbert", "nomic_bert", "albert"])
+@pytest.mark.parametrize("kind", CODES)
+def test_codes(tmp_path, kind, family):
+    options, dtype, bits = CODES[kind]
+    model = make_family(tmp_path / "model", family)
+    table = tmp_path / "t.parquet"
+    run("quantize", model, "-o", table, *options)
+    said = run("export", table, "-o", tmp_path / "out", "--to", "onnx").stdout
+    assert "dequantized" not in said and ("tensors have their codes in 8 bits" in said) == (
+        bits == 8 and "int8" not in options)
+    check_same(table, tmp_path / "out", model)
+    assert check_round_trip(table, tmp_path) == set()
+    graph = onnx.load(tmp_path / "out" / "onnx" / "model.onnx").graph
+    stored = {t.name: t for t in graph.initializer}
+    assert {node.op_type for node in graph.node} & {"DequantizeLinear", "MatMulInteger"} == set()
+    quantized = [t for t in json.loads(run("info", table, "--json").stdout)["tensors"] if t["num_scales"] > 0]
+    assert len(quantized) > 5
+    for tensor in quantized:
+        codes = stored[f"{tensor['name']}_quantized"]
+        assert tensor["name"] not in stored
+        assert onnx.TensorProto.DataType.Name(codes.data_type) == dtype
+        padded = -(-tensor["shape"][-1] // 32) * 32 if bits == 4 else tensor["shape"][-1]
+        assert len(codes.raw_data) <= tensor["shape"][0] * padded * bits // 8
+
+
+def test_zero_points_that_are_codes_stay_in_4_bits(tmp_path):
+    """As other tools may make them."""
+    model = make_family(tmp_path / "model", "bert")
+    table = tmp_path / "t.parquet"
+    run("quantize", model, "-o", table, "--type", "int4", "--group-size", "16")
+    with_whole_zero_points(table)
+    assert "8 bits" not in run("export", table, "-o", tmp_path / "out", "--to", "onnx").stdout
+    check_same(table, tmp_path / "out", model)
+    assert check_round_trip(table, tmp_path) == set()
+    nodes = onnx.load(tmp_path / "out" / "onnx" / "model.onnx").graph.node
+    assert sum(node.op_type == "MatMulNBits" and len(node.input) == 4 for node in nodes) == 12
+
+
+def test_fp16(tmp_path):
+    model = make_family(tmp_path / "model", "nomic_bert")
+    run("export", model, "-o", tmp_path / "out", "--to", "onnx", "--dtype", "fp16")
+    run("convert", model, "-o", tmp_path / "half.parquet", "--dtype", "fp16")
+    check_same(tmp_path / "half.parquet", tmp_path / "out", model)
+    types = {t.data_type for t in onnx.load(tmp_path / "out" / "onnx" / "model.onnx").graph.initializer if len(t.dims) == 2}
+    assert types == {onnx.TensorProto.FLOAT16}
+
+
+def test_values_of_other_types_become_fp32(tmp_path):
+    model = make_family(tmp_path / "model", "bert")
+    run("convert", model, "-o", tmp_path / "bf16.parquet", "--dtype", "bf16")
+    run("export", tmp_path / "bf16.parquet", "-o", tmp_path / "out", "--to", "onnx")
+    check_same(tmp_path / "bf16.parquet", tmp_path / "out", model)
+    assert check_round_trip(tmp_path / "bf16.parquet", tmp_path) == set()
+
+
+def test_weights_that_the_graph_does_not_read_are_left_out(tmp_path):
+    model = make_family(tmp_path / "model", "bert")
+    change_tensors(model, lambda tensors: {**tensors, "pooler.dense.weight": noise(1, HIDDEN, HIDDEN)})
+    said = run("export", model, "-o", tmp_path / "out", "--to", "onnx").stdout
+    assert "'pooler.dense.weight'" in said and "left out" in said
+    check_same(model, tmp_path / "out", model)
+    assert check_round_trip(model, tmp_path) == {"pooler.dense.weight"}
+
+
+def test_large_tensors_are_written_as_small_ones(tmp_path):
+    """More than a megabyte is made while it is written."""
+    model = make_family(tmp_path / "model", "bert", vocab_size=20000)
+    for number, options in enumerate((["--type", "int8"], ["--type", "int4", "--sym", "--group-size", "16"], ["--type", "int3", "--group-size", "8"])):
+        (tmp_path / str(number)).mkdir()
+        table = tmp_path / str(number) / "t.parquet"
+        run("quantize", model, "-o", table, *options)
+        for threads in (1, 3):
+            run("export", table, "-o", tmp_path / f"{threads}.onnx", "--to", "onnx", "--force", "--threads", threads)
+        assert (tmp_path / "1.onnx").read_bytes() == (tmp_path / "3.onnx").read_bytes()
+        run("export", table, "-o", tmp_path / "out", "--to", "onnx", "--force")
+        check_same(table, tmp_path / "out", model)
+        assert check_round_trip(table, tmp_path) == set()
