@@ -486,7 +486,7 @@ AQ_API AQ_MUST_CHECK aq_status aq_convert_source(const aq_source *source, const 
 typedef struct aq_export_options {
   size_t sizeof_options;
   aq_run_options run;
-  const char *format; /* "safetensors" (NULL), "compressed-tensors", "gptq", "mlx", "gguf" */
+  const char *format; /* "safetensors" (NULL), "compressed-tensors", "gptq", "mlx", "gguf", "onnx" */
   const char *dtype;  /* "original" (NULL), "fp32", "fp16", "bf16": for floating-point tensors */
   bool force;
   const char *names; /* as in aq_source_options */
@@ -499,7 +499,8 @@ static inline void aq_export_options_init(aq_export_options *options) { aq_optio
  * anything is written (docs/formats/compressed-tensors.md). "gptq": the same with FP16 scales and one setting for all
  * layers (docs/formats/gptq.md). "mlx": such a folder with the codes of all matrices, for
  * MLX (docs/formats/mlx.md). "gguf": a file for llama.cpp, with the codes where a block of ggml has them
- * (docs/formats/gguf.md). */
+ * (docs/formats/gguf.md). "onnx": the graph of an encoder, with FP32 or FP16 values and with the codes; a file for a
+ * name that ends in .onnx, else onnx/model.onnx in such a folder (docs/formats/onnx.md). */
 AQ_API AQ_MUST_CHECK aq_status aq_export(const char *source, const char *output, const aq_export_options *options,
                                          aq_report **report, aq_error *err);
 AQ_API AQ_MUST_CHECK aq_status aq_export_source(const aq_source *source, const char *output,

@@ -1,5 +1,6 @@
-/* export_folder.h - the folder of a model that an export writes: model.safetensors, one for each module with weights,
- * with the model's small files around them, as transformers and sentence-transformers save one. */
+/* export_folder.h - the folder of a model that an export writes: its weights, model.safetensors or what the layout
+ * says, those of modules in files of their own, with the model's small files around them, as transformers and
+ * sentence-transformers save one. */
 #ifndef AQ_OPS_EXPORT_FOLDER_H
 #define AQ_OPS_EXPORT_FOLDER_H
 
