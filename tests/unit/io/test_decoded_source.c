@@ -70,7 +70,7 @@ static void layer_is_one_tensor_of_values(void **state) {
   float wanted[64];
   for (size_t i = 0; i < 64; i++) wanted[i] = (float)(int)(i % 8) - 7;
   for (size_t i = 56; i < 64; i++) wanted[i] = ((float)(int)(i % 8) + 1) * 2;
-  aq_source *s = open_model(GPTQ(""), gptq, AQ_COUNT_OF(gptq));
+  aq_source *s = open_model(GPTQ(",\"rotation\":null,\"v2\":false"), gptq, AQ_COUNT_OF(gptq));
   assert_int_equal(aq_source_tensor_count(s), 2);
   assert_string_equal(aq_source_format(s), "safetensors");
   const aq_tensor_info *a = aq_source_tensor(s, 1);
