@@ -272,7 +272,8 @@ static inline void aq_source_options_init(aq_source_options *options) { aq_optio
  * or repository cache folder too), a file of torch.save or the index of several (docs/formats/torch.md; nothing in it
  * is run), a GGUF file (any of its parts where it has several; docs/formats/gguf.md), an ONNX model
  * (docs/formats/onnx.md), or a V1/V2 Parquet table, in one file or as a folder of its parts. The format is detected
- * from the bytes, not from the name. NULL options: defaults. On success the caller owns *out. */
+ * from the bytes, not from the name. Layers that another tool quantized are tensors of FP32 where their scheme is known
+ * (docs/formats/quantized-checkpoints.md). NULL options: defaults. On success the caller owns *out. */
 AQ_API AQ_MUST_CHECK aq_status aq_source_open(const char *path, const aq_source_options *options, aq_source **out,
                                               aq_error *err);
 

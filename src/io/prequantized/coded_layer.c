@@ -141,7 +141,7 @@ static aq_status shift_zero_points(const workspace *w, const tile *t, float *zer
 /* ---- a tile ---- */
 
 /* Which NaN a product gives depends on the processor. */
-static float canonical(float value) { return value != value ? aq_bits_f32(0x7fc00000u) : value; }
+static float with_one_nan(float value) { return value != value ? aq_bits_f32(0x7fc00000u) : value; }
 
 static void apply_row(const aq_coded_layer *l, const uint32_t *groups, const float *scales, const float *zero_points,
                       const float *biases, size_t n, float *values) {
@@ -150,7 +150,7 @@ static void apply_row(const aq_coded_layer *l, const uint32_t *groups, const flo
     float x = l->values != NULL ? l->values[(uint8_t)values[i]] : values[i];
     x -= zero_points != NULL ? zero_points[g] : l->zero_point;
     x = x * scales[g] * l->factor;
-    values[i] = canonical(biases != NULL ? x + biases[g] : x);
+    values[i] = with_one_nan(biases != NULL ? x + biases[g] : x);
   }
 }
 

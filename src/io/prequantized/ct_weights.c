@@ -48,7 +48,8 @@ static aq_status check_group(const json_t *group, aq_error *err) {
   json_object_foreach((json_t *)weights, key, value) {
     bool is_known = false;
     for (size_t i = 0; keys[i] != NULL; i++) is_known = is_known || strcmp(keys[i], key) == 0;
-    AQ_FAIL_IF(!is_known, AQ_ERR_UNSUPPORTED, "its weights have '%.60s', which is not known", key);
+    AQ_FAIL_IF(aq_json_is_set(value) && !is_known, AQ_ERR_UNSUPPORTED, "its weights have '%.60s', which is not known",
+               key);
   }
   return AQ_OK;
 }

@@ -112,20 +112,20 @@ static void restore_aliases(aq_source *source) {
 
 /* ---- config.json ---- */
 
-typedef struct said {
+typedef struct checkpoint_config {
   json_t *root;         /* owned */
   const json_t *config; /* of root */
-  const char *method;   /* NULL: nothing is said */
+  const char *method;   /* NULL: nothing is checkpoint_config */
   char *text;           /* of config.json; owned */
   size_t size;
-} said;
+} checkpoint_config;
 
-static void reset_said(said *s) {
+static void reset_config(checkpoint_config *s) {
   json_decref(s->root);
   aq_free(s->text);
 }
 
-static void find_method(said *s) {
+static void find_method(checkpoint_config *s) {
   const bool is_mlx = json_is_object(json_object_get(s->root, members[2]));
   for (size_t i = 0; i < AQ_COUNT_OF(members) && s->method == NULL; i++) {
     s->config = json_object_get(s->root, members[i]);
@@ -136,34 +136,39 @@ static void find_method(said *s) {
   }
 }
 
+/* A file of JSON that cannot be read or parsed is the business of those who need it: *root is NULL then. */
+static aq_status read_json(const aq_source *source, const char *name, char **text, size_t *size, json_t **root,
+                           aq_error *err) {
+  *root = NULL;
+  aq_status status = aq_model_file_read(source, NULL, name, text, size, err);
+  if (status == AQ_OK && *text != NULL) status = aq_json_parse_python(*text, *size, root, err);
+  return status == AQ_ERR_MEMORY ? status : AQ_OK;
+}
+
 /* The older form of GPTQ: a file of its own beside config.json. */
-static aq_status read_own_file(const aq_source *source, said *s, aq_error *err) {
-  char *text;
+static aq_status read_own_file(const aq_source *source, checkpoint_config *s, aq_error *err) {
+  char *text = NULL;
   size_t size;
-  json_t *root = NULL;
-  if (aq_model_file_read(source, NULL, "quantize_config.json", &text, &size, err) == AQ_ERR_MEMORY)
-    return AQ_ERR_MEMORY;
-  if (text != NULL && aq_json_parse_python(text, size, &root, NULL) == AQ_OK) {
-    json_decref(s->root);
-    s->root = root;
-    s->config = root;
-    s->method = json_string_value(json_object_get(root, "quant_method"));
-    if (s->method == NULL) s->method = "gptq";
-  }
+  json_t *root;
+  const aq_status status = read_json(source, "quantize_config.json", &text, &size, &root, err);
   aq_free(text);
+  if (status != AQ_OK || root == NULL) return status;
+  json_decref(s->root);
+  s->root = root;
+  s->config = root;
+  s->method = json_string_value(json_object_get(root, "quant_method"));
+  if (s->method == NULL) s->method = "gptq";
   return AQ_OK;
 }
 
-/* A config that cannot be read or parsed is the business of those who need it. */
-static aq_status read_said(const aq_source *source, said *out, aq_error *err) {
-  *out = (said){.root = NULL};
-  if (aq_model_file_read(source, NULL, "config.json", &out->text, &out->size, err) == AQ_ERR_MEMORY)
-    return AQ_ERR_MEMORY;
-  if (out->text != NULL && aq_json_parse_python(out->text, out->size, &out->root, NULL) == AQ_OK) find_method(out);
+static aq_status read_config(const aq_source *source, checkpoint_config *out, aq_error *err) {
+  *out = (checkpoint_config){.root = NULL};
+  AQ_TRY(read_json(source, "config.json", &out->text, &out->size, &out->root, err));
+  if (out->root != NULL) find_method(out);
   return out->method != NULL ? AQ_OK : read_own_file(source, out, err);
 }
 
-static aq_status remove_members(const said *s, char **out, aq_error *err) {
+static aq_status remove_members(const checkpoint_config *s, char **out, aq_error *err) {
   aq_buffer text = {.data = NULL}, next = {.data = NULL};
   aq_status status = aq_buffer_append(&text, s->text, s->size, err);
   for (size_t i = 0; i < AQ_COUNT_OF(members) && status == AQ_OK; i++) {
@@ -179,7 +184,7 @@ static aq_status remove_members(const said *s, char **out, aq_error *err) {
 }
 
 /* Once no codes are left, the model is one of values. */
-static aq_status edit_config(aq_source *source, const said *s, aq_error *err) {
+static aq_status edit_config(aq_source *source, const checkpoint_config *s, aq_error *err) {
   aq_quantized_layers left;
   if (s->text == NULL) return AQ_OK;
   AQ_TRY(aq_quantized_layers_find(source->tensors, source->tensor_count, &left, err));
@@ -263,7 +268,7 @@ static aq_status note_schemes(aq_source *source, aq_error *err) {
   return AQ_OK;
 }
 
-static aq_status decode_said(aq_source **source, const said *s, aq_error *err) {
+static aq_status decode_checkpoint(aq_source **source, const checkpoint_config *s, aq_error *err) {
   aq_layer_list list;
   aq_error found;
   const aq_status status = aq_layer_list_find(*source, s->method, s->config, &list, &found);
@@ -286,11 +291,11 @@ static aq_status decode_said(aq_source **source, const said *s, aq_error *err) {
 }
 
 aq_status aq_prequantized_decode(aq_source **source, aq_error *err) {
-  said s;
+  checkpoint_config s;
   if ((*source)->schema_version != 0 || (*source)->partial != NULL) return AQ_OK;
-  aq_status status = read_said(*source, &s, err);
-  if (status == AQ_OK && s.method != NULL) status = decode_said(source, &s, err);
-  reset_said(&s);
+  aq_status status = read_config(*source, &s, err);
+  if (status == AQ_OK && s.method != NULL) status = decode_checkpoint(source, &s, err);
+  reset_config(&s);
   if (status != AQ_ERR_FORMAT) return status;
   return aq_error_hint(err, status,
                        "To take the tensors as they are stored, remove the words about quantization from config.json");

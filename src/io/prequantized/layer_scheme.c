@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/json_member.h"
 
 static const aq_layer_scheme *const schemes[] = {
 #define SCHEME(scheme) &scheme,
@@ -25,8 +26,8 @@ aq_status aq_layer_scheme_check_config(const aq_layer_scheme *scheme, const json
   const char *key;
   json_t *value;
   json_object_foreach((json_t *)config, key, value) {
-    (void)value;
-    AQ_FAIL_IF(!is_known(scheme, key), AQ_ERR_UNSUPPORTED, "its configuration has '%.60s', which is not known", key);
+    AQ_FAIL_IF(aq_json_is_set(value) && !is_known(scheme, key), AQ_ERR_UNSUPPORTED,
+               "its configuration has '%.60s', which is not known", key);
   }
   return scheme->check_config != NULL ? scheme->check_config(config, err) : AQ_OK;
 }

@@ -27,7 +27,8 @@ typedef struct aq_layer_scheme {
 /* Scheme number i; NULL past the last. */
 const aq_layer_scheme *aq_layer_scheme_at(size_t i);
 
-/* AQ_ERR_UNSUPPORTED for a member of the configuration that the scheme does not know, or that it does not decode. */
+/* AQ_ERR_UNSUPPORTED for a member of the configuration that the scheme does not know, unless it says nothing (null,
+ * false, ...), and for one that it does not decode. */
 AQ_MUST_CHECK aq_status aq_layer_scheme_check_config(const aq_layer_scheme *scheme, const json_t *config,
                                                      aq_error *err);
 

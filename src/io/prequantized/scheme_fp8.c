@@ -15,7 +15,8 @@
 #include "io/prequantized/layer_scheme.h"
 
 static void take_activation_scales(aq_layer_parts *parts) {
-  static const char *const suffixes[] = {".input_scale", ".activation_scale", ".input_scale_ub"};
+  static const char *const suffixes[] = {".input_scale",  ".activation_scale", ".input_scale_ub",
+                                         ".output_scale", ".k_scale",          ".v_scale"};
   for (size_t i = 0; i < AQ_COUNT_OF(suffixes); i++) (void)aq_layer_part_take(parts, suffixes[i]);
 }
 

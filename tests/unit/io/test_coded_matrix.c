@@ -38,13 +38,13 @@ static void compare_whole(aq_coded_matrix *m, aq_dtype dtype, const void *bytes,
   aq_source_close(source);
 }
 
-/* Codes of 3 bits: 0 to 7 and again, of which the eleventh begins in one word and ends in the next. */
-static const float twelve[12] = {0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3};
+/* Codes of 3 bits, of which the eleventh begins in one word and ends in the next. */
+static const float twelve[12] = {0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 6, 3};
 
 static void streams_cut_codes_at_the_ends_of_words(void **state) {
   (void)state;
-  /* 2 = 010 is bits 30 to 32, 3 = 011 bits 33 to 35. */
-  static const uint32_t words[] = {0x88fac688U, 0x6U};
+  /* 6 = 110 is bits 30 to 32, 3 = 011 bits 33 to 35. */
+  static const uint32_t words[] = {0x88fac688U, 0x7U};
   aq_coded_matrix m = {.packing = AQ_PACKED_STREAM, .bits = 3, .rows = 1, .columns = 12};
   compare_whole(&m, AQ_I32, words, twelve);
   m.is_transposed = m.packs_lines = true; /* the words of a column lie below each other */
@@ -55,7 +55,7 @@ static void streams_cut_codes_at_the_ends_of_words(void **state) {
 
 static void words_of_whole_codes_leave_bits_unused(void **state) {
   (void)state;
-  static const uint32_t words[] = {0x08fac688U, 0x1aU};
+  static const uint32_t words[] = {0x08fac688U, 0x1eU};
   aq_coded_matrix m = {.packing = AQ_PACKED_WORDS, .bits = 3, .rows = 1, .columns = 12};
   compare_whole(&m, AQ_I32, words, twelve);
 }

@@ -1,6 +1,7 @@
 /* test_decoded_source.c - layers that other tools quantized as tensors of values; what is not decoded, and what is
  * refused. The values of each format are compared in tests/interop/test_quantized_checkpoints.py. */
 #include "check.h"
+#include "faulty_allocator.h"
 #include "temp_folder.h"
 
 #include "core/compiler.h"
@@ -70,7 +71,7 @@ static void layer_is_one_tensor_of_values(void **state) {
   float wanted[64];
   for (size_t i = 0; i < 64; i++) wanted[i] = (float)(int)(i % 8) - 7;
   for (size_t i = 56; i < 64; i++) wanted[i] = ((float)(int)(i % 8) + 1) * 2;
-  aq_source *s = open_model(GPTQ(""), gptq, AQ_COUNT_OF(gptq));
+  aq_source *s = open_model(GPTQ(",\"rotation\":null,\"v2\":false"), gptq, AQ_COUNT_OF(gptq));
   assert_int_equal(aq_source_tensor_count(s), 2);
   assert_string_equal(aq_source_format(s), "safetensors");
   const aq_tensor_info *a = aq_source_tensor(s, 1);
@@ -540,6 +541,32 @@ static void zero_points_of_the_other_version_are_refused(void **state) {
                 "has the zero point 7");
 }
 
+/* Every allocation fails once: the status says so, and nothing stays behind. */
+static void memory_that_runs_out_is_told_and_nothing_leaks(void **unused) {
+  (void)unused;
+  static const aq_allocator faulty = {faulty_reallocate, faulty_release, NULL};
+  const char *path = write_model(GPTQ(""), gptq, AQ_COUNT_OF(gptq));
+  aq_status status = AQ_ERR_MEMORY;
+  long n = 1;
+  for (; status != AQ_OK; n++) {
+    aq_source *source = NULL;
+    aq_tensor tensor;
+    assert_true(n < 1000);
+    atomic_store(&alive, 0);
+    atomic_store(&countdown, n);
+    aq_set_allocator(&faulty);
+    status = aq_source_open(path, NULL, &source, &err);
+    if (status == AQ_OK) assert_int_equal(aq_source_tensor_count(source), 2);
+    if (status == AQ_OK) status = aq_source_load(source, 1, &tensor, &err);
+    if (status == AQ_OK) aq_tensor_release(&tensor);
+    aq_source_close(source);
+    aq_set_allocator(NULL);
+    if (status != AQ_OK && status != AQ_ERR_MEMORY) fail_msg("at %ld: %s: %s", n, aq_status_name(status), err.message);
+    assert_int_equal(atomic_load(&alive), 0);
+  }
+  assert_true(n > 20);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(layer_is_one_tensor_of_values),
@@ -553,6 +580,7 @@ int main(void) {
       cmocka_unit_test(version_tells_the_packing_where_the_shape_does_not),
       cmocka_unit_test(groups_that_are_not_there_are_refused_when_they_are_read),
       cmocka_unit_test(zero_points_of_the_other_version_are_refused),
+      cmocka_unit_test(memory_that_runs_out_is_told_and_nothing_leaks),
   };
   return cmocka_run_group_tests(tests, temp_setup, temp_teardown);
 }
