@@ -557,8 +557,8 @@ typedef struct aq_quantize_options {
   double max_kl;
   const char *names; /* as in aq_source_options */
   /* NULL, or the format ("gguf", "compressed-tensors") that the table is to be exported to: only what it has codes of
-   * is quantized, and scales and zero points are such that the export loses nothing. What is left open of symmetry and
-   * groups is what the format has: symmetric, of "gguf" groups of 32. */
+   * is quantized, and scales and zero points are such that the export loses nothing. Targets count the exported file.
+   * What is left open of symmetry and groups is what the format has: symmetric, of "gguf" groups of 32. */
   const char *for_format;
 } aq_quantize_options;
 static inline void aq_quantize_options_init(aq_quantize_options *options) { aq_options_init(options, sizeof *options); }

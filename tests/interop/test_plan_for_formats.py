@@ -4,6 +4,7 @@ import json
 import gguf
 import numpy as np
 import pytest
+import scheme_rules as rules
 from conftest import noise, read_pyarrow, run
 from test_compressed_tensors import CONFIG, check
 from test_compressed_tensors import write_model as write_linear
@@ -67,6 +68,40 @@ def test_blocks_are_the_values_of_the_table(tmp_path, options, blocks, scale, sh
     values = {ODD, ADDED, "blk.0.attn_norm.weight"}
     for name, kind in check_export(tmp_path / "t.parquet", tmp_path).items():
         assert kind == ("F32" if name in values else blocks), name
+
+
+def on_grid(x, quant_type, symmetric):
+    """docs/schemes/grids.md for min-max, once more: scale and zero point of a span for GGUF."""
+    scale, zero = rules.minmax(x, quant_type, symmetric)
+    lo, hi = rules.RANGES[quant_type]
+    if not symmetric:
+        whole = np.rint(zero)
+        zero = np.clip(whole, lo, hi).astype(np.float32)
+        if zero != whole:
+            far = float(x.max()) if whole < lo else -float(x.min())
+            scale = np.float32(far / (hi - lo)) if far > 0 else scale
+    if scale > 0:
+        unit = 2.0 ** max(np.frexp(float(scale))[1] - (11 if symmetric else 7), -24)
+        scale = np.float32(max(np.rint(float(scale) / unit) * unit, 2.0**-24))
+    return scale, zero
+
+
+@pytest.mark.parametrize("scale, shift", VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize("quant_type, symmetric", [("int8", True), ("int4", True), ("int4", False), ("int3", False)])
+def test_tables_hold_what_the_page_on_grids_says(tmp_path, quant_type, symmetric, scale, shift):
+    source = write_model(tmp_path / "m.gguf", scale, shift)
+    run("quantize", source, "-o", tmp_path / "t.parquet", "--for", "gguf", "--type", quant_type, "--method", "minmax",
+        "--sym" if symmetric else "--asym")
+    names = ("token_embd.weight", "blk.0.attn_q.weight", "blk.0.exps.weight")
+    values = {t.name: values_of(t).reshape(-1, 32) for t in gguf.GGUFReader(source).tensors if t.name in names}
+    for row in read_pyarrow(tmp_path / "t.parquet"):
+        if row["layer_name"] not in values:
+            continue
+        found = [on_grid(x, quant_type, symmetric) for x in values[row["layer_name"]]]
+        codes = [rules.codes(x, s, z, quant_type) for x, (s, z) in zip(values[row["layer_name"]], found, strict=True)]
+        assert row["scales"] == np.array([s for s, _ in found], "<f4").tobytes(), row["layer_name"]
+        assert row["zero_points"] == np.array([z for _, z in found], "<f4").tobytes()
+        assert row["data"] == rules.pack(np.concatenate(codes), quant_type)
 
 
 def error_of(table, folder, source):

@@ -97,6 +97,23 @@ def test_plans_are_saved_and_followed(model, tmp_path):
             np.testing.assert_array_equal(a[name].numpy(), b[name].numpy())
 
 
+def test_tables_for_a_format_hold_what_it_holds(tmp_path):
+    rng = np.random.default_rng(3)
+    names = ["layers.0.up.weight", "embed_tokens.weight"]
+    arrays = {name: rng.normal(0.5, 1, (64, 96)).astype(np.float32) for name in names}
+    report = arrowquant.quantize(
+        arrays, tmp_path / "q.parquet", type="int4", symmetric=False, for_format="compressed-tensors"
+    )
+    assert report["options"]["for"] == "compressed-tensors"
+    assert [t["type"] for t in report["tensors"]] == ["int4 per channel asym mse", "kept"]
+    with arrowquant.open(tmp_path / "q.parquet") as table:
+        zeros = table[names[0]].zero_points
+    assert zeros.any()
+    np.testing.assert_array_equal(zeros, np.clip(np.rint(zeros), -8, 7))
+    with pytest.raises(arrowquant.ArgumentError, match="for_format"):
+        arrowquant.quantize(arrays, tmp_path / "r.parquet", for_format="safetensors")
+
+
 def test_export_and_compare(model, tmp_path):
     arrowquant.quantize(model, tmp_path / "q.parquet")
     arrowquant.export(tmp_path / "q.parquet", tmp_path / "q.safetensors")
