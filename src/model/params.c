@@ -133,15 +133,29 @@ static void free_held(aq_held_part *held) {
   aq_free(held);
 }
 
-uint64_t aq_params_open_bytes(const aq_model *m) {
-  uint64_t always = 0, largest = 0, part = 0;
+/* Of the parts, and in *always what no part has, in floats. */
+static uint64_t largest_part(const aq_model *m, bool only_layers, uint64_t *always) {
+  uint64_t largest = 0, part = 0;
+  *always = 0;
   for (uint32_t i = 0; i < m->weight_count; i++) { /* those of a layer follow each other */
     const uint64_t floats = aq_weight_floats(&m->weights[i]);
+    const uint32_t own = part_of(m, i);
     if (i > 0 && (m->weights[i].layer != m->weights[i - 1].layer || m->weights[i].layer == AQ_NO_LAYER)) part = 0;
-    *(part_of(m, i) == AQ_NO_LAYER ? &always : &part) += floats;
-    largest = AQ_MAX(largest, part);
+    *(own == AQ_NO_LAYER ? always : &part) += floats;
+    if (!only_layers || m->weights[i].layer != AQ_NO_LAYER) largest = AQ_MAX(largest, part);
   }
+  return largest;
+}
+
+uint64_t aq_params_open_bytes(const aq_model *m) {
+  uint64_t always;
+  const uint64_t largest = largest_part(m, false, &always);
   return (always + largest) * sizeof(float);
+}
+
+uint64_t aq_params_layer_bytes(const aq_model *m) {
+  uint64_t always;
+  return largest_part(m, true, &always) * sizeof(float);
 }
 
 /* ---- all of them ---- */

@@ -69,6 +69,8 @@ void aq_params_set_reader(aq_params *params, aq_weight_reader reader);
 AQ_MUST_CHECK aq_status aq_params_read(const aq_params *params, uint32_t weight, float *to, aq_error *err);
 /* Bytes of such parameters: what they always have in memory, and the largest part. */
 uint64_t aq_params_open_bytes(const aq_model *model);
+/* Of the matrices of the largest layer. */
+uint64_t aq_params_layer_bytes(const aq_model *model);
 /* Bytes of parameters of either kind, that are no overlay. */
 static inline uint64_t aq_params_bytes(const aq_params *params) {
   return params->held != NULL ? aq_params_open_bytes(params->model) : params->count * sizeof(float);
