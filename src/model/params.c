@@ -110,9 +110,8 @@ void aq_params_set_reader(aq_params *params, aq_weight_reader reader) {
   params->held->reader = reader;
 }
 
-/* Which weights are held by part. from: those of other parameters that are, of which `owned` are in memory here; or
- * NULL: all that can be. */
-static aq_status create_held(aq_params *p, const aq_held_part *from, const bool *owned, aq_error *err) {
+/* Which weights are held by part: those that others are, by the same reader, or NULL: all that can be. */
+static aq_status create_held(aq_params *p, const aq_held_part *from, aq_error *err) {
   const aq_model *m = p->model;
   p->held = aq_calloc(1, sizeof *p->held);
   if (p->held == NULL) return aq_fail_memory(err, sizeof *p->held);
@@ -120,9 +119,7 @@ static aq_status create_held(aq_params *p, const aq_held_part *from, const bool 
   p->held->parts = aq_calloc(m->weight_count, sizeof *p->held->parts);
   if (p->held->parts == NULL) return aq_fail_memory(err, m->weight_count * sizeof *p->held->parts);
   if (from != NULL) p->held->reader = from->reader;
-  for (uint32_t i = 0; i < m->weight_count; i++) {
-    p->held->parts[i] = owned != NULL && owned[i] ? AQ_NO_LAYER : from != NULL ? from->parts[i] : part_of(m, i);
-  }
+  for (uint32_t i = 0; i < m->weight_count; i++) p->held->parts[i] = from != NULL ? from->parts[i] : part_of(m, i);
   return AQ_OK;
 }
 
@@ -133,15 +130,29 @@ static void free_held(aq_held_part *held) {
   aq_free(held);
 }
 
-uint64_t aq_params_open_bytes(const aq_model *m) {
-  uint64_t always = 0, largest = 0, part = 0;
+/* Of the parts, and in *always what no part has, in floats. */
+static uint64_t largest_part(const aq_model *m, bool only_layers, uint64_t *always) {
+  uint64_t largest = 0, part = 0;
+  *always = 0;
   for (uint32_t i = 0; i < m->weight_count; i++) { /* those of a layer follow each other */
     const uint64_t floats = aq_weight_floats(&m->weights[i]);
+    const uint32_t own = part_of(m, i);
     if (i > 0 && (m->weights[i].layer != m->weights[i - 1].layer || m->weights[i].layer == AQ_NO_LAYER)) part = 0;
-    *(part_of(m, i) == AQ_NO_LAYER ? &always : &part) += floats;
-    largest = AQ_MAX(largest, part);
+    *(own == AQ_NO_LAYER ? always : &part) += floats;
+    if (!only_layers || m->weights[i].layer != AQ_NO_LAYER) largest = AQ_MAX(largest, part);
   }
+  return largest;
+}
+
+uint64_t aq_params_open_bytes(const aq_model *m) {
+  uint64_t always;
+  const uint64_t largest = largest_part(m, false, &always);
   return (always + largest) * sizeof(float);
+}
+
+uint64_t aq_params_layer_bytes(const aq_model *m) {
+  uint64_t always;
+  return largest_part(m, true, &always) * sizeof(float);
 }
 
 /* ---- all of them ---- */
@@ -207,7 +218,7 @@ aq_status aq_params_load(const aq_model *model, aq_pool *pool, aq_params *out, a
 
 aq_status aq_params_open(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err) {
   *out = (aq_params){.model = model};
-  aq_status status = create_held(out, NULL, NULL, err);
+  aq_status status = create_held(out, NULL, err);
   if (status == AQ_OK) {
     out->held->reader = (aq_weight_reader){read_from_source, model};
     status = read_all(out, pool, err);
@@ -218,7 +229,7 @@ aq_status aq_params_open(const aq_model *model, aq_pool *pool, aq_params *out, a
 
 aq_status aq_params_copy(const aq_params *from, aq_params *out, aq_error *err) {
   *out = (aq_params){.model = from->model};
-  aq_status status = from->held != NULL ? create_held(out, from->held, NULL, err) : AQ_OK;
+  aq_status status = from->held != NULL ? create_held(out, from->held, err) : AQ_OK;
   if (status == AQ_OK) status = allocate_values(out, err);
   for (uint32_t i = 0; status == AQ_OK && i < from->model->weight_count; i++) {
     if (is_held(out, i)) continue;
@@ -237,41 +248,29 @@ static bool is_owned(const aq_model *m, const bool *replaced, uint32_t weight) {
   return owned;
 }
 
-/* Values of an overlay that are its own, at *at, which moves on; else those of `from`. */
-static aq_status overlay_weight(const aq_params *from, uint32_t weight, bool owned, float **at, aq_params *out,
-                                aq_error *err) {
-  const size_t count = aq_weight_floats(&from->model->weights[weight]);
-  out->values[weight] = is_held(out, weight) ? NULL : from->values[weight];
-  if (!owned) return AQ_OK;
-  out->values[weight] = *at;
-  *at += count;
-  if (is_held(from, weight)) return aq_params_read(from, weight, out->values[weight], err);
-  memcpy(out->values[weight], from->values[weight], count * sizeof **at);
-  return AQ_OK;
-}
-
-static aq_status overlay_all(const aq_params *from, const bool *owned, aq_params *out, aq_error *err) {
+static aq_status overlay_all(const aq_params *from, const bool *replaced, aq_params *out, aq_error *err) {
   const aq_model *m = from->model;
-  if (from->held != NULL) AQ_TRY(create_held(out, from->held, owned, err));
-  for (uint32_t i = 0; i < m->weight_count; i++) out->count += owned[i] ? aq_weight_floats(&m->weights[i]) : 0;
+  for (uint32_t i = 0; i < m->weight_count; i++) {
+    out->count += is_owned(m, replaced, i) ? aq_weight_floats(&m->weights[i]) : 0;
+  }
   out->values = aq_calloc(m->weight_count, sizeof *out->values);
   out->memory = aq_realloc_array(NULL, AQ_MAX(out->count, 1), sizeof *out->memory);
   if (out->values == NULL || out->memory == NULL) return aq_fail_memory(err, out->count * sizeof *out->memory);
   float *at = out->memory;
-  for (uint32_t i = 0; i < m->weight_count; i++) AQ_TRY(overlay_weight(from, i, owned[i], &at, out, err));
+  for (uint32_t i = 0; i < m->weight_count; i++) {
+    const size_t count = aq_weight_floats(&m->weights[i]);
+    const bool owned = is_owned(m, replaced, i);
+    out->values[i] = owned ? memcpy(at, from->values[i], count * sizeof *at) : from->values[i];
+    at += owned ? count : 0;
+  }
   if (aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_TOKEN_TYPE) != AQ_NO_WEIGHT)
     out->type = aq_params_table(out, AQ_ROLE_TOKEN_TYPE);
   return make_relative(out, err);
 }
 
 aq_status aq_params_overlay(const aq_params *from, const bool *replaced, aq_params *out, aq_error *err) {
-  const aq_model *m = from->model;
-  *out = (aq_params){.model = m, .type = from->type};
-  bool *owned = aq_calloc(m->weight_count, sizeof *owned);
-  if (owned == NULL) return aq_fail_memory(err, m->weight_count);
-  for (uint32_t i = 0; i < m->weight_count; i++) owned[i] = is_owned(m, replaced, i);
-  const aq_status status = overlay_all(from, owned, out, err);
-  aq_free(owned);
+  *out = (aq_params){.model = from->model, .type = from->type};
+  const aq_status status = overlay_all(from, replaced, out, err);
   if (status != AQ_OK) aq_params_reset(out);
   return status;
 }

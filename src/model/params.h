@@ -52,7 +52,7 @@ AQ_MUST_CHECK aq_status aq_params_load(const aq_model *model, aq_pool *pool, aq_
 AQ_MUST_CHECK aq_status aq_params_open(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err);
 /* A copy with memory of its own; what `from` holds by part the copy does too, by the same reader. */
 AQ_MUST_CHECK aq_status aq_params_copy(const aq_params *from, aq_params *out, aq_error *err);
-/* The values of `from`, which outlives it, but for the weights of the list that are `replaced`: they have memory of
+/* The values of `from`, all in memory, which outlives it, but for the weights of the list that are `replaced`: they have memory of
  * their own, and begin as copies. So have those of their groups. */
 AQ_MUST_CHECK aq_status aq_params_overlay(const aq_params *from, const bool *replaced, aq_params *out, aq_error *err);
 void aq_params_reset(aq_params *params);
@@ -69,6 +69,8 @@ void aq_params_set_reader(aq_params *params, aq_weight_reader reader);
 AQ_MUST_CHECK aq_status aq_params_read(const aq_params *params, uint32_t weight, float *to, aq_error *err);
 /* Bytes of such parameters: what they always have in memory, and the largest part. */
 uint64_t aq_params_open_bytes(const aq_model *model);
+/* Of the matrices of the largest layer. */
+uint64_t aq_params_layer_bytes(const aq_model *model);
 /* Bytes of parameters of either kind, that are no overlay. */
 static inline uint64_t aq_params_bytes(const aq_params *params) {
   return params->held != NULL ? aq_params_open_bytes(params->model) : params->count * sizeof(float);

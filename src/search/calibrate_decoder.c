@@ -140,8 +140,12 @@ static aq_status measure_divergence(const aq_calibration *c, const aq_params *pa
   return AQ_OK;
 }
 
-/* The windows' states in the original and in what is measured. */
-static uint64_t measure_bytes(const aq_model *m) { return aq_window_divergence_bytes(m, 2 * HELD_WINDOWS * WINDOW); }
+/* The windows' states in the original and in what is measured, and a window with the matrices of a layer in panels. */
+static uint64_t measure_bytes(const aq_model *m) {
+  enum { WIDE_ROWS = 6 }; /* as wide as gate and up, that a token has in a layer, about */
+  const uint64_t window = WIDE_ROWS * (uint64_t)WINDOW * 2 * m->decoder.layers[0].inner * sizeof(float);
+  return aq_window_divergence_bytes(m, 2 * HELD_WINDOWS * WINDOW) + window + aq_params_layer_bytes(m);
+}
 
 static aq_status keep_states(const aq_calibration *c, aq_evaluation_set *set, aq_error *err) {
   const size_t hidden = c->model.config.hidden;

@@ -31,6 +31,7 @@ aq_status aq_candidate_create(const aq_calibration *calibration, const aq_plan *
 void aq_candidate_reset(aq_candidate *r) {
   for (size_t i = 0; r->items != NULL && i < r->problem->count; i++) aq_encoded_reset(&r->items[i].encoded);
   aq_free(r->items);
+  aq_free(r->ruled_at);
   aq_params_reset(&r->base);
   aq_params_reset(&r->quantized);
   *r = (aq_candidate){0};

@@ -1,10 +1,11 @@
 """Targets of language models: planned by what running them on texts says."""
 import json
 import random
+import re
 
 import page_sizes
 import pytest
-from cli_helpers import ROOT, done, refused
+from cli_helpers import ROOT, done, refused, run
 from tiny_bert import make_encoder
 from tiny_llm import LETTERS, make_language_model
 
@@ -70,6 +71,23 @@ def test_threads_change_no_byte(shared):
     for threads in (1, 3):
         report("-o", f"{threads}.parquet", "--target-bpw", 4, "--calib", "calib.txt", "-t", threads, cwd=shared)
     assert (shared / "1.parquet").read_bytes() == (shared / "3.parquet").read_bytes()
+
+
+def test_memory_is_told_and_what_was_told_is_enough(shared, tmp_path):
+    """A dry run names it, a limit below it is refused, and the limit that the refusal names is enough."""
+    out = tmp_path / "out"
+    out.mkdir()
+    options = ("llm", "-o", out / "q.parquet", "--target-bpw", 4, "--calib", "calib.txt")
+    told = done("quantize", *options, "--dry-run", cwd=shared).stdout
+    assert re.search(r"writing it needs [0-9.]+ [kM]B of memory, planning it [0-9.]+ [kM]B", told)
+    limit, refusals = "100kiB", 0
+    while (made := run("quantize", *options, "--max-memory", limit, cwd=shared)).returncode != 0:
+        refusals += 1  # by planning or its statistics, and by what writes, which knows its limit as an argument
+        assert made.returncode in (2, 6) and refusals < 5, made.stderr
+        assert list(out.iterdir()) == []
+        limit = re.search(r"Use --max-memory ([0-9]+MiB)", made.stderr).group(1)
+    assert refusals > 0
+    assert [path.name for path in out.iterdir()] == ["q.parquet"]
 
 
 def test_saved_statistics_make_the_same_file(shared):
