@@ -226,6 +226,5 @@ aq_status aq_calibration_similarity(const aq_calibration *c, const aq_params *pa
 json_t *aq_calibration_json(const aq_calibration *c) {
   return json_pack("{s:o, s:I, s:I, s:I, s:f, s:I}", "texts_from", aq_json_string(c->texts_from), "texts",
                    (json_int_t)c->stats.texts, "tokens", (json_int_t)c->stats.tokens, "held_out_texts",
-                   (json_int_t)c->held.texts.count, "seconds", c->seconds, "memory_bytes",
-                   (json_int_t)c->memory_bytes);
+                   (json_int_t)c->held.texts.count, "seconds", c->seconds, "memory_bytes", (json_int_t)c->memory_bytes);
 }
