@@ -55,7 +55,8 @@ static aq_status quantize_ruled(const aq_candidate *r, const aq_plan *plan, cons
     size_t count;
     if (e == NULL) continue;
     float *values = aq_params_find(&r->base, i, &count);
-    status = values != NULL ? make_ruled(r, e, encoded, i, trip, values, err) : store_ruled(r, e, encoded, i, trip, err);
+    status =
+        values != NULL ? make_ruled(r, e, encoded, i, trip, values, err) : store_ruled(r, e, encoded, i, trip, err);
   }
   aq_round_trip_free(trip);
   return status;
