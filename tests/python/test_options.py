@@ -39,7 +39,7 @@ def refusal(operation, member, value, table, folder):
 def test_the_table_has_words():
     assert {(operation, member) for operation, member, _ in WORDS} == {
         ("convert", "dtype"), ("quantize", "type"), ("quantize", "granularity"), ("quantize", "method"),
-        ("export", "format"), ("export", "dtype"), ("perplexity", "compute"),
+        ("quantize", "for_format"), ("export", "format"), ("export", "dtype"), ("perplexity", "compute"),
         *((operation, "names") for operation in ("convert", "quantize", "export", "compare", "info", "verify"))}
 
 
