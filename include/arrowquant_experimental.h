@@ -191,6 +191,18 @@ AQ_API AQ_MUST_CHECK aq_status aq_token_stream_end(aq_token_stream *stream, cons
                                                    aq_error *err);
 AQ_API void aq_token_stream_close(aq_token_stream *stream);
 
+/* ---- Pairs of texts
+ * ----------------------------------------------------------------------------------------- */
+
+/* Appends the ids of two texts that a model reads as one input, and the type of each ("token_type_ids"; zeros where the
+ * tokenizer gives none to the model). Special tokens are around them and between. Of more than max_tokens (0: no limit)
+ * the longer text loses ids first, and both when they are as long: transformers' truncation "longest_first". On failure
+ * both arrays are as long as before. Texts and errors as for aq_tokenizer_encode; AQ_ERR_UNSUPPORTED when the
+ * post-processor makes no such pair. */
+AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_encode_pair(const aq_tokenizer *tokenizer, const char *const texts[2],
+                                                        const size_t lengths[2], uint32_t max_tokens, aq_token_ids *ids,
+                                                        aq_token_ids *types, aq_error *err);
+
 /* ---- Generating text
  * ------------------------------------------------------------------------------------------------- */
 
