@@ -362,7 +362,7 @@ const aq_option aq_option_table[] = {
     {.name = "outputs",
      .kind = AQ_OPTION_FLAG,
      .at = {AT(compare, outputs)},
-     .help = "also run both models, and compare their embeddings or predictions",
+     .help = "also run both models, and compare their embeddings, scores or predictions",
      .more = "Of sentence encoders of the BERT family the report has the mean, the 1st percentile and the minimum of "
              "the cosines of their embeddings, overlap@10 (the share of the 10 nearest neighbours that both have), and "
              "the rank correlation of all similarities; of language models of the Llama family their perplexities, the "

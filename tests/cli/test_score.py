@@ -4,7 +4,7 @@ import json
 import subprocess
 
 import pytest
-from cli_helpers import COMMAND, TIMEOUT, done, environment, floats, refused, safetensors
+from cli_helpers import COMMAND, TIMEOUT, done, environment, floats, refused, run, safetensors
 from tiny_bert import HIDDEN, encoder_tensors, make_encoder
 
 PAIRS = [("a cat", "dogs run"), ("é", "ü"), ("", "x" * 90), ("a cat", "")]
@@ -16,7 +16,7 @@ def make_scorer(model, labels=1, **config):
     head = {name: ("F32", shape, floats(shape[0] * (shape[1] if len(shape) > 1 else 1), 100 + seed, 0.5)) for seed, (name, shape) in enumerate(shapes.items())}
     (model / "model.safetensors").write_bytes(safetensors(encoder_tensors() | head))
     settings = json.loads((model / "config.json").read_text())
-    settings |= {"id2label": {str(i): f"label {i}" for i in range(labels)}, **config}
+    settings |= {"architectures": ["BertForSequenceClassification"], "id2label": {str(i): f"label {i}" for i in range(labels)}, **config}
     (model / "config.json").write_text(json.dumps(settings))
 
 
@@ -127,3 +127,57 @@ def test_a_model_of_scores_has_no_embeddings_of_its_own(scorer):
     assert done("tokenize", "model", "--text=a", cwd=scorer).stdout == "[2, 5, 3]\n"
     (scorer / "model" / "sentence_bert_config.json").write_text('{"transformer_task": "feature-extraction"}')
     refused("score", "model", "--query=a", "--text=b", cwd=scorer, says="'transformer_task' is 'feature-extraction'", status=3)
+
+
+# ---- judged by scores ----
+
+
+def test_compare_judges_by_scores(scorer):
+    done("quantize", "model", "-o", "q.parquet", "--type", "int2", cwd=scorer)
+    report = json.loads(done("compare", "model", "q.parquet", "--outputs", "--json", cwd=scorer).stdout)["outputs"]
+    assert report["model_kind"] == "scorer" and report["measured"] and report["notes"] == []
+    assert (report["pairs"], report["queries"], report["labels"], report["activation"]) == (178 * 8, 178, 1, "sigmoid")
+    assert -1 <= report["score_spearman"] < 1 and 0 <= report["order_agreement"] < 1
+    assert 0 < report["mean_difference"] < report["max_difference"] < 1
+    text = done("compare", "model", "q.parquet", "--outputs", cwd=scorer).stdout
+    assert "outputs on 1,424 pairs of built-in texts, 178 queries: " in text and "Spearman correlation of the scores" in text
+
+
+def test_the_figures_are_those_of_the_scores(scorer):
+    done("quantize", "model", "-o", "q.parquet", "--type", "int2", cwd=scorer)
+    texts = [f"{query}\t{text}" for query in ("a b", "c d") for text in ("e f", "g", "h i j", "a b c d e")]
+    (scorer / "pairs.txt").write_text("\n".join(texts) + "\n")
+    report = json.loads(done("compare", "model", "q.parquet", "--texts", "pairs.txt", "--json", cwd=scorer).stdout)["outputs"]
+    before, after = ([float(line) for line in done("score", model, "--input", "pairs.txt", cwd=scorer).stdout.splitlines()] for model in ("model", "q.parquet"))
+    assert (report["pairs"], report["queries"], report["texts_from"]) == (8, 2, "pairs.txt")
+    assert report["max_difference"] == pytest.approx(max(abs(a - b) for a, b in zip(before, after, strict=True)), rel=1e-6)
+    twos = [(i, j) for i in range(8) for j in range(i + 1, 8) if i // 4 == j // 4]
+    kept = sum((before[i] < before[j]) == (after[i] < after[j]) for i, j in twos)
+    assert report["order_agreement"] == pytest.approx(kept / len(twos)) and report["ordered"] == len(twos)
+    ranks = [[sorted(values).index(value) for value in values] for values in (before, after)]
+    assert report["score_spearman"] == pytest.approx(1 - 6 * sum((a - b) ** 2 for a, b in zip(*ranks, strict=True)) / (8 * 63))
+
+
+def test_the_same_model_agrees_and_labels_are_compared(tmp_path):
+    make_scorer(tmp_path / "model", 3)
+    done("convert", "model", "-o", "v1.parquet", cwd=tmp_path)
+    report = json.loads(done("compare", "model", "v1.parquet", "--outputs", "--json", cwd=tmp_path).stdout)["outputs"]
+    assert (report["score_spearman"], report["order_agreement"], report["max_difference"], report["label_agreement"]) == (1, 1, 0, 1)
+    assert report["verdict"] == "outputs agree" and report["labels"] == 3
+    assert "same label first 1.0000, of 3 labels" in done("compare", "model", "v1.parquet", "--outputs", cwd=tmp_path).stdout
+
+
+def test_validate_judges_by_scores(scorer):
+    result = run("validate", "model", "-o", "out", cwd=scorer)
+    assert result.returncode in (0, 4), result.stderr
+    assert "order kept" in result.stdout
+    report = json.loads((scorer / "out" / "validation.json").read_text())
+    assert report["outputs"]["model_kind"] == "scorer" and all("score_spearman" in entry["outputs"] for entry in report["types"])
+    assert "whose scores correlate" in result.stdout + (scorer / "out" / "validation_summary.md").read_text()
+
+
+def test_options_of_other_kinds_are_refused(scorer):
+    done("convert", "model", "-o", "v1.parquet", cwd=scorer)
+    refused("compare", "model", "v1.parquet", "--max-kl", "1", cwd=scorer, says="this is a cross-encoder", status=2)
+    (scorer / "labels.tsv").write_text("a\tb\t1\nc\td\t2\n")
+    refused("compare", "model", "v1.parquet", "--labels", "labels.tsv", cwd=scorer, says="this is a cross-encoder", status=2)
