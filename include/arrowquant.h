@@ -609,9 +609,11 @@ typedef struct aq_compare_options {
   size_t sizeof_options;
   aq_run_options run;
   double min_cosine;      /* AQ_ERR_THRESHOLD when the mean cosine of the quantized tensors is below; 0: no threshold */
-  bool outputs;           /* also run both, and compare their embeddings of texts or, of language models, their
-                             predictions of the next token; implied by everything below but `folder` */
-  const char *texts_file; /* one text per line, or JSONL (aq_text_reader_open); NULL: the built-in texts */
+  bool outputs;           /* also run both, and compare their embeddings of texts, of cross-encoders their scores of
+                             pairs or, of language models, their predictions of the next token; implied by everything
+                             below but `folder` */
+  const char *texts_file; /* one text per line, or JSONL (aq_text_reader_open); NULL: the built-in texts. Of
+                             cross-encoders lines with a tab in each are pairs; other texts are combined to pairs */
   const char *labels_file; /* lines of TEXT, tab, TEXT, tab, similarity score; NULL: none */
   const char *folder;      /* of config.json and the tokenizer of both; NULL: as aq_encoder_open finds them */
   aq_text_list texts;      /* instead of texts_file */

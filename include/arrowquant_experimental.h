@@ -191,6 +191,83 @@ AQ_API AQ_MUST_CHECK aq_status aq_token_stream_end(aq_token_stream *stream, cons
                                                    aq_error *err);
 AQ_API void aq_token_stream_close(aq_token_stream *stream);
 
+/* ---- Scores of pairs of texts
+ * ----------------------------------------------------------------------------------------- */
+
+/* Appends the ids of two texts that a model reads as one input, and the type of each ("token_type_ids"; zeros where the
+ * tokenizer gives none to the model). Special tokens are around them and between. Of more than max_tokens (0: no limit)
+ * the longer text loses ids first, and both when they are as long: transformers' truncation "longest_first". On failure
+ * both arrays are as long as before. Texts and errors as for aq_tokenizer_encode; AQ_ERR_UNSUPPORTED when the
+ * post-processor makes no such pair. */
+AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_encode_pair(const aq_tokenizer *tokenizer, const char *const texts[2],
+                                                        const size_t lengths[2], uint32_t max_tokens, aq_token_ids *ids,
+                                                        aq_token_ids *types, aq_error *err);
+
+/* An encoder with a head for the classification of sequences (*ForSequenceClassification of transformers): a
+ * cross-encoder ("reranker") or a classifier of pairs. It gives the scores that sentence-transformers' CrossEncoder
+ * computes from the same files (docs/SCORING.md). One thread at a time may use a scorer; it has its own worker threads.
+ */
+typedef struct aq_scorer aq_scorer;
+
+typedef struct aq_scorer_options {
+  size_t sizeof_options;
+  uint32_t threads; /* these four as in aq_encoder_options; max_tokens are those of a pair */
+  uint32_t max_tokens;
+  const char *compute, *folder;
+} aq_scorer_options;
+static inline void aq_scorer_options_init(aq_scorer_options *options) { aq_options_init(options, sizeof *options); }
+
+/* As aq_encoder_open and aq_encoder_open_source. */
+AQ_API AQ_MUST_CHECK aq_status aq_scorer_open(const char *path, const aq_scorer_options *options, aq_scorer **out,
+                                              aq_error *err);
+AQ_API AQ_MUST_CHECK aq_status aq_scorer_open_source(const aq_source *source, const aq_scorer_options *options,
+                                                     aq_scorer **out, aq_error *err);
+AQ_API void aq_scorer_close(aq_scorer *scorer);
+
+AQ_API uint32_t aq_scorer_labels(const aq_scorer *scorer);     /* scores of a pair */
+AQ_API uint32_t aq_scorer_max_tokens(const aq_scorer *scorer); /* of a pair, special tokens included */
+/* The name of label i ("id2label"); the scorer owns it. NULL when i is out of range. */
+AQ_API const char *aq_scorer_label(const aq_scorer *scorer, uint32_t i);
+/* What is applied to the outputs of the head: "sigmoid", "identity". */
+AQ_API const char *aq_scorer_activation(const aq_scorer *scorer);
+/* Notes for the users of the scores, as aq_encoder_note. */
+AQ_API size_t aq_scorer_note_count(const aq_scorer *scorer);
+AQ_API const char *aq_scorer_note(const aq_scorer *scorer, size_t i);
+
+/* The scores of pairs: the texts of pair i are texts[2 * i] and texts[2 * i + 1], in UTF-8, of lengths[2 * i] and so on
+ * bytes; lengths NULL: all texts end with a zero. out: pairs x labels; `raw`: before the activation ("logits"). A pair
+ * is truncated to max_tokens, as by aq_tokenizer_encode_pair. The first call opens the tokenizer. AQ_ERR_NONFINITE when
+ * a score would be NaN or infinite, naming pair and tensor. */
+AQ_API AQ_MUST_CHECK aq_status aq_scorer_score(aq_scorer *scorer, const char *const *texts, const size_t *lengths,
+                                               size_t pairs, bool raw, float *out, aq_error *err);
+
+typedef struct aq_score_options {
+  size_t sizeof_options;
+  aq_run_options run;
+  const char *compute, *folder; /* these three as in aq_scorer_options */
+  uint32_t max_tokens;
+  const char *query;  /* of all pairs, and the texts are their second halves; NULL: the input has pairs */
+  aq_text_list texts; /* with a query: first all of these */
+  const char *input;  /* then the lines of this file; "-" is standard input; NULL: none. A pair is a line: the query, a
+                         tab and the text */
+  bool jsonl;         /* lines are JSON: objects with the members "query" and "text", or lists of these two; with a
+                         query objects with a member "text". Lines of NAME.jsonl, NAME.ndjson and NAME.json always are */
+  bool raw;           /* scores before the activation */
+  aq_status (*write)(void *ctx, const void *bytes, size_t size, aq_error *err); /* a line for each pair: the scores of
+                         all labels, with tabs between; NULL: only the report has scores */
+  void *write_ctx;
+  void (*note)(void *ctx, const char *text); /* as in aq_embed_options */
+  void *note_ctx;
+} aq_score_options;
+static inline void aq_score_options_init(aq_score_options *options) { aq_options_init(options, sizeof *options); }
+
+/* Scores pairs from a list or a file, in bounded memory. `report` may be NULL; it has the scores themselves where there
+ * is no `write`, and the pairs may then be a million at most. */
+AQ_API AQ_MUST_CHECK aq_status aq_score(const char *model, const aq_score_options *options, aq_report **report,
+                                        aq_error *err);
+AQ_API AQ_MUST_CHECK aq_status aq_score_source(const aq_source *model, const aq_score_options *options,
+                                               aq_report **report, aq_error *err);
+
 /* ---- Generating text
  * ------------------------------------------------------------------------------------------------- */
 

@@ -27,6 +27,7 @@ from .compat import (
     WeightLoader,
     detect_schema_version,
 )
+from .cross_encoder import CrossEncoder
 from .decoder import Decoder
 from .encoder import Encoder
 from .errors import *  # noqa: F403
@@ -38,6 +39,7 @@ __version__ = _core.version
 
 __all__ = [
     "ArrowQuantizer",
+    "CrossEncoder",
     "Decoder",
     "Encoder",
     "HuggingFaceToParquetConverter",

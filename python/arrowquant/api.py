@@ -386,8 +386,8 @@ def compare(
             tokenizer, so that the model can be run), or "auto" ("hf" where the architecture is known). With "hf" the
             rows of attention are in the order of Hugging Face. Commands that run a model do so by themselves.
         min_cosine: minimum of the mean cosine of the quantized tensors, 0 to 1 (default: none).
-        outputs: also run both models, and compare their embeddings or predictions. Of sentence encoders of the BERT
-            family the report has the mean, the 1st percentile and the minimum of the cosines of their embeddings,
+        outputs: also run both models, and compare their embeddings, scores or predictions. Of sentence encoders of the
+            BERT family the report has the mean, the 1st percentile and the minimum of the cosines of their embeddings,
             overlap@10 (the share of the 10 nearest neighbours that both have), and the rank correlation of all
             similarities; of language models of the Llama family their perplexities, the KL divergence of their
             predictions, and how often both have the same first choice. Both need their config.json and tokenizer.

@@ -20,6 +20,7 @@ typedef struct aqpy_state {
   PyTypeObject *tokenizer_type;
   PyTypeObject *encoder_type;
   PyTypeObject *decoder_type;
+  PyTypeObject *scorer_type;
 } aqpy_state;
 
 /* ---- errors.c ---- */
@@ -90,6 +91,12 @@ PyObject *aqpy_open_encoder(PyObject *module, PyObject *args);
 extern PyType_Spec aqpy_decoder_spec;
 
 PyObject *aqpy_open_decoder(PyObject *module, PyObject *args);
+
+/* ---- scorer.c ---- */
+
+extern PyType_Spec aqpy_scorer_spec;
+
+PyObject *aqpy_open_scorer(PyObject *module, PyObject *args);
 
 /* ---- open.c, arrow.c, operation.c: functions of the module ---- */
 

@@ -19,6 +19,8 @@ static PyMethodDef functions[] = {
      PyDoc_STR("open_encoder(model: bytes | Source, options: dict) -> Encoder")},
     {"open_decoder", aqpy_open_decoder, METH_VARARGS,
      PyDoc_STR("open_decoder(model: bytes | Source, options: dict) -> Decoder")},
+    {"open_scorer", aqpy_open_scorer, METH_VARARGS,
+     PyDoc_STR("open_scorer(model: bytes | Source, options: dict) -> Scorer")},
     {"run", aqpy_run, METH_VARARGS,
      PyDoc_STR("run(operation: str, first: bytes | Source, second: bytes | Source | None, options: dict, progress) -> "
                "Report")},
@@ -39,6 +41,7 @@ static int execute(PyObject *module) {
   if (add_type(module, &aqpy_tokenizer_spec, &state->tokenizer_type) != 0) return -1;
   if (add_type(module, &aqpy_encoder_spec, &state->encoder_type) != 0) return -1;
   if (add_type(module, &aqpy_decoder_spec, &state->decoder_type) != 0) return -1;
+  if (add_type(module, &aqpy_scorer_spec, &state->scorer_type) != 0) return -1;
   return PyModule_AddStringConstant(module, "version", aq_version());
 }
 
@@ -50,6 +53,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg) {
   Py_VISIT(state->tokenizer_type);
   Py_VISIT(state->encoder_type);
   Py_VISIT(state->decoder_type);
+  Py_VISIT(state->scorer_type);
   return 0;
 }
 
@@ -61,6 +65,7 @@ static int clear(PyObject *module) {
   Py_CLEAR(state->tokenizer_type);
   Py_CLEAR(state->encoder_type);
   Py_CLEAR(state->decoder_type);
+  Py_CLEAR(state->scorer_type);
   return 0;
 }
 

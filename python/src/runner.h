@@ -1,11 +1,11 @@
-/* runner.h - what the types Encoder and Decoder share: a model that is open to be run, by one thread at a time. Closing
- * lets it go when the call in progress is done. All fields change under the GIL only. */
+/* runner.h - what the types Encoder, Decoder and Scorer share: a model that is open to be run, by one thread at a time.
+ * Closing lets it go when the call in progress is done. All fields change under the GIL only. */
 #ifndef AQPY_RUNNER_H
 #define AQPY_RUNNER_H
 
 #include "options.h"
 
-/* What is held open: an aq_encoder, an aq_decoder. */
+/* What is held open: an aq_encoder, an aq_decoder, an aq_scorer. */
 typedef struct aqpy_runner_kind {
   const char *noun; /* "encoder" */
   uint32_t owners;  /* the structs of its options */

@@ -5,7 +5,7 @@
 #include "options.h"
 
 extern const cli_command cli_convert, cli_quantize, cli_info, cli_verify, cli_compare, cli_validate, cli_export,
-    cli_tokenize, cli_embed, cli_sensitivity, cli_perplexity, cli_generate;
+    cli_tokenize, cli_embed, cli_score, cli_sensitivity, cli_perplexity, cli_generate;
 
 /* The options that every command has which runs an operation. */
 #define CLI_COMMON_OPTIONS (AQ_OPTIONS_OF(run) | AQ_OPTIONS_OF(command) | AQ_OPTIONS_OF(help))

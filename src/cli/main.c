@@ -14,8 +14,8 @@
 #include "suggest.h"
 
 static const cli_command *const commands[] = {
-    &cli_convert,  &cli_quantize, &cli_info,        &cli_verify,     &cli_compare,  &cli_validate, &cli_export,
-    &cli_tokenize, &cli_embed,    &cli_sensitivity, &cli_perplexity, &cli_generate, NULL};
+    &cli_convert,  &cli_quantize, &cli_info,  &cli_verify,      &cli_compare,    &cli_validate, &cli_export,
+    &cli_tokenize, &cli_embed,    &cli_score, &cli_sensitivity, &cli_perplexity, &cli_generate, NULL};
 
 static const cli_command *find_command(const char *name) {
   for (const cli_command *const *c = commands; *c != NULL; c++) {

@@ -19,6 +19,7 @@
 #include "io/companions.h"
 #include "io/model_files.h"
 #include "kernels/kernels.h"
+#include "model/config_head.h"
 #include "model/config_keys.h"
 #include "model/config_modules.h"
 #include "model/config_notes.h"
@@ -209,6 +210,8 @@ static aq_status parse_encoder(const json_t *root, const aq_config_texts *texts,
   AQ_TRY(find_arch(root, out, err));
   AQ_TRY(aq_config_keys_check(root, AQ_KEYS_CONFIG, config_json, AQ_UNKNOWN_NOTED, texts->notes, err));
   AQ_TRY(parse_config(root, out, err));
+  out->width = out->dimension = out->hidden;
+  if (out->has_scores) return aq_head_parse(root, texts->notes, out, err);
   return aq_config_note(root, texts->modules != NULL, texts->notes, err);
 }
 
@@ -231,17 +234,39 @@ static aq_status note_unread(const aq_config_texts *texts, aq_error *err) {
   return texts->model != NULL ? aq_unread_note(model_json, texts->notes, err) : AQ_OK;
 }
 
+static aq_status parse_config_file(const aq_config_texts *texts, aq_model_config *out, aq_error *err) {
+  json_t *root;
+  const aq_status status = aq_json_parse_python(texts->config, texts->config_size, &root, err);
+  AQ_TRY(parse_file(root, config_json, parse_encoder, texts, out, status, err));
+  out->has_modules = texts->modules != NULL;
+  return AQ_OK;
+}
+
+static aq_status parse_score_settings(const json_t *root, const aq_config_texts *texts, aq_model_config *out,
+                                      aq_error *err) {
+  AQ_TRY(aq_config_keys_check(root, AQ_KEYS_CROSS_ENCODER, model_json, AQ_UNKNOWN_NOTED, texts->notes, err));
+  return aq_score_settings_parse(root, out, err);
+}
+
+aq_status aq_score_config_parse(const aq_config_texts *texts, aq_model_config *out, aq_error *err) {
+  json_t *root = NULL;
+  *out = (aq_model_config){.pooling_count = 1, .has_scores = true};
+  AQ_TRY(parse_config_file(texts, out, err));
+  if (texts->modules == NULL) return note_unread(texts, err);
+  AQ_TRY(aq_score_modules_check(texts, err));
+  const aq_status status =
+      texts->model != NULL ? aq_json_parse_reals(texts->model, texts->model_size, &root, err) : AQ_OK;
+  return parse_file(root, model_json, parse_score_settings, texts, out, status, err);
+}
+
 aq_status aq_model_config_parse(const aq_config_texts *texts, aq_model_config *out, aq_error *err) {
   json_t *root;
   *out = (aq_model_config){.pooling_count = 1};
-  aq_status status = aq_json_parse_python(texts->config, texts->config_size, &root, err);
-  AQ_TRY(parse_file(root, config_json, parse_encoder, texts, out, status, err));
-  out->width = out->dimension = out->hidden;
-  out->has_modules = texts->modules != NULL;
+  AQ_TRY(parse_config_file(texts, out, err));
   if (texts->modules == NULL) return note_unread(texts, err);
   AQ_TRY(aq_modules_parse(texts, out, err));
   out->dimension = out->width;
   if (texts->model == NULL) return AQ_OK;
-  status = aq_json_parse_reals(texts->model, texts->model_size, &root, err);
+  const aq_status status = aq_json_parse_reals(texts->model, texts->model_size, &root, err);
   return parse_file(root, model_json, parse_settings, texts, out, status, err);
 }

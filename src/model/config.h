@@ -28,12 +28,23 @@ typedef enum aq_pooling {
 /* A module behind the pooling. */
 typedef enum aq_module_kind { AQ_MODULE_DENSE = 0, AQ_MODULE_LAYER_NORM, AQ_MODULE_NORMALIZE } aq_module_kind;
 
+/* What stands before the names of a module's tensors. */
+typedef enum aq_module_prefix {
+  AQ_PREFIX_OWN = 0, /* the folder of the module: "2_Dense/" */
+  AQ_PREFIX_ENCODER, /* what stands before the encoder's: "bert." */
+  AQ_PREFIX_MODEL    /* that without its last part */
+} aq_module_prefix;
+
+/* A layer of a head (heads.h) is such a module, too. */
 typedef struct aq_module_spec {
   aq_module_kind kind;
   uint32_t in, out;                /* values */
-  bool has_bias;                   /* of a dense layer */
+  bool has_bias;                   /* of a dense layer; of a norm: a shift */
   const aq_activation *activation; /* of a dense layer; NULL: the identity */
-  char prefix[128];                /* of its tensors' names: "2_Dense/" */
+  float epsilon;                   /* of a norm */
+  const char *tensor;              /* the name of its tensors without ".weight": "linear"; static */
+  aq_module_prefix prefix_kind;
+  char prefix[128]; /* of AQ_PREFIX_OWN */
 } aq_module_spec;
 
 #define AQ_ENCODER_LAYERS_MAX 1024
@@ -67,6 +78,8 @@ typedef struct aq_model_config {
   bool normalize_output; /* which get length 1 at last */
   bool skips_prompt;     /* tokens of a prompt are no part of the pooling */
   bool has_modules;      /* there is a modules.json, and what sentence-transformers saved beside it counts */
+  bool has_scores;       /* what is pooled goes through the head, whose outputs are the "embedding" */
+  const aq_activation *score_activation; /* that sentence-transformers applies to scores; NULL: the identity */
 } aq_model_config;
 
 /* Texts of the files, NULL for one that is not there; only config.json must be. */
@@ -88,5 +101,9 @@ AQ_MUST_CHECK aq_status aq_config_texts_read(const aq_source *source, const char
  * bounds. Errors name the file. Without a modules.json the pooling is the mean, not normalized, and what
  * sentence-transformers has saved beside it is not read, as it does not read it either. */
 AQ_MUST_CHECK aq_status aq_model_config_parse(const aq_config_texts *texts, aq_model_config *out, aq_error *err);
+
+/* The same of an encoder with a head, as sentence-transformers' CrossEncoder runs it: the head's layers are the
+ * modules, and the labels the dimension (docs/SCORING.md). */
+AQ_MUST_CHECK aq_status aq_score_config_parse(const aq_config_texts *texts, aq_model_config *out, aq_error *err);
 
 #endif

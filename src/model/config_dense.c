@@ -11,7 +11,8 @@
 #include "core/json_member.h"
 #include "model/config_numbers.h"
 
-#define WIDEST (1 << 17) /* values of an embedding */
+#define WIDEST (1 << 17)   /* values of an embedding */
+#define NORM_EPSILON 1e-5f /* torch's default, which sentence-transformers has always */
 
 /* Classes of torch.nn, and the activation that computes the same without arguments. */
 static const struct {
@@ -19,8 +20,7 @@ static const struct {
 } classes[] = {{"Identity", NULL}, {"Tanh", "tanh"}, {"ReLU", "relu"},      {"GELU", "gelu"},
                {"SiLU", "silu"},   {"Mish", "mish"}, {"Sigmoid", "sigmoid"}};
 
-/* torch.nn.modules.activation.Tanh, torch.nn.modules.linear.Identity, torch.nn.Tanh. */
-static aq_status find_activation(const char *name, const aq_activation **out, aq_error *err) {
+aq_status aq_torch_activation_find(const char *key, const char *name, const aq_activation **out, aq_error *err) {
   const char *class_name = strrchr(name, '.');
   *out = NULL;
   for (size_t i = 0; i < AQ_COUNT_OF(classes) && class_name != NULL && strncmp(name, "torch.nn.", 9) == 0; i++) {
@@ -29,16 +29,17 @@ static aq_status find_activation(const char *name, const aq_activation **out, aq
     return AQ_OK;
   }
   return aq_fail(err, AQ_ERR_UNSUPPORTED,
-                 "'activation_function' is '%.100s'; what can be run is Identity, Tanh, ReLU, GELU, SiLU, Mish and "
+                 "'%s' is '%.100s'; what can be run is Identity, Tanh, ReLU, GELU, SiLU, Mish and "
                  "Sigmoid of torch.nn",
-                 name);
+                 key, name);
 }
 
 /* The next module, which has tensors. */
 static aq_status begin_module(const aq_module *module, aq_module_kind kind, aq_model_config *out, aq_module_spec **spec,
                               aq_error *err) {
   *spec = &out->modules[out->module_count]; /* as many as the list may have */
-  **spec = (aq_module_spec){.kind = kind};
+  **spec = (aq_module_spec){
+      .kind = kind, .has_bias = true, .epsilon = NORM_EPSILON, .tensor = kind == AQ_MODULE_DENSE ? "linear" : "norm"};
   const int length = snprintf((*spec)->prefix, sizeof(*spec)->prefix, "%s/", module->path);
   AQ_FAIL_IF(length < 0 || (size_t)length >= sizeof(*spec)->prefix, AQ_ERR_UNSUPPORTED,
              "the path of a module, '%.60s...', has more than %zu bytes", module->path, sizeof(*spec)->prefix - 2);
@@ -64,7 +65,7 @@ aq_status aq_dense_parse(const json_t *root, const aq_module *module, aq_model_c
   AQ_FAIL_IF(json_is_null(json_object_get(root, "activation_function")), AQ_ERR_FORMAT,
              "'activation_function' is null, not the name of a class");
   AQ_TRY(aq_json_text(root, "activation_function", "torch.nn.Tanh", &activation, err));
-  AQ_TRY(find_activation(activation, &spec->activation, err));
+  AQ_TRY(aq_torch_activation_find("activation_function", activation, &spec->activation, err));
   return end_module(spec, "in_features", out, err);
 }
 

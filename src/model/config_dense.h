@@ -10,4 +10,9 @@ AQ_MUST_CHECK aq_status aq_dense_parse(const json_t *root, const aq_module *modu
 AQ_MUST_CHECK aq_status aq_layer_norm_parse(const json_t *root, const aq_module *module, aq_model_config *out,
                                             aq_error *err);
 
+/* An activation that the key of a file names by its class: torch.nn.modules.activation.Tanh,
+ * torch.nn.modules.linear.Identity, torch.nn.Tanh. *out is NULL for the identity. */
+AQ_MUST_CHECK aq_status aq_torch_activation_find(const char *key, const char *name, const aq_activation **out,
+                                                 aq_error *err);
+
 #endif

@@ -16,9 +16,10 @@ typedef enum aq_key_file {
   AQ_KEYS_LAYER_NORM,
   AQ_KEYS_NORMALIZE,
   AQ_KEYS_DROPOUT,
-  AQ_KEYS_MODEL,   /* config_sentence_transformers.json */
-  AQ_KEYS_DECODER, /* config.json of a decoder */
-  AQ_KEYS_ROPE,    /* rope_parameters or rope_scaling there */
+  AQ_KEYS_MODEL,         /* config_sentence_transformers.json */
+  AQ_KEYS_CROSS_ENCODER, /* the same of a cross-encoder */
+  AQ_KEYS_DECODER,       /* config.json of a decoder */
+  AQ_KEYS_ROPE,          /* rope_parameters or rope_scaling there */
 } aq_key_file;
 
 /* What is done about a key that the table does not have. */

@@ -52,7 +52,7 @@ static uint32_t size_of(const aq_model *m, uint32_t layer, aq_dim dim) {
 /* Whether a linear has a bias, or a norm a shift. */
 static bool has_bias(const aq_model *m, uint32_t layer, aq_role role) {
   const aq_module_spec *module = aq_model_module(m, layer);
-  if (module != NULL) return module->kind == AQ_MODULE_LAYER_NORM || module->has_bias;
+  if (module != NULL) return module->has_bias;
   if (m->config.arch->decoder == NULL) return (m->config.unbiased >> role & 1) == 0;
   return (m->decoder.biased >> role & 1) != 0;
 }
@@ -77,7 +77,7 @@ static aq_status add_weight(listing *l, const aq_weight_spec *spec, uint32_t lay
                       .layer = layer,
                       .rows = rows,
                       .cols = cols,
-                      .used_rows = spec->role == AQ_ROLE_TOKEN_TYPE ? 1 : rows,
+                      .used_rows = spec->role == AQ_ROLE_TOKEN_TYPE && !m->config.has_scores ? 1 : rows,
                       .bias = AQ_NO_WEIGHT};
   return aq_tensor_find(&l->finder, spec->name, number, ending, rows, kind == AQ_WEIGHT_VECTOR ? 0 : cols,
                         &(*out)->tensor, err);
@@ -131,22 +131,46 @@ static aq_status add_all(listing *l, uint32_t layer, aq_error *err) {
   return AQ_OK;
 }
 
-/* The tensors of modules have a prefix of their own. */
+/* What stands before the names of a module's tensors, where `encoder` stands before the encoder's. */
+static void set_prefix(listing *l, const char *encoder, const aq_module_spec *module) {
+  const size_t room = sizeof l->finder.prefix;
+  (void)snprintf(l->finder.prefix, room, "%s", module->prefix_kind == AQ_PREFIX_OWN ? module->prefix : encoder);
+  if (module->prefix_kind != AQ_PREFIX_MODEL || encoder[0] == '\0') return;
+  l->finder.prefix[strlen(encoder) - 1] = '\0'; /* the dot at the end */
+  char *dot = strrchr(l->finder.prefix, '.');
+  *(dot != NULL ? dot + 1 : l->finder.prefix) = '\0';
+}
+
+static aq_status fail_without_module(const aq_module_spec *module, aq_status status, aq_error *err) {
+  if (status != AQ_ERR_NOT_FOUND) return status;
+  return aq_error_hint(err, status,
+                       module->prefix_kind == AQ_PREFIX_OWN
+                           ? "The weights of a module are read from model.safetensors in its folder"
+                           : "Scores are made by a head: the model's class is one of those that end in "
+                             "ForSequenceClassification");
+}
+
+static aq_status add_module(listing *l, uint32_t i, aq_error *err) {
+  const aq_module_spec *module = &l->model->config.modules[i];
+  const bool is_dense = module->kind == AQ_MODULE_DENSE;
+  const aq_weight_spec spec = {.role = is_dense ? AQ_ROLE_DENSE : AQ_ROLE_DENSE_NORM,
+                               .kind = is_dense ? AQ_WEIGHT_LINEAR : AQ_WEIGHT_NORM,
+                               .name = module->tensor,
+                               .rows = AQ_DIM_MODULE_OUT,
+                               .cols = is_dense ? AQ_DIM_MODULE_IN : AQ_DIM_NONE};
+  const uint32_t layer = l->model->config.layers + i;
+  const aq_status status = is_dense ? add_linears(l, &spec, 1, layer, err) : add_one(l, &spec, layer, err);
+  return status == AQ_OK ? AQ_OK : fail_without_module(module, status, err);
+}
+
 static aq_status add_modules(listing *l, aq_error *err) {
-  static const aq_weight_spec dense = {AQ_ROLE_DENSE,     AQ_WEIGHT_LINEAR, "linear",
-                                       AQ_DIM_MODULE_OUT, AQ_DIM_MODULE_IN, 0},
-                              norm = {AQ_ROLE_DENSE_NORM, AQ_WEIGHT_NORM, "norm", AQ_DIM_MODULE_OUT, AQ_DIM_NONE, 0};
   const aq_model_config *c = &l->model->config;
+  char encoder[sizeof l->finder.prefix];
+  (void)snprintf(encoder, sizeof encoder, "%s", l->finder.prefix);
   for (uint32_t i = 0; i < c->module_count; i++) {
-    const aq_module_spec *module = &c->modules[i];
-    if (module->kind == AQ_MODULE_NORMALIZE) continue;
-    (void)snprintf(l->finder.prefix, sizeof l->finder.prefix, "%s", module->prefix);
-    const aq_status status = module->kind == AQ_MODULE_DENSE ? add_linears(l, &dense, 1, c->layers + i, err)
-                                                             : add_one(l, &norm, c->layers + i, err);
-    if (status == AQ_ERR_NOT_FOUND) {
-      return aq_error_hint(err, status, "The weights of a module are read from model.safetensors in its folder");
-    }
-    AQ_TRY(status);
+    if (c->modules[i].kind == AQ_MODULE_NORMALIZE) continue;
+    set_prefix(l, encoder, &c->modules[i]);
+    AQ_TRY(add_module(l, i, err));
   }
   return AQ_OK;
 }
@@ -222,7 +246,7 @@ const aq_weight *aq_model_find_tensor(const aq_model *model, size_t tensor) {
 /* The limit of a text that the tokenizer's files give, where they give a smaller one than the model's positions. */
 static aq_status limit_texts(aq_model *m, const char *folder, aq_error *err) {
   uint32_t limit;
-  AQ_TRY(aq_text_limit_read(m->source, folder, &limit, &m->notes, err));
+  AQ_TRY(aq_text_limit_read(m->source, folder, m->config.has_scores, &limit, &m->notes, err));
   if (limit > 0) m->config.max_tokens = AQ_MIN(m->config.position_limit, limit);
   return AQ_OK;
 }
@@ -236,6 +260,16 @@ static aq_status configure(aq_model *m, const char *folder, aq_error *err) {
   AQ_TRY(status);
   AQ_TRY(limit_texts(m, folder, err));
   return aq_head_note(m->source, &m->notes, err);
+}
+
+static aq_status configure_scores(aq_model *m, const char *folder, aq_error *err) {
+  aq_config_texts texts;
+  AQ_TRY(aq_config_texts_read(m->source, folder, &texts, err));
+  texts.notes = &m->notes;
+  const aq_status status = aq_score_config_parse(&texts, &m->config, err);
+  aq_config_texts_reset(&texts);
+  AQ_TRY(status);
+  return limit_texts(m, folder, err);
 }
 
 static aq_status configure_decoder(aq_model *m, const char *folder, aq_error *err) {
@@ -261,6 +295,10 @@ static aq_status open_model(const aq_source *source, const char *folder,
 
 aq_status aq_model_open(const aq_source *source, const char *folder, aq_model *model, aq_error *err) {
   return open_model(source, folder, configure, model, err);
+}
+
+aq_status aq_model_open_scorer(const aq_source *source, const char *folder, aq_model *model, aq_error *err) {
+  return open_model(source, folder, configure_scores, model, err);
 }
 
 aq_status aq_model_open_decoder(const aq_source *source, const char *folder, aq_model *model, aq_error *err) {

@@ -24,7 +24,7 @@ typedef struct aq_weight {
   aq_role role;           /* a bias has that of its linear, a shift that of its norm */
   uint32_t layer;         /* AQ_NO_LAYER: outside; layers + i: of module i of the configuration */
   uint32_t rows, cols;    /* cols 1: a vector */
-  uint32_t used_rows;     /* those that are ever read: of token types the first, which a text by itself has */
+  uint32_t used_rows;     /* those that are ever read: of token types, where no pairs are read, the first */
   uint32_t bias;          /* the weight that is this linear's bias or this gain's shift; AQ_NO_WEIGHT: there is none */
   uint32_t input, inputs; /* of a linear: number of the activation it reads, and how many linears read it */
 } aq_weight;
@@ -45,6 +45,9 @@ typedef struct aq_model {
  * name a tensor that is missing or has another shape than the configuration says. folder: see aq_encoder_options. Zero-
  * initialise; reset it also after a failure. */
 AQ_MUST_CHECK aq_status aq_model_open(const aq_source *source, const char *folder, aq_model *model, aq_error *err);
+/* The same for an encoder with a head (docs/SCORING.md). */
+AQ_MUST_CHECK aq_status aq_model_open_scorer(const aq_source *source, const char *folder, aq_model *model,
+                                             aq_error *err);
 /* The same for a decoder (docs/DECODERS.md). */
 AQ_MUST_CHECK aq_status aq_model_open_decoder(const aq_source *source, const char *folder, aq_model *model,
                                               aq_error *err);

@@ -182,7 +182,8 @@ static aq_status load_all(loader *l, aq_pool *pool, aq_weights *out, aq_error *e
   const aq_model *m = l->model;
   out->layers = aq_calloc(m->config.layers, sizeof *out->layers);
   out->modules = aq_calloc(AQ_MAX(m->config.module_count, 1), sizeof *out->modules);
-  out->type = aq_calloc(m->config.embedding, sizeof *out->type);
+  const uint32_t types = m->config.has_scores ? AQ_MAX(m->config.types, 1) : 1;
+  out->type = aq_calloc((size_t)types * m->config.embedding, sizeof *out->type);
   l->slots = aq_calloc(m->weight_count, sizeof *l->slots);
   if (out->layers == NULL || out->modules == NULL || out->type == NULL || l->slots == NULL) {
     return aq_fail_memory(err, m->config.layers * sizeof *out->layers);

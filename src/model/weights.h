@@ -31,7 +31,7 @@ typedef struct aq_module_weights {
 
 typedef struct aq_weights {
   aq_embedding_table words, positions;
-  float *type;                        /* row 0 of the token types; zeros without them */
+  float *type;                        /* rows of the token types that are used; without them one of zeros */
   aq_position_bias relative;          /* empty without biases by distance */
   aq_norm embedding_norm, final_norm; /* final: behind the last layer; empty without */
   aq_linear projection;               /* of what the tables give, always FP32; empty without */

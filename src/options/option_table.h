@@ -36,6 +36,8 @@ typedef enum aq_option_owner {
   aq_owner_perplexity,
   aq_owner_generate,
   aq_owner_embed,
+  aq_owner_score,
+  aq_owner_scorer,
   aq_owner_encoder,
   aq_owner_decoder,
   aq_owner_source,
@@ -55,7 +57,7 @@ typedef struct aq_option_place {
   size_t count; /* offset of its count, for LIST and INPUTS */
 } aq_option_place;
 
-enum { AQ_OPTION_PLACES_MAX = 8 };
+enum { AQ_OPTION_PLACES_MAX = 12 };
 
 typedef struct aq_option {
   const char *title; /* of the group that begins here; a line with a title is no option */

@@ -17,6 +17,8 @@ void aq_option_values_init(aq_option_values *values) {
   aq_perplexity_options_init(&values->perplexity);
   aq_generate_options_init(&values->generate);
   aq_embed_options_init(&values->embed);
+  aq_score_options_init(&values->score);
+  aq_scorer_options_init(&values->scorer);
   aq_encoder_options_init(&values->encoder);
   aq_decoder_options_init(&values->decoder);
   aq_source_options_init(&values->source);
@@ -25,7 +27,7 @@ void aq_option_values_init(aq_option_values *values) {
 void aq_option_values_join(aq_option_values *values) {
   values->convert.run = values->quantize.run = values->export.run = values->info.run = values->verify.run = values->run;
   values->compare.run = values->validate.run = values->sensitivity.run = values->embed.run = values->run;
-  values->perplexity.run = values->generate.run = values->run;
+  values->perplexity.run = values->generate.run = values->score.run = values->run;
   values->convert.table = values->quantize.table = values->table;
   values->quantize.search = &values->search;
 }

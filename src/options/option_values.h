@@ -45,6 +45,8 @@ typedef struct aq_option_values {
   aq_perplexity_options perplexity;
   aq_generate_options generate;
   aq_embed_options embed;
+  aq_score_options score;
+  aq_scorer_options scorer;
   aq_encoder_options encoder;
   aq_decoder_options decoder;
   aq_source_options source;

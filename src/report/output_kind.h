@@ -30,7 +30,7 @@ typedef struct aq_output_kind {
   void (*add_details)(const json_t *root, aq_document *document);     /* for a page */
 } aq_output_kind;
 
-extern const aq_output_kind aq_embeddings_words, aq_predictions_words;
+extern const aq_output_kind aq_embeddings_words, aq_predictions_words, aq_scores_words;
 
 /* A table of a divergence by the confidence of the reference. */
 void aq_add_divergence_buckets(const json_t *divergence, aq_document *document);

@@ -7,7 +7,7 @@
 #include "core/compiler.h"
 #include "report/report.h"
 
-static const aq_output_kind *const kinds[] = {&aq_embeddings_words, &aq_predictions_words};
+static const aq_output_kind *const kinds[] = {&aq_embeddings_words, &aq_predictions_words, &aq_scores_words};
 
 /* The first where no name is given: a report of an earlier version. */
 static const aq_output_kind *find_kind(const char *name) {

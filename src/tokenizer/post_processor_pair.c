@@ -1,5 +1,6 @@
 /* post_processor_pair.c - {"type": "BertProcessing", "sep": ["[SEP]", 102], "cls": ["[CLS]", 101]}: one token on each
- * side. RobertaProcessing is the same for one text; what else it has changes offsets only. */
+ * side. RobertaProcessing is the same for one text; between two it has another separator, and all types are 0. What
+ * else it has changes offsets only. */
 #include "core/error.h"
 #include "tokenizer/post_processors.h"
 
@@ -11,11 +12,23 @@ static const aq_key keys[] = {
     {.key = NULL},
 };
 
-static aq_status configure_pair(const json_t *object, aq_token_frame *frame, aq_error *err) {
+static aq_status add_ends(const json_t *object, aq_token_frame *frame, aq_error *err) {
   AQ_TRY(aq_token_frame_add(frame, false, json_array_get(json_object_get(object, "cls"), 1), err));
   return aq_token_frame_add(frame, true, json_array_get(json_object_get(object, "sep"), 1), err);
 }
 
-const aq_post_processor_type aq_post_processor_bert = {.base = {"BertProcessing", keys}, .configure = configure_pair};
+static aq_status configure_bert(const json_t *object, aq_token_frame *frame, aq_error *err) {
+  AQ_TRY(add_ends(object, frame, err));
+  aq_pair_frame_set(&frame->pair, frame->before[0], frame->after[0], false, true);
+  return AQ_OK;
+}
+
+static aq_status configure_roberta(const json_t *object, aq_token_frame *frame, aq_error *err) {
+  AQ_TRY(add_ends(object, frame, err));
+  aq_pair_frame_set(&frame->pair, frame->before[0], frame->after[0], true, false);
+  return AQ_OK;
+}
+
+const aq_post_processor_type aq_post_processor_bert = {.base = {"BertProcessing", keys}, .configure = configure_bert};
 const aq_post_processor_type aq_post_processor_roberta = {.base = {"RobertaProcessing", keys},
-                                                          .configure = configure_pair};
+                                                          .configure = configure_roberta};

@@ -23,6 +23,13 @@ static aq_status configure_byte_level(const json_t *object, aq_token_frame *fram
   return AQ_OK;
 }
 
+/* The reference puts tokens around a pair once: its second processor fails. */
+static void join_pairs(aq_pair_frame *inner, const aq_pair_frame *outer) {
+  if (!outer->is_set) return;
+  if (inner->is_set) inner->unsupported = "is a Sequence of several that put tokens around a pair";
+  if (!inner->is_set) *inner = *outer;
+}
+
 /* Puts a frame around another. */
 static aq_status add_frame(aq_token_frame *inner, const aq_token_frame *outer, aq_error *err) {
   AQ_FAIL_IF(inner->before_count + outer->before_count > AQ_FRAME_MAX ||
@@ -33,6 +40,7 @@ static aq_status add_frame(aq_token_frame *inner, const aq_token_frame *outer, a
   memcpy(inner->after + inner->after_count, outer->after, outer->after_count * sizeof *inner->after);
   inner->before_count += outer->before_count;
   inner->after_count += outer->after_count;
+  join_pairs(&inner->pair, &outer->pair);
   return AQ_OK;
 }
 

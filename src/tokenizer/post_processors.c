@@ -26,3 +26,21 @@ aq_status aq_token_frame_add(aq_token_frame *frame, bool after, const json_t *id
   (after ? frame->after : frame->before)[(*count)++] = (int32_t)value;
   return AQ_OK;
 }
+
+bool aq_pair_frame_add(aq_pair_frame *frame, aq_pair_place place, int32_t id, int32_t type) {
+  const size_t at = frame->counts[place];
+  if (at == AQ_FRAME_MAX) return false;
+  frame->ids[place][at] = id;
+  frame->types[place][at] = type;
+  frame->counts[place]++;
+  return true;
+}
+
+void aq_pair_frame_set(aq_pair_frame *frame, int32_t first, int32_t separator, bool doubled, bool typed) {
+  const int32_t second_type = typed ? 1 : 0;
+  *frame = (aq_pair_frame){.is_set = true, .text_types = {0, second_type}};
+  if (first >= 0) (void)aq_pair_frame_add(frame, AQ_PAIR_BEFORE, first, 0);
+  (void)aq_pair_frame_add(frame, AQ_PAIR_BETWEEN, separator, 0);
+  if (doubled) (void)aq_pair_frame_add(frame, AQ_PAIR_BETWEEN, separator, 0);
+  (void)aq_pair_frame_add(frame, AQ_PAIR_AFTER, separator, second_type);
+}

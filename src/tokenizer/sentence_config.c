@@ -41,9 +41,15 @@ static aq_status check_value(const json_t *object, const char *key, const char *
   return AQ_OK;
 }
 
+/* What a model is loaded for, what it gives, and what of the output of transformers that is. */
+static const struct task {
+  const char *name, *output, *of_model;
+} tasks[] = {{"feature-extraction", "token_embeddings", "last_hidden_state"},
+             {"sequence-classification", "scores", "logits"}};
+
 /* {"text": {"method": "forward", "method_output_name": "last_hidden_state"}} */
-static aq_status check_modalities(const json_t *root, aq_error *err) {
-  static const char key[] = "modality_config", output[] = "last_hidden_state";
+static aq_status check_modalities(const json_t *root, const char *output, aq_error *err) {
+  static const char key[] = "modality_config";
   const json_t *modalities = json_object_get(root, key);
   if (modalities == NULL) return AQ_OK;
   const json_t *text = json_object_get(modalities, "text");
@@ -77,9 +83,13 @@ static aq_status read_tokenizer_args(const json_t *root, const char *key, bool *
 
 static aq_status parse_sentence(const json_t *root, aq_sentence_config *out, bool *found, aq_error *err) {
   AQ_TRY(aq_tokenizer_keys_check(AQ_TOKENIZER_KEYS_SENTENCE, root, err));
-  AQ_TRY(check_value(root, "transformer_task", "feature-extraction", err));
-  AQ_TRY(check_value(root, "module_output_name", "token_embeddings", err));
-  AQ_TRY(check_modalities(root, err));
+  const char *named = json_string_value(json_object_get(root, "transformer_task"));
+  out->is_read = true;
+  out->has_scores = named != NULL && strcmp(named, tasks[1].name) == 0;
+  const struct task *task = &tasks[out->has_scores ? 1 : 0];
+  AQ_TRY(check_value(root, "transformer_task", task->name, err));
+  AQ_TRY(check_value(root, "module_output_name", task->output, err));
+  AQ_TRY(check_modalities(root, task->of_model, err));
   AQ_TRY(aq_json_bool(root, "do_lower_case", false, &out->lowercase, err));
   AQ_TRY(read_tokenizer_args(root, "tokenizer_args", found, &out->max_tokens, err));
   if (!*found) AQ_TRY(read_tokenizer_args(root, "processor_kwargs", found, &out->max_tokens, err));
@@ -156,13 +166,22 @@ static aq_status check_config(const aq_tokenizer_files *files, aq_error *err) {
   return status == AQ_OK || config->path == NULL ? status : aq_error_in_file(err, status, config->path);
 }
 
-aq_status aq_text_limit_read(const aq_source *source, const char *folder, uint32_t *max_tokens, aq_notes *notes,
-                             aq_error *err) {
+static aq_status check_task(const aq_tokenizer_files *files, const aq_sentence_config *config, bool for_scores,
+                            aq_error *err) {
+  if (!config->is_read || config->has_scores == for_scores) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "'transformer_task' is '%s'; what can be run is '%s'",
+                tasks[config->has_scores ? 1 : 0].name, tasks[for_scores ? 1 : 0].name);
+  return aq_error_in_file(err, AQ_ERR_UNSUPPORTED, files->texts[AQ_TEXT_SENTENCE].path);
+}
+
+aq_status aq_text_limit_read(const aq_source *source, const char *folder, bool for_scores, uint32_t *max_tokens,
+                             aq_notes *notes, aq_error *err) {
   aq_tokenizer_files files;
   aq_sentence_config config;
   *max_tokens = 0;
   AQ_TRY(aq_tokenizer_settings_take(source, folder, &files, err));
   aq_status status = aq_sentence_config_read(&files, &config, err);
+  if (status == AQ_OK) status = check_task(&files, &config, for_scores, err);
   if (status == AQ_OK) status = check_config(&files, err);
   if (status == AQ_OK && files.unread != NULL) status = aq_unread_note(files.unread, notes, err);
   if (status == AQ_OK) *max_tokens = config.max_tokens;

@@ -94,11 +94,23 @@ static aq_status encode_any(job *j, const uint8_t *text, size_t size) {
   return status;
 }
 
-/* Drops ids between `first` and the end until `room` are left. */
-static void truncate_ids(const aq_tokenizer *t, aq_token_ids *ids, size_t first, size_t room) {
+aq_status aq_tokenizer_encode_body(const aq_tokenizer *tokenizer, const char *text, size_t length, size_t room,
+                                   aq_token_ids *ids, aq_error *err) {
+  const size_t start = ids->count;
+  job j = {.tokenizer = tokenizer, .ids = ids, .err = err};
+  j.enough = tokenizer->keeps_end ? SIZE_MAX : start + room;
+  const aq_status status = encode_any(&j, (const uint8_t *)text, length);
+  if (status == AQ_OK) aq_tokenizer_truncate(tokenizer, ids, start, room);
+  aq_buffer_reset(&j.text);
+  aq_buffer_reset(&j.pieces);
+  aq_normalizer_scratch_reset(&j.scratch);
+  return status;
+}
+
+void aq_tokenizer_truncate(const aq_tokenizer *tokenizer, aq_token_ids *ids, size_t first, size_t room) {
   const size_t count = ids->count - first;
   if (count <= room) return;
-  if (t->keeps_end) memmove(ids->ids + first, ids->ids + ids->count - room, room * sizeof *ids->ids);
+  if (tokenizer->keeps_end) memmove(ids->ids + first, ids->ids + ids->count - room, room * sizeof *ids->ids);
   ids->count = first + room;
 }
 
@@ -113,20 +125,11 @@ aq_status aq_tokenizer_encode(const aq_tokenizer *tokenizer, const char *text, s
   const aq_token_frame *frame = add_special ? &tokenizer->frame : &no_frame;
   const size_t special = frame->before_count + frame->after_count, start = ids->count;
   aq_error_clear(err);
-  AQ_FAIL_IF(max_tokens != 0 && max_tokens < special, AQ_ERR_ARGUMENT,
-             "%u tokens are too few: the special tokens alone are %zu", max_tokens, special);
-  const size_t room = max_tokens != 0 ? max_tokens - special : SIZE_MAX / 2, first = start + frame->before_count;
-  job j = {.tokenizer = tokenizer, .ids = ids, .err = err};
-  j.enough = tokenizer->keeps_end ? SIZE_MAX : first + room;
+  AQ_FAIL_IF(max_tokens != 0 && max_tokens < special, AQ_ERR_ARGUMENT, AQ_TOO_FEW_TOKENS, max_tokens, special);
+  const size_t room = max_tokens != 0 ? max_tokens - special : AQ_TOKENS_UNLIMITED;
   aq_status status = push_all(ids, frame->before, frame->before_count, err);
-  if (status == AQ_OK) status = encode_any(&j, (const uint8_t *)text, length);
-  if (status == AQ_OK) {
-    truncate_ids(tokenizer, ids, first, room);
-    status = push_all(ids, frame->after, frame->after_count, err);
-  }
+  if (status == AQ_OK) status = aq_tokenizer_encode_body(tokenizer, text, length, room, ids, err);
+  if (status == AQ_OK) status = push_all(ids, frame->after, frame->after_count, err);
   if (status != AQ_OK) ids->count = start;
-  aq_buffer_reset(&j.text);
-  aq_buffer_reset(&j.pieces);
-  aq_normalizer_scratch_reset(&j.scratch);
   return status;
 }

@@ -33,8 +33,21 @@ struct aq_tokenizer {
   bool is_local;        /* a text may be cut behind any ' ' (see aq_normalizer_type) */
   bool keeps_end;       /* truncation drops ids at the beginning */
   bool pads_left;       /* where texts are padded, which they are not here */
+  bool gives_types;     /* the types of tokens are among what goes to the model; else it has zeros */
   int32_t id_end;       /* one past the largest id */
 };
+
+/* Of a text that is not truncated. */
+#define AQ_TOKENS_UNLIMITED (SIZE_MAX / 2)
+#define AQ_TOO_FEW_TOKENS "%u tokens are too few: the special tokens alone are %zu"
+
+/* Appends the ids of a text without special tokens, at most `room` of them; on failure some may be there. */
+AQ_MUST_CHECK aq_status aq_tokenizer_encode_body(const aq_tokenizer *tokenizer, const char *text, size_t length,
+                                                 size_t room, aq_token_ids *ids, aq_error *err);
+
+/* Drops ids, of those from `first` on, until `room` are left: at the end, or at the beginning where the tokenizer is
+ * configured so. */
+void aq_tokenizer_truncate(const aq_tokenizer *tokenizer, aq_token_ids *ids, size_t first, size_t room);
 
 /* Makes a tokenizer from its files. Errors name the file. On success the caller owns *out. */
 AQ_MUST_CHECK aq_status aq_tokenizer_make(const aq_tokenizer_files *files, aq_tokenizer **out, aq_error *err);

@@ -13,17 +13,27 @@ const char *const aq_named_token_keys[AQ_NAMED_TOKENS] = {"bos_token", "eos_toke
                                                           "pad_token", "cls_token", "mask_token"};
 
 static const aq_tokenizer_class general = {.name = "PreTrainedTokenizerFast", .leaves_pad_open = true};
+
+#define BERT_TOKENS                                                                                         \
+  {                                                                                                         \
+    [AQ_TOKEN_UNK] = "[UNK]", [AQ_TOKEN_SEP] = "[SEP]", [AQ_TOKEN_PAD] = "[PAD]", [AQ_TOKEN_CLS] = "[CLS]", \
+    [AQ_TOKEN_MASK] = "[MASK]"                                                                              \
+  }
 static const aq_tokenizer_class bert = {.name = "BertTokenizer",
                                         .read_stages = aq_tokenizer_read_bert,
                                         .frame = AQ_FRAME_CLS_SEP,
-                                        .tokens = {[AQ_TOKEN_UNK] = "[UNK]",
-                                                   [AQ_TOKEN_SEP] = "[SEP]",
-                                                   [AQ_TOKEN_PAD] = "[PAD]",
-                                                   [AQ_TOKEN_CLS] = "[CLS]",
-                                                   [AQ_TOKEN_MASK] = "[MASK]"}};
+                                        .types_pairs = true,
+                                        .gives_types = true,
+                                        .tokens = BERT_TOKENS};
+static const aq_tokenizer_class distilbert = {.name = "DistilBertTokenizer",
+                                              .read_stages = aq_tokenizer_read_bert,
+                                              .frame = AQ_FRAME_CLS_SEP,
+                                              .types_pairs = true,
+                                              .tokens = BERT_TOKENS};
 static const aq_tokenizer_class mpnet = {.name = "MPNetTokenizer",
                                          .read_stages = aq_tokenizer_read_bert,
                                          .frame = AQ_FRAME_CLS_SEP,
+                                         .doubles_separator = true,
                                          .wraps = true,
                                          .tokens = {[AQ_TOKEN_BOS] = "<s>",
                                                     [AQ_TOKEN_EOS] = "</s>",
@@ -47,6 +57,7 @@ static const aq_tokenizer_class gpt2 = {
 static const aq_tokenizer_class roberta = {.name = "RobertaTokenizer",
                                            .read_stages = aq_tokenizer_read_roberta,
                                            .frame = AQ_FRAME_CLS_SEP,
+                                           .doubles_separator = true,
                                            .tokens = ROBERTA_TOKENS};
 static const aq_tokenizer_class qwen2 = {
     .name = "Qwen2Tokenizer",
@@ -71,10 +82,12 @@ static const aq_tokenizer_class llama = {
 static const aq_tokenizer_class xlm_roberta = {.name = "XLMRobertaTokenizer",
                                                .read_stages = aq_tokenizer_read_xlm_roberta,
                                                .frame = AQ_FRAME_BOS_EOS,
+                                               .doubles_separator = true,
                                                .tokens = ROBERTA_TOKENS};
 static const aq_tokenizer_class camembert = {.name = "CamembertTokenizer",
                                              .read_stages = aq_tokenizer_read_camembert,
                                              .frame = AQ_FRAME_BOS_EOS,
+                                             .doubles_separator = true,
                                              .wraps_mask_alone = true,
                                              .has_notused = true,
                                              .tokens = ROBERTA_TOKENS};
@@ -87,6 +100,7 @@ static const aq_tokenizer_class t5 = {
 static const aq_tokenizer_class albert = {.name = "AlbertTokenizer",
                                           .read_stages = aq_tokenizer_read_albert,
                                           .frame = AQ_FRAME_OF_FILE_OR_CLS_SEP,
+                                          .types_pairs = true,
                                           .tokens = {[AQ_TOKEN_BOS] = "[CLS]",
                                                      [AQ_TOKEN_EOS] = "[SEP]",
                                                      [AQ_TOKEN_UNK] = "<unk>",
@@ -97,6 +111,8 @@ static const aq_tokenizer_class albert = {.name = "AlbertTokenizer",
 static const aq_tokenizer_class deberta = {.name = "DebertaV2Tokenizer",
                                            .read_stages = aq_tokenizer_read_deberta,
                                            .frame = AQ_FRAME_CLS_SEP,
+                                           .types_pairs = true,
+                                           .gives_types = true,
                                            .tokens = {[AQ_TOKEN_BOS] = "[CLS]",
                                                       [AQ_TOKEN_EOS] = "[SEP]",
                                                       [AQ_TOKEN_UNK] = "[UNK]",
@@ -112,7 +128,7 @@ static const struct {
   const aq_tokenizer_class *class;
 } class_names[] = {
     {"BertTokenizer", &bert},
-    {"DistilBertTokenizer", &bert},
+    {"DistilBertTokenizer", &distilbert},
     {"ElectraTokenizer", &bert},
     {"MobileBertTokenizer", &bert},
     {"LayoutLMTokenizer", &bert},

@@ -47,6 +47,10 @@ typedef struct aq_tokenizer_class {
    * class is the general one, and a tokenizer.json is taken as it is. */
   aq_status (*read_stages)(aq_tokenizer *tokenizer, const struct aq_tokenizer_roots *roots, aq_error *err);
   aq_class_frame frame;
+  bool doubles_separator;              /* of a frame that the class makes: two stand between the texts of a pair, not
+                                          one */
+  bool types_pairs;                    /* of the same: the second text of a pair, and what is behind it, has type 1 */
+  bool gives_types;                    /* token_type_ids go to the model where the files do not say what does */
   bool pads_left;                      /* padding_side where no file gives it */
   bool adds_again;                     /* named and extra tokens lose their flags at the end */
   bool wraps;                          /* a mask token that is given as a text takes the space before it, */

@@ -82,6 +82,17 @@ static aq_status read_sides(aq_tokenizer *t, const aq_tokenizer_class *class, co
   return read_side(roots->config, "padding_side", padding, class->pads_left, &t->pads_left, err);
 }
 
+/* Whether token_type_ids are among the inputs of the model. */
+static void read_inputs(aq_tokenizer *t, const aq_tokenizer_class *class, const json_t *config) {
+  const json_t *names = json_object_get(config, "model_input_names"), *name;
+  size_t i;
+  t->gives_types = names == NULL && class->gives_types;
+  json_array_foreach(names, i, name) {
+    const char *text = json_string_value(name);
+    t->gives_types = t->gives_types || (text != NULL && strcmp(text, "token_type_ids") == 0);
+  }
+}
+
 static aq_status lowercase_first(aq_tokenizer *t, const aq_tokenizer_files *files, aq_error *err) {
   aq_sentence_config sentence;
   AQ_TRY(aq_sentence_config_read(files, &sentence, err));
@@ -99,6 +110,7 @@ static aq_status read_files(aq_tokenizer *t, const aq_tokenizer_files *files, aq
   const aq_tokenizer_text blamed = blamed_text(files);
   AQ_TRY(read_stages(t, class, files, roots, err));
   AQ_TRY(blame_text(read_sides(t, class, roots, err), files, blamed, err));
+  read_inputs(t, class, roots->config);
   AQ_TRY(lowercase_first(t, files, err));
   t->cleans_up = t->model.type == &aq_token_model_wordpiece &&
                  aq_json_is_set(json_object_get(roots->config, "clean_up_tokenization_spaces"));

@@ -219,7 +219,10 @@ static aq_status set_frame(adding *a, aq_error *err) {
   if (kind != AQ_FRAME_EOS) {
     AQ_TRY(add_to_frame(a, has_bos ? AQ_TOKEN_BOS : AQ_TOKEN_CLS, &frame->before[0], err));
   }
-  return add_to_frame(a, has_eos ? AQ_TOKEN_EOS : AQ_TOKEN_SEP, &frame->after[0], err);
+  AQ_TRY(add_to_frame(a, has_eos ? AQ_TOKEN_EOS : AQ_TOKEN_SEP, &frame->after[0], err));
+  aq_pair_frame_set(&frame->pair, frame->before_count > 0 ? frame->before[0] : -1, frame->after[0],
+                    a->class->doubles_separator, a->class->types_pairs);
+  return AQ_OK;
 }
 
 /* Without a tokenizer.json, the tokens that add_bos_token and add_eos_token ask for; those that are null are left out.
@@ -228,6 +231,7 @@ static aq_status set_bos_and_eos(adding *a, aq_error *err) {
   const json_t *config = a->roots->config;
   aq_token_frame *frame = &a->t->frame;
   if (a->roots->json != NULL || a->class->frame != AQ_FRAME_OF_FILE) return AQ_OK;
+  frame->pair.unsupported = "is none of a file, which could say what stands around a pair";
   if (aq_json_is_set(json_object_get(config, "add_bos_token")) && a->by_key[AQ_TOKEN_BOS].content != NULL) {
     AQ_TRY(add_to_frame(a, AQ_TOKEN_BOS, &frame->before[frame->before_count++], err));
   }

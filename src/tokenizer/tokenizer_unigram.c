@@ -122,7 +122,7 @@ static aq_status find_deberta_unknown(const aq_tokenizer *t, const json_t *confi
   const char *unknown = NULL;
   AQ_TRY(read_unknown(config, "[UNK]", &unknown, err));
   const int32_t id = aq_token_model_id_of(&t->model, unknown, strlen(unknown));
-  const aq_score *scores = (const void *)t->model.vocab.scores.data;
+  const aq_piece_score *scores = (const void *)t->model.vocab.scores.data;
   const json_t *number = json_object_get(config, "unk_id");
   *out = 1;
   AQ_FAIL_IF(number != NULL && !aq_whole_ok(json_is_number(number) ? json_number_value(number) : NAN, 31, out),

@@ -55,7 +55,7 @@ static void free_unigram(void *state) {
 
 static aq_status add_pieces(unigram *u, bool nearest, aq_error *err) {
   const aq_vocab *vocab = u->vocab;
-  const aq_score *listed = (const void *)vocab->scores.data;
+  const aq_piece_score *listed = (const void *)vocab->scores.data;
   u->scores = aq_realloc_array(NULL, vocab->count, sizeof *u->scores);
   if (u->scores == NULL) return aq_fail_memory(err, vocab->count * sizeof *u->scores);
   for (size_t i = 0; i < vocab->count; i++) {

@@ -12,7 +12,7 @@
 typedef struct aq_unigram_options {
   int64_t unknown;     /* id of what no piece covers; -1: there is none, and such a text is an error */
   bool byte_fallback;  /* such characters are the tokens of their bytes ("<0x0A>") where all of them are there */
-  bool scores_nearest; /* scores are correctly rounded, not as the library reads them (score.h) */
+  bool scores_nearest; /* scores are correctly rounded, not as the library reads them (piece_score.h) */
 } aq_unigram_options;
 
 /* Makes the state of aq_token_model_unigram. The vocabulary was read from a list of pieces and scores. AQ_ERR_FORMAT

@@ -120,7 +120,8 @@ aq_status aq_vocab_add(aq_vocab *vocab, const char *token, size_t size, int64_t 
   return AQ_OK;
 }
 
-aq_status aq_vocab_add_piece(aq_vocab *vocab, const char *piece, size_t size, const aq_score *score, aq_error *err) {
+aq_status aq_vocab_add_piece(aq_vocab *vocab, const char *piece, size_t size, const aq_piece_score *score,
+                             aq_error *err) {
   AQ_TRY(aq_vocab_add(vocab, piece, size, (int64_t)vocab->count, err));
   return aq_buffer_append(&vocab->scores, score, sizeof *score, err);
 }

@@ -11,7 +11,7 @@
 
 #include "arrowquant.h"
 #include "core/buffer.h"
-#include "tokenizer/score.h"
+#include "tokenizer/piece_score.h"
 
 #define AQ_VOCAB_MAX_TOKEN 1024            /* bytes of one token; the longest of BERT has 18 */
 #define AQ_VOCAB_MAX_ID (INT32_C(1) << 24) /* ids are below this */
@@ -40,7 +40,7 @@ typedef struct aq_vocab {
   size_t slot_count;         /* a power of two, at least twice count */
   aq_buffer text;            /* the bytes of all tokens */
   aq_buffer used;            /* a bit for each id that is taken */
-  aq_buffer scores;          /* aq_score of each entry, where the vocabulary is a list of pieces; else empty */
+  aq_buffer scores;          /* aq_piece_score of each entry, where the vocabulary is a list of pieces; else empty */
   size_t longest;            /* bytes of the longest token */
   int32_t end;               /* one past the largest id */
   bool has_empty;            /* a vocab.txt has an empty line, which counts as a token */
@@ -54,7 +54,7 @@ void aq_vocab_reset(aq_vocab *vocab);
 AQ_MUST_CHECK aq_status aq_vocab_add(aq_vocab *vocab, const char *token, size_t size, int64_t id, aq_error *err);
 
 /* Adds a piece with its score; its id is the number of those before it. */
-AQ_MUST_CHECK aq_status aq_vocab_add_piece(aq_vocab *vocab, const char *piece, size_t size, const aq_score *score,
+AQ_MUST_CHECK aq_status aq_vocab_add_piece(aq_vocab *vocab, const char *piece, size_t size, const aq_piece_score *score,
                                            aq_error *err);
 
 /* The tokens of a vocab.txt: one per line, the number of the line is the id. White space at the end of a line is no

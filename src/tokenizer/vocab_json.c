@@ -12,7 +12,7 @@
 #include "core/error.h"
 #include "core/json_escape.h"
 #include "core/utf8.h"
-#include "tokenizer/score.h"
+#include "tokenizer/piece_score.h"
 
 typedef struct reader {
   const uint8_t *at; /* the text ends with a zero, which nothing moves past */
@@ -129,10 +129,10 @@ static bool take_pieces(reader *r, aq_vocab *vocab) {
   do {
     const uint8_t *raw;
     size_t raw_size, size, length;
-    aq_score score;
+    aq_piece_score score;
     if (!take_character(r, '[') || !take_raw_string(r, &raw, &raw_size) || !take_character(r, ',')) return false;
     skip_space(r);
-    length = aq_score_read(r->at, &score);
+    length = aq_piece_score_read(r->at, &score);
     r->at += length;
     if (length == 0 || !take_character(r, ']') || !plain_token(raw, raw_size, piece, &size)) return false;
     if (aq_vocab_add_piece(vocab, (const char *)piece, size, &score, NULL) != AQ_OK) return false;
@@ -176,7 +176,7 @@ aq_status aq_vocab_read_pieces(aq_vocab *vocab, const json_t *pieces, aq_error *
     AQ_FAIL_IF(piece == NULL || !json_is_number(number) || json_array_size(pair) != 2, AQ_ERR_FORMAT,
                "member %zu of model.vocab is not a piece and its score", i);
     const double nearest = json_number_value(number);
-    AQ_TRY(aq_vocab_add_piece(vocab, piece, strlen(piece), &(aq_score){nearest, nearest}, err));
+    AQ_TRY(aq_vocab_add_piece(vocab, piece, strlen(piece), &(aq_piece_score){nearest, nearest}, err));
   }
   AQ_FAIL_IF(vocab->count == 0, AQ_ERR_FORMAT, "the vocabulary is empty");
   return AQ_OK;

@@ -13,7 +13,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMMAND = os.environ.get("AQ_COMMAND", str(ROOT / "build" / "release" / "arrowquant"))
 COMMANDS = ["convert", "quantize", "info", "verify", "compare", "validate", "export", "tokenize", "embed",
-            "sensitivity", "perplexity", "generate"]
+            "score", "sensitivity", "perplexity", "generate"]
 TIMEOUT = 120
 
 

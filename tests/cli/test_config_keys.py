@@ -17,6 +17,7 @@ ENCODERS = {
     "NORMALIZE": "config.json of Normalize",
     "DROPOUT": "config.json of Dropout",
     "MODEL": "config_sentence_transformers.json",
+    "CROSS_ENCODER": "config_sentence_transformers.json of a cross-encoder",
 }
 DECODERS = {"DECODER": "config.json", "ROPE": "rope_parameters, rope_scaling"}
 TABLES = [("config_keys.inc", "EMBEDDING.md", ENCODERS), ("decoder_keys.inc", "DECODERS.md", DECODERS)]

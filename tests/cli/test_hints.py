@@ -34,6 +34,8 @@ REACHED_FROM = {
     "io/onnx/onnx_sink.c": ["export"],
     "io/onnx/onnx_store.c": ["export"],
     "ops/generate.c": ["generate"],
+    "ops/score.c": ["score"],
+    "io/pair_input.c": ["score"],
     "ops/perplexity.c": ["perplexity"],
     "calib/fisher/text_groups.c": ["quantize"],
     "calib/self_texts.c": ["quantize"],
@@ -54,6 +56,7 @@ REACHED_FROM = {
     "report/outputs_predictions.c": [],
     "report/outputs_words.c": [],
 }
+NOT_IN_PYTHON = {"score"}  # as a function with options: there it is a class
 TEXTS_AS_DATA = ["calib/corpus/", "measure/builtin_texts.c", "measure/tuning_texts.c"]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 FIELD = re.compile(r"`([a-z][a-z0-9_]*)(?:=[^`]*)?`")
@@ -115,7 +118,7 @@ def test_every_field_that_is_marked_is_an_argument_in_python():
     api = (ROOT / "python" / "arrowquant" / "api.py").read_text()
     keywords = errors_module().KEYWORDS
     wrong = [(name, field) for name, field in fields_of_the_library()
-             if REACHED_FROM[name] and not re.search(rf"\b{keywords.get(field, field)}: ", api)]
+             if set(REACHED_FROM[name]) - NOT_IN_PYTHON and not re.search(rf"\b{keywords.get(field, field)}: ", api)]
     assert not wrong
 
 

@@ -15,7 +15,8 @@ SETTLED_ELSEWHERE = {"sizeof_options", "reserved", "run", "table", "search"}
 # What a program sets and no user: callbacks, sources that are open, counts of lists.
 NO_OPTIONS = {"run": {"progress", "progress_ctx"}, "verify": {"against_source"},
               "quantize": {"tensor_rule_count", "keep_pattern_count"}, "search": {"activation_count"},
-              "embed": {"write", "write_ctx", "note", "note_ctx"}, "generate": {"write", "write_ctx", "note", "note_ctx"}}
+              "embed": {"write", "write_ctx", "note", "note_ctx"}, "generate": {"write", "write_ctx", "note", "note_ctx"},
+              "score": {"write", "write_ctx", "note", "note_ctx"}}
 
 
 def structs():

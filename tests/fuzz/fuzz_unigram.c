@@ -20,7 +20,7 @@ enum { MOST_PIECES = 64, MOST_WORD = 200 };
 enum { HAS_UNKNOWN = 1, FALLS_BACK = 2, NEAREST = 4, HAS_BYTES = 8 };
 
 static void add_piece(aq_vocab *vocab, const void *piece, size_t size, double score) {
-  const aq_score both = {score, -score};
+  const aq_piece_score both = {score, -score};
   aq_error err;
   if (aq_vocab_find(vocab, piece, size) >= 0) return;
   (void)aq_vocab_add_piece(vocab, piece, size, &both, &err);
@@ -42,7 +42,7 @@ typedef struct way {
 } way;
 
 static double score_of(const aq_vocab *vocab, size_t id, bool nearest) {
-  const aq_score *score = (const aq_score *)(const void *)vocab->scores.data + id;
+  const aq_piece_score *score = (const aq_piece_score *)(const void *)vocab->scores.data + id;
   return nearest ? score->nearest : score->of_library;
 }
 

@@ -43,6 +43,19 @@ class Ours:
         self.library.aq_free(ids.ids)
         return found
 
+    def encode_pair(self, first, second, max_length=0):
+        """The ids of two texts, and their types."""
+        data = [text.encode() for text in (first, second)]
+        err, ids, types = Error(), Ids(), Ids()
+        texts, lengths = (ctypes.c_char_p * 2)(*data), (ctypes.c_size_t * 2)(*map(len, data))
+        if self.library.aq_tokenizer_encode_pair(self.handle, texts, lengths, ctypes.c_uint32(max_length), ctypes.byref(ids), ctypes.byref(types),
+                                                 ctypes.byref(err)) != 0:
+            raise Refused(err.message.decode())
+        found = ids.ids[:ids.count], types.ids[:types.count]
+        self.library.aq_free(ids.ids)
+        self.library.aq_free(types.ids)
+        return found
+
     def decode(self, ids, skip_special=False):
         text, length, err = ctypes.c_void_p(), ctypes.c_size_t(), Error()
         listed = (ctypes.c_int32 * len(ids))(*ids)

@@ -2,6 +2,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "model/arch/embedding_width.h"
+#include "model/arch/heads.h"
 #include "model/layer_steps.h"
 
 #define LAYER "encoder.albert_layer_groups.%u.albert_layers.0."
@@ -44,6 +45,7 @@ static aq_status configure_albert(const json_t *root, aq_model_config *out, aq_e
 const aq_arch aq_arch_albert = {.model_type = "albert",
                                 .padding = -1,
                                 AQ_ARCH_USUAL_KEYS,
+                                .head = &aq_head_albert,
                                 .weights = weights,
                                 .weight_count = AQ_COUNT_OF(weights),
                                 .steps = &aq_post_norm_steps,

@@ -44,7 +44,8 @@ typedef enum aq_dim {
 /* What a model is run for. */
 typedef enum aq_model_output {
   AQ_OUTPUT_EMBEDDINGS = 0, /* an encoder: a vector a text */
-  AQ_OUTPUT_LOGITS          /* a decoder: for each token a number for each token that could be next */
+  AQ_OUTPUT_LOGITS,         /* a decoder: for each token a number for each token that could be next */
+  AQ_OUTPUT_SCORES          /* an encoder with a head: a number for each label, for two texts as one input */
 } aq_model_output;
 
 typedef enum aq_weight_kind {
@@ -65,6 +66,7 @@ typedef struct aq_weight_spec {
 } aq_weight_spec;
 
 typedef struct aq_decoder_family aq_decoder_family; /* decoder_family.h */
+struct aq_head;                                     /* heads.h */
 struct aq_layer_steps;                              /* model/layer_steps.h */
 struct aq_model_config;                             /* model/config.h */
 
@@ -79,6 +81,7 @@ typedef struct aq_arch {
   const struct aq_layer_steps *steps; /* of an encoder: they run the weights of a layer */
   const aq_decoder_family *decoder;   /* NULL: an encoder */
   /* The rest is of encoders, and may be left out. */
+  const struct aq_head *head;     /* for the classification of sequences; NULL: none that can be run */
   const char *default_activation; /* NULL: gelu */
   double default_epsilon;         /* 0: 1e-12 */
   uint32_t default_types;         /* of tokens; 0: 2 */

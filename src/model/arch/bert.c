@@ -2,6 +2,7 @@
  * counts positions from the padding token on (the classes of the same names in Hugging Face transformers). */
 #include "core/compiler.h"
 #include "model/arch/arch.h"
+#include "model/arch/heads.h"
 #include "model/layer_steps.h"
 
 static const aq_weight_spec weights[] = {
@@ -23,8 +24,13 @@ static const aq_weight_spec weights[] = {
 
 #define WEIGHTS .weights = weights, .weight_count = AQ_COUNT_OF(weights), .steps = &aq_post_norm_steps
 
-const aq_arch aq_arch_bert = {.model_type = "bert", .padding = -1, AQ_ARCH_USUAL_KEYS, WEIGHTS};
-const aq_arch aq_arch_ernie = {.model_type = "ernie", .padding = -1, AQ_ARCH_USUAL_KEYS, WEIGHTS};
-const aq_arch aq_arch_roberta = {.model_type = "roberta", .after_padding = true, AQ_ARCH_USUAL_KEYS, WEIGHTS};
-const aq_arch aq_arch_xlm_roberta = {.model_type = "xlm-roberta", .after_padding = true, AQ_ARCH_USUAL_KEYS, WEIGHTS};
-const aq_arch aq_arch_camembert = {.model_type = "camembert", .after_padding = true, AQ_ARCH_USUAL_KEYS, WEIGHTS};
+const aq_arch aq_arch_bert = {
+    .model_type = "bert", .padding = -1, AQ_ARCH_USUAL_KEYS, .head = &aq_head_pooler, WEIGHTS};
+const aq_arch aq_arch_ernie = {
+    .model_type = "ernie", .padding = -1, AQ_ARCH_USUAL_KEYS, .head = &aq_head_pooler, WEIGHTS};
+const aq_arch aq_arch_roberta = {
+    .model_type = "roberta", .after_padding = true, AQ_ARCH_USUAL_KEYS, .head = &aq_head_roberta, WEIGHTS};
+const aq_arch aq_arch_xlm_roberta = {
+    .model_type = "xlm-roberta", .after_padding = true, AQ_ARCH_USUAL_KEYS, .head = &aq_head_roberta, WEIGHTS};
+const aq_arch aq_arch_camembert = {
+    .model_type = "camembert", .after_padding = true, AQ_ARCH_USUAL_KEYS, .head = &aq_head_roberta, WEIGHTS};

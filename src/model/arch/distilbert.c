@@ -1,6 +1,7 @@
 /* distilbert.c - DistilBERT (Sanh et al., 2019): keys of its own in the configuration, and no token types. */
 #include "core/compiler.h"
 #include "model/arch/arch.h"
+#include "model/arch/heads.h"
 #include "model/layer_steps.h"
 
 static const aq_weight_spec weights[] = {
@@ -25,6 +26,7 @@ const aq_arch aq_arch_distilbert = {.model_type = "distilbert",
                                     .layers = "n_layers",
                                     .inner = "hidden_dim",
                                     .activation = "activation",
+                                    .head = &aq_head_distilbert,
                                     .weights = weights,
                                     .weight_count = AQ_COUNT_OF(weights),
                                     .steps = &aq_post_norm_steps};

@@ -2,6 +2,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "model/arch/embedding_width.h"
+#include "model/arch/heads.h"
 #include "model/layer_steps.h"
 
 static const aq_weight_spec weights[] = {
@@ -31,6 +32,7 @@ static aq_status configure_electra(const json_t *root, aq_model_config *out, aq_
 const aq_arch aq_arch_electra = {.model_type = "electra",
                                  .padding = -1,
                                  AQ_ARCH_USUAL_KEYS,
+                                 .head = &aq_head_electra,
                                  .weights = weights,
                                  .weight_count = AQ_COUNT_OF(weights),
                                  .steps = &aq_post_norm_steps,

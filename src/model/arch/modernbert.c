@@ -8,6 +8,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/json_member.h"
+#include "model/arch/heads.h"
 #include "model/arch/rotary_encoder.h"
 #include "model/config_numbers.h"
 #include "model/layer_steps.h"
@@ -120,6 +121,7 @@ const aq_arch aq_arch_modernbert = {.model_type = "modernbert",
                                     .inner = "intermediate_size",
                                     .activation = "hidden_activation",
                                     .epsilon = "norm_eps",
+                                    .head = &aq_head_modernbert,
                                     .weights = weights,
                                     .weight_count = AQ_COUNT_OF(weights),
                                     .steps = &aq_pre_norm_gated_steps,

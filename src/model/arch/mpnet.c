@@ -1,6 +1,7 @@
 /* mpnet.c - MPNet (Song et al., 2020): attention has biases by distance, and there are no token types. */
 #include "core/compiler.h"
 #include "model/arch/arch.h"
+#include "model/arch/heads.h"
 #include "model/layer_steps.h"
 
 static const aq_weight_spec weights[] = {
@@ -22,6 +23,7 @@ const aq_arch aq_arch_mpnet = {.model_type = "mpnet",
                                .first_position = 2,
                                .padding = 1,
                                AQ_ARCH_USUAL_KEYS,
+                               .head = &aq_head_roberta,
                                .weights = weights,
                                .weight_count = AQ_COUNT_OF(weights),
                                .steps = &aq_post_norm_steps};

@@ -3,6 +3,7 @@
  * linears have no biases. */
 #include "core/compiler.h"
 #include "core/error.h"
+#include "model/arch/heads.h"
 #include "model/arch/rotary_encoder.h"
 #include "model/layer_steps.h"
 
@@ -64,6 +65,7 @@ static aq_status configure_nomic(const json_t *root, aq_model_config *out, aq_er
 const aq_arch aq_arch_jina_embeddings_v3 = {.model_type = "jina_embeddings_v3",
                                             .padding = -1,
                                             AQ_ARCH_USUAL_KEYS,
+                                            .head = &aq_head_roberta,
                                             .weights = plain,
                                             .weight_count = AQ_COUNT_OF(plain),
                                             .steps = &aq_post_norm_steps,
@@ -73,6 +75,7 @@ const aq_arch aq_arch_jina_embeddings_v3 = {.model_type = "jina_embeddings_v3",
 const aq_arch aq_arch_gte = {.model_type = "gte",
                              .padding = -1,
                              AQ_ARCH_USUAL_KEYS,
+                             .head = &aq_head_pooler,
                              GATED,
                              .default_types = 1,
                              .may_lack_types = true,
@@ -80,6 +83,7 @@ const aq_arch aq_arch_gte = {.model_type = "gte",
 const aq_arch aq_arch_nomic_bert = {.model_type = "nomic_bert",
                                     .padding = -1,
                                     AQ_ARCH_USUAL_KEYS,
+                                    .head = &aq_head_pooler,
                                     GATED,
                                     .default_activation = "silu",
                                     .configure = configure_nomic};

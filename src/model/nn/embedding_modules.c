@@ -6,8 +6,6 @@
 #include "core/compiler.h"
 #include "model/nn/pooling.h"
 
-#define NORM_EPSILON 1e-5f /* torch's default, which sentence-transformers has always */
-
 size_t aq_embedding_widest(const aq_model_config *config) {
   size_t widest = (size_t)config->hidden * config->pooling_count;
   for (size_t i = 0; i < config->module_count; i++) widest = AQ_MAX(widest, (size_t)config->modules[i].out);
@@ -23,7 +21,7 @@ static float *run_module(const aq_module_spec *module, const aq_module_weights *
       if (module->activation != NULL) module->activation->apply(kernels, y, module->out);
       return y;
     case AQ_MODULE_LAYER_NORM:
-      kernels->norm_f32(x, NULL, module->in, weights->norm.gain, weights->norm.shift, NORM_EPSILON, y);
+      kernels->norm_f32(x, NULL, module->in, weights->norm.gain, weights->norm.shift, module->epsilon, y);
       return y;
     case AQ_MODULE_NORMALIZE:
       break;

@@ -37,7 +37,8 @@ static aq_status encode_chunks(aq_encoder *encoder, const char *const *texts, co
     ids.count = 0;
     status = tokenize(encoder, texts + at, lengths != NULL ? lengths + at : NULL, n, &ids, token_counts, err);
     if (status != AQ_OK) break;
-    status = aq_encoder_run_ids(encoder, ids.ids, token_counts, n, out + at * encoder->model.config.dimension, err);
+    status =
+        aq_encoder_run_ids(encoder, ids.ids, NULL, token_counts, n, out + at * encoder->model.config.dimension, err);
   }
   encoder->first_text = first;
   aq_free(ids.ids);

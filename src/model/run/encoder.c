@@ -20,7 +20,7 @@
 
 /* One text of a call. */
 typedef struct text {
-  const int32_t *ids;
+  const int32_t *ids, *types; /* types NULL: all are 0 */
   uint32_t length;
   size_t place; /* in the caller's order */
 } text;
@@ -29,7 +29,7 @@ typedef struct text {
 typedef struct batch {
   aq_encoder *encoder;
   text *texts;
-  const int32_t **ids;
+  const int32_t **ids, **types; /* types NULL as above */
   uint32_t *lengths;
   float **out;
   size_t *group_first;                                /* group_count + 1 */
@@ -46,19 +46,21 @@ static int longer_first(const void *a, const void *b) {
 static void reset(batch *b) {
   aq_free(b->texts);
   aq_free((void *)b->ids);
+  aq_free((void *)b->types);
   aq_free(b->lengths);
   aq_free((void *)b->out);
   aq_free(b->group_first);
 }
 
-static aq_status allocate(batch *b, aq_error *err) {
+static aq_status allocate(batch *b, bool has_types, aq_error *err) {
   b->texts = aq_calloc(b->count, sizeof *b->texts);
   b->ids = aq_calloc(b->count, sizeof *b->ids);
+  b->types = has_types ? aq_calloc(b->count, sizeof *b->types) : NULL;
   b->lengths = aq_calloc(b->count, sizeof *b->lengths);
   b->out = aq_calloc(b->count, sizeof *b->out);
   b->group_first = aq_calloc(b->count + 1, sizeof *b->group_first);
-  const bool whole =
-      b->texts != NULL && b->ids != NULL && b->lengths != NULL && b->out != NULL && b->group_first != NULL;
+  const bool whole = b->texts != NULL && b->ids != NULL && (b->types != NULL || !has_types) && b->lengths != NULL &&
+                     b->out != NULL && b->group_first != NULL;
   return whole ? AQ_OK : aq_fail_memory(err, b->count * sizeof *b->texts);
 }
 
@@ -73,18 +75,31 @@ static aq_status check_text(const aq_encoder *e, const int32_t *ids, uint32_t le
   return AQ_OK;
 }
 
-static aq_status take_texts(batch *b, const int32_t *ids, const uint32_t *lengths, float *out, aq_error *err) {
+static aq_status check_types(const aq_encoder *e, const int32_t *types, uint32_t length, aq_error *err) {
+  for (uint32_t i = 0; types != NULL && i < length; i++) {
+    AQ_FAIL_IF(types[i] < 0 || (uint32_t)types[i] >= e->model.config.types, AQ_ERR_UNSUPPORTED,
+               "the tokenizer gives tokens the type %d; the model has %u ('type_vocab_size')", types[i],
+               e->model.config.types);
+  }
+  return AQ_OK;
+}
+
+static aq_status take_texts(batch *b, const int32_t *ids, const int32_t *types, const uint32_t *lengths, float *out,
+                            aq_error *err) {
   const size_t dimension = b->encoder->model.config.dimension;
   for (size_t i = 0; i < b->count; i++) {
     AQ_TRY(check_text(b->encoder, ids, lengths[i], b->encoder->first_text + i, err));
-    b->texts[i] = (text){ids, lengths[i], i};
+    AQ_TRY(check_types(b->encoder, types, lengths[i], err));
+    b->texts[i] = (text){ids, types, lengths[i], i};
     ids += lengths[i];
+    types = types != NULL ? types + lengths[i] : NULL;
     b->tokens += lengths[i];
   }
   qsort(b->texts, b->count, sizeof *b->texts, longer_first);
   b->longest = b->texts[0].length;
   for (size_t i = 0; i < b->count; i++) {
     b->ids[i] = b->texts[i].ids;
+    if (b->types != NULL) b->types[i] = b->texts[i].types;
     b->lengths[i] = b->texts[i].length;
     b->out[i] = out + b->texts[i].place * dimension;
   }
@@ -120,6 +135,7 @@ static aq_forward forward_of(const batch *b, const aq_group *group, aq_group_spa
 static aq_group group_at(const batch *b, size_t g) {
   const size_t first = b->group_first[g];
   aq_group group = {.ids = b->ids + first,
+                    .types = b->types != NULL ? b->types + first : NULL,
                     .lengths = b->lengths + first,
                     .out = b->out + first,
                     .texts = b->group_first[g + 1] - first};
@@ -189,18 +205,18 @@ void aq_encoder_leave(aq_encoder *encoder) { atomic_store(&encoder->in_use, fals
 aq_status aq_encoder_encode_ids(aq_encoder *encoder, const int32_t *ids, const uint32_t *lengths, size_t texts,
                                 float *out, aq_error *err) {
   AQ_TRY(aq_encoder_enter(encoder, err));
-  const aq_status status = aq_encoder_run_ids(encoder, ids, lengths, texts, out, err);
+  const aq_status status = aq_encoder_run_ids(encoder, ids, NULL, lengths, texts, out, err);
   aq_encoder_leave(encoder);
   return status;
 }
 
-aq_status aq_encoder_run_ids(aq_encoder *encoder, const int32_t *ids, const uint32_t *lengths, size_t texts, float *out,
-                             aq_error *err) {
+aq_status aq_encoder_run_ids(aq_encoder *encoder, const int32_t *ids, const int32_t *types, const uint32_t *lengths,
+                             size_t texts, float *out, aq_error *err) {
   if (texts == 0) return AQ_OK;
   const uint32_t threads = aq_pool_threads(encoder->pool);
   batch b = {.encoder = encoder, .count = texts};
-  aq_status status = allocate(&b, err);
-  if (status == AQ_OK) status = take_texts(&b, ids, lengths, out, err);
+  aq_status status = allocate(&b, types != NULL, err);
+  if (status == AQ_OK) status = take_texts(&b, ids, types, lengths, out, err);
   if (status == AQ_OK) {
     make_groups(&b, threads);
     const bool few = b.tokens <= threads * TEAM_TOKENS || b.group_count < threads;

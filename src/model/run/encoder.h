@@ -27,8 +27,12 @@ struct aq_encoder {
 AQ_MUST_CHECK aq_status aq_encoder_enter(aq_encoder *encoder, aq_error *err);
 void aq_encoder_leave(aq_encoder *encoder);
 
-/* aq_encoder_encode_ids, for who has entered. */
-AQ_MUST_CHECK aq_status aq_encoder_run_ids(aq_encoder *encoder, const int32_t *ids, const uint32_t *lengths,
-                                           size_t texts, float *out, aq_error *err);
+/* aq_encoder_encode_ids, for who has entered. types: of each token, NULL: all are 0. */
+AQ_MUST_CHECK aq_status aq_encoder_run_ids(aq_encoder *encoder, const int32_t *ids, const int32_t *types,
+                                           const uint32_t *lengths, size_t texts, float *out, aq_error *err);
+
+/* An encoder whose "embeddings" are the scores of its head where `for_scores`, else aq_encoder_open_source. */
+AQ_MUST_CHECK aq_status aq_encoder_open_kind(const aq_source *source, const aq_encoder_options *options,
+                                             bool for_scores, aq_encoder **out, aq_error *err);
 
 #endif

@@ -27,13 +27,12 @@ aq_status aq_encoder_check_finite(const aq_encoder *e, const float *embeddings, 
   const size_t dimension = e->model.config.dimension, bad = aq_first_nonfinite(embeddings, texts * dimension);
   if (bad == texts * dimension) return AQ_OK;
   const size_t text = e->first_text + bad / dimension, tensor = find_tensor(e->model.source);
+  const char *what = e->model.config.has_scores ? "score of pair" : "embedding of text";
   if (tensor < aq_source_tensor_count(e->model.source)) {
-    (void)aq_fail(err, AQ_ERR_NONFINITE, "the embedding of text %zu is not finite: this tensor holds NaN or infinities",
-                  text);
+    (void)aq_fail(err, AQ_ERR_NONFINITE, "the %s %zu is not finite: this tensor holds NaN or infinities", what, text);
     (void)aq_error_in_tensor(err, AQ_ERR_NONFINITE, aq_source_tensor(e->model.source, tensor)->name);
   } else {
-    (void)aq_fail(err, AQ_ERR_NONFINITE, "the embedding of text %zu is not finite: sums in the model overflow FP32",
-                  text);
+    (void)aq_fail(err, AQ_ERR_NONFINITE, "the %s %zu is not finite: sums in the model overflow FP32", what, text);
   }
   (void)aq_error_hint(err, AQ_ERR_NONFINITE, "Check the weights, or download them again");
   return aq_error_in_file(err, AQ_ERR_NONFINITE, e->model.source->path);

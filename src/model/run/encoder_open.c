@@ -23,9 +23,11 @@ static aq_status apply_options(aq_encoder *e, const aq_encoder_options *options,
   return AQ_OK;
 }
 
-static aq_status open_parts(aq_encoder *e, const aq_source *source, const aq_encoder_options *options, aq_error *err) {
+static aq_status open_parts(aq_encoder *e, const aq_source *source, const aq_encoder_options *options, bool for_scores,
+                            aq_error *err) {
   AQ_TRY(aq_compute_read(options->compute, &e->codes, err));
-  AQ_TRY(aq_model_open(source, options->folder, &e->model, err));
+  AQ_TRY(for_scores ? aq_model_open_scorer(source, options->folder, &e->model, err)
+                    : aq_model_open(source, options->folder, &e->model, err));
   AQ_TRY(apply_options(e, options, err));
   AQ_TRY(aq_pool_create(options->threads, &e->pool, err));
   const uint32_t threads = aq_pool_threads(e->pool);
@@ -37,12 +39,17 @@ static aq_status open_parts(aq_encoder *e, const aq_source *source, const aq_enc
 
 aq_status aq_encoder_open_source(const aq_source *source, const aq_encoder_options *options, aq_encoder **out,
                                  aq_error *err) {
+  return aq_encoder_open_kind(source, options, false, out, err);
+}
+
+aq_status aq_encoder_open_kind(const aq_source *source, const aq_encoder_options *options, bool for_scores,
+                               aq_encoder **out, aq_error *err) {
   aq_encoder_options own;
   *out = NULL;
   AQ_TRY(aq_options_read(&own, sizeof own, options, err));
   aq_encoder *e = aq_calloc(1, sizeof *e);
   if (e == NULL) return aq_fail_memory(err, sizeof *e);
-  const aq_status status = open_parts(e, source, &own, err);
+  const aq_status status = open_parts(e, source, &own, for_scores, err);
   if (status != AQ_OK) {
     if (source->path != NULL) (void)aq_error_in_file(err, status, source->path);
     aq_encoder_close(e);

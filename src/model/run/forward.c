@@ -30,17 +30,18 @@ static void share(const member *m, size_t count, size_t *begin, size_t *end) {
 /* ---- steps ---- */
 
 /* A token and its row of the position table, if there is one: norm(word + (position + type)). */
-static void embed_token(const member *m, int32_t id, size_t row, float *out) {
+static void embed_token(const member *m, int32_t id, int32_t type, size_t row, float *out) {
   const aq_weights *w = m->f->weights;
   const size_t n = m->f->config->embedding;
+  const float *kind = w->type + (size_t)type * n;
   float *place = m->own->row + n;
   const bool has_positions = w->positions.count > 0;
   const float *word = aq_embedding_table_row(&w->words, (uint64_t)id, m->own->row_codes, m->own->row);
   if (has_positions) {
     const float *position = aq_embedding_table_row(&w->positions, row, m->own->row_codes, place);
-    for (size_t i = 0; i < n; i++) place[i] = position[i] + w->type[i];
+    for (size_t i = 0; i < n; i++) place[i] = position[i] + kind[i];
   }
-  m->f->kernels->norm_f32(word, has_positions ? place : w->type, n, w->embedding_norm.gain, w->embedding_norm.shift,
+  m->f->kernels->norm_f32(word, has_positions ? place : kind, n, w->embedding_norm.gain, w->embedding_norm.shift,
                           m->f->config->epsilon, out);
 }
 
@@ -54,7 +55,8 @@ static void embed_tokens(const member *m, float *out) {
     for (size_t t = 0; t < g->lengths[text]; t++, at++) {
       const size_t row = aq_position_next(m->f->config, g->ids[text][t], &counted);
       if (at < begin || at >= end) continue;
-      embed_token(m, g->ids[text][t], row, out + at * m->f->config->embedding);
+      const int32_t type = g->types != NULL ? g->types[text][t] : 0;
+      embed_token(m, g->ids[text][t], type, row, out + at * m->f->config->embedding);
     }
   }
 }

@@ -9,9 +9,10 @@
 
 /* Texts, their tokens one after another without padding. */
 typedef struct aq_group {
-  const int32_t *const *ids; /* of each text, checked */
-  const uint32_t *lengths;   /* > 0 */
-  float *const *out;         /* where the embedding of each goes */
+  const int32_t *const *ids;   /* of each text, checked */
+  const int32_t *const *types; /* of the tokens of each, checked; NULL: all are 0 */
+  const uint32_t *lengths;     /* > 0 */
+  float *const *out;           /* where the embedding of each goes */
   size_t texts, tokens;
 } aq_group;
 

@@ -13,7 +13,7 @@
 #include "ops/evaluate/evaluator_kind.h"
 #include "report/report.h"
 
-static const aq_evaluator_kind *const kinds[] = {&aq_encoder_evaluator, &aq_decoder_evaluator};
+static const aq_evaluator_kind *const kinds[] = {&aq_encoder_evaluator, &aq_decoder_evaluator, &aq_scorer_evaluator};
 
 struct aq_evaluator {
   const aq_evaluator_kind *kind;

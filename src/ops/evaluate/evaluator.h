@@ -1,5 +1,6 @@
-/* evaluator.h - judging a model by its outputs, before and after: embeddings of texts, or predictions of the next token
- * of a text. What a model is judged by follows from its architecture (evaluator_kind.h). */
+/* evaluator.h - judging a model by its outputs, before and after: embeddings of texts, scores of pairs of texts, or
+ * predictions of the next token of a text. What a model is judged by follows from its architecture (evaluator_kind.h).
+ */
 #ifndef AQ_OPS_EVALUATE_EVALUATOR_H
 #define AQ_OPS_EVALUATE_EVALUATOR_H
 

@@ -1,4 +1,4 @@
-/* evaluator_kind.h - the two ways to judge a model, by what it is run for. A kind is a file and a line in evaluator.c;
+/* evaluator_kind.h - the ways to judge a model, by what it is run for. A kind is a file and a line in evaluator.c;
  * in reports it is `model_kind`, by which report/outputs_words.c finds its words and thresholds. */
 #ifndef AQ_OPS_EVALUATE_EVALUATOR_KIND_H
 #define AQ_OPS_EVALUATE_EVALUATOR_KIND_H
@@ -20,6 +20,6 @@ typedef struct aq_evaluator_kind {
   void (*reset)(void *state); /* also after a failure */
 } aq_evaluator_kind;
 
-extern const aq_evaluator_kind aq_encoder_evaluator, aq_decoder_evaluator;
+extern const aq_evaluator_kind aq_encoder_evaluator, aq_decoder_evaluator, aq_scorer_evaluator;
 
 #endif

@@ -69,10 +69,95 @@ static void what_is_wrong_is_refused(void **state) {
   expect_refused(TEMPLATE(NINE NINE TEXT), AQ_ERR_UNSUPPORTED, "more than 16 tokens");
 }
 
+/* ---- pairs ---- */
+
+#define TWICE(name, type) "{'SpecialToken':{'id':'" name "','type_id':" type "}}"
+#define HALF(name, type) "{'Sequence':{'id':'" name "','type_id':" type "}}"
+#define PAIR(pair)                                                 \
+  "{'type':'TemplateProcessing','single':[" TEXT "],'pair':[" pair \
+  "],'special_tokens':{'x':{'ids':[7]},'y':{'ids':["               \
+  "8,9]},'bad':{'ids':[-1]}}}"
+
+/* "7:0 A:0 8:1": ids and texts with their types. */
+static void expect_pair(const char *text, const char *wanted) {
+  aq_error err;
+  aq_token_frame frame;
+  char told[256] = "";
+  size_t size = 0;
+  assert_ok(read_frame(text, &frame, &err));
+  const aq_pair_frame *pair = &frame.pair;
+  assert_null(pair->unsupported);
+  for (size_t place = 0; place < AQ_PAIR_PLACES; place++) {
+    for (size_t i = 0; i < pair->counts[place]; i++) {
+      size += (size_t)sprintf(told + size, "%d:%d ", (int)pair->ids[place][i], (int)pair->types[place][i]);
+    }
+    if (place < 2) size += (size_t)sprintf(told + size, "%c:%d ", "AB"[place], (int)pair -> text_types[place]);
+  }
+  told[size - 1] = '\0';
+  assert_string_equal(told, wanted);
+}
+
+static void pairs_have_tokens_and_types(void **state) {
+  (void)state;
+  expect_pair("{'type':'BertProcessing','sep':['[SEP]',102],'cls':['[CLS]',101]}", "101:0 A:0 102:0 B:1 102:1");
+  expect_pair("{'type':'RobertaProcessing','sep':['</s>',2],'cls':['<s>',0]}", "0:0 A:0 2:0 2:0 B:0 2:0");
+  expect_pair(PAIR(HALF("A", "0") "," HALF("B", "1")), "A:0 B:1");
+  expect_pair(PAIR(TWICE("x", "3") "," HALF("A", "2") "," TWICE("y", "0") "," TWICE("x", "4") "," HALF(
+                  "B", "1") "," TWICE("x", "1")),
+              "7:3 A:2 8:0 9:0 7:4 B:1 7:1");
+  expect_pair("{'type':'Sequence','processors':[{'type':'ByteLevel'}," PAIR(
+                  HALF("A", "0") "," TWICE("x", "0") "," HALF("B", "0")) ",{'type':'ByteLevel'}]}",
+              "A:0 7:0 B:0");
+}
+
+static void no_processor_sets_no_pair(void **state) {
+  (void)state;
+  static const char *const texts[] = {"null", "{'type':'ByteLevel'}",
+                                      "{'type':'Sequence','processors':[{'type':'ByteLevel'}]}"};
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    aq_error err;
+    aq_token_frame frame;
+    assert_ok(read_frame(texts[i], &frame, &err));
+    assert_true(!frame.pair.is_set && frame.pair.unsupported == NULL);
+  }
+}
+
+/* The frame of one text is there even so. */
+static void expect_no_pair(const char *text, const char *says) {
+  aq_error err;
+  aq_token_frame frame;
+  assert_ok(read_frame(text, &frame, &err));
+  if (frame.pair.unsupported == NULL || strstr(frame.pair.unsupported, says) == NULL) {
+    fail_msg("%s: %s", text, frame.pair.unsupported != NULL ? frame.pair.unsupported : "a pair");
+  }
+}
+
+#define FIVE TWICE("y", "0") "," TWICE("y", "0") "," TWICE("y", "0") "," TWICE("y", "0") "," TWICE("x", "0") ","
+static void pairs_that_cannot_be_made_say_why(void **state) {
+  (void)state;
+  expect_no_pair(TEMPLATE(TEXT), "no 'pair'");
+  expect_no_pair(PAIR(HALF("A", "0")), "no 'pair' of the text A and then the text B");
+  expect_no_pair(PAIR(HALF("B", "0") "," HALF("A", "0")), "no 'pair'");
+  expect_no_pair(PAIR(HALF("A", "0") "," HALF("B", "0") "," HALF("A", "0")), "no 'pair'");
+  expect_no_pair(PAIR(HALF("A", "0") "," HALF("B", "-1")), "'type_id'");
+  expect_no_pair(PAIR(HALF("A", "0") "," HALF("B", "1024")), "'type_id'");
+  expect_no_pair(PAIR(HALF("A", "0") "," HALF("B", "0.5")), "'type_id'");
+  expect_no_pair(PAIR(HALF("A", "0") "," TWICE("z", "0") "," HALF("B", "0")), "without ids");
+  expect_no_pair(PAIR(HALF("A", "0") "," TWICE("bad", "0") "," HALF("B", "0")), "without a proper id");
+  expect_no_pair(PAIR(FIVE FIVE HALF("A", "0") "," HALF("B", "0")), "more tokens");
+  expect_no_pair(
+      "{'type':'Sequence','processors':[{'type':'BertProcessing','sep':['b',2],'cls':['a',1]},{'type':'"
+      "RobertaProcessing','sep':['b',2],'cls':['a',1]}]}",
+      "several");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(tokens_stand_where_the_object_has_them),
       cmocka_unit_test(what_is_wrong_is_refused),
+      cmocka_unit_test(pairs_have_tokens_and_types),
+      cmocka_unit_test(no_processor_sets_no_pair),
+      cmocka_unit_test(pairs_that_cannot_be_made_say_why),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,7 +50,7 @@ static void refuse(const char *file, const char *says) {
   aq_error err;
   aq_tokenizer *t = NULL;
   uint32_t limit;
-  aq_status status = aq_text_limit_read(NULL, temp_folder, &limit, NULL, &err);
+  aq_status status = aq_text_limit_read(NULL, temp_folder, false, &limit, NULL, &err);
   if (status == AQ_OK) status = aq_tokenizer_open(temp_folder, &t, &err);
   if (status != AQ_OK && strstr(err.file, file) != NULL && strstr(err.message, says) != NULL) return;
   fail_msg("%s, not one with '%s' in %s: %s: %s", aq_status_name(status), says, file, err.file, err.message);
@@ -184,7 +184,7 @@ static void added_tokens_take_the_flags_that_came_last(void **state) {
 static void expect_limit(uint32_t wanted) {
   aq_error err;
   uint32_t limit;
-  assert_ok(aq_text_limit_read(NULL, temp_folder, &limit, NULL, &err));
+  assert_ok(aq_text_limit_read(NULL, temp_folder, false, &limit, NULL, &err));
   assert_int_equal(limit, wanted);
 }
 
@@ -193,7 +193,7 @@ static void expect_note(const char *wanted) {
   aq_error err;
   uint32_t limit;
   aq_notes notes = {.count = 0};
-  assert_ok(aq_text_limit_read(NULL, temp_folder, &limit, &notes, &err));
+  assert_ok(aq_text_limit_read(NULL, temp_folder, false, &limit, &notes, &err));
   assert_int_equal(notes.count, wanted != NULL);
   if (wanted != NULL) assert_non_null(strstr(notes.items[0], wanted));
   aq_notes_reset(&notes);

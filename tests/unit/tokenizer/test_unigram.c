@@ -180,8 +180,8 @@ static void a_text_and_a_tree_give_the_same_pieces(void **state) {
   assert_int_equal(vocab.count, 3);
   assert_int_equal(aq_vocab_find(&vocab, "a\xC3\xA9", 3), 0);
   assert_int_equal(aq_vocab_find(&vocab, "", 0), 1);
-  assert_int_equal(vocab.scores.size, 3 * sizeof(aq_score));
-  assert_true(((const aq_score *)(const void *)vocab.scores.data)[2].nearest == 0.002);
+  assert_int_equal(vocab.scores.size, 3 * sizeof(aq_piece_score));
+  assert_true(((const aq_piece_score *)(const void *)vocab.scores.data)[2].nearest == 0.002);
   aq_vocab_reset(&vocab);
   static const char *const wrong[] = {
       "{\"model\":{\"vocab\":[[\"a\",]]}}",    "{\"model\":{\"vocab\":[[\"a\",1]}}",
@@ -194,8 +194,8 @@ static void a_text_and_a_tree_give_the_same_pieces(void **state) {
 }
 
 static void expect_score(const char *text, double of_library, double nearest) {
-  aq_score score;
-  assert_int_equal(aq_score_read((const uint8_t *)text, &score), strcspn(text, " ,"));
+  aq_piece_score score;
+  assert_int_equal(aq_piece_score_read((const uint8_t *)text, &score), strcspn(text, " ,"));
   if (!(score.of_library == of_library && score.nearest == nearest)) {
     fail_msg("%s: %.17g and %.17g", text, score.of_library, score.nearest);
   }
@@ -220,16 +220,16 @@ static void both_readings_of_a_score_are_known(void **state) {
 static void what_is_no_number_is_no_score(void **state) {
   (void)state;
   static const char *const wrong[] = {"", "-", "x", "01", ".5", "1.", "1e", "1e+", "NaN", "+1", "1e309", "-1e400"};
-  aq_score score;
+  aq_piece_score score;
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-    assert_int_equal(aq_score_read((const uint8_t *)wrong[i], &score), 0);
+    assert_int_equal(aq_piece_score_read((const uint8_t *)wrong[i], &score), 0);
   }
   char many[128];
   memset(many, '1', sizeof many);
   many[sizeof many - 1] = '\0';
-  assert_int_equal(aq_score_read((const uint8_t *)many, &score), 0);
+  assert_int_equal(aq_piece_score_read((const uint8_t *)many, &score), 0);
   many[100] = '\0';
-  assert_int_equal(aq_score_read((const uint8_t *)many, &score), 100);
+  assert_int_equal(aq_piece_score_read((const uint8_t *)many, &score), 100);
 }
 
 int main(void) {

@@ -1,9 +1,9 @@
-/* score.c - decimal numbers as `tokenizers` reads them, and correctly rounded.
+/* piece_score.c - decimal numbers as `tokenizers` reads them, and correctly rounded.
  *
  * The library's reader is serde_json without its feature float_roundtrip: digits fill 64 bits as long as they fit; of
  * those that do not, digits before the point raise the exponent, and all that follow the first such digit behind the
  * point are dropped. */
-#include "tokenizer/score.h"
+#include "tokenizer/piece_score.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -88,7 +88,7 @@ static bool round_correctly(const number *n, double *out) {
   return isfinite(*out);
 }
 
-size_t aq_score_read(const uint8_t *text, aq_score *out) {
+size_t aq_piece_score_read(const uint8_t *text, aq_piece_score *out) {
   number n = {.at = text, .negative = *text == '-'};
   if (n.negative) n.at++;
   if (n.at[0] == '0' && n.at[1] >= '0' && n.at[1] <= '9') return 0;
