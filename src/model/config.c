@@ -77,7 +77,7 @@ static aq_status fail_without_config(const aq_source *source, const char *folder
   (void)aq_fail(err, AQ_ERR_NOT_FOUND, "the model has no config.json, which says how it is run%s",
                 is_gguf ? ": it has the names and settings of a GGUF file" : "");
   return aq_error_hint(err, AQ_ERR_NOT_FOUND,
-                       is_gguf ? "Read the GGUF file with `names=hf`, the names of Hugging Face"
+                       is_gguf ? "Make the table of the GGUF file anew with the option names=hf (names of Hugging Face)"
                                : "Put the files of the model's folder beside the weights, or name the folder");
 }
 

@@ -209,7 +209,7 @@ def test_graph_is_in_a_folder_beside_the_files_of_the_model(made):
     refused("export", "work/t.parquet", "-o", "out", "--to", "onnx", cwd=made, status=2, says=["exists already"])
     done("export", "encoder", "-o", "out", "--to", "onnx", "--force", cwd=made)
     refused("export", "out/onnx/model.onnx", "-o", "out", "--to", "onnx", "--force", cwd=made, status=2,
-            says=["the output is the input"])
+            says=["the folder of the input"])
     done("export", "work/t.parquet", "-o", "one.onnx", "--to", "onnx", cwd=made)
     done("export", "encoder", "-o", "plain", cwd=made)
     refused("export", "work/t.parquet", "-o", "plain", "--to", "onnx", "--force", cwd=made, status=2,

@@ -30,6 +30,7 @@ REACHED_FROM = {
     "ops/export_plan.c": ["quantize"],
     "io/gguf/gguf_store.c": ["export"],
     "io/gguf/gguf_store_bytes.c": ["export"],
+    "io/mlx/mlx.c": ["export"],
     "io/onnx/onnx_layout.c": ["export"],
     "io/onnx/onnx_sink.c": ["export"],
     "io/onnx/onnx_store.c": ["export"],

@@ -111,27 +111,34 @@ def make_cross_encoder(model, **config):
     change_config(model, **config)
 
 
-@pytest.mark.parametrize(("config", "note"), [
-    ({"architectures": ["BertForSequenceClassification"]},
-     "config.json: the model is a BertForSequenceClassification (a classifier or cross-encoder), whose head is not run"),
-    ({}, "a head (tensor 'classifier.weight') is not run"),
-])
-def test_head_that_is_not_run_is_told(tmp_path, model, config, note):
-    make_cross_encoder(model, **config)
-    done("quantize", "model", "-o", "x.parquet", "--type", "int4", cwd=tmp_path)
+def check_note_of_embed(folder, note):
+    done("quantize", "model", "-o", "x.parquet", "--type", "int4", cwd=folder)
     for table in ("model", "x.parquet"):
-        told = done("embed", table, "--text", "cat", cwd=tmp_path)
+        told = done("embed", table, "--text", "cat", cwd=folder)
         assert told.stderr.startswith("arrowquant: note: ") and told.stderr.count("\n") == 1
         assert note in told.stderr
-        assert done("embed", table, "--text", "cat", "--quiet", cwd=tmp_path).stderr == ""
+        assert done("embed", table, "--text", "cat", "--quiet", cwd=folder).stderr == ""
+    report = json.loads(done("embed", "model", "--text", "cat", "-o", "v.npy", "--json", cwd=folder).stdout)
+    assert note in report["notes"][0]
+
+
+def test_head_that_is_not_run_is_told(tmp_path, model):
+    note = "a head (tensor 'classifier.weight') is not run"
+    make_cross_encoder(model)
+    check_note_of_embed(tmp_path, note)
     assert note in done("compare", "model", "x.parquet", "--outputs", cwd=tmp_path).stdout
     report = json.loads(done("compare", "model", "x.parquet", "--outputs", "--json", cwd=tmp_path).stdout)
     assert len(report["outputs"]["notes"]) == 1
     assert note in report["outputs"]["notes"][0]
-    report = json.loads(done("embed", "model", "--text", "cat", "-o", "v.npy", "--json", cwd=tmp_path).stdout)
-    assert note in report["notes"][0]
     assert note in done("validate", "model", "--types", "int8", "--output-dir", "r", cwd=tmp_path, status=4).stdout
     assert note in (tmp_path / "r" / "validation_summary.md").read_text()
+
+
+def test_embeddings_of_a_cross_encoder_are_told_and_its_head_is_judged(tmp_path, model):
+    make_cross_encoder(model, architectures=["BertForSequenceClassification"])
+    check_note_of_embed(tmp_path, "config.json: the model is a BertForSequenceClassification (a classifier or "
+                                  "cross-encoder), whose head is not run")
+    refused("compare", "model", "x.parquet", "--outputs", cwd=tmp_path, status=3, says=["bert.pooler.dense.weight"])
 
 
 def test_head_is_told_by_a_search(tmp_path, model):

@@ -7,10 +7,9 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "io/source_memory.h"
+#include "io/source_over.h"
 
-/* What a segment holds: of where[TENSOR], a tensor of the base, the part where[PART]; or values, as the segment
- * where[SEGMENT] of the base has them. */
-enum { PART, TENSOR, SEGMENT };
+/* The mark of a segment: passed on, or the number of a part. */
 enum { PASSED = AQ_ONNX_PARTS };
 
 typedef struct onnx_stored {
@@ -23,20 +22,19 @@ typedef struct onnx_stored {
 static aq_status read_piece(const aq_source *source, const aq_segment *segment, aq_piece piece, uint64_t offset,
                             size_t size, void *out, aq_error *err) {
   const onnx_stored *o = source->impl;
-  const size_t tensor = (size_t)segment->where[TENSOR];
+  const size_t tensor = (size_t)segment->where[AQ_OVER_TENSOR];
   if (size == 0) return AQ_OK;
-  if (segment->where[PART] == PASSED)
-    return o->base->ops->read(o->base, &o->base->segments[segment->where[SEGMENT]], piece, offset, size, out, err);
-  return aq_onnx_store_read(o->base, tensor, &o->graph.weights[tensor].store, (aq_onnx_part)segment->where[PART],
-                            offset, size, out, err);
+  if (segment->where[AQ_OVER_MARK] == PASSED)
+    return aq_source_over_read(o->base, segment, piece, offset, size, out, err);
+  return aq_onnx_store_read(o->base, tensor, &o->graph.weights[tensor].store,
+                            (aq_onnx_part)segment->where[AQ_OVER_MARK], offset, size, out, err);
 }
 
 static aq_status view_piece(const aq_source *source, const aq_segment *segment, aq_piece piece, const void **view,
                             aq_error *err) {
   const onnx_stored *o = source->impl;
   *view = NULL;
-  if (segment->where[PART] != PASSED) return AQ_OK;
-  return o->base->ops->view(o->base, &o->base->segments[segment->where[SEGMENT]], piece, view, err);
+  return segment->where[AQ_OVER_MARK] == PASSED ? aq_source_over_view(o->base, segment, piece, view, err) : AQ_OK;
 }
 
 static void close_source(aq_source *source) {
@@ -62,17 +60,18 @@ static const aq_segment *first_segment(const aq_source *stored, size_t index) {
 }
 
 bool aq_onnx_layout_has_codes(const aq_source *stored, size_t index) {
-  return first_segment(stored, index)->where[PART] != PASSED;
+  return first_segment(stored, index)->where[AQ_OVER_MARK] != PASSED;
 }
 
 aq_onnx_shape aq_onnx_layout_shape(const aq_source *stored, size_t index) {
   const aq_segment *segment = first_segment(stored, index);
   const aq_onnx_build *graph = aq_onnx_layout_graph(stored);
-  return aq_onnx_store_shape(&graph->weights[segment->where[TENSOR]].store, (aq_onnx_part)segment->where[PART]);
+  return aq_onnx_store_shape(&graph->weights[segment->where[AQ_OVER_TENSOR]].store,
+                             (aq_onnx_part)segment->where[AQ_OVER_MARK]);
 }
 
 static aq_stored_tensor describe_tensor(const aq_source *stored, size_t index) {
-  return (aq_stored_tensor){.origin = (size_t)first_segment(stored, index)->where[TENSOR],
+  return (aq_stored_tensor){.origin = (size_t)first_segment(stored, index)->where[AQ_OVER_TENSOR],
                             .kind = aq_onnx_layout_has_codes(stored, index) ? AQ_STORED_CODES : AQ_STORED_PASSED};
 }
 
@@ -94,29 +93,12 @@ static aq_status add_part(const onnx_stored *o, size_t i, aq_onnx_part part, aq_
   return aq_source_add_tensor(out, &info, &segment, 1, err);
 }
 
-static aq_status add_passed(const aq_source *base, size_t i, aq_source *out, aq_error *err) {
-  const size_t first = base->segment_first[i], count = base->segment_first[i + 1] - first;
-  aq_segment *segments = aq_calloc(count + 1, sizeof *segments);
-  if (segments == NULL) return aq_fail_memory(err, count * sizeof *segments);
-  for (size_t k = 0; k < count; k++) {
-    segments[k] = base->segments[first + k];
-    segments[k].where[PART] = PASSED;
-    segments[k].where[TENSOR] = i;
-    segments[k].where[SEGMENT] = first + k;
-  }
-  aq_tensor_info info = base->tensors[i];
-  info.alias_of = -1;
-  const aq_status status = aq_source_add_tensor(out, &info, segments, count, err);
-  aq_free(segments);
-  return status;
-}
-
 static aq_status add_tensors(const onnx_stored *o, aq_source *out, aq_error *err) {
   for (size_t i = 0; i < o->base->tensor_count; i++) {
     const aq_onnx_read_weight *w = &o->graph.weights[i];
     if (w->store.use == AQ_ONNX_NO_USE) continue;
     if (w->store.form == AQ_ONNX_VALUES) {
-      AQ_TRY(add_passed(o->base, i, out, err));
+      AQ_TRY(aq_source_over_add(out, o->base, i, NULL, PASSED, err));
       continue;
     }
     for (size_t part = 0; part < AQ_ONNX_PARTS; part++) {

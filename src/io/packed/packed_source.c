@@ -6,11 +6,10 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "io/source_memory.h"
+#include "io/source_over.h"
 #include "quant/quantized_layer.h"
 
-/* What a segment holds: where[PIECE] is PASSED or 1 + the number of a piece, where[TENSOR] the tensor of the base,
- * where[SEGMENT] its segment. */
-enum { PIECE, TENSOR, SEGMENT };
+/* The mark of a segment: passed on, or 1 + the number of a piece. */
 enum { PASSED };
 
 typedef struct packed_source {
@@ -24,20 +23,20 @@ typedef struct packed_source {
 static aq_status read_piece(const aq_source *source, const aq_segment *segment, aq_piece piece, uint64_t offset,
                             size_t size, void *out, aq_error *err) {
   const packed_source *p = source->impl;
-  const size_t index = (size_t)segment->where[TENSOR];
+  const size_t index = (size_t)segment->where[AQ_OVER_TENSOR];
   if (size == 0) return AQ_OK;
-  if (segment->where[PIECE] == PASSED) {
-    return p->base->ops->read(p->base, &p->base->segments[segment->where[SEGMENT]], piece, offset, size, out, err);
+  if (segment->where[AQ_OVER_MARK] == PASSED) {
+    return aq_source_over_read(p->base, segment, piece, offset, size, out, err);
   }
-  return p->format->read(p->base, index, &p->schemes[index], (size_t)segment->where[PIECE] - 1, offset, size, out, err);
+  return p->format->read(p->base, index, &p->schemes[index], (size_t)segment->where[AQ_OVER_MARK] - 1, offset, size,
+                         out, err);
 }
 
 static aq_status view_piece(const aq_source *source, const aq_segment *segment, aq_piece piece, const void **view,
                             aq_error *err) {
   const packed_source *p = source->impl;
   *view = NULL;
-  if (segment->where[PIECE] != PASSED) return AQ_OK;
-  return p->base->ops->view(p->base, &p->base->segments[segment->where[SEGMENT]], piece, view, err);
+  return segment->where[AQ_OVER_MARK] == PASSED ? aq_source_over_view(p->base, segment, piece, view, err) : AQ_OK;
 }
 
 static void close_source(aq_source *source) {
@@ -80,27 +79,11 @@ static aq_status add_packed(const packed_source *p, size_t i, aq_dtype dtype, aq
   return AQ_OK;
 }
 
-static aq_status add_passed(const aq_source *base, size_t i, aq_source *out, aq_error *err) {
-  const size_t first = base->segment_first[i], count = base->segment_first[i + 1] - first;
-  aq_segment *segments = aq_calloc(count + 1, sizeof *segments);
-  if (segments == NULL) return aq_fail_memory(err, count * sizeof *segments);
-  for (size_t k = 0; k < count; k++) {
-    segments[k] = base->segments[first + k];
-    segments[k].where[PIECE] = PASSED;
-    segments[k].where[TENSOR] = i;
-    segments[k].where[SEGMENT] = first + k;
-  }
-  aq_tensor_info info = base->tensors[i];
-  info.alias_of = -1;
-  const aq_status status = aq_source_add_tensor(out, &info, segments, count, err);
-  aq_free(segments);
-  return status;
-}
-
 static aq_status add_tensors(const packed_source *p, aq_dtype dtype, aq_source *out, aq_error *err) {
   for (size_t i = 0; i < p->base->tensor_count; i++) {
     if (p->format->is_left_out != NULL && p->format->is_left_out(p->base, i)) continue;
-    AQ_TRY(p->format->is_packed(p->base, i) ? add_packed(p, i, dtype, out, err) : add_passed(p->base, i, out, err));
+    AQ_TRY(p->format->is_packed(p->base, i) ? add_packed(p, i, dtype, out, err)
+                                            : aq_source_over_add(out, p->base, i, NULL, PASSED, err));
   }
   return AQ_OK;
 }
@@ -152,9 +135,9 @@ aq_status aq_packed_open(const aq_packed_format *format, const aq_source *base, 
 aq_stored_tensor aq_packed_describe(const aq_source *stored, size_t index) {
   const packed_source *p = stored->impl;
   const aq_segment *segment = &stored->segments[stored->segment_first[index]];
-  const size_t origin = (size_t)segment->where[TENSOR];
+  const size_t origin = (size_t)segment->where[AQ_OVER_TENSOR];
   return (aq_stored_tensor){
       .origin = origin,
-      .kind = segment->where[PIECE] == PASSED ? AQ_STORED_PASSED : AQ_STORED_CODES,
+      .kind = segment->where[AQ_OVER_MARK] == PASSED ? AQ_STORED_PASSED : AQ_STORED_CODES,
       .why_values = p->format->why_values != NULL ? p->format->why_values(p->base, origin) : NULL};
 }

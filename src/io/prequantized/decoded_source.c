@@ -15,6 +15,7 @@
 #include "core/memory.h"
 #include "io/model_files.h"
 #include "io/prequantized/layer_list.h"
+#include "io/source_over.h"
 #include "quant/quantized_layer.h"
 
 /* Members of config.json that say how the weights are quantized. MLX writes the last, and often the first with the same
@@ -28,7 +29,7 @@ typedef struct decoded_source {
   aq_layer_list list;
 } decoded_source;
 
-/* segment->where: which of the two it is, and the number of the inner segment or of the layer. */
+/* The mark of a segment: passed on, or decoded of the layer of that number. */
 enum { INNER, DECODED };
 
 static void close_decoded(aq_source *source) {
@@ -41,42 +42,23 @@ static void close_decoded(aq_source *source) {
 static aq_status read_decoded(const aq_source *source, const aq_segment *segment, aq_piece piece, uint64_t offset,
                               size_t size, void *out, aq_error *err) {
   const decoded_source *d = source->impl;
-  const size_t number = (size_t)segment->where[1];
-  if (segment->where[0] == INNER) {
-    return d->inner->ops->read(d->inner, &d->inner->segments[number], piece, offset, size, out, err);
+  if (segment->where[AQ_OVER_MARK] == INNER) {
+    return aq_source_over_read(d->inner, segment, piece, offset, size, out, err);
   }
   AQ_FAIL_IF(piece != AQ_PIECE_DATA, AQ_ERR_INTERNAL, "a layer is decoded, and has no scales");
-  return aq_coded_layer_read(d->inner, &d->list.layers[number].layer, offset, size, out, err);
+  return aq_coded_layer_read(d->inner, &d->list.layers[segment->where[1]].layer, offset, size, out, err);
 }
 
 static aq_status view_inner(const aq_source *source, const aq_segment *segment, aq_piece piece, const void **view,
                             aq_error *err) {
   const decoded_source *d = source->impl;
   *view = NULL;
-  if (segment->where[0] != INNER) return AQ_OK;
-  return d->inner->ops->view(d->inner, &d->inner->segments[segment->where[1]], piece, view, err);
+  return segment->where[AQ_OVER_MARK] == INNER ? aq_source_over_view(d->inner, segment, piece, view, err) : AQ_OK;
 }
 
 static const aq_source_ops decoded_ops = {.close = close_decoded, .read = read_decoded, .view = view_inner};
 
 /* ---- tensors ---- */
-
-static aq_status add_inner(aq_source *source, const aq_source *inner, size_t tensor, aq_error *err) {
-  const size_t first = inner->segment_first[tensor], count = inner->segment_first[tensor + 1] - first;
-  aq_segment *segments = aq_realloc_array(NULL, AQ_MAX(count, (size_t)1), sizeof *segments);
-  if (segments == NULL) return aq_fail_memory(err, count * sizeof *segments);
-  for (size_t i = 0; i < count; i++) {
-    segments[i] = inner->segments[first + i];
-    memset(segments[i].where, 0, sizeof segments[i].where);
-    segments[i].where[0] = INNER;
-    segments[i].where[1] = first + i;
-  }
-  aq_tensor_info info = inner->tensors[tensor];
-  info.alias_of = -1;
-  const aq_status status = aq_source_add_tensor(source, &info, segments, count, err);
-  aq_free(segments);
-  return status;
-}
 
 static aq_status add_decoded(aq_source *source, const aq_listed_layer *layer, size_t number, aq_error *err) {
   const aq_segment segment = {
@@ -91,7 +73,7 @@ static aq_status add_tensors(aq_source *source, aq_error *err) {
     if (layer != SIZE_MAX) {
       AQ_TRY(add_decoded(source, &d->list.layers[layer], layer, err));
     } else if (!d->list.taken[i]) {
-      AQ_TRY(add_inner(source, d->inner, i, err));
+      AQ_TRY(aq_source_over_add(source, d->inner, i, NULL, INNER, err));
     }
   }
   return AQ_OK;
