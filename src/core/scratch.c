@@ -27,8 +27,8 @@ static char *choose_folder(const char *beside) {
 static aq_status fail_file(const aq_scratch *s, int e, const char *action, aq_error *err) {
   const aq_status status = aq_fail_errno(err, e, "%s", action);
   if (status == AQ_ERR_DISK_FULL) {
-    (void)aq_error_hint(err, status, "%llu bytes are needed here for the time being; free some space",
-                        (unsigned long long)atomic_load(&s->reserved));
+    (void)aq_error_hint(err, status,
+                        "Planning needs room there for the time being; free some, or choose another place");
   }
   return aq_error_in_file(err, status, s->folder);
 }

@@ -19,6 +19,7 @@ typedef struct aq_stored_tensor {
   aq_dtype dtype;         /* AQ_STORED_VALUES: of the values */
   const char *why_values; /* in words, of a tensor that has values whatever a plan makes of it; NULL: codes of one of
                              the grids are stored as such */
+  bool is_of_values;      /* why_values holds for all tensors of its kind: nothing that a plan falls back to */
 } aq_stored_tensor;
 
 /* Codes that a format holds without loss. The exporter and plans for the format go by the same table. */

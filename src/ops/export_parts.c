@@ -8,30 +8,18 @@
 #include "core/file.h"
 #include "core/memory.h"
 #include "io/source_part.h"
+#include "io/wrapper_name.h"
 
 static const char weights_name[] = "model.safetensors";
 
 /* ---- names of a wrapper ---- */
-
-/* The model inside of sentence-transformers' first module, as versions before 5.4 and from then on name it. */
-static const char *const wrapped[] = {"auto_model.", "0.model."};
-
-/* Bytes of the wrapper's name in front of a tensor's own; 0 when it has none. A part of a name begins after a dot. */
-static size_t wrapper_length(const char *name) {
-  for (size_t i = 0; i < AQ_COUNT_OF(wrapped); i++) {
-    const char *at = strstr(name, wrapped[i]);
-    if (at == NULL || (at != name && (at[-1] != '.' || i > 0))) continue;
-    return (size_t)(at - name) + strlen(wrapped[i]);
-  }
-  return 0;
-}
 
 aq_status aq_export_names_unwrap(aq_source *overlay, aq_error *err) {
   size_t count = 0, length = 0;
   const char *first = NULL;
   for (size_t i = 0; i < overlay->tensor_count; i++) {
     const char *name = overlay->tensors[i].name;
-    const size_t wrapper = wrapper_length(name);
+    const size_t wrapper = aq_wrapper_name_length(name);
     if (wrapper == 0 || name[wrapper] == '\0') continue;
     if (count++ == 0) {
       first = name;

@@ -11,11 +11,17 @@
 #include "core/memory.h"
 #include "quant/rule_words.h"
 
+/* Why the format has no codes of a tensor, in words of static storage; NULL: it has. */
+typedef struct no_codes {
+  const char *words;
+  bool is_of_values; /* as in aq_stored_tensor */
+} no_codes;
+
 typedef struct plan_job {
   const aq_file_format *format;
   const aq_tensor_info *tensors;
   aq_plan *plan;
-  const char **why; /* one per tensor: why the format has no codes of it; NULL: it has */
+  no_codes *why; /* one per tensor */
 } plan_job;
 
 static const char not_stored[] = "it is no part of the model there";
@@ -26,9 +32,9 @@ aq_status aq_export_plan_format(const aq_quantize_options *options, const aq_fil
   *out = NULL;
   if (options->for_format == NULL) return AQ_OK;
   AQ_TRY(aq_formats_find_export(options->for_format, out, err));
-  if ((*out)->layout != NULL) return AQ_OK;
-  (void)aq_fail(err, AQ_ERR_ARGUMENT,
-                "%s files have no codes that a plan could suit; values are exported from any table", (*out)->name);
+  if ((*out)->layout != NULL && (*out)->layout->grid_count > 0) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_ARGUMENT, "there are no plans for %s files; there are some for compressed-tensors and gguf",
+                (*out)->name);
   return aq_error_hint(err, AQ_ERR_ARGUMENT, "Leave out `for_format`");
 }
 
@@ -52,18 +58,19 @@ static const aq_code_grid *find_grid(const aq_export_layout *layout, aq_quant_ty
 /* Tied tensors have one entry: codes of none of them are codes of none; what one of them is stored as, all are. */
 static void share_reasons(const plan_job *job) {
   for (size_t i = 0; i < job->plan->count; i++) {
-    const char **owner = &job->why[aq_plan_owner(job->plan, i)];
-    if (job->why[i] != not_stored && (*owner == NULL || *owner == not_stored)) *owner = job->why[i];
+    no_codes *owner = &job->why[aq_plan_owner(job->plan, i)];
+    const bool says_less = owner->words == NULL || owner->words == not_stored;
+    if (job->why[i].words != not_stored && says_less) *owner = job->why[i];
   }
 }
 
 static aq_status find_reasons(const plan_job *job, const aq_source *source, aq_error *err) {
   aq_source *stored;
-  for (size_t i = 0; i < job->plan->count; i++) job->why[i] = not_stored;
+  for (size_t i = 0; i < job->plan->count; i++) job->why[i] = (no_codes){not_stored, true};
   AQ_TRY(aq_export_layout_open_planned(job->format->layout, source, job->tensors, job->plan, &stored, err));
   for (size_t i = 0; i < stored->tensor_count; i++) {
     const aq_stored_tensor s = job->format->layout->describe(stored, i);
-    job->why[s.origin] = s.why_values; /* static storage */
+    job->why[s.origin] = (no_codes){s.why_values, s.is_of_values};
   }
   aq_source_close(stored);
   share_reasons(job);
@@ -87,15 +94,16 @@ static aq_status fail_entry(const plan_job *job, size_t i, const char *why, cons
 static aq_status keep_entry(const plan_job *job, size_t i, aq_error *err) {
   aq_plan_entry *e = &job->plan->entries[i];
   if (is_of_caller(e)) {
-    return job->why[i] == not_stored ? AQ_OK : fail_entry(job, i, job->why[i], "Keep it (`keep_patterns`)", err);
+    return job->why[i].words == not_stored ? AQ_OK
+                                           : fail_entry(job, i, job->why[i].words, "Keep it (`keep_patterns`)", err);
   }
-  char *rule = aq_format("no codes in %s: %s", job->format->name, job->why[i]);
+  char *rule = aq_format("no codes in %s: %s", job->format->name, job->why[i].words);
   if (rule == NULL) return aq_fail_memory(err, 64);
   aq_free(e->rule);
   e->rule = rule;
   e->action = AQ_KEEP;
   e->kept_by_default = true;
-  e->unexpected = job->tensors[i].rank >= 2;
+  e->unexpected = job->tensors[i].rank >= 2 && !job->why[i].is_of_values;
   return AQ_OK;
 }
 
@@ -130,7 +138,7 @@ static aq_status check_scales(const plan_job *job, size_t i, aq_scale_grid grid,
 static aq_status fit_entry(const plan_job *job, size_t i, aq_error *err) {
   aq_plan_entry *e = &job->plan->entries[i];
   if (e->action != AQ_QUANTIZE || e->tied) return AQ_OK;
-  if (job->why[i] != NULL) return keep_entry(job, i, err);
+  if (job->why[i].words != NULL) return keep_entry(job, i, err);
   if (aq_plan_entry_is_open(e, AQ_RD)) return AQ_OK;
   const aq_code_grid *grid = find_grid(job->format->layout, e->scheme.type, e->scheme.symmetric);
   if (grid == NULL) {

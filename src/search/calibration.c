@@ -140,9 +140,11 @@ static aq_status check_asked(const aq_calibration *c, const aq_quantize_options 
   const aq_arch *arch = c->model.config.arch;
   if (!c->kind->only_asked || arch == NULL || !is_optional(o)) return AQ_OK;
   aq_error_clear(err);
-  return aq_fail(err, AQ_ERR_UNSUPPORTED,
-                 "a language model, of type %s, is run only when texts are named to calibrate it with",
-                 arch->model_type);
+  return aq_fail(
+      err, AQ_ERR_UNSUPPORTED,
+      "a language model, of type %s, is run only when texts are named to calibrate it with: a file, 'builtin', "
+      "or 'self', which it writes itself",
+      arch->model_type);
 }
 
 static aq_status load_parameters(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {

@@ -269,3 +269,10 @@ def test_codes_that_a_graph_cannot_hold_become_values_on_request(made):
     said = done("export", "work/g10.parquet", "-o", "out", "--to", "onnx", "--dtype", "fp16", "--json", cwd=made).stdout
     tensors = json.loads(said)["tensors"]
     assert {t["action"] for t in tensors if t["stored_as"] == "int4 g10"} == {"dequantized"}
+
+
+def test_embeddings_are_kept_for_compressed_tensors_by_a_rule(made):
+    """Peers read them as values: nothing is missing for --strict."""
+    told = done("quantize", "encoder", "-o", "work/c.parquet", "--for", "compressed-tensors", "--type", "int4", "--strict",
+                cwd=made).stdout
+    assert "no rule says so" not in told

@@ -5,19 +5,9 @@ import subprocess
 
 import pytest
 from cli_helpers import COMMAND, TIMEOUT, done, environment, floats, refused, run, safetensors
-from tiny_bert import HIDDEN, encoder_tensors, make_encoder
+from tiny_bert import make_encoder, make_scorer
 
 PAIRS = [("a cat", "dogs run"), ("é", "ü"), ("", "x" * 90), ("a cat", "")]
-
-
-def make_scorer(model, labels=1, **config):
-    make_encoder(model)
-    shapes = {"pooler.dense.weight": (HIDDEN, HIDDEN), "pooler.dense.bias": (HIDDEN,), "classifier.weight": (labels, HIDDEN), "classifier.bias": (labels,)}
-    head = {name: ("F32", shape, floats(shape[0] * (shape[1] if len(shape) > 1 else 1), 100 + seed, 0.5)) for seed, (name, shape) in enumerate(shapes.items())}
-    (model / "model.safetensors").write_bytes(safetensors(encoder_tensors() | head))
-    settings = json.loads((model / "config.json").read_text())
-    settings |= {"architectures": ["BertForSequenceClassification"], "id2label": {str(i): f"label {i}" for i in range(labels)}, **config}
-    (model / "config.json").write_text(json.dumps(settings))
 
 
 @pytest.fixture

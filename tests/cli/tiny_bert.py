@@ -33,3 +33,17 @@ def make_encoder(model, hidden=HIDDEN, inner=INNER):
         {"model_type": "bert", "hidden_size": hidden, "num_attention_heads": 2, "num_hidden_layers": LAYERS,
          "intermediate_size": inner, "vocab_size": len(WORDS), "max_position_embeddings": POSITIONS,
          "type_vocab_size": 2}))
+
+
+def make_scorer(model, labels=1, **config):
+    """The same with a head for sequence classification: a cross-encoder."""
+    make_encoder(model)
+    shapes = {"pooler.dense.weight": (HIDDEN, HIDDEN), "pooler.dense.bias": (HIDDEN,),
+              "classifier.weight": (labels, HIDDEN), "classifier.bias": (labels,)}
+    head = {name: ("F32", shape, floats(shape[0] * (shape[1] if len(shape) > 1 else 1), 100 + seed, 0.5))
+            for seed, (name, shape) in enumerate(shapes.items())}
+    (model / "model.safetensors").write_bytes(safetensors(encoder_tensors() | head))
+    settings = json.loads((model / "config.json").read_text())
+    settings |= {"architectures": ["BertForSequenceClassification"],
+                 "id2label": {str(i): f"label {i}" for i in range(labels)}, **config}
+    (model / "config.json").write_text(json.dumps(settings))

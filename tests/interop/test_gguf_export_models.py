@@ -5,7 +5,7 @@ import gguf
 import gguf_models as made
 import numpy as np
 import pytest
-from conftest import read_safetensors, run
+from conftest import read_safetensors, run, write_safetensors
 from test_gguf_models import bert_tensors, write_bert
 
 # Keys that a converted file has and an exported one may have besides, which say what follows from others.
@@ -58,6 +58,22 @@ def test_encoder_is_the_file_that_it_began_as(tmp_path, pooling):
     assert after["tokenizer.ggml.token_type_count"] == 2
     texts = ["--text", "Hello, the singing!", "--text", "\u4e2d h\u00e9llo"]
     assert run("embed", out, *texts).stdout == run("embed", tmp_path / "m.gguf", *texts).stdout
+
+
+@pytest.mark.parametrize("prefix", ["", "bert.", "0.auto_model.", "0.auto_model.bert."])
+def test_pooler_is_left_out_whatever_stands_in_front_of_names(tmp_path, prefix):
+    tokenizer, words = made.word_pieces()
+    write_bert(tmp_path / "m.gguf", bert_tensors(len(words)), tokenizer)
+    run("export", tmp_path / "m.gguf", "-o", tmp_path / "folder", "--names", "hf")
+    weights = tmp_path / "folder" / "model.safetensors"
+    tensors = {f"{prefix}{name}": (dtype, np.frombuffer(data, "<f4").reshape(shape))
+               for name, (dtype, shape, data) in read_safetensors(weights).items()}
+    width = next(values.shape[0] for name, (_, values) in tensors.items() if name.endswith("LayerNorm.weight"))
+    write_safetensors(weights, {**tensors, f"{prefix}pooler.dense.weight": ("F32", np.zeros((width, width), "<f4"))})
+    told = run("export", tmp_path / "folder", "-o", tmp_path / "out.gguf", "--to", "gguf").stdout
+    assert "pooler.dense.weight" in told
+    assert tensors_of(tmp_path / "out.gguf") == tensors_of(tmp_path / "m.gguf")
+    run("quantize", tmp_path / "folder", "-o", tmp_path / "t.parquet", "--for", "gguf", "--type", "int4")
 
 
 @pytest.mark.parametrize("options, blocks", [(["--type", "int8"], "Q8_0"), (["--type", "int4", "--group-size", "32"], "Q4_1")])

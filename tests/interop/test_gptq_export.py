@@ -84,6 +84,13 @@ def test_an_output_layer_of_its_own_has_codes(tmp_path):
     assert check(tmp_path, {UP, DOWN, "lm_head"})[0]["lm_head"] is True
 
 
+def test_layers_outside_of_the_blocks_are_values(tmp_path):
+    write_model(tmp_path / "m", **{"pooler.dense.weight": ("F32", noise(7, 64, 64)),
+                                   "classifier.weight": ("F32", noise(8, 2, 64))})
+    run("quantize", tmp_path / "m", "-o", tmp_path / "t.parquet", "--type", "int4", "--sym", "--keep", "classifier*")
+    check(tmp_path, {UP, DOWN})
+
+
 def test_matrix_of_megabytes_streams_to_the_same_codes(tmp_path):
     """More than a block of a sink, whose pieces begin and end within rows of words."""
     write_model(tmp_path / "m", rows=1504, columns=2272)

@@ -10,7 +10,7 @@ from conftest import run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "cli"))
-from tiny_bert import make_encoder  # noqa: E402
+from tiny_bert import make_encoder, make_scorer  # noqa: E402
 
 
 def documented():
@@ -33,6 +33,8 @@ def reports(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
     model = folder / "encoder"
     make_encoder(model)
+    scorer = folder / "scorer"
+    make_scorer(scorer)
     table = folder / "table.parquet"
     texts = folder / "texts"
     texts.write_text("a cat\nsome dogs run\n")
@@ -45,6 +47,7 @@ def reports(tmp_path_factory):
         "compare": [model, table, "--outputs"],
         "sensitivity": [model, "--types", "int4"],
         "validate": [model, "--types", "int4", "--output-dir", folder / "validation"],
+        "score": [scorer, "--query", "a cat", "--text", "dogs run"],
         "embed": [table, "--input", texts, "-o", folder / "vectors.npy"],
     }
     return {name: json.loads(run(name, *words, "--json").stdout) for name, words in commands.items()}

@@ -14,6 +14,7 @@
 #include "io/gguf/gguf_store.h"
 #include "io/model_files.h"
 #include "io/source_memory.h"
+#include "io/wrapper_name.h"
 
 #define NAME_MAX 64 /* of ggml, with the zero at its end */
 
@@ -91,6 +92,7 @@ static aq_stored_tensor describe_tensor(const aq_source *stored, size_t index) {
       .origin = origin,
       .kind = s->kind == AQ_GGUF_CODES ? AQ_STORED_CODES : AQ_STORED_VALUES,
       .dtype = aq_gguf_type_at(s->type)->dtype,
+      .is_of_values = is_added(stored->names[index]),
       .why_values = is_added(stored->names[index]) ? added_words : aq_gguf_why_values(&g->base->tensors[origin])};
 }
 
@@ -134,8 +136,7 @@ static aq_status set_rows(gguf_stored *g, size_t i, int64_t heads, aq_error *err
 }
 
 /* What llama.cpp's files leave out: a head that is tied to the table of tokens, and what its encoders do not use. */
-static bool is_left_out(const gguf_stored *g, size_t i) {
-  const char *name = g->base->tensors[i].name;
+static bool is_left_out(const gguf_stored *g, const char *name) {
   if (g->model.arch->is_encoder) return strncmp(name, "pooler.", 7) == 0 || strstr(name, "position_ids") != NULL;
   return strcmp(name, "lm_head.weight") == 0 && json_is_true(json_object_get(g->model.config, "tie_word_embeddings"));
 }
@@ -144,8 +145,9 @@ static aq_status add_renamed(gguf_stored *g, size_t i, aq_dtype dtype, aq_source
   const char *name = g->base->tensors[i].name;
   aq_gguf_change change = AQ_GGUF_UNCHANGED;
   bool is_known = false;
-  if (is_left_out(g, i)) return AQ_OK;
+  name += aq_wrapper_name_length(name);
   if (g->model.arch->is_encoder && strncmp(name, "bert.", 5) == 0) name += 5;
+  if (is_left_out(g, name)) return AQ_OK;
   char *own = aq_gguf_name_from_hf(g->model.arch, name, &change, &is_known);
   if (own == NULL && is_known) return aq_fail_memory(err, strlen(name));
   if (own == NULL) return fail_tensor(g->base, i, "llama.cpp has no such tensor in a model of this architecture", err);

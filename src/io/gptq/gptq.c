@@ -2,6 +2,7 @@
 #include "io/gptq/gptq.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "core/compiler.h"
 #include "core/error.h"
@@ -14,6 +15,19 @@
 #define BLOCK ((size_t)1 << 14) /* scales that are read at a time */
 
 /* ---- which, and how ---- */
+
+bool aq_gptq_is_in_block(const char *name) {
+  for (const char *dot = strchr(name, '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
+    const size_t digits = strspn(dot + 1, "0123456789");
+    if (digits > 0 && dot[1 + digits] == '.') return true;
+  }
+  return false;
+}
+
+bool aq_gptq_is_packed(const aq_source *base, size_t index) {
+  const char *name = base->tensors[index].name;
+  return aq_packed_is_linear(base, index) && (aq_gptq_is_in_block(name) || strcmp(name, "lm_head.weight") == 0);
+}
 
 static aq_status check_scales(const aq_tensor_info *t, const float *scales, size_t count, aq_error *err) {
   for (size_t i = 0; i < count; i++) {
@@ -88,7 +102,7 @@ static aq_status read_packed(const aq_source *base, size_t index, const aq_packe
 }
 
 static const aq_packed_format gptq_packed = {
-    .name = "GPTQ", .is_packed = aq_packed_is_linear, .find = find_scheme, .list = list_pieces, .read = read_packed};
+    .name = "GPTQ", .is_packed = aq_gptq_is_packed, .find = find_scheme, .list = list_pieces, .read = read_packed};
 
 static aq_status open_layout(const aq_source *base, aq_dtype dtype, aq_source **out, aq_error *err) {
   return aq_packed_open(&gptq_packed, base, dtype, out, err);

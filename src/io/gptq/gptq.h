@@ -6,6 +6,13 @@
 #include "core/buffer.h"
 #include "io/packed/packed_scheme.h"
 
+/* Whether a tensor is stored as codes: quantized linear layers of the repeated blocks ("layers.0."), and the output
+ * layer; loaders expect values of all others. */
+bool aq_gptq_is_packed(const aq_source *base, size_t index);
+
+/* Whether a tensor, by its name, is in a block. */
+bool aq_gptq_is_in_block(const char *name);
+
 /* The scheme of a tensor with codes, with FP16 scales. AQ_ERR_UNSUPPORTED as aq_packed_scheme_find and
  * aq_packed_zero_points_check, where rows or columns are no multiple of 32, and where a scale is no normal FP16. */
 AQ_MUST_CHECK aq_status aq_gptq_scheme_find(const aq_source *base, size_t index, aq_packed_scheme *out, aq_error *err);

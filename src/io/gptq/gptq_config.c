@@ -1,4 +1,4 @@
-/* gptq_config.c - quantization_config: one setting for all linear layers but the output layer. Codes of the output
+/* gptq_config.c - quantization_config: one setting for all linear layers of the blocks. Codes of the output
  * layer have a member of their own; symmetric codes are the first version of the format, others the second. */
 #include <jansson.h>
 #include <stdlib.h>
@@ -27,8 +27,9 @@ static bool has_settings_of(gptq_settings *g, const aq_packed_scheme *s) {
   return s->bits == g->scheme.bits && s->symmetric == g->scheme.symmetric && (g->has_rows || g->has_groups);
 }
 
-static aq_status fail_mixed(const char *name, const char *other, aq_error *err) {
-  (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "GPTQ has one setting for all linear layers, and '%.150s' has another", other);
+static aq_status fail_mixed(const char *name, const char *other, const char *what, aq_error *err) {
+  (void)aq_fail(err, AQ_ERR_UNSUPPORTED,
+                "GPTQ has one setting for all linear layers of its blocks, and '%.150s' has %s", other, what);
   (void)aq_error_hint(err, AQ_ERR_UNSUPPORTED,
                       "Quantize all of them with one type and one group size, or export to compressed-tensors");
   return aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, name);
@@ -36,9 +37,9 @@ static aq_status fail_mixed(const char *name, const char *other, aq_error *err) 
 
 static aq_status add_tensor(const aq_source *base, size_t i, gptq_settings *g, aq_error *err) {
   const aq_tensor_info *t = &base->tensors[i];
-  if (!aq_packed_is_linear(base, i)) {
+  if (!aq_gptq_is_packed(base, i)) {
     const bool is_layer = t->rank == 2 && aq_ends_with(t->name, ".weight") && !aq_packed_is_embedding(t);
-    if (is_layer && !is_output(t)) g->value = t->name;
+    if (is_layer && aq_gptq_is_in_block(t->name)) g->value = t->name;
     return AQ_OK;
   }
   aq_packed_scheme s;
@@ -48,7 +49,7 @@ static aq_status add_tensor(const aq_source *base, size_t i, gptq_settings *g, a
     g->first = t->name;
     g->scheme = s;
   }
-  return has_settings_of(g, &s) ? AQ_OK : fail_mixed(t->name, g->first, err);
+  return has_settings_of(g, &s) ? AQ_OK : fail_mixed(t->name, g->first, "another", err);
 }
 
 static aq_status find_settings(const aq_source *base, gptq_settings *g, aq_error *err) {
@@ -58,7 +59,7 @@ static aq_status find_settings(const aq_source *base, gptq_settings *g, aq_error
     return aq_error_hint(err, AQ_ERR_UNSUPPORTED,
                          "Quantize the model first, or export to safetensors, which holds values");
   }
-  return g->value == NULL ? AQ_OK : fail_mixed(g->value, g->first, err);
+  return g->value == NULL ? AQ_OK : fail_mixed(g->value, g->first, "codes where it has values", err);
 }
 
 static char *settings_text(const gptq_settings *g) {

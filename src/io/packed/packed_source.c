@@ -136,8 +136,10 @@ aq_stored_tensor aq_packed_describe(const aq_source *stored, size_t index) {
   const packed_source *p = stored->impl;
   const aq_segment *segment = &stored->segments[stored->segment_first[index]];
   const size_t origin = (size_t)segment->where[AQ_OVER_TENSOR];
-  return (aq_stored_tensor){
-      .origin = origin,
-      .kind = segment->where[AQ_OVER_MARK] == PASSED ? AQ_STORED_PASSED : AQ_STORED_CODES,
-      .why_values = p->format->why_values != NULL ? p->format->why_values(p->base, origin) : NULL};
+  aq_stored_tensor stored_as = {.origin = origin,
+                                .kind = segment->where[AQ_OVER_MARK] == PASSED ? AQ_STORED_PASSED : AQ_STORED_CODES};
+  if (p->format->why_values != NULL) {
+    stored_as.why_values = p->format->why_values(p->base, origin, &stored_as.is_of_values);
+  }
+  return stored_as;
 }

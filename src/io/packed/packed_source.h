@@ -20,8 +20,8 @@ typedef struct aq_packed_format {
   const char *name;
   /* Whether a tensor is stored as codes. */
   bool (*is_packed)(const aq_source *base, size_t index);
-  /* aq_stored_tensor's why_values of a tensor of the base. NULL: no plan is made for the format. */
-  const char *(*why_values)(const aq_source *base, size_t index);
+  /* aq_stored_tensor's why_values and is_of_values of a tensor of the base. NULL: no plan is made for the format. */
+  const char *(*why_values)(const aq_source *base, size_t index, bool *is_of_values);
   /* Whether a tensor is not stored at all. NULL: every one is. */
   bool (*is_left_out)(const aq_source *base, size_t index);
   /* The scheme of a tensor with codes; AQ_ERR_UNSUPPORTED names the tensor and what can be done. `dtype`: wanted for
