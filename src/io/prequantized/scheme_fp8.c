@@ -48,11 +48,13 @@ static aq_status read_float_quantized(aq_layer_parts *parts, size_t codes, aq_co
   return aq_ct_fit_scales(parts, true, 8, out, err);
 }
 
+static const char *const scale_names[] = {".weight_scale", NULL};
+
 const aq_layer_scheme aq_scheme_float_quantized = {.name = "compressed-tensors, float-quantized",
                                                    .method = "compressed-tensors",
                                                    .codes = ".weight",
                                                    .codes_dtype = AQ_F8_E4M3,
-                                                   .beside = ".weight_scale",
+                                                   .parts = scale_names,
                                                    .result = ".weight",
                                                    .keys = aq_ct_keys,
                                                    .check_config = aq_ct_weights_check,
@@ -103,11 +105,13 @@ static aq_status read_blocks(aq_layer_parts *parts, size_t codes, aq_coded_layer
       aq_layer_part_info(parts, scales)->name);
 }
 
+static const char *const block_scale_names[] = {".weight_scale_inv", NULL};
+
 const aq_layer_scheme aq_scheme_fp8_blocks = {.name = "FP8",
                                               .method = "fp8",
                                               .codes = ".weight",
                                               .codes_dtype = AQ_F8_E4M3,
-                                              .beside = ".weight_scale_inv",
+                                              .parts = block_scale_names,
                                               .result = ".weight",
                                               .keys = block_keys,
                                               .check_config = check_blocks,
@@ -131,7 +135,7 @@ const aq_layer_scheme aq_scheme_fp8_table = {.name = "FP8",
                                              .method = "fp8",
                                              .codes = ".weight",
                                              .codes_dtype = AQ_F8_E4M3,
-                                             .beside = ".weight_scale",
+                                             .parts = scale_names,
                                              .result = ".weight",
                                              .keys = block_keys,
                                              .check_config = check_blocks,
@@ -143,7 +147,7 @@ const aq_layer_scheme aq_scheme_fbgemm_fp8 = {.name = "FP8 of FBGEMM",
                                               .method = "fbgemm_fp8",
                                               .codes = ".weight",
                                               .codes_dtype = AQ_F8_E4M3,
-                                              .beside = ".weight_scale",
+                                              .parts = scale_names,
                                               .result = ".weight",
                                               .keys = fbgemm_keys,
                                               .read = read_rows};
@@ -164,7 +168,7 @@ const aq_layer_scheme aq_scheme_modelopt_fp8 = {.name = "FP8 of ModelOpt",
                                                 .method = "modelopt",
                                                 .codes = ".weight",
                                                 .codes_dtype = AQ_F8_E4M3,
-                                                .beside = ".weight_scale",
+                                                .parts = scale_names,
                                                 .result = ".weight",
                                                 .keys = modelopt_keys,
                                                 .check_config = check_modelopt,

@@ -240,6 +240,7 @@ static void shapes_that_contradict_each_other_are_refused(void **state) {
 /* ---- the other schemes: a layer, and what is wrong with it ---- */
 
 #define METHOD(method, more) "{\"quantization_config\":{\"quant_method\":\"" method "\"" more "}}"
+#define MLX "{\"quantization\":{\"bits\":4,\"group_size\":8}}"
 #define GROUPS(weights) METHOD("compressed-tensors", ",\"config_groups\":{\"g\":{\"weights\":{" weights "}}}")
 
 static const int64_t eight_by_eight[2] = {8, 8}, eight_by_nine[2] = {8, 9}, negative[2] = {-8, 8};
@@ -471,6 +472,61 @@ static void layers_of_other_schemes_are_checked_as_well(void **unused) {
   }
 }
 
+/* A layer that lost a part must not pass as what is left of it. */
+static void part_that_is_missing_is_named(void **unused) {
+  (void)unused;
+  static const struct {
+    const char *config;
+    part parts[4];
+    const char *missing;
+  } cases[] = {
+      {GPTQ(""), {{"a.qzeros", "I32", "[1,1]", sixes, 4}, {"a.scales", "F16", "[1,8]", ones, 16}}, "a.qweight"},
+      {GPTQ(""), {{"a.g_idx", "I32", "[8]", groups, 32}}, "a.qweight"},
+      {GPTQ(""), {{"a.qweight", "I32", "[1,8]", nibbles, 32}, {"a.qzeros", "I32", "[1,1]", sixes, 4}}, "a.scales"},
+      {GPTQ(""), {{"qweight", "I32", "[1,8]", nibbles, 32}}, "scales"},
+      {METHOD("gptq", ",\"bits\":4,\"group_size\":8,\"desc_act\":true"),
+       {{"a.qweight", "I32", "[1,8]", nibbles, 32},
+        {"a.qzeros", "I32", "[1,1]", sixes, 4},
+        {"a.scales", "F16", "[1,8]", ones, 16}},
+       "a.g_idx"},
+      {METHOD("awq", ",\"bits\":4,\"group_size\":8"), {{"a.qweight", "I32", "[8,1]", nibbles, 32}}, "a.scales"},
+      {METHOD("awq", ",\"bits\":4,\"group_size\":8"), {{"a.scales", "F16", "[1,8]", ones, 16}}, "a.qweight"},
+      {MLX, {{"l.weight", "U32", "[8,1]", nibbles, 32}, {"l.biases", "F16", "[8,1]", ones, 16}}, "l.scales"},
+      {MLX, {{"l.scales", "F16", "[8,1]", ones, 16}, {"l.biases", "F16", "[8,1]", ones, 16}}, "l.weight"},
+      {GROUPS("\"num_bits\":4"),
+       {{"l.weight_packed", "I32", "[8,1]", nibbles, 32}, {"l.weight_shape", "I64", "[2]", eight_by_eight, 16}},
+       "l.weight_scale"},
+      {GROUPS("\"num_bits\":4"),
+       {{"l.weight_scale", "F16", "[8,1]", ones, 16}, {"l.weight_shape", "I64", "[2]", eight_by_eight, 16}},
+       "l.weight_packed"},
+      {GROUPS("\"num_bits\":8"), {{"l.weight", "I8", "[8,4]", bytes, 32}}, "l.weight_scale"},
+      {GROUPS("\"num_bits\":8"), /* as the other layers have it */
+       {{"k.weight", "I8", "[8,4]", bytes, 32},
+        {"k.weight_scale", "F32", "[8,1]", bytes, 32},
+        {"l.weight_scale", "F32", "[8,1]", bytes, 32}},
+       "l.weight"},
+      {GROUPS("\"num_bits\":8,\"type\":\"float\""), {{"l.weight", "F8_E4M3", "[8,4]", bytes, 32}}, "l.weight_scale"},
+      {METHOD("fp8", ",\"weight_block_size\":[4,4]"),
+       {{"l.weight", "F8_E4M3", "[8,8]", bytes, 64}},
+       "l.weight_scale_inv"},
+      {METHOD("fp8", ""), {{"l.weight_scale_inv", "F32", "[1]", bytes, 4}}, "l.weight"},
+      {METHOD("bitsandbytes", ""), {{"l.weight", "I8", "[8,4]", bytes, 32}}, "l.SCB"},
+      {METHOD("bitsandbytes", ""), {{"l.SCB", "F32", "[8]", bytes, 32}}, "l.weight"},
+      {METHOD("bitsandbytes", ""),
+       {{"l.weight", "U8", "[8,1]", bytes, 8}, {"l.weight.quant_map", "F32", "[16]", bytes, 64}},
+       "l.weight.absmax"},
+      {METHOD("mxfp4", ""), {{"e_blocks", "U8", "[1,2,1,16]", bytes, 32}}, "e_scales"},
+      {METHOD("mxfp4", ""), {{"e_scales", "U8", "[1,2,1]", bytes, 2}}, "e_blocks"},
+  };
+  for (size_t i = 0; i < AQ_COUNT_OF(cases); i++) {
+    char says[80];
+    size_t count = 0;
+    while (count < AQ_COUNT_OF(cases[i].parts) && cases[i].parts[count].name != NULL) count++;
+    (void)snprintf(says, sizeof says, "tensor '%s' is missing", cases[i].missing);
+    opening_fails(cases[i].config, cases[i].parts, count, "", says);
+  }
+}
+
 /* Codes of 3 bits in words of a row that both packings fill: the version tells which. */
 static void version_tells_the_packing_where_the_shape_does_not(void **unused) {
   (void)unused;
@@ -577,6 +633,7 @@ int main(void) {
       cmocka_unit_test(methods_without_a_scheme_are_left_alone),
       cmocka_unit_test(shapes_that_contradict_each_other_are_refused),
       cmocka_unit_test(layers_of_other_schemes_are_checked_as_well),
+      cmocka_unit_test(part_that_is_missing_is_named),
       cmocka_unit_test(version_tells_the_packing_where_the_shape_does_not),
       cmocka_unit_test(groups_that_are_not_there_are_refused_when_they_are_read),
       cmocka_unit_test(zero_points_of_the_other_version_are_refused),
