@@ -150,6 +150,7 @@ static void older_gptq_has_a_file_of_its_own(void **state) {
   assert_ok(aq_source_open(temp_path("m"), NULL, &s, &err));
   assert_int_equal(aq_source_find(s, "a.weight"), 1);
   aq_source_close(s);
+  assert_int_equal(remove(temp_path("m/quantize_config.json")), 0);
 }
 
 /* ---- not decoded ---- */
@@ -186,13 +187,52 @@ static void what_is_not_known_stays_as_it_is_stored(void **state) {
   }
 }
 
-static void methods_without_a_scheme_are_left_alone(void **state) {
+/* Without a method that is known, layers stay codes, and one line says why. */
+static void reason_is_told_where_no_method_is_known(void **state) {
   (void)state;
-  aq_source *s =
-      open_model("{\"quantization_config\":{\"quant_method\":\"exl3\",\"bits\":4}}", gptq, AQ_COUNT_OF(gptq));
-  assert_int_equal(aq_source_tensor_count(s), AQ_COUNT_OF(gptq));
-  assert_int_equal(aq_source_note_count(s), 1);
+  static const struct {
+    const char *config, *says;
+  } cases[] = {
+      {NULL, "the quantized layers are not decoded: there is no config.json to say how they are quantized"},
+      {"{}", "the quantized layers are not decoded: config.json has no quantization_config"},
+      {"{\"quantization_config\":{\"quant_method\":\"gptq\"",
+       "the quantized layers are not decoded: config.json: the JSON"},
+      {"{\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":4,\"bits\":4,\"group_size\":-1}}",
+       "the quantized layers are not decoded: config.json: the JSON text is wrong: duplicate object key"},
+      {"[1]", "the quantized layers are not decoded: config.json: the JSON text is not an object"},
+      {"{\"quantization_config\":null}", "decoded: 'quantization_config' of config.json is no object"},
+      {"{\"quantization_config\":[1]}", "decoded: 'quantization_config' of config.json is no object"},
+      {"{\"quantization_config\":\"gptq\"}", "decoded: 'quantization_config' of config.json is no object"},
+      {"{\"quantization\":4}", "decoded: 'quantization' of config.json is no object"},
+      {"{\"quantization_config\":{}}", "decoded: 'quantization_config' of config.json has no quant_method"},
+      {"{\"quantization_config\":{\"quant_method\":4}}", "'quantization_config' of config.json has no quant_method"},
+      {"{\"quantization_config\":{\"quant_method\":\"exl3\",\"bits\":4}}",
+       "the quantized layers (exl3) are not decoded: the method is not known"},
+      {"{\"quantization_config\":{\"quant_method\":\"mxfp4\"}}",
+       "the quantized layers (mxfp4) are not decoded: no tensors are named as those of that method"},
+  };
+  for (size_t i = 0; i < AQ_COUNT_OF(cases); i++) {
+    if (cases[i].config == NULL) (void)remove(temp_path("m/config.json"));
+    aq_source *s = open_model(cases[i].config, gptq, AQ_COUNT_OF(gptq));
+    assert_int_equal(aq_source_tensor_count(s), AQ_COUNT_OF(gptq));
+    assert_int_equal(aq_source_note_count(s), 2);
+    if (strstr(aq_source_note(s, 0), cases[i].says) == NULL) fail_msg("%s: %s", cases[i].says, aq_source_note(s, 0));
+    assert_null(strchr(aq_source_note(s, 0), '\n'));
+    aq_source_close(s);
+    s = open_model(cases[i].config, gptq, 1); /* nothing to be told of a model of values */
+    for (size_t k = 0; k < aq_source_note_count(s); k++) assert_null(strstr(aq_source_note(s, k), "not decoded"));
+    aq_source_close(s);
+  }
+}
+
+static void damage_of_the_older_file_of_gptq_is_told(void **state) {
+  (void)state;
+  (void)remove(temp_path("m/config.json"));
+  (void)temp_write_text("m/quantize_config.json", "{\"bits\":4,");
+  aq_source *s = open_model(NULL, gptq, AQ_COUNT_OF(gptq));
+  assert_non_null(strstr(aq_source_note(s, 0), "are not decoded: quantize_config.json: the JSON text is wrong"));
   aq_source_close(s);
+  assert_int_equal(remove(temp_path("m/quantize_config.json")), 0);
 }
 
 /* ---- refused ---- */
@@ -630,7 +670,8 @@ int main(void) {
       cmocka_unit_test(configuration_reads_as_that_of_a_model_of_values),
       cmocka_unit_test(older_gptq_has_a_file_of_its_own),
       cmocka_unit_test(what_is_not_known_stays_as_it_is_stored),
-      cmocka_unit_test(methods_without_a_scheme_are_left_alone),
+      cmocka_unit_test(reason_is_told_where_no_method_is_known),
+      cmocka_unit_test(damage_of_the_older_file_of_gptq_is_told),
       cmocka_unit_test(shapes_that_contradict_each_other_are_refused),
       cmocka_unit_test(layers_of_other_schemes_are_checked_as_well),
       cmocka_unit_test(part_that_is_missing_is_named),
