@@ -58,6 +58,11 @@ static aq_status view_inner(const aq_source *source, const aq_segment *segment, 
 
 static const aq_source_ops decoded_ops = {.close = close_decoded, .read = read_decoded, .view = view_inner};
 
+bool aq_prequantized_is_decoded(const aq_source *source, size_t tensor) {
+  if (source->ops != &decoded_ops || source->segment_first[tensor] == source->segment_first[tensor + 1]) return false;
+  return source->segments[source->segment_first[tensor]].where[AQ_OVER_MARK] == DECODED;
+}
+
 /* ---- tensors ---- */
 
 static aq_status add_decoded(aq_source *source, const aq_listed_layer *layer, size_t number, aq_error *err) {
