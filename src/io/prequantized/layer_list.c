@@ -6,6 +6,7 @@
 
 #include "core/checked.h"
 #include "core/error.h"
+#include "core/json_member.h"
 #include "core/memory.h"
 #include "io/listing.h"
 #include "tensor/dtype.h"
@@ -126,11 +127,29 @@ static aq_status check_remainder(search *s, size_t tensor, aq_error *err) {
                  s->parts.source->names[tensor]);
 }
 
+/* ---- scales of caches ---- */
+
+/* A model whose cache of keys and values is quantized has scales of them, which lie in attention and not in a layer. */
+static void take_cache_scales(search *s) {
+  static const char *const words[] = {"kv_cache_scheme", "kv_cache_quant_algo"};
+  static const char *const suffixes[] = {".q_scale", ".k_scale", ".k_zero_point", ".v_scale", ".v_zero_point"};
+  bool is_cached = false;
+  for (size_t i = 0; i < AQ_COUNT_OF(words); i++) {
+    is_cached = is_cached || aq_json_is_set(json_object_get(s->parts.config, words[i]));
+  }
+  for (size_t i = 0; is_cached && s->list->count > 0 && i < s->parts.source->tensor_count; i++) {
+    for (size_t k = 0; k < AQ_COUNT_OF(suffixes); k++) {
+      if (is_named(s, i, suffixes[k])) s->list->taken[i] = true;
+    }
+  }
+}
+
 static aq_status find_layers(search *s, aq_error *err) {
   const aq_source *source = s->parts.source;
   for (size_t i = 0; i < source->tensor_count; i++) s->list->layer_of[i] = SIZE_MAX;
   for (size_t i = 0; i < source->tensor_count; i++) AQ_TRY(find_layer(s, i, err));
   for (size_t i = 0; i < source->tensor_count; i++) AQ_TRY(check_remainder(s, i, err));
+  take_cache_scales(s);
   return AQ_OK;
 }
 

@@ -14,12 +14,6 @@
 #include "io/prequantized/ct_weights.h"
 #include "io/prequantized/layer_scheme.h"
 
-static void take_activation_scales(aq_layer_parts *parts) {
-  static const char *const suffixes[] = {".input_scale",  ".activation_scale", ".input_scale_ub",
-                                         ".output_scale", ".k_scale",          ".v_scale"};
-  for (size_t i = 0; i < AQ_COUNT_OF(suffixes); i++) (void)aq_layer_part_take(parts, suffixes[i]);
-}
-
 /* The codes of a layer of two dimensions, or of three where several matrices are allowed. */
 static aq_status fit_codes(aq_layer_parts *parts, size_t codes, bool may_be_several, aq_coded_layer *out,
                            aq_tensor_info *info, aq_error *err) {
@@ -35,7 +29,7 @@ static aq_status fit_codes(aq_layer_parts *parts, size_t codes, bool may_be_seve
   out->codes = (aq_coded_matrix){.tensor = codes, .dtype = stored->dtype, .rows = out->rows, .columns = out->columns};
   info->rank = stored->rank;
   for (int32_t i = 0; i < stored->rank; i++) info->shape[i] = stored->shape[i];
-  take_activation_scales(parts);
+  aq_layer_part_take_activations(parts);
   return aq_layer_part_fit(parts, &out->codes, is_several ? out->matrices : 0, err);
 }
 

@@ -333,6 +333,14 @@ static const struct {
      AQ_ERR_FORMAT,
      "l.weight_packed",
      "has 2 words"},
+    {GROUPS("\"num_bits\":4"),
+     {{"l.weight_packed", "I32", "[8,1]", nibbles, 32},
+      {"l.weight_scale", "F16", "[8,1]", ones, 16},
+      {"l.weight_shape", "I64", "[2]", eight_by_eight, 16},
+      {"l.weight_global_scale", "F32", "[1]", norm, 4}},
+     AQ_OK,
+     NULL,
+     "a scale of their scales are not decoded ('l.weight_global_scale')"},
     {GROUPS("\"num_bits\":4,\"symmetric\":false"),
      {{"l.weight_packed", "I32", "[8,1]", nibbles, 32},
       {"l.weight_scale", "F16", "[8,1]", ones, 16},
@@ -512,6 +520,48 @@ static void layers_of_other_schemes_are_checked_as_well(void **unused) {
   }
 }
 
+/* Scales of activations go with the layer, those of a cache where there is one; other tensors stay. */
+static void scales_of_activations_are_left_out(void **unused) {
+  (void)unused;
+  static const struct {
+    const char *config;
+    part parts[8];
+    size_t left;
+  } cases[] = {
+      {GROUPS("\"num_bits\":4"),
+       {{"l.weight_packed", "I32", "[8,1]", nibbles, 32},
+        {"l.weight_scale", "F16", "[8,1]", ones, 16},
+        {"l.weight_shape", "I64", "[2]", eight_by_eight, 16},
+        {"l.input_scale", "F32", "[1]", norm, 4},
+        {"l.k_scale", "F32", "[1]", norm, 4},
+        {"l.v_scale", "F32", "[1]", norm, 4},
+        {"attn.k_scale", "F32", "[1]", norm, 4},
+        {"l.bias", "F32", "[1]", norm, 4}},
+       3},
+      {METHOD("compressed-tensors",
+              ",\"kv_cache_scheme\":{\"num_bits\":8},\"config_groups\":{\"g\":{\"weights\":{"
+              "\"type\":\"float\"}}}"),
+       {{"l.weight", "F8_E4M3", "[8,8]", bytes, 64},
+        {"l.weight_scale", "F32", "[1]", norm, 4},
+        {"l.input_scale", "F32", "[1]", norm, 4},
+        {"l.input_zero_point", "F32", "[1]", norm, 4},
+        {"attn.k_scale", "F32", "[1]", norm, 4},
+        {"attn.v_scale", "F32", "[1]", norm, 4},
+        {"l.bias", "F32", "[1]", norm, 4}},
+       2},
+  };
+  for (size_t i = 0; i < AQ_COUNT_OF(cases); i++) {
+    size_t count = 0;
+    while (count < AQ_COUNT_OF(cases[i].parts) && cases[i].parts[count].name != NULL) count++;
+    aq_source *s = open_model(cases[i].config, cases[i].parts, count);
+    assert_int_equal(aq_source_tensor_count(s), cases[i].left);
+    assert_true(aq_source_find(s, "l.weight") >= 0);
+    assert_true(aq_source_find(s, "l.bias") >= 0);
+    assert_int_equal(aq_source_find(s, "attn.k_scale") >= 0, i == 0);
+    aq_source_close(s);
+  }
+}
+
 /* A layer that lost a part must not pass as what is left of it. */
 static void part_that_is_missing_is_named(void **unused) {
   (void)unused;
@@ -674,6 +724,7 @@ int main(void) {
       cmocka_unit_test(damage_of_the_older_file_of_gptq_is_told),
       cmocka_unit_test(shapes_that_contradict_each_other_are_refused),
       cmocka_unit_test(layers_of_other_schemes_are_checked_as_well),
+      cmocka_unit_test(scales_of_activations_are_left_out),
       cmocka_unit_test(part_that_is_missing_is_named),
       cmocka_unit_test(version_tells_the_packing_where_the_shape_does_not),
       cmocka_unit_test(groups_that_are_not_there_are_refused_when_they_are_read),
