@@ -265,7 +265,8 @@ def quantize(
             quantize `keep` are no error either.
         quantize_1d: also quantize 1-D and small tensors (biases, norms), which are not quantized by default.
         nonfinite: a tensor with NaN or infinite values: "refuse" (an error, default) or "keep" (do not quantize it).
-        allow_requantize: accept a source that is quantized already; the errors of both add up.
+        allow_requantize: accept a table that holds codes already; the errors of both add up, as they do for layers of
+            other tools, which are decoded and need no flag (a warning says so).
         strict: fail when a matrix would not be quantized and none of your rules keeps it.
         plan: a plan that `save_plan` wrote: the type and the scales of every tensor, instead of the options above.
         save_plan: write the plan to `save_plan`, as JSON that can be edited. It can be given to `plan`.

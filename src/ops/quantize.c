@@ -12,6 +12,7 @@
 #include "io/model_files.h"
 #include "io/partial.h"
 #include "io/prequantized.h"
+#include "io/prequantized/decoded_source.h"
 #include "io/source.h"
 #include "io/table/table_sink.h"
 #include "ops/operation.h"
@@ -182,11 +183,25 @@ static aq_status settle_open(const request *r, aq_plan *plan, aq_bit_allocation 
   return AQ_OK;
 }
 
+/* Codes that were decoded are values like others, and nothing else would say that they lost something before. */
+static aq_status note_requantized(aq_source *source, const aq_plan *plan, aq_error *err) {
+  size_t count = 0;
+  for (size_t i = 0; i < plan->count; i++) {
+    count += plan->entries[i].action == AQ_QUANTIZE && aq_prequantized_is_decoded(source, i);
+  }
+  if (count == 0) return AQ_OK;
+  return aq_source_add_note(source, err,
+                            "%zu of the layers that another tool quantized are quantized again: the errors of both add "
+                            "up; start from the model that was not quantized where there is one",
+                            count);
+}
+
 static aq_status make_plan(const request *r, aq_plan *plan, aq_bit_allocation *found, aq_error *err) {
   const aq_quantize_options *o = r->options;
   aq_source *source = r->source;
   AQ_TRY(aq_source_plan_make(source, source->tensors, o, plan, err));
   AQ_TRY(settle_open(r, plan, found, err));
+  AQ_TRY(note_requantized(source, plan, err));
   if (o->strict) AQ_TRY(aq_source_plan_check_strict(plan, err)); /* minutes later: what values have it kept */
   return o->save_plan_path != NULL ? save_plan(source, plan, o, err) : AQ_OK;
 }

@@ -330,7 +330,9 @@ const aq_option aq_option_table[] = {
     {.name = "allow-requantize",
      .kind = AQ_OPTION_FLAG,
      .at = {AT(quantize, allow_requantize)},
-     .help = "accept a source that is quantized already; the errors of both add up"},
+     .help =
+         "accept a table that holds codes already; the errors of both add up, as they do for layers of other tools, "
+         "which are decoded and need no flag (a warning says so)"},
     {.name = "strict",
      .kind = AQ_OPTION_FLAG,
      .at = {AT(quantize, strict)},

@@ -106,6 +106,21 @@ def test_layers_with_settings_of_their_own(tmp_path):
     check(folder, tmp_path, {name + ".weight": values for name, (_, values) in made.items()})
 
 
+def test_quantizing_layers_again_is_told_and_converting_them_is_not(tmp_path):
+    parts, _ = gptq(np.random.default_rng(5), 64, 64)
+    folder = write_checkpoint(tmp_path / "m", {"a": parts}, {"quantization_config": gptq_config()})
+
+    def told(command, *options):
+        made = json.loads(run(command, folder, "-o", tmp_path / "t.parquet", "--force", "--json", *options).stdout)
+        return [note for note in made["warnings"] if "the errors of both add up" in note]
+
+    for options in ([], ["--dry-run"], ["--type", "int4", "--allow-requantize"]):
+        notes = told("quantize", *options)
+        assert len(notes) == 1 and notes[0].startswith("1 of the layers that another tool quantized are quantized again")
+    assert told("quantize", "--keep", "a.weight", "--tensor", "norm.weight=int8", "--quantize-1d") == []
+    assert told("convert") == []
+
+
 # ---- Whole models ----
 
 MODELS = {"gptq 4": gptq_config(4, 8), "gptq act order": gptq_config(4, 8, order=True),

@@ -158,6 +158,9 @@ aq_status aq_ct_fit_scales(aq_layer_parts *parts, bool is_float, int64_t bits, a
   size_t tensor;
   bool fits;
   uint64_t blocks[2], found[2] = {0, 0};
+  AQ_FAIL_IF(aq_layer_part_find(parts, ".weight_global_scale") != AQ_NO_TENSOR, AQ_ERR_UNSUPPORTED,
+             "layers with a scale of their scales are not decoded ('%.200s')",
+             aq_layer_part_name(parts, ".weight_global_scale"));
   AQ_TRY(aq_layer_part_need(parts, ".weight_scale", &tensor, err));
   AQ_TRY(aq_layer_part_fit_rows(parts, tensor, layer, &fits, err));
   if (fits) return AQ_OK;

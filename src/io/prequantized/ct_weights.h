@@ -28,7 +28,7 @@ bool aq_ct_packs_streams(const json_t *config, bool *is_known);
 
 /* Scales of a layer of the type by those groups that have codes of `bits`: one for all, for each row, for groups of
  * columns or for blocks. Sets the layer's scales and blocks. AQ_ERR_UNSUPPORTED when two groups would have them
- * otherwise. */
+ * otherwise, and when the scales have a scale themselves. */
 AQ_MUST_CHECK aq_status aq_ct_fit_scales(aq_layer_parts *parts, bool is_float, int64_t bits, aq_coded_layer *layer,
                                          aq_error *err);
 

@@ -58,6 +58,11 @@ static aq_status view_inner(const aq_source *source, const aq_segment *segment, 
 
 static const aq_source_ops decoded_ops = {.close = close_decoded, .read = read_decoded, .view = view_inner};
 
+bool aq_prequantized_is_decoded(const aq_source *source, size_t tensor) {
+  if (source->ops != &decoded_ops || source->segment_first[tensor] == source->segment_first[tensor + 1]) return false;
+  return source->segments[source->segment_first[tensor]].where[AQ_OVER_MARK] == DECODED;
+}
+
 /* ---- tensors ---- */
 
 static aq_status add_decoded(aq_source *source, const aq_listed_layer *layer, size_t number, aq_error *err) {
@@ -97,9 +102,10 @@ static void restore_aliases(aq_source *source) {
 typedef struct checkpoint_config {
   json_t *root;         /* owned */
   const json_t *config; /* of root */
-  const char *method;   /* NULL: nothing is checkpoint_config */
+  const char *method;   /* NULL: none is named */
   char *text;           /* of config.json; owned */
   size_t size;
+  char damage[320]; /* what is wrong with the first file that cannot be read; else "" */
 } checkpoint_config;
 
 static void reset_config(checkpoint_config *s) {
@@ -119,12 +125,19 @@ static void find_method(checkpoint_config *s) {
 }
 
 /* A file of JSON that cannot be read or parsed is the business of those who need it: *root is NULL then. */
-static aq_status read_json(const aq_source *source, const char *name, char **text, size_t *size, json_t **root,
-                           aq_error *err) {
+static aq_status read_json(const aq_source *source, checkpoint_config *s, const char *name, char **text, size_t *size,
+                           json_t **root, aq_error *err) {
+  aq_error found;
   *root = NULL;
-  aq_status status = aq_model_file_read(source, NULL, name, text, size, err);
-  if (status == AQ_OK && *text != NULL) status = aq_json_parse_python(*text, *size, root, err);
-  return status == AQ_ERR_MEMORY ? status : AQ_OK;
+  aq_status status = aq_model_file_read(source, NULL, name, text, size, &found);
+  if (status == AQ_OK && *text != NULL) status = aq_json_parse_python(*text, *size, root, &found);
+  if (status == AQ_OK) return AQ_OK;
+  if (status == AQ_ERR_MEMORY) {
+    if (err != NULL) *err = found;
+    return status;
+  }
+  if (s->damage[0] == '\0') (void)snprintf(s->damage, sizeof s->damage, "%s: %.250s", name, found.message);
+  return AQ_OK;
 }
 
 /* The older form of GPTQ: a file of its own beside config.json. */
@@ -132,7 +145,7 @@ static aq_status read_own_file(const aq_source *source, checkpoint_config *s, aq
   char *text = NULL;
   size_t size;
   json_t *root;
-  const aq_status status = read_json(source, "quantize_config.json", &text, &size, &root, err);
+  const aq_status status = read_json(source, s, "quantize_config.json", &text, &size, &root, err);
   aq_free(text);
   if (status != AQ_OK || root == NULL) return status;
   json_decref(s->root);
@@ -145,7 +158,7 @@ static aq_status read_own_file(const aq_source *source, checkpoint_config *s, aq
 
 static aq_status read_config(const aq_source *source, checkpoint_config *out, aq_error *err) {
   *out = (checkpoint_config){.root = NULL};
-  AQ_TRY(read_json(source, "config.json", &out->text, &out->size, &out->root, err));
+  AQ_TRY(read_json(source, out, "config.json", &out->text, &out->size, &out->root, err));
   if (out->root != NULL) find_method(out);
   return out->method != NULL ? AQ_OK : read_own_file(source, out, err);
 }
@@ -250,6 +263,46 @@ static aq_status note_schemes(aq_source *source, aq_error *err) {
   return AQ_OK;
 }
 
+/* ---- reasons why layers are not decoded ---- */
+
+static bool is_known_method(const char *method) {
+  const aq_layer_scheme *scheme;
+  for (size_t i = 0; (scheme = aq_layer_scheme_at(i)) != NULL; i++) {
+    if (strcmp(scheme->method, method) == 0) return true;
+  }
+  return false;
+}
+
+/* Why config.json does not tell how layers are decoded. */
+static const char *find_reason(const checkpoint_config *s, char *room, size_t size) {
+  const json_t *said = NULL;
+  size_t i = 0;
+  if (s->method != NULL) {
+    return is_known_method(s->method) ? "no tensors are named as those of that method" : "the method is not known";
+  }
+  if (s->damage[0] != '\0') return s->damage;
+  if (s->text == NULL) return "there is no config.json to say how they are quantized";
+  while (i < AQ_COUNT_OF(members) && (said = json_object_get(s->root, members[i])) == NULL) i++;
+  if (said == NULL) return "config.json has no quantization_config";
+  (void)snprintf(room, size, "'%s' of config.json %s", members[i],
+                 json_is_object(said) ? "has no quant_method that is a text" : "is no object");
+  return room;
+}
+
+/* Codes in a GGUF or ONNX file are not those of a config.json. */
+static aq_status note_reason(aq_source *source, const checkpoint_config *s, aq_error *err) {
+  aq_quantized_layers layers;
+  char room[80];
+  if (strcmp(source->format, "safetensors") != 0 && strcmp(source->format, "PyTorch") != 0) return AQ_OK;
+  AQ_TRY(aq_quantized_layers_find(source->tensors, source->tensor_count, &layers, err));
+  const size_t count = layers.count;
+  aq_quantized_layers_reset(&layers);
+  if (count == 0) return AQ_OK;
+  return aq_source_add_note(source, err, "the quantized layers%s%.64s%s are not decoded: %s",
+                            s->method != NULL ? " (" : "", s->method != NULL ? s->method : "",
+                            s->method != NULL ? ")" : "", find_reason(s, room, sizeof room));
+}
+
 static aq_status decode_checkpoint(aq_source **source, const checkpoint_config *s, aq_error *err) {
   aq_layer_list list;
   aq_error found;
@@ -265,7 +318,7 @@ static aq_status decode_checkpoint(aq_source **source, const checkpoint_config *
   }
   if (list.count == 0) {
     aq_layer_list_reset(&list);
-    return AQ_OK;
+    return note_reason(*source, s, err);
   }
   AQ_TRY(wrap_source(source, &list, err));
   AQ_TRY(note_schemes(*source, err));
@@ -276,7 +329,7 @@ aq_status aq_prequantized_decode(aq_source **source, aq_error *err) {
   checkpoint_config s;
   if ((*source)->schema_version != 0 || (*source)->partial != NULL) return AQ_OK;
   aq_status status = read_config(*source, &s, err);
-  if (status == AQ_OK && s.method != NULL) status = decode_checkpoint(source, &s, err);
+  if (status == AQ_OK) status = s.method != NULL ? decode_checkpoint(source, &s, err) : note_reason(*source, &s, err);
   reset_config(&s);
   if (status != AQ_ERR_FORMAT) return status;
   return aq_error_hint(err, status,

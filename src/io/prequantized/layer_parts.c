@@ -41,6 +41,14 @@ aq_status aq_layer_part_need(aq_layer_parts *parts, const char *suffix, size_t *
   return AQ_OK;
 }
 
+void aq_layer_part_take_activations(aq_layer_parts *parts) {
+  static const char *const suffixes[] = {".input_scale",        ".input_zero_point", ".input_scale_ub",
+                                         ".input_global_scale", ".activation_scale", ".output_scale",
+                                         ".output_zero_point",  ".q_scale",          ".k_scale",
+                                         ".k_zero_point",       ".v_scale",          ".v_zero_point"};
+  for (size_t i = 0; i < AQ_COUNT_OF(suffixes); i++) (void)aq_layer_part_take(parts, suffixes[i]);
+}
+
 const aq_tensor_info *aq_layer_part_info(const aq_layer_parts *parts, size_t tensor) {
   return &parts->source->tensors[tensor];
 }

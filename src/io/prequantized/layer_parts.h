@@ -32,6 +32,10 @@ size_t aq_layer_part_find(aq_layer_parts *parts, const char *suffix);
 size_t aq_layer_part_take(aq_layer_parts *parts, const char *suffix);
 AQ_MUST_CHECK aq_status aq_layer_part_need(aq_layer_parts *parts, const char *suffix, size_t *tensor, aq_error *err);
 
+/* Takes the scales and zero points of what goes into the layer, comes out of it, or is cached of it: they are no part
+ * of its weight. */
+void aq_layer_part_take_activations(aq_layer_parts *parts);
+
 const aq_tensor_info *aq_layer_part_info(const aq_layer_parts *parts, size_t tensor);
 
 /* Fails unless the tensor has one of the dtypes: a list that ends with AQ_DTYPE_INVALID. */

@@ -6,14 +6,15 @@
 #include "io/prequantized/layer_parts.h"
 
 typedef struct aq_layer_scheme {
-  const char *name;        /* in notes */
-  const char *method;      /* quant_method of config.json; "MLX" where that is the member quantization */
-  const char *codes;       /* end of the name of a tensor of codes: what stands before it names the layer */
-  aq_dtype codes_dtype;    /* what they have to be, or AQ_DTYPE_INVALID: anything */
-  const char *beside;      /* end of the name of a tensor that lies beside it */
-  const char *result;      /* end of the name of the tensor that they become */
-  const char *const *keys; /* all members of the configuration that may be there, NULL at the end; NULL: check_config
-                              knows them */
+  const char *name;         /* in notes */
+  const char *method;       /* quant_method of config.json; "MLX" where that is the member quantization */
+  const char *codes;        /* end of the name of a tensor of codes: what stands before it names the layer */
+  aq_dtype codes_dtype;     /* what they have to be, or AQ_DTYPE_INVALID: anything */
+  const char *const *parts; /* ends of the names of its other tensors, NULL at the end: the first one lies beside the
+                               codes of every layer, and any of them without codes is an error */
+  const char *result;       /* end of the name of the tensor that they become */
+  const char *const *keys;  /* all members of the configuration that may be there, NULL at the end; NULL: check_config
+                               knows them */
   /* Decides from the configuration alone. NULL: nothing is to be decided. */
   aq_status (*check_config)(const json_t *config, aq_error *err);
   /* The layer in hand, and the shape of its tensor: `out` is initialised by this call. Parts are taken. */

@@ -61,10 +61,12 @@ static aq_status read_layer(aq_layer_parts *parts, size_t codes, aq_coded_layer 
   return aq_layer_part_fit(parts, &out->zero_points, 0, err);
 }
 
+static const char *const part_names[] = {".scales", ".qzeros", NULL};
+
 const aq_layer_scheme aq_scheme_awq = {.name = "AWQ",
                                        .method = "awq",
                                        .codes = ".qweight",
-                                       .beside = ".scales",
+                                       .parts = part_names,
                                        .result = ".weight",
                                        .keys = keys,
                                        .check_config = check_config,

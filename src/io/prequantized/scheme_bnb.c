@@ -77,11 +77,13 @@ static aq_status read_int8(aq_layer_parts *parts, size_t codes, aq_coded_layer *
   return AQ_OK;
 }
 
+static const char *const int8_part_names[] = {".SCB", NULL};
+
 const aq_layer_scheme aq_scheme_bnb_int8 = {.name = "bitsandbytes, int8",
                                             .method = "bitsandbytes",
                                             .codes = ".weight",
                                             .codes_dtype = AQ_I8,
-                                            .beside = ".SCB",
+                                            .parts = int8_part_names,
                                             .result = ".weight",
                                             .keys = keys,
                                             .read = read_int8};
@@ -203,10 +205,14 @@ static aq_status read_4bit(aq_layer_parts *parts, size_t codes, aq_coded_layer *
   return status;
 }
 
+static const char *const part_names_of_4bit[] = {".weight.absmax", ".weight.quant_map",
+                                                 ".weight.quant_state.bitsandbytes__nf4",
+                                                 ".weight.quant_state.bitsandbytes__fp4", NULL};
+
 const aq_layer_scheme aq_scheme_bnb_4bit = {.name = "bitsandbytes, 4 bit",
                                             .method = "bitsandbytes",
                                             .codes = ".weight",
-                                            .beside = ".weight.absmax",
+                                            .parts = part_names_of_4bit,
                                             .result = ".weight",
                                             .keys = keys,
                                             .read = read_4bit};

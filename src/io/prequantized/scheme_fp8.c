@@ -14,12 +14,6 @@
 #include "io/prequantized/ct_weights.h"
 #include "io/prequantized/layer_scheme.h"
 
-static void take_activation_scales(aq_layer_parts *parts) {
-  static const char *const suffixes[] = {".input_scale",  ".activation_scale", ".input_scale_ub",
-                                         ".output_scale", ".k_scale",          ".v_scale"};
-  for (size_t i = 0; i < AQ_COUNT_OF(suffixes); i++) (void)aq_layer_part_take(parts, suffixes[i]);
-}
-
 /* The codes of a layer of two dimensions, or of three where several matrices are allowed. */
 static aq_status fit_codes(aq_layer_parts *parts, size_t codes, bool may_be_several, aq_coded_layer *out,
                            aq_tensor_info *info, aq_error *err) {
@@ -35,7 +29,7 @@ static aq_status fit_codes(aq_layer_parts *parts, size_t codes, bool may_be_seve
   out->codes = (aq_coded_matrix){.tensor = codes, .dtype = stored->dtype, .rows = out->rows, .columns = out->columns};
   info->rank = stored->rank;
   for (int32_t i = 0; i < stored->rank; i++) info->shape[i] = stored->shape[i];
-  take_activation_scales(parts);
+  aq_layer_part_take_activations(parts);
   return aq_layer_part_fit(parts, &out->codes, is_several ? out->matrices : 0, err);
 }
 
@@ -48,11 +42,13 @@ static aq_status read_float_quantized(aq_layer_parts *parts, size_t codes, aq_co
   return aq_ct_fit_scales(parts, true, 8, out, err);
 }
 
+static const char *const scale_names[] = {".weight_scale", NULL};
+
 const aq_layer_scheme aq_scheme_float_quantized = {.name = "compressed-tensors, float-quantized",
                                                    .method = "compressed-tensors",
                                                    .codes = ".weight",
                                                    .codes_dtype = AQ_F8_E4M3,
-                                                   .beside = ".weight_scale",
+                                                   .parts = scale_names,
                                                    .result = ".weight",
                                                    .keys = aq_ct_keys,
                                                    .check_config = aq_ct_weights_check,
@@ -103,11 +99,13 @@ static aq_status read_blocks(aq_layer_parts *parts, size_t codes, aq_coded_layer
       aq_layer_part_info(parts, scales)->name);
 }
 
+static const char *const block_scale_names[] = {".weight_scale_inv", NULL};
+
 const aq_layer_scheme aq_scheme_fp8_blocks = {.name = "FP8",
                                               .method = "fp8",
                                               .codes = ".weight",
                                               .codes_dtype = AQ_F8_E4M3,
-                                              .beside = ".weight_scale_inv",
+                                              .parts = block_scale_names,
                                               .result = ".weight",
                                               .keys = block_keys,
                                               .check_config = check_blocks,
@@ -131,7 +129,7 @@ const aq_layer_scheme aq_scheme_fp8_table = {.name = "FP8",
                                              .method = "fp8",
                                              .codes = ".weight",
                                              .codes_dtype = AQ_F8_E4M3,
-                                             .beside = ".weight_scale",
+                                             .parts = scale_names,
                                              .result = ".weight",
                                              .keys = block_keys,
                                              .check_config = check_blocks,
@@ -143,7 +141,7 @@ const aq_layer_scheme aq_scheme_fbgemm_fp8 = {.name = "FP8 of FBGEMM",
                                               .method = "fbgemm_fp8",
                                               .codes = ".weight",
                                               .codes_dtype = AQ_F8_E4M3,
-                                              .beside = ".weight_scale",
+                                              .parts = scale_names,
                                               .result = ".weight",
                                               .keys = fbgemm_keys,
                                               .read = read_rows};
@@ -164,7 +162,7 @@ const aq_layer_scheme aq_scheme_modelopt_fp8 = {.name = "FP8 of ModelOpt",
                                                 .method = "modelopt",
                                                 .codes = ".weight",
                                                 .codes_dtype = AQ_F8_E4M3,
-                                                .beside = ".weight_scale",
+                                                .parts = scale_names,
                                                 .result = ".weight",
                                                 .keys = modelopt_keys,
                                                 .check_config = check_modelopt,

@@ -143,10 +143,22 @@ static aq_status fit_zero_points(aq_layer_parts *parts, uint32_t bits, aq_coded_
   return aq_layer_part_fit(parts, m, 0, err);
 }
 
+/* With desc_act columns are in no order, and more than one group cannot be told without the list. */
+static aq_status find_list(aq_layer_parts *parts, size_t *list, aq_error *err) {
+  bool is_in_any_order;
+  AQ_TRY(aq_json_bool(parts->config, "desc_act", false, &is_in_any_order, err));
+  if (is_in_any_order && json_integer_value(json_object_get(parts->config, "group_size")) > 0) {
+    return aq_layer_part_need(parts, ".g_idx", list, err);
+  }
+  *list = aq_layer_part_take(parts, ".g_idx");
+  return AQ_OK;
+}
+
 static aq_status read_layer(aq_layer_parts *parts, size_t codes, aq_coded_layer *out, aq_tensor_info *info,
                             aq_error *err) {
   uint64_t bits = 0, columns = 0;
-  const size_t list = aq_layer_part_take(parts, ".g_idx");
+  size_t list;
+  AQ_TRY(find_list(parts, &list, err));
   const aq_status status = find_size(parts, codes, list, &bits, &columns, err);
   if (status != AQ_OK) return aq_error_in_tensor(err, status, aq_layer_part_info(parts, codes)->name);
   *out = aq_coded_layer_of((uint64_t)aq_layer_part_info(parts, codes)->shape[1], columns);
@@ -164,10 +176,12 @@ static aq_status read_layer(aq_layer_parts *parts, size_t codes, aq_coded_layer 
   return aq_layer_part_fit_list(parts, list, out, err);
 }
 
+static const char *const part_names[] = {".scales", ".qzeros", ".g_idx", NULL};
+
 const aq_layer_scheme aq_scheme_gptq = {.name = "GPTQ",
                                         .method = "gptq",
                                         .codes = ".qweight",
-                                        .beside = ".scales",
+                                        .parts = part_names,
                                         .result = ".weight",
                                         .keys = keys,
                                         .check_config = check_config,

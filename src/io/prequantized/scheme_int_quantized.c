@@ -53,17 +53,18 @@ static aq_status read_layer(aq_layer_parts *parts, size_t codes, aq_coded_layer 
   AQ_TRY(find_bits(parts, &bits, err));
   AQ_TRY(aq_ct_fit_scales(parts, false, bits, out, err));
   AQ_TRY(fit_zero_points(parts, bits, out, err));
-  (void)aq_layer_part_take(parts, ".input_scale");
-  (void)aq_layer_part_take(parts, ".input_zero_point");
+  aq_layer_part_take_activations(parts);
   aq_layer_shape(out, info);
   return AQ_OK;
 }
+
+static const char *const part_names[] = {".weight_scale", ".weight_zero_point", NULL};
 
 const aq_layer_scheme aq_scheme_int_quantized = {.name = "compressed-tensors, int-quantized",
                                                  .method = "compressed-tensors",
                                                  .codes = ".weight",
                                                  .codes_dtype = AQ_I8,
-                                                 .beside = ".weight_scale",
+                                                 .parts = part_names,
                                                  .result = ".weight",
                                                  .keys = aq_ct_keys,
                                                  .check_config = aq_ct_weights_check,

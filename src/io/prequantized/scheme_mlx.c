@@ -90,11 +90,13 @@ static aq_status read_layer(aq_layer_parts *parts, size_t codes, aq_coded_layer 
   return aq_layer_part_fit(parts, &out->biases, 0, err);
 }
 
+static const char *const part_names[] = {".scales", ".biases", NULL};
+
 const aq_layer_scheme aq_scheme_mlx = {.name = "MLX",
                                        .method = "MLX",
                                        .codes = ".weight",
                                        .codes_dtype = AQ_U32,
-                                       .beside = ".scales",
+                                       .parts = part_names,
                                        .result = ".weight",
                                        .check_config = check_config,
                                        .read = read_layer};

@@ -52,10 +52,12 @@ static aq_status read_layer(aq_layer_parts *parts, size_t codes, aq_coded_layer 
   return aq_layer_part_fit(parts, &out->scales, out->matrices, err);
 }
 
+static const char *const part_names[] = {"_scales", NULL};
+
 const aq_layer_scheme aq_scheme_mxfp4 = {.name = "MXFP4",
                                          .method = "mxfp4",
                                          .codes = "_blocks",
-                                         .beside = "_scales",
+                                         .parts = part_names,
                                          .result = "",
                                          .keys = keys,
                                          .read = read_layer};

@@ -116,14 +116,17 @@ static aq_status read_layer(aq_layer_parts *parts, size_t codes, aq_coded_layer 
   AQ_TRY(aq_layer_part_fit(parts, &out->codes, 0, err));
   AQ_TRY(aq_ct_fit_scales(parts, false, out->codes.bits, out, err));
   AQ_TRY(fit_zero_points(parts, out->codes.bits, out->codes.packing, out, err));
+  aq_layer_part_take_activations(parts);
   aq_layer_shape(out, info);
   return aq_layer_part_fit_list(parts, aq_layer_part_take(parts, ".weight_g_idx"), out, err);
 }
 
+static const char *const part_names[] = {".weight_scale", ".weight_shape", ".weight_zero_point", ".weight_g_idx", NULL};
+
 const aq_layer_scheme aq_scheme_pack_quantized = {.name = "compressed-tensors, pack-quantized",
                                                   .method = "compressed-tensors",
                                                   .codes = ".weight_packed",
-                                                  .beside = ".weight_scale",
+                                                  .parts = part_names,
                                                   .result = ".weight",
                                                   .keys = aq_ct_keys,
                                                   .check_config = aq_ct_weights_check,

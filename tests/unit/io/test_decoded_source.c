@@ -150,6 +150,7 @@ static void older_gptq_has_a_file_of_its_own(void **state) {
   assert_ok(aq_source_open(temp_path("m"), NULL, &s, &err));
   assert_int_equal(aq_source_find(s, "a.weight"), 1);
   aq_source_close(s);
+  assert_int_equal(remove(temp_path("m/quantize_config.json")), 0);
 }
 
 /* ---- not decoded ---- */
@@ -186,13 +187,52 @@ static void what_is_not_known_stays_as_it_is_stored(void **state) {
   }
 }
 
-static void methods_without_a_scheme_are_left_alone(void **state) {
+/* Without a method that is known, layers stay codes, and one line says why. */
+static void reason_is_told_where_no_method_is_known(void **state) {
   (void)state;
-  aq_source *s =
-      open_model("{\"quantization_config\":{\"quant_method\":\"exl3\",\"bits\":4}}", gptq, AQ_COUNT_OF(gptq));
-  assert_int_equal(aq_source_tensor_count(s), AQ_COUNT_OF(gptq));
-  assert_int_equal(aq_source_note_count(s), 1);
+  static const struct {
+    const char *config, *says;
+  } cases[] = {
+      {NULL, "the quantized layers are not decoded: there is no config.json to say how they are quantized"},
+      {"{}", "the quantized layers are not decoded: config.json has no quantization_config"},
+      {"{\"quantization_config\":{\"quant_method\":\"gptq\"",
+       "the quantized layers are not decoded: config.json: the JSON"},
+      {"{\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":4,\"bits\":4,\"group_size\":-1}}",
+       "the quantized layers are not decoded: config.json: the JSON text is wrong: duplicate object key"},
+      {"[1]", "the quantized layers are not decoded: config.json: the JSON text is not an object"},
+      {"{\"quantization_config\":null}", "decoded: 'quantization_config' of config.json is no object"},
+      {"{\"quantization_config\":[1]}", "decoded: 'quantization_config' of config.json is no object"},
+      {"{\"quantization_config\":\"gptq\"}", "decoded: 'quantization_config' of config.json is no object"},
+      {"{\"quantization\":4}", "decoded: 'quantization' of config.json is no object"},
+      {"{\"quantization_config\":{}}", "decoded: 'quantization_config' of config.json has no quant_method"},
+      {"{\"quantization_config\":{\"quant_method\":4}}", "'quantization_config' of config.json has no quant_method"},
+      {"{\"quantization_config\":{\"quant_method\":\"exl3\",\"bits\":4}}",
+       "the quantized layers (exl3) are not decoded: the method is not known"},
+      {"{\"quantization_config\":{\"quant_method\":\"mxfp4\"}}",
+       "the quantized layers (mxfp4) are not decoded: no tensors are named as those of that method"},
+  };
+  for (size_t i = 0; i < AQ_COUNT_OF(cases); i++) {
+    if (cases[i].config == NULL) (void)remove(temp_path("m/config.json"));
+    aq_source *s = open_model(cases[i].config, gptq, AQ_COUNT_OF(gptq));
+    assert_int_equal(aq_source_tensor_count(s), AQ_COUNT_OF(gptq));
+    assert_int_equal(aq_source_note_count(s), 2);
+    if (strstr(aq_source_note(s, 0), cases[i].says) == NULL) fail_msg("%s: %s", cases[i].says, aq_source_note(s, 0));
+    assert_null(strchr(aq_source_note(s, 0), '\n'));
+    aq_source_close(s);
+    s = open_model(cases[i].config, gptq, 1); /* nothing to be told of a model of values */
+    for (size_t k = 0; k < aq_source_note_count(s); k++) assert_null(strstr(aq_source_note(s, k), "not decoded"));
+    aq_source_close(s);
+  }
+}
+
+static void damage_of_the_older_file_of_gptq_is_told(void **state) {
+  (void)state;
+  (void)remove(temp_path("m/config.json"));
+  (void)temp_write_text("m/quantize_config.json", "{\"bits\":4,");
+  aq_source *s = open_model(NULL, gptq, AQ_COUNT_OF(gptq));
+  assert_non_null(strstr(aq_source_note(s, 0), "are not decoded: quantize_config.json: the JSON text is wrong"));
   aq_source_close(s);
+  assert_int_equal(remove(temp_path("m/quantize_config.json")), 0);
 }
 
 /* ---- refused ---- */
@@ -240,6 +280,7 @@ static void shapes_that_contradict_each_other_are_refused(void **state) {
 /* ---- the other schemes: a layer, and what is wrong with it ---- */
 
 #define METHOD(method, more) "{\"quantization_config\":{\"quant_method\":\"" method "\"" more "}}"
+#define MLX "{\"quantization\":{\"bits\":4,\"group_size\":8}}"
 #define GROUPS(weights) METHOD("compressed-tensors", ",\"config_groups\":{\"g\":{\"weights\":{" weights "}}}")
 
 static const int64_t eight_by_eight[2] = {8, 8}, eight_by_nine[2] = {8, 9}, negative[2] = {-8, 8};
@@ -292,6 +333,14 @@ static const struct {
      AQ_ERR_FORMAT,
      "l.weight_packed",
      "has 2 words"},
+    {GROUPS("\"num_bits\":4"),
+     {{"l.weight_packed", "I32", "[8,1]", nibbles, 32},
+      {"l.weight_scale", "F16", "[8,1]", ones, 16},
+      {"l.weight_shape", "I64", "[2]", eight_by_eight, 16},
+      {"l.weight_global_scale", "F32", "[1]", norm, 4}},
+     AQ_OK,
+     NULL,
+     "a scale of their scales are not decoded ('l.weight_global_scale')"},
     {GROUPS("\"num_bits\":4,\"symmetric\":false"),
      {{"l.weight_packed", "I32", "[8,1]", nibbles, 32},
       {"l.weight_scale", "F16", "[8,1]", ones, 16},
@@ -471,6 +520,103 @@ static void layers_of_other_schemes_are_checked_as_well(void **unused) {
   }
 }
 
+/* Scales of activations go with the layer, those of a cache where there is one; other tensors stay. */
+static void scales_of_activations_are_left_out(void **unused) {
+  (void)unused;
+  static const struct {
+    const char *config;
+    part parts[8];
+    size_t left;
+  } cases[] = {
+      {GROUPS("\"num_bits\":4"),
+       {{"l.weight_packed", "I32", "[8,1]", nibbles, 32},
+        {"l.weight_scale", "F16", "[8,1]", ones, 16},
+        {"l.weight_shape", "I64", "[2]", eight_by_eight, 16},
+        {"l.input_scale", "F32", "[1]", norm, 4},
+        {"l.k_scale", "F32", "[1]", norm, 4},
+        {"l.v_scale", "F32", "[1]", norm, 4},
+        {"attn.k_scale", "F32", "[1]", norm, 4},
+        {"l.bias", "F32", "[1]", norm, 4}},
+       3},
+      {METHOD("compressed-tensors",
+              ",\"kv_cache_scheme\":{\"num_bits\":8},\"config_groups\":{\"g\":{\"weights\":{"
+              "\"type\":\"float\"}}}"),
+       {{"l.weight", "F8_E4M3", "[8,8]", bytes, 64},
+        {"l.weight_scale", "F32", "[1]", norm, 4},
+        {"l.input_scale", "F32", "[1]", norm, 4},
+        {"l.input_zero_point", "F32", "[1]", norm, 4},
+        {"attn.k_scale", "F32", "[1]", norm, 4},
+        {"attn.v_scale", "F32", "[1]", norm, 4},
+        {"l.bias", "F32", "[1]", norm, 4}},
+       2},
+  };
+  for (size_t i = 0; i < AQ_COUNT_OF(cases); i++) {
+    size_t count = 0;
+    while (count < AQ_COUNT_OF(cases[i].parts) && cases[i].parts[count].name != NULL) count++;
+    aq_source *s = open_model(cases[i].config, cases[i].parts, count);
+    assert_int_equal(aq_source_tensor_count(s), cases[i].left);
+    assert_true(aq_source_find(s, "l.weight") >= 0);
+    assert_true(aq_source_find(s, "l.bias") >= 0);
+    assert_int_equal(aq_source_find(s, "attn.k_scale") >= 0, i == 0);
+    aq_source_close(s);
+  }
+}
+
+/* A layer that lost a part must not pass as what is left of it. */
+static void part_that_is_missing_is_named(void **unused) {
+  (void)unused;
+  static const struct {
+    const char *config;
+    part parts[4];
+    const char *missing;
+  } cases[] = {
+      {GPTQ(""), {{"a.qzeros", "I32", "[1,1]", sixes, 4}, {"a.scales", "F16", "[1,8]", ones, 16}}, "a.qweight"},
+      {GPTQ(""), {{"a.g_idx", "I32", "[8]", groups, 32}}, "a.qweight"},
+      {GPTQ(""), {{"a.qweight", "I32", "[1,8]", nibbles, 32}, {"a.qzeros", "I32", "[1,1]", sixes, 4}}, "a.scales"},
+      {GPTQ(""), {{"qweight", "I32", "[1,8]", nibbles, 32}}, "scales"},
+      {METHOD("gptq", ",\"bits\":4,\"group_size\":8,\"desc_act\":true"),
+       {{"a.qweight", "I32", "[1,8]", nibbles, 32},
+        {"a.qzeros", "I32", "[1,1]", sixes, 4},
+        {"a.scales", "F16", "[1,8]", ones, 16}},
+       "a.g_idx"},
+      {METHOD("awq", ",\"bits\":4,\"group_size\":8"), {{"a.qweight", "I32", "[8,1]", nibbles, 32}}, "a.scales"},
+      {METHOD("awq", ",\"bits\":4,\"group_size\":8"), {{"a.scales", "F16", "[1,8]", ones, 16}}, "a.qweight"},
+      {MLX, {{"l.weight", "U32", "[8,1]", nibbles, 32}, {"l.biases", "F16", "[8,1]", ones, 16}}, "l.scales"},
+      {MLX, {{"l.scales", "F16", "[8,1]", ones, 16}, {"l.biases", "F16", "[8,1]", ones, 16}}, "l.weight"},
+      {GROUPS("\"num_bits\":4"),
+       {{"l.weight_packed", "I32", "[8,1]", nibbles, 32}, {"l.weight_shape", "I64", "[2]", eight_by_eight, 16}},
+       "l.weight_scale"},
+      {GROUPS("\"num_bits\":4"),
+       {{"l.weight_scale", "F16", "[8,1]", ones, 16}, {"l.weight_shape", "I64", "[2]", eight_by_eight, 16}},
+       "l.weight_packed"},
+      {GROUPS("\"num_bits\":8"), {{"l.weight", "I8", "[8,4]", bytes, 32}}, "l.weight_scale"},
+      {GROUPS("\"num_bits\":8"), /* as the other layers have it */
+       {{"k.weight", "I8", "[8,4]", bytes, 32},
+        {"k.weight_scale", "F32", "[8,1]", bytes, 32},
+        {"l.weight_scale", "F32", "[8,1]", bytes, 32}},
+       "l.weight"},
+      {GROUPS("\"num_bits\":8,\"type\":\"float\""), {{"l.weight", "F8_E4M3", "[8,4]", bytes, 32}}, "l.weight_scale"},
+      {METHOD("fp8", ",\"weight_block_size\":[4,4]"),
+       {{"l.weight", "F8_E4M3", "[8,8]", bytes, 64}},
+       "l.weight_scale_inv"},
+      {METHOD("fp8", ""), {{"l.weight_scale_inv", "F32", "[1]", bytes, 4}}, "l.weight"},
+      {METHOD("bitsandbytes", ""), {{"l.weight", "I8", "[8,4]", bytes, 32}}, "l.SCB"},
+      {METHOD("bitsandbytes", ""), {{"l.SCB", "F32", "[8]", bytes, 32}}, "l.weight"},
+      {METHOD("bitsandbytes", ""),
+       {{"l.weight", "U8", "[8,1]", bytes, 8}, {"l.weight.quant_map", "F32", "[16]", bytes, 64}},
+       "l.weight.absmax"},
+      {METHOD("mxfp4", ""), {{"e_blocks", "U8", "[1,2,1,16]", bytes, 32}}, "e_scales"},
+      {METHOD("mxfp4", ""), {{"e_scales", "U8", "[1,2,1]", bytes, 2}}, "e_blocks"},
+  };
+  for (size_t i = 0; i < AQ_COUNT_OF(cases); i++) {
+    char says[80];
+    size_t count = 0;
+    while (count < AQ_COUNT_OF(cases[i].parts) && cases[i].parts[count].name != NULL) count++;
+    (void)snprintf(says, sizeof says, "tensor '%s' is missing", cases[i].missing);
+    opening_fails(cases[i].config, cases[i].parts, count, "", says);
+  }
+}
+
 /* Codes of 3 bits in words of a row that both packings fill: the version tells which. */
 static void version_tells_the_packing_where_the_shape_does_not(void **unused) {
   (void)unused;
@@ -574,9 +720,12 @@ int main(void) {
       cmocka_unit_test(configuration_reads_as_that_of_a_model_of_values),
       cmocka_unit_test(older_gptq_has_a_file_of_its_own),
       cmocka_unit_test(what_is_not_known_stays_as_it_is_stored),
-      cmocka_unit_test(methods_without_a_scheme_are_left_alone),
+      cmocka_unit_test(reason_is_told_where_no_method_is_known),
+      cmocka_unit_test(damage_of_the_older_file_of_gptq_is_told),
       cmocka_unit_test(shapes_that_contradict_each_other_are_refused),
       cmocka_unit_test(layers_of_other_schemes_are_checked_as_well),
+      cmocka_unit_test(scales_of_activations_are_left_out),
+      cmocka_unit_test(part_that_is_missing_is_named),
       cmocka_unit_test(version_tells_the_packing_where_the_shape_does_not),
       cmocka_unit_test(groups_that_are_not_there_are_refused_when_they_are_read),
       cmocka_unit_test(zero_points_of_the_other_version_are_refused),
