@@ -23,6 +23,14 @@
 #else
 #define THREADS_IN_CHILD 1
 #endif
+
+/* AddressSanitizer (of GCC 12) does not free the locks of its own allocator in a child: one that another thread holds
+ * at the fork, where threads start or read, hangs the child. Builds without it hold these tests. */
+#if defined(__SANITIZE_ADDRESS__)
+#define ALLOCATOR_OUTLIVES_FORK 0
+#else
+#define ALLOCATOR_OUTLIVES_FORK 1
+#endif
 const char *__tsan_default_options(void);
 const char *__tsan_default_options(void) { return "die_after_fork=0:detect_deadlocks=0"; }
 
@@ -80,7 +88,7 @@ static int free_pool(void *ctx) {
 
 static void pool_in_a_child_starts_its_threads_anew(void **state) {
   (void)state;
-  if (!THREADS_IN_CHILD) skip();
+  if (!THREADS_IN_CHILD || !ALLOCATOR_OUTLIVES_FORK) skip();
   for (uint32_t threads = 1; threads <= 4; threads++) {
     aq_error err;
     sum s = {.pool = NULL};
@@ -205,6 +213,7 @@ static void locks_are_free_and_their_data_whole_in_the_child(void **state) {
   aq_error err;
   guarded g = {.first = 0};
   pthread_t threads[THREADS];
+  if (!ALLOCATOR_OUTLIVES_FORK) skip();
   assert_ok(aq_lock_init(&g.inner, AQ_LOCK_LEAF, &err)); /* not in the order in which they are taken */
   assert_ok(aq_lock_init(&g.outer, AQ_LOCK_VALUE, &err));
   for (int i = 0; i < THREADS; i++) assert_int_equal(pthread_create(&threads[i], NULL, change_until_stopped, &g), 0);
@@ -342,6 +351,7 @@ static void source_read_by_threads_at_the_fork_reads_in_the_child(void **state) 
   aq_error err;
   reading r = {.tensor = 0};
   pthread_t threads[THREADS];
+  if (!ALLOCATOR_OUTLIVES_FORK) skip();
   assert_ok(aq_source_open(f->table, NULL, &r.source, &err));
   r.count = aq_source_tensor(r.source, 0)->num_params;
   r.expected = malloc(r.count * sizeof *r.expected);
