@@ -47,7 +47,7 @@ CASES = {
     f"{XLMR}, no space": folder(tokenizer_class=XLMR, add_prefix_space=False),
     f"{XLMR}, space null": folder(tokenizer_class=XLMR, add_prefix_space=None),
     f"{XLMR}, no normalizer, no frame": folder(None, {"normalizer": None, "post_processor": None}, tokenizer_class=XLMR),
-    f"{XLMR}, bos and eos": folder(tokenizer_class=XLMR, add_bos_token=True, add_eos_token=False, bos_token="</s>", eos_token="the"),
+    f"{XLMR}, bos and eos": folder(tokenizer_class=XLMR, add_bos_token=True, add_eos_token=False, bos_token="</s>", eos_token="q"),
     f"{XLMR}, tokens with flags": folder(tokenizer_class=XLMR, mask_token=token("<mask>", lstrip=True), additional_special_tokens=["<left>", "▁the"], sep_token="▁of"),
     f"{XLMR}, as it is saved": folder(
         tokenizer_class=XLMR, added_tokens_decoder={"0": token("<s>"), "1": token("<pad>"), "2": token("</s>"), "3": token("<unk>"), str(len(pieces())): token("<mask>", lstrip=True)},
