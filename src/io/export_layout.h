@@ -51,9 +51,9 @@ typedef struct aq_export_layout {
   aq_status (*open_graph)(const aq_source *base, aq_dtype dtype, aq_graph_maker make_graph, aq_source **out,
                           aq_error *err);
   aq_stored_tensor (*describe)(const aq_source *stored, size_t index);
-  /* config.json of a model, in which the member for quantized weights is set; appended to `out`. NULL: the format has
-   * no such file. */
-  aq_status (*configure)(const aq_source *base, const char *config, size_t size, aq_buffer *out, aq_error *err);
+  /* config.json of a model, of whose tensors `stored` was opened, in which the member for quantized weights is set;
+   * appended to `out`. NULL: the format has no such file. */
+  aq_status (*configure)(const aq_source *stored, const char *config, size_t size, aq_buffer *out, aq_error *err);
   const char *weights_place; /* of the file in a model's folder; NULL: model.safetensors */
   aq_dtype dtype;            /* of values when none is wanted; AQ_DTYPE_INVALID: their own */
 

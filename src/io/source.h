@@ -108,6 +108,12 @@ AQ_MUST_CHECK aq_status aq_source_read_bytes(const aq_source *source, size_t ind
 AQ_MUST_CHECK aq_status aq_source_read_scales(const aq_source *source, size_t index, aq_piece piece, uint64_t first,
                                               size_t count, float *out, aq_error *err);
 
+/* Calls fn(ctx, scales, zero_points, count, err) for all of them, some thousand at a time, in their order. */
+typedef aq_status (*aq_scales_fn)(void *ctx, const float *scales, const float *zero_points, size_t count,
+                                  aq_error *err);
+AQ_MUST_CHECK aq_status aq_source_each_scale(const aq_source *source, size_t index, aq_scales_fn fn, void *ctx,
+                                             aq_error *err);
+
 /* A copy of the source's tensors in which those with the same dtype, shape and bytes as an earlier one have alias_of
  * set (tied weights), as well as those of which the file says so: by hash, then by comparing the bytes. Tensors under 1
  * KiB are not looked at. Free *tied with aq_free; names are the source's. */

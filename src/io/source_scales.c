@@ -2,6 +2,7 @@
 #include "core/checked.h"
 #include "core/compiler.h"
 #include "core/error.h"
+#include "core/memory.h"
 #include "io/source.h"
 #include "io/source_segments.h"
 
@@ -34,4 +35,22 @@ aq_status aq_source_read_scales(const aq_source *source, size_t index, aq_piece 
   if (status == AQ_OK) return AQ_OK;
   (void)aq_error_in_tensor(err, status, source->names[index]);
   return aq_error_in_file(err, status, source->path);
+}
+
+#define BLOCK ((size_t)1 << 14) /* that are read at a time */
+
+aq_status aq_source_each_scale(const aq_source *source, size_t index, aq_scales_fn fn, void *ctx, aq_error *err) {
+  const uint64_t count = source->tensors[index].num_scales;
+  float *room = aq_realloc_array(NULL, 2 * BLOCK, sizeof *room);
+  if (room == NULL) return aq_fail_memory(err, 2 * BLOCK * sizeof *room);
+  float *zero_points = room + BLOCK;
+  aq_status status = AQ_OK;
+  for (uint64_t at = 0; status == AQ_OK && at < count; at += BLOCK) {
+    const size_t n = (size_t)AQ_MIN(count - at, (uint64_t)BLOCK);
+    status = aq_source_read_scales(source, index, AQ_PIECE_SCALES, at, n, room, err);
+    if (status == AQ_OK) status = aq_source_read_scales(source, index, AQ_PIECE_ZERO_POINTS, at, n, zero_points, err);
+    if (status == AQ_OK) status = fn(ctx, room, zero_points, n, err);
+  }
+  aq_free(room);
+  return status;
 }

@@ -21,26 +21,26 @@ static aq_status set_dtype(const json_t *config, aq_dtype dtype, const char *tex
   return status;
 }
 
-static aq_status make_config(const aq_source *source, const aq_export_layout *layout, aq_dtype dtype,
+static aq_status make_config(const aq_source *stored, const aq_export_layout *layout, aq_dtype dtype,
                              const json_t *config, const char *text, size_t size, aq_buffer *out, aq_error *err) {
   aq_buffer typed = {NULL, 0, 0};
   aq_status status = dtype != AQ_DTYPE_INVALID ? set_dtype(config, dtype, text, size, &typed, err)
                                                : aq_buffer_append(&typed, text, size, err);
   if (status == AQ_OK) {
-    status = layout != NULL ? layout->configure(source, (const char *)typed.data, typed.size, out, err)
+    status = layout != NULL ? layout->configure(stored, (const char *)typed.data, typed.size, out, err)
                             : aq_buffer_append(out, typed.data, typed.size, err);
   }
   aq_buffer_reset(&typed);
   return status;
 }
 
-aq_status aq_export_config_make(const aq_source *source, const aq_export_layout *layout, aq_dtype dtype,
+aq_status aq_export_config_make(const aq_source *stored, const aq_export_layout *layout, aq_dtype dtype,
                                 const char *text, size_t size, char **out, size_t *out_size, aq_error *err) {
   json_t *config;
   aq_buffer made = {NULL, 0, 0};
   *out = NULL;
   aq_status status = aq_json_parse_python(text, size, &config, err);
-  if (status == AQ_OK) status = make_config(source, layout, dtype, config, text, size, &made, err);
+  if (status == AQ_OK) status = make_config(stored, layout, dtype, config, text, size, &made, err);
   json_decref(config);
   *out_size = made.size;
   if (status == AQ_OK) {

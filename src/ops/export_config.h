@@ -7,8 +7,9 @@
 #include "io/export_layout.h"
 
 /* The text with the dtype of the values (AQ_DTYPE_INVALID: as it is) under the key that it has for it, "dtype" or
- * "torch_dtype", and with what the layout (NULL: none) adds. All else stays byte for byte. Free *out with aq_free. */
-AQ_MUST_CHECK aq_status aq_export_config_make(const aq_source *source, const aq_export_layout *layout, aq_dtype dtype,
+ * "torch_dtype", and with what the layout (NULL: none; else it made `stored`) adds. All else stays byte for byte. Free
+ * *out with aq_free. */
+AQ_MUST_CHECK aq_status aq_export_config_make(const aq_source *stored, const aq_export_layout *layout, aq_dtype dtype,
                                               const char *text, size_t size, char **out, size_t *out_size,
                                               aq_error *err);
 

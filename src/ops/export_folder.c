@@ -29,7 +29,7 @@ struct aq_export_folder {
   size_t count, room;
   aq_dtype dtype;
   const aq_export_layout *layout;
-  const aq_source *source;
+  const aq_source *source, *stored;
   bool is_begun, is_configured;
 };
 
@@ -80,7 +80,7 @@ static aq_status add_file(void *ctx, const char *place, const char *text, size_t
   if (strcmp(aq_path_name(place), AQ_GGUF_JSON_NAME) == 0) return AQ_OK; /* which no other program reads */
   AQ_TRY(grow_files(f, err));
   if (is_config_of_weights(f, place)) {
-    AQ_TRY(aq_export_config_make(f->source, f->layout, f->dtype, text, size, &file.text, &file.size, err));
+    AQ_TRY(aq_export_config_make(f->stored, f->layout, f->dtype, text, size, &file.text, &file.size, err));
     f->is_configured = true;
   } else {
     file.text = aq_strndup(text, size);
@@ -171,6 +171,7 @@ aq_status aq_export_folder_prepare(aq_source *source, const aq_source *stored, c
   aq_export_folder *f = aq_calloc(1, sizeof *f);
   if (f == NULL) return aq_fail_memory(err, sizeof *f);
   f->source = source;
+  f->stored = stored;
   f->dtype = dtype;
   f->layout = layout;
   const aq_status status = prepare_folder(f, source, stored, output, force, err);

@@ -13,11 +13,6 @@
 #include "io/safetensors/safetensors_sink.h"
 #include "tensor/dtype.h"
 
-aq_status aq_ct_scheme_find(const aq_source *source, size_t index, aq_packed_scheme *out, aq_error *err) {
-  AQ_TRY(aq_packed_scheme_find(source, index, "compressed-tensors", out, err));
-  return aq_packed_zero_points_check(source, index, "compressed-tensors", out, err);
-}
-
 /* ---- the format ---- */
 
 enum { CODES, SCALE, SHAPE, ZERO_POINT };
@@ -25,7 +20,8 @@ enum { CODES, SCALE, SHAPE, ZERO_POINT };
 static aq_status find_scheme(const aq_source *base, size_t index, aq_dtype dtype, aq_packed_scheme *out,
                              aq_error *err) {
   (void)dtype; /* of the tensors that are passed */
-  return aq_ct_scheme_find(base, index, out, err);
+  AQ_TRY(aq_packed_scheme_find(base, index, "compressed-tensors", out, err));
+  return aq_packed_zero_points_check(base, index, "compressed-tensors", out, err);
 }
 
 static size_t list_pieces(const aq_packed_scheme *s, aq_packed_piece out[AQ_PACKED_PIECES]) {

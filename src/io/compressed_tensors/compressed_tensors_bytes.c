@@ -26,12 +26,6 @@ aq_status aq_ct_read_scale(const aq_source *source, size_t index, const aq_packe
 
 /* ---- weight_zero_point ---- */
 
-/* Adds code u of row `row` to the word of its column that begins at bit `first` of the stream. */
-static uint32_t place_code(uint32_t u, uint64_t row, uint32_t bits, uint64_t first) {
-  const uint64_t at = row * bits;
-  return at >= first ? u << (at - first) : u >> (first - at);
-}
-
 /* Word `word` of n columns from `column` on. */
 static aq_status read_words(const aq_source *source, size_t index, const aq_packed_scheme *s, uint64_t word,
                             uint64_t column, size_t n, float *z, uint8_t *out, aq_error *err) {
@@ -42,7 +36,7 @@ static aq_status read_words(const aq_source *source, size_t index, const aq_pack
     AQ_TRY(aq_packed_read_scales(source, index, s, AQ_PIECE_ZERO_POINTS, row * s->groups + column, n, z, err));
     for (size_t i = 0; i < n; i++) {
       const uint32_t u = (uint32_t)((int32_t)z[i] + (1 << (s->bits - 1)));
-      aq_store_u32(out + 4 * i, aq_load_u32(out + 4 * i) | place_code(u, row, s->bits, first));
+      aq_store_u32(out + 4 * i, aq_load_u32(out + 4 * i) | aq_packed_place(u, row, s->bits, first));
     }
   }
   return AQ_OK;

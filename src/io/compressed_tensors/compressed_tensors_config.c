@@ -15,6 +15,7 @@
 #include "core/memory.h"
 #include "io/compressed_tensors/compressed_tensors.h"
 #include "io/listing.h"
+#include "io/packed/packed_source.h"
 
 #define GROUPS_MAX ((size_t)256) /* schemes that a file may have */
 
@@ -54,15 +55,12 @@ static aq_status add_scheme(scheme_groups *g, const aq_packed_scheme *scheme, co
   return append_module(g->targets[k], tensor, err);
 }
 
-static aq_status add_tensor(scheme_groups *g, const aq_source *base, size_t i, aq_error *err) {
-  const aq_tensor_info *t = &base->tensors[i];
-  if (aq_packed_is_linear(base, i)) {
-    aq_packed_scheme scheme;
-    AQ_TRY(aq_ct_scheme_find(base, i, &scheme, err));
-    return add_scheme(g, &scheme, t->name, err);
-  }
-  const bool is_of_module = strchr(t->name, '/') != NULL; /* which transformers does not know */
-  const bool is_matrix = t->rank == 2 && aq_ends_with(t->name, ".weight") && !is_of_module;
+static aq_status add_tensor(scheme_groups *g, const aq_source *stored, size_t i, aq_error *err) {
+  const aq_tensor_info *t = &aq_packed_base(stored)->tensors[i];
+  const aq_packed_scheme *scheme = aq_packed_scheme_of(stored, i);
+  if (scheme != NULL) return add_scheme(g, scheme, t->name, err);
+  /* Of modules behind the model transformers knows nothing. */
+  const bool is_matrix = t->rank == 2 && aq_ends_with(t->name, ".weight") && !aq_packed_is_of_module(t);
   const bool is_output = strcmp(t->name, "lm_head.weight") == 0; /* which is added anyway */
   return is_matrix && !is_output ? append_module(g->ignored, t->name, err) : AQ_OK;
 }
@@ -104,10 +102,10 @@ static char *config_text(const scheme_groups *g) {
   return text;
 }
 
-static aq_status find_schemes(const aq_source *base, scheme_groups *g, aq_error *err) {
+static aq_status find_schemes(const aq_source *stored, scheme_groups *g, aq_error *err) {
   g->ignored = json_array();
   if (g->ignored == NULL) return aq_fail_memory(err, 64);
-  for (size_t i = 0; i < base->tensor_count; i++) AQ_TRY(add_tensor(g, base, i, err));
+  for (size_t i = 0; i < aq_packed_base(stored)->tensor_count; i++) AQ_TRY(add_tensor(g, stored, i, err));
   if (g->has_output) return AQ_OK;
   return json_array_append_new(g->ignored, json_string(output_layer)) == 0 ? AQ_OK : aq_fail_memory(err, 64);
 }
@@ -120,10 +118,10 @@ static aq_status set_config(const scheme_groups *g, const char *config, size_t s
   return status;
 }
 
-aq_status aq_ct_configure(const aq_source *base, const char *config, size_t size, aq_buffer *out, aq_error *err) {
+aq_status aq_ct_configure(const aq_source *stored, const char *config, size_t size, aq_buffer *out, aq_error *err) {
   scheme_groups *g = aq_calloc(1, sizeof *g);
   if (g == NULL) return aq_fail_memory(err, sizeof *g);
-  aq_status status = find_schemes(base, g, err);
+  aq_status status = find_schemes(stored, g, err);
   if (status == AQ_OK && g->count == 0) {
     status = aq_fail(err, AQ_ERR_UNSUPPORTED, "no linear layer has codes");
     (void)aq_error_hint(err, status, "Quantize the model first, or export to safetensors, which holds values");

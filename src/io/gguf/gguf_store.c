@@ -8,12 +8,9 @@
 #include "core/checked.h"
 #include "core/compiler.h"
 #include "core/error.h"
-#include "core/memory.h"
 #include "io/gguf/gguf_header.h"
 #include "kernels/kernels.h"
 #include "tensor/dtype.h"
-
-#define BLOCK ((size_t)1 << 12) /* scales that are read at a time */
 
 enum { F32 = 0, F16 = 1, Q4_0 = 2, Q4_1 = 3, Q8_0 = 8, I8 = 24, I16 = 25, I32 = 26, I64 = 27, F64 = 28, BF16 = 30 };
 
@@ -62,25 +59,14 @@ static bool is_finite_f16(float x) {
   return (aq_load_u16(bits) & 0x7c00) != 0x7c00;
 }
 
-static void note_scale(scale_facts *f, float scale, float zero_point) {
-  f->is_symmetric = f->is_symmetric && (aq_f32_bits(zero_point) & 0x7fffffff) == 0;
-  f->fits_f16 = f->fits_f16 && is_finite_f16(scale) && is_finite_f16(aq_gguf_minimum(scale, zero_point));
-}
-
-static aq_status find_facts(const aq_source *source, size_t index, scale_facts *out, aq_error *err) {
-  const uint64_t count = source->tensors[index].num_scales;
-  float *room = aq_realloc_array(NULL, 2 * BLOCK, sizeof *room);
-  if (room == NULL) return aq_fail_memory(err, 2 * BLOCK * sizeof *room);
-  *out = (scale_facts){true, true};
-  aq_status status = AQ_OK;
-  for (uint64_t at = 0; status == AQ_OK && at < count; at += BLOCK) {
-    const size_t n = (size_t)AQ_MIN(count - at, (uint64_t)BLOCK);
-    status = aq_source_read_scales(source, index, AQ_PIECE_SCALES, at, n, room, err);
-    if (status == AQ_OK) status = aq_source_read_scales(source, index, AQ_PIECE_ZERO_POINTS, at, n, room + BLOCK, err);
-    for (size_t i = 0; status == AQ_OK && i < n; i++) note_scale(out, room[i], room[BLOCK + i]);
+static aq_status note_scales(void *facts, const float *scales, const float *zero_points, size_t count, aq_error *err) {
+  scale_facts *f = facts;
+  (void)err;
+  for (size_t i = 0; i < count; i++) {
+    f->is_symmetric = f->is_symmetric && (aq_f32_bits(zero_points[i]) & 0x7fffffff) == 0;
+    f->fits_f16 = f->fits_f16 && is_finite_f16(scales[i]) && is_finite_f16(aq_gguf_minimum(scales[i], zero_points[i]));
   }
-  aq_free(room);
-  return status;
+  return AQ_OK;
 }
 
 const aq_code_grid aq_gguf_grids[AQ_GGUF_GRIDS] = {{AQ_INT8, true, AQ_GRID_F16, Q8_0},
@@ -127,8 +113,8 @@ static const char *find_block(const aq_tensor_info *t, const scale_facts *f, uin
 static aq_status choose_codes(const aq_source *source, size_t index, aq_dtype dtype, aq_gguf_store *out,
                               aq_error *err) {
   const aq_tensor_info *t = &source->tensors[index];
-  scale_facts facts = {false, false};
-  AQ_TRY(find_facts(source, index, &facts, err));
+  scale_facts facts = {true, true};
+  AQ_TRY(aq_source_each_scale(source, index, note_scales, &facts, err));
   const char *reason = find_block(t, &facts, &out->type);
   out->kind = AQ_GGUF_CODES;
   if (reason == NULL) return AQ_OK;

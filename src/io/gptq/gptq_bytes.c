@@ -77,8 +77,7 @@ static aq_status read_zero_word(const aq_source *source, size_t index, const aq_
     float z = 0.0F;
     if (!s->symmetric) AQ_TRY(read_turned(source, index, s, AQ_PIECE_ZERO_POINTS, group * s->rows + row, &z, err));
     const uint32_t u = (uint32_t)((int32_t)z + (1 << (s->bits - 1)) - (s->symmetric ? 1 : 0));
-    const uint64_t at = row * s->bits;
-    *out |= at >= first ? u << (at - first) : u >> (first - at);
+    *out |= aq_packed_place(u, row, s->bits, first);
   }
   return AQ_OK;
 }

@@ -6,9 +6,9 @@
 
 #include "core/error.h"
 #include "core/json_set.h"
-#include "core/memory.h"
-#include "io/gptq/gptq.h"
+#include "io/gptq/gptq_layout.h"
 #include "io/listing.h"
+#include "io/packed/packed_source.h"
 
 typedef struct gptq_settings {
   aq_packed_scheme scheme;   /* of the first layer with codes */
@@ -35,25 +35,24 @@ static aq_status fail_mixed(const char *name, const char *other, const char *wha
   return aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, name);
 }
 
-static aq_status add_tensor(const aq_source *base, size_t i, gptq_settings *g, aq_error *err) {
-  const aq_tensor_info *t = &base->tensors[i];
-  if (!aq_gptq_is_packed(base, i)) {
+static aq_status add_tensor(const aq_source *stored, size_t i, gptq_settings *g, aq_error *err) {
+  const aq_tensor_info *t = &aq_packed_base(stored)->tensors[i];
+  const aq_packed_scheme *s = aq_packed_scheme_of(stored, i);
+  if (s == NULL) {
     const bool is_layer = t->rank == 2 && aq_ends_with(t->name, ".weight") && !aq_packed_is_embedding(t);
     if (is_layer && aq_gptq_is_in_block(t->name)) g->value = t->name;
     return AQ_OK;
   }
-  aq_packed_scheme s;
-  AQ_TRY(aq_gptq_scheme_find(base, i, &s, err));
   if (is_output(t)) g->has_output = true;
   if (g->first == NULL) {
     g->first = t->name;
-    g->scheme = s;
+    g->scheme = *s;
   }
-  return has_settings_of(g, &s) ? AQ_OK : fail_mixed(t->name, g->first, "another", err);
+  return has_settings_of(g, s) ? AQ_OK : fail_mixed(t->name, g->first, "another", err);
 }
 
-static aq_status find_settings(const aq_source *base, gptq_settings *g, aq_error *err) {
-  for (size_t i = 0; i < base->tensor_count; i++) AQ_TRY(add_tensor(base, i, g, err));
+static aq_status find_settings(const aq_source *stored, gptq_settings *g, aq_error *err) {
+  for (size_t i = 0; i < aq_packed_base(stored)->tensor_count; i++) AQ_TRY(add_tensor(stored, i, g, err));
   if (g->first == NULL) {
     (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "no linear layer has codes");
     return aq_error_hint(err, AQ_ERR_UNSUPPORTED,
@@ -73,9 +72,9 @@ static char *settings_text(const gptq_settings *g) {
   return text;
 }
 
-aq_status aq_gptq_configure(const aq_source *base, const char *config, size_t size, aq_buffer *out, aq_error *err) {
+aq_status aq_gptq_configure(const aq_source *stored, const char *config, size_t size, aq_buffer *out, aq_error *err) {
   gptq_settings g = {.has_rows = true, .has_groups = true};
-  AQ_TRY(find_settings(base, &g, err));
+  AQ_TRY(find_settings(stored, &g, err));
   char *text = settings_text(&g);
   if (text == NULL) return aq_fail_memory(err, 1024);
   const aq_status status = aq_json_set(config, size, "quantization_config", text, out, err);

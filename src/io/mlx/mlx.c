@@ -19,17 +19,19 @@
 
 /* ---- which, and how ---- */
 
-bool aq_mlx_is_packed(const aq_source *base, size_t index) {
+static bool is_packed(const aq_source *base, size_t index) {
   return base->tensors[index].quant_type != AQ_KEPT && !aq_packed_is_of_module(&base->tensors[index]);
 }
 
-bool aq_mlx_is_left_out(const aq_source *base, size_t index) {
+/* An output layer that is the table of tokens again: MLX computes it from the table. */
+static bool is_left_out(const aq_source *base, size_t index) {
   const aq_tensor_info *t = &base->tensors[index];
   return t->alias_of >= 0 && strcmp(t->name, "lm_head.weight") == 0 &&
          aq_packed_is_embedding(&base->tensors[t->alias_of]);
 }
 
-aq_status aq_mlx_scheme_find(const aq_source *base, size_t index, aq_dtype dtype, aq_packed_scheme *out,
+/* Groups are the largest that divide those of the source. */
+static aq_status find_scheme(const aq_source *base, size_t index, aq_dtype dtype, aq_packed_scheme *out,
                              aq_error *err) {
   AQ_TRY(aq_packed_scheme_find(base, index, "MLX", out, err));
   if (dtype != AQ_DTYPE_INVALID) out->scale_dtype = dtype;
@@ -113,9 +115,9 @@ static aq_status read_packed(const aq_source *base, size_t index, const aq_packe
 }
 
 static const aq_packed_format mlx_packed = {.name = "MLX",
-                                            .is_packed = aq_mlx_is_packed,
-                                            .is_left_out = aq_mlx_is_left_out,
-                                            .find = aq_mlx_scheme_find,
+                                            .is_packed = is_packed,
+                                            .is_left_out = is_left_out,
+                                            .find = find_scheme,
                                             .list = list_pieces,
                                             .read = read_packed};
 

@@ -14,4 +14,11 @@ AQ_MUST_CHECK aq_status aq_packed_read_codes(const aq_source *source, size_t ind
 AQ_MUST_CHECK aq_status aq_packed_read_scales(const aq_source *source, size_t index, const aq_packed_scheme *scheme,
                                               aq_piece piece, uint64_t first, size_t n, float *out, aq_error *err);
 
+/* The bits of code u of number `at` of a stream that lie in the word which begins at bit `first` of it; the code has
+ * some there. */
+static inline uint32_t aq_packed_place(uint32_t u, uint64_t at, uint32_t bits, uint64_t first) {
+  const uint64_t bit = at * bits;
+  return bit >= first ? u << (bit - first) : u >> (first - bit);
+}
+
 #endif

@@ -4,15 +4,11 @@
 #include <string.h>
 
 #include "core/checked.h"
-#include "core/compiler.h"
 #include "core/error.h"
-#include "core/memory.h"
 #include "io/listing.h"
 #include "quant/scheme.h"
 #include "tensor/role.h"
 #include "tensor/shape.h"
-
-#define BLOCK ((size_t)1 << 14) /* zero points that are read at a time */
 
 bool aq_packed_is_embedding(const aq_tensor_info *t) {
   const aq_role role = aq_role_of(t->name);
@@ -111,33 +107,32 @@ aq_status aq_packed_scheme_find(const aq_source *source, size_t index, const cha
 
 /* ---- zero points that are codes ---- */
 
-static aq_status check_zero_points(const aq_tensor_info *t, const char *format, const float *z, size_t count,
-                                   aq_packed_scheme *s, aq_error *err) {
-  const int64_t least = -((int64_t)1 << (s->bits - 1)), most = -least - 1;
+typedef struct zero_point_check {
+  const aq_tensor_info *tensor;
+  const char *format;
+  aq_packed_scheme *scheme;
+} zero_point_check;
+
+static aq_status check_zero_points(void *ctx, const float *scales, const float *z, size_t count, aq_error *err) {
+  const zero_point_check *c = ctx;
+  const int64_t least = -((int64_t)1 << (c->scheme->bits - 1)), most = -least - 1;
+  (void)scales;
   for (size_t i = 0; i < count; i++) {
     int64_t whole;
     if (!aq_whole_ok((double)z[i], 8, &whole) || whole < least || whole > most) {
       (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "its zero point %g is no code of %s, and %s has only those", (double)z[i],
-                    aq_quant_type_name(t->quant_type), format);
-      return aq_packed_fail(t, "Quantize it with symmetric codes, or export to safetensors, which holds values", err);
+                    aq_quant_type_name(c->tensor->quant_type), c->format);
+      return aq_packed_fail(c->tensor, "Quantize it with symmetric codes, or export to safetensors, which holds values",
+                            err);
     }
-    if (whole != 0) s->symmetric = false;
+    if (whole != 0) c->scheme->symmetric = false;
   }
   return AQ_OK;
 }
 
 aq_status aq_packed_zero_points_check(const aq_source *source, size_t index, const char *format,
                                       aq_packed_scheme *scheme, aq_error *err) {
-  const aq_tensor_info *t = &source->tensors[index];
-  float *z = aq_realloc_array(NULL, BLOCK, sizeof *z);
-  if (z == NULL) return aq_fail_memory(err, BLOCK * sizeof *z);
-  aq_status status = AQ_OK;
+  zero_point_check check = {&source->tensors[index], format, scheme};
   scheme->symmetric = true;
-  for (uint64_t at = 0; status == AQ_OK && at < t->num_scales; at += BLOCK) {
-    const size_t n = (size_t)AQ_MIN(t->num_scales - at, (uint64_t)BLOCK);
-    status = aq_source_read_scales(source, index, AQ_PIECE_ZERO_POINTS, at, n, z, err);
-    if (status == AQ_OK) status = check_zero_points(t, format, z, n, scheme, err);
-  }
-  aq_free(z);
-  return status;
+  return aq_source_each_scale(source, index, check_zero_points, &check, err);
 }

@@ -15,7 +15,7 @@ enum { PASSED };
 typedef struct packed_source {
   const aq_packed_format *format;
   const aq_source *base;     /* a hold */
-  aq_packed_scheme *schemes; /* one per tensor of the base; of those that are packed */
+  aq_packed_scheme *schemes; /* one per tensor of the base; without bits: it is not packed */
 } packed_source;
 
 /* ---- reading ---- */
@@ -130,6 +130,13 @@ aq_status aq_packed_open(const aq_packed_format *format, const aq_source *base, 
     aq_source_close(made);
   }
   return status;
+}
+
+const aq_source *aq_packed_base(const aq_source *stored) { return ((const packed_source *)stored->impl)->base; }
+
+const aq_packed_scheme *aq_packed_scheme_of(const aq_source *stored, size_t index) {
+  const aq_packed_scheme *scheme = &((const packed_source *)stored->impl)->schemes[index];
+  return scheme->bits > 0 ? scheme : NULL;
 }
 
 aq_stored_tensor aq_packed_describe(const aq_source *stored, size_t index) {

@@ -39,6 +39,10 @@ typedef struct aq_packed_format {
 AQ_MUST_CHECK aq_status aq_packed_open(const aq_packed_format *format, const aq_source *base, aq_dtype dtype,
                                        aq_source **out, aq_error *err);
 
+/* The source that such a one is over, and the scheme of tensor `index` of it; NULL: it is not stored as codes. */
+const aq_source *aq_packed_base(const aq_source *stored);
+const aq_packed_scheme *aq_packed_scheme_of(const aq_source *stored, size_t index);
+
 /* aq_export_layout.describe of such a source. */
 aq_stored_tensor aq_packed_describe(const aq_source *stored, size_t index);
 

@@ -1,18 +1,14 @@
-/* gptq.c - a matrix NAME.weight with codes becomes NAME.qweight, NAME.qzeros, NAME.scales and NAME.g_idx. */
-#include "io/gptq/gptq.h"
+/* gptq_layout.c - a matrix NAME.weight with codes becomes NAME.qweight, NAME.qzeros, NAME.scales and NAME.g_idx. */
+#include "io/gptq/gptq_layout.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "core/compiler.h"
 #include "core/error.h"
-#include "core/memory.h"
 #include "io/formats.h"
 #include "io/gptq/gptq_bytes.h"
 #include "io/packed/packed_source.h"
 #include "io/safetensors/safetensors_sink.h"
-
-#define BLOCK ((size_t)1 << 14) /* scales that are read at a time */
 
 /* ---- which, and how ---- */
 
@@ -24,37 +20,28 @@ bool aq_gptq_is_in_block(const char *name) {
   return false;
 }
 
-bool aq_gptq_is_packed(const aq_source *base, size_t index) {
+/* Loaders expect values of all layers but those of the blocks and the output layer. */
+static bool is_packed(const aq_source *base, size_t index) {
   const char *name = base->tensors[index].name;
   return aq_packed_is_linear(base, index) && (aq_gptq_is_in_block(name) || strcmp(name, "lm_head.weight") == 0);
 }
 
-static aq_status check_scales(const aq_tensor_info *t, const float *scales, size_t count, aq_error *err) {
+static aq_status check_scales(void *tensor, const float *scales, const float *zero_points, size_t count,
+                              aq_error *err) {
+  (void)zero_points;
   for (size_t i = 0; i < count; i++) {
     const float size = fabsf(scales[i]);
-    if (size == 0.0F || (size >= 0x1p-14F && size < 65520.0F))
-      continue; /* the normal numbers of FP16, after rounding */
+    const bool is_normal = size >= 0x1p-14F && size < 65520.0F; /* in FP16, after rounding */
+    if (size == 0.0F || is_normal) continue;
     (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "its scale %g cannot be written as FP16, which GPTQ has", (double)scales[i]);
-    return aq_packed_fail(t, "Export to safetensors, which holds values", err);
+    return aq_packed_fail(tensor, "Export to safetensors, which holds values", err);
   }
   return AQ_OK;
 }
 
-static aq_status read_scales(const aq_source *base, size_t index, aq_error *err) {
-  const aq_tensor_info *t = &base->tensors[index];
-  float *scales = aq_realloc_array(NULL, BLOCK, sizeof *scales);
-  if (scales == NULL) return aq_fail_memory(err, BLOCK * sizeof *scales);
-  aq_status status = AQ_OK;
-  for (uint64_t at = 0; status == AQ_OK && at < t->num_scales; at += BLOCK) {
-    const size_t n = (size_t)AQ_MIN(t->num_scales - at, (uint64_t)BLOCK);
-    status = aq_source_read_scales(base, index, AQ_PIECE_SCALES, at, n, scales, err);
-    if (status == AQ_OK) status = check_scales(t, scales, n, err);
-  }
-  aq_free(scales);
-  return status;
-}
-
-aq_status aq_gptq_scheme_find(const aq_source *base, size_t index, aq_packed_scheme *out, aq_error *err) {
+static aq_status find_scheme(const aq_source *base, size_t index, aq_dtype dtype, aq_packed_scheme *out,
+                             aq_error *err) {
+  (void)dtype; /* of the tensors that are passed */
   AQ_TRY(aq_packed_scheme_find(base, index, "GPTQ", out, err));
   out->scale_dtype = AQ_F16;
   if (out->rows % 32 != 0 || out->columns % 32 != 0) {
@@ -65,18 +52,12 @@ aq_status aq_gptq_scheme_find(const aq_source *base, size_t index, aq_packed_sch
                           err);
   }
   AQ_TRY(aq_packed_zero_points_check(base, index, "GPTQ", out, err));
-  return read_scales(base, index, err);
+  return aq_source_each_scale(base, index, check_scales, &base->tensors[index], err);
 }
 
 /* ---- the format ---- */
 
 enum { CODES, ZERO_POINTS, SCALES, GROUPS };
-
-static aq_status find_scheme(const aq_source *base, size_t index, aq_dtype dtype, aq_packed_scheme *out,
-                             aq_error *err) {
-  (void)dtype; /* of the tensors that are passed */
-  return aq_gptq_scheme_find(base, index, out, err);
-}
 
 static size_t list_pieces(const aq_packed_scheme *s, aq_packed_piece out[AQ_PACKED_PIECES]) {
   out[CODES] = (aq_packed_piece){".qweight", AQ_I32, aq_packed_words(s->columns, s->bits), s->rows};
@@ -102,7 +83,7 @@ static aq_status read_packed(const aq_source *base, size_t index, const aq_packe
 }
 
 static const aq_packed_format gptq_packed = {
-    .name = "GPTQ", .is_packed = aq_gptq_is_packed, .find = find_scheme, .list = list_pieces, .read = read_packed};
+    .name = "GPTQ", .is_packed = is_packed, .find = find_scheme, .list = list_pieces, .read = read_packed};
 
 static aq_status open_layout(const aq_source *base, aq_dtype dtype, aq_source **out, aq_error *err) {
   return aq_packed_open(&gptq_packed, base, dtype, out, err);
