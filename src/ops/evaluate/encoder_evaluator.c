@@ -3,7 +3,6 @@
  * Both models run in FP32, the quantized one on its dequantized values: the difference is what quantizing the weights
  * did, and nothing else. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/checked.h"
@@ -121,13 +120,9 @@ static aq_status describe_embeddings(const void *state, json_t *object, aq_error
 
 /* ---- figures ---- */
 
-/* The beginning of a text, up to a whole character, line ends as blanks. */
 static json_t *quote(const char *text, size_t length) {
-  char out[QUOTED + 4];
-  size_t n = AQ_MIN(length, (size_t)QUOTED);
-  while (n > 0 && n < length && ((unsigned char)text[n] & 0xC0U) == 0x80U) n--;
-  for (size_t i = 0; i < n; i++) out[i] = text[i] == '\n' ? ' ' : text[i];
-  (void)snprintf(out + n, sizeof out - n, "%s", n < length ? "..." : "");
+  char out[QUOTED + AQ_QUOTE_END];
+  aq_evaluation_quote(text, length, QUOTED, "\n", out);
   return aq_json_string(out);
 }
 

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/compiler.h"
@@ -182,4 +183,11 @@ aq_status aq_evaluation_texts_encode(aq_encoder *encoder, const char *const *tex
     AQ_TRY(aq_progress_add(progress, NULL, 0, bytes, err));
   }
   return AQ_OK;
+}
+
+void aq_evaluation_quote(const char *text, size_t length, size_t most, const char *blanked, char *out) {
+  size_t n = AQ_MIN(length, most);
+  while (n > 0 && n < length && ((unsigned char)text[n] & 0xC0U) == 0x80U) n--;
+  for (size_t i = 0; i < n; i++) out[i] = text[i] != '\0' && strchr(blanked, text[i]) != NULL ? ' ' : text[i];
+  (void)snprintf(out + n, AQ_QUOTE_END, "%s", n < length ? "..." : "");
 }

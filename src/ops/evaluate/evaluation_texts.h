@@ -39,6 +39,11 @@ AQ_MUST_CHECK aq_status aq_evaluation_texts_encode(aq_encoder *encoder, const ch
                                                    size_t count, aq_progress *progress, bool counts_bytes, float *out,
                                                    aq_error *err);
 
+/* For reports: the beginning of a text, at most `most` bytes up to a whole character, with the characters of `blanked`
+ * as blanks, and "..." where it goes on. out has AQ_QUOTE_END bytes more than `most`. */
+enum { AQ_QUOTE_END = 4 };
+void aq_evaluation_quote(const char *text, size_t length, size_t most, const char *blanked, char *out);
+
 /* For reports: "built-in", "list", or the file. */
 const char *aq_judge_texts_from(const aq_judge_origin *origin);
 void aq_evaluation_texts_reset(aq_evaluation_texts *texts);

@@ -118,16 +118,11 @@ static aq_status describe_scores(const void *state, json_t *object, aq_error *er
 
 /* ---- figures ---- */
 
-/* The beginnings of both texts of a pair, up to a whole character, line ends and tabs as blanks. */
+/* The beginnings of both texts of a pair. */
 static json_t *quote_pair(const pair_scores *s, size_t pair) {
-  char out[2][QUOTED + 4], both[2 * QUOTED + 16];
+  char out[2][QUOTED + AQ_QUOTE_END], both[2 * QUOTED + 16];
   for (size_t k = 0; k < 2; k++) {
-    const char *text = s->pairs.texts[2 * pair + k];
-    const size_t length = s->pairs.lengths[2 * pair + k];
-    size_t n = AQ_MIN(length, (size_t)QUOTED);
-    while (n > 0 && n < length && ((unsigned char)text[n] & 0xC0U) == 0x80U) n--;
-    for (size_t i = 0; i < n; i++) out[k][i] = text[i] == '\n' || text[i] == '\t' ? ' ' : text[i];
-    (void)snprintf(out[k] + n, sizeof out[k] - n, "%s", n < length ? "..." : "");
+    aq_evaluation_quote(s->pairs.texts[2 * pair + k], s->pairs.lengths[2 * pair + k], QUOTED, "\n\t", out[k]);
   }
   (void)snprintf(both, sizeof both, "%s | %s", out[0], out[1]);
   return aq_json_string(both);
