@@ -126,8 +126,8 @@ const aq_option aq_option_table[] = {
      .at = {AT(export, format)},
      .argument = "FORMAT",
      .words = WORDS("safetensors", "compressed-tensors", "gptq", "mlx", "gguf", "onnx"),
-     .help = "safetensors (default: values), compressed-tensors or gptq (the codes, for transformers), mlx (the "
-             "codes, for MLX), gguf (for llama.cpp), or onnx (for ONNX Runtime)",
+     .help = "safetensors (default: values), compressed-tensors (the codes, for transformers), gptq (the codes, in "
+             "GPTQ's layout), mlx (the codes, for MLX), gguf (for llama.cpp), or onnx (for ONNX Runtime)",
      .more = "safetensors is one file when OUT ends in .safetensors, else a folder with the model's configuration and "
              "tokenizer beside model.safetensors, and the weights of sentence-transformers' modules in their folders; "
              "compressed-tensors, gptq and mlx are folders. gguf is a file of a model that began as a GGUF file, or of "
