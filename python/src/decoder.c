@@ -2,34 +2,7 @@
 #include "operation.h"
 #include "runner.h"
 
-static aq_status open_path(const char *path, const aq_option_values *values, void **out, aq_error *err) {
-  aq_decoder *opened = NULL;
-  const aq_status status = aq_decoder_open(path, &values->decoder, &opened, err);
-  *out = opened;
-  return status;
-}
-
-static aq_status open_source(const aq_source *source, const aq_option_values *values, void **out, aq_error *err) {
-  aq_decoder *opened = NULL;
-  const aq_status status = aq_decoder_open_source(source, &values->decoder, &opened, err);
-  *out = opened;
-  return status;
-}
-
-static void close_model(void *model) { aq_decoder_close(model); }
-static size_t note_count(const void *model) { return aq_decoder_note_count(model); }
-static const char *note_of(const void *model, size_t i) { return aq_decoder_note(model, i); }
-
-static const aqpy_runner_kind kind = {.noun = "decoder",
-                                      .owners = AQ_OPTIONS_OF(decoder),
-                                      .type_at = offsetof(aqpy_state, decoder_type),
-                                      .open = open_path,
-                                      .open_source = open_source,
-                                      .close = close_model,
-                                      .note_count = note_count,
-                                      .note = note_of};
-
-PyObject *aqpy_open_decoder(PyObject *module, PyObject *args) { return aqpy_runner_open(module, args, &kind); }
+AQPY_RUNNER(decoder, "decoder")
 
 /* ---- logits ---- */
 

@@ -4,34 +4,7 @@
 
 #include "arrowquant_experimental.h"
 
-static aq_status open_path(const char *path, const aq_option_values *values, void **out, aq_error *err) {
-  aq_scorer *opened = NULL;
-  const aq_status status = aq_scorer_open(path, &values->scorer, &opened, err);
-  *out = opened;
-  return status;
-}
-
-static aq_status open_source(const aq_source *source, const aq_option_values *values, void **out, aq_error *err) {
-  aq_scorer *opened = NULL;
-  const aq_status status = aq_scorer_open_source(source, &values->scorer, &opened, err);
-  *out = opened;
-  return status;
-}
-
-static void close_model(void *model) { aq_scorer_close(model); }
-static size_t note_count(const void *model) { return aq_scorer_note_count(model); }
-static const char *note_of(const void *model, size_t i) { return aq_scorer_note(model, i); }
-
-static const aqpy_runner_kind kind = {.noun = "cross-encoder",
-                                      .owners = AQ_OPTIONS_OF(scorer),
-                                      .type_at = offsetof(aqpy_state, scorer_type),
-                                      .open = open_path,
-                                      .open_source = open_source,
-                                      .close = close_model,
-                                      .note_count = note_count,
-                                      .note = note_of};
-
-PyObject *aqpy_open_scorer(PyObject *module, PyObject *args) { return aqpy_runner_open(module, args, &kind); }
+AQPY_RUNNER(scorer, "cross-encoder")
 
 /* ---- scoring ---- */
 
