@@ -89,7 +89,7 @@ static void entries_say_what_the_codes_are(void **state) {
   (void)state;
   for (size_t i = 0; i < AQ_COUNT_OF(cases); i++) {
     aq_encoded e = make_encoded(cases[i].type, cases[i].span, cases[i].shifted);
-    aq_plan_entry entry = {.action = AQ_QUANTIZE, .scheme = {AQ_INT8, AQ_RD, true}};
+    aq_plan_entry entry = {.action = AQ_QUANTIZE, .scheme = {.type = AQ_INT8, .method = AQ_RD, .symmetric = true}};
     entry.scales = aq_calloc(3, sizeof(float)); /* of an earlier try */
     entry.scale_count = 3;
     assert_ok(aq_encoded_describe(&e, &entry, &err));
