@@ -5,10 +5,11 @@
 #include "report/report.h"
 
 static void add_calibration(const json_t *calibration, aq_document *document) {
-  const bool is_gathered = aq_json_get_real(calibration, "seconds") > 0;
-  aq_document_add(document, AQ_PARAGRAPH, calibration,
-                  "calibrated on {texts:count} texts, {tokens:count} tokens (`{texts_from}`");
-  aq_document_append(document, calibration, is_gathered ? ", {seconds:seconds})" : "; statistics read)");
+  const bool is_read = json_is_string(aq_json_get(calibration, "statistics_from"));
+  aq_document_add(document, AQ_PARAGRAPH, calibration, "calibrated on {texts:count} texts, {tokens:count} tokens");
+  aq_document_append(document, calibration,
+                     is_read ? ", by the statistics in `{statistics_from}`; held-out texts of `{held_out_from}`"
+                             : " (`{texts_from}`, {seconds:seconds})");
   const json_t *written = aq_json_get(calibration, "written");
   if (!json_is_object(written)) return;
   aq_document_add(

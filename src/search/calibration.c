@@ -27,7 +27,8 @@ static const char *kind_of_texts(const aq_quantize_options *o) {
 
 static aq_status obtain_statistics(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
   if (o->search->stats_path != NULL) {
-    AQ_TRY(aq_stats_load(o->search->stats_path, &c->model, c->scratch, &c->stats, err));
+    c->statistics_from = o->search->stats_path;
+    AQ_TRY(aq_stats_load(c->statistics_from, &c->model, c->scratch, &c->stats, err));
   } else {
     const double started = aq_clock();
     aq_progress progress;
@@ -240,10 +241,12 @@ aq_status aq_calibration_similarity(const aq_calibration *c, const aq_params *pa
 }
 
 json_t *aq_calibration_json(const aq_calibration *c) {
-  json_t *json =
-      json_pack("{s:o, s:I, s:I, s:I, s:f, s:I}", "texts_from", aq_json_string(c->texts_from), "texts",
-                (json_int_t)c->stats.texts, "tokens", (json_int_t)c->stats.tokens, "held_out_texts",
-                (json_int_t)c->held.texts.count, "seconds", c->seconds, "memory_bytes", (json_int_t)c->memory_bytes);
+  const char *fitted = c->statistics_from != NULL ? c->stats.texts_from : c->texts_from;
+  json_t *json = json_pack(
+      "{s:o, s:o, s:I, s:I, s:o, s:I, s:f, s:I}", "texts_from", aq_json_string(fitted), "statistics_from",
+      aq_json_string(c->statistics_from), "texts", (json_int_t)c->stats.texts, "tokens", (json_int_t)c->stats.tokens,
+      "held_out_from", aq_json_string(c->texts_from), "held_out_texts", (json_int_t)c->held.texts.count, "seconds",
+      c->seconds, "memory_bytes", (json_int_t)c->memory_bytes);
   const aq_written_texts *w = &c->written;
   if (json == NULL || w->windows == 0) return json;
   json_t *written =

@@ -46,7 +46,8 @@ typedef struct aq_calibration {
   aq_stats stats;
   aq_fisher_factors *factors; /* NULL until they are made */
   size_t factor_count;
-  const char *texts_from; /* "built-in", "list", "self", or the file */
+  const char *texts_from;      /* "built-in", "list", "self", or the file; those held out are from there too */
+  const char *statistics_from; /* the file of statistics that were read, or NULL: they are of those texts */
   aq_written_texts written;
   double seconds;        /* that the statistics took, 0 when they were read */
   uint64_t memory_bytes; /* that planning takes, by what is held at once */

@@ -95,7 +95,9 @@ def test_saved_statistics_make_the_same_file(shared):
     report("-o", "gathered.parquet", *options, "--save-stats", "stats", cwd=shared)
     made = report("-o", "loaded.parquet", *options, "--stats", "stats", cwd=shared)
     assert (shared / "gathered.parquet").read_bytes() == (shared / "loaded.parquet").read_bytes()
-    assert made["search"]["calibration"]["seconds"] == 0
+    calibration = made["search"]["calibration"]
+    assert calibration["seconds"] == 0 and calibration["statistics_from"] == "stats"
+    assert calibration["texts_from"] == "file" and calibration["held_out_from"] == "calib.txt"
     damaged = bytearray((shared / "stats").read_bytes())
     damaged[-1] ^= 1
     (shared / "stats").write_bytes(damaged)
