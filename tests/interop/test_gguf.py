@@ -130,6 +130,17 @@ def test_commands_work_on_a_file(tmp_path):
     assert weight["data_bytes"] == 4 * weight["params"]
 
 
+def test_validate_counts_what_is_decoded_as_fp32(tmp_path):
+    values = np.random.default_rng(5).standard_normal((512, 512), dtype=np.float32)
+    blocks = gguf.quants.quantize(values, TYPES.Q4_0)
+    write_gguf(tmp_path / "model.gguf", {"blk.0.ffn_up.weight": (blocks, TYPES.Q4_0)})
+    out = tmp_path / "report"
+    run("validate", tmp_path / "model.gguf", "--types", "int8", "--output-dir", out)
+    report = json.loads((out / "validation.json").read_text())
+    assert report["baseline"]["bytes"] == 4 * 512 * 512
+    assert report["types"][0]["compression_ratio"] > 2 > report["types"][0]["ratio_to_v1"]
+
+
 def test_metadata_travel_as_a_file_of_the_model(tmp_path):
     model, table, codes = tmp_path / "m.gguf", tmp_path / "v1.parquet", tmp_path / "v2.parquet"
     write_gguf(model, {"w": (np.ones((64, 64), "f4"), None)}, **{"arrowquant.file.config.json": "{}", "long": "x" * 40000})
