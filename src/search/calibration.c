@@ -242,11 +242,11 @@ aq_status aq_calibration_similarity(const aq_calibration *c, const aq_params *pa
 
 json_t *aq_calibration_json(const aq_calibration *c) {
   const char *fitted = c->statistics_from != NULL ? c->stats.texts_from : c->texts_from;
-  json_t *json = json_pack(
-      "{s:o, s:o, s:I, s:I, s:o, s:I, s:f, s:I}", "texts_from", aq_json_string(fitted), "statistics_from",
-      aq_json_string(c->statistics_from), "texts", (json_int_t)c->stats.texts, "tokens", (json_int_t)c->stats.tokens,
-      "held_out_from", aq_json_string(c->texts_from), "held_out_texts", (json_int_t)c->held.texts.count, "seconds",
-      c->seconds, "memory_bytes", (json_int_t)c->memory_bytes);
+  json_t *json =
+      json_pack("{s:o, s:o, s:I, s:I, s:o, s:I, s:f, s:I}", "texts_from", aq_json_string(fitted), "statistics_from",
+                aq_json_string(c->statistics_from), "texts", (json_int_t)c->stats.texts, "tokens",
+                (json_int_t)c->stats.tokens, "held_out_from", aq_json_string(c->texts_from), "held_out_texts",
+                (json_int_t)c->held.texts.count, "seconds", c->seconds, "memory_bytes", (json_int_t)c->memory_bytes);
   const aq_written_texts *w = &c->written;
   if (json == NULL || w->windows == 0) return json;
   json_t *written =

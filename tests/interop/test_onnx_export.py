@@ -175,6 +175,69 @@ def test_weights_that_the_graph_does_not_read_are_left_out(tmp_path):
     assert check_round_trip(model, tmp_path) == {"pooler.dense.weight"}
 
 
+HEADS = {"bert": ("pooler.dense", "classifier"), "roberta": ("classifier.dense", "classifier.out_proj"),
+         "distilbert": ("pre_classifier", "classifier"), "electra": ("classifier.dense", "classifier.out_proj"),
+         "albert": ("pooler", "classifier"), "modernbert": ("head.dense", "classifier")}
+PAIRS = [("the cat sat", "a dog run on a mat"), ("a", "the river near a small house , the dog run"), ("cat", "")]
+
+
+def make_cross_encoder(folder, family, labels=1, **changes):
+    names = {str(i): f"L{i}" for i in range(labels)}
+    model = make_family(folder, family, architectures=["XForSequenceClassification"], id2label=names,
+                        label2id={name: int(i) for i, name in names.items()}, **changes)
+    (model / "modules.json").unlink()
+    dense, classifier = HEADS[family]
+    added = {f"{dense}.weight": 0.3 * noise(1, HIDDEN, HIDDEN), f"{classifier}.weight": 0.3 * noise(2, labels, HIDDEN),
+             f"{classifier}.bias": noise(3, labels)}
+    added |= {"head.norm.weight": noise(4, HIDDEN)} if family == "modernbert" else {f"{dense}.bias": noise(4, HIDDEN)}
+    change_tensors(model, lambda tensors: {**tensors, **added})
+    return model
+
+
+def scores_of(source):
+    lines = run("score", source, "--raw", "--query", PAIRS[0][0], "--text", PAIRS[0][1]).stdout.splitlines()
+    for query, text in PAIRS[1:]:
+        lines += run("score", source, "--raw", "--query", query, "--text", text).stdout.splitlines()
+    return np.array([[float(score) for score in line.split("\t")] for line in lines])
+
+
+def logits_of(folder, model):
+    """By ONNX Runtime, all pairs in one batch."""
+    path = folder / "onnx" / "model.onnx"
+    onnx.checker.check_model(onnx.load(path))
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert [(value.name, len(value.shape)) for value in session.get_outputs()] == [("logits", 2)]
+    texts = [f"--text={text}" for pair in PAIRS for text in pair]
+    ids = [json.loads(line) for line in run("tokenize", model, *texts).stdout.splitlines()]
+    rows = [(first, second[1:]) for first, second in zip(ids[::2], ids[1::2], strict=True)]
+    length = max(len(first) + len(second) for first, second in rows)
+    feed = {"input_ids": np.zeros((len(rows), length), np.int64)}
+    feed["input_ids"] += json.loads((model / "config.json").read_text()).get("pad_token_id", 0)
+    feed |= {name: np.zeros((len(rows), length), np.int64) for name in ("attention_mask", "token_type_ids")}
+    for i, (first, second) in enumerate(rows):
+        both = len(first) + len(second)
+        feed["input_ids"][i, :both] = first + second
+        feed["attention_mask"][i, :both] = 1
+        feed["token_type_ids"][i, len(first):both] = 1
+    return session.run(None, {value.name: feed[value.name] for value in session.get_inputs()})[0]
+
+
+@pytest.mark.parametrize(("family", "changes"), [*((family, {}) for family in HEADS),
+                                                 ("modernbert", {"classifier_pooling": "mean"}), ("bert", {"labels": 3})])
+def test_scores_of_cross_encoders(tmp_path, family, changes):
+    model = make_cross_encoder(tmp_path / "model", family, **changes)
+    run("export", model, "-o", tmp_path / "out", "--to", "onnx")
+    assert np.abs(logits_of(tmp_path / "out", model) - scores_of(model)).max() < 1e-5
+    assert check_round_trip(model, tmp_path) == set()
+
+
+def test_scores_of_codes(tmp_path):
+    model = make_cross_encoder(tmp_path / "model", "bert")
+    run("quantize", model, "-o", tmp_path / "int8.parquet", "--type", "int8")
+    run("export", tmp_path / "int8.parquet", "-o", tmp_path / "out", "--to", "onnx")
+    assert np.abs(logits_of(tmp_path / "out", model) - scores_of(tmp_path / "int8.parquet")).max() < 1e-5
+
+
 def test_large_tensors_are_written_as_small_ones(tmp_path):
     """More than a megabyte is made while it is written."""
     model = make_family(tmp_path / "model", "bert", vocab_size=20000)

@@ -182,10 +182,11 @@ static aq_status write_dimension(aq_buffer *shape, const char *name, int64_t siz
 }
 
 /* The messages are one inside the other: a value has a type, the type a tensor, the tensor a shape. */
-static aq_status write_value(const char *name, int64_t type, int64_t width, aq_buffer messages[4], aq_error *err) {
+static aq_status write_value(const char *name, int64_t type, aq_onnx_axes axes, int64_t width, aq_buffer messages[4],
+                             aq_error *err) {
   aq_buffer *value = &messages[0], *kind = &messages[1], *tensor = &messages[2], *shape = &messages[3];
   AQ_TRY(write_dimension(shape, "batch", 0, err));
-  AQ_TRY(write_dimension(shape, "sequence", 0, err));
+  if (axes == AQ_ONNX_BY_TOKEN) AQ_TRY(write_dimension(shape, "sequence", 0, err));
   if (width > 0) AQ_TRY(write_dimension(shape, NULL, width, err));
   AQ_TRY(aq_onnx_put_number(tensor, TYPE_ELEMENT, type, err));
   AQ_TRY(aq_onnx_put_message(tensor, TYPE_SHAPE, shape, err));
@@ -194,20 +195,21 @@ static aq_status write_value(const char *name, int64_t type, int64_t width, aq_b
   return aq_onnx_put_message(value, VALUE_TYPE, kind, err);
 }
 
-static void add_value(aq_onnx_build *b, uint32_t field, const char *name, int64_t type, int64_t width, aq_buffer *out) {
+static void add_value(aq_onnx_build *b, uint32_t field, const char *name, int64_t type, aq_onnx_axes axes,
+                      int64_t width, aq_buffer *out) {
   aq_buffer messages[4] = {{NULL, 0, 0}};
   if (b->status != AQ_OK) return;
-  aq_onnx_build_fail(b, write_value(name, type, width, messages, b->err));
+  aq_onnx_build_fail(b, write_value(name, type, axes, width, messages, b->err));
   if (b->status == AQ_OK) aq_onnx_build_fail(b, aq_onnx_put_message(out, field, &messages[0], b->err));
   for (size_t i = 0; i < AQ_COUNT_OF(messages); i++) aq_buffer_reset(&messages[i]);
 }
 
 void aq_onnx_build_input(aq_onnx_build *build, const char *name) {
-  add_value(build, GRAPH_INPUT, aq_onnx_build_name(build, name), AQ_ONNX_INT64, 0, &build->inputs);
+  add_value(build, GRAPH_INPUT, aq_onnx_build_name(build, name), AQ_ONNX_INT64, AQ_ONNX_BY_TOKEN, 0, &build->inputs);
 }
 
-void aq_onnx_build_output(aq_onnx_build *build, const char *name, const char *value, int64_t width) {
+void aq_onnx_build_output(aq_onnx_build *build, const char *name, const char *value, aq_onnx_axes axes, int64_t width) {
   const char *output = aq_onnx_build_name(build, name);
   add_node(build, &(aq_onnx_operation){.op = "Identity", .in = {value}}, output);
-  add_value(build, GRAPH_OUTPUT, output, AQ_ONNX_FLOAT, width, &build->outputs);
+  add_value(build, GRAPH_OUTPUT, output, AQ_ONNX_FLOAT, axes, width, &build->outputs);
 }

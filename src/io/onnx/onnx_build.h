@@ -65,9 +65,12 @@ void aq_onnx_build_fail(aq_onnx_build *build, aq_status status);
 
 void aq_onnx_build_scope(aq_onnx_build *build, const char *format, ...) AQ_PRINTF(2, 3);
 
-/* A tensor [batch, sequence], or with `width` > 0 [batch, sequence, width], that the graph is given or gives. */
+typedef enum aq_onnx_axes { AQ_ONNX_BY_TOKEN = 0, AQ_ONNX_BY_TEXT } aq_onnx_axes;
+
+/* A tensor [batch, sequence] that the graph is given; and one that it gives: FP32 [batch, sequence, width] of tokens,
+ * [batch, width] of texts. */
 void aq_onnx_build_input(aq_onnx_build *build, const char *name);
-void aq_onnx_build_output(aq_onnx_build *build, const char *name, const char *value, int64_t width);
+void aq_onnx_build_output(aq_onnx_build *build, const char *name, const char *value, aq_onnx_axes axes, int64_t width);
 
 const char *aq_onnx_build_node(aq_onnx_build *build, const aq_onnx_operation *operation);
 /* One without attributes and with one or two inputs (b may be NULL). */

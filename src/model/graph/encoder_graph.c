@@ -7,8 +7,11 @@
 #include "core/memory.h"
 #include "io/onnx/onnx_build.h"
 #include "io/onnx/onnx_type.h"
+#include "model/facts.h"
 #include "model/graph/activation_graph.h"
 #include "model/graph/attention_graph.h"
+#include "model/graph/head_graph.h"
+#include "model/graph/norm_graph.h"
 #include "model/layer_steps.h"
 
 #define OUTPUTS_MOST 3 /* of linears that read the same activation: query, key and value */
@@ -31,23 +34,11 @@ static const aq_weight *find_weight(const encoder_graph *e, uint32_t layer, aq_r
   return found != AQ_NO_WEIGHT ? &e->model->weights[found] : NULL;
 }
 
-static size_t bias_of(const encoder_graph *e, const aq_weight *w) {
-  return w->bias != AQ_NO_WEIGHT ? e->model->weights[w->bias].tensor : AQ_ONNX_NO_TENSOR;
-}
-
 /* norm(x); without such a norm x. */
 static const char *add_norm(const encoder_graph *e, const char *label, uint32_t layer, aq_role role, const char *x) {
   const aq_weight *w = find_weight(e, layer, role);
   if (w == NULL) return x;
-  const size_t shift = bias_of(e, w);
-  const char *gain = aq_onnx_build_vector(e->build, w->tensor);
-  return aq_onnx_build_node(
-      e->build, &(aq_onnx_operation){
-                    .label = label,
-                    .op = "LayerNormalization",
-                    .in = {x, gain, shift != AQ_ONNX_NO_TENSOR ? aq_onnx_build_vector(e->build, shift) : NULL},
-                    .attributes = {{.name = "axis", .ints = {-1}},
-                                   {.name = "epsilon", .kind = AQ_ONNX_REAL, .real = e->model->config.epsilon}}});
+  return aq_norm_graph(e->build, e->model, w, label, e->model->config.epsilon, x);
 }
 
 /* ---- embeddings ---- */
@@ -104,7 +95,7 @@ static const char *add_embeddings(const encoder_graph *e, const char *ids, const
   }
   const char *normed = add_norm(e, "norm", AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM, sum);
   if (projection == NULL) return normed;
-  return aq_onnx_build_linear(b, "projection", projection->tensor, bias_of(e, projection), normed);
+  return aq_onnx_build_linear(b, "projection", projection->tensor, aq_bias_tensor(e->model, projection), normed);
 }
 
 /* ---- steps ---- */
@@ -128,8 +119,8 @@ static slot_values run_linears(const encoder_graph *e, uint32_t layer, aq_role r
   const aq_weight *first = find_weight(e, layer, role);
   slot_values out = {.count = 0};
   for (uint32_t i = 0; i < first->inputs && i < OUTPUTS_MOST; i++) {
-    out.value[out.count++] =
-        aq_onnx_build_linear(e->build, label_of(first[i].role), first[i].tensor, bias_of(e, &first[i]), x);
+    out.value[out.count++] = aq_onnx_build_linear(e->build, label_of(first[i].role), first[i].tensor,
+                                                  aq_bias_tensor(e->model, &first[i]), x);
   }
   return out;
 }
@@ -213,14 +204,26 @@ static aq_status make_graph(encoder_graph *e) {
   run_layers(e);
   aq_onnx_build_scope(b, "/encoder");
   const char *states = add_norm(e, "final_norm", AQ_NO_LAYER, AQ_ROLE_FINAL_NORM, e->slots[AQ_SLOT_INPUT].value[0]);
-  aq_onnx_build_output(b, "last_hidden_state", states, e->model->config.hidden);
+  if (e->model->config.has_scores) {
+    const char *scores = aq_head_graph(b, e->model, states, mask);
+    aq_onnx_build_output(b, "logits", scores, AQ_ONNX_BY_TEXT, e->model->config.dimension);
+  } else {
+    aq_onnx_build_output(b, "last_hidden_state", states, AQ_ONNX_BY_TOKEN, e->model->config.hidden);
+  }
   return aq_onnx_build_end(b);
+}
+
+static aq_status open_model(const aq_source *source, aq_model *model, aq_error *err) {
+  aq_model_output output;
+  AQ_TRY(aq_model_output_read(source, NULL, &output, err));
+  return output == AQ_OUTPUT_SCORES ? aq_model_open_scorer(source, NULL, model, err)
+                                    : aq_model_open(source, NULL, model, err);
 }
 
 aq_status aq_encoder_graph_make(const aq_source *source, struct aq_onnx_build *graph, aq_error *err) {
   aq_model *model = aq_calloc(1, sizeof *model);
   if (model == NULL) return aq_fail_memory(err, sizeof *model);
-  aq_status status = aq_model_open(source, NULL, model, err);
+  aq_status status = open_model(source, model, err);
   encoder_graph *e = aq_calloc(1, sizeof *e);
   if (status == AQ_OK && e == NULL) status = aq_fail_memory(err, sizeof *e);
   if (status == AQ_OK) {

@@ -41,7 +41,7 @@ static aq_status make_graph(const aq_source *base, struct aq_onnx_build *b, aq_e
   x = aq_onnx_build_linear(b, "first", 2, AQ_ONNX_NO_TENSOR, x);
   x = aq_onnx_build_linear(b, "again", 2, AQ_ONNX_NO_TENSOR, x);
   x = aq_onnx_build_linear(b, "last", 3, AQ_ONNX_NO_TENSOR, x);
-  aq_onnx_build_output(b, "out", x, 6);
+  aq_onnx_build_output(b, "out", x, AQ_ONNX_BY_TOKEN, 6);
   return aq_onnx_build_end(b);
 }
 
@@ -141,7 +141,7 @@ static void a_name_is_given_once(void **state) {
   const size_t before = b.nodes.size;
   assert_string_equal(aq_onnx_build_linear(&b, "x", 3, AQ_ONNX_NO_TENSOR, "matrix.weight_scale"), "");
   assert_string_equal(aq_onnx_build_int(&b, 1), "");
-  aq_onnx_build_output(&b, "out", "x", 6);
+  aq_onnx_build_output(&b, "out", "x", AQ_ONNX_BY_TOKEN, 6);
   assert_int_equal(aq_onnx_build_end(&b), AQ_ERR_UNSUPPORTED);
   assert_non_null(strstr(err.message, "two values of the graph would have the name 'matrix.weight_scale'"));
   assert_int_equal(b.nodes.size, before);

@@ -13,12 +13,15 @@
 
 static aq_error err;
 
-/* The tiny encoder without a tensor (NULL: with all), and with a pooler that no embedding depends on. */
+/* The tiny encoder without a tensor (NULL: with all), and with a head that no embedding depends on. */
 static aq_source *open_encoder(const char *config, const char *without) {
   tiny_encoder t;
   aq_source *source;
   tiny_make(&t, "bert.");
   tiny_add(&t, "bert.pooler.dense.weight", TINY_HIDDEN, TINY_HIDDEN);
+  tiny_add(&t, "bert.pooler.dense.bias", TINY_HIDDEN, 0);
+  tiny_add(&t, "classifier.weight", 2, TINY_HIDDEN);
+  tiny_add(&t, "classifier.bias", 2, 0);
   write_text(temp_folder, "config.json", config);
   tiny_write(&t, temp_path("model.safetensors"), without);
   tiny_free(&t);
@@ -50,7 +53,7 @@ static void weights_are_read_as_what_they_are(void **state) {
   assert_int_equal(count_uses(&b, AQ_ONNX_AS_TABLE), 3);
   assert_int_equal(count_uses(&b, AQ_ONNX_AS_MATRIX), 6 * TINY_LAYERS);
   assert_int_equal(count_uses(&b, AQ_ONNX_AS_VECTOR), 2 + 10 * TINY_LAYERS);
-  assert_int_equal(count_uses(&b, AQ_ONNX_NO_USE), 1); /* the pooler */
+  assert_int_equal(count_uses(&b, AQ_ONNX_NO_USE), 4); /* the head */
   assert_int_equal(count_text(&b.inputs, "token_type_ids"), 1);
   assert_int_equal(count_text(&b.outputs, "last_hidden_state"), 1);
   assert_int_equal(count_text(&b.nodes, "Softmax"), TINY_LAYERS);
@@ -67,6 +70,24 @@ static void expect_failure(const char *config, const char *without, aq_status st
   if (strstr(err.message, why) == NULL && strstr(err.tensor, why) == NULL) fail_msg("%s", err.message);
   aq_onnx_build_reset(&b);
   aq_source_close(source);
+}
+
+static void scores_are_made_by_the_head(void **state) {
+  char config[512];
+  (void)snprintf(config, sizeof config, "{\"architectures\":[\"BertForSequenceClassification\"],%s", tiny_config + 1);
+  aq_source *source = open_encoder(config, NULL);
+  aq_onnx_build b;
+  (void)state;
+  assert_ok(aq_onnx_build_init(&b, source, AQ_DTYPE_INVALID, &err));
+  assert_ok(aq_encoder_graph_make(source, &b, &err));
+  assert_ok(aq_onnx_build_end(&b));
+  assert_int_equal(count_uses(&b, AQ_ONNX_NO_USE), 0);
+  assert_int_equal(count_text(&b.outputs, "logits"), 1);
+  assert_int_equal(count_text(&b.outputs, "sequence"), 0);
+  assert_int_equal(count_text(&b.outputs, "last_hidden_state"), 0);
+  aq_onnx_build_reset(&b);
+  aq_source_close(source);
+  expect_failure(config, "classifier.bias", AQ_ERR_NOT_FOUND, "classifier.bias");
 }
 
 static void what_cannot_be_run_is_refused(void **state) {
@@ -129,6 +150,7 @@ static void faults_leave_nothing(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(weights_are_read_as_what_they_are),
+      cmocka_unit_test(scores_are_made_by_the_head),
       cmocka_unit_test(what_cannot_be_run_is_refused),
       cmocka_unit_test(every_activation_has_operators),
       cmocka_unit_test(faults_leave_nothing),
