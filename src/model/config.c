@@ -170,6 +170,7 @@ static aq_status read_sizes(const json_t *root, aq_model_config *out, aq_error *
   AQ_FAIL_IF(out->hidden % out->heads != 0, AQ_ERR_FORMAT, "'%s' is %u, which is no multiple of '%s' (%u)", a->hidden,
              out->hidden, a->heads, out->heads);
   out->embedding = out->hidden;
+  out->score_divisor = out->hidden / out->heads;
   out->passes = 1;
   out->first_position = a->after_padding ? padding + 1 : a->first_position;
   out->padding = a->after_padding ? (int32_t)padding : a->padding;

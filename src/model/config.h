@@ -47,6 +47,18 @@ typedef struct aq_module_spec {
   char prefix[128]; /* of AQ_PREFIX_OWN */
 } aq_module_spec;
 
+/* Disentangled attention (nn/disentangled.h): a table of rows for distances between tokens, of which a layer makes keys
+ * and queries. */
+#define AQ_DISTANCES_MOST 4096 /* in one direction, or buckets of them */
+typedef struct aq_distance_spec {
+  uint32_t rows;              /* of the table; 0: there is none */
+  uint32_t buckets;           /* from how many on distances share rows; 0: each has its own */
+  uint32_t longest;           /* the distance that the last bucket begins with, and 1 */
+  bool has_keys, has_queries; /* which are made; one at least */
+  bool shares_linears;        /* by the linears that make those of tokens, else by their own */
+  bool has_norm;              /* the rows go through a norm before */
+} aq_distance_spec;
+
 #define AQ_ENCODER_LAYERS_MAX 1024
 
 typedef struct aq_model_config {
@@ -65,10 +77,13 @@ typedef struct aq_model_config {
   uint32_t first_position;               /* row of the first token's position */
   int32_t padding;                       /* token without a position of its own, see position.h; -1: there is none */
   uint32_t relative_buckets;             /* rows of the table of biases by distance; 0: no table */
-  float epsilon;                         /* of the norms */
-  uint32_t position_limit;               /* tokens of the longest text that has positions */
-  uint32_t max_tokens;                   /* of a text, special tokens included: at most the above */
-  aq_pooling pooling[AQ_POOLINGS_MAX];   /* their vectors follow each other */
+  bool lacks_positions;                  /* there is no table of positions, though the family has one */
+  aq_distance_spec distances;
+  uint32_t score_divisor;              /* scores of attention are divided by the root of it */
+  float epsilon;                       /* of the norms */
+  uint32_t position_limit;             /* tokens of the longest text that has positions */
+  uint32_t max_tokens;                 /* of a text, special tokens included: at most the above */
+  aq_pooling pooling[AQ_POOLINGS_MAX]; /* their vectors follow each other */
   uint32_t pooling_count;
   bool normalize;                         /* what was pooled gets length 1 */
   aq_module_spec modules[AQ_MODULES_MAX]; /* what follows, in order */

@@ -6,7 +6,8 @@ from embedding import TEXTS, check_refused, check_same, embed, run
 from sentence_transformers import SentenceTransformer
 from tiny_encoders import HIDDEN, MODULES, NORMALIZE, config_of, make, weights_of
 
-ARCHITECTURES = ["electra", "albert", "modernbert", "nomic_bert", "gte", "jina_embeddings_v3"]
+ARCHITECTURES = ["electra", "albert", "modernbert", "nomic_bert", "gte", "jina_embeddings_v3", "deberta-v2"]
+NOT_EXPORTED = ["deberta-v2"]
 LONG = ["the cat sat on a mat . a dog near the house . the river , the dog run on a small mat", *TEXTS]
 
 
@@ -19,6 +20,17 @@ def test_vectors_are_those_of_the_reference(tmp_path, model_type):
     assert cosines.min() >= 0.999999
     between = np.corrcoef(expected)
     assert between[np.triu_indices(len(LONG), 1)].max() < 0.9999  # texts differ: the model is not degenerate
+
+
+LONGEST = {"max_position_embeddings": 300}
+
+
+# Attention goes by blocks of 56 queries and keys.
+@pytest.mark.parametrize("changes", [{"position_buckets": 64}, {"position_buckets": 200}, {"position_buckets": 8, "share_att_key": False}, {"position_buckets": -1}, {"position_buckets": -1, "max_relative_positions": 90}])
+def test_distances_of_long_texts(tmp_path, changes):
+    config = config_of("deberta-v2", **LONGEST, **changes)
+    folder = make(tmp_path / "model", config, files={"sentence_bert_config.json": {"max_seq_length": 300, "do_lower_case": False}})
+    check_same(folder, tmp_path, [" ".join(LONG * n)[:-k] for n in (3, 5, 9, 20) for k in (1, 30)])
 
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
@@ -51,6 +63,32 @@ def test_planning_says_why_the_model_was_not_run(tmp_path, model_type):
     folder = make(tmp_path / "model", config_of(model_type))
     process = run("quantize", folder, "-o", tmp_path / "x.parquet", "--target-bpw", 6, "--calib", "builtin")
     assert f"calibration does not know encoders of type {model_type}" in process.stdout + process.stderr
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_commands_run_it(tmp_path, model_type):
+    folder, table = make(tmp_path / "model", config_of(model_type)), tmp_path / "x.parquet"
+    for arguments in (
+        ("quantize", folder, "-o", table, "--type", "int8"),
+        ("quantize", folder, "-o", tmp_path / "y.parquet", "--target-bpw", 6, "--calib", "none"),
+        ("compare", folder, table, "--outputs"),
+        ("sensitivity", folder),
+        ("validate", folder, "--types", "int8", "--output-dir", tmp_path / "reports"),  # tiny tables are hardly smaller
+    ):
+        process = run(*arguments)
+        assert process.returncode == 0 or "criteria failed: int8_compression\n" in process.stderr, process.stdout + process.stderr
+        if arguments[0] == "compare":
+            assert "cosine mean 0.99" in process.stdout
+
+
+@pytest.mark.parametrize("to", ["onnx", "gguf"])
+@pytest.mark.parametrize("model_type", NOT_EXPORTED)
+def test_what_has_no_graph_is_refused_by_its_type(tmp_path, model_type, to):
+    folder = make(tmp_path / "model", config_of(model_type))
+    process = run("export", folder, "-o", tmp_path / f"x.{to}", "--to", to)
+    assert process.returncode == 3
+    assert model_type in process.stderr
+    assert not (tmp_path / f"x.{to}").exists()
 
 
 @pytest.mark.parametrize("model_type", ["electra", "ernie"])
@@ -88,6 +126,13 @@ def test_a_tensor_that_is_missing_is_named(tmp_path, model_type):
         (config_of("gte", head_dim=8), "head_dim"),
         (config_of("jina_embeddings_v3", rope_parameters=[1]), "rope_parameters"),
         (config_of("gte", num_attention_heads=32), "heads"),
+        (config_of("deberta-v2", conv_kernel_size=3), "conv_kernel_size"),
+        (config_of("deberta-v2", embedding_size=16), "embedding_size"),
+        (config_of("deberta-v2", attention_head_size=8), "attention_head_size"),
+        (config_of("deberta-v2", pos_att_type="p2c|p2p"), "pos_att_type"),
+        (config_of("deberta-v2", norm_rel_ebd="batch_norm"), "norm_rel_ebd"),
+        (config_of("deberta-v2", position_buckets=1), "position_buckets"),
+        (config_of("deberta-v2", max_relative_positions=5), "max_relative_positions"),
     ],
 )
 def test_what_cannot_be_run_is_refused_by_its_key(tmp_path, config, key):

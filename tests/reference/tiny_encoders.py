@@ -19,7 +19,7 @@ MODULES = [
 NORMALIZE = {"idx": 2, "name": "2", "path": "2_Normalize", "type": TYPES + "Normalize"}
 POOLING = {"word_embedding_dimension": HIDDEN, "pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}
 
-GENERAL = ("modernbert", "nomic_bert", "gte", "jina_embeddings_v3")  # whose tokenizer has no class of its own
+GENERAL = ("modernbert", "nomic_bert", "gte", "jina_embeddings_v3", "deberta-v2")  # whose tokenizer has no class of its own
 
 NAMES = {
     "bert": {
@@ -46,6 +46,20 @@ NAMES = {
         "last": "output_layer_norm",
         "layer": "transformer.layer",
     },
+}
+
+
+# DeBERTa v3; texts are longer than its buckets, so that distances share rows.
+DEBERTA = {
+    "type_vocab_size": 0,
+    "layer_norm_eps": 1e-7,
+    "relative_attention": True,
+    "position_buckets": 8,
+    "max_relative_positions": -1,
+    "pos_att_type": "p2c|c2p",
+    "norm_rel_ebd": "layer_norm",
+    "share_att_key": True,
+    "position_biased_input": False,
 }
 
 
@@ -88,6 +102,8 @@ def config_of(model_type, **changes):
         config["hidden_act"] = "silu"
     if model_type in ("electra", "albert"):
         config["embedding_size"] = 20
+    if model_type == "deberta-v2":
+        config |= DEBERTA
     return {key: value for key, value in (config | changes).items() if value is not None}
 
 
@@ -107,7 +123,7 @@ def weights_by_transformers(config, seed=5):
 
 def weights_of(config, seed=5):
     """Random weights of the shapes that a config.json asks for."""
-    if config["model_type"] in ("electra", "albert", "modernbert", "nomic_bert", "gte", "jina_embeddings_v3"):
+    if config["model_type"] in ("electra", "albert", "modernbert", "nomic_bert", "gte", "jina_embeddings_v3", "deberta-v2"):
         return weights_by_transformers(config, seed)
     kind = config["model_type"] if config["model_type"] in NAMES else "bert"
     names = NAMES[kind]

@@ -32,6 +32,7 @@ typedef enum aq_dim {
   AQ_DIM_TYPES,
   AQ_DIM_BUCKETS,
   AQ_DIM_HEADS,
+  AQ_DIM_DISTANCES,
   AQ_DIM_HEAD_WIDTH, /* this and the following: of a decoder's layer */
   AQ_DIM_QUERIES,    /* of all heads */
   AQ_DIM_KEYS,       /* of all heads of keys, or of values */

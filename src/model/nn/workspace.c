@@ -3,6 +3,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "model/nn/disentangled.h"
 #include "model/nn/embedding_modules.h"
 #include "model/nn/panels.h"
 
@@ -10,6 +11,7 @@ void aq_thread_space_reset(aq_thread_space *space) {
   aq_free(space->keys);
   aq_free(space->values);
   aq_free(space->scores);
+  aq_free(space->products);
   aq_coded_rows_reset(&space->coded);
   aq_free(space->row);
   aq_free(space->row_codes);
@@ -37,11 +39,14 @@ aq_status aq_thread_space_need(aq_thread_space *space, const aq_model_config *co
   space->keys = floats(aq_panel_rows(longest), head);
   space->values = floats(aq_panel_rows(head), longest);
   space->scores = floats(AQ_QUERY_ROWS, longest);
+  const bool has_distances = config->distances.rows > 0;
+  if (has_distances) space->products = floats(AQ_DISTANCE_BLOCK, config->distances.rows);
   space->row = floats(2, config->embedding);
   space->row_codes = aq_malloc(config->embedding);
   if (aq_embedding_has_modules(config)) space->pooled = floats(2, aq_embedding_widest(config));
   const bool whole = space->keys != NULL && space->values != NULL && space->scores != NULL && space->row != NULL &&
-                     space->row_codes != NULL && (space->pooled != NULL || !aq_embedding_has_modules(config));
+                     (space->products != NULL || !has_distances) && space->row_codes != NULL &&
+                     (space->pooled != NULL || !aq_embedding_has_modules(config));
   aq_status status = whole ? AQ_OK : aq_fail_memory(err, longest * head * sizeof(float));
   if (status == AQ_OK && codes) status = aq_coded_rows_create(&space->coded, AQ_BLOCK_ROWS, widest, false, err);
   if (status != AQ_OK) {

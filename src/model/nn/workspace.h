@@ -17,6 +17,7 @@
 /* One thread's own. */
 typedef struct aq_thread_space {
   float *keys, *values, *scores; /* of one head of one text: panels, and AQ_QUERY_ROWS rows */
+  float *products;               /* of queries or keys and rows of distances: AQ_DISTANCE_BLOCK rows; NULL without */
   aq_coded_rows coded;           /* AQ_BLOCK_ROWS rows; NULL without codes */
   float *row;                    /* of an embedding */
   int8_t *row_codes;

@@ -157,6 +157,11 @@ static void attend(const member *m, uint32_t layer) {
       aq_head head = aq_attention_head(c, qkv, g->lengths[text], h, context);
       if (is_local) head.reach = c->window;
       head.relative = aq_position_bias_of(&m->f->weights->relative, h);
+      aq_head_distances distances;
+      if (c->distances.rows > 0) {
+        distances = aq_disentangled_of(&m->f->weights->distances, layer, h);
+        head.distances = &distances;
+      }
       aq_attention_run(&head, m->f->kernels, m->own);
     }
     qkv += (size_t)g->lengths[text] * 3 * c->hidden;
