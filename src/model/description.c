@@ -41,9 +41,9 @@ static uint32_t size_of(const aq_model *m, uint32_t layer, aq_dim dim) {
                             [AQ_DIM_HEADS] = c->heads,
                             [AQ_DIM_DISTANCES] = c->distances.rows,
                             [AQ_DIM_HEAD_WIDTH] = spec.width,
-                            [AQ_DIM_QUERIES] = queries,
+                            [AQ_DIM_QUERIES] = encoder ? c->attention : queries,
                             [AQ_DIM_KEYS] = keys,
-                            [AQ_DIM_QKV] = encoder ? 3 * c->hidden : queries + 2 * keys,
+                            [AQ_DIM_QKV] = encoder ? 3 * c->attention : queries + 2 * keys,
                             [AQ_DIM_GATE_UP] = 2 * (encoder ? c->inner : spec.inner),
                             [AQ_DIM_MODULE_IN] = module != NULL ? module->in : 0,
                             [AQ_DIM_MODULE_OUT] = module != NULL ? module->out : 0};

@@ -110,7 +110,7 @@ static aq_status create_store(const loader *l, aq_weights *w, uint32_t i, aq_err
   const aq_weight *weight = &m->weights[i];
   if (is_gain(m, weight)) return create_norm(w, m, weight, err);
   if (weight->role == AQ_ROLE_POSITION_BIAS) {
-    return aq_position_bias_create(&w->relative, m->config.heads, m->config.hidden / m->config.heads, err);
+    return aq_position_bias_create(&w->relative, m->config.heads, m->config.score_divisor, err);
   }
   if (!aq_weight_leads_input(m, i)) return AQ_OK;
   aq_linear *linear = linear_of(w, m, weight);
@@ -212,7 +212,7 @@ aq_status aq_weights_load(const aq_model *model, bool codes, aq_pool *pool, aq_w
   aq_status status = load_all(&l, pool, out, err);
   for (size_t i = 0; i < AQ_COUNT_OF(out->rope) && c->theta[i] > 0 && status == AQ_OK; i++) {
     const aq_rope_defaults defaults = {
-        .theta = c->theta[i], .turned = 1, .width = c->hidden / c->heads, .positions = c->positions};
+        .theta = c->theta[i], .turned = 1, .width = c->attention / c->heads, .positions = c->positions};
     status = aq_rope_configure(NULL, &defaults, NULL, &out->rope[i], err);
   }
   aq_free(l.slots);

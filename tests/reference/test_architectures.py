@@ -1,13 +1,17 @@
 """Architectures that are not BERT's, as transformers saves them: the same vectors, from weights and from tables."""
 
+import json
+
 import numpy as np
 import pytest
+import torch
 from embedding import TEXTS, check_refused, check_same, embed, run
+from safetensors.numpy import load_file, save_file
 from sentence_transformers import SentenceTransformer
-from tiny_encoders import HIDDEN, MODULES, NORMALIZE, config_of, make, weights_of
+from tiny_encoders import HIDDEN, MODULES, NORMALIZE, TYPES, config_of, make, weights_of
 
-ARCHITECTURES = ["electra", "albert", "modernbert", "nomic_bert", "gte", "jina_embeddings_v3", "deberta-v2"]
-NOT_EXPORTED = ["deberta-v2"]
+ARCHITECTURES = ["electra", "albert", "modernbert", "nomic_bert", "gte", "jina_embeddings_v3", "deberta-v2", "t5", "mt5"]
+NOT_EXPORTED = ["deberta-v2", "t5", "mt5"]
 LONG = ["the cat sat on a mat . a dog near the house . the river , the dog run on a small mat", *TEXTS]
 
 
@@ -28,9 +32,42 @@ LONGEST = {"max_position_embeddings": 300}
 # Attention goes by blocks of 56 queries and keys.
 @pytest.mark.parametrize("changes", [{"position_buckets": 64}, {"position_buckets": 200}, {"position_buckets": 8, "share_att_key": False}, {"position_buckets": -1}, {"position_buckets": -1, "max_relative_positions": 90}])
 def test_distances_of_long_texts(tmp_path, changes):
-    config = config_of("deberta-v2", **LONGEST, **changes)
+    check_long_texts(tmp_path, config_of("deberta-v2", **LONGEST, **changes))
+
+
+@pytest.mark.parametrize("model_type", ["t5", "mt5"])
+def test_biases_of_long_texts(tmp_path, model_type):
+    check_long_texts(tmp_path, config_of(model_type))
+
+
+def check_long_texts(tmp_path, config):
     folder = make(tmp_path / "model", config, files={"sentence_bert_config.json": {"max_seq_length": 300, "do_lower_case": False}})
     check_same(folder, tmp_path, [" ".join(LONG * n)[:-k] for n in (3, 5, 9, 20) for k in (1, 30)])
+
+
+@pytest.mark.parametrize("forward", ["relu", "gated-gelu"])
+def test_the_encoder_of_a_whole_model_is_run(tmp_path, forward):
+    from transformers import AutoConfig, T5ForConditionalGeneration
+
+    torch.manual_seed(3)
+    config = config_of("t5", feed_forward_proj=forward, decoder_start_token_id=0)
+    folder = make(tmp_path / "model", config)
+    T5ForConditionalGeneration(AutoConfig.for_model(**config)).save_pretrained(tmp_path / "model")
+    names = load_file(folder / "model.safetensors")
+    assert any(name.startswith("decoder.") for name in names)
+    assert json.loads((folder / "config.json").read_text())["is_encoder_decoder"]
+    check_same(folder, tmp_path)
+
+
+def test_the_modules_of_sentence_t5(tmp_path):
+    """Mean, a linear without a bias or an activation, length 1."""
+    dense = {"idx": 2, "name": "2", "path": "2_Dense", "type": TYPES + "Dense"}
+    settings = {"in_features": HIDDEN, "out_features": 24, "bias": False, "activation_function": "torch.nn.modules.linear.Identity"}
+    normalize = NORMALIZE | {"idx": 3, "name": "3", "path": "3_Normalize"}
+    folder = make(tmp_path / "model", config_of("t5"), modules=[*MODULES, dense, normalize], files={"2_Dense/config.json": settings})
+    weight = np.random.default_rng(1).standard_normal((24, HIDDEN)).astype(np.float32)
+    save_file({"linear.weight": weight}, folder / "2_Dense" / "model.safetensors")
+    assert check_same(folder, tmp_path).shape == (3, 24)
 
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
@@ -104,7 +141,7 @@ def test_what_has_the_layers_of_bert_is_calibrated(tmp_path, model_type):
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_a_tensor_that_is_missing_is_named(tmp_path, model_type):
     weights = weights_of(config_of(model_type))
-    name = next(name for name in weights if name.endswith(("layers.1.attn.Wo.weight", "attention.output.dense.weight", "ffn_output.weight", "o_proj.weight")))
+    name = next(name for name in weights if name.endswith(("layers.1.attn.Wo.weight", "attention.output.dense.weight", "ffn_output.weight", "o_proj.weight", "SelfAttention.o.weight")))
     del weights[name]
     check_refused(make(tmp_path / "model", config_of(model_type), weights=weights), tmp_path, f"'{name}'")
 
@@ -126,6 +163,16 @@ def test_a_tensor_that_is_missing_is_named(tmp_path, model_type):
         (config_of("gte", head_dim=8), "head_dim"),
         (config_of("jina_embeddings_v3", rope_parameters=[1]), "rope_parameters"),
         (config_of("gte", num_attention_heads=32), "heads"),
+        (config_of("t5", d_kv=None), "d_kv"),
+        (config_of("t5", head_dim=5), "head_dim"),
+        (config_of("t5", d_kv=65536), "d_kv"),
+        (config_of("t5", hidden_size=16), "hidden_size"),
+        (config_of("t5", feed_forward_proj="gated-laplace"), "feed_forward_proj"),
+        (config_of("t5", feed_forward_proj="gated-gelu-new"), "feed_forward_proj"),
+        (config_of("t5", dense_act_fn="laplace"), "dense_act_fn"),
+        (config_of("t5", relative_attention_num_buckets=16), "relative_attention_num_buckets"),
+        (config_of("t5", relative_attention_max_distance=64), "relative_attention_max_distance"),
+        (config_of("t5", is_decoder=True), "is_decoder"),
         (config_of("deberta-v2", conv_kernel_size=3), "conv_kernel_size"),
         (config_of("deberta-v2", embedding_size=16), "embedding_size"),
         (config_of("deberta-v2", attention_head_size=8), "attention_head_size"),

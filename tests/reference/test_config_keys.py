@@ -128,6 +128,25 @@ HONOURED = [
     ("layer_norm_eps", config_of("deberta-v2", layer_norm_eps=0.5)),
     ("layer_norm_eps", config_of("deberta-v2", layer_norm_eps=None)),
     ("hidden_act", config_of("deberta-v2", hidden_act="relu")),
+    *[("model_type", config_of(kind)) for kind in ("t5", "mt5")],
+    *[("d_model", config_of("t5", d_model=16, **sizes)) for sizes in ({}, {"hidden_size": 16})],
+    ("num_layers", config_of("t5", num_layers=1)),
+    ("num_heads", config_of("mt5", num_heads=5)),
+    *[("d_kv", config_of(kind, d_kv=width)) for kind, width in (("t5", 3), ("mt5", 40))],
+    ("head_dim", config_of("t5", head_dim=12)),
+    ("d_ff", config_of("mt5", d_ff=20)),
+    *[("feed_forward_proj", config_of("t5", feed_forward_proj=kind)) for kind in ("gelu", "gated-gelu", "gated-silu", "gated-relu", None)],
+    ("feed_forward_proj", config_of("mt5", feed_forward_proj=None)),
+    ("dense_act_fn", config_of("t5", dense_act_fn="silu")),
+    ("dense_act_fn", config_of("mt5", dense_act_fn="gelu")),
+    ("is_gated_act", config_of("t5", is_gated_act=True)),
+    ("is_gated_act", config_of("mt5", is_gated_act=False)),
+    ("layer_norm_epsilon", config_of("t5", layer_norm_epsilon=0.5)),
+    ("layer_norm_epsilon", config_of("mt5", layer_norm_epsilon=None)),
+    ("relative_attention_num_buckets", config_of("t5", relative_attention_num_buckets=32)),
+    ("relative_attention_max_distance", config_of("t5", relative_attention_max_distance=128)),
+    ("max_position_embeddings", config_of("t5", max_position_embeddings=8)),
+    ("is_encoder_decoder", config_of("t5", is_encoder_decoder=False)),
     ("dim", config_of("distilbert", dim=16)),
     ("n_layers", config_of("distilbert", n_layers=1)),
     ("n_heads", config_of("distilbert", n_heads=4)),
@@ -138,7 +157,7 @@ HONOURED = [
 
 @pytest.mark.parametrize(("key", "config"), HONOURED)
 def test_config_key_is_honoured(tmp_path, key, config):
-    files = {"1_Pooling/config.json": POOLING | {"word_embedding_dimension": config.get("dim", config.get("hidden_size"))}}
+    files = {"1_Pooling/config.json": POOLING | {"word_embedding_dimension": config.get("dim", config.get("d_model", config.get("hidden_size")))}}
     texts = [*TEXTS, "the [PAD] cat [MASK] zebra near [UNK] a a"]
     check_same(make(tmp_path / "model", config, files=files), tmp_path, texts)
 
@@ -166,6 +185,12 @@ CHANGES = [
     (config_of("deberta-v2", share_att_key=False), {"share_att_key": True}),
     (config_of("deberta-v2", position_biased_input=True), {"position_biased_input": False}),
     (config_of("deberta-v2", position_buckets=None, max_relative_positions=8), {"position_buckets": 8}),
+    (config_of("t5"), {"num_layers": 1}),
+    (config_of("t5"), {"feed_forward_proj": "gelu"}),
+    (config_of("t5"), {"dense_act_fn": "tanh"}),
+    (config_of("t5", feed_forward_proj="gated-gelu"), {"feed_forward_proj": "gated-relu"}),
+    (config_of("t5"), {"layer_norm_epsilon": 0.5}),
+    (config_of("t5"), {"max_position_embeddings": 5}),
     (config_of("modernbert"), {"local_attention": 2}),
     (config_of("modernbert"), {"norm_eps": 0.5}),
     (config_of("modernbert"), {"global_attn_every_n_layers": 2}),
@@ -189,7 +214,6 @@ REFUSED = {
     "is_decoder": True,
     "is_causal": True,
     "add_cross_attention": True,
-    "is_encoder_decoder": True,
     "pruned_heads": {"0": [1]},
     "quantization_config": {"quant_method": "gptq", "bits": 4},
     "compression_config": {"format": "pack-quantized"},
@@ -215,8 +239,12 @@ def test_config_value_that_is_not_known_is_refused_by_name(tmp_path, key):
     check_refused(folder, tmp_path, f"'{key}'")
 
 
+def test_a_model_of_two_parts_is_refused_by_its_key(tmp_path):
+    check_refused(make(tmp_path / "model", config_of("bert", is_encoder_decoder=True)), tmp_path, "'is_encoder_decoder'", "config.json")
+
+
 def test_neutral_values_of_refused_keys_are_run(tmp_path):
-    neutral = {"position_embedding_type": "absolute", "is_decoder": False, "pruned_heads": {}, "add_cross_attention": False}
+    neutral = {"position_embedding_type": "absolute", "is_decoder": False, "pruned_heads": {}, "add_cross_attention": False, "is_encoder_decoder": False}
     check_same(make(tmp_path / "model", config_of("bert") | neutral), tmp_path)
 
 
@@ -246,6 +274,10 @@ NO_EFFECT = {
     "gradient_checkpointing": True,
     "classifier_dropout_prob": 0.9,
     "pooler_dropout": 0.9,
+    "dropout_rate": 0.9,
+    "num_decoder_layers": 9,
+    "scale_decoder_outputs": False,
+    "n_positions": 7,
     "cls_dropout": 0.9,
     "legacy": False,
     "conv_act": "gelu",

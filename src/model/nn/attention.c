@@ -29,16 +29,16 @@ aq_thread_space aq_attention_space(float *scratch, size_t width, size_t tokens) 
 }
 
 aq_head aq_attention_head(const aq_model_config *c, const float *qkv, size_t tokens, size_t h, float *context) {
-  const size_t hidden = c->hidden, width = hidden / c->heads;
+  const size_t values = c->attention, width = values / c->heads;
   const float *from = qkv + h * width;
   return (aq_head){.query = from,
-                   .key = from + hidden,
-                   .value = from + 2 * hidden,
-                   .stride = 3 * hidden,
+                   .key = from + values,
+                   .value = from + 2 * values,
+                   .stride = 3 * values,
                    .tokens = tokens,
                    .width = width,
                    .out = context + h * width,
-                   .out_stride = hidden,
+                   .out_stride = values,
                    .divisor = c->score_divisor,
                    .reach = SIZE_MAX};
 }

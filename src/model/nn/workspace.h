@@ -28,8 +28,8 @@ typedef struct aq_thread_space {
 /* Of a group; a thread's own too, when each runs a group by itself. */
 typedef struct aq_group_space {
   float *hidden;   /* tokens x hidden */
-  float *qkv;      /* tokens x 3 hidden */
-  float *context;  /* tokens x hidden: what attention gives */
+  float *qkv;      /* tokens x query, key and value of all heads, or a wider embedding */
+  float *context;  /* tokens x values of all heads: what attention gives */
   float *block[2]; /* AQ_BLOCK_ROWS x the wider of hidden and what the feed-forward block's first half gives: what
                       steps for a block of tokens write, in turns */
   float *angles;   /* 2 x tokens x the width of a head, of rotary positions: those of layers that see the whole text,

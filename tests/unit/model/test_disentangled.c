@@ -73,6 +73,7 @@ static void make_scores(scores_fixture *f, aq_distance_spec spec) {
   uint32_t seed = 3;
   aq_error err;
   f->config = (aq_model_config){.hidden = HIDDEN,
+                                .attention = HIDDEN,
                                 .heads = HEADS,
                                 .layers = 2,
                                 .position_limit = TOKENS,
