@@ -119,12 +119,16 @@ static aq_status find_arch(const json_t *root, aq_model_config *out, aq_error *e
   return AQ_OK;
 }
 
-/* transformers lets distilbert's sizes go by their usual names as well, and the one that is read later wins. */
+/* transformers lets sizes of distilbert and t5 go by their usual names as well, and the one that is read later wins. */
 static aq_status check_twice(const json_t *root, const aq_arch *a, aq_error *err) {
   const struct {
     const char *own, *usual;
-  } pairs[] = {{a->hidden, "hidden_size"}, {a->heads, "num_attention_heads"}, {a->layers, "num_hidden_layers"}};
+  } pairs[] = {{a->hidden, "hidden_size"},
+               {a->heads, "num_attention_heads"},
+               {a->layers, "num_hidden_layers"},
+               {a->head_width, "head_dim"}};
   for (size_t i = 0; i < AQ_COUNT_OF(pairs); i++) {
+    if (pairs[i].own == NULL) continue;
     const json_t *own = json_object_get(root, pairs[i].own), *usual = json_object_get(root, pairs[i].usual);
     AQ_FAIL_IF(usual != NULL && !json_equal(own, usual), AQ_ERR_UNSUPPORTED,
                "'%s' is not what '%s' is, and both mean the same", pairs[i].usual, pairs[i].own);
@@ -154,21 +158,42 @@ static aq_status read_relative(const json_t *root, aq_model_config *out, aq_erro
   return AQ_OK;
 }
 
+/* The width of all heads together. */
+static aq_status read_heads(const json_t *root, aq_model_config *out, aq_error *err) {
+  const aq_arch *a = out->arch;
+  uint32_t width;
+  AQ_TRY(aq_config_count(root, a->heads, 1, 1024, &out->heads, err));
+  if (a->head_width != NULL) {
+    AQ_TRY(aq_config_count(root, a->head_width, 1, AQ_DENSE_S8_K_MAX / out->heads, &width, err));
+  } else {
+    AQ_FAIL_IF(out->hidden % out->heads != 0, AQ_ERR_FORMAT, "'%s' is %u, which is no multiple of '%s' (%u)", a->hidden,
+               out->hidden, a->heads, out->heads);
+    width = out->hidden / out->heads;
+  }
+  out->attention = out->heads * width;
+  out->score_divisor = width;
+  return AQ_OK;
+}
+
+static aq_status read_positions(const json_t *root, aq_model_config *out, aq_error *err) {
+  const uint32_t most = 1 << 20;
+  if (!out->arch->unplaced) return aq_config_count(root, "max_position_embeddings", 1, most, &out->positions, err);
+  return aq_config_count_or(root, "max_position_embeddings", 1, most, most, &out->positions, err);
+}
+
 static aq_status read_sizes(const json_t *root, aq_model_config *out, aq_error *err) {
   const aq_arch *a = out->arch;
   uint32_t padding;
   AQ_TRY(aq_config_count(root, a->hidden, 1, 16384, &out->hidden, err));
-  AQ_TRY(aq_config_count(root, a->heads, 1, 1024, &out->heads, err));
+  AQ_TRY(read_heads(root, out, err));
   AQ_TRY(aq_config_count(root, a->layers, 1, AQ_ENCODER_LAYERS_MAX, &out->layers, err));
   AQ_TRY(aq_config_count(root, a->inner, 1, AQ_DENSE_S8_K_MAX, &out->inner, err));
   AQ_TRY(aq_config_count(root, "vocab_size", 1, 1 << 24, &out->vocabulary, err));
-  AQ_TRY(aq_config_count(root, "max_position_embeddings", 1, 1 << 20, &out->positions, err));
+  AQ_TRY(read_positions(root, out, err));
   AQ_TRY(aq_config_count_or(root, "pad_token_id", 0, out->vocabulary - 1, a->after_padding ? 1 : 0, &padding, err));
   if (aq_arch_has(a, AQ_ROLE_TOKEN_TYPE))
     AQ_TRY(aq_config_count_or(root, "type_vocab_size", a->may_lack_types ? 0 : 1, 1024,
                               a->default_types > 0 ? a->default_types : 2, &out->types, err));
-  AQ_FAIL_IF(out->hidden % out->heads != 0, AQ_ERR_FORMAT, "'%s' is %u, which is no multiple of '%s' (%u)", a->hidden,
-             out->hidden, a->heads, out->heads);
   out->embedding = out->hidden;
   out->passes = 1;
   out->first_position = a->after_padding ? padding + 1 : a->first_position;
@@ -179,12 +204,23 @@ static aq_status read_sizes(const json_t *root, aq_model_config *out, aq_error *
   return AQ_OK;
 }
 
+/* A configuration of two parts says so also where the encoder is alone. */
+static aq_status check_parts(const json_t *root, const aq_arch *arch, aq_error *err) {
+  static const char key[] = "is_encoder_decoder";
+  const json_t *value = json_object_get(root, key);
+  const bool is_plain = value == NULL || json_is_null(value) || json_is_false(value);
+  AQ_FAIL_IF(!is_plain && !arch->of_two_parts, AQ_ERR_UNSUPPORTED, "'%s' is not false; what can be run is false", key);
+  return AQ_OK;
+}
+
 static aq_status parse_config(const json_t *root, aq_model_config *out, aq_error *err) {
   const char *activation;
+  AQ_TRY(check_parts(root, out->arch, err));
   AQ_TRY(check_twice(root, out->arch, err));
   AQ_TRY(read_sizes(root, out, err));
   AQ_TRY(read_relative(root, out, err));
   AQ_TRY(read_epsilon(root, out->arch, &out->epsilon, err));
+  if (out->arch->activation == NULL) return out->arch->configure(root, out, err);
   const char *otherwise = out->arch->default_activation != NULL ? out->arch->default_activation : "gelu";
   AQ_TRY(aq_json_text(root, out->arch->activation, otherwise, &activation, err));
   out->activation = aq_activation_find(activation);

@@ -47,25 +47,42 @@ typedef struct aq_module_spec {
   char prefix[128]; /* of AQ_PREFIX_OWN */
 } aq_module_spec;
 
+/* Disentangled attention (nn/disentangled.h): a table of rows for distances between tokens, of which a layer makes keys
+ * and queries. */
+#define AQ_DISTANCES_MOST 4096 /* in one direction, or buckets of them */
+typedef struct aq_distance_spec {
+  uint32_t rows;              /* of the table; 0: there is none */
+  uint32_t buckets;           /* from how many on distances share rows; 0: each has its own */
+  uint32_t longest;           /* the distance that the last bucket begins with, and 1 */
+  bool has_keys, has_queries; /* which are made; one at least */
+  bool shares_linears;        /* by the linears that make those of tokens, else by their own */
+  bool has_norm;              /* the rows go through a norm before */
+} aq_distance_spec;
+
 #define AQ_ENCODER_LAYERS_MAX 1024
 
 typedef struct aq_model_config {
   const aq_arch *arch;
   const aq_activation *activation;
-  uint32_t hidden, heads, layers, inner; /* heads divides hidden */
-  uint32_t embedding;                    /* width of the tables */
-  bool projects;                         /* a linear makes the hidden states of what the tables give */
-  uint32_t passes;                       /* how often the layers are run, one behind the other */
-  bool gated;                            /* the feed-forward block has two halves, of which one multiplies the other */
-  uint32_t unbiased;                     /* bit r: linears of role r have no bias, norms no shift */
-  double theta[2]; /* of rotary positions, in layers that see the whole text, and local ones; 0: none */
-  uint32_t window; /* of local layers: how far a token sees to both sides */
+  uint32_t hidden, heads, layers, inner;
+  uint32_t attention; /* values of all heads, which heads divides; hidden in most */
+  uint32_t embedding; /* width of the tables */
+  bool projects;      /* a linear makes the hidden states of what the tables give */
+  uint32_t passes;    /* how often the layers are run, one behind the other */
+  bool gated;         /* the feed-forward block has two halves, of which one multiplies the other */
+  uint32_t unbiased;  /* bit r: linears of role r have no bias, norms no shift */
+  double theta[2];    /* of rotary positions, in layers that see the whole text, and local ones; 0: none */
+  uint32_t window;    /* of local layers: how far a token sees to both sides */
   bool is_local[AQ_ENCODER_LAYERS_MAX];  /* by layer */
   uint32_t vocabulary, positions, types; /* rows of the tables; types 0: no table */
   uint32_t first_position;               /* row of the first token's position */
   int32_t padding;                       /* token without a position of its own, see position.h; -1: there is none */
   uint32_t relative_buckets;             /* rows of the table of biases by distance; 0: no table */
+  bool lacks_positions;                  /* there is no table of positions, though the family has one */
+  aq_distance_spec distances;            /* of tokens, that attention knows */
+  uint32_t score_divisor;                /* scores of attention are divided by the root of it */
   float epsilon;                         /* of the norms */
+  bool has_rms_norms;                    /* norms are by the root mean square (nn/rms_norm.h), but those of modules */
   uint32_t position_limit;               /* tokens of the longest text that has positions */
   uint32_t max_tokens;                   /* of a text, special tokens included: at most the above */
   aq_pooling pooling[AQ_POOLINGS_MAX];   /* their vectors follow each other */

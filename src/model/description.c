@@ -39,10 +39,11 @@ static uint32_t size_of(const aq_model *m, uint32_t layer, aq_dim dim) {
                             [AQ_DIM_TYPES] = c->types,
                             [AQ_DIM_BUCKETS] = c->relative_buckets,
                             [AQ_DIM_HEADS] = c->heads,
+                            [AQ_DIM_DISTANCES] = c->distances.rows,
                             [AQ_DIM_HEAD_WIDTH] = spec.width,
-                            [AQ_DIM_QUERIES] = queries,
+                            [AQ_DIM_QUERIES] = encoder ? c->attention : queries,
                             [AQ_DIM_KEYS] = keys,
-                            [AQ_DIM_QKV] = encoder ? 3 * c->hidden : queries + 2 * keys,
+                            [AQ_DIM_QKV] = encoder ? 3 * c->attention : queries + 2 * keys,
                             [AQ_DIM_GATE_UP] = 2 * (encoder ? c->inner : spec.inner),
                             [AQ_DIM_MODULE_IN] = module != NULL ? module->in : 0,
                             [AQ_DIM_MODULE_OUT] = module != NULL ? module->out : 0};
@@ -57,11 +58,22 @@ static bool has_bias(const aq_model *m, uint32_t layer, aq_role role) {
   return (m->decoder.biased >> role & 1) != 0;
 }
 
+static bool is_of_distances(aq_role role) { return role >= AQ_ROLE_DISTANCE && role <= AQ_ROLE_DISTANCE_QUERY; }
+
+static bool lacks_distance_weight(const aq_distance_spec *d, aq_role role) {
+  if (d->rows == 0) return true;
+  if (role == AQ_ROLE_DISTANCE_NORM) return !d->has_norm;
+  if (role == AQ_ROLE_DISTANCE_KEY) return d->shares_linears || !d->has_keys;
+  return role == AQ_ROLE_DISTANCE_QUERY && (d->shares_linears || !d->has_queries);
+}
+
 /* A head that is the table of tokens is no weight of its own; nor is what an encoder of this configuration lacks. */
 static bool is_left_out(const listing *l, const aq_weight_spec *spec, uint32_t layer) {
   const aq_model_config *c = &l->model->config;
   if (spec->role == AQ_ROLE_EMBEDDING_PROJECTION) return !c->projects;
   if (spec->role == AQ_ROLE_TOKEN_TYPE) return c->types == 0;
+  if (spec->role == AQ_ROLE_POSITION) return c->lacks_positions;
+  if (is_of_distances(spec->role)) return lacks_distance_weight(&c->distances, spec->role);
   if (spec->role == AQ_ROLE_ATTENTION_NORM && layer == 0 && c->arch->bare_first_layer) return true;
   return spec->role == AQ_ROLE_OUTPUT && l->model->decoder.tied && !aq_tensor_exists(&l->finder, spec->name, ".weight");
 }

@@ -35,10 +35,18 @@ static uint32_t positive_of(const json_t *object, const char *key) {
   return value > 0 && value <= 1 << 20 ? (uint32_t)value : 0;
 }
 
-static void take_config(const json_t *config, aq_model_facts *out) {
+/* Of a family with a decoder the encoder alone is one: what has another class, or none, gives tokens. */
+static bool is_text_encoder(const json_t *config) {
   const char *type = json_string_value(json_object_get(config, "model_type"));
+  const char *class_name = json_string_value(json_array_get(json_object_get(config, "architectures"), 0));
+  const aq_arch *arch = type != NULL ? aq_arch_find(AQ_OUTPUT_EMBEDDINGS, type) : NULL;
+  if (arch == NULL || !arch->of_two_parts) return arch != NULL;
+  return class_name != NULL && aq_ends_with(class_name, "EncoderModel");
+}
+
+static void take_config(const json_t *config, aq_model_facts *out) {
   const uint32_t hidden = positive_of(config, "hidden_size"), heads = positive_of(config, "num_attention_heads");
-  out->pooled = type != NULL && aq_arch_find(AQ_OUTPUT_EMBEDDINGS, type) != NULL;
+  out->pooled = is_text_encoder(config);
   out->tied = json_is_true(json_object_get(config, "tie_word_embeddings"));
   out->rotary = aq_json_is_set(json_object_get(config, "rope_theta")) ||
                 aq_json_is_set(json_object_get(config, "rope_parameters")) ||

@@ -39,12 +39,42 @@ const aq_layer_steps aq_pre_norm_gated_steps = {
     .count = 10,
     .attention = 2};
 
+const aq_layer_steps aq_pre_norm_steps = {
+    .step = {{AQ_STEP_NORM, AQ_ROLE_ATTENTION_NORM, AQ_SLOT_INPUT, AQ_SLOT_NORMED, AQ_SLOT_NONE},
+             {AQ_STEP_LINEAR, AQ_ROLE_QUERY, AQ_SLOT_NORMED, AQ_SLOT_QKV, AQ_SLOT_NONE},
+             {AQ_STEP_ATTENTION, AQ_ROLE_UNKNOWN, AQ_SLOT_QKV, AQ_SLOT_CONTEXT, AQ_SLOT_NONE},
+             {AQ_STEP_LINEAR, AQ_ROLE_ATTENTION_OUT, AQ_SLOT_CONTEXT, AQ_SLOT_ATTENTION_OUT, AQ_SLOT_NONE},
+             {AQ_STEP_ADD, AQ_ROLE_UNKNOWN, AQ_SLOT_ATTENTION_OUT, AQ_SLOT_MIDDLE, AQ_SLOT_INPUT},
+             {AQ_STEP_NORM, AQ_ROLE_FFN_NORM, AQ_SLOT_MIDDLE, AQ_SLOT_FFN_NORMED, AQ_SLOT_NONE},
+             {AQ_STEP_LINEAR, AQ_ROLE_UP, AQ_SLOT_FFN_NORMED, AQ_SLOT_UP, AQ_SLOT_NONE},
+             {AQ_STEP_ACTIVATION, AQ_ROLE_UNKNOWN, AQ_SLOT_UP, AQ_SLOT_ACTIVE, AQ_SLOT_NONE},
+             {AQ_STEP_LINEAR, AQ_ROLE_DOWN, AQ_SLOT_ACTIVE, AQ_SLOT_DOWN, AQ_SLOT_NONE},
+             {AQ_STEP_ADD, AQ_ROLE_UNKNOWN, AQ_SLOT_DOWN, AQ_SLOT_OUTPUT, AQ_SLOT_MIDDLE}},
+    .count = 10,
+    .attention = 2};
+
+const aq_layer_steps aq_pre_norm_gate_up_steps = {
+    .step = {{AQ_STEP_NORM, AQ_ROLE_ATTENTION_NORM, AQ_SLOT_INPUT, AQ_SLOT_NORMED, AQ_SLOT_NONE},
+             {AQ_STEP_LINEAR, AQ_ROLE_QUERY, AQ_SLOT_NORMED, AQ_SLOT_QKV, AQ_SLOT_NONE},
+             {AQ_STEP_ATTENTION, AQ_ROLE_UNKNOWN, AQ_SLOT_QKV, AQ_SLOT_CONTEXT, AQ_SLOT_NONE},
+             {AQ_STEP_LINEAR, AQ_ROLE_ATTENTION_OUT, AQ_SLOT_CONTEXT, AQ_SLOT_ATTENTION_OUT, AQ_SLOT_NONE},
+             {AQ_STEP_ADD, AQ_ROLE_UNKNOWN, AQ_SLOT_ATTENTION_OUT, AQ_SLOT_MIDDLE, AQ_SLOT_INPUT},
+             {AQ_STEP_NORM, AQ_ROLE_FFN_NORM, AQ_SLOT_MIDDLE, AQ_SLOT_FFN_NORMED, AQ_SLOT_NONE},
+             {AQ_STEP_LINEAR, AQ_ROLE_GATE, AQ_SLOT_FFN_NORMED, AQ_SLOT_UP, AQ_SLOT_NONE},
+             {AQ_STEP_GATE, AQ_ROLE_UNKNOWN, AQ_SLOT_UP, AQ_SLOT_ACTIVE, AQ_SLOT_NONE},
+             {AQ_STEP_LINEAR, AQ_ROLE_DOWN, AQ_SLOT_ACTIVE, AQ_SLOT_DOWN, AQ_SLOT_NONE},
+             {AQ_STEP_ADD, AQ_ROLE_UNKNOWN, AQ_SLOT_DOWN, AQ_SLOT_OUTPUT, AQ_SLOT_MIDDLE}},
+    .count = 10,
+    .attention = 2};
+
 const aq_layer_steps *aq_layer_steps_of(const aq_model *model) { return model->config.arch->steps; }
 
 size_t aq_slot_width(const aq_model *model, aq_slot slot) {
   switch (slot) {
     case AQ_SLOT_QKV:
       return aq_model_joined_rows(model, 0, AQ_ROLE_QUERY);
+    case AQ_SLOT_CONTEXT:
+      return model->config.attention;
     case AQ_SLOT_UP:
     case AQ_SLOT_ACTIVE:
       return model->config.inner;

@@ -59,7 +59,11 @@ typedef struct aq_layer_steps {
 extern const aq_layer_steps aq_post_norm_steps;
 /* The same with a gated feed-forward block, whose gate stands before what it multiplies. */
 extern const aq_layer_steps aq_post_norm_gated_steps;
-/* ModernBERT's: a norm before each half, a gated feed-forward block. */
+/* T5's: a norm before each half. */
+extern const aq_layer_steps aq_pre_norm_steps;
+/* The same with a gated feed-forward block. */
+extern const aq_layer_steps aq_pre_norm_gate_up_steps;
+/* ModernBERT's: that, with one matrix for query, key and value, and one for gate and up. */
 extern const aq_layer_steps aq_pre_norm_gated_steps;
 
 /* Those of each layer of the model, an encoder. */

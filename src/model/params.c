@@ -187,12 +187,20 @@ static aq_status read_weight(void *ctx, uint64_t item, uint32_t worker, aq_error
   return is_held(p, (uint32_t)item) ? AQ_OK : read_from_source(p->model, (uint32_t)item, p->values[item], err);
 }
 
+/* Layers of BERT, without what some families add to them. */
+static bool has_plain_layers(const aq_model *m) {
+  const aq_model_config *c = &m->config;
+  const bool is_placed = aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_POSITION) != AQ_NO_WEIGHT;
+  return c->arch->steps == &aq_post_norm_steps && !c->projects && c->passes <= 1 && c->theta[0] <= 0 &&
+         c->score_divisor == c->hidden / c->heads && is_placed;
+}
+
 /* A tape goes from the mean or the first token back to the tables of BERT. */
 static aq_status check_differentiable(const aq_model *model, aq_error *err) {
   const aq_model_config *c = &model->config;
   if (c->arch->decoder != NULL) return AQ_OK;
-  AQ_FAIL_IF(c->arch->steps != &aq_post_norm_steps || c->projects || c->passes > 1 || c->theta[0] > 0,
-             AQ_ERR_UNSUPPORTED, "calibration does not know encoders of type %s", c->arch->model_type);
+  AQ_FAIL_IF(!has_plain_layers(model), AQ_ERR_UNSUPPORTED, "calibration does not know encoders of type %s",
+             c->arch->model_type);
   AQ_FAIL_IF(c->module_count > 0, AQ_ERR_UNSUPPORTED,
              "calibration does not know models with modules behind the pooling");
   AQ_FAIL_IF(c->pooling_count != 1 || (c->pooling[0] != AQ_POOL_MEAN && c->pooling[0] != AQ_POOL_CLS),

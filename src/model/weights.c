@@ -34,12 +34,15 @@ static aq_linear *linear_of(aq_weights *w, const aq_model *m, const aq_weight *w
   const aq_module_spec *module = aq_model_module(m, weight->layer);
   if (module != NULL) return module->kind == AQ_MODULE_DENSE ? &w->modules[module - m->config.modules].linear : NULL;
   const aq_role first = m->weights[aq_model_group_of(m, (uint32_t)(weight - m->weights)).first].role;
-  return has_step(m, AQ_STEP_LINEAR, first) ? &w->layers[weight->layer].linear[first] : NULL;
+  const bool runs =
+      has_step(m, AQ_STEP_LINEAR, first) || first == AQ_ROLE_DISTANCE_KEY || first == AQ_ROLE_DISTANCE_QUERY;
+  return runs ? &w->layers[weight->layer].linear[first] : NULL;
 }
 
 /* NULL: no norm that is run has this role there. */
 static aq_norm *norm_of(aq_weights *w, const aq_model *m, uint32_t layer, aq_role role) {
   if (layer == AQ_NO_LAYER && role == AQ_ROLE_FINAL_NORM) return &w->final_norm;
+  if (layer == AQ_NO_LAYER && role == AQ_ROLE_DISTANCE_NORM) return &w->distance_norm;
   if (layer == AQ_NO_LAYER) return role == AQ_ROLE_EMBEDDING_NORM ? &w->embedding_norm : NULL;
   if (aq_model_module(m, layer) != NULL) return &w->modules[layer - m->config.layers].norm;
   const bool runs = has_step(m, AQ_STEP_ADD_NORM, role) || has_step(m, AQ_STEP_NORM, role);
@@ -73,6 +76,8 @@ aq_weight_slot aq_weights_slot(aq_weights *weights, const aq_model *model, const
       return (aq_weight_slot){.table = &weights->words};
     case AQ_ROLE_POSITION:
       return (aq_weight_slot){.table = &weights->positions};
+    case AQ_ROLE_DISTANCE:
+      return (aq_weight_slot){.table = &weights->distance_rows};
     case AQ_ROLE_TOKEN_TYPE:
       return (aq_weight_slot){.vector = weights->type};
     case AQ_ROLE_POSITION_BIAS:
@@ -105,7 +110,7 @@ static aq_status create_store(const loader *l, aq_weights *w, uint32_t i, aq_err
   const aq_weight *weight = &m->weights[i];
   if (is_gain(m, weight)) return create_norm(w, m, weight, err);
   if (weight->role == AQ_ROLE_POSITION_BIAS) {
-    return aq_position_bias_create(&w->relative, m->config.heads, m->config.hidden / m->config.heads, err);
+    return aq_position_bias_create(&w->relative, m->config.heads, m->config.score_divisor, err);
   }
   if (!aq_weight_leads_input(m, i)) return AQ_OK;
   aq_linear *linear = linear_of(w, m, weight);
@@ -207,10 +212,11 @@ aq_status aq_weights_load(const aq_model *model, bool codes, aq_pool *pool, aq_w
   aq_status status = load_all(&l, pool, out, err);
   for (size_t i = 0; i < AQ_COUNT_OF(out->rope) && c->theta[i] > 0 && status == AQ_OK; i++) {
     const aq_rope_defaults defaults = {
-        .theta = c->theta[i], .turned = 1, .width = c->hidden / c->heads, .positions = c->positions};
+        .theta = c->theta[i], .turned = 1, .width = c->attention / c->heads, .positions = c->positions};
     status = aq_rope_configure(NULL, &defaults, NULL, &out->rope[i], err);
   }
   aq_free(l.slots);
+  if (status == AQ_OK) status = aq_disentangled_create(&out->distances, c, err);
   if (status != AQ_OK) aq_weights_reset(out);
   return status;
 }
@@ -236,8 +242,11 @@ void aq_weights_reset(aq_weights *weights) {
   aq_linear_reset(&weights->projection);
   reset_norm(&weights->final_norm);
   reset_norm(&weights->embedding_norm);
+  reset_norm(&weights->distance_norm);
   aq_embedding_table_reset(&weights->words);
   aq_embedding_table_reset(&weights->positions);
+  aq_embedding_table_reset(&weights->distance_rows);
+  aq_disentangled_reset(&weights->distances);
   aq_position_bias_reset(&weights->relative);
   aq_free(weights->type);
   aq_free(weights->layers);

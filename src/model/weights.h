@@ -7,6 +7,7 @@
 #include "arrowquant.h"
 #include "core/pool.h"
 #include "model/description.h"
+#include "model/nn/disentangled.h"
 #include "model/nn/embedding_table.h"
 #include "model/nn/linear.h"
 #include "model/nn/position_bias.h"
@@ -30,10 +31,12 @@ typedef struct aq_module_weights {
 } aq_module_weights;
 
 typedef struct aq_weights {
-  aq_embedding_table words, positions;
+  aq_embedding_table words, positions, distance_rows;
   float *type;                        /* rows of the token types that are used; without them one of zeros */
   aq_position_bias relative;          /* empty without biases by distance */
+  aq_disentangled distances;          /* zeros until distance_weights.h makes them of distance_rows; empty without */
   aq_norm embedding_norm, final_norm; /* final: behind the last layer; empty without */
+  aq_norm distance_norm;              /* of distance_rows; empty without */
   aq_linear projection;               /* of what the tables give, always FP32; empty without */
   aq_rope rope[2];                    /* of layers that see the whole text, and of local ones; empty without */
   aq_layer *layers;

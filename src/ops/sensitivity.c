@@ -15,6 +15,7 @@
 #include "io/source.h"
 #include "measure/outputs.h"
 #include "measure/tuning_texts.h"
+#include "model/distance_weights.h"
 #include "model/run/encoder.h"
 #include "model/run/weight_override.h"
 #include "ops/evaluate/evaluation_texts.h"
@@ -130,23 +131,25 @@ static aq_status encode_texts(study *s, float *out, aq_error *err) {
 }
 
 /* Puts s->values in place of the tensor's, or its own values back, wherever the encoder uses it or one tied to it. */
-static bool put_everywhere(study *s, size_t tensor, bool restore) {
-  bool used = false;
+static aq_status put_everywhere(study *s, size_t tensor, bool restore, bool *used, aq_error *err) {
+  aq_encoder *e = s->encoder;
+  *used = false;
   for (size_t i = 0; i < s->source->tensor_count; i++) {
     const aq_tensor_info *t = &s->source->tensors[i];
     aq_weight_override at;
     if (i != tensor && t->alias_of != (int32_t)tensor) continue;
-    if (!aq_weight_override_find(&s->encoder->model, &s->encoder->weights, i, &at)) continue;
+    if (!aq_weight_override_find(&e->model, &e->weights, i, &at)) continue;
     (restore ? aq_weight_override_restore : aq_weight_override_set)(&at, s->values);
-    used = true;
+    AQ_TRY(aq_distance_weights_make(&e->model, &e->weights, at.weight, e->pool, err));
+    *used = true;
   }
-  return used;
+  return AQ_OK;
 }
 
 /* The loss with the tensor's values replaced by s->values; 0 when the encoder does not use the tensor. */
 static aq_status measure(study *s, size_t tensor, bool *used, double *loss, aq_error *err) {
   *loss = 0;
-  *used = put_everywhere(s, tensor, false);
+  AQ_TRY(put_everywhere(s, tensor, false, used, err));
   if (!*used) return AQ_OK;
   aq_output_figures figures;
   AQ_TRY(encode_texts(s, s->other, err));
@@ -189,7 +192,7 @@ static aq_status try_tensor(study *s, size_t tensor, aq_error *err) {
   for (size_t k = 0; k < s->list.count; k++) AQ_TRY(try_type(s, tensor, k, types, &used, err));
   if (used) {
     AQ_TRY(aq_source_read_f32(s->source, tensor, 0, t->num_params, s->values, err));
-    (void)put_everywhere(s, tensor, true);
+    AQ_TRY(put_everywhere(s, tensor, true, &used, err));
   }
   AQ_TRY(aq_report_set(entry, "used", json_boolean(used), err));
   return aq_progress_add(&s->progress, t->name, 1, t->data_bytes, err);

@@ -15,6 +15,8 @@ typedef struct known_part {
 static const known_part known_parts[] = {
     {"query", false, AQ_ROLE_QUERY},
     {"key", false, AQ_ROLE_KEY},
+    {"query_proj", false, AQ_ROLE_QUERY},
+    {"key_proj", false, AQ_ROLE_KEY},
     {"q_proj", false, AQ_ROLE_QUERY},
     {"k_proj", false, AQ_ROLE_KEY},
     {"wq", false, AQ_ROLE_QUERY},
@@ -26,6 +28,7 @@ static const known_part known_parts[] = {
     {"q", false, AQ_ROLE_QUERY},
     {"k", false, AQ_ROLE_KEY},
     {"value", false, AQ_ROLE_VALUE},
+    {"value_proj", false, AQ_ROLE_VALUE},
     {"v_proj", false, AQ_ROLE_VALUE},
     {"wv", false, AQ_ROLE_VALUE},
     {"to_v", false, AQ_ROLE_VALUE},
@@ -37,6 +40,9 @@ static const known_part known_parts[] = {
     {"out_lin", false, AQ_ROLE_ATTENTION_OUT},
     {"gate_proj", false, AQ_ROLE_GATE},
     {"w1", false, AQ_ROLE_GATE},
+    {"wi_0", false, AQ_ROLE_GATE},
+    {"wi_1", false, AQ_ROLE_UP},
+    {"wi", false, AQ_ROLE_UP},
     {"up_proj", false, AQ_ROLE_UP},
     {"w3", false, AQ_ROLE_UP},
     {"lin1", false, AQ_ROLE_UP},
@@ -47,6 +53,7 @@ static const known_part known_parts[] = {
     {"pos_embed", true, AQ_ROLE_POSITION},
     {"wpe", false, AQ_ROLE_POSITION},
     {"relative_attention_bias", false, AQ_ROLE_POSITION},
+    {"rel_embeddings", false, AQ_ROLE_POSITION},
     {"lm_head", false, AQ_ROLE_OUTPUT},
     {"embed_out", false, AQ_ROLE_OUTPUT},
     {"output", false, AQ_ROLE_OUTPUT},
@@ -79,15 +86,17 @@ static aq_role role_of_part(const char *part, size_t length) {
   return AQ_ROLE_UNKNOWN;
 }
 
-/* BERT calls three of a layer's matrices "dense": the parts before that tell them apart. The first that fits. */
+/* BERT calls three of a layer's matrices "dense", and T5 the second half of a feed-forward block as others call the
+ * output of an attention: the parts before that tell them apart. The first that fits. */
 static const struct known_path {
-  const char *before; /* what stands before ".dense", at the end */
+  const char *last, *before; /* what stands before the last part, at the end */
   aq_role role;
 } known_paths[] = {
-    {"attention.output", AQ_ROLE_ATTENTION_OUT},
-    {"intermediate", AQ_ROLE_UP},
-    {"pooler", AQ_ROLE_UNKNOWN},
-    {"output", AQ_ROLE_DOWN},
+    {"dense", "attention.output", AQ_ROLE_ATTENTION_OUT},
+    {"dense", "intermediate", AQ_ROLE_UP},
+    {"dense", "pooler", AQ_ROLE_UNKNOWN},
+    {"dense", "output", AQ_ROLE_DOWN},
+    {"wo", "DenseReluDense", AQ_ROLE_DOWN},
 };
 
 static bool is_separator(char c) { return c == '.' || c == '/'; }
@@ -108,9 +117,11 @@ static size_t end_of_path(const char *name) {
   return start > 0 && part_is(name, start, end, "weight") ? start - 1 : end;
 }
 
-static aq_role role_of_path(const char *name, size_t end) {
+/* Of a name whose last part begins behind `end` and a separator. */
+static aq_role role_of_path(const char *name, size_t end, size_t last_end) {
   for (size_t i = 0; i < sizeof known_paths / sizeof known_paths[0]; ++i) {
     const size_t n = strlen(known_paths[i].before);
+    if (!part_is(name, end + 1, last_end, known_paths[i].last)) continue;
     if (end < n || memcmp(name + end - n, known_paths[i].before, n) != 0) continue;
     if (end == n || is_separator(name[end - n - 1])) return known_paths[i].role;
   }
@@ -119,8 +130,8 @@ static aq_role role_of_path(const char *name, size_t end) {
 
 aq_role aq_role_of(const char *name) {
   const size_t end = end_of_path(name), start = part_start(name, end);
-  if (start > 0 && part_is(name, start, end, "dense")) return role_of_path(name, start - 1);
-  return role_of_part(name + start, end - start);
+  const aq_role by_path = start > 0 ? role_of_path(name, start - 1, end) : AQ_ROLE_UNKNOWN;
+  return by_path != AQ_ROLE_UNKNOWN ? by_path : role_of_part(name + start, end - start);
 }
 
 /* The number at the end of a part, all of it or what follows an underscore; -1. */

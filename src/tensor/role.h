@@ -22,6 +22,10 @@ typedef enum aq_role {
   /* Names alone do not tell these: */
   AQ_ROLE_TOKEN_TYPE,     /* a row for each type of token */
   AQ_ROLE_POSITION_BIAS,  /* biases of an attention by how far a key is from its query */
+  AQ_ROLE_DISTANCE,       /* a row for each distance of a query from a key */
+  AQ_ROLE_DISTANCE_NORM,  /* gain and shift: of those rows */
+  AQ_ROLE_DISTANCE_KEY,   /* of those rows: what queries are multiplied with */
+  AQ_ROLE_DISTANCE_QUERY, /* of those rows: what keys are multiplied with */
   AQ_ROLE_EMBEDDING_NORM, /* gain and shift: after the embeddings */
   AQ_ROLE_ATTENTION_NORM, /* after or before an attention block */
   AQ_ROLE_FFN_NORM,       /* after or before a feed-forward block */

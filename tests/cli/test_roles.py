@@ -9,6 +9,8 @@ ROWS, WIDTH = 2048, 16
 TOKENS, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 DECODER = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": WIDTH, "num_attention_heads": 2}
 ENCODER = {"model_type": "bert", "hidden_size": WIDTH, "num_attention_heads": 2}
+PART = {"model_type": "t5", "architectures": ["T5EncoderModel"]}
+WHOLE = {"model_type": "t5", "architectures": ["T5ForConditionalGeneration"]}  # the table is its output layer as well
 
 
 def write_model(folder, config, head=None, **files):
@@ -50,6 +52,8 @@ def rule_of(tmp_path, config, head=None, **files):
     (None, None),
     ({"model_type": "something_new"}, None),
     ('{"model_type": "llama", "x": NaN, "y": 1000000000000000019884624838656}', None),  # as Python's json writes numbers
+    (WHOLE, None),
+    ({"model_type": "t5"}, None),
     (ENCODER, "tied"),  # with the layer that guesses masked tokens
 ])
 def test_a_table_that_may_be_the_output_layer_counts_as_one(tmp_path, config, head):
@@ -57,7 +61,7 @@ def test_a_table_that_may_be_the_output_layer_counts_as_one(tmp_path, config, he
 
 
 @pytest.mark.parametrize("config, head", [(DECODER, "own"), ({**DECODER, "tie_word_embeddings": False}, "own"),
-                                          (None, "own"), (ENCODER, None)])
+                                          (None, "own"), (ENCODER, None), (PART, None)])
 def test_a_table_that_is_only_looked_up(tmp_path, config, head):
     assert rule_of(tmp_path, config, head).endswith("lookup table: an input reads one row")
 

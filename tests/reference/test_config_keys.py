@@ -106,6 +106,47 @@ HONOURED = [
     ("global_rope_theta", config_of("modernbert", global_rope_theta=30.0)),
     ("local_rope_theta", config_of("modernbert", local_rope_theta=30.0)),
     ("rope_parameters", config_of("modernbert", rope_parameters=ROPE)),
+    ("model_type", config_of("deberta-v2")),
+    ("relative_attention", config_of("deberta-v2", relative_attention=False)),
+    ("relative_attention", config_of("deberta-v2", relative_attention=None)),
+    *[("pos_att_type", config_of("deberta-v2", pos_att_type=kinds)) for kinds in ("c2p", "p2c", ["p2c", "c2p"], [], None)],
+    ("pos_att_type", config_of("deberta-v2", pos_att_type="c2p", share_att_key=False)),
+    ("pos_att_type", config_of("deberta-v2", pos_att_type="p2c", share_att_key=False)),
+    ("position_buckets", config_of("deberta-v2", position_buckets=5)),
+    ("position_buckets", config_of("deberta-v2", position_buckets=None)),
+    ("max_relative_positions", config_of("deberta-v2", max_relative_positions=8)),
+    ("max_relative_positions", config_of("deberta-v2", max_relative_positions=4, position_buckets=-1)),
+    ("share_att_key", config_of("deberta-v2", share_att_key=None)),
+    ("norm_rel_ebd", config_of("deberta-v2", norm_rel_ebd="none")),
+    ("norm_rel_ebd", config_of("deberta-v2", norm_rel_ebd=None)),
+    ("position_biased_input", config_of("deberta-v2", position_biased_input=True)),
+    ("position_biased_input", config_of("deberta-v2", position_biased_input=None)),
+    ("conv_kernel_size", config_of("deberta-v2", conv_kernel_size=0)),
+    ("attention_head_size", config_of("deberta-v2", attention_head_size=16)),
+    ("embedding_size", config_of("deberta-v2", embedding_size=HIDDEN)),
+    ("type_vocab_size", config_of("deberta-v2", type_vocab_size=2)),
+    ("layer_norm_eps", config_of("deberta-v2", layer_norm_eps=0.5)),
+    ("layer_norm_eps", config_of("deberta-v2", layer_norm_eps=None)),
+    ("hidden_act", config_of("deberta-v2", hidden_act="relu")),
+    *[("model_type", config_of(kind)) for kind in ("t5", "mt5")],
+    *[("d_model", config_of("t5", d_model=16, **sizes)) for sizes in ({}, {"hidden_size": 16})],
+    ("num_layers", config_of("t5", num_layers=1)),
+    ("num_heads", config_of("mt5", num_heads=5)),
+    *[("d_kv", config_of(kind, d_kv=width)) for kind, width in (("t5", 3), ("mt5", 40))],
+    ("head_dim", config_of("t5", head_dim=12)),
+    ("d_ff", config_of("mt5", d_ff=20)),
+    *[("feed_forward_proj", config_of("t5", feed_forward_proj=kind)) for kind in ("gelu", "gated-gelu", "gated-silu", "gated-relu", None)],
+    ("feed_forward_proj", config_of("mt5", feed_forward_proj=None)),
+    ("dense_act_fn", config_of("t5", dense_act_fn="silu")),
+    ("dense_act_fn", config_of("mt5", dense_act_fn="gelu")),
+    ("is_gated_act", config_of("t5", is_gated_act=True)),
+    ("is_gated_act", config_of("mt5", is_gated_act=False)),
+    ("layer_norm_epsilon", config_of("t5", layer_norm_epsilon=0.5)),
+    ("layer_norm_epsilon", config_of("mt5", layer_norm_epsilon=None)),
+    ("relative_attention_num_buckets", config_of("t5", relative_attention_num_buckets=32)),
+    ("relative_attention_max_distance", config_of("t5", relative_attention_max_distance=128)),
+    ("max_position_embeddings", config_of("t5", max_position_embeddings=8)),
+    ("is_encoder_decoder", config_of("t5", is_encoder_decoder=False)),
     ("dim", config_of("distilbert", dim=16)),
     ("n_layers", config_of("distilbert", n_layers=1)),
     ("n_heads", config_of("distilbert", n_heads=4)),
@@ -116,7 +157,7 @@ HONOURED = [
 
 @pytest.mark.parametrize(("key", "config"), HONOURED)
 def test_config_key_is_honoured(tmp_path, key, config):
-    files = {"1_Pooling/config.json": POOLING | {"word_embedding_dimension": config.get("dim", config.get("hidden_size"))}}
+    files = {"1_Pooling/config.json": POOLING | {"word_embedding_dimension": config.get("dim", config.get("d_model", config.get("hidden_size")))}}
     texts = [*TEXTS, "the [PAD] cat [MASK] zebra near [UNK] a a"]
     check_same(make(tmp_path / "model", config, files=files), tmp_path, texts)
 
@@ -135,6 +176,21 @@ CHANGES = [
     (config_of("nomic_bert"), {"rope_theta": 3.0}),
     (config_of("gte"), {"rope_parameters": {"rope_type": "default", "rope_theta": 3.0}}),
     (config_of("jina_embeddings_v3"), {"rope_theta": 3.0}),
+    (config_of("deberta-v2"), {"relative_attention": False}),
+    (config_of("deberta-v2"), {"pos_att_type": "c2p"}),
+    (config_of("deberta-v2"), {"pos_att_type": "p2c"}),
+    (config_of("deberta-v2"), {"max_relative_positions": 8}),
+    (config_of("deberta-v2"), {"norm_rel_ebd": "none"}),
+    (config_of("deberta-v2"), {"layer_norm_eps": 0.5}),
+    (config_of("deberta-v2", share_att_key=False), {"share_att_key": True}),
+    (config_of("deberta-v2", position_biased_input=True), {"position_biased_input": False}),
+    (config_of("deberta-v2", position_buckets=None, max_relative_positions=8), {"position_buckets": 8}),
+    (config_of("t5"), {"num_layers": 1}),
+    (config_of("t5"), {"feed_forward_proj": "gelu"}),
+    (config_of("t5"), {"dense_act_fn": "tanh"}),
+    (config_of("t5", feed_forward_proj="gated-gelu"), {"feed_forward_proj": "gated-relu"}),
+    (config_of("t5"), {"layer_norm_epsilon": 0.5}),
+    (config_of("t5"), {"max_position_embeddings": 5}),
     (config_of("modernbert"), {"local_attention": 2}),
     (config_of("modernbert"), {"norm_eps": 0.5}),
     (config_of("modernbert"), {"global_attn_every_n_layers": 2}),
@@ -158,7 +214,6 @@ REFUSED = {
     "is_decoder": True,
     "is_causal": True,
     "add_cross_attention": True,
-    "is_encoder_decoder": True,
     "pruned_heads": {"0": [1]},
     "quantization_config": {"quant_method": "gptq", "bits": 4},
     "compression_config": {"format": "pack-quantized"},
@@ -184,8 +239,12 @@ def test_config_value_that_is_not_known_is_refused_by_name(tmp_path, key):
     check_refused(folder, tmp_path, f"'{key}'")
 
 
+def test_a_model_of_two_parts_is_refused_by_its_key(tmp_path):
+    check_refused(make(tmp_path / "model", config_of("bert", is_encoder_decoder=True)), tmp_path, "'is_encoder_decoder'", "config.json")
+
+
 def test_neutral_values_of_refused_keys_are_run(tmp_path):
-    neutral = {"position_embedding_type": "absolute", "is_decoder": False, "pruned_heads": {}, "add_cross_attention": False}
+    neutral = {"position_embedding_type": "absolute", "is_decoder": False, "pruned_heads": {}, "add_cross_attention": False, "is_encoder_decoder": False}
     check_same(make(tmp_path / "model", config_of("bert") | neutral), tmp_path)
 
 
@@ -214,6 +273,16 @@ NO_EFFECT = {
     "initializer_factor": 7.0,
     "gradient_checkpointing": True,
     "classifier_dropout_prob": 0.9,
+    "pooler_dropout": 0.9,
+    "dropout_rate": 0.9,
+    "num_decoder_layers": 9,
+    "scale_decoder_outputs": False,
+    "n_positions": 7,
+    "cls_dropout": 0.9,
+    "legacy": False,
+    "conv_act": "gelu",
+    "conv_groups": 2,
+    "pooler_hidden_size": HIDDEN,
     "task_type_vocab_size": 5,
     "summary_last_dropout": 0.9,
     "embedding_dropout": 0.9,
@@ -556,7 +625,7 @@ def test_adapter_alone_is_no_model(tmp_path, command):
 
 def test_every_key_of_the_table_has_a_test():
     of_the_tokenizer = {"tokenizer_class"}  # test_tokenizer_keys.py
-    of_heads = {"classifier_activation", "classifier_bias", "classifier_pooling", "id2label", "num_labels", "problem_type",
+    of_heads = {"classifier_activation", "classifier_bias", "classifier_pooling", "id2label", "num_labels", "pooler_hidden_act", "problem_type",
                 "sbert_ce_default_activation_function", "sentence_transformers"}  # test_scores.py; none moves embeddings
     assert keys("CONFIG", "HONOURED") == {key for key, _ in HONOURED} | of_the_tokenizer | of_heads
     assert keys("CONFIG", "REFUSED") == set(REFUSED)

@@ -10,7 +10,7 @@ from sentence_transformers import CrossEncoder
 from tiny_encoders import MODULES, config_of, make
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-FAMILIES = ["bert", "roberta", "xlm-roberta", "camembert", "ernie", "mpnet", "distilbert", "electra", "albert", "modernbert", "nomic_bert", "gte", "jina_embeddings_v3"]
+FAMILIES = ["bert", "roberta", "xlm-roberta", "camembert", "ernie", "mpnet", "distilbert", "electra", "albert", "modernbert", "nomic_bert", "gte", "jina_embeddings_v3", "deberta-v2"]
 TYPED = ["bert", "ernie", "electra", "albert", "nomic_bert", "gte"]
 PAIRS = [
     ("the cat sat", "a dog run near the river ."),
@@ -143,6 +143,11 @@ def test_the_activation_of_the_settings_goes_first(tmp_path):
     {"classifier_pooling": "mean"}, {"classifier_bias": True, "norm_bias": True}, {"classifier_activation": "silu", "classifier_pooling": "cls"}])
 def test_the_head_of_modernbert(tmp_path, changes):
     check_same(make_scorer(tmp_path / "model", "modernbert", **changes), tmp_path)
+
+
+@pytest.mark.parametrize("changes", [{"pooler_hidden_act": "tanh"}, {"type_vocab_size": 2}, {"share_att_key": False, "pooler_hidden_size": 32}])
+def test_the_head_of_deberta(tmp_path, changes):
+    check_same(make_scorer(tmp_path / "model", "deberta-v2", **changes), tmp_path)
 
 
 def test_ranks_are_those_of_the_reference(tmp_path):

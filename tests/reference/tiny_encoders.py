@@ -19,7 +19,7 @@ MODULES = [
 NORMALIZE = {"idx": 2, "name": "2", "path": "2_Normalize", "type": TYPES + "Normalize"}
 POOLING = {"word_embedding_dimension": HIDDEN, "pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}
 
-GENERAL = ("modernbert", "nomic_bert", "gte", "jina_embeddings_v3")  # whose tokenizer has no class of its own
+GENERAL = ("modernbert", "nomic_bert", "gte", "jina_embeddings_v3", "deberta-v2", "t5", "mt5")  # whose tokenizer has no class of its own
 
 NAMES = {
     "bert": {
@@ -49,6 +49,30 @@ NAMES = {
 }
 
 
+T5 = {
+    "d_model": HIDDEN,
+    "num_layers": LAYERS,
+    "num_heads": 3,
+    "d_kv": 12,
+    "d_ff": INNER,
+    "layer_norm_epsilon": 1e-6,
+    "is_encoder_decoder": True,
+}
+
+# DeBERTa v3; texts are longer than its buckets, so that distances share rows.
+DEBERTA = {
+    "type_vocab_size": 0,
+    "layer_norm_eps": 1e-7,
+    "relative_attention": True,
+    "position_buckets": 8,
+    "max_relative_positions": -1,
+    "pos_att_type": "p2c|c2p",
+    "norm_rel_ebd": "layer_norm",
+    "share_att_key": True,
+    "position_biased_input": False,
+}
+
+
 def config_of(model_type, **changes):
     """A config.json; a change to None takes the key away."""
     config = {
@@ -71,6 +95,9 @@ def config_of(model_type, **changes):
             "global_rope_theta": 160000.0,
             "local_rope_theta": 10000.0,
         }
+    elif model_type in ("t5", "mt5"):
+        config |= T5 | {"feed_forward_proj": "relu" if model_type == "t5" else "gated-gelu"}
+        del config["max_position_embeddings"]
     elif model_type == "distilbert":
         config |= {"dim": HIDDEN, "n_layers": LAYERS, "n_heads": HEADS, "hidden_dim": INNER, "activation": "gelu"}
     else:
@@ -82,24 +109,30 @@ def config_of(model_type, **changes):
             "hidden_act": "gelu",
             "layer_norm_eps": 1e-12,
         }
-    if model_type not in ("distilbert", "mpnet", "modernbert"):
+    if model_type not in ("distilbert", "mpnet", "modernbert", "t5", "mt5"):
         config["type_vocab_size"] = 2
     if model_type == "nomic_bert":
         config["hidden_act"] = "silu"
     if model_type in ("electra", "albert"):
         config["embedding_size"] = 20
+    if model_type == "deberta-v2":
+        config |= DEBERTA
     return {key: value for key, value in (config | changes).items() if value is not None}
 
 
 def weights_by_transformers(config, seed=5):
     """The same by the names and shapes of the class in transformers, for architectures that are not in NAMES."""
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoConfig, AutoModel, MT5EncoderModel, T5EncoderModel
 
-    model = AutoModel.from_config(AutoConfig.for_model(**config))
+    made = AutoConfig.for_model(**config)
+    encoders = {"t5": T5EncoderModel, "mt5": MT5EncoderModel}
+    model = encoders[config["model_type"]](made) if config["model_type"] in encoders else AutoModel.from_config(made)
     rng, weights = np.random.default_rng(seed), {}
     for name, values in model.state_dict().items():
+        if name == "encoder.embed_tokens.weight":  # is shared.weight
+            continue
         is_gain = "norm" in name.lower() and name.endswith("weight")
-        scale = 1.0 if "embeddings.weight" in name else 0.3
+        scale = 1.0 if "embeddings.weight" in name or name == "shared.weight" else 0.3
         random = rng.standard_normal(tuple(values.shape)) * (0.1 if is_gain else scale)
         weights[name] = (is_gain + random).astype(np.float32)
     return weights
@@ -107,7 +140,7 @@ def weights_by_transformers(config, seed=5):
 
 def weights_of(config, seed=5):
     """Random weights of the shapes that a config.json asks for."""
-    if config["model_type"] in ("electra", "albert", "modernbert", "nomic_bert", "gte", "jina_embeddings_v3"):
+    if config["model_type"] in ("electra", "albert", "modernbert", "nomic_bert", "gte", "jina_embeddings_v3", "deberta-v2", "t5", "mt5"):
         return weights_by_transformers(config, seed)
     kind = config["model_type"] if config["model_type"] in NAMES else "bert"
     names = NAMES[kind]

@@ -4,11 +4,12 @@
  *
  * Most encoders are BERT (Devlin et al., 2018): learned absolute positions, attention over all tokens, a norm after
  * each half of a layer. They differ in names, in where positions begin, in whether there are token types, in whether
- * attention has biases by distance as well, in the width of the embeddings, and in whether layers share weights.
- * A few have rotary positions and gated feed-forward blocks. ModernBERT has both, attention to near tokens in most
- * layers, a norm before each half, a gated block. All decoders are Llama (Touvron et al., 2023): rotary positions,
- * causal attention, RMS norms before each half of a layer, a gated feed-forward block. decoder_family.h says how they
- * differ.
+ * attention has biases by distance as well, in the width of the embeddings, and in whether layers share weights. A few
+ * have rotary positions and gated feed-forward blocks. ModernBERT has both, attention to near tokens in most layers, a
+ * norm before each half, a gated block. DeBERTa is BERT whose attention knows distances. T5 has biases by distance, a
+ * norm before each half by the root mean square, and heads of a width of their own. All decoders are Llama (Touvron et
+ * al., 2023): rotary positions, causal attention, RMS norms before each half of a layer, a gated feed-forward block.
+ * decoder_family.h says how they differ.
  */
 #ifndef AQ_MODEL_ARCH_ARCH_H
 #define AQ_MODEL_ARCH_ARCH_H
@@ -32,8 +33,9 @@ typedef enum aq_dim {
   AQ_DIM_TYPES,
   AQ_DIM_BUCKETS,
   AQ_DIM_HEADS,
-  AQ_DIM_HEAD_WIDTH, /* this and the following: of a decoder's layer */
+  AQ_DIM_DISTANCES,
   AQ_DIM_QUERIES,    /* of all heads */
+  AQ_DIM_HEAD_WIDTH, /* this and the next: of a decoder's layer */
   AQ_DIM_KEYS,       /* of all heads of keys, or of values */
   AQ_DIM_QKV,        /* queries, keys and values */
   AQ_DIM_GATE_UP,    /* twice the inner width */
@@ -71,10 +73,11 @@ struct aq_layer_steps;                              /* model/layer_steps.h */
 struct aq_model_config;                             /* model/config.h */
 
 typedef struct aq_arch {
-  const char *model_type;                                             /* in config.json */
-  const char *hidden, *heads, *layers, *inner, *activation, *epsilon; /* keys in config.json; epsilon NULL: 1e-12 */
-  bool after_padding;                                                 /* positions begin after pad_token_id */
-  uint32_t first_position;                                            /* else here */
+  const char *model_type; /* in config.json */
+  /* Keys in config.json; epsilon NULL: 1e-12, activation NULL: `configure` finds it. */
+  const char *hidden, *heads, *layers, *inner, *activation, *epsilon;
+  bool after_padding;            /* positions begin after pad_token_id */
+  uint32_t first_position;       /* else here */
   int32_t padding;               /* without after_padding: the token without a position of its own; -1: there is none */
   const aq_weight_spec *weights; /* that of the token table first, those of a layer together */
   size_t weight_count;
@@ -86,6 +89,9 @@ typedef struct aq_arch {
   double default_epsilon;         /* 0: 1e-12 */
   uint32_t default_types;         /* of tokens; 0: 2 */
   bool may_lack_types;            /* type_vocab_size may be 0 */
+  const char *head_width;         /* key of the width of a head; NULL: hidden / heads */
+  bool unplaced;                  /* max_position_embeddings may be missing: no table has so many rows */
+  bool of_two_parts;              /* is_encoder_decoder may be true: the encoder is run */
   bool bare_first_layer;          /* the first layer has no norm before attention */
   /* Reads what the family alone has; the sizes are there. */
   aq_status (*configure)(const json_t *root, struct aq_model_config *out, aq_error *err);

@@ -12,6 +12,8 @@ const aq_head aq_head_roberta = {
 const aq_head aq_head_electra = {
     .dense = "classifier.dense", .activation = "gelu", .classifier = "classifier.out_proj"};
 const aq_head aq_head_distilbert = {.dense = "pre_classifier", .activation = "relu", .classifier = "classifier"};
+const aq_head aq_head_deberta = {
+    .dense = "pooler.dense", .activation_key = "pooler_hidden_act", .classifier = "classifier"};
 const aq_head aq_head_modernbert = {.dense = "head.dense",
                                     .activation_key = "classifier_activation",
                                     .bias_key = "classifier_bias",

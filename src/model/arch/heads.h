@@ -22,6 +22,7 @@ extern const aq_head aq_head_albert;     /* the same under ALBERT's names */
 extern const aq_head aq_head_roberta;    /* dense and tanh in the classifier */
 extern const aq_head aq_head_electra;    /* the same with gelu */
 extern const aq_head aq_head_distilbert; /* dense and relu before the classifier */
+extern const aq_head aq_head_deberta;    /* a pooler outside of the encoder */
 extern const aq_head aq_head_modernbert; /* that of its language model, a norm included, then the classifier */
 
 #endif

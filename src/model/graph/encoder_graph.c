@@ -220,10 +220,18 @@ static aq_status open_model(const aq_source *source, aq_model *model, aq_error *
                                     : aq_model_open(source, NULL, model, err);
 }
 
+/* Layers that have no operators here. */
+static aq_status check_layers(const aq_model_config *c, aq_error *err) {
+  AQ_FAIL_IF(c->score_divisor != c->hidden / c->heads || c->has_rms_norms, AQ_ERR_UNSUPPORTED,
+             "a graph cannot be made of encoders of type %s", c->arch->model_type);
+  return AQ_OK;
+}
+
 aq_status aq_encoder_graph_make(const aq_source *source, struct aq_onnx_build *graph, aq_error *err) {
   aq_model *model = aq_calloc(1, sizeof *model);
   if (model == NULL) return aq_fail_memory(err, sizeof *model);
   aq_status status = open_model(source, model, err);
+  if (status == AQ_OK) status = check_layers(&model->config, err);
   encoder_graph *e = aq_calloc(1, sizeof *e);
   if (status == AQ_OK && e == NULL) status = aq_fail_memory(err, sizeof *e);
   if (status == AQ_OK) {

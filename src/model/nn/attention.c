@@ -5,6 +5,7 @@
  *     d_v = p' d_out;  d_p = d_out v';  d_s = s p (d_p - row sums of p d_p);  d_q = d_s k;  d_k = d_s' q */
 #include "model/nn/attention.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include "model/nn/position_bias.h"
 #include "model/nn/sums.h"
 #include "model/nn/transpose.h"
+
+static_assert(AQ_QUERY_ROWS <= AQ_DISTANCE_BLOCK, "a block of queries has the room of one with distances");
 
 size_t aq_attention_floats(size_t width, size_t tokens) {
   return aq_panel_rows(tokens) * width + aq_panel_rows(width) * tokens + AQ_QUERY_ROWS * tokens;
@@ -26,16 +29,17 @@ aq_thread_space aq_attention_space(float *scratch, size_t width, size_t tokens) 
 }
 
 aq_head aq_attention_head(const aq_model_config *c, const float *qkv, size_t tokens, size_t h, float *context) {
-  const size_t hidden = c->hidden, width = hidden / c->heads;
+  const size_t values = c->attention, width = values / c->heads;
   const float *from = qkv + h * width;
   return (aq_head){.query = from,
-                   .key = from + hidden,
-                   .value = from + 2 * hidden,
-                   .stride = 3 * hidden,
+                   .key = from + values,
+                   .value = from + 2 * values,
+                   .stride = 3 * values,
                    .tokens = tokens,
                    .width = width,
                    .out = context + h * width,
-                   .out_stride = hidden,
+                   .out_stride = values,
+                   .divisor = c->score_divisor,
                    .reach = SIZE_MAX};
 }
 
@@ -51,7 +55,7 @@ static void weigh_keys(const aq_head *head, const aq_kernels *kernels, size_t at
 
 void aq_attention_run(const aq_head *head, const aq_kernels *kernels, aq_thread_space *space) {
   const size_t n = head->tokens, width = head->width;
-  const float scale = 1 / sqrtf((float)width);
+  const float scale = 1 / sqrtf((float)head->divisor);
   aq_panels_put_f32(space->keys, width, 0, n, head->key, head->stride);
   aq_panels_fill_f32(space->keys, width, n);
   aq_panels_put_transposed(space->values, n, width, head->value, head->stride);
@@ -66,6 +70,10 @@ void aq_attention_run(const aq_head *head, const aq_kernels *kernels, aq_thread_
                                  .c = space->scores,
                                  .ldc = n};
     kernels->dense_f32(&scores);
+    if (head->distances != NULL) {
+      aq_disentangled_add(head->distances, kernels, scores.a, head->key, head->stride, first, rows, n, space->products,
+                          space->scores);
+    }
     for (size_t i = 0; i < rows; i++) weigh_keys(head, kernels, first + i, n, scale, space->scores + i * n);
     const aq_dense_f32 mix = {.m = rows,
                               .n = width,

@@ -3,6 +3,7 @@
 #ifndef AQ_MODEL_NN_ATTENTION_H
 #define AQ_MODEL_NN_ATTENTION_H
 
+#include "model/nn/disentangled.h"
 #include "model/nn/workspace.h"
 
 typedef struct aq_head {
@@ -11,8 +12,10 @@ typedef struct aq_head {
   size_t tokens, width;
   float *out; /* `out_stride` from token to token */
   size_t out_stride;
-  const float *relative; /* biases by distance, see position_bias.h; NULL: none */
-  size_t reach;          /* a query sees keys that are at most so far away; SIZE_MAX: all */
+  const float *relative;              /* biases by distance, see position_bias.h; NULL: none */
+  const aq_head_distances *distances; /* NULL: none */
+  uint32_t divisor;                   /* scores are divided by the root of it */
+  size_t reach;                       /* a query sees keys that are at most so far away; SIZE_MAX: all */
 } aq_head;
 
 /* Head h of a text whose query, key and value stand side by side, a row per token. */
@@ -22,7 +25,8 @@ aq_head aq_attention_head(const aq_model_config *config, const float *qkv, size_
 size_t aq_attention_floats(size_t width, size_t tokens);
 aq_thread_space aq_attention_space(float *scratch, size_t width, size_t tokens);
 
-/* out = softmax(query key' / sqrt(width) + bias) value. */
+/* out = softmax((query key' + what distances add) / sqrt(divisor) + bias) value. The space has room for what distances
+ * add where there are any. */
 void aq_attention_run(const aq_head *head, const aq_kernels *kernels, aq_thread_space *space);
 
 typedef struct aq_head_backward {

@@ -21,7 +21,7 @@ typedef struct aq_position_bias {
   float *by_head; /* heads x AQ_POSITION_BIAS_SPAN, by key - query from -AQ_POSITION_BIAS_FAR on; NULL: no biases */
 } aq_position_bias;
 
-/* Memory for heads of `width`, zeroed. */
+/* Memory for heads, zeroed. width: scores are divided by the root of it. */
 AQ_MUST_CHECK aq_status aq_position_bias_create(aq_position_bias *relative, uint32_t heads, uint32_t width,
                                                 aq_error *err);
 void aq_position_bias_reset(aq_position_bias *relative);
@@ -37,7 +37,7 @@ static inline const float *aq_position_bias_of(const aq_position_bias *relative,
   return relative->by_head != NULL ? relative->by_head + head * AQ_POSITION_BIAS_SPAN : NULL;
 }
 
-/* Adds them to the scores of one query with keys 0..keys-1, before these are scaled by 1 / sqrt(width). */
+/* Adds them to the scores of one query with keys 0..keys-1, before these are divided. */
 void aq_position_bias_add(const float *biases, size_t query, size_t keys, float *scores);
 
 #endif

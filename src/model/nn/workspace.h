@@ -17,6 +17,7 @@
 /* One thread's own. */
 typedef struct aq_thread_space {
   float *keys, *values, *scores; /* of one head of one text: panels, and AQ_QUERY_ROWS rows */
+  float *products;               /* of queries or keys and rows of distances: AQ_DISTANCE_BLOCK rows; NULL without */
   aq_coded_rows coded;           /* AQ_BLOCK_ROWS rows; NULL without codes */
   float *row;                    /* of an embedding */
   int8_t *row_codes;
@@ -27,8 +28,8 @@ typedef struct aq_thread_space {
 /* Of a group; a thread's own too, when each runs a group by itself. */
 typedef struct aq_group_space {
   float *hidden;   /* tokens x hidden */
-  float *qkv;      /* tokens x 3 hidden */
-  float *context;  /* tokens x hidden: what attention gives */
+  float *qkv;      /* tokens x query, key and value of all heads, or a wider embedding */
+  float *context;  /* tokens x values of all heads: what attention gives */
   float *block[2]; /* AQ_BLOCK_ROWS x the wider of hidden and what the feed-forward block's first half gives: what
                       steps for a block of tokens write, in turns */
   float *angles;   /* 2 x tokens x the width of a head, of rotary positions: those of layers that see the whole text,

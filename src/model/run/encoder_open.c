@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "core/options.h"
 #include "io/source.h"
+#include "model/distance_weights.h"
 #include "model/nn/embedding_modules.h"
 #include "model/run/compute.h"
 #include "model/run/encoder.h"
@@ -34,7 +35,8 @@ static aq_status open_parts(aq_encoder *e, const aq_source *source, const aq_enc
   e->threads = aq_calloc(threads, sizeof *e->threads);
   e->groups = aq_calloc(threads, sizeof *e->groups);
   if (e->threads == NULL || e->groups == NULL) return aq_fail_memory(err, threads * sizeof *e->groups);
-  return aq_weights_load(&e->model, e->codes, e->pool, &e->weights, err);
+  AQ_TRY(aq_weights_load(&e->model, e->codes, e->pool, &e->weights, err));
+  return aq_distance_weights_make(&e->model, &e->weights, NULL, e->pool, err);
 }
 
 aq_status aq_encoder_open_source(const aq_source *source, const aq_encoder_options *options, aq_encoder **out,

@@ -13,6 +13,7 @@
 #include "model/nn/panels.h"
 #include "model/nn/pooling.h"
 #include "model/nn/position.h"
+#include "model/nn/rms_norm.h"
 
 typedef struct member {
   const aq_forward *f;
@@ -29,14 +30,19 @@ static void share(const member *m, size_t count, size_t *begin, size_t *end) {
 
 /* ---- steps ---- */
 
-/* A token and its row of the position table, if there is one: norm(word + (position + type)). */
+/* A token and its row of the position table, if there is one: norm(word + (position + type)); the word, where there is
+ * no such norm. */
 static void embed_token(const member *m, int32_t id, int32_t type, size_t row, float *out) {
   const aq_weights *w = m->f->weights;
   const size_t n = m->f->config->embedding;
   const float *kind = w->type + (size_t)type * n;
   float *place = m->own->row + n;
-  const bool has_positions = w->positions.count > 0;
+  const bool has_positions = w->positions.count > 0, is_bare = w->embedding_norm.gain == NULL;
   const float *word = aq_embedding_table_row(&w->words, (uint64_t)id, m->own->row_codes, m->own->row);
+  if (is_bare) {
+    memcpy(out, word, n * sizeof *out);
+    return;
+  }
   if (has_positions) {
     const float *position = aq_embedding_table_row(&w->positions, row, m->own->row_codes, place);
     for (size_t i = 0; i < n; i++) place[i] = position[i] + kind[i];
@@ -64,7 +70,7 @@ static void embed_tokens(const member *m, float *out) {
 /* Of the positions of the longest text, for both kinds of layers. */
 static void find_angles(const member *m) {
   const aq_group *g = m->f->group;
-  const size_t width = m->f->config->hidden / m->f->config->heads;
+  const size_t width = m->f->config->attention / m->f->config->heads;
   size_t longest = 0, begin, end;
   for (size_t i = 0; i < g->texts; i++) longest = AQ_MAX(longest, (size_t)g->lengths[i]);
   share(m, longest, &begin, &end);
@@ -98,18 +104,23 @@ static void add_and_norm(const member *m, const aq_norm *norm, const float *x, c
   }
 }
 
+static void norm_row(const member *m, const aq_norm *norm, const float *x, float *out) {
+  const aq_model_config *c = m->f->config;
+  if (norm->gain == NULL) {
+    memcpy(out, x, c->hidden * sizeof *out);
+  } else if (c->has_rms_norms) {
+    aq_rms_norm(x, c->hidden, norm->gain, c->epsilon, out);
+  } else {
+    m->f->kernels->norm_f32(x, NULL, c->hidden, norm->gain, norm->shift, c->epsilon, out);
+  }
+}
+
 /* out = norm(x), row by row; without a norm out = x. */
 static void norm_rows(const member *m, const aq_norm *norm, const float *x, size_t rows, float *out) {
   const size_t n = m->f->config->hidden;
   size_t begin, end;
   share(m, rows, &begin, &end);
-  for (size_t i = begin; i < end; i++) {
-    if (norm->gain == NULL) {
-      memcpy(out + i * n, x + i * n, n * sizeof *out);
-    } else {
-      m->f->kernels->norm_f32(x + i * n, NULL, n, norm->gain, norm->shift, m->f->config->epsilon, out + i * n);
-    }
-  }
+  for (size_t i = begin; i < end; i++) norm_row(m, norm, x + i * n, out + i * n);
 }
 
 /* out = x + more; out may be x. */
@@ -134,12 +145,12 @@ static void gate_rows(const member *m, float *x, size_t rows, float *out) {
 
 /* Turns query and key of head h by the positions of a text's tokens. */
 static void turn_head(const member *m, bool is_local, size_t tokens, size_t h, float *qkv) {
-  const size_t hidden = m->f->config->hidden, width = hidden / m->f->config->heads;
+  const size_t values = m->f->config->attention, width = values / m->f->config->heads;
   const aq_rope *rope = &m->f->weights->rope[is_local];
   const float *angles = m->f->space->angles + (is_local ? m->f->group->tokens * width : 0);
-  for (size_t t = 0; t < tokens; t++, qkv += 3 * hidden) {
+  for (size_t t = 0; t < tokens; t++, qkv += 3 * values) {
     aq_rope_turn(rope, angles + t * width, qkv + h * width);
-    aq_rope_turn(rope, angles + t * width, qkv + hidden + h * width);
+    aq_rope_turn(rope, angles + t * width, qkv + values + h * width);
   }
 }
 
@@ -157,10 +168,15 @@ static void attend(const member *m, uint32_t layer) {
       aq_head head = aq_attention_head(c, qkv, g->lengths[text], h, context);
       if (is_local) head.reach = c->window;
       head.relative = aq_position_bias_of(&m->f->weights->relative, h);
+      aq_head_distances distances;
+      if (c->distances.rows > 0) {
+        distances = aq_disentangled_of(&m->f->weights->distances, layer, h);
+        head.distances = &distances;
+      }
       aq_attention_run(&head, m->f->kernels, m->own);
     }
-    qkv += (size_t)g->lengths[text] * 3 * c->hidden;
-    context += (size_t)g->lengths[text] * c->hidden;
+    qkv += (size_t)g->lengths[text] * 3 * c->attention;
+    context += (size_t)g->lengths[text] * c->attention;
   }
 }
 
@@ -176,16 +192,16 @@ static bool writes_block(const aq_step *step) {
  * of them in turns. A sum gives its output in the place of its residual. */
 static float *rows_of(const member *m, aq_slot slot, size_t first) {
   const aq_group_space *s = m->f->space;
-  const size_t hidden = m->f->config->hidden;
-  if (slot == AQ_SLOT_QKV) return s->qkv + first * 3 * hidden;
-  if (slot == AQ_SLOT_CONTEXT) return s->context + first * hidden;
+  const size_t values = m->f->config->attention;
+  if (slot == AQ_SLOT_QKV) return s->qkv + first * 3 * values;
+  if (slot == AQ_SLOT_CONTEXT) return s->context + first * values;
   size_t blocks = 0;
   for (size_t i = 0; i < m->steps->count; i++) {
     const aq_step *step = &m->steps->step[i];
     blocks += writes_block(step);
     if (step->out == slot && step->kind != AQ_STEP_ADD_NORM && step->kind != AQ_STEP_ADD) return s->block[blocks % 2];
   }
-  return s->hidden + first * hidden;
+  return s->hidden + first * m->f->config->hidden;
 }
 
 /* An activation function goes with the product before it, while its outputs are in the cache. */

@@ -110,7 +110,7 @@ static void attention_reaches_near_tokens_only(void **state) {
   (void)state;
   enum { COUNT = 60, WIDTH = 2 };
   static float qkv[COUNT * 3 * WIDTH], context[COUNT * WIDTH];
-  const aq_model_config c = {.hidden = WIDTH, .heads = 1};
+  const aq_model_config c = {.hidden = WIDTH, .attention = WIDTH, .heads = 1, .score_divisor = WIDTH};
   for (size_t t = 0; t < COUNT; t++) qkv[t * 3 * WIDTH + 2 * WIDTH] = (float)(t * t);
   float *scratch = malloc(aq_attention_floats(WIDTH, COUNT) * sizeof *scratch);
   assert_non_null(scratch);

@@ -1,4 +1,5 @@
 /* test_layer_steps.c - the lists of steps against the weights of the families, against themselves, and as they run. */
+#include "model/arch/t5.h"
 #include "model/layer_steps.h"
 
 #include "pass_fixture.h"
@@ -23,6 +24,8 @@ static void steps_read_what_was_written(void **state) {
   check_order(&aq_post_norm_steps);
   check_order(&aq_pre_norm_gated_steps);
   check_order(&aq_post_norm_gated_steps);
+  check_order(&aq_pre_norm_steps);
+  check_order(&aq_pre_norm_gate_up_steps);
 }
 
 /* Every linear and norm of a layer is run once, and its sizes are those of the activations. */
@@ -60,13 +63,14 @@ static void families_run_every_weight(void **state) {
 #define ARCH(name) &aq_arch_##name,
 #include "model/arch/arch_list.inc"
 #undef ARCH
-  };
+      &aq_arch_gated_t5, &aq_arch_gated_mt5};
   for (size_t i = 0; i < AQ_COUNT_OF(archs); i++) {
     const aq_arch *arch = archs[i];
     assert_int_equal(arch->steps == NULL, arch->decoder != NULL);
     for (size_t k = 0; arch->steps != NULL && k < arch->weight_count; k++) {
       const aq_weight_spec *w = &arch->weights[k];
       if (strstr(w->name, "%u") == NULL) continue;
+      if (w->role == AQ_ROLE_DISTANCE_KEY || w->role == AQ_ROLE_DISTANCE_QUERY) continue; /* distance_weights.h */
       const bool follows = w->kind == AQ_WEIGHT_LINEAR && w[-1].kind == AQ_WEIGHT_LINEAR && w[-1].input == w->input;
       assert_int_equal(count_steps(arch->steps, AQ_STEP_LINEAR, w->role), w->kind == AQ_WEIGHT_LINEAR && !follows);
       const uint32_t norms =
