@@ -105,8 +105,8 @@ def folder_of(tmp_path, **config):
 
 
 @pytest.mark.parametrize("config, says", [
-    ({"model_type": "gemma3_text"}, "'model_type'"), ({"model_type": "mamba"}, "'mamba'"), ({"hidden_act": "gelu"}, "'hidden_act'"),
-    ({"rope_scaling": {"rope_type": "linear", "factor": 2.0}}, "'rope_scaling'"), ({"sliding_window": 8}, "'sliding_window'"),
+    ({"model_type": "phi3"}, "'model_type'"), ({"model_type": "mamba"}, "'mamba'"), ({"hidden_act": "gelu"}, "'hidden_act'"),
+    ({"rope_scaling": {"rope_type": "dynamic", "factor": 2.0}}, "'rope_scaling'"), ({"sliding_window": 8}, "'sliding_window'"),
     ({"vocab_size": 9}, "'vocab_size' is 9, and 'model.embed_tokens.weight' has"),
     ({"vocab_size": 2**32 - 1}, "'vocab_size'"), ({"num_attention_heads": 0}, "'num_attention_heads'"), ({"num_key_value_heads": 3}, "heads"),
     ({"num_hidden_layers": "2"}, "'num_hidden_layers'")], ids=str)

@@ -85,7 +85,9 @@ const aq_gguf_arch *aq_gguf_arch_find(const char *name) {
   return NULL;
 }
 
+/* Mistral's models are Llama's there. */
 const aq_gguf_arch *aq_gguf_arch_find_type(const char *model_type) {
+  if (strcmp(model_type, "mistral") == 0) return aq_gguf_arch_find("llama");
   for (size_t i = 0; i < AQ_COUNT_OF(archs); i++) {
     if (strcmp(archs[i].model_type, model_type) == 0) return &archs[i];
   }

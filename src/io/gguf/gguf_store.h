@@ -23,6 +23,7 @@ typedef struct aq_gguf_store {
   uint64_t rows, columns; /* of the flattened tensor: a row is its last axis */
   uint64_t bytes;         /* of all blocks */
   uint64_t half;          /* rows of half a head, when rows are interleaved as llama.cpp has them; else 0 */
+  float added;            /* to each value, of FP32, that is AQ_GGUF_CONVERTED; in FP32 */
 } aq_gguf_store;
 
 /* Chooses how tensor `index` is stored. Values keep their type, or get `dtype` (AQ_DTYPE_INVALID: none is wanted) when

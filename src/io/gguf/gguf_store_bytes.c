@@ -25,10 +25,12 @@ typedef struct block_room {
 
 /* ---- values ---- */
 
-static aq_status convert_values(const aq_source *source, size_t index, aq_dtype dtype, uint64_t first, size_t n,
+static aq_status convert_values(const aq_source *source, size_t index, const aq_gguf_store *s, uint64_t first, size_t n,
                                 block_room *room, aq_error *err) {
   const aq_kernels *kernels = aq_kernels_get();
+  const aq_dtype dtype = aq_gguf_type_at(s->type)->dtype;
   AQ_TRY(aq_source_read_f32(source, index, first, n, room->values, err));
+  for (size_t i = 0; s->added != 0 && i < n; i++) room->values[i] += s->added;
   if (dtype == AQ_F32) {
     memcpy(room->blocks, room->values, n * sizeof(float));
     return AQ_OK;
@@ -108,7 +110,7 @@ static aq_status make_blocks(const aq_source *source, size_t index, const aq_ggu
                              block_room *room, aq_error *err) {
   const aq_gguf_type *type = aq_gguf_type_at(s->type);
   if (s->kind == AQ_GGUF_CODES) return make_code_blocks(source, index, type, first, n, room, err);
-  if (s->kind == AQ_GGUF_CONVERTED) return convert_values(source, index, type->dtype, first, n, room, err);
+  if (s->kind == AQ_GGUF_CONVERTED) return convert_values(source, index, s, first, n, room, err);
   return aq_source_read_bytes(source, index, first * type->bytes, n * type->bytes, room->blocks, err);
 }
 
