@@ -214,18 +214,42 @@ static aq_status set_pooling(aq_gguf_export *m, aq_error *err) {
   return set_own(m, "pooling_type", "uint32", json_integer(mean ? 1 : 2), err);
 }
 
-static aq_status set_encoder(aq_gguf_export *m, aq_error *err) {
-  int64_t types;
+static aq_status set_bert(aq_gguf_export *m, aq_error *err) {
   const char *positions = json_string_value(json_object_get(m->config, "position_embedding_type"));
   if (positions != NULL && strcmp(positions, "absolute") != 0)
     return refuse("position_embedding_type", "is not absolute", err);
-  AQ_TRY(check_word(m, "hidden_act", "gelu", err));
+  return AQ_OK;
+}
+
+static aq_status set_nomic(aq_gguf_export *m, aq_error *err) {
+  const json_t *width = json_object_get(m->config, "head_dim");
+  double theta = 1000, factor;
+  int64_t hidden;
+  AQ_TRY(read_count(m, "hidden_size", &hidden, err));
+  if (is_set(width) && json_integer_value(width) * m->heads != hidden)
+    return refuse("head_dim", "is not the width of the model over its heads", err);
+  AQ_TRY(read_positions(m->config, json_object_get(m->config, "rope_parameters"), "rope_theta", &theta, &factor, err));
+  if (factor != 1) return refuse("rope_parameters", "scales positions", err);
+  return set_own(m, "rope.freq_base", "float32", json_real(theta), err);
+}
+
+static const struct {
+  const char *arch, *activation;
+  aq_status (*set)(aq_gguf_export *m, aq_error *err);
+} encoders[] = {{"bert", "gelu", set_bert}, {"nomic-bert", "silu", set_nomic}};
+
+static aq_status set_encoder(aq_gguf_export *m, aq_error *err) {
+  int64_t types;
+  size_t k = 0;
+  while (strcmp(m->arch->name, encoders[k].arch) != 0) k++;
+  AQ_TRY(check_word(m, "hidden_act", encoders[k].activation, err));
   AQ_TRY(read_count(m, "num_attention_heads", &m->heads, err));
   m->key_heads = m->heads;
   AQ_TRY(set_own(m, "attention.head_count", "uint32", json_integer((json_int_t)m->heads), err));
   AQ_TRY(copy_real(m, "layer_norm_eps", "attention.layer_norm_epsilon", err));
   AQ_TRY(set_own(m, "attention.causal", "bool", json_false(), err));
   AQ_TRY(set_pooling(m, err));
+  AQ_TRY(encoders[k].set(m, err));
   AQ_TRY(read_count(m, "type_vocab_size", &types, err));
   return aq_gguf_export_set(m, "tokenizer.ggml.token_type_count", "uint32", json_integer((json_int_t)types), err);
 }

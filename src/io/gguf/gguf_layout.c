@@ -146,12 +146,18 @@ static bool is_left_out(const gguf_stored *g, const char *name) {
   return strcmp(name, "lm_head.weight") == 0 && g->model.has_tied_head;
 }
 
+/* Of "TYPE.", as names of models with a head begin; 0: the name does not. */
+static size_t prefix_length(const char *name, const char *type) {
+  const size_t length = strlen(type);
+  return strncmp(name, type, length) == 0 && name[length] == '.' ? length + 1 : 0;
+}
+
 static aq_status add_renamed(gguf_stored *g, size_t i, aq_dtype dtype, aq_source *out, aq_error *err) {
   const char *name = g->base->tensors[i].name;
   aq_gguf_change change = AQ_GGUF_UNCHANGED;
   bool is_known = false;
   name += aq_wrapper_name_length(name);
-  if (g->model.arch->is_encoder && strncmp(name, "bert.", 5) == 0) name += 5;
+  if (g->model.arch->is_encoder) name += prefix_length(name, g->model.arch->model_type);
   if (is_left_out(g, name)) return AQ_OK;
   char *own = aq_gguf_name_from_hf(g->model.arch, name, &change, &is_known);
   if (own == NULL && is_known) return aq_fail_memory(err, strlen(name));
