@@ -255,3 +255,16 @@ def test_tokens_of_the_user_have_spaces_as_they_are(tmp_path):
     keys = pairs_of(out)
     assert keys["tokenizer.ggml.tokens"][id] == "    " and keys["tokenizer.ggml.token_type"][id] == 4
     assert keys["tokenizer.ggml.scores"][id] == -1000 and keys["tokenizer.ggml.token_type"][0] == 2  # the token for unknown ones
+
+
+def test_tokens_whose_merges_stand_among_each_other_have_one_score(tmp_path):
+    tokenizer = made.pieces()
+    words = ["op", "pq", "qr", "rs", "opq", "qrs"]
+    tokens = [*tokenizer["tokens"][:259], "▁", *"opqrs", *words]
+    scores = [0.0] * 259 + [-9.0] * 6 + [-1.0, -2.0, -3.0, -4.0, -5.0, -5.0]
+    tokenizer |= {"tokens": tokens, "scores": scores, "types": tokenizer["types"][:len(tokens)]}
+    folder = folder_of(tmp_path / "m.gguf", "llama", tokenizer)
+    merges = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]["merges"]
+    assert [a + b for a, b in merges][4:] == ["opq", "qrs", "opq", "qrs"]
+    found = dict(zip(tokens, pairs_of(write_gguf(folder)[1])["tokenizer.ggml.scores"], strict=True))
+    assert [found[word] for word in words] == [0, -1, -2, -3, -4, -4] and found["o"] < -4
