@@ -183,7 +183,9 @@ static aq_status add_tensor(gguf_stored *g, size_t i, aq_dtype dtype, aq_source 
 
 /* general.file_type of llama.cpp: the type of most values. 0 where a type has no number there. */
 static uint32_t file_type_of(const aq_source *base, const aq_gguf_store *stores) {
-  static const struct { uint32_t type, file_type; } numbers[] = {{0, 0}, {1, 1}, {2, 2}, {3, 3}, {8, 7}, {30, 32}};
+  static const struct {
+    uint32_t type, file_type;
+  } numbers[] = {{0, 0}, {1, 1}, {2, 2}, {3, 3}, {8, 7}, {11, 11}, {30, 32}};
   uint64_t most = 0;
   uint32_t found = 0;
   for (size_t k = 0; k < AQ_COUNT_OF(numbers); k++) {
@@ -290,6 +292,9 @@ const aq_export_layout aq_gguf_layout = {.open = open_layout,
                                          .grid_count = AQ_GGUF_GRIDS,
                                          .group_size = AQ_GGUF_CODE_BLOCK,
                                          .refuse_span = aq_gguf_refuse_span,
+                                         .factor_group = AQ_GGUF_K_GROUP,
+                                         .factor_scales = AQ_GGUF_K_SCALES,
+                                         .factor_most = AQ_GGUF_K_MOST,
                                          .choices = aq_gguf_choices,
                                          .choice_count = AQ_GGUF_CHOICES,
                                          .code_bytes = aq_gguf_code_bytes,
