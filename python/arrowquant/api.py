@@ -339,8 +339,8 @@ def export(
             "safetensors" is one file when the output ends in .safetensors, else a folder with the model's configuration
             and tokenizer beside model.safetensors, and the weights of sentence-transformers' modules in their folders;
             compressed-tensors, "gptq" and "mlx" are folders. "gguf" is a file of a model that began as a GGUF file, or
-            of type llama, qwen2, qwen3 or bert. "onnx" is the graph of an encoder with its weights, one file when the
-            output ends in .onnx, else "onnx"/model.onnx in such a folder.
+            of type llama, mistral, qwen2, qwen3, gemma3_text, bert or nomic_bert. "onnx" is the graph of an encoder
+            with its weights, one file when the output ends in .onnx, else "onnx"/model.onnx in such a folder.
         dtype: store floating-point tensors as "original" (their type before quantization, default), "fp32", "fp16" or
             "bf16".
         force: replace the output when it exists.

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "quant/rule_words.h"
+#include "quant/scale_factor.h"
 
 /* Why the format has no codes of a tensor, in words of static storage; NULL: it has. */
 typedef struct no_codes {
@@ -135,11 +136,31 @@ static aq_status check_scales(const plan_job *job, size_t i, aq_scale_grid grid,
   return AQ_OK;
 }
 
+/* Whether scales that a plan brings along have factors, in a choice of the format with such groups. */
+static bool has_factors(const plan_job *job, size_t i) {
+  const aq_plan_entry *e = &job->plan->entries[i];
+  const aq_export_layout *layout = job->format->layout;
+  const aq_tensor_info *t = &job->tensors[i];
+  const uint64_t block = (uint64_t)layout->factor_group * layout->factor_scales;
+  bool is_choice = false;
+  for (size_t k = 0; k < layout->choice_count; k++) {
+    const aq_code_choice *c = &layout->choices[k];
+    is_choice = is_choice || (c->type == e->scheme.type && c->group == layout->factor_group);
+  }
+  if (!is_choice || e->scales == NULL || e->zero_points != NULL || block == 0 || t->rank < 2) return false;
+  if ((uint64_t)e->group_size != layout->factor_group || (uint64_t)t->shape[t->rank - 1] % block != 0) return false;
+  float factor;
+  bool all = true;
+  for (uint64_t k = 0; k < e->scale_count && all; k += layout->factor_scales)
+    all = aq_scale_factor_find(e->scales + k, layout->factor_scales, layout->factor_most, &factor);
+  return all;
+}
+
 static aq_status fit_entry(const plan_job *job, size_t i, aq_error *err) {
   aq_plan_entry *e = &job->plan->entries[i];
   if (e->action != AQ_QUANTIZE || e->tied) return AQ_OK;
   if (job->why[i].words != NULL) return keep_entry(job, i, err);
-  if (aq_plan_entry_is_open(e, AQ_RD)) return AQ_OK;
+  if (aq_plan_entry_is_open(e, AQ_RD) || has_factors(job, i)) return AQ_OK;
   const aq_code_grid *grid = find_grid(job->format->layout, e->scheme.type, e->scheme.symmetric);
   if (grid == NULL) {
     return fail_entry(job, i, "it has no such codes", "Choose symmetric codes, or another `type`", err);

@@ -131,8 +131,8 @@ const aq_option aq_option_table[] = {
      .more = "safetensors is one file when OUT ends in .safetensors, else a folder with the model's configuration and "
              "tokenizer beside model.safetensors, and the weights of sentence-transformers' modules in their folders; "
              "compressed-tensors, gptq and mlx are folders. gguf is a file of a model that began as a GGUF file, or of "
-             "type llama, qwen2, qwen3 or bert. onnx is the graph of an encoder with its weights, one file when OUT "
-             "ends in .onnx, else onnx/model.onnx in such a folder."},
+             "type llama, mistral, qwen2, qwen3, gemma3_text, bert or nomic_bert. onnx is the graph of an encoder with "
+             "its weights, one file when OUT ends in .onnx, else onnx/model.onnx in such a folder."},
     {.name = "dtype",
      .kind = AQ_OPTION_WORD,
      .at = {AT(convert, dtype)},

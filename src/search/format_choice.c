@@ -6,6 +6,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "quant/scale_factor.h"
 #include "quant/scheme.h"
 #include "tensor/dtype.h"
 
@@ -19,8 +20,13 @@ static size_t span_of(const aq_rd_matrix *m, const aq_code_choice *choice) {
   return choice->group > 0 ? choice->group : m->cols;
 }
 
-/* Groups lie within rows, and are fewer than a row. */
-static bool is_possible(const aq_rd_matrix *m, const aq_code_choice *choice) {
+static bool has_factors(const aq_export_layout *layout, const aq_code_choice *choice) {
+  return choice->group > 0 && choice->group == layout->factor_group;
+}
+
+/* Groups lie within rows, and are fewer than a row; those with a factor fill it. */
+static bool is_possible(const aq_export_layout *layout, const aq_rd_matrix *m, const aq_code_choice *choice) {
+  if (has_factors(layout, choice)) return m->cols % ((size_t)layout->factor_group * layout->factor_scales) == 0;
   return choice->group == 0 || (m->cols % choice->group == 0 && (m->cols > choice->group || choice->group == 32));
 }
 
@@ -34,19 +40,32 @@ static double span_error(aq_quant_type type, const float *x, size_t n, float sca
   return sum;
 }
 
-/* Sum over spans of their squared error, weighted by the sensitivity of their row. steps: NULL, or room for them. */
-static double fit_choice(const aq_rd_matrix *m, const aq_code_choice *choice, float *steps) {
+enum { FACTOR_SCALES_MAX = 16 };
+
+/* Scales of `count` spans, at most FACTOR_SCALES_MAX, that begin at x; of zeros 1, because steps are above 0. */
+static void fit_spans(const aq_export_layout *layout, const aq_code_choice *choice, const float *x, size_t span,
+                      size_t count, float *scales) {
   const aq_scheme scheme = scheme_of(choice);
-  const size_t span = span_of(m, choice), spans = m->cols / span;
+  const bool with_factor = has_factors(layout, choice);
+  for (size_t i = 0; i < count; i++) {
+    float zero_point;
+    (void)aq_fit_span(&scheme, x + i * span, span, &scales[i], &zero_point); /* values are finite, which was checked */
+    if (scales[i] == 0 && !with_factor) scales[i] = 1;
+  }
+  if (with_factor) aq_scale_factor_round(scales, count, layout->factor_most);
+}
+
+/* Sum over spans of their squared error, weighted by the sensitivity of their row. steps: NULL, or room for them. */
+static double fit_choice(const aq_export_layout *layout, const aq_rd_matrix *m, const aq_code_choice *choice,
+                         float *steps) {
+  const size_t span = span_of(m, choice), spans = m->cols / span,
+               each = has_factors(layout, choice) ? layout->factor_scales : 1;
   double loss = 0;
-  for (size_t i = 0; i < m->rows * spans; i++) {
-    float scale, zero_point;
-    const float *x = m->w + i * span;
-    (void)aq_fit_span(&scheme, x, span, &scale, &zero_point); /* values are finite, which was checked before */
-    if (steps != NULL) {
-      steps[i] = scale;
-    } else {
-      loss += (double)m->sensitivity[i / spans] * span_error(choice->type, x, span, scale);
+  for (size_t i = 0; i < m->rows * spans; i += each) {
+    float own[FACTOR_SCALES_MAX], *scales = steps != NULL ? steps + i : own;
+    fit_spans(layout, choice, m->w + i * span, span, each, scales);
+    for (size_t k = i; k < i + each && steps == NULL; k++) {
+      loss += (double)m->sensitivity[k / spans] * span_error(choice->type, m->w + k * span, span, scales[k - i]);
     }
   }
   return loss;
@@ -58,11 +77,12 @@ double aq_format_bits(const aq_search_problem *problem, const aq_search_item *it
   return 8 * (double)problem->layout->code_bytes(&problem->source->tensors[item->tensor], type, span);
 }
 
-static aq_status make_steps(const aq_rd_matrix *m, const aq_code_choice *choice, aq_rd_choice *out, aq_error *err) {
+static aq_status make_steps(const aq_export_layout *layout, const aq_rd_matrix *m, const aq_code_choice *choice,
+                            aq_rd_choice *out, aq_error *err) {
   out->span_count = m->rows * (m->cols / span_of(m, choice));
   out->steps = aq_calloc(out->span_count, sizeof *out->steps);
   if (out->steps == NULL) return aq_fail_memory(err, out->span_count * sizeof *out->steps);
-  (void)fit_choice(m, choice, out->steps);
+  (void)fit_choice(layout, m, choice, out->steps);
   return AQ_OK;
 }
 
@@ -76,7 +96,7 @@ aq_status aq_format_choose(const aq_search_problem *problem, const aq_search_ite
   *out = (aq_rd_choice){.type = AQ_KEPT};
   for (size_t i = 0; i < layout->choice_count; i++) {
     const aq_code_choice *choice = &layout->choices[i];
-    if (is_new) losses[i] = is_possible(m, choice) ? fit_choice(m, choice, NULL) : HUGE_VAL;
+    if (is_new) losses[i] = is_possible(layout, m, choice) ? fit_choice(layout, m, choice, NULL) : HUGE_VAL;
     const double bits = part * aq_format_bits(problem, item, choice->type, span_of(m, choice));
     const double cost = losses[i] + problem->lambda * bits;
     if (!(cost < least)) continue;
@@ -88,5 +108,5 @@ aq_status aq_format_choose(const aq_search_problem *problem, const aq_search_ite
   AQ_FAIL_IF(best == NULL, AQ_ERR_INTERNAL, "the format has no codes for a matrix of %zu columns", m->cols);
   out->type = best->type;
   out->group_size = (int32_t)best->group;
-  return m->w == item->sample ? AQ_OK : make_steps(m, best, out, err);
+  return m->w == item->sample ? AQ_OK : make_steps(layout, m, best, out, err);
 }

@@ -6,6 +6,7 @@ import gguf_models as made
 import numpy as np
 import pytest
 from conftest import read_safetensors, run, write_safetensors
+from encoder_families import change_tensors, make_family
 from test_gguf_models import bert_tensors, write_bert
 
 # Keys that a converted file has and an exported one may have besides, which say what follows from others.
@@ -105,8 +106,8 @@ def folder_of(tmp_path, **config):
 
 
 @pytest.mark.parametrize("config, says", [
-    ({"model_type": "gemma3_text"}, "'model_type'"), ({"model_type": "mamba"}, "'mamba'"), ({"hidden_act": "gelu"}, "'hidden_act'"),
-    ({"rope_scaling": {"rope_type": "linear", "factor": 2.0}}, "'rope_scaling'"), ({"sliding_window": 8}, "'sliding_window'"),
+    ({"model_type": "phi3"}, "'model_type'"), ({"model_type": "mamba"}, "'mamba'"), ({"hidden_act": "gelu"}, "'hidden_act'"),
+    ({"rope_scaling": {"rope_type": "dynamic", "factor": 2.0}}, "'rope_scaling'"), ({"sliding_window": 8}, "'sliding_window'"),
     ({"vocab_size": 9}, "'vocab_size' is 9, and 'model.embed_tokens.weight' has"),
     ({"vocab_size": 2**32 - 1}, "'vocab_size'"), ({"num_attention_heads": 0}, "'num_attention_heads'"), ({"num_key_value_heads": 3}, "heads"),
     ({"num_hidden_layers": "2"}, "'num_hidden_layers'")], ids=str)
@@ -142,3 +143,45 @@ def test_tensor_that_is_not_known_and_files_that_are_missing_are_refused(tmp_pat
     assert "tokenizer.json" in run("export", folder, "-o", tmp_path / "out.gguf", "--to", "gguf", expect=3).stderr
     (folder / "config.json").unlink()
     assert "config.json" in run("export", folder, "-o", tmp_path / "out.gguf", "--to", "gguf", expect=3).stderr
+
+
+# ---- Nomic BERT ------------------------------------------------------------------------------------------------------
+
+NOMIC = {"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
+         "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj"}
+
+
+@pytest.mark.parametrize("prefix", ["", "nomic_bert."])
+def test_nomic_has_the_names_and_settings_of_llama_cpp(tmp_path, prefix):
+    folder = make_family(tmp_path / "model", "nomic_bert", rope_parameters={"rope_type": "default", "rope_theta": 500.0})
+    change_tensors(folder, lambda tensors: {prefix + name: values for name, values in tensors.items()})
+    run("export", folder, "-o", tmp_path / "out.gguf", "--to", "gguf")
+    found, tensors = tensors_of(tmp_path / "out.gguf"), read_safetensors(folder / "model.safetensors")
+    assert len(found) == len([name for name in tensors if "pooler" not in name])
+    for own, theirs in NOMIC.items():
+        assert found[f"blk.1.{own}.weight"][2] == tensors[f"{prefix}layers.1.{theirs}.weight"][2]
+    config, keys = json.loads((folder / "config.json").read_text()), pairs_of(tmp_path / "out.gguf")
+    for key, value in {"context_length": config["max_position_embeddings"], "attention.head_count": config["num_attention_heads"],
+                       "attention.causal": False, "rope.freq_base": 500.0, "pooling_type": 1}.items():
+        assert keys[f"nomic-bert.{key}"] == value, key
+    texts = ["--text", "the cat sat on the mat.", "--text", "a dog"]
+    assert run("embed", tmp_path / "out.gguf", *texts).stdout == run("embed", folder, *texts).stdout
+
+
+def test_codes_of_nomic_are_taken_over(tmp_path):
+    folder = make_family(tmp_path / "model", "nomic_bert")
+    run("quantize", folder, "-o", tmp_path / "t.parquet", "--type", "int8", "--for", "gguf")
+    run("export", tmp_path / "t.parquet", "-o", tmp_path / "out.gguf", "--to", "gguf")
+    kinds = {name: kind.name for name, (kind, _, _) in tensors_of(tmp_path / "out.gguf").items()}
+    assert kinds["blk.0.ffn_gate.weight"] == kinds["blk.1.attn_q.weight"] == "Q8_0" and kinds["token_types.weight"] == "F32"
+
+
+@pytest.mark.parametrize("config, says", [
+    ({"hidden_act": "gelu"}, "'hidden_act'"), ({"head_dim": 8}, "'head_dim'"),
+    ({"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}}, "'rope_parameters'"),
+    ({"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}, "'rope_scaling'")], ids=str)
+def test_nomic_that_would_be_another_in_llama_cpp_is_refused_by_name(tmp_path, config, says):
+    folder = make_family(tmp_path / "model", "nomic_bert")
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | config))
+    assert says in run("export", folder, "-o", tmp_path / "out.gguf", "--to", "gguf", expect=3).stderr

@@ -263,6 +263,77 @@ def test_target_in_bits_counts_the_blocks_and_rules_are_kept(tmp_path):
     assert 5.5 < 8 * sum(int(t.n_bytes) for t in blocks) / sum(int(t.n_elements) for t in blocks) <= 6
 
 
+def write_wide_layers(path, columns=512):
+    """Rows of whole blocks of 256, with groups of other heights beside each other, of zeros and of tiny values."""
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_tensor("token_embd.weight", noise(1, 64, columns).astype(np.float32))
+    for i in range(8):
+        values = noise(i, 48, columns).astype(np.float32) * (1 + i)
+        values[:, :16] *= np.linspace(0, 1e-6, 48, dtype=np.float32)[:, None]
+        values[:, 16:32] *= 20
+        values[0] = 0
+        writer.add_tensor(f"blk.{i}.ffn_up.weight", values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+@pytest.mark.parametrize("bits, kinds", [(3.44, {"Q3_K"}), (3.9, {"Q3_K", "Q4_0"}), (6, {"Q4_0", "Q8_0"})])
+def test_target_below_four_bits_has_blocks_of_three(tmp_path, bits, kinds):
+    source = write_wide_layers(tmp_path / "m.gguf")
+    target = ["--for", "gguf", "--target-bpw", bits, "--calib", "none"]
+    run("quantize", source, "-o", tmp_path / "t.parquet", *target, "--save-plan", tmp_path / "plan.json")
+    types = check_export(tmp_path / "t.parquet", tmp_path)
+    assert kinds <= set(types.values())
+    blocks = gguf.GGUFReader(tmp_path / "out.gguf").tensors
+    assert bits - 0.35 < 8 * sum(int(t.n_bytes) for t in blocks) / sum(int(t.n_elements) for t in blocks) <= bits
+    run("quantize", source, "-o", tmp_path / "again.parquet", "--for", "gguf", "--plan", tmp_path / "plan.json")
+    for row, again in zip(read_pyarrow(tmp_path / "t.parquet"), read_pyarrow(tmp_path / "again.parquet"), strict=True):
+        assert row["data"] == again["data"] and row["scales"] == again["scales"]
+
+
+def factors(least):
+    """FP16 numbers of three significant bits from `least` to twice as much."""
+    unit = 2.0 ** max(np.frexp(least)[1] - 3, -24)
+    return [unit * n for n in range(1, 17) if least <= unit * n]
+
+
+def test_scales_with_a_factor_are_what_the_page_on_grids_says(tmp_path):
+    source = write_wide_layers(tmp_path / "m.gguf")
+    run("quantize", source, "-o", tmp_path / "t.parquet", "--for", "gguf", "--target-bpw", "3.44", "--calib", "none")
+    run("quantize", source, "-o", tmp_path / "free.parquet", "--type", "int3", "--sym", "--group-size", "16")
+    for row in read_pyarrow(tmp_path / "t.parquet"):
+        found = np.frombuffer(row["scales"], "<f4").reshape(-1, 16)
+        for scales in found:
+            times = [np.rint(scales / d) for d in factors(float(scales.max()) / 31)]
+            assert any(np.array_equal(scales, np.float32(d * k)) and 1 <= k.min() and k.max() <= 31
+                       for d, k in zip(factors(float(scales.max()) / 31), times, strict=True))
+    plain = {t.name: values_of(t) for t in gguf.GGUFReader(source).tensors}
+    errors = [sum(float(((exported(tmp_path / f"{name}.parquet", tmp_path)[k] - x) ** 2).sum()) for k, x in plain.items())
+              for name in ("t", "free")]
+    assert errors[0] < 1.05 * errors[1]  # of scales that may be anything
+
+
+def test_groups_of_three_bits_that_are_asked_for_are_refused(tmp_path):
+    source = write_wide_layers(tmp_path / "m.gguf")
+    done = run("quantize", source, "-o", tmp_path / "t.parquet", "--for", "gguf", "--type", "int3", "--group-size", "16", expect=2)
+    assert "no multiple of 32 values" in done.stderr
+
+
+def test_plan_whose_scales_have_no_factor_is_refused(tmp_path):
+    source = write_wide_layers(tmp_path / "m.gguf")
+    run("quantize", source, "-o", tmp_path / "t.parquet", "--for", "gguf", "--target-bpw", "3.44", "--calib", "none",
+        "--save-plan", tmp_path / "plan.json")
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    entry = next(e for e in plan["tensors"] if "scales" in e)
+    entry["scales"] = "3f80" + "3f81" + entry["scales"][8:]
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    done = run("quantize", source, "-o", tmp_path / "s.parquet", "--for", "gguf", "--plan", tmp_path / "plan.json", expect=2)
+    assert entry["name"] in done.stderr
+
+
 def test_target_that_cannot_be_reached_names_one_that_can(tmp_path):
     source = write_layers(tmp_path / "m.gguf")
     target = ["--for", "gguf", "--calib", "none", "--target-bpw"]

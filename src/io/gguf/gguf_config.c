@@ -259,13 +259,16 @@ static aq_status set_encoder(const config_job *j, aq_error *err) {
   bool is_causal = false;
   AQ_TRY(aq_gguf_field_bool(j->fields, arch_key(j, "attention.causal", key), &is_causal, err));
   AQ_FAIL_IF(is_causal, AQ_ERR_UNSUPPORTED, "metadata key '%s' is true; what can be run sees the whole text", key);
-  AQ_FAIL_IF(j->tensors->positions == 0 || j->tensors->types == 0, AQ_ERR_FORMAT,
+  const bool is_rotary = strcmp(j->arch->name, "nomic-bert") == 0;
+  AQ_FAIL_IF((j->tensors->positions == 0 && !is_rotary) || j->tensors->types == 0, AQ_ERR_FORMAT,
              "the tensors position_embd.weight and token_types.weight, which the model needs, are not both there");
   AQ_TRY(copy_count(j, "attention.head_count", "num_attention_heads", err));
   AQ_TRY(copy_real(j, "attention.layer_norm_epsilon", "layer_norm_eps", -1, err));
-  AQ_TRY(set_count(j->root, "max_position_embeddings", j->tensors->positions, err));
   AQ_TRY(set_count(j->root, "type_vocab_size", j->tensors->types, err));
-  return set_text(j->root, "hidden_act", "gelu", err);
+  AQ_TRY(set_text(j->root, "hidden_act", is_rotary ? "silu" : "gelu", err));
+  if (!is_rotary) return set_count(j->root, "max_position_embeddings", j->tensors->positions, err);
+  AQ_TRY(copy_real(j, "rope.freq_base", "rope_theta", -1, err));
+  return copy_count(j, "context_length", "max_position_embeddings", err);
 }
 
 static aq_status set_pooling(const config_job *j, aq_error *err) {

@@ -14,7 +14,9 @@ typedef struct aq_gguf_export {
   json_t *config; /* config.json; owned */
   json_t *pairs;  /* owned */
   int64_t heads, key_heads;
-  int64_t vocabulary; /* rows of the table of tokens, which the list of tokens has as well */
+  int64_t vocabulary;     /* rows of the table of tokens, which the list of tokens has as well */
+  bool has_tied_head;     /* of a decoder: the table of tokens is the head */
+  size_t tokens_left_out; /* added tokens beyond them */
 } aq_gguf_export;
 
 /* Reads config.json and makes all pairs. AQ_ERR_UNSUPPORTED: an architecture, a setting or a tokenizer that would be

@@ -1,38 +1,23 @@
 /* gguf_export_tokenizer.c - a tokenizer.json put into the keys of llama.cpp: byte-level BPE whose pattern has a name
- * there, and WordPiece. Every other one is refused: ids that are wrong in silence would be worse. */
+ * there, SentencePiece BPE, and WordPiece. Every other one is refused: ids that are wrong in silence would be worse. */
 #include <stdio.h>
 #include <string.h>
 
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
-#include "io/gguf/gguf_export_pairs.h"
+#include "io/gguf/gguf_export_tokens.h"
 #include "io/gguf/gguf_pre_tokenizers.h"
 #include "io/model_files.h"
 
-#define MARK "\xE2\x96\x81" /* U+2581, which begins a word in llama.cpp */
-
-/* Of llama.cpp. */
-enum { TOKEN_NORMAL = 1, TOKEN_CONTROL = 3, TOKEN_USER = 4, TOKEN_UNUSED = 5 };
-
-typedef struct token_job {
-  aq_gguf_export *made;
-  json_t *file, *settings; /* tokenizer.json, tokenizer_config.json; owned */
-  const json_t *model;
-  const char **tokens; /* texts of the JSON by id; NULL: there is no such token */
-  uint8_t *types;
-  size_t count;
-  bool is_words; /* WordPiece */
-} token_job;
-
-static aq_status refuse(const char *what, aq_error *err) {
-  (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "%s is not one that llama.cpp has by a name", what);
+aq_status aq_gguf_export_refuse_tokens(const char *what, aq_error *err) {
+  (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "llama.cpp has nothing like %s", what);
   return aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Use llama.cpp's own conversion of the model's folder");
 }
 
 /* ---- tokens by their ids ---- */
 
-static aq_status put_token(token_job *j, const char *text, const json_t *id, uint8_t type, aq_error *err) {
+static aq_status put_token(aq_gguf_token_job *j, const char *text, const json_t *id, uint8_t type, aq_error *err) {
   const int64_t n = json_integer_value(id);
   AQ_FAIL_IF(text == NULL || !json_is_integer(id) || n < 0 || (uint64_t)n >= j->count, AQ_ERR_FORMAT,
              "the id of token '%.60s' is none below 'vocab_size' (%zu) of config.json", text != NULL ? text : "",
@@ -44,41 +29,37 @@ static aq_status put_token(token_job *j, const char *text, const json_t *id, uin
   return AQ_OK;
 }
 
-static aq_status collect_tokens(token_job *j, aq_error *err) {
+static aq_status collect_tokens(aq_gguf_token_job *j, aq_error *err) {
   const char *text;
   json_t *id;
   json_object_foreach(json_object_get(j->model, "vocab"), text, id) {
-    AQ_TRY(put_token(j, text, id, TOKEN_NORMAL, err));
+    AQ_TRY(put_token(j, text, id, AQ_GGUF_TOKEN_NORMAL, err));
   }
   const json_t *added = json_object_get(j->file, "added_tokens");
   for (size_t i = 0; i < json_array_size(added); i++) {
     const json_t *token = json_array_get(added, i);
+    id = json_object_get(token, "id");
     const bool is_special = json_is_true(json_object_get(token, "special"));
-    AQ_TRY(put_token(j, json_string_value(json_object_get(token, "content")), json_object_get(token, "id"),
-                     is_special ? TOKEN_CONTROL : TOKEN_USER, err));
+    if (j->kind->has_fallback && json_integer_value(id) >= (json_int_t)j->count) { /* as llama.cpp's conversion does */
+      j->made->tokens_left_out++;
+      continue;
+    }
+    AQ_TRY(put_token(j, json_string_value(json_object_get(token, "content")), id,
+                     is_special ? AQ_GGUF_TOKEN_CONTROL : AQ_GGUF_TOKEN_USER, err));
   }
   return AQ_OK;
 }
 
-/* The text that llama.cpp has: of a word piece with what begins a word in front; a name for an id without a token. */
-static char *text_of(const token_job *j, size_t i) {
-  const char *text = j->tokens[i];
-  if (text == NULL) return aq_format("[PAD%zu]", i);
-  const size_t size = strlen(text);
-  const bool is_name = size > 1 && text[0] == '[' && text[size - 1] == ']';
-  if (!j->is_words || is_name || j->types[i] == TOKEN_CONTROL) return aq_strdup(text);
-  return strncmp(text, "##", 2) == 0 ? aq_strdup(text + 2) : aq_format(MARK "%s", text);
-}
-
-static aq_status append_token(const token_job *j, size_t i, json_t *texts, json_t *types, aq_error *err) {
-  char *text = text_of(j, i);
-  const bool done = text != NULL && json_array_append_new(texts, json_string(text)) == 0 &&
-                    json_array_append_new(types, json_integer(j->tokens[i] != NULL ? j->types[i] : TOKEN_UNUSED)) == 0;
+static aq_status append_token(const aq_gguf_token_job *j, size_t i, json_t *texts, json_t *types, aq_error *err) {
+  char *text = j->tokens[i] != NULL ? j->kind->make_text(j, i) : aq_format("[PAD%zu]", i);
+  const bool done =
+      text != NULL && json_array_append_new(texts, json_string(text)) == 0 &&
+      json_array_append_new(types, json_integer(j->tokens[i] != NULL ? j->types[i] : AQ_GGUF_TOKEN_UNUSED)) == 0;
   aq_free(text);
   return done ? AQ_OK : aq_fail_memory(err, 64);
 }
 
-static aq_status set_tokens(const token_job *j, aq_error *err) {
+static aq_status set_tokens(const aq_gguf_token_job *j, aq_error *err) {
   json_t *texts = json_array(), *types = json_array();
   aq_status status = texts != NULL && types != NULL ? AQ_OK : aq_fail_memory(err, 64);
   for (size_t i = 0; i < j->count && status == AQ_OK; i++) status = append_token(j, i, texts, types, err);
@@ -94,7 +75,7 @@ static aq_status set_tokens(const token_job *j, aq_error *err) {
 /* ---- special tokens ---- */
 
 /* A token of tokenizer_config.json: a text, or an object with it. -1: there is none. */
-static int64_t find_token(const token_job *j, const char *key) {
+static int64_t find_token(const aq_gguf_token_job *j, const char *key) {
   const json_t *value = json_object_get(j->settings, key);
   const char *text = json_string_value(json_is_object(value) ? json_object_get(value, "content") : value);
   for (size_t i = 0; text != NULL && i < j->count; i++) {
@@ -103,7 +84,7 @@ static int64_t find_token(const token_job *j, const char *key) {
   return -1;
 }
 
-static int64_t find_id(const token_job *j, const char *token, const char *config) {
+static int64_t find_id(const aq_gguf_token_job *j, const char *token, const char *config) {
   const int64_t found = find_token(j, token);
   const json_t *id = json_object_get(j->made->config, config);
   if (json_is_array(id)) id = json_array_get(id, 0);
@@ -112,7 +93,7 @@ static int64_t find_id(const token_job *j, const char *token, const char *config
   return n >= 0 && (uint64_t)n < j->count ? n : -1;
 }
 
-static aq_status set_ids(const token_job *j, aq_error *err) {
+static aq_status set_ids(const aq_gguf_token_job *j, aq_error *err) {
   static const struct {
     const char *token, *config, *key;
     bool words;
@@ -130,7 +111,7 @@ static aq_status set_ids(const token_job *j, aq_error *err) {
   for (size_t i = 0; i < AQ_COUNT_OF(ids); i++) {
     char key[64];
     const int64_t id = find_id(j, ids[i].token, ids[i].config);
-    if (ids[i].words != j->is_words || id < 0) continue;
+    if (ids[i].words != j->kind->is_of_encoder || id < 0) continue;
     (void)snprintf(key, sizeof key, "tokenizer.ggml.%s", ids[i].key);
     AQ_TRY(aq_gguf_export_set(j->made, key, "uint32", json_integer((json_int_t)id), err));
   }
@@ -149,7 +130,8 @@ static json_t *strip_offsets(const json_t *stage) {
   return copy;
 }
 
-static bool has_stage(const json_t *stage, const char *text) {
+bool aq_gguf_export_has_stage(const json_t *stage, const char *text) {
+  if (stage == NULL) return strcmp(text, "null") == 0;
   json_t *known = json_loads(text, JSON_DECODE_ANY, NULL);
   json_t *a = strip_offsets(stage), *b = known != NULL ? strip_offsets(known) : NULL;
   const bool same = a != NULL && b != NULL && json_equal(a, b);
@@ -159,19 +141,20 @@ static bool has_stage(const json_t *stage, const char *text) {
   return same;
 }
 
-static aq_status find_pattern(const token_job *j, const char **out, aq_error *err) {
+static aq_status find_pattern(const aq_gguf_token_job *j, const char **out, aq_error *err) {
   const json_t *stage = json_object_get(j->file, "pre_tokenizer");
   const bool ignores_merges = json_is_true(json_object_get(j->model, "ignore_merges"));
   const char *normalizer = json_string_value(json_object_get(json_object_get(j->file, "normalizer"), "type"));
-  if (normalizer != NULL && strcmp(normalizer, "NFC") != 0) return refuse("the normalizer of tokenizer.json", err);
+  if (normalizer != NULL && strcmp(normalizer, "NFC") != 0)
+    return aq_gguf_export_refuse_tokens("the normalizer of tokenizer.json", err);
   const char *name;
   for (size_t i = 0; (name = aq_gguf_pre_tokenizer_name(i)) != NULL; i++) {
     const aq_gguf_pre_tokenizer *known = aq_gguf_pre_tokenizer_find(name);
-    if (known->ignores_merges != ignores_merges || !has_stage(stage, known->pre_tokenizer)) continue;
+    if (known->ignores_merges != ignores_merges || !aq_gguf_export_has_stage(stage, known->pre_tokenizer)) continue;
     *out = name;
     return AQ_OK;
   }
-  return refuse("the pre-tokenizer of tokenizer.json", err);
+  return aq_gguf_export_refuse_tokens("the pre-tokenizer of tokenizer.json", err);
 }
 
 static json_t *merge_text(const json_t *merge) {
@@ -185,7 +168,7 @@ static json_t *merge_text(const json_t *merge) {
   return made;
 }
 
-static aq_status set_merges(const token_job *j, aq_error *err) {
+static aq_status set_merges(const aq_gguf_token_job *j, aq_error *err) {
   const json_t *merges = json_object_get(j->model, "merges");
   json_t *texts = json_array();
   AQ_FAIL_IF(texts == NULL, AQ_ERR_MEMORY, "out of memory");
@@ -208,33 +191,63 @@ static bool frames_with(const json_t *post, bool at_end) {
   return count > 0 && json_object_get(json_array_get(single, at_end ? count - 1 : 0), "SpecialToken") != NULL;
 }
 
-static aq_status set_bytes(const token_job *j, aq_error *err) {
-  const char *pattern = NULL;
+aq_status aq_gguf_export_frame(aq_gguf_token_job *j, aq_error *err) {
   const json_t *post = json_object_get(j->file, "post_processor");
-  AQ_TRY(find_pattern(j, &pattern, err));
-  AQ_TRY(aq_gguf_export_set(j->made, "tokenizer.ggml.model", "string", json_string("gpt2"), err));
-  AQ_TRY(aq_gguf_export_set(j->made, "tokenizer.ggml.pre", "string", json_string(pattern), err));
-  AQ_TRY(set_merges(j, err));
   AQ_TRY(
       aq_gguf_export_set(j->made, "tokenizer.ggml.add_bos_token", "bool", json_boolean(frames_with(post, false)), err));
   return aq_gguf_export_set(j->made, "tokenizer.ggml.add_eos_token", "bool", json_boolean(frames_with(post, true)),
                             err);
 }
 
-/* ---- both ---- */
+static aq_status set_bytes(aq_gguf_token_job *j, aq_error *err) {
+  const char *pattern = NULL;
+  AQ_TRY(find_pattern(j, &pattern, err));
+  AQ_TRY(aq_gguf_export_set(j->made, "tokenizer.ggml.model", "string", json_string("gpt2"), err));
+  AQ_TRY(aq_gguf_export_set(j->made, "tokenizer.ggml.pre", "string", json_string(pattern), err));
+  AQ_TRY(set_merges(j, err));
+  return aq_gguf_export_frame(j, err);
+}
 
-static aq_status set_words(const token_job *j, aq_error *err) {
+static char *byte_level_text(const aq_gguf_token_job *j, size_t i) { return aq_strdup(j->tokens[i]); }
+
+/* ---- WordPiece ---- */
+
+static aq_status set_words(aq_gguf_token_job *j, aq_error *err) {
   const json_t *normalizer = json_object_get(j->file, "normalizer");
   const bool is_lower = json_is_true(json_object_get(normalizer, "lowercase"));
   const char *type = json_string_value(json_object_get(normalizer, "type"));
   if (type == NULL || strcmp(type, "BertNormalizer") != 0 || !is_lower)
-    return refuse("a WordPiece tokenizer that keeps capitals", err);
+    return aq_gguf_export_refuse_tokens("a WordPiece tokenizer that keeps capitals", err);
   AQ_TRY(aq_gguf_export_set(j->made, "tokenizer.ggml.model", "string", json_string("bert"), err));
   return aq_gguf_export_set(j->made, "tokenizer.ggml.pre", "string", json_string("default"), err);
 }
 
+/* With what begins a word in front, unless it goes on with one. */
+static char *word_text(const aq_gguf_token_job *j, size_t i) {
+  const char *text = j->tokens[i];
+  const size_t size = strlen(text);
+  const bool is_name = size > 1 && text[0] == '[' && text[size - 1] == ']';
+  if (is_name || j->types[i] == AQ_GGUF_TOKEN_CONTROL) return aq_strdup(text);
+  return strncmp(text, "##", 2) == 0 ? aq_strdup(text + 2) : aq_format(AQ_GGUF_MARK "%s", text);
+}
+
+/* ---- all of them ---- */
+
+static const aq_gguf_token_kind kinds[] = {{"BPE", false, false, set_bytes, byte_level_text},
+                                           {"BPE", true, false, aq_gguf_export_pieces, aq_gguf_export_piece_text},
+                                           {"WordPiece", false, true, set_words, word_text}};
+
+static const aq_gguf_token_kind *find_kind(const json_t *model) {
+  const char *type = json_string_value(json_object_get(model, "type"));
+  const bool has_fallback = json_is_true(json_object_get(model, "byte_fallback"));
+  for (size_t i = 0; type != NULL && i < AQ_COUNT_OF(kinds); i++) {
+    if (strcmp(kinds[i].type, type) == 0 && kinds[i].has_fallback == has_fallback) return &kinds[i];
+  }
+  return NULL;
+}
+
 /* In the settings, or in a file of its own. */
-static aq_status set_template(const token_job *j, aq_error *err) {
+static aq_status set_template(const aq_gguf_token_job *j, aq_error *err) {
   const char *text = json_string_value(json_object_get(j->settings, "chat_template"));
   char *own = NULL;
   size_t size;
@@ -245,25 +258,23 @@ static aq_status set_template(const token_job *j, aq_error *err) {
   return aq_gguf_export_set(j->made, "tokenizer.chat_template", "string", value, err);
 }
 
-static aq_status set_pairs(token_job *j, aq_error *err) {
-  const char *type = json_string_value(json_object_get(j->model, "type"));
-  j->is_words = type != NULL && strcmp(type, "WordPiece") == 0;
-  const bool is_bytes =
-      type != NULL && strcmp(type, "BPE") == 0 && !json_is_true(json_object_get(j->model, "byte_fallback"));
-  if (!j->is_words && !is_bytes) return refuse("the model of tokenizer.json", err);
-  if (j->is_words != j->made->arch->is_encoder) return refuse("such a tokenizer of such a model", err);
+static aq_status set_pairs(aq_gguf_token_job *j, aq_error *err) {
+  j->kind = find_kind(j->model);
+  if (j->kind == NULL) return aq_gguf_export_refuse_tokens("the model of tokenizer.json", err);
+  if (j->kind->is_of_encoder != j->made->arch->is_encoder)
+    return aq_gguf_export_refuse_tokens("such a tokenizer of such a model", err);
   j->tokens = aq_calloc(j->count + 1, sizeof *j->tokens);
   j->types = aq_calloc(j->count + 1, sizeof *j->types);
   if (j->tokens == NULL || j->types == NULL) return aq_fail_memory(err, j->count * sizeof *j->tokens);
-  AQ_TRY(j->is_words ? set_words(j, err) : set_bytes(j, err));
   AQ_TRY(collect_tokens(j, err));
+  AQ_TRY(j->kind->set_pairs(j, err));
   AQ_TRY(set_tokens(j, err));
   AQ_TRY(set_ids(j, err));
   return set_template(j, err);
 }
 
 aq_status aq_gguf_export_tokenizer(aq_gguf_export *made, aq_error *err) {
-  token_job j = {.made = made, .count = (size_t)made->vocabulary};
+  aq_gguf_token_job j = {.made = made, .count = (size_t)made->vocabulary};
   aq_status status = aq_gguf_export_read(made->source, "tokenizer.json", &j.file, err);
   if (status == AQ_OK) status = aq_gguf_export_read(made->source, "tokenizer_config.json", &j.settings, err);
   if (status == AQ_OK && j.file == NULL) {

@@ -135,10 +135,21 @@ static aq_status set_rows(gguf_stored *g, size_t i, int64_t heads, aq_error *err
   return AQ_OK;
 }
 
+static void add_one(aq_gguf_store *s) {
+  s->kind = AQ_GGUF_CONVERTED;
+  s->added = 1;
+}
+
 /* What llama.cpp's files leave out: a head that is tied to the table of tokens, and what its encoders do not use. */
 static bool is_left_out(const gguf_stored *g, const char *name) {
   if (g->model.arch->is_encoder) return strncmp(name, "pooler.", 7) == 0 || strstr(name, "position_ids") != NULL;
-  return strcmp(name, "lm_head.weight") == 0 && json_is_true(json_object_get(g->model.config, "tie_word_embeddings"));
+  return strcmp(name, "lm_head.weight") == 0 && g->model.has_tied_head;
+}
+
+/* Of "TYPE.", as names of models with a head begin; 0: the name does not. */
+static size_t prefix_length(const char *name, const char *type) {
+  const size_t length = strlen(type);
+  return strncmp(name, type, length) == 0 && name[length] == '.' ? length + 1 : 0;
 }
 
 static aq_status add_renamed(gguf_stored *g, size_t i, aq_dtype dtype, aq_source *out, aq_error *err) {
@@ -146,17 +157,17 @@ static aq_status add_renamed(gguf_stored *g, size_t i, aq_dtype dtype, aq_source
   aq_gguf_change change = AQ_GGUF_UNCHANGED;
   bool is_known = false;
   name += aq_wrapper_name_length(name);
-  if (g->model.arch->is_encoder && strncmp(name, "bert.", 5) == 0) name += 5;
+  if (g->model.arch->is_encoder) name += prefix_length(name, g->model.arch->model_type);
   if (is_left_out(g, name)) return AQ_OK;
   char *own = aq_gguf_name_from_hf(g->model.arch, name, &change, &is_known);
   if (own == NULL && is_known) return aq_fail_memory(err, strlen(name));
   if (own == NULL) return fail_tensor(g->base, i, "llama.cpp has no such tensor in a model of this architecture", err);
-  aq_status status = is_added(own) ? aq_gguf_store_values(g->base, i, AQ_F32, &g->stores[i], err)
-                                   : aq_gguf_store_choose(g->base, i, dtype, &g->stores[i], err);
+  const bool is_f32 = is_added(own) || change == AQ_GGUF_PLUS_ONE;
+  aq_status status = is_f32 ? aq_gguf_store_values(g->base, i, AQ_F32, &g->stores[i], err)
+                            : aq_gguf_store_choose(g->base, i, dtype, &g->stores[i], err);
   if (status == AQ_OK && change == AQ_GGUF_QUERY_ROWS) status = set_rows(g, i, g->model.heads, err);
   if (status == AQ_OK && change == AQ_GGUF_KEY_ROWS) status = set_rows(g, i, g->model.key_heads, err);
-  if (status == AQ_OK && change == AQ_GGUF_PLUS_ONE)
-    status = fail_tensor(g->base, i, "its values have 1 added in GGUF files, which is not done", err);
+  if (status == AQ_OK && change == AQ_GGUF_PLUS_ONE) add_one(&g->stores[i]);
   if (status == AQ_OK) status = add_named(g, i, own, out, err);
   aq_free(own);
   return status;
@@ -172,7 +183,9 @@ static aq_status add_tensor(gguf_stored *g, size_t i, aq_dtype dtype, aq_source 
 
 /* general.file_type of llama.cpp: the type of most values. 0 where a type has no number there. */
 static uint32_t file_type_of(const aq_source *base, const aq_gguf_store *stores) {
-  static const struct { uint32_t type, file_type; } numbers[] = {{0, 0}, {1, 1}, {2, 2}, {3, 3}, {8, 7}, {30, 32}};
+  static const struct {
+    uint32_t type, file_type;
+  } numbers[] = {{0, 0}, {1, 1}, {2, 2}, {3, 3}, {8, 7}, {11, 11}, {30, 32}};
   uint64_t most = 0;
   uint32_t found = 0;
   for (size_t k = 0; k < AQ_COUNT_OF(numbers); k++) {
@@ -217,9 +230,14 @@ static aq_status write_own_pairs(gguf_stored *g, aq_error *err) {
 
 /* ---- the whole ---- */
 
-/* Of an encoder: what its vectors depend on, and a GGUF file has no key for. */
+/* Tokens that are left out; of an encoder what its vectors depend on, and a GGUF file has no key for. */
 static aq_status note_settings(const gguf_stored *g, aq_source *out, aq_error *err) {
   json_t *settings;
+  if (g->model.tokens_left_out > 0)
+    AQ_TRY(aq_source_add_note(out, err,
+                              "%zu added tokens of tokenizer.json have no row in the table of tokens and are "
+                              "left out",
+                              g->model.tokens_left_out));
   if (g->model.arch == NULL || !g->model.arch->is_encoder) return AQ_OK;
   AQ_TRY(aq_gguf_export_read(g->base, "sentence_bert_config.json", &settings, err));
   const json_int_t longest = json_integer_value(json_object_get(settings, "max_seq_length"));
@@ -274,6 +292,9 @@ const aq_export_layout aq_gguf_layout = {.open = open_layout,
                                          .grid_count = AQ_GGUF_GRIDS,
                                          .group_size = AQ_GGUF_CODE_BLOCK,
                                          .refuse_span = aq_gguf_refuse_span,
+                                         .factor_group = AQ_GGUF_K_GROUP,
+                                         .factor_scales = AQ_GGUF_K_SCALES,
+                                         .factor_most = AQ_GGUF_K_MOST,
                                          .choices = aq_gguf_choices,
                                          .choice_count = AQ_GGUF_CHOICES,
                                          .code_bytes = aq_gguf_code_bytes,

@@ -10,6 +10,7 @@
 #define BLOCK "blk.#."
 #define LAYER "model.layers.#."
 #define ENCODER_LAYER "encoder.layer.#."
+#define ROTARY_LAYER "layers.#."
 #define END \
   { NULL, NULL, AQ_GGUF_UNCHANGED }
 
@@ -66,6 +67,22 @@ static const aq_gguf_name bert[] = {
     {BLOCK "layer_output_norm", ENCODER_LAYER "output.LayerNorm", AQ_GGUF_UNCHANGED},
     END};
 
+/* llama.cpp's conversion joins query, key and value; it reads them apart as well. */
+static const aq_gguf_name nomic_bert[] = {
+    {"token_embd", "embeddings.word_embeddings", AQ_GGUF_UNCHANGED},
+    {"token_types", "embeddings.token_type_embeddings", AQ_GGUF_UNCHANGED},
+    {"token_embd_norm", "embeddings.LayerNorm", AQ_GGUF_UNCHANGED},
+    {BLOCK "attn_q", ROTARY_LAYER "self_attn.q_proj", AQ_GGUF_UNCHANGED},
+    {BLOCK "attn_k", ROTARY_LAYER "self_attn.k_proj", AQ_GGUF_UNCHANGED},
+    {BLOCK "attn_v", ROTARY_LAYER "self_attn.v_proj", AQ_GGUF_UNCHANGED},
+    {BLOCK "attn_output", ROTARY_LAYER "self_attn.o_proj", AQ_GGUF_UNCHANGED},
+    {BLOCK "attn_output_norm", ROTARY_LAYER "post_attention_layernorm", AQ_GGUF_UNCHANGED},
+    {BLOCK "ffn_gate", ROTARY_LAYER "mlp.gate_proj", AQ_GGUF_UNCHANGED},
+    {BLOCK "ffn_up", ROTARY_LAYER "mlp.up_proj", AQ_GGUF_UNCHANGED},
+    {BLOCK "ffn_down", ROTARY_LAYER "mlp.down_proj", AQ_GGUF_UNCHANGED},
+    {BLOCK "layer_output_norm", ROTARY_LAYER "post_mlp_layernorm", AQ_GGUF_UNCHANGED},
+    END};
+
 /* ---- architectures ---- */
 
 static const aq_gguf_arch archs[] = {
@@ -76,6 +93,7 @@ static const aq_gguf_arch archs[] = {
     {"smollm3", "smollm3", "SmolLM3ForCausalLM", {decoder, norms, interleaved_linears}, false},
     {"phi3", "phi3", "Phi3ForCausalLM", {decoder, norms, joined_linears}, false},
     {"bert", "bert", "BertModel", {bert}, true},
+    {"nomic-bert", "nomic_bert", "NomicBertModel", {nomic_bert}, true},
 };
 
 const aq_gguf_arch *aq_gguf_arch_find(const char *name) {
@@ -85,7 +103,9 @@ const aq_gguf_arch *aq_gguf_arch_find(const char *name) {
   return NULL;
 }
 
+/* Mistral's models are Llama's there. */
 const aq_gguf_arch *aq_gguf_arch_find_type(const char *model_type) {
+  if (strcmp(model_type, "mistral") == 0) return aq_gguf_arch_find("llama");
   for (size_t i = 0; i < AQ_COUNT_OF(archs); i++) {
     if (strcmp(archs[i].model_type, model_type) == 0) return &archs[i];
   }

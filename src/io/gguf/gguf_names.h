@@ -38,7 +38,7 @@ typedef struct aq_gguf_arch {
 /* The architecture of that name, or NULL. */
 const aq_gguf_arch *aq_gguf_arch_find(const char *name);
 
-/* The same by the model_type of config.json. */
+/* The same by the model_type of config.json, for a model that is written: several types may have one architecture. */
 const aq_gguf_arch *aq_gguf_arch_find_type(const char *model_type);
 
 /* "llama, qwen2, ...", into out. */

@@ -10,9 +10,23 @@
 #include "core/error.h"
 #include "io/gguf/gguf_header.h"
 #include "kernels/kernels.h"
+#include "quant/scale_factor.h"
 #include "tensor/dtype.h"
 
-enum { F32 = 0, F16 = 1, Q4_0 = 2, Q4_1 = 3, Q8_0 = 8, I8 = 24, I16 = 25, I32 = 26, I64 = 27, F64 = 28, BF16 = 30 };
+enum {
+  F32 = 0,
+  F16 = 1,
+  Q4_0 = 2,
+  Q4_1 = 3,
+  Q8_0 = 8,
+  Q3_K = 11,
+  I8 = 24,
+  I16 = 25,
+  I32 = 26,
+  I64 = 27,
+  F64 = 28,
+  BF16 = 30
+};
 
 uint64_t aq_gguf_store_span(const aq_tensor_info *t) {
   if (t->group_size > 0) return (uint64_t)t->group_size;
@@ -51,6 +65,9 @@ static aq_status choose_values(const aq_tensor_info *t, aq_dtype dtype, aq_gguf_
 typedef struct scale_facts {
   bool is_symmetric; /* all zero points are 0 */
   bool fits_f16;     /* scales and minima are finite as FP16 */
+  bool has_factors;  /* each run of scales has one, as Q3_K needs */
+  float run[AQ_GGUF_K_SCALES];
+  size_t in_run; /* scales of the run that is not complete */
 } scale_facts;
 
 static bool is_finite_f16(float x) {
@@ -59,11 +76,21 @@ static bool is_finite_f16(float x) {
   return (aq_load_u16(bits) & 0x7c00) != 0x7c00;
 }
 
+static void note_run(scale_facts *f, float scale) {
+  float factor;
+  if (!f->has_factors) return;
+  f->run[f->in_run++] = scale;
+  if (f->in_run < AQ_GGUF_K_SCALES) return;
+  f->in_run = 0;
+  f->has_factors = aq_scale_factor_find(f->run, AQ_GGUF_K_SCALES, AQ_GGUF_K_MOST, &factor);
+}
+
 static aq_status note_scales(void *facts, const float *scales, const float *zero_points, size_t count, aq_error *err) {
   scale_facts *f = facts;
   (void)err;
   for (size_t i = 0; i < count; i++) {
     f->is_symmetric = f->is_symmetric && (aq_f32_bits(zero_points[i]) & 0x7fffffff) == 0;
+    note_run(f, scales[i]);
     f->fits_f16 = f->fits_f16 && is_finite_f16(scales[i]) && is_finite_f16(aq_gguf_minimum(scales[i], zero_points[i]));
   }
   return AQ_OK;
@@ -77,12 +104,13 @@ const aq_code_grid aq_gguf_grids[AQ_GGUF_GRIDS] = {{AQ_INT8, true, AQ_GRID_F16, 
                                                    {AQ_INT3, false, AQ_GRID_F16_WHOLE_ZEROS, Q4_1},
                                                    {AQ_INT2, false, AQ_GRID_F16_WHOLE_ZEROS, Q4_1}};
 
-/* int3 and int2 take the room of int4. */
-const aq_code_choice aq_gguf_choices[AQ_GGUF_CHOICES] = {{AQ_INT4, AQ_GGUF_CODE_BLOCK}, {AQ_INT8, AQ_GGUF_CODE_BLOCK}};
+/* Other int3 and int2 take the room of int4. */
+const aq_code_choice aq_gguf_choices[AQ_GGUF_CHOICES] = {
+    {AQ_INT3, AQ_GGUF_K_GROUP}, {AQ_INT4, AQ_GGUF_CODE_BLOCK}, {AQ_INT8, AQ_GGUF_CODE_BLOCK}};
 
 uint64_t aq_gguf_code_bytes(const aq_tensor_info *t, aq_quant_type type, uint64_t span) {
-  (void)span; /* which a block has a scale for anyway */
-  const aq_gguf_type *block = aq_gguf_type_at(type == AQ_INT8 ? Q8_0 : Q4_0);
+  const bool is_k = type == AQ_INT3 && span == AQ_GGUF_K_GROUP; /* else a block has a scale for 32 values anyway */
+  const aq_gguf_type *block = aq_gguf_type_at(type == AQ_INT8 ? Q8_0 : is_k ? Q3_K : Q4_0);
   return t->num_params / block->values * block->bytes;
 }
 
@@ -99,6 +127,10 @@ const char *aq_gguf_refuse_span(const aq_tensor_info *t, uint64_t span) {
 /* Why no block has the codes, in words; NULL when *type has them. */
 static const char *find_block(const aq_tensor_info *t, const scale_facts *f, uint32_t *type) {
   const char *why = aq_gguf_why_values(t);
+  if (why == NULL && f->has_factors && f->is_symmetric) {
+    *type = Q3_K;
+    return NULL;
+  }
   if (why == NULL) why = aq_gguf_refuse_span(t, aq_gguf_store_span(t));
   if (why != NULL) return why;
   if (!f->fits_f16) return "a scale is too large for FP16";
@@ -113,7 +145,10 @@ static const char *find_block(const aq_tensor_info *t, const scale_facts *f, uin
 static aq_status choose_codes(const aq_source *source, size_t index, aq_dtype dtype, aq_gguf_store *out,
                               aq_error *err) {
   const aq_tensor_info *t = &source->tensors[index];
-  scale_facts facts = {true, true};
+  const int64_t columns = t->rank >= 2 ? t->shape[t->rank - 1] : 1;
+  scale_facts facts = {.is_symmetric = true, .fits_f16 = true};
+  facts.has_factors = t->quant_type == AQ_INT3 && t->group_size == AQ_GGUF_K_GROUP &&
+                      columns % (AQ_GGUF_K_GROUP * AQ_GGUF_K_SCALES) == 0;
   AQ_TRY(aq_source_each_scale(source, index, note_scales, &facts, err));
   const char *reason = find_block(t, &facts, &out->type);
   out->kind = AQ_GGUF_CODES;

@@ -9,6 +9,7 @@
 #include "io/gguf/gguf_store.h"
 #include "io/gguf/gguf_types.h"
 #include "kernels/kernels.h"
+#include "quant/scale_factor.h"
 #include "quant/scheme.h"
 #include "tensor/dtype.h"
 
@@ -19,16 +20,18 @@ typedef struct block_room {
   float values[VALUES];
   int8_t codes[VALUES];
   uint8_t packed[VALUES + 8];
-  float scales[VALUES / PER_BLOCK + 1], zero_points[VALUES / PER_BLOCK + 1];
+  float scales[VALUES / AQ_GGUF_K_GROUP + 1], zero_points[VALUES / AQ_GGUF_K_GROUP + 1];
   uint8_t blocks[VALUES * 8]; /* of the largest type */
 } block_room;
 
 /* ---- values ---- */
 
-static aq_status convert_values(const aq_source *source, size_t index, aq_dtype dtype, uint64_t first, size_t n,
+static aq_status convert_values(const aq_source *source, size_t index, const aq_gguf_store *s, uint64_t first, size_t n,
                                 block_room *room, aq_error *err) {
   const aq_kernels *kernels = aq_kernels_get();
+  const aq_dtype dtype = aq_gguf_type_at(s->type)->dtype;
   AQ_TRY(aq_source_read_f32(source, index, first, n, room->values, err));
+  for (size_t i = 0; s->added != 0 && i < n; i++) room->values[i] += s->added;
   if (dtype == AQ_F32) {
     memcpy(room->blocks, room->values, n * sizeof(float));
     return AQ_OK;
@@ -48,9 +51,9 @@ static aq_status convert_values(const aq_source *source, size_t index, aq_dtype 
 
 static void store_f16(float x, uint8_t *out) { aq_kernels_get()->f32_to_f16(&x, 1, out); }
 
-static void make_q8_0(const int8_t *q, float scale, float zero_point, uint8_t *block) {
-  (void)zero_point; /* 0 */
-  store_f16(scale, block);
+static void make_q8_0(const int8_t *q, const float *scales, const float *zero_points, uint8_t *block) {
+  (void)zero_points; /* 0 */
+  store_f16(scales[0], block);
   memcpy(block + 2, q, PER_BLOCK);
 }
 
@@ -59,22 +62,43 @@ static void pack_nibbles(const int8_t *q, uint8_t *out) {
   for (int i = 0; i < PER_BLOCK / 2; i++) out[i] = (uint8_t)((q[i] + 8) | (q[i + PER_BLOCK / 2] + 8) << 4);
 }
 
-static void make_q4_0(const int8_t *q, float scale, float zero_point, uint8_t *block) {
-  (void)zero_point; /* 0 */
-  store_f16(scale, block);
+static void make_q4_0(const int8_t *q, const float *scales, const float *zero_points, uint8_t *block) {
+  (void)zero_points; /* 0 */
+  store_f16(scales[0], block);
   pack_nibbles(q, block + 2);
 }
 
-static void make_q4_1(const int8_t *q, float scale, float zero_point, uint8_t *block) {
-  store_f16(scale, block);
-  store_f16(aq_gguf_minimum(scale, zero_point), block + 2);
+static void make_q4_1(const int8_t *q, const float *scales, const float *zero_points, uint8_t *block) {
+  store_f16(scales[0], block);
+  store_f16(aq_gguf_minimum(scales[0], zero_points[0]), block + 2);
   pack_nibbles(q, block + 4);
 }
 
+/* Where bits are: gguf_blocks_k.c. Scales have 32 added, codes 4. */
+static void make_q3_k(const int8_t *q, const float *scales, const float *zero_points, uint8_t *block) {
+  uint8_t *third = block, *codes = block + 32, *packed = block + 96;
+  float d;
+  (void)zero_points;                                                        /* 0 */
+  (void)aq_scale_factor_find(scales, AQ_GGUF_K_SCALES, AQ_GGUF_K_MOST, &d); /* there is one */
+  memset(block, 0, 108);
+  store_f16(d, block + 108);
+  for (int j = 0; j < AQ_GGUF_K_SCALES; j++) {
+    const int scale = 32 + (int)rintf(scales[j] / d), run = j / 2, side = AQ_GGUF_K_GROUP * (j % 2);
+    packed[j % 8] |= (uint8_t)((scale & 15) << (4 * (j / 8)));
+    packed[8 + j % 4] |= (uint8_t)((scale >> 4) << (2 * (j / 4)));
+    for (int i = 0; i < AQ_GGUF_K_GROUP; i++, q++) {
+      const int code = *q + 4;
+      third[side + i] |= (uint8_t)((code >> 2) << run);
+      codes[32 * (run / 4) + side + i] |= (uint8_t)((code & 3) << (2 * (run % 4)));
+    }
+  }
+}
+
+/* A block of codes with its scales and zero points, which begin at those of its first value. */
 static const struct {
   const char *name;
-  void (*make)(const int8_t *q, float scale, float zero_point, uint8_t *block);
-} makers[] = {{"Q8_0", make_q8_0}, {"Q4_0", make_q4_0}, {"Q4_1", make_q4_1}};
+  void (*make)(const int8_t *q, const float *scales, const float *zero_points, uint8_t *block);
+} makers[] = {{"Q8_0", make_q8_0}, {"Q4_0", make_q4_0}, {"Q4_1", make_q4_1}, {"Q3_K", make_q3_k}};
 
 static aq_status read_codes(const aq_source *source, size_t index, uint64_t first, size_t n, block_room *room,
                             aq_error *err) {
@@ -94,9 +118,10 @@ static aq_status make_code_blocks(const aq_source *source, size_t index, const a
   AQ_TRY(read_codes(source, index, first, n, room, err));
   size_t k = 0;
   while (strcmp(makers[k].name, type->name) != 0) k++;
-  for (size_t i = 0; i < n; i += PER_BLOCK) {
+  for (size_t i = 0; i < n; i += type->values) {
     const size_t s = (size_t)((first + i) / span - first_span);
-    makers[k].make(room->codes + i, room->scales[s], room->zero_points[s], room->blocks + i / PER_BLOCK * type->bytes);
+    makers[k].make(room->codes + i, room->scales + s, room->zero_points + s,
+                   room->blocks + i / type->values * type->bytes);
   }
   return AQ_OK;
 }
@@ -108,7 +133,7 @@ static aq_status make_blocks(const aq_source *source, size_t index, const aq_ggu
                              block_room *room, aq_error *err) {
   const aq_gguf_type *type = aq_gguf_type_at(s->type);
   if (s->kind == AQ_GGUF_CODES) return make_code_blocks(source, index, type, first, n, room, err);
-  if (s->kind == AQ_GGUF_CONVERTED) return convert_values(source, index, type->dtype, first, n, room, err);
+  if (s->kind == AQ_GGUF_CONVERTED) return convert_values(source, index, s, first, n, room, err);
   return aq_source_read_bytes(source, index, first * type->bytes, n * type->bytes, room->blocks, err);
 }
 

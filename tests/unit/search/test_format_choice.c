@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "io/formats.h"
+#include "quant/scale_factor.h"
 #include "source_fixture.h"
 
 enum { ROWS = 4, COLS = 96 };
@@ -81,6 +82,42 @@ static void groups_are_those_that_divide_rows(void **state) {
   aq_source_close(f.source);
 }
 
+/* Rows of a whole block of 256, which have a third choice; the first groups are zeros. */
+static void scales_of_small_groups_have_a_factor(void **state) {
+  (void)state;
+  enum { WIDE = 256 };
+  static float w[ROWS * WIDE];
+  fixture f;
+  float factor;
+  set_up(&f, &aq_gguf_format);
+  fill_noise(w, ROWS * WIDE, 9);
+  memset(w, 0, 32 * sizeof *w);
+  aq_source_close(f.source);
+  f.source = make_source();
+  add_f32(f.source, "w.weight", ROWS, WIDE, w);
+  f.problem.source = f.source;
+  f.item.cols = f.matrix.cols = WIDE;
+  f.matrix.w = w;
+  aq_rd_choice choice = choose_at(&f, 1e3);
+  assert_true(choice.type == AQ_INT3 && choice.group_size == 16 && choice.span_count == ROWS * 16);
+  assert_true(choice.bits == 8 * 110 * ROWS);
+  double loss = 0;
+  for (size_t i = 0; i < ROWS * WIDE; i++) {
+    const float scale = choice.steps[i / 16], q = fminf(fmaxf(rintf(w[i] / scale), -4), 3);
+    const double error = (double)w[i] - (double)q * (double)scale;
+    loss += (double)f.sensitivity[i / WIDE] * error * error;
+  }
+  assert_true(fabs(choice.loss - loss) <= 1e-9 * loss);
+  for (size_t row = 0; row < ROWS; row++) assert_true(aq_scale_factor_find(choice.steps + 16 * row, 16, 31, &factor));
+  assert_true(choice.steps[0] > 0);
+  aq_rd_choice_reset(&choice);
+  f.item.losses[0] = -1;
+  choice = choose_at(&f, 0);
+  assert_true(choice.type == AQ_INT8 && choice.steps[0] == 1);
+  aq_rd_choice_reset(&choice);
+  aq_source_close(f.source);
+}
+
 static void samples_are_estimates_without_steps(void **state) {
   (void)state;
   fixture f;
@@ -101,6 +138,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(prices_decide_between_blocks),
       cmocka_unit_test(groups_are_those_that_divide_rows),
+      cmocka_unit_test(scales_of_small_groups_have_a_factor),
       cmocka_unit_test(samples_are_estimates_without_steps),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
