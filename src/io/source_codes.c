@@ -171,12 +171,12 @@ static aq_status try_codes(aq_source *source, size_t index, code_count *count, a
     AQ_TRY(compare_values(source, index, index, &same, err));
   }
   if (same) {
-    count->kept++;
+    count->kept += t->alias_of < 0;
     return AQ_OK;
   }
   *t = values;
   *segment = value_segment;
-  if (count->decoded++ == 0) count->first_decoded = t->name;
+  if (t->alias_of < 0 && count->decoded++ == 0) count->first_decoded = t->name;
   return AQ_OK;
 }
 

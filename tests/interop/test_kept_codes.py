@@ -8,8 +8,10 @@ import gguf
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import test_onnx as onnx_files
 from conftest import dequantize, noise, read_safetensors, run, write_safetensors
 from gguf_models import byte_level, decoder_tensors, write_decoder
+from onnx import helper, numpy_helper
 from quantized_layers import CASES, config_of, gptq, gptq_config, pack_quantized
 from test_gguf import BLOCKS, TYPES, decode, random_blocks, write_gguf
 from test_quantized_checkpoints import NORM, SHAPES, bits_of, write_checkpoint
@@ -217,6 +219,86 @@ def test_what_was_exported_comes_back_with_the_same_rows(tmp_path, quant_type, f
     for name in model:
         assert same_codes(rows[name], before[name]), (name, notes)
     assert values_of(tmp_path / "again.parquet", tmp_path) == values_of(tmp_path / "t.parquet", tmp_path)
+
+
+# ---- ONNX ----
+
+
+def check_weight(path, folder, name, coded):
+    """The weight is kept or not, and has its values; returns the row."""
+    rows, _ = kept(path, folder / "t.parquet")
+    row, expected = rows[name], values_of(path, folder)[name]
+    got = dequantize(row) if row.get("scales") else np.frombuffer(row["data"], "<f4")
+    np.testing.assert_array_equal(bits_of(got), np.frombuffer(expected[2], "<u4"))
+    assert (row.get("quant_type", "fp32") if row.get("scales") else "values") == coded
+    return row
+
+
+@pytest.mark.parametrize("layout", ["tensor", "axis0", "axis1", "blocks0", "blocks1", "short blocks"])
+@pytest.mark.parametrize("turned", [False, True], ids=["as it is", "turned"])
+@pytest.mark.parametrize("kind", ["INT8", "UINT8", "INT4", "UINT4", "INT2", "UINT2", "INT16"])
+def test_weights_of_onnx_are_kept_where_scales_follow_rows(tmp_path, kind, turned, layout):
+    """A weight of a MatMul lies turned in the file: what are its columns there are rows of the tensor."""
+    shape = (48, 80)
+    axis = {"axis1": 1, "blocks1": 1, "short blocks": 1}.get(layout, 0)
+    if layout == "short blocks" and turned:
+        axis = 0
+    block = {"short blocks": 36}.get(layout, 16)
+    scale_shape = () if layout == "tensor" else (shape[axis],)
+    attributes = {} if layout == "tensor" else {"axis": axis}
+    if "blocks" in layout:
+        scale_shape = tuple(-(-n // block) if i == axis else n for i, n in enumerate(shape))
+        attributes["block_size"] = block
+    codes, bits = onnx_files.random_codes(kind, shape, 5)
+    zeros, _ = onnx_files.random_codes(kind, scale_shape, 7)
+    scales = np.random.default_rng(6).uniform(-2, 2, scale_shape).astype("f4")
+    name = "onnx::MatMul_7_quantized" if turned else "m.w_quantized"
+    tensors = [onnx_files.code_tensor(name, kind, codes, bits), numpy_helper.from_array(scales, "s"),
+               onnx_files.code_tensor("z", kind, np.asarray(zeros), bits)]
+    read = helper.make_node("DequantizeLinear", [name, "s", "z"], ["v"], **attributes)
+    use = helper.make_node("MatMul" if turned else "Mul", ["x", "v"], ["y"], name="/m/w/MatMul")
+    path = onnx_files.write_model(tmp_path / "m.onnx", [read, use], tensors)
+    names = list(values_of(path, tmp_path))
+    along_rows = 0 if turned else 1  # of the file: the axis that is along rows of the tensor
+    fits = layout == "tensor" or axis == (along_rows if "blocks" in layout else 1 - along_rows)
+    fits &= layout != "short blocks" and kind != "INT16"
+    row = check_weight(path, tmp_path, names[0], f"int{bits}" if fits else "values")
+    assert row["shape"] == list(shape[::-1] if turned else shape)
+    if fits:
+        groups = {"tensor": (-1, 0)}.get(layout, (0, block if "blocks" in layout else 0))
+        assert (row["quant_axis"], row["group_size"]) == groups
+
+
+@pytest.mark.parametrize("columns", [64, 75])
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_weights_of_matmul_n_bits_are_kept_where_blocks_fill_rows(tmp_path, bits, columns):
+    rows, block = 7, 16
+    blocks = -(-columns // block)
+    random = np.random.default_rng(bits)
+    codes = random.integers(0, 1 << bits, (rows, blocks * block))
+    stored = np.stack([onnx_files.packed(row, bits) for row in codes]).reshape(rows, blocks, -1)
+    zeros = np.concatenate([onnx_files.packed(row, bits) for row in random.integers(0, 1 << bits, (rows, blocks))])
+    tensors = [numpy_helper.from_array(stored, "onnx::MatMul_7_Q4"), numpy_helper.from_array(zeros, "z"),
+               numpy_helper.from_array(random.uniform(0.01, 1, rows * blocks).astype("f4"), "s")]
+    node = helper.make_node("MatMulNBits", ["x", "onnx::MatMul_7_Q4", "s", "z"], ["y"], name="/layers.0/up/MatMul_Q4",
+                            domain="com.microsoft", K=columns, N=rows, bits=bits, block_size=block)
+    path = onnx_files.write_model(tmp_path / "m.onnx", [node], tensors)
+    check_weight(path, tmp_path, "layers.0.up.weight", f"int{bits}" if columns == 64 else "values")
+
+
+@pytest.mark.parametrize("options", [["int8", "--per", "channel"], ["int4", "--sym", "--group-size", "32"],
+                                     ["int4", "--group-size", "16"], ["int8", "--group-size", "16", "--asym"]])
+def test_what_was_exported_to_onnx_comes_back_with_the_same_rows(tmp_path, options):
+    make_encoder(tmp_path / "m", hidden=64, inner=128)
+    run("quantize", tmp_path / "m", "-o", tmp_path / "t.parquet", "--type", *options)
+    run("export", tmp_path / "t.parquet", "-o", tmp_path / "out", "--to", "onnx")
+    rows, _ = kept(tmp_path / "out", tmp_path / "again.parquet")
+    before = rows_of(tmp_path / "t.parquet")
+    coded = [name for name, row in rows.items() if row["scales"]]
+    assert len(coded) >= 12
+    for name in coded:
+        assert dequantize(rows[name]).tobytes() == dequantize(before[name]).tobytes(), name
+        assert rows[name]["data"] == before[name]["data"] or rows[name]["quant_type"] != before[name]["quant_type"], name
 
 
 # ---- the commands ----
