@@ -138,6 +138,29 @@ def values_of_names(folder):
     return read_safetensors(folder / "values.safetensors")
 
 
+@pytest.mark.parametrize("form", ["mlx", "compressed-tensors"])
+def test_codes_of_one_format_are_codes_in_another(tmp_path, form):
+    """Scales of Q4_0 are negative in half of its blocks. Sums of MLX have no -0, so that such a tensor comes back as values."""
+    tokenizer = byte_level()
+    tensors = {name: noise(i, *values.shape) for i, (name, values) in
+               enumerate(decoder_tensors("llama", len(tokenizer["tokens"])).items())}
+    types = {name: TYPES.Q4_0 for name, values in tensors.items() if values.ndim == 2 and values.shape[1] % 32 == 0}
+    write_decoder(tmp_path / "m.gguf", "llama", tensors, tokenizer, types)
+    run("export", tmp_path / "m.gguf", "-o", tmp_path / "out", "--to", form, "--keep-codes", "--names", "hf")
+    plain, found = values_of_names(tmp_path), values_of(tmp_path / "out", tmp_path)
+    stored = read_safetensors(tmp_path / "out" / "model.safetensors")
+    assert sum(name.endswith(("scales", "weight_scale")) for name in stored) >= len(types) - 1  # the table of tokens
+    for name, (_, _, data) in found.items():
+        a, b = np.frombuffer(data, "<f4"), np.frombuffer(plain[name][2], "<f4")
+        np.testing.assert_array_equal(a if form == "mlx" else a.view("<u4"), b if form == "mlx" else b.view("<u4"))
+    rows, _ = kept(tmp_path / "out", tmp_path / "t.parquet")
+    coded = [row for row in rows.values() if row.get("scales")]
+    assert bool(coded) == (form != "mlx")
+    assert not coded or min(np.frombuffer(row["scales"], "<f4").min() for row in coded) < 0
+    run("perplexity", tmp_path / "t.parquet", "--against", tmp_path / "m.gguf", "--texts", __file__, "--context", "32",
+        "--windows", "2")
+
+
 def test_large_tensors_are_streamed_and_cut_as_values_are(tmp_path):
     blocks = np.random.default_rng(9).integers(0, 256, (600, 2048 // 32 * 18), dtype=np.uint8)
     halves = blocks.reshape(-1, 18)[:, 1]
