@@ -265,6 +265,11 @@ typedef struct aq_source_options {
    * model can be run (docs/formats/gguf.md); AQ_ERR_UNSUPPORTED for an architecture that is not known. "auto": those of
    * Hugging Face where there are any, else those of the file and a note. */
   const char *names;
+  /* Tensors that the format stores as codes (blocks of GGUF, layers that another tool quantized) are quantized tensors
+   * here, with the codes, scales and zero points of the file, wherever these give exactly its values, bit for bit;
+   * otherwise they are values, as without this option. All codes are read to find out (docs/FORMAT.md, "Codes of other
+   * formats"). */
+  bool keep_codes;
 } aq_source_options;
 static inline void aq_source_options_init(aq_source_options *options) { aq_options_init(options, sizeof *options); }
 
@@ -472,10 +477,13 @@ typedef struct aq_convert_options {
   const char *dtype;     /* "keep" (NULL), "fp32", "fp16", "bf16": for floating-point tensors */
   bool keep_unsupported; /* keep the bytes of tensors of opaque dtypes; otherwise they are an error */
   const char *names;     /* as in aq_source_options; for a source that is open it has no effect, as in all operations */
+  /* Quantized tensors, of a table or as in aq_source_options, stay as they are, and the table is a V2 table if there
+   * are any. `dtype` is for the other tensors. */
+  bool keep_codes;
 } aq_convert_options;
 static inline void aq_convert_options_init(aq_convert_options *options) { aq_options_init(options, sizeof *options); }
 
-/* Writes the V1 table of a source. `report` may be NULL. */
+/* Writes the V1 table of a source, or the V2 table of its codes. `report` may be NULL. */
 AQ_API AQ_MUST_CHECK aq_status aq_convert(const char *source, const char *output, const aq_convert_options *options,
                                           aq_report **report, aq_error *err);
 
@@ -491,6 +499,7 @@ typedef struct aq_export_options {
   const char *dtype;  /* "original" (NULL), "fp32", "fp16", "bf16": for floating-point tensors */
   bool force;
   const char *names; /* as in aq_source_options */
+  bool keep_codes;   /* as in aq_source_options */
 } aq_export_options;
 static inline void aq_export_options_init(aq_export_options *options) { aq_options_init(options, sizeof *options); }
 
@@ -560,6 +569,7 @@ typedef struct aq_quantize_options {
    * is quantized, and scales and zero points are such that the export loses nothing. Targets count the exported file.
    * What is left open of symmetry and groups is what the format has: symmetric, of "gguf" groups of 32. */
   const char *for_format;
+  bool keep_codes; /* keep quantized tensors, of a table or as in aq_source_options, where no rule names them */
 } aq_quantize_options;
 static inline void aq_quantize_options_init(aq_quantize_options *options) { aq_options_init(options, sizeof *options); }
 
@@ -578,6 +588,7 @@ typedef struct aq_info_options {
   size_t sizeof_options;
   aq_run_options run;
   const char *names; /* as in aq_source_options */
+  bool keep_codes;   /* as in aq_source_options */
 } aq_info_options;
 static inline void aq_info_options_init(aq_info_options *options) { aq_options_init(options, sizeof *options); }
 

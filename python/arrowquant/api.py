@@ -125,6 +125,7 @@ def convert(
     *,
     dtype: Literal["keep", "fp32", "fp16", "bf16"] | None = None,
     names: Literal["file", "hf", "auto"] | None = None,
+    keep_codes: bool = False,
     keep_unsupported: bool = False,
     force: bool = False,
     codec: str | None = None,
@@ -144,6 +145,9 @@ def convert(
         names: names of tensors in GGUF: "file" (llama.cpp's, default), "hf" (Hugging Face's, with config.json and
             tokenizer, so that the model can be run), or "auto" ("hf" where the architecture is known). With "hf" the
             rows of attention are in the order of Hugging Face. Commands that run a model do so by themselves.
+        keep_codes: tensors that are quantized in the source keep their codes where a table holds exactly their values
+            (default: they are decoded). convert writes a V2 table then, and quantize leaves these tensors as they are
+            unless a rule of `tensor` names them.
         keep_unsupported: keep the bytes of tensors whose dtype cannot be read as numbers (F8_E8M0, F8_E4M3FNUZ,
             F8_E5M2FNUZ, F6_E2M3, F6_E3M2, F4, C64); otherwise they are an error. Tensors that match a pattern of
             quantize `keep` are no error either.
@@ -165,6 +169,7 @@ def convert(
     options: dict[str, Any] = {
         "dtype": dtype,
         "names": names,
+        "keep_codes": keep_codes,
         "keep_unsupported": keep_unsupported,
         "force": force,
         "codec": codec,
@@ -182,6 +187,7 @@ def quantize(
     *,
     dry_run: bool = False,
     names: Literal["file", "hf", "auto"] | None = None,
+    keep_codes: bool = False,
     type: str | None = None,
     per: Literal["tensor", "channel", "group"] | None = None,
     group_size: int = 0,
@@ -224,6 +230,9 @@ def quantize(
         names: names of tensors in GGUF: "file" (llama.cpp's, default), "hf" (Hugging Face's, with config.json and
             tokenizer, so that the model can be run), or "auto" ("hf" where the architecture is known). With "hf" the
             rows of attention are in the order of Hugging Face. Commands that run a model do so by themselves.
+        keep_codes: tensors that are quantized in the source keep their codes where a table holds exactly their values
+            (default: they are decoded). convert writes a V2 table then, and quantize leaves these tensors as they are
+            unless a rule of `tensor` names them.
         type: "int8" (default), "int4", "int3", "int2"; "fp16", "bf16", "fp32" store floating-point values; "auto"
             (default with a target): bit allocation chooses.
         per: one scale per "tensor", "channel" or "group" (default: "channel" for int8, "group" for the others).
@@ -282,6 +291,7 @@ def quantize(
     options: dict[str, Any] = {
         "dry_run": dry_run,
         "names": names,
+        "keep_codes": keep_codes,
         "type": type,
         "granularity": per,
         "group_size": group_size,
@@ -325,6 +335,7 @@ def export(
     dtype: Literal["original", "fp32", "fp16", "bf16"] | None = None,
     force: bool = False,
     names: Literal["file", "hf", "auto"] | None = None,
+    keep_codes: bool = False,
     threads: int = 0,
     max_memory: Size = 0,
     progress: ProgressCallback | None = None,
@@ -347,6 +358,9 @@ def export(
         names: names of tensors in GGUF: "file" (llama.cpp's, default), "hf" (Hugging Face's, with config.json and
             tokenizer, so that the model can be run), or "auto" ("hf" where the architecture is known). With "hf" the
             rows of attention are in the order of Hugging Face. Commands that run a model do so by themselves.
+        keep_codes: tensors that are quantized in the source keep their codes where a table holds exactly their values
+            (default: they are decoded). convert writes a V2 table then, and quantize leaves these tensors as they are
+            unless a rule of `tensor` names them.
         threads, max_memory, progress: as in `convert`.
 
     """
@@ -355,6 +369,7 @@ def export(
         "dtype": dtype,
         "force": force,
         "names": names,
+        "keep_codes": keep_codes,
         "threads": threads,
         "max_memory": max_memory,
     }
@@ -435,6 +450,7 @@ def info(
     src: SourceLike,
     *,
     names: Literal["file", "hf", "auto"] | None = None,
+    keep_codes: bool = False,
     threads: int = 0,
     max_memory: Size = 0,
     progress: ProgressCallback | None = None,
@@ -446,11 +462,15 @@ def info(
         names: names of tensors in GGUF: "file" (llama.cpp's, default), "hf" (Hugging Face's, with config.json and
             tokenizer, so that the model can be run), or "auto" ("hf" where the architecture is known). With "hf" the
             rows of attention are in the order of Hugging Face. Commands that run a model do so by themselves.
+        keep_codes: tensors that are quantized in the source keep their codes where a table holds exactly their values
+            (default: they are decoded). convert writes a V2 table then, and quantize leaves these tensors as they are
+            unless a rule of `tensor` names them.
         threads, max_memory, progress: as in `convert`.
 
     """
     options: dict[str, Any] = {
         "names": names,
+        "keep_codes": keep_codes,
         "threads": threads,
         "max_memory": max_memory,
     }

@@ -23,6 +23,12 @@ typedef struct aq_segment {
   uint64_t where[4]; /* the format's own (file number and offset; row group and row) */
 } aq_segment;
 
+/* How the codes of a tensor would lie in a row of FORMAT.md. */
+typedef struct aq_code_layout {
+  aq_quant_type type; /* AQ_KEPT: no row has such codes */
+  uint64_t span; /* values of the flattened tensor that share a scale, >= 1; a divisor of a slice of axis 0, or all */
+} aq_code_layout;
+
 typedef struct aq_source_ops {
   void (*close)(aq_source *source); /* frees impl only */
   /* Bytes [offset, offset+size) of a piece of a segment. Any thread. */
@@ -34,6 +40,17 @@ typedef struct aq_source_ops {
   /* At opening: the tensors of another file of the format too, each name behind the prefix. NULL: the format has none.
    */
   aq_status (*add_file)(aq_source *source, const char *path, const char *prefix, aq_error *err);
+  /* Of a format that decodes codes, else NULL: whether the values of a tensor are made of codes when they are read. */
+  bool (*is_decoded)(const aq_source *source, size_t index);
+  /* The codes of such a tensor, of one segment. Whether the formula of FORMAT.md gives all of its values is for
+   * source_codes.h to find out. Any thread. */
+  aq_status (*find_codes)(const aq_source *source, size_t index, aq_code_layout *out, aq_error *err);
+  /* Of a tensor with such a layout: codes of elements [first, first + count) of the segment, in the range of the type;
+   * scales and zero points [first, first + count), of which one may be NULL. Any thread. */
+  aq_status (*read_codes)(const aq_source *source, const aq_segment *segment, uint64_t first, size_t count, int8_t *out,
+                          aq_error *err);
+  aq_status (*read_code_scales)(const aq_source *source, const aq_segment *segment, uint64_t first, size_t count,
+                                float *scales, float *zero_points, aq_error *err);
 } aq_source_ops;
 
 struct aq_source {
@@ -64,6 +81,7 @@ struct aq_source {
   size_t file_count;
   char *edited_place; /* a file of the model that reads otherwise than it is stored, and its text; owned, or NULL */
   char *edited_text;
+  bool keeps_codes;        /* is being opened so: no format says that it decodes, source_codes.h says what happened */
   bool prequantized_known; /* aq_prequantized_note has looked at all tensors */
   /* From here on an overlay has its own. */
   atomic_long more_holds; /* besides the opener's */

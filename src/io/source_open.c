@@ -12,6 +12,7 @@
 #include "io/prequantized.h"
 #include "io/prequantized/decoded_source.h"
 #include "io/source.h"
+#include "io/source_codes.h"
 
 static aq_status check_names(const char *names, aq_error *err) {
   static const char *const known[] = {"file", "hf", "auto"};
@@ -31,6 +32,7 @@ aq_status aq_source_open(const char *path, const aq_source_options *options, aq_
   aq_source *source = aq_calloc(1, sizeof *source);
   if (source == NULL) return aq_fail_memory(err, sizeof *source);
   source->max_memory = own.max_memory;
+  source->keeps_codes = own.keep_codes;
   aq_status status = aq_locate_model(path, &source->path, &source->folder, err);
   if (status == AQ_OK) status = aq_formats_open(source, source->path, &own, err);
   if (status == AQ_OK) status = aq_source_note_file(source, source->path, err);
@@ -39,6 +41,7 @@ aq_status aq_source_open(const char *path, const aq_source_options *options, aq_
   if (status == AQ_OK) status = aq_companions_read(source, err);
   if (status == AQ_OK) status = aq_prequantized_decode(&source, err);
   if (status == AQ_OK) status = aq_prequantized_note(source, err);
+  if (status == AQ_OK && own.keep_codes) status = aq_source_keep_codes(&source, err);
   if (status != AQ_OK) {
     (void)aq_error_in_file(err, status, source->path);
     aq_source_close(source);

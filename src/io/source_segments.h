@@ -11,6 +11,13 @@ static inline uint64_t aq_segment_span(const aq_tensor_info *info, const aq_segm
   return info->num_params / (uint64_t)info->shape[0];
 }
 
+/* The same of a whole quantized tensor, which is not empty. */
+static inline uint64_t aq_tensor_span(const aq_tensor_info *info) {
+  if (info->group_size > 0) return (uint64_t)info->group_size;
+  if (info->quant_axis < 0 || info->rank == 0) return info->num_params;
+  return info->num_params / (uint64_t)info->shape[0];
+}
+
 /* Bytes that a segment contributes to the data of its tensor: what it stores, but for FP16 that stands for FP32. */
 static inline uint64_t aq_segment_bytes(const aq_segment *segment) {
   return segment->f16_bits ? segment->num_params * sizeof(float) : segment->data_bytes;

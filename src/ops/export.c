@@ -258,7 +258,8 @@ aq_status aq_export_source(const aq_source *source, const char *output, const aq
 aq_status aq_export(const char *path, const char *output, const aq_export_options *options, aq_report **report,
                     aq_error *err) {
   aq_source *source;
-  AQ_TRY(aq_operation_open(path, options, AQ_NAMES_OF(options, aq_export_options), report, &source, err));
+  AQ_TRY(aq_operation_open_codes(path, options, AQ_NAMES_OF(options, aq_export_options),
+                                 AQ_CODES_OF(options, aq_export_options), report, &source, err));
   const aq_status status = aq_export_source(source, output, options, report, err);
   aq_source_close(source);
   return status;

@@ -116,7 +116,8 @@ aq_status aq_info_source(const aq_source *source, const aq_info_options *options
 
 aq_status aq_info(const char *path, const aq_info_options *options, aq_report **report, aq_error *err) {
   aq_source *source;
-  AQ_TRY(aq_operation_open(path, options, AQ_NAMES_OF(options, aq_info_options), report, &source, err));
+  AQ_TRY(aq_operation_open_codes(path, options, AQ_NAMES_OF(options, aq_info_options),
+                                 AQ_CODES_OF(options, aq_info_options), report, &source, err));
   const aq_status status = aq_info_source(source, options, report, err);
   aq_source_close(source);
   return status;

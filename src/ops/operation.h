@@ -12,9 +12,16 @@
 AQ_MUST_CHECK aq_status aq_operation_open(const char *path, const void *options, const char *names, aq_report **report,
                                           aq_source **out, aq_error *err);
 
-/* The member `names` of such options; NULL where the header that made them has none. */
+/* The same of an operation that can keep the codes of its source, with the members `names` and `keep_codes` of its
+ * options. */
+AQ_MUST_CHECK aq_status aq_operation_open_codes(const char *path, const void *options, const char *names,
+                                                bool keep_codes, aq_report **report, aq_source **out, aq_error *err);
+
+/* The members `names` and `keep_codes` of such options; NULL and false where the header that made them has none. */
 #define AQ_NAMES_OF(options, type) aq_operation_names(options, offsetof(type, names))
+#define AQ_CODES_OF(options, type) aq_operation_keeps_codes(options, offsetof(type, keep_codes))
 const char *aq_operation_names(const void *options, size_t offset);
+bool aq_operation_keeps_codes(const void *options, size_t offset);
 
 /* What an operation ends with: hands `made` out when it succeeded and the caller wants it, and frees it otherwise.
  * Returns `status`. */

@@ -12,8 +12,8 @@
 #include "io/model_files.h"
 #include "io/partial.h"
 #include "io/prequantized.h"
-#include "io/prequantized/decoded_source.h"
 #include "io/source.h"
+#include "io/source_codes.h"
 #include "io/table/table_sink.h"
 #include "ops/operation.h"
 #include "ops/output_paths.h"
@@ -61,7 +61,8 @@ static json_t *options_json(const aq_quantize_options *o) {
                  {"max_kl", o->max_kl > 0 ? json_real(o->max_kl) : NULL},
                  {"tune_seconds", o->search->tune_seconds > 0 ? json_real(o->search->tune_seconds) : NULL},
                  {"from_table", o->search->tune_from != NULL ? json_true() : NULL},
-                 {"for", o->for_format != NULL ? json_string(o->for_format) : NULL}};
+                 {"for", o->for_format != NULL ? json_string(o->for_format) : NULL},
+                 {"keep_codes", o->keep_codes ? json_true() : NULL}};
   json_t *json =
       json_pack("{s:s, s:s*, s:i, s:s, s:s*, s:s, s:b, s:o, s:o, s:b}", "type", o->type != NULL ? o->type : "int8",
                 "granularity", o->granularity, "group_size", (int)o->group_size, "symmetry", symmetry[o->symmetry],
@@ -187,12 +188,13 @@ static aq_status settle_open(const request *r, aq_plan *plan, aq_bit_allocation 
 static aq_status note_requantized(aq_source *source, const aq_plan *plan, aq_error *err) {
   size_t count = 0;
   for (size_t i = 0; i < plan->count; i++) {
-    count += plan->entries[i].action == AQ_QUANTIZE && aq_prequantized_is_decoded(source, i);
+    count += plan->entries[i].action == AQ_QUANTIZE && aq_source_is_decoded(source, i);
   }
   if (count == 0) return AQ_OK;
   return aq_source_add_note(source, err,
                             "%zu of the layers that another tool quantized are quantized again: the errors of both add "
-                            "up; start from the model that was not quantized where there is one",
+                            "up; start from the model that was not quantized where there is one, or keep the codes "
+                            "(option keep-codes)",
                             count);
 }
 
@@ -289,7 +291,8 @@ aq_status aq_quantize_source(const aq_source *source, const char *output, const 
 aq_status aq_quantize(const char *path, const char *output, const aq_quantize_options *options, aq_report **report,
                       aq_error *err) {
   aq_source *source;
-  AQ_TRY(aq_operation_open(path, options, AQ_NAMES_OF(options, aq_quantize_options), report, &source, err));
+  AQ_TRY(aq_operation_open_codes(path, options, AQ_NAMES_OF(options, aq_quantize_options),
+                                 AQ_CODES_OF(options, aq_quantize_options), report, &source, err));
   const aq_status status = aq_quantize_source(source, output, options, report, err);
   aq_source_close(source);
   return status;

@@ -46,6 +46,13 @@ static void add_to_totals(totals *sum, const aq_summary *s, size_t i, uint64_t b
   }
 }
 
+/* What a tensor is in the output: codes that stay as they are say which. */
+static const char *type_text(const aq_tensor_info *t, const aq_plan_entry *e, char *out, size_t size) {
+  if (e->tied) return "alias";
+  return e->action == AQ_KEEP && t->quant_type != AQ_KEPT ? aq_stored_as(t, out, size)
+                                                          : aq_plan_entry_text(e, out, size);
+}
+
 static aq_status add_tensor(json_t *tensors, totals *sum, const aq_summary *s, const aq_source *output, size_t i,
                             aq_error *err) {
   const aq_tensor_info *t = &s->source->tensors[i];
@@ -62,11 +69,11 @@ static aq_status add_tensor(json_t *tensors, totals *sum, const aq_summary *s, c
   }
   add_to_totals(sum, s, i, after);
   char type[64];
-  json_t *row = json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:s, s:I, s:I}", "name", t->name, "shape", aq_shape_json(t),
-                          "dtype", aq_dtype_name(t->dtype), "params", (json_int_t)t->num_params, "action",
-                          action_name(s, i), "type", alias ? "alias" : aq_plan_entry_text(e, type, sizeof type), "rule",
-                          alias ? "same bytes as another tensor" : e->rule, "bytes_before",
-                          (json_int_t)(alias ? 0 : t->data_bytes), "bytes_after", (json_int_t)after);
+  json_t *row =
+      json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:s, s:I, s:I}", "name", t->name, "shape", aq_shape_json(t), "dtype",
+                aq_dtype_name(t->dtype), "params", (json_int_t)t->num_params, "action", action_name(s, i), "type",
+                type_text(t, e, type, sizeof type), "rule", alias ? "same bytes as another tensor" : e->rule,
+                "bytes_before", (json_int_t)(alias ? 0 : t->data_bytes), "bytes_after", (json_int_t)after);
   if (row != NULL && e->loss > 0 && !alias) AQ_TRY(aq_report_set(row, "expected_loss", aq_json_real(e->loss), err));
   if (row != NULL && alias) {
     AQ_TRY(aq_report_set(row, "alias_of", json_string(s->plan->entries[e->tied_to].name), err));

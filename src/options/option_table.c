@@ -155,7 +155,7 @@ const aq_option aq_option_table[] = {
      .at = {AT(quantize, dry_run)},
      .help = "show what every tensor would become, and by which rule; write no table (-o may be left out)"},
 
-    {.title = "GGUF files"},
+    {.title = "Source"},
     {.name = "names",
      .kind = AQ_OPTION_WORD,
      .at = {AT(convert, names), AT(quantize, names), AT(export, names), AT(info, names), AT(verify, names),
@@ -166,6 +166,14 @@ const aq_option aq_option_table[] = {
              "tokenizer, so that the model can be run), or auto (hf where the architecture is known)",
      .more = "With hf the rows of attention are in the order of Hugging Face. Commands that run a model do so by "
              "themselves."},
+    {.name = "keep-codes",
+     .kind = AQ_OPTION_FLAG,
+     .at = {AT(convert, keep_codes), AT(quantize, keep_codes), AT(export, keep_codes), AT(info, keep_codes),
+            AT(source, keep_codes)},
+     .help = "tensors that are quantized in the source keep their codes where a table holds exactly their values "
+             "(default: they are decoded)",
+     .more = "convert writes a V2 table then, and quantize leaves these tensors as they are unless a rule of --tensor "
+             "names them."},
 
     {.title = "Quantization"},
     {.name = "type",

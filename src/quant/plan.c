@@ -57,6 +57,7 @@ static bool is_quantized_elsewhere(const planner *p, size_t i) {
 
 static const char *default_reason(const planner *p, size_t i) {
   const aq_tensor_info *t = &p->tensors[i];
+  if (p->options->keep_codes && t->quant_type != AQ_KEPT) return AQ_RULE_CODES;
   return is_quantized_elsewhere(p, i) && !aq_dtype_is_opaque(t->dtype) ? "of a layer that another tool quantized"
                                                                        : reason_to_keep(t, p->options->quantize_1d);
 }
@@ -87,6 +88,7 @@ static aq_status plan_default(const planner *p, size_t i, aq_error *err) {
   aq_spec_apply(kept ? &keep : &p->base, t, entry);
   entry->kept_by_default = kept;
   entry->unexpected = kept && aq_dtype_is_float(t->dtype) && t->rank >= 2 && t->num_params >= SMALL_TENSOR &&
+                      t->quant_type == AQ_KEPT &&
                       !(is_quantized_elsewhere(p, i) && aq_plan_is_quantizable(t)); /* scales are not weights */
   const char *type = p->options->type == NULL ? "int8" : p->options->type;
   return set_rule(entry, kept ? aq_strdup(reason) : aq_format("default %s", type), err);

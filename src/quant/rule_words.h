@@ -5,6 +5,7 @@
 
 #define AQ_RULE_TENSOR "--tensor"
 #define AQ_RULE_KEEP "--keep"
+#define AQ_RULE_CODES "codes of the source"
 #define AQ_RULE_NONFINITE "a value is not finite, or does not fit the type (--nonfinite keep)"
 
 #endif

@@ -6,6 +6,7 @@
 #include "core/checked.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "io/source_segments.h"
 #include "parquet/parquet.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
@@ -76,10 +77,17 @@ static void cut_into_blocks(aq_row_job *job) {
       /* Codes of two spans would share a byte: encode them by bytes instead, as large rows are. */
       if (job->span_length % 8 != 0) job->large = true;
     }
-  } else if (quantize) {
-    job->block = job->count;
+  } else if (quantize || job->maker == &aq_row_copy) {
+    job->block = AQ_MAX(job->count, 1);
   }
-  job->block_count = job->maker->fill == NULL ? 1 : job->count == 0 ? 0 : aq_div_up(job->count, job->block);
+  job->block_count = job->count == 0 ? 0 : aq_div_up(job->count, job->block);
+}
+
+/* What is copied shares scales as the tensor does. */
+static void size_copied_spans(aq_row_job *job, const aq_tensor_info *t) {
+  if (job->count == 0) return;
+  job->span_length = aq_tensor_span(t);
+  job->scale_count = job->part_lo < 0 ? t->num_scales : t->quant_axis < 0 ? 1 : aq_div_up(job->count, job->span_length);
 }
 
 aq_status aq_row_job_init(aq_row_job *job, const aq_source *source, size_t tensor, const aq_plan_entry *entry,
@@ -107,6 +115,7 @@ aq_status aq_row_job_init(aq_row_job *job, const aq_source *source, size_t tenso
     job->span_length = AQ_MAX(AQ_MIN(entry->span_length, job->count), 1);
     job->scale_count = job->count == 0 ? 0 : aq_div_up(job->count, job->span_length);
   }
+  if (job->maker == &aq_row_copy) size_copied_spans(job, t);
   cut_into_blocks(job);
   return AQ_OK;
 }
@@ -132,9 +141,8 @@ static aq_status set_size(aq_buffer *buffer, uint64_t size, aq_error *err) {
 
 aq_status aq_row_job_allocate(aq_row_job *job, aq_error *err) {
   if (!job->large) AQ_TRY(set_size(&job->data, job->data_bytes, err));
-  const uint64_t scales = job->maker == &aq_row_copy ? aq_row_tensor(job)->num_scales : job->scale_count;
-  AQ_TRY(set_size(&job->scales, scales * sizeof(float), err));
-  return set_size(&job->zero_points, scales * sizeof(float), err);
+  AQ_TRY(set_size(&job->scales, job->scale_count * sizeof(float), err));
+  return set_size(&job->zero_points, job->scale_count * sizeof(float), err);
 }
 
 /* ---- its bytes ---- */
@@ -188,7 +196,10 @@ int64_t aq_part_length(const aq_tensor_info *tensor, const aq_plan_entry *entry,
   uint64_t length = most / slice;
   if (length >= total) return (int64_t)total;
   if (length == 0) return slice <= AQ_PQ_MAX_VALUE / element ? 1 : 0;
-  const uint64_t group = entry->action == AQ_QUANTIZE && entry->group_size > 0 ? (uint64_t)entry->group_size : 1;
+  const int32_t size = entry->action == AQ_QUANTIZE ? entry->group_size
+                       : entry->action == AQ_KEEP   ? tensor->group_size
+                                                    : 0;
+  const uint64_t group = size > 0 ? (uint64_t)size : 1;
   const uint64_t unit = group / greatest_common_divisor(group, 8) * 8;   /* elements: whole bytes and groups */
   const uint64_t multiple = unit / greatest_common_divisor(unit, slice); /* slices that make whole units */
   if (length > multiple) length -= length % multiple;

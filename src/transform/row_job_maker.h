@@ -24,6 +24,10 @@ extern const aq_row_maker aq_row_convert;  /* row_convert.c: values to another t
 extern const aq_row_maker aq_row_keep;     /* row_convert.c: bytes of the source, or values in the tensor's own type */
 extern const aq_row_maker aq_row_copy;     /* row_copy.c: codes and scales of the source */
 
+/* Whether parts of so many slices along axis 0 of a quantized tensor, which is not empty, have whole bytes and scales
+ * of their own. */
+bool aq_row_copy_cuts_at(const aq_tensor_info *tensor, int64_t length);
+
 static inline const aq_tensor_info *aq_row_tensor(const aq_row_job *job) { return &job->source->tensors[job->tensor]; }
 
 /* Values of the whole tensor that take the place of the source's; NULL: there are none. */

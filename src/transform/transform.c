@@ -14,6 +14,7 @@
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
 #include "transform/output_check.h"
+#include "transform/row_job_maker.h"
 #include "transform/transform_limits.h"
 
 typedef struct transform_run {
@@ -43,8 +44,11 @@ static aq_status visit_parts(transform_run *r, size_t tensor, row_fn visit, aq_e
   const int64_t length = aq_part_length(t, e, r->limits->part_bytes);
   if (length == 0) return fail_part(t, "one slice along axis 0 has more than 2 GiB; a row cannot hold it", err);
   if (t->rank == 0 || length >= t->shape[0]) return visit(r, tensor, -1, -1, err);
-  if (e->action == AQ_KEEP && t->quant_type != AQ_KEPT) {
-    return fail_part(t, "is quantized already and too large to be copied; raise the part size", err);
+  if (e->action == AQ_KEEP && t->quant_type != AQ_KEPT && !aq_row_copy_cuts_at(t, length)) {
+    return fail_part(t,
+                     "is quantized already and too large to be copied: no part of it ends with a group; raise the "
+                     "part size",
+                     err);
   }
   for (int64_t lo = 0; lo < t->shape[0]; lo += length) {
     AQ_TRY(visit(r, tensor, lo, AQ_MIN(lo + length, t->shape[0]), err));

@@ -1,11 +1,12 @@
 /* fuzz_gguf.c - any bytes as a GGUF file, with its names and as a model of Hugging Face: opening must end in an error
- * or in tensors whose bytes can all be read. */
+ * or in tensors whose bytes can all be read, as values and as codes. */
 #include "fuzz_input.h"
 
 #include <string.h>
 
 #include "arrowquant.h"
 #include "io/source.h"
+#include "kept_codes.h"
 
 #define VALUES 600
 
@@ -47,6 +48,7 @@ static void open_with(const char *names, const char *path) {
     return;
   }
   read_all(source);
+  compare_kept_codes(source, path, names);
   aq_source_close(source);
 }
 

@@ -5,6 +5,7 @@
 
 #include "arrowquant.h"
 #include "io/source.h"
+#include "kept_codes.h"
 #include "tensor/dtype.h"
 
 #define VALUES 600
@@ -39,11 +40,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   aq_source *source = NULL;
   aq_error err;
   if (size < 4 || data[0] != 0x08) return 0; /* ir_version comes first; other formats have targets of their own */
-  if (aq_source_open(write_input(data, size), NULL, &source, &err) != AQ_OK) {
+  const char *path = write_input(data, size);
+  if (aq_source_open(path, NULL, &source, &err) != AQ_OK) {
     if (source != NULL || err.code == AQ_OK || err.message[0] == '\0') abort();
     return 0;
   }
   read_all(source);
+  compare_kept_codes(source, path, NULL);
   aq_source_close(source);
   return 0;
 }

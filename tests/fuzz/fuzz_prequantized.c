@@ -9,6 +9,7 @@
 
 #include "arrowquant.h"
 #include "io/source.h"
+#include "kept_codes.h"
 #include "tensor/dtype.h"
 
 #define PIECE 37
@@ -95,6 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
   }
   read_all(source);
+  compare_kept_codes(source, folder, NULL);
   aq_source_close(source);
   return 0;
 }

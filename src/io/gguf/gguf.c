@@ -14,6 +14,7 @@
 #include "core/fork.h"
 #include "core/memory.h"
 #include "io/formats.h"
+#include "io/gguf/gguf_codes.h"
 #include "io/gguf/gguf_header.h"
 #include "io/gguf/gguf_layout.h"
 #include "io/gguf/gguf_model.h"
@@ -58,13 +59,17 @@ static const aq_gguf_order *order_of(const gguf_parts *p, const aq_segment *segm
   return order->less_one || order->row_bytes > 0 ? order : NULL;
 }
 
+static aq_gguf_range range_of(const aq_source *source, const aq_segment *segment) {
+  const gguf_parts *p = source->impl;
+  return (aq_gguf_range){.file = &p->files[segment->where[0]],
+                         .type = aq_gguf_type_at((uint32_t)segment->where[2]),
+                         .order = order_of(p, segment),
+                         .begin = segment->where[1]};
+}
+
 static aq_status read_part(const aq_source *source, const aq_segment *segment, aq_piece piece, uint64_t offset,
                            size_t size, void *out, aq_error *err) {
-  const gguf_parts *p = source->impl;
-  const aq_gguf_range r = {.file = &p->files[segment->where[0]],
-                           .type = aq_gguf_type_at((uint32_t)segment->where[2]),
-                           .order = order_of(p, segment),
-                           .begin = segment->where[1]};
+  const aq_gguf_range r = range_of(source, segment);
   AQ_FAIL_IF(piece != AQ_PIECE_DATA, AQ_ERR_INTERNAL, "a GGUF file has no scales beside its blocks");
   return aq_gguf_read(&r, offset, size, out, err);
 }
@@ -78,7 +83,37 @@ static aq_status view_part(const aq_source *source, const aq_segment *segment, a
   return aq_file_view(&p->files[segment->where[0]], &p->map_lock, segment->where[1], view, err);
 }
 
-static const aq_source_ops part_ops = {.close = close_parts, .read = read_part, .view = view_part};
+/* ---- codes ---- */
+
+static bool is_decoded(const aq_source *source, size_t index) {
+  return aq_gguf_type_at((uint32_t)source->segments[source->segment_first[index]].where[2])->decode != NULL;
+}
+
+static aq_status find_codes(const aq_source *source, size_t index, aq_code_layout *out, aq_error *err) {
+  (void)err;
+  *out = aq_gguf_code_layout((uint32_t)source->segments[source->segment_first[index]].where[2]);
+  return AQ_OK;
+}
+
+static aq_status read_codes(const aq_source *source, const aq_segment *segment, uint64_t first, size_t count,
+                            int8_t *out, aq_error *err) {
+  const aq_gguf_range r = range_of(source, segment);
+  return aq_gguf_read_codes(&r, (uint32_t)segment->where[2], first, count, out, err);
+}
+
+static aq_status read_code_scales(const aq_source *source, const aq_segment *segment, uint64_t first, size_t count,
+                                  float *scales, float *zero_points, aq_error *err) {
+  const aq_gguf_range r = range_of(source, segment);
+  return aq_gguf_read_code_scales(&r, (uint32_t)segment->where[2], first, count, scales, zero_points, err);
+}
+
+static const aq_source_ops part_ops = {.close = close_parts,
+                                       .read = read_part,
+                                       .view = view_part,
+                                       .is_decoded = is_decoded,
+                                       .find_codes = find_codes,
+                                       .read_codes = read_codes,
+                                       .read_code_scales = read_code_scales};
 
 /* ---- tensors and metadata ---- */
 
@@ -136,9 +171,9 @@ static aq_status add_notes(aq_source *source, aq_error *err) {
   char types[320];
   const size_t decoded = count_decoded(p, types, sizeof types);
   if (decoded > 0) {
-    AQ_TRY(aq_source_add_note(source, err,
-                              "%zu tensor%s quantized already (%s): decoded to FP32, exactly as the blocks define",
-                              decoded, decoded == 1 ? " is" : "s are", types));
+    AQ_TRY(aq_source_add_note(source, err, "%zu tensor%s quantized already (%s)%s", decoded,
+                              decoded == 1 ? " is" : "s are", types,
+                              source->keeps_codes ? "" : ": decoded to FP32, exactly as the blocks define"));
   }
   if (m->json.repaired > 0) {
     AQ_TRY(

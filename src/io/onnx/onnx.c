@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "io/formats.h"
+#include "io/onnx/onnx_codes.h"
 #include "io/onnx/onnx_layout.h"
 #include "io/onnx/onnx_names.h"
 #include "io/onnx/onnx_pattern.h"
@@ -51,7 +52,41 @@ static aq_status view_model(const aq_source *source, const aq_segment *segment, 
   return aq_onnx_place_view(&m->files, &weight->data.place, view, err);
 }
 
-static const aq_source_ops model_ops = {.close = close_model, .read = read_model, .view = view_model};
+/* ---- codes ---- */
+
+static const aq_onnx_weight *weight_of(const aq_source *source, const aq_segment *segment) {
+  return &((const onnx_model *)source->impl)->weights[segment->where[0]];
+}
+
+static bool is_decoded(const aq_source *source, size_t index) {
+  return weight_of(source, &source->segments[source->segment_first[index]])->quantized_by != NULL;
+}
+
+static aq_status find_codes(const aq_source *source, size_t index, aq_code_layout *out, aq_error *err) {
+  (void)err;
+  *out = aq_onnx_code_layout(weight_of(source, &source->segments[source->segment_first[index]]));
+  return AQ_OK;
+}
+
+static aq_status read_codes(const aq_source *source, const aq_segment *segment, uint64_t first, size_t count,
+                            int8_t *out, aq_error *err) {
+  const onnx_model *m = source->impl;
+  return aq_onnx_codes_read(&m->files, weight_of(source, segment), first, count, out, err);
+}
+
+static aq_status read_code_scales(const aq_source *source, const aq_segment *segment, uint64_t first, size_t count,
+                                  float *scales, float *zero_points, aq_error *err) {
+  const onnx_model *m = source->impl;
+  return aq_onnx_code_scales_read(&m->files, weight_of(source, segment), first, count, scales, zero_points, err);
+}
+
+static const aq_source_ops model_ops = {.close = close_model,
+                                        .read = read_model,
+                                        .view = view_model,
+                                        .is_decoded = is_decoded,
+                                        .find_codes = find_codes,
+                                        .read_codes = read_codes,
+                                        .read_code_scales = read_code_scales};
 
 /* ---- tensors ---- */
 
@@ -117,9 +152,9 @@ static aq_status add_notes(aq_source *source, const aq_onnx_graph *graph, const 
   const size_t quantized = count_quantized(found, operators, sizeof operators);
   const unsigned long long left_out = (unsigned long long)(found->left_out + graph->string_tensors);
   if (quantized > 0) {
-    AQ_TRY(aq_source_add_note(source, err,
-                              "%zu weight%s quantized already (%s): decoded to FP32, as the operators define",
-                              quantized, quantized == 1 ? " is" : "s are", operators));
+    AQ_TRY(aq_source_add_note(source, err, "%zu weight%s quantized already (%s)%s", quantized,
+                              quantized == 1 ? " is" : "s are", operators,
+                              source->keeps_codes ? "" : ": decoded to FP32, as the operators define"));
   }
   if (found->widened > 0) {
     AQ_TRY(aq_source_add_note(source, err, "%llu tensor%s of 2 or 4 bits that no operator dequantizes: %s held as 8",

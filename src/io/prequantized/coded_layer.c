@@ -18,6 +18,7 @@ enum {
 typedef struct workspace {
   const aq_source *source;
   const aq_coded_layer *layer;
+  bool wants_codes; /* as numbers, instead of values */
   aq_coded_room bytes, values, scales, zero_points, biases, groups;
 } workspace;
 
@@ -119,10 +120,9 @@ static aq_status decode_scales(workspace *w, const tile *t, float *scales, aq_er
   return AQ_OK;
 }
 
-static aq_status shift_zero_points(const workspace *w, const tile *t, float *zero_points, aq_error *err) {
-  const aq_coded_layer *l = w->layer;
-  const size_t count = t->blocks.rows * t->blocks.columns;
-  for (size_t i = 0; zero_points != NULL && i < count; i++) {
+aq_status aq_coded_layer_shift_zero_points(const aq_source *source, const aq_coded_layer *l, float *zero_points,
+                                           size_t count, aq_error *err) {
+  for (size_t i = 0; i < count; i++) {
     zero_points[i] += l->zero_point_shift;
     if (l->zero_point_wrap > 0 && zero_points[i] >= l->zero_point_wrap) zero_points[i] = 0;
     if (!l->has_one_zero_point || !(zero_points[i] < l->zero_point || zero_points[i] > l->zero_point)) continue;
@@ -133,7 +133,7 @@ static aq_status shift_zero_points(const workspace *w, const tile *t, float *zer
     (void)aq_error_hint(err, status,
                         "The configuration names another version of the format than the tensors are in "
                         "(checkpoint_format of GPTQ: gptq or gptq_v2)");
-    return aq_error_in_tensor(err, status, w->source->names[l->zero_points.tensor]);
+    return aq_error_in_tensor(err, status, source->names[l->zero_points.tensor]);
   }
   return AQ_OK;
 }
@@ -154,20 +154,26 @@ static void apply_row(const aq_coded_layer *l, const uint32_t *groups, const flo
   }
 }
 
+static aq_status read_tile_codes(workspace *w, const tile *t, float **out, aq_error *err) {
+  AQ_TRY(aq_coded_room_need(&w->values, t->part.rows * t->part.columns, sizeof(float), err));
+  *out = w->values.bytes;
+  return aq_coded_matrix_read(w->source, &w->layer->codes, t->matrix, &t->part, &w->bytes, *out, err);
+}
+
 static aq_status decode_tile(workspace *w, tile *t, float **out, aq_error *err) {
   const aq_coded_layer *l = w->layer;
   const size_t rows = t->part.rows, columns = t->part.columns;
   float *scales, *zero_points, *biases;
+  if (w->wants_codes) return read_tile_codes(w, t, out, err);
   find_blocks(l, t);
   AQ_TRY(find_groups(w, t, err));
   AQ_TRY(read_blocks(w, &l->scales, t, &w->scales, &scales, err));
   AQ_TRY(decode_scales(w, t, scales, err));
   AQ_TRY(read_blocks(w, &l->zero_points, t, &w->zero_points, &zero_points, err));
-  AQ_TRY(shift_zero_points(w, t, zero_points, err));
+  const size_t count = zero_points != NULL ? t->blocks.rows * t->blocks.columns : 0;
+  AQ_TRY(aq_coded_layer_shift_zero_points(w->source, l, zero_points, count, err));
   AQ_TRY(read_blocks(w, &l->biases, t, &w->biases, &biases, err));
-  AQ_TRY(aq_coded_room_need(&w->values, rows * columns, sizeof(float), err));
-  *out = w->values.bytes;
-  AQ_TRY(aq_coded_matrix_read(w->source, &l->codes, t->matrix, &t->part, &w->bytes, *out, err));
+  AQ_TRY(read_tile_codes(w, t, out, err));
   for (size_t r = 0; r < rows; r++) {
     const size_t block = (size_t)((t->part.row + r) / l->row_block - t->blocks.row) * t->blocks.columns;
     apply_row(l, w->groups.bytes, scales + block, zero_points != NULL ? zero_points + block : NULL,
@@ -239,14 +245,24 @@ static aq_status decode_range(workspace *w, uint64_t first, uint64_t end, const 
   return AQ_OK;
 }
 
-aq_status aq_coded_layer_read(const aq_source *source, const aq_coded_layer *layer, uint64_t offset, size_t size,
-                              uint8_t *out, aq_error *err) {
+static aq_status read_layer(workspace *w, uint64_t offset, size_t size, uint8_t *out, aq_error *err) {
   if (size == 0) return AQ_OK;
-  workspace w = {.source = source, .layer = layer};
   const wanted_bytes wanted = {offset, offset + size, out};
   const aq_status status =
-      decode_range(&w, offset / sizeof(float), aq_div_up(offset + size, sizeof(float)), &wanted, err);
-  aq_coded_room *rooms[] = {&w.bytes, &w.values, &w.scales, &w.zero_points, &w.biases, &w.groups};
+      decode_range(w, offset / sizeof(float), aq_div_up(offset + size, sizeof(float)), &wanted, err);
+  aq_coded_room *rooms[] = {&w->bytes, &w->values, &w->scales, &w->zero_points, &w->biases, &w->groups};
   for (size_t i = 0; i < AQ_COUNT_OF(rooms); i++) aq_free(rooms[i]->bytes);
   return status;
+}
+
+aq_status aq_coded_layer_read(const aq_source *source, const aq_coded_layer *layer, uint64_t offset, size_t size,
+                              uint8_t *out, aq_error *err) {
+  workspace w = {.source = source, .layer = layer};
+  return read_layer(&w, offset, size, out, err);
+}
+
+aq_status aq_coded_layer_read_codes(const aq_source *source, const aq_coded_layer *layer, uint64_t first, size_t count,
+                                    float *out, aq_error *err) {
+  workspace w = {.source = source, .layer = layer, .wants_codes = true};
+  return read_layer(&w, first * sizeof *out, count * sizeof *out, (uint8_t *)out, err);
 }

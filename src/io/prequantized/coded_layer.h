@@ -40,4 +40,12 @@ void aq_coded_layer_reset(aq_coded_layer *layer);
 AQ_MUST_CHECK aq_status aq_coded_layer_read(const aq_source *source, const aq_coded_layer *layer, uint64_t offset,
                                             size_t size, uint8_t *out, aq_error *err);
 
+/* The codes of values [first, first + count) as numbers, before any table, in the same order. Any thread. */
+AQ_MUST_CHECK aq_status aq_coded_layer_read_codes(const aq_source *source, const aq_coded_layer *layer, uint64_t first,
+                                                  size_t count, float *out, aq_error *err);
+
+/* Zero points as they are stored become those of the formula. AQ_ERR_FORMAT: one that the configuration excludes. */
+AQ_MUST_CHECK aq_status aq_coded_layer_shift_zero_points(const aq_source *source, const aq_coded_layer *layer,
+                                                         float *zero_points, size_t count, aq_error *err);
+
 #endif

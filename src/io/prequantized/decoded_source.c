@@ -14,6 +14,7 @@
 #include "core/json_text.h"
 #include "core/memory.h"
 #include "io/model_files.h"
+#include "io/prequantized/layer_codes.h"
 #include "io/prequantized/layer_list.h"
 #include "io/source_over.h"
 #include "quant/quantized_layer.h"
@@ -39,6 +40,11 @@ static void close_decoded(aq_source *source) {
   aq_free(d);
 }
 
+static const aq_coded_layer *layer_of(const aq_source *source, const aq_segment *segment) {
+  const decoded_source *d = source->impl;
+  return &d->list.layers[segment->where[1]].layer;
+}
+
 static aq_status read_decoded(const aq_source *source, const aq_segment *segment, aq_piece piece, uint64_t offset,
                               size_t size, void *out, aq_error *err) {
   const decoded_source *d = source->impl;
@@ -46,7 +52,7 @@ static aq_status read_decoded(const aq_source *source, const aq_segment *segment
     return aq_source_over_read(d->inner, segment, piece, offset, size, out, err);
   }
   AQ_FAIL_IF(piece != AQ_PIECE_DATA, AQ_ERR_INTERNAL, "a layer is decoded, and has no scales");
-  return aq_coded_layer_read(d->inner, &d->list.layers[segment->where[1]].layer, offset, size, out, err);
+  return aq_coded_layer_read(d->inner, layer_of(source, segment), offset, size, out, err);
 }
 
 static aq_status view_inner(const aq_source *source, const aq_segment *segment, aq_piece piece, const void **view,
@@ -56,12 +62,37 @@ static aq_status view_inner(const aq_source *source, const aq_segment *segment, 
   return segment->where[AQ_OVER_MARK] == INNER ? aq_source_over_view(d->inner, segment, piece, view, err) : AQ_OK;
 }
 
-static const aq_source_ops decoded_ops = {.close = close_decoded, .read = read_decoded, .view = view_inner};
+/* ---- codes ---- */
 
-bool aq_prequantized_is_decoded(const aq_source *source, size_t tensor) {
-  if (source->ops != &decoded_ops || source->segment_first[tensor] == source->segment_first[tensor + 1]) return false;
-  return source->segments[source->segment_first[tensor]].where[AQ_OVER_MARK] == DECODED;
+static bool is_decoded(const aq_source *source, size_t index) {
+  return source->segments[source->segment_first[index]].where[AQ_OVER_MARK] == DECODED;
 }
+
+static aq_status find_codes(const aq_source *source, size_t index, aq_code_layout *out, aq_error *err) {
+  const decoded_source *d = source->impl;
+  const aq_segment *segment = &source->segments[source->segment_first[index]];
+  return aq_layer_code_layout(d->inner, layer_of(source, segment), out, err);
+}
+
+static aq_status read_codes(const aq_source *source, const aq_segment *segment, uint64_t first, size_t count,
+                            int8_t *out, aq_error *err) {
+  const decoded_source *d = source->impl;
+  return aq_layer_codes_read(d->inner, layer_of(source, segment), first, count, out, err);
+}
+
+static aq_status read_code_scales(const aq_source *source, const aq_segment *segment, uint64_t first, size_t count,
+                                  float *scales, float *zero_points, aq_error *err) {
+  const decoded_source *d = source->impl;
+  return aq_layer_code_scales_read(d->inner, layer_of(source, segment), first, count, scales, zero_points, err);
+}
+
+static const aq_source_ops decoded_ops = {.close = close_decoded,
+                                          .read = read_decoded,
+                                          .view = view_inner,
+                                          .is_decoded = is_decoded,
+                                          .find_codes = find_codes,
+                                          .read_codes = read_codes,
+                                          .read_code_scales = read_code_scales};
 
 /* ---- tensors ---- */
 
@@ -198,48 +229,19 @@ static aq_status edit_config(aq_source *source, const checkpoint_config *s, aq_e
 
 /* ---- putting the source in its place ---- */
 
-/* What a source says of its files moves to the one over it. */
-static void move_surroundings(aq_source *from, aq_source *to) {
-  to->format = from->format;
-  to->folder = from->folder;
-  to->file_bytes = from->file_bytes;
-  to->max_memory = from->max_memory;
-  to->metadata = from->metadata;
-  to->metadata_count = from->metadata_count;
-  to->metadata_bytes = from->metadata_bytes;
-  to->notes = from->notes;
-  to->note_count = from->note_count;
-  to->files = from->files;
-  to->file_count = from->file_count;
-  from->folder = NULL;
-  from->metadata = NULL;
-  from->metadata_count = 0;
-  from->notes = NULL;
-  from->note_count = 0;
-  from->files = NULL;
-  from->file_count = 0;
-}
-
 /* Takes over the list, whatever happens. */
 static aq_status wrap_source(aq_source **source, aq_layer_list *list, aq_error *err) {
-  aq_source *outer = aq_calloc(1, sizeof *outer);
   decoded_source *d = aq_calloc(1, sizeof *d);
-  char *path = aq_strdup((*source)->path);
-  if (outer == NULL || d == NULL || path == NULL) {
-    aq_free(outer);
+  if (d != NULL) *d = (decoded_source){.inner = *source, .list = *list};
+  const aq_status status =
+      d != NULL ? aq_source_over_put(source, &decoded_ops, d, err) : aq_fail_memory(err, sizeof *d);
+  if (status != AQ_OK) {
     aq_free(d);
-    aq_free(path);
     aq_layer_list_reset(list);
-    return aq_fail_memory(err, sizeof *outer + sizeof *d);
+    return status;
   }
-  *d = (decoded_source){.inner = *source, .list = *list};
-  outer->impl = d;
-  outer->ops = &decoded_ops;
-  outer->path = path;
-  move_surroundings(*source, outer);
-  *source = outer;
-  AQ_TRY(add_tensors(outer, err));
-  restore_aliases(outer);
+  AQ_TRY(add_tensors(*source, err));
+  restore_aliases(*source);
   return AQ_OK;
 }
 
@@ -255,10 +257,9 @@ static aq_status note_schemes(aq_source *source, aq_error *err) {
       if (count++ == 0) first = list->layers[i].name;
     }
     if (count == 0) continue;
-    AQ_TRY(aq_source_add_note(source, err,
-                              "another tool has quantized %zu of the layers already (%s; '%.150s'%s): they are decoded "
-                              "to FP32",
-                              count, scheme->name, first, count > 1 ? ", ..." : ""));
+    AQ_TRY(aq_source_add_note(source, err, "another tool has quantized %zu of the layers already (%s; '%.150s'%s)%s",
+                              count, scheme->name, first, count > 1 ? ", ..." : "",
+                              source->keeps_codes ? "" : ": they are decoded to FP32"));
   }
   return AQ_OK;
 }

@@ -12,7 +12,4 @@
  * contradict each other, or the configuration. */
 AQ_MUST_CHECK aq_status aq_prequantized_decode(aq_source **source, aq_error *err);
 
-/* Whether the values of a tensor are decoded from codes of another tool. Of a source, or of an overlay of it. */
-bool aq_prequantized_is_decoded(const aq_source *source, size_t tensor);
-
 #endif

@@ -5,6 +5,7 @@
 #include "temp_folder.h"
 
 #include "core/compiler.h"
+#include "core/memory.h"
 #include "io/model_files.h"
 #include "io/source.h"
 
@@ -687,6 +688,80 @@ static void zero_points_of_the_other_version_are_refused(void **state) {
                 "has the zero point 7");
 }
 
+/* ---- codes ---- */
+
+static aq_source *open_codes(const char *config, const part *parts, size_t count) {
+  aq_source *source = NULL;
+  aq_source_options options;
+  aq_source_options_init(&options);
+  options.keep_codes = true;
+  assert_ok(aq_source_open(write_model(config, parts, count), &options, &source, &err));
+  return source;
+}
+
+/* Of each row eight codes, 0 to 7 or 8 to 15, with a zero point of 7 (stored as 6); moved by 8. */
+static void layer_is_a_row_of_codes(void **unused) {
+  (void)unused;
+  aq_source *s = open_codes(GPTQ(""), gptq, AQ_COUNT_OF(gptq));
+  const aq_tensor_info *a = aq_source_tensor(s, 1);
+  assert_string_equal(a->name, "a.weight");
+  assert_int_equal(a->quant_type, AQ_INT4);
+  assert_int_equal(a->quant_axis, 0);
+  assert_int_equal(a->group_size, 0);
+  assert_int_equal(a->num_scales, 8);
+  assert_int_equal(a->data_bytes, 32);
+  aq_tensor tensor;
+  assert_ok(aq_source_load(s, 1, &tensor, &err));
+  for (size_t i = 0; i < 7; i++) assert_memory_equal((const uint8_t *)tensor.data + 4 * i, "\x10\x32\x54\x76", 4);
+  assert_memory_equal((const uint8_t *)tensor.data + 28, "\x98\xba\xdc\xfe", 4);
+  const float *scales = tensor.scales, *zeros = tensor.zero_points;
+  for (size_t i = 0; i < 8; i++) {
+    const float scale = i < 7 ? 1 : 2;
+    assert_memory_equal(&scales[i], &scale, sizeof scale);
+    assert_true(zeros[i] >= -1 && zeros[i] <= -1);
+  }
+  aq_tensor_release(&tensor);
+  expect_values(s, "norm", norm, 2);
+  assert_string_equal(aq_source_note(s, 0), "another tool has quantized 1 of the layers already (GPTQ; 'a.weight')");
+  assert_string_equal(aq_source_note(s, 1), "the codes of 1 tensor are taken over as they are stored, without loss");
+  char *text;
+  size_t size;
+  assert_ok(aq_model_file_read(s, NULL, "config.json", &text, &size, &err));
+  assert_string_equal(text, "{}");
+  aq_free(text);
+  aq_source_close(s);
+}
+
+/* Columns in another order than their groups have no row; what is wrong with a list is told as without the option. */
+static void lists_of_groups_are_held_to_their_order(void **unused) {
+  (void)unused;
+  static const int32_t order[8] = {1, 0, 0, 0, 1, 1, 1, 0}, beyond[8] = {0, 0, 0, 0, 0, 0, 0, 7};
+  static const int32_t plain[8] = {0, 0, 0, 0, 1, 1, 1, 1};
+  static const uint32_t zeros[2] = {0x66666666U, 0x66666666U};
+  static uint16_t scales[16];
+  for (size_t i = 0; i < 16; i++) scales[i] = 0x3c00;
+  part parts[AQ_COUNT_OF(gptq)];
+  memcpy(parts, gptq, sizeof gptq);
+  parts[2] = (part){"a.qzeros", "I32", "[2,1]", zeros, 8};
+  parts[3] = (part){"a.scales", "F16", "[2,8]", scales, 32};
+  static const char config[] = "{\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":4,\"group_size\":4}}";
+  parts[4].bytes = plain;
+  aq_source *s = open_codes(config, parts, AQ_COUNT_OF(parts));
+  assert_int_equal(aq_source_tensor(s, 1)->quant_type, AQ_INT4);
+  assert_int_equal(aq_source_tensor(s, 1)->group_size, 4);
+  aq_source_close(s);
+  parts[4].bytes = order;
+  s = open_codes(config, parts, AQ_COUNT_OF(parts));
+  assert_int_equal(aq_source_tensor(s, 1)->quant_type, AQ_KEPT);
+  aq_source_close(s);
+  parts[4].bytes = beyond;
+  s = open_codes(config, parts, AQ_COUNT_OF(parts));
+  float values[64];
+  assert_int_equal(aq_source_tensor(s, 1)->quant_type, AQ_KEPT);
+  assert_int_equal(aq_source_read_f32(s, 1, 0, 64, values, &err), AQ_ERR_FORMAT);
+  aq_source_close(s);
+}
+
 /* Every allocation fails once: the status says so, and nothing stays behind. */
 static void memory_that_runs_out_is_told_and_nothing_leaks(void **unused) {
   (void)unused;
@@ -729,6 +804,8 @@ int main(void) {
       cmocka_unit_test(version_tells_the_packing_where_the_shape_does_not),
       cmocka_unit_test(groups_that_are_not_there_are_refused_when_they_are_read),
       cmocka_unit_test(zero_points_of_the_other_version_are_refused),
+      cmocka_unit_test(layer_is_a_row_of_codes),
+      cmocka_unit_test(lists_of_groups_are_held_to_their_order),
       cmocka_unit_test(memory_that_runs_out_is_told_and_nothing_leaks),
   };
   return cmocka_run_group_tests(tests, temp_setup, temp_teardown);

@@ -29,7 +29,7 @@ static aq_status fake_view(const aq_source *source, const aq_segment *segment, a
   return AQ_OK;
 }
 
-static const aq_source_ops fake_ops = {NULL, fake_read, fake_view, NULL};
+static const aq_source_ops fake_ops = {.read = fake_read, .view = fake_view};
 
 static aq_source *fake_source(void) {
   aq_source *s = aq_calloc(1, sizeof *s);

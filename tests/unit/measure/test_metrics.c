@@ -148,7 +148,7 @@ static void close_memory(aq_source *source) {
   free(m);
 }
 
-static const aq_source_ops memory_ops = {close_memory, read_memory, no_view, NULL};
+static const aq_source_ops memory_ops = {.close = close_memory, .read = read_memory, .view = no_view};
 
 /* FP32 tensors t0, t1, ... of these lengths, filled by fn. */
 static aq_source *make_source(const uint64_t *lengths, int count, float (*fn)(uint64_t i)) {
