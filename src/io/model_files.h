@@ -1,7 +1,7 @@
 /* model_files.h - the small files of a model: its configuration and its tokenizer. A folder has them beside the
  * weights, or, when modules.json says so, in the folder of its first module; a table carries them in its metadata,
  * under AQ_MODEL_FILE_KEY and the file's name as text, or under AQ_MODEL_FILE_ZSTD_KEY and the name compressed
- * (zstd_text.h). */
+ * (zstd_text.h), which is how files that are no text travel: models of SentencePiece. */
 #ifndef AQ_IO_MODEL_FILES_H
 #define AQ_IO_MODEL_FILES_H
 
@@ -16,9 +16,9 @@
 #define AQ_MODEL_FILE_MAX ((size_t)64 << 20)           /* of the text of one file that is read */
 #define AQ_MODEL_FILES_MAX ((size_t)16 << 20)          /* of all values that a table carries */
 
-/* The text of a file of the model, with a zero after its end; *text is NULL with AQ_OK when there is no such file. It
- * is looked for in `folder`, when one is given; else in the metadata, when they hold any file of a model, else in the
- * folder of the source: files of two models are never mixed.
+/* The text or the bytes of a file of the model, with a zero after the end; *text is NULL with AQ_OK when there is no
+ * such file. It is looked for in `folder`, when one is given; else in the metadata, when they hold any file of a model,
+ * else in the folder of the source: files of two models are never mixed.
  *
  * modules.json, config_sentence_transformers.json and names with a folder in front ("1_Pooling/config.json") are looked
  * for there; every other name is a file of the first module, in whose folder it is looked for ("0_Transformer"). A name
@@ -50,10 +50,11 @@ const char *aq_model_file_key_place(const char *key);
 const char *aq_model_file_compressed(const aq_source *source, const char *place);
 
 /* Calls put(ctx, key, value) for every file that travels with a table made from the source: those of a fixed list and
- * the configurations of the modules that modules.json names, as far as they exist, are text (UTF-8 without zeros) and
- * their values fit, with the ones before them, in AQ_MODEL_FILES_MAX; what exists and does not travel becomes a note of
- * the source. A vocab.txt travels when no tokenizer.json does, vocab.json and merges.txt when neither of these is
- * there. Large files are compressed, once for a source. */
+ * the configurations of the modules that modules.json names, as far as they exist, are text (UTF-8 without zeros) or a
+ * model of SentencePiece, and their values fit, with the ones before them, in AQ_MODEL_FILES_MAX; what exists and does
+ * not travel becomes a note of the source. A vocab.txt travels when no tokenizer.json does, vocab.json and merges.txt
+ * when neither of these is there, a model of SentencePiece when none of them is. Large files are compressed, once for a
+ * source. */
 typedef aq_status (*aq_model_file_fn)(void *ctx, const char *key, const char *value, aq_error *err);
 AQ_MUST_CHECK aq_status aq_model_files_each(aq_source *source, aq_model_file_fn put, void *ctx, aq_error *err);
 

@@ -44,13 +44,18 @@ static const char *const names[] = {"config.json",
                                     tokenizer_json,
                                     vocab_txt,
                                     vocab_json,
-                                    merges_txt};
+                                    merges_txt,
+                                    "tokenizer.model",
+                                    "sentencepiece.bpe.model",
+                                    "spiece.model",
+                                    "spm.model"};
 
 typedef struct carried_file {
   char *place;
   char *text;    /* NULL: it is not carried, or its packed value is all that is needed */
   size_t size;   /* of the text */
   char *packed;  /* the value under AQ_MODEL_FILE_ZSTD_KEY; NULL: the text is better left as it is */
+  bool is_bytes; /* no text, so that the packed value is all that can stand in a table */
   bool is_ready; /* nothing is to be compressed any more */
   char *key;     /* of one that travels; NULL: it does not */
 } carried_file;
@@ -88,6 +93,12 @@ static aq_status grow_files(struct aq_carried_files *c, aq_error *err) {
   return AQ_OK;
 }
 
+/* A model of SentencePiece is bytes. */
+static bool holds_bytes(const char *name) {
+  const size_t length = strlen(name), ending = strlen(".model");
+  return length > ending && strcmp(name + length - ending, ".model") == 0;
+}
+
 /* What keeps a text from travelling becomes a note of the source. A table's own compressed value is taken over. */
 static aq_status read_text(aq_source *source, carried_file *f, aq_error *err) {
   uint64_t bytes;
@@ -98,13 +109,14 @@ static aq_status read_text(aq_source *source, carried_file *f, aq_error *err) {
   }
   AQ_TRY(aq_model_file_read_place(source, f->place, &f->text, &f->size, err));
   if (f->text == NULL) return AQ_OK;
-  if (strlen(f->text) != f->size || !aq_utf8_ok(f->text)) {
+  f->is_bytes = holds_bytes(f->place);
+  if (!f->is_bytes && (strlen(f->text) != f->size || !aq_utf8_ok(f->text))) {
     aq_free(f->text);
     f->text = NULL;
     return aq_source_add_note(source, err, "%.100s is not UTF-8, and does not travel with a table", f->place);
   }
   const char *made = aq_model_file_compressed(source, f->place);
-  f->is_ready = made != NULL || f->size < LARGE_BYTES;
+  f->is_ready = made != NULL || (f->size < LARGE_BYTES && !f->is_bytes);
   f->packed = made != NULL ? aq_strdup(made) : NULL;
   return made == NULL || f->packed != NULL ? AQ_OK : aq_fail_memory(err, strlen(made));
 }
@@ -146,7 +158,9 @@ static bool is_named(const carried_file *f, const char *name) {
 static bool is_passed_over(const carried_file *last, const char *name) {
   if (name == vocab_txt) return is_named(last, tokenizer_json);
   if (name == vocab_json) return is_named(last, tokenizer_json) || is_named(last, vocab_txt);
-  return name == merges_txt && !is_named(last, vocab_json);
+  if (name == merges_txt) return !is_named(last, vocab_json);
+  return holds_bytes(name) && (is_named(last, tokenizer_json) || is_named(last, vocab_txt) ||
+                               is_named(last, merges_txt) || (last != NULL && last->is_bytes));
 }
 
 static aq_status add_files(aq_source *source, const aq_module_list *list, aq_error *err) {
@@ -184,7 +198,7 @@ aq_status aq_model_files_compress(void *source, uint64_t item, uint32_t worker, 
   if (f->is_ready) return AQ_OK;
   AQ_TRY(aq_zstd_text_make(f->text, f->size, &f->packed, err));
   f->is_ready = true;
-  if (strlen(f->packed) <= LARGE_BYTES_KEPT(f->size)) return AQ_OK;
+  if (f->is_bytes || strlen(f->packed) <= LARGE_BYTES_KEPT(f->size)) return AQ_OK;
   aq_free(f->packed);
   f->packed = NULL;
   return AQ_OK;

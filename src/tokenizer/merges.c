@@ -77,6 +77,30 @@ aq_status aq_merges_add(aq_merges *merges, const aq_vocab *vocab, const char *le
   return add_ranked(merges, vocab, left, left_size, right, right_size, prefix_size, merges->count, err);
 }
 
+/* All cuts of one token, between characters. */
+static aq_status add_cuts(aq_merges *merges, const aq_vocab *vocab, const char *token, size_t size, aq_error *err) {
+  const uint8_t *bytes = (const uint8_t *)token;
+  uint64_t hash = AQ_VOCAB_HASH_START;
+  for (size_t left = 0, width; left < size; left += width) {
+    const bool is_left = left > 0 && aq_vocab_find_hashed(vocab, hash, bytes, 0, bytes, left) >= 0;
+    if (is_left && aq_vocab_find(vocab, token + left, size - left) >= 0) {
+      AQ_TRY(aq_merges_add(merges, vocab, token, left, token + left, size - left, 0, err));
+    }
+    width = aq_utf8_width(bytes[left]);
+    hash = aq_vocab_hash(hash, bytes + left, width);
+  }
+  return AQ_OK;
+}
+
+aq_status aq_merges_of_vocab(aq_merges *merges, const aq_vocab *vocab, aq_error *err) {
+  for (size_t i = 0; i < vocab->count; i++) {
+    size_t size;
+    const char *token = aq_vocab_entry_token(vocab, i, &size);
+    AQ_TRY(add_cuts(merges, vocab, token, size, err));
+  }
+  return AQ_OK;
+}
+
 /* "a b". */
 static aq_status add_line(aq_merges *merges, const aq_vocab *vocab, const char *line, size_t size, size_t prefix_size,
                           size_t rank, aq_error *err) {

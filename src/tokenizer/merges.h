@@ -41,6 +41,11 @@ AQ_MUST_CHECK aq_status aq_merges_read_array(aq_merges *merges, const aq_vocab *
 AQ_MUST_CHECK aq_status aq_merges_read_lines(aq_merges *merges, const aq_vocab *vocab, const char *text, size_t size,
                                              aq_error *err);
 
+/* The merges that a vocabulary of SentencePiece stands for: every token that is two others one after the other is a
+ * merge of them. The token with the smallest id is merged first; of the cuts of one token, that with the shortest left
+ * part. */
+AQ_MUST_CHECK aq_status aq_merges_of_vocab(aq_merges *merges, const aq_vocab *vocab, aq_error *err);
+
 static inline uint64_t aq_pair_of(int32_t left, int32_t right) {
   return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
 }

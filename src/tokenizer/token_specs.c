@@ -1,12 +1,16 @@
 /* token_specs.c - added and special tokens as the files of a tokenizer describe them. */
 #include "tokenizer/token_specs.h"
 
+#include <math.h>
 #include <string.h>
 
+#include "core/checked.h"
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/json_member.h"
 #include "core/memory.h"
+
+#define MOST_EXTRA_IDS 1000
 
 void aq_token_specs_reset(aq_token_specs *specs) {
   aq_free(specs->items);
@@ -55,4 +59,15 @@ aq_status aq_token_spec_parse(const json_t *value, const char *key, aq_token_spe
   const json_t *normalized = json_object_get(value, "normalized");
   out->implied = normalized == NULL || json_is_null(normalized);
   return aq_json_bool(value, "normalized", !out->special, &out->normalized, err);
+}
+
+aq_status aq_extra_ids_read(const json_t *config, int64_t *count, aq_error *err) {
+  static const char key[] = "extra_ids";
+  const json_t *number = json_object_get(config, key);
+  *count = 100;
+  AQ_FAIL_IF(number != NULL && !aq_whole_ok(json_is_number(number) ? json_number_value(number) : NAN, 31, count),
+             AQ_ERR_FORMAT, "'%s' is not a whole number", key);
+  AQ_FAIL_IF(*count < 0 || *count > MOST_EXTRA_IDS, AQ_ERR_UNSUPPORTED, "'%s' is %lld; 0 to %d are possible", key,
+             (long long)*count, MOST_EXTRA_IDS);
+  return AQ_OK;
 }

@@ -33,4 +33,7 @@ AQ_MUST_CHECK aq_status aq_token_specs_push(aq_token_specs *specs, const aq_toke
  * AQ_ERR_FORMAT names `key`, where the value stands, and the member that is wrong or unknown. */
 AQ_MUST_CHECK aq_status aq_token_spec_parse(const json_t *value, const char *key, aq_token_spec *out, aq_error *err);
 
+/* How many tokens "<extra_id_0>" and so on T5Tokenizer has: "extra_ids" of a tokenizer_config.json, else 100. */
+AQ_MUST_CHECK aq_status aq_extra_ids_read(const json_t *config, int64_t *count, aq_error *err);
+
 #endif

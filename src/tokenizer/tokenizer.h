@@ -59,6 +59,8 @@ AQ_MUST_CHECK aq_status aq_tokenizer_make(const aq_tokenizer_files *files, aq_to
 typedef struct aq_tokenizer_roots {
   json_t *json, *config, *added, *model;
   const aq_named_text *merges; /* merges.txt, which belongs to the files */
+  struct aq_spm_model *spm;    /* a model of SentencePiece, where there is no tokenizer.json (tokenizer_spm.h), */
+  json_t *spm_tokens;          /* and its added tokens, a list */
   bool alone;                  /* see aq_tokenizer_files */
 } aq_tokenizer_roots;
 

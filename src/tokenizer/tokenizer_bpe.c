@@ -1,6 +1,6 @@
 /* tokenizer_bpe.c - the stages that GPT2Tokenizer, RobertaTokenizer, Qwen2Tokenizer, GemmaTokenizer and LlamaTokenizer
  * of transformers make by themselves: of a tokenizer.json they take the vocabulary, the merges and the special tokens
- * around a text. */
+ * around a text; of a model of SentencePiece the pieces, which say what merges into what. */
 #include <string.h>
 
 #include "core/error.h"
@@ -66,6 +66,7 @@ static aq_status set_stages(aq_tokenizer *t, const bpe_class *class, const json_
 
 static aq_status read_merges(aq_merges *merges, const aq_vocab *vocab, const aq_tokenizer_roots *roots, aq_error *err) {
   const json_t *model = json_object_get(roots->json, "model");
+  if (roots->spm != NULL) return aq_merges_of_vocab(merges, vocab, err);
   if (roots->json != NULL) return aq_merges_read_array(merges, vocab, json_object_get(model, "merges"), 0, err);
   const aq_status status = aq_merges_read_lines(merges, vocab, roots->merges->text, roots->merges->size, err);
   return status == AQ_OK || roots->merges->path == NULL ? status : aq_error_in_file(err, status, roots->merges->path);
@@ -77,8 +78,8 @@ static aq_status set_model(aq_tokenizer *t, const bpe_class *class, const aq_bpe
   aq_merges merges = {.slots = NULL};
   AQ_FAIL_IF(t->model.type != NULL && t->model.type != type, AQ_ERR_UNSUPPORTED,
              "the tokenizer's model is '%s', and its class is one of '%s'", t->model.type->base.name, type->base.name);
-  AQ_FAIL_IF(roots->json == NULL && (roots->merges == NULL || !class->has_files), AQ_ERR_UNSUPPORTED,
-             "the tokenizer's class needs a tokenizer.json%s",
+  const bool has_merges = roots->json != NULL || roots->spm != NULL || (roots->merges != NULL && class->has_files);
+  AQ_FAIL_IF(!has_merges, AQ_ERR_UNSUPPORTED, "the tokenizer's class needs a tokenizer.json%s",
              class->has_files ? ", or vocab.json and merges.txt" : "");
   aq_status status = read_merges(&merges, &t->model.vocab, roots, err);
   if (status == AQ_OK) status = aq_bpe_make(options, &t->model.vocab, &merges, &t->model.state, err);

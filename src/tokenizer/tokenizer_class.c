@@ -8,11 +8,13 @@
 #include "core/json_member.h"
 #include "tokenizer/models.h"
 #include "tokenizer/tokenizer.h"
+#include "tokenizer/tokenizer_spm.h"
 
 const char *const aq_named_token_keys[AQ_NAMED_TOKENS] = {"bos_token", "eos_token", "unk_token", "sep_token",
                                                           "pad_token", "cls_token", "mask_token"};
 
-static const aq_tokenizer_class general = {.name = "PreTrainedTokenizerFast", .leaves_pad_open = true};
+static const aq_tokenizer_class general = {
+    .name = "PreTrainedTokenizerFast", .spm = &aq_spm_as_it_is, .leaves_pad_open = true};
 
 #define BERT_TOKENS                                                                                         \
   {                                                                                                         \
@@ -66,6 +68,7 @@ static const aq_tokenizer_class qwen2 = {
     .tokens = {[AQ_TOKEN_EOS] = END_OF_TEXT, [AQ_TOKEN_UNK] = END_OF_TEXT, [AQ_TOKEN_PAD] = END_OF_TEXT}};
 static const aq_tokenizer_class gemma = {.name = "GemmaTokenizer",
                                          .read_stages = aq_tokenizer_read_gemma,
+                                         .spm = &aq_spm_as_it_is,
                                          .pads_left = true,
                                          .tokens = {[AQ_TOKEN_BOS] = "<bos>",
                                                     [AQ_TOKEN_EOS] = "<eos>",
@@ -75,17 +78,20 @@ static const aq_tokenizer_class gemma = {.name = "GemmaTokenizer",
 static const aq_tokenizer_class llama = {
     .name = "LlamaTokenizer",
     .read_stages = aq_tokenizer_read_llama,
+    .spm = &aq_spm_as_it_is,
     .pads_left = true,
     .leaves_pad_open = true,
     .tokens = {[AQ_TOKEN_BOS] = "<s>", [AQ_TOKEN_EOS] = "</s>", [AQ_TOKEN_UNK] = "<unk>"}};
 
 static const aq_tokenizer_class xlm_roberta = {.name = "XLMRobertaTokenizer",
                                                .read_stages = aq_tokenizer_read_xlm_roberta,
+                                               .spm = &aq_spm_fairseq,
                                                .frame = AQ_FRAME_BOS_EOS,
                                                .doubles_separator = true,
                                                .tokens = ROBERTA_TOKENS};
 static const aq_tokenizer_class camembert = {.name = "CamembertTokenizer",
                                              .read_stages = aq_tokenizer_read_camembert,
+                                             .spm = &aq_spm_camembert,
                                              .frame = AQ_FRAME_BOS_EOS,
                                              .doubles_separator = true,
                                              .wraps_mask_alone = true,
@@ -94,11 +100,13 @@ static const aq_tokenizer_class camembert = {.name = "CamembertTokenizer",
 static const aq_tokenizer_class t5 = {
     .name = "T5Tokenizer",
     .read_stages = aq_tokenizer_read_t5,
+    .spm = &aq_spm_spiece,
     .frame = AQ_FRAME_EOS,
     .has_extra_ids = true,
     .tokens = {[AQ_TOKEN_EOS] = "</s>", [AQ_TOKEN_UNK] = "<unk>", [AQ_TOKEN_PAD] = "<pad>"}};
 static const aq_tokenizer_class albert = {.name = "AlbertTokenizer",
                                           .read_stages = aq_tokenizer_read_albert,
+                                          .spm = &aq_spm_spiece,
                                           .frame = AQ_FRAME_OF_FILE_OR_CLS_SEP,
                                           .types_pairs = true,
                                           .tokens = {[AQ_TOKEN_BOS] = "[CLS]",
@@ -110,6 +118,7 @@ static const aq_tokenizer_class albert = {.name = "AlbertTokenizer",
                                                      [AQ_TOKEN_MASK] = "[MASK]"}};
 static const aq_tokenizer_class deberta = {.name = "DebertaV2Tokenizer",
                                            .read_stages = aq_tokenizer_read_deberta,
+                                           .spm = &aq_spm_deberta,
                                            .frame = AQ_FRAME_CLS_SEP,
                                            .types_pairs = true,
                                            .gives_types = true,

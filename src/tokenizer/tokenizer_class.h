@@ -40,12 +40,14 @@ typedef enum aq_class_frame {
 
 struct aq_tokenizer_files;
 struct aq_tokenizer_roots;
+struct aq_spm_rules;
 
 typedef struct aq_tokenizer_class {
   const char *name; /* "BertTokenizer" */
   /* Makes the stages of a tokenizer whose vocabulary is read, as tokenizer_config.json (or NULL) has them. NULL: the
    * class is the general one, and a tokenizer.json is taken as it is. */
   aq_status (*read_stages)(aq_tokenizer *tokenizer, const struct aq_tokenizer_roots *roots, aq_error *err);
+  const struct aq_spm_rules *spm; /* what it makes of a model of SentencePiece; NULL: it reads none */
   aq_class_frame frame;
   bool doubles_separator;              /* of a frame that the class makes: two stand between the texts of a pair, not
                                           one */

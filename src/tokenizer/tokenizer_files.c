@@ -18,6 +18,7 @@
 #include "io/module_list.h"
 #include "io/source.h"
 #include "tokenizer/models.h"
+#include "tokenizer/tokenizer_spm.h"
 
 static const char *const text_names[AQ_TEXT_COUNT] = {
     [AQ_TEXT_JSON] = "tokenizer.json",          [AQ_TEXT_VOCAB] = "vocab.txt",
@@ -31,9 +32,8 @@ static const char *const sentence_names[] = {"sentence_bert_config.json",       
                                              "sentence_albert_config.json",     "sentence_xlm-roberta_config.json",
                                              "sentence_xlnet_config.json"};
 
-/* Files of tokenizers that come without a tokenizer.json or a vocab.txt. */
-static const char *const other_names[] = {"spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "vocab.json",
-                                          "merges.txt"};
+/* Files of which one is missing beside the other. */
+static const char *const other_names[] = {"vocab.json", "merges.txt"};
 
 static void reset_text(aq_named_text *text) {
   aq_free(text->text);
@@ -109,18 +109,23 @@ static aq_status read_settings(place *p, aq_tokenizer_files *files, aq_error *er
   return AQ_OK;
 }
 
+static bool has_vocabulary(const aq_tokenizer_files *files) {
+  const bool both = files->texts[AQ_TEXT_VOCAB_JSON].text != NULL && files->texts[AQ_TEXT_MERGES].text != NULL;
+  return both || files->texts[AQ_TEXT_JSON].text != NULL || files->texts[AQ_TEXT_VOCAB].text != NULL ||
+         files->texts[AQ_TEXT_SPM].text != NULL;
+}
+
 static aq_status read_vocabulary(const place *p, aq_tokenizer_files *files, aq_error *err) {
   AQ_TRY(read_text(p, text_names[AQ_TEXT_JSON], &files->texts[AQ_TEXT_JSON], err));
   if (files->texts[AQ_TEXT_JSON].text != NULL) return AQ_OK;
   AQ_TRY(read_text(p, text_names[AQ_TEXT_VOCAB], &files->texts[AQ_TEXT_VOCAB], err));
   if (files->texts[AQ_TEXT_VOCAB].text != NULL) return AQ_OK;
   AQ_TRY(read_text(p, text_names[AQ_TEXT_VOCAB_JSON], &files->texts[AQ_TEXT_VOCAB_JSON], err));
-  return read_text(p, text_names[AQ_TEXT_MERGES], &files->texts[AQ_TEXT_MERGES], err);
-}
-
-static bool has_vocabulary(const aq_tokenizer_files *files) {
-  const bool both = files->texts[AQ_TEXT_VOCAB_JSON].text != NULL && files->texts[AQ_TEXT_MERGES].text != NULL;
-  return both || files->texts[AQ_TEXT_JSON].text != NULL || files->texts[AQ_TEXT_VOCAB].text != NULL;
+  AQ_TRY(read_text(p, text_names[AQ_TEXT_MERGES], &files->texts[AQ_TEXT_MERGES], err));
+  for (size_t i = 0; aq_spm_file_names[i] != NULL && !has_vocabulary(files); i++) {
+    AQ_TRY(read_text(p, aq_spm_file_names[i], &files->texts[AQ_TEXT_SPM], err));
+  }
+  return AQ_OK;
 }
 
 /* ---- folders ---- */
@@ -144,8 +149,9 @@ static aq_status fail_none(const place *p, aq_error *err) {
     (void)aq_token_model_hint(err, status);
     return aq_error_in_file(err, status, p->folder);
   }
-  const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND, "the folder holds no tokenizer: neither %s nor %s",
-                                   text_names[AQ_TEXT_JSON], text_names[AQ_TEXT_VOCAB]);
+  const aq_status status =
+      aq_fail(err, AQ_ERR_NOT_FOUND, "the folder holds no tokenizer: neither %s nor %s, nor a model of SentencePiece",
+              text_names[AQ_TEXT_JSON], text_names[AQ_TEXT_VOCAB]);
   return aq_error_in_file(err, status, p->folder);
 }
 
@@ -161,7 +167,7 @@ static aq_status read_folder(aq_tokenizer_files *files, const char *folder, aq_e
   return status;
 }
 
-/* The files beside a vocab.txt that was named by itself. */
+/* The files beside a vocabulary that was named by itself. */
 static aq_status read_rest(aq_tokenizer_files *files, const char *folder, aq_error *err) {
   place p = {.folder = folder};
   const aq_status status = read_settings(&p, files, err);
@@ -183,10 +189,11 @@ static aq_status read_beside(aq_tokenizer_files *files, const char *path,
 static aq_status read_file(aq_tokenizer_files *files, const char *path, aq_error *err) {
   aq_named_text named = {NULL, 0, NULL};
   AQ_TRY(aq_file_slurp(path, AQ_MODEL_FILE_MAX, &named.text, &named.size, err));
-  const bool is_json = named.text[strspn(named.text, " \t\r\n")] == '{';
+  const bool is_spm = aq_ends_with(path, ".model");
+  const bool is_json = !is_spm && named.text[strspn(named.text, " \t\r\n")] == '{';
   named.path = aq_strdup(path);
   files->alone = is_json;
-  files->texts[is_json ? AQ_TEXT_JSON : AQ_TEXT_VOCAB] = named;
+  files->texts[is_json ? AQ_TEXT_JSON : is_spm ? AQ_TEXT_SPM : AQ_TEXT_VOCAB] = named;
   if (named.path == NULL) return aq_fail_memory(err, strlen(path));
   return is_json ? AQ_OK : read_beside(files, path, read_rest, err);
 }
@@ -198,7 +205,9 @@ static aq_status take_files(place *p, bool whole, aq_tokenizer_files *files, aq_
   if (!whole) return AQ_OK;
   AQ_TRY(read_vocabulary(p, files, err));
   if (has_vocabulary(files)) return AQ_OK;
-  const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND, "the model has neither a tokenizer.json nor a vocab.txt");
+  const aq_status status = aq_fail(err, AQ_ERR_NOT_FOUND,
+                                   "the model has neither a tokenizer.json nor a vocab.txt, nor a model of "
+                                   "SentencePiece");
   return aq_error_hint(err, status, "Put the files of the model's folder beside the weights, or name the folder");
 }
 

@@ -17,6 +17,7 @@ typedef enum aq_tokenizer_text {
   AQ_TEXT_SENTENCE,   /* what the Transformer module of sentence-transformers reads: sentence_bert_config.json */
   AQ_TEXT_VOCAB_JSON, /* vocab.json, when there is neither a tokenizer.json nor a vocab.txt */
   AQ_TEXT_MERGES,     /* merges.txt beside it */
+  AQ_TEXT_SPM,        /* a model of SentencePiece, when there is none of these: bytes, which may hold zeros */
   AQ_TEXT_COUNT
 } aq_tokenizer_text;
 
@@ -38,11 +39,13 @@ typedef struct aq_tokenizer_files {
 void aq_tokenizer_files_reset(aq_tokenizer_files *files);
 
 /* Reads the files of a tokenizer. `path` is
- * - a folder with a tokenizer.json or (when it has none) a vocab.txt, or vocab.json and merges.txt; the other files are
- * read as well, all of them from the folder that modules.json has for the Transformer module;
+ * - a folder with a tokenizer.json or (when it has none) a vocab.txt, or vocab.json and merges.txt, or a model of
+ * SentencePiece; the other files are read as well, all of them from the folder that modules.json has for the
+ * Transformer module;
  * - a table, which carries them in its metadata or has them beside itself;
  * - a model in such a folder, or the name of one in the Hugging Face cache, as aq_source_open takes them;
- * - a tokenizer.json under any name: by itself; a vocab.txt under any name: with the other files beside it.
+ * - a tokenizer.json under any name: by itself; a vocab.txt, or a model of SentencePiece whose name ends with ".model":
+ * with the other files beside it.
  */
 AQ_MUST_CHECK aq_status aq_tokenizer_files_read(const char *path, aq_tokenizer_files *files, aq_error *err);
 

@@ -10,6 +10,7 @@
 #include "tokenizer/sentence_config.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/tokenizer_settings.h"
+#include "tokenizer/tokenizer_spm.h"
 #include "tokenizer/vocab_json.h"
 
 /* The error names the first file that it may be in, and has named it already where it knows better. */
@@ -23,6 +24,7 @@ static aq_status blame_text(aq_status status, const aq_tokenizer_files *files, a
 static aq_tokenizer_text blamed_text(const aq_tokenizer_files *files) {
   if (files->texts[AQ_TEXT_CONFIG].text != NULL) return AQ_TEXT_CONFIG;
   if (files->texts[AQ_TEXT_JSON].text != NULL) return AQ_TEXT_JSON;
+  if (files->texts[AQ_TEXT_SPM].text != NULL) return AQ_TEXT_SPM;
   return files->texts[AQ_TEXT_VOCAB].text != NULL ? AQ_TEXT_VOCAB : AQ_TEXT_VOCAB_JSON;
 }
 
@@ -35,12 +37,15 @@ static aq_status read_tokens(aq_tokenizer *t, const aq_named_text *text, aq_erro
   return status;
 }
 
+/* Of a model of SentencePiece the pieces are read, and the class makes the vocabulary. */
 static aq_status read_vocab(aq_tokenizer *t, const aq_tokenizer_files *files, aq_tokenizer_roots *roots,
                             aq_error *err) {
   const aq_named_text *json = &files->texts[AQ_TEXT_JSON], *vocab = &files->texts[AQ_TEXT_VOCAB];
+  const aq_named_text *spm = &files->texts[AQ_TEXT_SPM];
   if (json->text != NULL) {
     return blame_text(aq_tokenizer_parse_json(t, json, &roots->json, err), files, AQ_TEXT_JSON, err);
   }
+  if (spm->text != NULL) return aq_tokenizer_spm_parse(spm, roots, err);
   if (vocab->text == NULL) {
     return blame_text(read_tokens(t, &files->texts[AQ_TEXT_VOCAB_JSON], err), files, AQ_TEXT_VOCAB_JSON, err);
   }
@@ -48,10 +53,15 @@ static aq_status read_vocab(aq_tokenizer *t, const aq_tokenizer_files *files, aq
 }
 
 static aq_status read_stages(aq_tokenizer *t, const aq_tokenizer_class *class, const aq_tokenizer_files *files,
-                             const aq_tokenizer_roots *roots, aq_error *err) {
+                             aq_tokenizer_roots *roots, aq_error *err) {
+  const aq_named_text *spm = &files->texts[AQ_TEXT_SPM];
+  if (roots->spm != NULL) {
+    AQ_TRY(blame_text(aq_tokenizer_spm_read_vocab(t, class, spm, roots, err), files, AQ_TEXT_SPM, err));
+  }
   if (class->read_stages != NULL) {
     return blame_text(class->read_stages(t, roots, err), files, blamed_text(files), err);
   }
+  if (roots->spm != NULL) return blame_text(aq_tokenizer_read_spm(t, roots, err), files, AQ_TEXT_SPM, err);
   AQ_FAIL_IF(roots->json == NULL, AQ_ERR_UNSUPPORTED, "the tokenizer's class is '%s', which needs a tokenizer.json",
              class->name);
   return blame_text(aq_tokenizer_read_json(t, roots->json, err), files, AQ_TEXT_JSON, err);
@@ -125,6 +135,7 @@ static aq_status make_parts(aq_tokenizer *t, const aq_tokenizer_files *files, aq
   json_decref(roots.config);
   json_decref(roots.added);
   json_decref(roots.model);
+  aq_tokenizer_spm_reset(&roots);
   if (status != AQ_OK) return status;
   aq_added_prepare(&t->raw);
   aq_added_prepare(&t->normalized);

@@ -3,12 +3,10 @@
  * First those of the list (listed_tokens.h), by their ids. Then the named special tokens that are not among them
  * ("cls_token", "sep_token", ...), those of the class where the files name none, tokens of other names ("image_token"),
  * and the extra ones. A tokenizer.json that is taken as it is has its own tokens in before all others. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/checked.h"
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/json_member.h"
@@ -118,13 +116,8 @@ static aq_status add_notused(adding *a, aq_error *err) {
 
 /* Their texts are in `extra_ids`, each in EXTRA_ID_ROOM bytes. */
 static aq_status add_extra_ids(adding *a, aq_error *err) {
-  static const char key[] = "extra_ids";
-  const json_t *number = json_object_get(a->roots->config, key);
-  int64_t count = 100;
-  AQ_FAIL_IF(number != NULL && !aq_whole_ok(json_is_number(number) ? json_number_value(number) : NAN, 31, &count),
-             AQ_ERR_FORMAT, "'%s' is not a whole number", key);
-  AQ_FAIL_IF(count < 0 || count > EXTRA_MAX, AQ_ERR_UNSUPPORTED, "'%s' is %lld; 0 to %d are possible", key,
-             (long long)count, EXTRA_MAX);
+  int64_t count;
+  AQ_TRY(aq_extra_ids_read(a->roots->config, &count, err));
   AQ_TRY(aq_buffer_reserve(&a->extra_ids, (size_t)count * EXTRA_ID_ROOM, err));
   for (int64_t i = 0; i < count; i++) {
     char *text = (char *)a->extra_ids.data + i * EXTRA_ID_ROOM;
@@ -141,7 +134,8 @@ static aq_status add_extra_of_class(adding *a, aq_error *err) {
   return a->class->has_extra_ids ? add_extra_ids(a, err) : AQ_OK;
 }
 
-/* The list of either name; names of tokens may take the place of the list of the first. */
+/* The list of either name; names of tokens may take the place of the list of the first. That of a model of
+ * SentencePiece takes the place of the second. */
 static aq_status take_extra(adding *a, aq_error *err) {
   static const char key[] = "extra_special_tokens", older[] = "additional_special_tokens";
   json_t *extra = json_object_get(a->roots->config, key), *list = extra, *value;
@@ -151,6 +145,7 @@ static aq_status take_extra(adding *a, aq_error *err) {
   if (extra == NULL || json_is_object(extra)) list = json_object_get(a->roots->config, older);
   AQ_TRY(check_extra(extra, key, err));
   AQ_TRY(check_extra(list, older, err));
+  if ((extra == NULL || json_is_object(extra)) && a->roots->spm_tokens != NULL) list = a->roots->spm_tokens;
   if (list == NULL) AQ_TRY(add_extra_of_class(a, err));
   json_object_foreach(extra, name, value) {
     AQ_TRY(aq_token_spec_parse(value, key, &spec, err));

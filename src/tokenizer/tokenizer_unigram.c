@@ -1,6 +1,6 @@
 /* tokenizer_unigram.c - the stages that XLMRobertaTokenizer, CamembertTokenizer, AlbertTokenizer, DebertaV2Tokenizer
- * and T5Tokenizer of transformers make by themselves: of a tokenizer.json they take the pieces and scores, and all but
- * DeBERTa the charsmap. Scores are read by Python there, which rounds correctly. */
+ * and T5Tokenizer of transformers make by themselves: of a tokenizer.json or a model of SentencePiece they take the
+ * pieces and scores, and all but DeBERTa the charsmap. Scores are read by Python there, which rounds correctly. */
 #include <math.h>
 #include <string.h>
 
@@ -8,8 +8,10 @@
 #include "core/error.h"
 #include "core/json_member.h"
 #include "core/json_text.h"
+#include "tokenizer/spm_model.h"
 #include "tokenizer/token_specs.h"
 #include "tokenizer/tokenizer.h"
+#include "tokenizer/tokenizer_spm.h"
 #include "tokenizer/unigram.h"
 
 #define WORD_MARK "\xE2\x96\x81" /* U+2581, which stands for a space in pieces */
@@ -42,7 +44,8 @@ static aq_status read_unknown(const json_t *config, const char *otherwise, const
 
 static aq_status check_model(const aq_tokenizer *t, const aq_tokenizer_roots *roots, aq_error *err) {
   const aq_token_model_type *type = &aq_token_model_unigram;
-  AQ_FAIL_IF(roots->json == NULL, AQ_ERR_UNSUPPORTED, "the tokenizer's class needs a tokenizer.json");
+  AQ_FAIL_IF(roots->json == NULL && roots->spm == NULL, AQ_ERR_UNSUPPORTED,
+             "the tokenizer's class needs a tokenizer.json, or a model of SentencePiece");
   AQ_FAIL_IF(t->model.type != type, AQ_ERR_UNSUPPORTED, "the tokenizer's model is '%s', and its class is one of '%s'",
              t->model.type->base.name, type->base.name);
   return AQ_OK;
@@ -53,9 +56,12 @@ static aq_status set_model(aq_tokenizer *t, int64_t unknown, aq_error *err) {
   return aq_unigram_make(&options, &t->model.vocab, &t->model.state, err);
 }
 
-/* The first charsmap of the normalizer of a tokenizer.json, which may be one of a Sequence. */
-static aq_status add_charsmap(aq_tokenizer *t, const json_t *root, aq_error *err) {
-  const json_t *normalizer = json_object_get(root, "normalizer"), *listed = json_object_get(normalizer, "normalizers");
+/* The charsmap of a model of SentencePiece, or the first one of the normalizer of a tokenizer.json, which may be one of
+ * a Sequence. */
+static aq_status add_charsmap(aq_tokenizer *t, const aq_tokenizer_roots *roots, aq_error *err) {
+  if (roots->spm != NULL) return aq_tokenizer_spm_add_charsmap(t, roots, err);
+  const json_t *root = roots->json, *normalizer = json_object_get(root, "normalizer"),
+               *listed = json_object_get(normalizer, "normalizers");
   const char *type = json_string_value(json_object_get(normalizer, "type"));
   const bool is_sequence = type != NULL && strcmp(type, "Sequence") == 0;
   const size_t count = is_sequence ? json_array_size(listed) : 1;
@@ -78,7 +84,7 @@ static aq_status set_words(aq_tokenizer *t, const json_t *config, aq_error *err)
 aq_status aq_tokenizer_read_xlm_roberta(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots, aq_error *err) {
   AQ_TRY(check_model(tokenizer, roots, err));
   AQ_TRY(set_model(tokenizer, 3, err));
-  AQ_TRY(add_charsmap(tokenizer, roots->json, err));
+  AQ_TRY(add_charsmap(tokenizer, roots, err));
   return set_words(tokenizer, roots->config, err);
 }
 
@@ -86,7 +92,7 @@ aq_status aq_tokenizer_read_xlm_roberta(aq_tokenizer *tokenizer, const aq_tokeni
 aq_status aq_tokenizer_read_t5(aq_tokenizer *tokenizer, const aq_tokenizer_roots *roots, aq_error *err) {
   AQ_TRY(check_model(tokenizer, roots, err));
   AQ_TRY(set_model(tokenizer, 2, err));
-  AQ_TRY(add_charsmap(tokenizer, roots->json, err));
+  AQ_TRY(add_charsmap(tokenizer, roots, err));
   return aq_tokenizer_read_stages(tokenizer, WORDS("always"), err);
 }
 
@@ -96,7 +102,7 @@ aq_status aq_tokenizer_read_camembert(aq_tokenizer *tokenizer, const aq_tokenize
   AQ_TRY(read_unknown(roots->config, "<unk>", &unknown, err));
   const int32_t id = aq_token_model_id_of(&tokenizer->model, unknown, strlen(unknown));
   AQ_TRY(set_model(tokenizer, id >= 0 ? id : 0, err));
-  AQ_TRY(add_charsmap(tokenizer, roots->json, err));
+  AQ_TRY(add_charsmap(tokenizer, roots, err));
   return set_words(tokenizer, roots->config, err);
 }
 
@@ -112,13 +118,16 @@ aq_status aq_tokenizer_read_albert(aq_tokenizer *tokenizer, const aq_tokenizer_r
     AQ_TRY(aq_tokenizer_read_stages(tokenizer, NORMALIZER("{\"type\":\"NFKD\"},{\"type\":\"StripAccents\"}"), err));
   }
   if (lowers) AQ_TRY(aq_tokenizer_read_stages(tokenizer, NORMALIZER("{\"type\":\"Lowercase\"}"), err));
-  AQ_TRY(add_charsmap(tokenizer, roots->json, err));
+  AQ_TRY(add_charsmap(tokenizer, roots, err));
   AQ_TRY(set_words(tokenizer, roots->config, err));
   return aq_post_processor_read(&tokenizer->frame, json_object_get(roots->json, "post_processor"), err);
 }
 
-/* The id of the piece with the text of the unknown token and the score 0, else "unk_id" of the configuration. */
-static aq_status find_deberta_unknown(const aq_tokenizer *t, const json_t *config, int64_t *out, aq_error *err) {
+/* The id of the piece with the text of the unknown token and the score 0, else that of a model of SentencePiece, else
+ * "unk_id" of the configuration. */
+static aq_status find_deberta_unknown(const aq_tokenizer *t, const aq_tokenizer_roots *roots, int64_t *out,
+                                      aq_error *err) {
+  const json_t *config = roots->config;
   const char *unknown = NULL;
   AQ_TRY(read_unknown(config, "[UNK]", &unknown, err));
   const int32_t id = aq_token_model_id_of(&t->model, unknown, strlen(unknown));
@@ -127,6 +136,7 @@ static aq_status find_deberta_unknown(const aq_tokenizer *t, const json_t *confi
   *out = 1;
   AQ_FAIL_IF(number != NULL && !aq_whole_ok(json_is_number(number) ? json_number_value(number) : NAN, 31, out),
              AQ_ERR_FORMAT, "'unk_id' is not a whole number");
+  if (roots->spm != NULL) *out = roots->spm->unknown;
   if (id >= 0 && !(scores[id].nearest < 0) && !(scores[id].nearest > 0)) *out = id;
   return AQ_OK;
 }
@@ -135,7 +145,7 @@ aq_status aq_tokenizer_read_deberta(aq_tokenizer *tokenizer, const aq_tokenizer_
   bool lowers, splits, prepends;
   int64_t unknown;
   AQ_TRY(check_model(tokenizer, roots, err));
-  AQ_TRY(find_deberta_unknown(tokenizer, roots->config, &unknown, err));
+  AQ_TRY(find_deberta_unknown(tokenizer, roots, &unknown, err));
   AQ_TRY(set_model(tokenizer, unknown, err));
   AQ_TRY(read_flag(roots->config, "do_lower_case", false, &lowers, err));
   AQ_TRY(read_flag(roots->config, "split_by_punct", false, &splits, err));

@@ -3,6 +3,7 @@ import json
 import subprocess
 
 import pytest
+import spm_writer
 
 from cli_helpers import COMMAND, TIMEOUT, done, environment, floats, refused, safetensors
 
@@ -52,6 +53,24 @@ def test_a_table_is_enough(vocab):
     done("quantize", "v1.parquet", "-o", "apart/v2.parquet", "-q", cwd=vocab)
     for table in ("apart/v2.parquet", "apart"):
         assert lines_of(done("tokenize", table, "--text", "unaffable", cwd=vocab)) == [[2, 5, 6, 7, 3]]
+
+
+def test_a_model_of_sentencepiece_travels_too(tmp_path):
+    pieces = [("<unk>", 0.0, spm_writer.UNKNOWN), ("<s>", 0.0, spm_writer.CONTROL), ("</s>", 0.0, spm_writer.CONTROL), ("▁", -2.0), ("a", -1.0), ("▁a", -1.5), ("b", -1.0)]
+    model = spm_writer.model(pieces)
+    (tmp_path / "sentencepiece.bpe.model").write_bytes(model)
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "XLMRobertaTokenizer"}')
+    (tmp_path / "model.safetensors").write_bytes(safetensors({"w": ("F32", (8, 16), floats(128, 1, 1.0))}))
+    for file in (".", "sentencepiece.bpe.model"):
+        assert lines_of(done("tokenize", file, "--text", "a bx<mask>", cwd=tmp_path)) == [[0, 6, 4, 7, 3, 8, 2]]
+    (tmp_path / "apart").mkdir()
+    done("quantize", ".", "-o", "apart/v2.parquet", "-q", cwd=tmp_path)
+    assert lines_of(done("tokenize", "apart/v2.parquet", "--text", "a bx<mask>", cwd=tmp_path)) == [[0, 6, 4, 7, 3, 8, 2]]
+    assert done("verify", "apart/v2.parquet", cwd=tmp_path).returncode == 0
+    done("export", "apart/v2.parquet", "-o", "back", "--to", "safetensors", "-q", cwd=tmp_path)
+    assert (tmp_path / "back" / "sentencepiece.bpe.model").read_bytes() == model
+    (tmp_path / "sentencepiece.bpe.model").write_bytes(model[:-3])
+    refused("tokenize", ".", "--text", "a", cwd=tmp_path, status=3, says=["sentencepiece.bpe.model", "the file ends inside a field"])
 
 
 def test_decoding_is_the_other_way_round(vocab):

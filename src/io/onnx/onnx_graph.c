@@ -64,16 +64,16 @@ void aq_onnx_graph_reset(aq_onnx_graph *graph) {
   (*(count) == ENTRIES_MAX ? aq_fail(err, AQ_ERR_UNSUPPORTED, "the graph has more than %zu entries", ENTRIES_MAX) \
                            : aq_onnx_arena_grow((r)->reader->names, array, *(count), room, sizeof **(array), err))
 
-static aq_status next_field(graph_reading *r, span *rest, aq_onnx_field *field, aq_error *err) {
+static aq_status next_field(graph_reading *r, span *rest, aq_wire_field *field, aq_error *err) {
   r->reader->wire.at = rest->begin;
-  AQ_TRY(aq_onnx_wire_next(&r->reader->wire, rest->end, field, err));
+  AQ_TRY(aq_wire_next(&r->reader->wire, rest->end, field, err));
   rest->begin = field->end;
   return AQ_OK;
 }
 
-static aq_status read_text(graph_reading *r, const aq_onnx_field *field, const char *what, const char **out,
+static aq_status read_text(graph_reading *r, const aq_wire_field *field, const char *what, const char **out,
                            aq_error *err) {
-  return aq_onnx_wire_text(&r->reader->wire, field, what, AQ_ONNX_NAME_MAX, r->reader->names, out, err);
+  return aq_onnx_text(&r->reader->wire, field, what, AQ_ONNX_NAME_MAX, r->reader->names, out, err);
 }
 
 /* ---- tensors ---- */
@@ -98,9 +98,9 @@ static aq_status add_tensor(graph_reading *r, const aq_onnx_tensor *tensor, aq_e
   return AQ_OK;
 }
 
-static aq_status read_initializer(graph_reading *r, const aq_onnx_field *field, aq_error *err) {
+static aq_status read_initializer(graph_reading *r, const aq_wire_field *field, aq_error *err) {
   aq_onnx_tensor tensor;
-  AQ_TRY(aq_onnx_wire_expect(field, AQ_WIRE_BYTES, "initializer", err));
+  AQ_TRY(aq_wire_expect(field, AQ_WIRE_BYTES, "initializer", err));
   AQ_TRY(aq_onnx_tensor_read(r->reader, field->begin, field->end, &tensor, err));
   return add_tensor(r, &tensor, err);
 }
@@ -113,8 +113,8 @@ typedef struct node_extra {
   bool has_constant;
 } node_extra;
 
-static aq_status put_off_graph(graph_reading *r, const aq_onnx_field *field, aq_error *err) {
-  AQ_TRY(aq_onnx_wire_expect(field, AQ_WIRE_BYTES, "a graph in an attribute", err));
+static aq_status put_off_graph(graph_reading *r, const aq_wire_field *field, aq_error *err) {
+  AQ_TRY(aq_wire_expect(field, AQ_WIRE_BYTES, "a graph in an attribute", err));
   AQ_TRY(GROW(r, &r->later, &r->later_count, &r->later_room, err));
   r->later[r->later_count++] = (span){field->begin, field->end};
   return AQ_OK;
@@ -128,22 +128,22 @@ static void keep_attribute(aq_onnx_node *node, const char *name, int64_t value) 
   }
 }
 
-static aq_status read_attribute(graph_reading *r, const aq_onnx_field *message, aq_onnx_node *node, node_extra *extra,
+static aq_status read_attribute(graph_reading *r, const aq_wire_field *message, aq_onnx_node *node, node_extra *extra,
                                 aq_error *err) {
   const char *name = "";
   uint64_t value = 0;
-  AQ_TRY(aq_onnx_wire_expect(message, AQ_WIRE_BYTES, "attribute", err));
+  AQ_TRY(aq_wire_expect(message, AQ_WIRE_BYTES, "attribute", err));
   for (span rest = {message->begin, message->end}; rest.begin < rest.end;) {
-    aq_onnx_field field;
+    aq_wire_field field;
     AQ_TRY(next_field(r, &rest, &field, err));
     if (field.number == ATTRIBUTE_NAME) AQ_TRY(read_text(r, &field, "the name of an attribute", &name, err));
     if (field.number == ATTRIBUTE_INT) {
-      AQ_TRY(aq_onnx_wire_expect(&field, AQ_WIRE_VARINT, "i of an attribute", err));
+      AQ_TRY(aq_wire_expect(&field, AQ_WIRE_VARINT, "i of an attribute", err));
       value = field.value;
     }
     if (field.number == ATTRIBUTE_GRAPH || field.number == ATTRIBUTE_GRAPHS) AQ_TRY(put_off_graph(r, &field, err));
     if (field.number != ATTRIBUTE_TENSOR) continue;
-    AQ_TRY(aq_onnx_wire_expect(&field, AQ_WIRE_BYTES, "t of an attribute", err));
+    AQ_TRY(aq_wire_expect(&field, AQ_WIRE_BYTES, "t of an attribute", err));
     AQ_TRY(aq_onnx_tensor_read(r->reader, field.begin, field.end, &extra->constant, err));
     extra->has_constant = true;
   }
@@ -151,7 +151,7 @@ static aq_status read_attribute(graph_reading *r, const aq_onnx_field *message, 
   return AQ_OK;
 }
 
-static aq_status add_input(graph_reading *r, const aq_onnx_field *field, aq_onnx_node *node, aq_error *err) {
+static aq_status add_input(graph_reading *r, const aq_wire_field *field, aq_onnx_node *node, aq_error *err) {
   aq_onnx_graph *g = r->graph;
   const char *name;
   AQ_TRY(read_text(r, field, "the name of a value", &name, err));
@@ -162,11 +162,11 @@ static aq_status add_input(graph_reading *r, const aq_onnx_field *field, aq_onnx
 }
 
 /* Of a node's metadata only the list of modules is kept: traces of the exporter's stack are most of such a file. */
-static aq_status read_scopes(graph_reading *r, const aq_onnx_field *message, aq_onnx_node *node, aq_error *err) {
+static aq_status read_scopes(graph_reading *r, const aq_wire_field *message, aq_onnx_node *node, aq_error *err) {
   const char *key = "";
-  AQ_TRY(aq_onnx_wire_expect(message, AQ_WIRE_BYTES, "metadata_props", err));
+  AQ_TRY(aq_wire_expect(message, AQ_WIRE_BYTES, "metadata_props", err));
   for (span rest = {message->begin, message->end}; rest.begin < rest.end;) {
-    aq_onnx_field field;
+    aq_wire_field field;
     AQ_TRY(next_field(r, &rest, &field, err));
     if (field.number == ENTRY_KEY) AQ_TRY(read_text(r, &field, "a key of the metadata", &key, err));
     if (field.number != ENTRY_VALUE || strcmp(key, scopes_key) != 0) continue;
@@ -175,7 +175,7 @@ static aq_status read_scopes(graph_reading *r, const aq_onnx_field *message, aq_
   return AQ_OK;
 }
 
-static aq_status read_node_field(graph_reading *r, const aq_onnx_field *field, aq_onnx_node *node, node_extra *extra,
+static aq_status read_node_field(graph_reading *r, const aq_wire_field *field, aq_onnx_node *node, node_extra *extra,
                                  aq_error *err) {
   const char *output = "";
   switch (field->number) {
@@ -198,13 +198,13 @@ static aq_status read_node_field(graph_reading *r, const aq_onnx_field *field, a
   }
 }
 
-static aq_status read_node(graph_reading *r, const aq_onnx_field *message, aq_error *err) {
+static aq_status read_node(graph_reading *r, const aq_wire_field *message, aq_error *err) {
   aq_onnx_graph *g = r->graph;
   node_extra extra = {.has_constant = false};
   aq_onnx_node node = {.op = "", .name = "", .output = "", .scopes = "", .first_input = g->input_count};
-  AQ_TRY(aq_onnx_wire_expect(message, AQ_WIRE_BYTES, "node", err));
+  AQ_TRY(aq_wire_expect(message, AQ_WIRE_BYTES, "node", err));
   for (span rest = {message->begin, message->end}; rest.begin < rest.end;) {
-    aq_onnx_field field;
+    aq_wire_field field;
     AQ_TRY(next_field(r, &rest, &field, err));
     AQ_TRY(read_node_field(r, &field, &node, &extra, err));
   }
@@ -222,7 +222,7 @@ static aq_status read_node(graph_reading *r, const aq_onnx_field *message, aq_er
 
 static aq_status read_graph(graph_reading *r, span rest, aq_error *err) {
   while (rest.begin < rest.end) {
-    aq_onnx_field field;
+    aq_wire_field field;
     AQ_TRY(next_field(r, &rest, &field, err));
     if (field.number == GRAPH_NODE) AQ_TRY(read_node(r, &field, err));
     if (field.number == GRAPH_INITIALIZER) AQ_TRY(read_initializer(r, &field, err));
@@ -231,16 +231,16 @@ static aq_status read_graph(graph_reading *r, span rest, aq_error *err) {
   return AQ_OK;
 }
 
-static aq_status read_metadata(graph_reading *r, const aq_onnx_field *message, aq_error *err) {
+static aq_status read_metadata(graph_reading *r, const aq_wire_field *message, aq_error *err) {
   aq_onnx_graph *g = r->graph;
   const char *pair[2] = {"", ""};
-  AQ_TRY(aq_onnx_wire_expect(message, AQ_WIRE_BYTES, "metadata_props", err));
+  AQ_TRY(aq_wire_expect(message, AQ_WIRE_BYTES, "metadata_props", err));
   for (span rest = {message->begin, message->end}; rest.begin < rest.end;) {
-    aq_onnx_field field;
+    aq_wire_field field;
     AQ_TRY(next_field(r, &rest, &field, err));
     if (field.number != ENTRY_KEY && field.number != ENTRY_VALUE) continue;
-    AQ_TRY(aq_onnx_wire_text(&r->reader->wire, &field, "a text of the metadata", METADATA_VALUE_MAX, r->reader->names,
-                             &pair[field.number - ENTRY_KEY], err));
+    AQ_TRY(aq_onnx_text(&r->reader->wire, &field, "a text of the metadata", METADATA_VALUE_MAX, r->reader->names,
+                        &pair[field.number - ENTRY_KEY], err));
   }
   for (size_t i = 0; i < 2; i++) {
     AQ_TRY(GROW(r, &g->metadata, &g->metadata_count, &g->metadata_room, err));
@@ -252,11 +252,11 @@ static aq_status read_metadata(graph_reading *r, const aq_onnx_field *message, a
 static aq_status read_model(graph_reading *r, aq_error *err) {
   bool has_graph = false;
   for (span rest = {0, r->reader->wire.file->size}; rest.begin < rest.end;) {
-    aq_onnx_field field;
+    aq_wire_field field;
     AQ_TRY(next_field(r, &rest, &field, err));
     if (field.number == MODEL_METADATA) AQ_TRY(read_metadata(r, &field, err));
     if (field.number != MODEL_GRAPH) continue;
-    AQ_TRY(aq_onnx_wire_expect(&field, AQ_WIRE_BYTES, "graph", err));
+    AQ_TRY(aq_wire_expect(&field, AQ_WIRE_BYTES, "graph", err));
     AQ_FAIL_IF(has_graph, AQ_ERR_FORMAT, "the model has two graphs");
     has_graph = true;
     AQ_TRY(read_graph(r, (span){field.begin, field.end}, err));
@@ -290,7 +290,7 @@ static aq_status index_uses(aq_onnx_graph *g, aq_error *err) {
 aq_status aq_onnx_graph_read(aq_onnx_reader *reader, aq_onnx_graph *out, aq_error *err) {
   graph_reading r = {.reader = reader, .graph = out};
   *out = (aq_onnx_graph){.tensors = NULL};
-  aq_onnx_wire_init(&reader->wire, &reader->files->files[0]);
+  aq_wire_init_file(&reader->wire, &reader->files->files[0]);
   aq_status status = read_model(&r, err);
   if (status == AQ_OK) status = index_uses(out, err);
   aq_free(r.later);
@@ -298,26 +298,25 @@ aq_status aq_onnx_graph_read(aq_onnx_reader *reader, aq_onnx_graph *out, aq_erro
 }
 
 /* The graph may pass the end of the file: one that was cut off is an ONNX file too. */
-static bool begins_graph(aq_onnx_wire *wire, uint64_t at) {
+static bool begins_graph(aq_wire *wire, uint64_t at) {
   uint64_t tag, length;
   wire->at = at;
-  return aq_onnx_wire_varint(wire, wire->file->size, &tag, NULL) == AQ_OK &&
-         tag == (MODEL_GRAPH << 3 | AQ_WIRE_BYTES) &&
-         aq_onnx_wire_varint(wire, wire->file->size, &length, NULL) == AQ_OK && length > 0;
+  return aq_wire_varint(wire, wire->file->size, &tag, NULL) == AQ_OK && tag == (MODEL_GRAPH << 3 | AQ_WIRE_BYTES) &&
+         aq_wire_varint(wire, wire->file->size, &length, NULL) == AQ_OK && length > 0;
 }
 
 aq_status aq_onnx_graph_plausible(const aq_file *file, bool *plausible, aq_error *err) {
-  aq_onnx_wire *wire = aq_malloc(sizeof *wire);
+  aq_wire *wire = aq_malloc(sizeof *wire);
   *plausible = false;
   if (wire == NULL) return aq_fail_memory(err, sizeof *wire);
-  aq_onnx_wire_init(wire, file);
+  aq_wire_init_file(wire, file);
   uint64_t at = 0;
   bool is_model = false;
   for (int i = 0; i < 64 && at < file->size && !*plausible; i++) {
-    aq_onnx_field field;
+    aq_wire_field field;
     *plausible = is_model && begins_graph(wire, at);
     wire->at = at;
-    if (*plausible || aq_onnx_wire_next(wire, file->size, &field, NULL) != AQ_OK) break;
+    if (*plausible || aq_wire_next(wire, file->size, &field, NULL) != AQ_OK) break;
     const bool known = field.number < AQ_COUNT_OF(model_fields) && model_fields[field.number] == (int8_t)field.type;
     is_model = known && (is_model || (field.number == MODEL_IR_VERSION && field.value > 0 && field.value < 256));
     if (!is_model) break;

@@ -5,7 +5,7 @@
 
 #include "core/bytes.h"
 #include "core/error.h"
-#include "io/onnx/onnx_wire.h"
+#include "io/wire.h"
 
 static aq_status append_varint(aq_buffer *message, uint64_t value, aq_error *err) {
   while (value >= 0x80) {
@@ -15,7 +15,7 @@ static aq_status append_varint(aq_buffer *message, uint64_t value, aq_error *err
   return aq_buffer_append_byte(message, (uint8_t)value, err);
 }
 
-static aq_status append_tag(aq_buffer *message, uint32_t field, aq_onnx_wire_type type, aq_error *err) {
+static aq_status append_tag(aq_buffer *message, uint32_t field, aq_wire_type type, aq_error *err) {
   return append_varint(message, (uint64_t)field << 3 | (uint64_t)type, err);
 }
 

@@ -35,28 +35,28 @@ static aq_status add_dim(aq_onnx_tensor *out, uint64_t size, aq_error *err) {
   return AQ_OK;
 }
 
-static aq_status read_dims(aq_onnx_reader *reader, const aq_onnx_field *field, aq_onnx_tensor *out, aq_error *err) {
+static aq_status read_dims(aq_onnx_reader *reader, const aq_wire_field *field, aq_onnx_tensor *out, aq_error *err) {
   if (field->type == AQ_WIRE_VARINT) return add_dim(out, field->value, err);
-  AQ_TRY(aq_onnx_wire_expect(field, AQ_WIRE_BYTES, "dims", err));
+  AQ_TRY(aq_wire_expect(field, AQ_WIRE_BYTES, "dims", err));
   for (reader->wire.at = field->begin; reader->wire.at < field->end;) {
     uint64_t size;
-    AQ_TRY(aq_onnx_wire_varint(&reader->wire, field->end, &size, err));
+    AQ_TRY(aq_wire_varint(&reader->wire, field->end, &size, err));
     AQ_TRY(add_dim(out, size, err));
   }
   return AQ_OK;
 }
 
-static aq_status read_external(aq_onnx_reader *reader, const aq_onnx_field *entry, raw_tensor *raw, aq_error *err) {
+static aq_status read_external(aq_onnx_reader *reader, const aq_wire_field *entry, raw_tensor *raw, aq_error *err) {
   const char *key = "", *value = "";
-  AQ_TRY(aq_onnx_wire_expect(entry, AQ_WIRE_BYTES, "external_data", err));
+  AQ_TRY(aq_wire_expect(entry, AQ_WIRE_BYTES, "external_data", err));
   for (uint64_t at = entry->begin; at < entry->end;) {
-    aq_onnx_field field;
+    aq_wire_field field;
     reader->wire.at = at;
-    AQ_TRY(aq_onnx_wire_next(&reader->wire, entry->end, &field, err));
+    AQ_TRY(aq_wire_next(&reader->wire, entry->end, &field, err));
     at = field.end;
     if (field.number != ENTRY_KEY && field.number != ENTRY_VALUE) continue;
-    AQ_TRY(aq_onnx_wire_text(&reader->wire, &field, "a text of external_data", EXTERNAL_VALUE_MAX, reader->names,
-                             field.number == ENTRY_KEY ? &key : &value, err));
+    AQ_TRY(aq_onnx_text(&reader->wire, &field, "a text of external_data", EXTERNAL_VALUE_MAX, reader->names,
+                        field.number == ENTRY_KEY ? &key : &value, err));
   }
   if (strcmp(key, "location") == 0) raw->location = value;
   if (strcmp(key, "offset") == 0) raw->offset = value;
@@ -64,7 +64,7 @@ static aq_status read_external(aq_onnx_reader *reader, const aq_onnx_field *entr
   return AQ_OK;
 }
 
-static aq_status note_data(const aq_onnx_field *field, raw_tensor *raw, aq_error *err) {
+static aq_status note_data(const aq_wire_field *field, raw_tensor *raw, aq_error *err) {
   if (raw->field != 0 || field->type != AQ_WIRE_BYTES) {
     const aq_status status = aq_fail(err, AQ_ERR_UNSUPPORTED, "its numbers are in several fields, not in one");
     return aq_error_hint(err, status, "Load the model and save it again with the onnx package");
@@ -75,19 +75,19 @@ static aq_status note_data(const aq_onnx_field *field, raw_tensor *raw, aq_error
   return AQ_OK;
 }
 
-static aq_status read_field(aq_onnx_reader *reader, const aq_onnx_field *field, aq_onnx_tensor *out, raw_tensor *raw,
+static aq_status read_field(aq_onnx_reader *reader, const aq_wire_field *field, aq_onnx_tensor *out, raw_tensor *raw,
                             aq_error *err) {
   switch (field->number) {
     case TENSOR_DIMS:
       return read_dims(reader, field, out, err);
     case TENSOR_DATA_TYPE:
       out->type_number = field->value;
-      return aq_onnx_wire_expect(field, AQ_WIRE_VARINT, "data_type", err);
+      return aq_wire_expect(field, AQ_WIRE_VARINT, "data_type", err);
     case TENSOR_SEGMENT:
       return aq_fail(err, AQ_ERR_UNSUPPORTED, "is one segment of a tensor, which is not read");
     case TENSOR_NAME:
-      return aq_onnx_wire_text(&reader->wire, field, "the name of a tensor", AQ_ONNX_NAME_MAX, reader->names,
-                               &out->name, err);
+      return aq_onnx_text(&reader->wire, field, "the name of a tensor", AQ_ONNX_NAME_MAX, reader->names, &out->name,
+                          err);
     case TENSOR_FLOAT_DATA:
     case TENSOR_INT32_DATA:
     case TENSOR_INT64_DATA:
@@ -99,7 +99,7 @@ static aq_status read_field(aq_onnx_reader *reader, const aq_onnx_field *field, 
       return read_external(reader, field, raw, err);
     case TENSOR_DATA_LOCATION:
       raw->is_external = field->value == EXTERNAL;
-      return aq_onnx_wire_expect(field, AQ_WIRE_VARINT, "data_location", err);
+      return aq_wire_expect(field, AQ_WIRE_VARINT, "data_location", err);
     default:
       return AQ_OK;
   }
@@ -152,7 +152,7 @@ static aq_status unpack_varints(aq_onnx_reader *reader, const raw_tensor *raw, a
   for (uint64_t i = 0; i < words; i++) {
     uint64_t value;
     uint8_t bytes[8];
-    AQ_TRY(aq_onnx_wire_varint(&reader->wire, raw->end, &value, err));
+    AQ_TRY(aq_wire_varint(&reader->wire, raw->end, &value, err));
     AQ_FAIL_IF(!fits_bits(value, bits), AQ_ERR_FORMAT, "number %llu does not fit %s", (unsigned long long)i,
                out->type->name);
     aq_store_u64(bytes, value);
@@ -221,9 +221,9 @@ aq_status aq_onnx_tensor_read(aq_onnx_reader *reader, uint64_t begin, uint64_t e
   aq_status status = AQ_OK;
   *out = (aq_onnx_tensor){.name = "", .quantizer = -1, .weight = -1};
   for (uint64_t at = begin; at < end && status == AQ_OK;) {
-    aq_onnx_field field;
+    aq_wire_field field;
     reader->wire.at = at;
-    status = aq_onnx_wire_next(&reader->wire, end, &field, err);
+    status = aq_wire_next(&reader->wire, end, &field, err);
     if (status == AQ_OK) status = read_field(reader, &field, out, &raw, err);
     at = field.end;
   }

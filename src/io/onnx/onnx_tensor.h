@@ -3,8 +3,9 @@
 #define AQ_IO_ONNX_ONNX_TENSOR_H
 
 #include "io/onnx/onnx_files.h"
+#include "io/onnx/onnx_text.h"
 #include "io/onnx/onnx_type.h"
-#include "io/onnx/onnx_wire.h"
+#include "io/wire.h"
 
 typedef struct aq_onnx_tensor {
   const char *name; /* "" until it is known */
@@ -24,7 +25,7 @@ typedef struct aq_onnx_tensor {
 
 /* What reading tensors needs: the graph's strings go to `names`, numbers that were written one by one to `values`. */
 typedef struct aq_onnx_reader {
-  aq_onnx_wire wire;
+  aq_wire wire;
   aq_onnx_files *files;
   aq_onnx_arena *names, *values;
 } aq_onnx_reader;

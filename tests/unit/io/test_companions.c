@@ -97,12 +97,15 @@ static void files_travel_by_their_places(void **state) {
   for (size_t i = 0; i < AQ_COUNT_OF(made); i++) drop(made[i]);
 }
 
-/* One vocabulary travels: the first of tokenizer.json, vocab.txt, and vocab.json with merges.txt. */
+/* One vocabulary travels: the first of tokenizer.json, vocab.txt, vocab.json with merges.txt, and models of
+ * SentencePiece. */
 static void vocabulary_that_counts_travels(void **state) {
   (void)state;
   static const struct {
     const char *file, *keys;
   } steps[] = {{"merges.txt", ""},
+               {"spm.model", "zstd.spm.model "},
+               {"tokenizer.model", "zstd.tokenizer.model "},
                {"vocab.json", "vocab.json merges.txt "},
                {"vocab.txt", "vocab.txt "},
                {"tokenizer.json", "tokenizer.json "}};
@@ -116,6 +119,33 @@ static void vocabulary_that_counts_travels(void **state) {
     assert_string_equal(keys, steps[i].keys);
     aq_source_close(source);
   }
+}
+
+static aq_status put_value(void *ctx, const char *key, const char *value, aq_error *err) {
+  return strstr(key, ".model") != NULL ? aq_source_add_metadata(ctx, key, value, err) : AQ_OK;
+}
+
+/* A model of SentencePiece is bytes, of which a table holds the packed form, however short they are. */
+static void bytes_travel_packed(void **state) {
+  (void)state;
+  static const char bytes[] = "\n\0\377 zeros, and no UTF-8";
+  aq_error err;
+  aq_source *source, *table = NULL;
+  char *text;
+  size_t size;
+  write_model("model.safetensors");
+  (void)temp_write("spiece.model", bytes, sizeof bytes);
+  source = open_model();
+  assert_ok(aq_source_open(temp_folder, NULL, &table, &err));
+  assert_ok(aq_model_files_each(source, put_value, table, &err));
+  assert_non_null(aq_model_file_compressed(table, "spiece.model"));
+  assert_int_equal(remove(temp_path("spiece.model")), 0);
+  assert_ok(aq_model_file_read(table, NULL, "spiece.model", &text, &size, &err));
+  assert_int_equal(size, sizeof bytes);
+  assert_memory_equal(text, bytes, size);
+  aq_free(text);
+  aq_source_close(table);
+  aq_source_close(source);
 }
 
 /* A table that carries one model, beside the files of another. */
@@ -408,6 +438,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(open_follows_the_first_module_into_its_folder, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(files_travel_by_their_places, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(vocabulary_that_counts_travels, temp_setup, temp_teardown),
+      cmocka_unit_test_setup_teardown(bytes_travel_packed, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(files_of_two_models_are_not_mixed, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(large_files_travel_compressed, temp_setup, temp_teardown),
       cmocka_unit_test_setup_teardown(compressed_files_are_read_and_carried_on, temp_setup, temp_teardown),

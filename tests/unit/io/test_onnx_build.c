@@ -12,7 +12,7 @@
 #include "io/onnx/onnx_layout.h"
 #include "io/onnx/onnx_message.h"
 #include "io/onnx/onnx_sink.h"
-#include "io/onnx/onnx_wire.h"
+#include "io/wire.h"
 
 static aq_error err;
 static quantized_matrix table, matrix, blocks;
@@ -195,8 +195,8 @@ static void two_gigabytes_are_the_most(void **state) {
 static void messages_are_read_back(void **state) {
   static const int64_t numbers[] = {0, 1, 127, 128, -1, INT64_MAX, INT64_MIN};
   aq_buffer message = {NULL, 0, 0}, inside = {NULL, 0, 0};
-  aq_onnx_wire wire;
-  aq_onnx_field field;
+  aq_wire wire;
+  aq_wire_field field;
   aq_file file;
   (void)state;
   for (size_t i = 0; i < 7; i++) assert_ok(aq_onnx_put_number(&message, 15, numbers[i], &err));
@@ -205,16 +205,16 @@ static void messages_are_read_back(void **state) {
   assert_ok(aq_onnx_put_message(&message, 20000, &inside, &err));
   assert_int_equal(inside.size, 0);
   assert_ok(aq_file_open(&file, temp_write("message", message.data, message.size), &err));
-  aq_onnx_wire_init(&wire, &file);
+  aq_wire_init_file(&wire, &file);
   for (size_t i = 0; i < 7; i++) {
-    assert_ok(aq_onnx_wire_next(&wire, file.size, &field, &err));
+    assert_ok(aq_wire_next(&wire, file.size, &field, &err));
     assert_int_equal(field.number, 15);
     assert_true(field.value == (uint64_t)numbers[i]);
   }
-  assert_ok(aq_onnx_wire_next(&wire, file.size, &field, &err));
+  assert_ok(aq_wire_next(&wire, file.size, &field, &err));
   assert_int_equal(field.type, AQ_WIRE_32);
   assert_int_equal(field.value, 0xc0200000);
-  assert_ok(aq_onnx_wire_next(&wire, file.size, &field, &err));
+  assert_ok(aq_wire_next(&wire, file.size, &field, &err));
   assert_int_equal(field.number, 20000);
   assert_int_equal(field.end - field.begin, 6);
   assert_int_equal(field.end, file.size);
