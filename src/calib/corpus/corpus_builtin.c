@@ -29,22 +29,24 @@ typedef struct kind {
 static const kind kinds[] = {
     /* words, short phrases, questions */
     {6, "word", NULL, NULL, 0, 0},
-    {6, "phrase", NULL, NULL, 0, 0},
+    {3, "rareword", NULL, NULL, 0, 0},
+    {5, "phrase", NULL, NULL, 0, 0},
     {3, "query", NULL, NULL, 0, 0},
     {7, "q", NULL, NULL, 0, 0},
     /* sentences */
-    {19, "s2", "s2", NULL, 0, 20},
+    {13, "s2", "s2", NULL, 0, 20},
     {3, "quote", NULL, NULL, 0, 0},
     {3, "imp", NULL, NULL, 0, 0},
-    {8, "term", NULL, NULL, 0, 0},
+    {7, "term", NULL, NULL, 0, 0},
+    {3, "gear", NULL, NULL, 0, 0},
     {3, "head", NULL, NULL, 0, 0},
     {3, "rev", "rev", NULL, 0, 20},
-    {4, "news", NULL, NULL, 0, 0},
+    {3, "news", NULL, NULL, 0, 0},
     {1, "number", NULL, NULL, 0, 0},
     {1, "list", NULL, NULL, 0, 0},
     /* paragraphs */
-    {4, "essay", "essay", NULL, 30, 75},
-    {4, "story", "story", NULL, 30, 75},
+    {3, "essay", "essay", NULL, 30, 75},
+    {3, "story", "story", NULL, 30, 75},
     {3, "wiki", "wiki", NULL, 30, 75},
     {3, "news", "news", NULL, 30, 75},
     {1, "howto", "howto", NULL, 30, 75},
@@ -58,6 +60,8 @@ static const kind kinds[] = {
     {1, "wiki", "wiki", NULL, 130, 330},
     /* code, other languages */
     {4, "code", NULL, NULL, 0, 0},
+    {2, "ident", NULL, NULL, 0, 0},
+    {3, "place", NULL, NULL, 0, 0},
     {3, "lang1", NULL, NULL, 0, 0},
     {1, "euro", NULL, NULL, 0, 0},
 };

@@ -379,6 +379,21 @@ const aq_corpus_list aq_corpus_phrases[] = {
      "@digit:@min|1@digit0:@min|@digit pm|@digit:@min am"},
     {"min",
      "00|15|30|45|05|10|20|40|50"},
+    {"ident",
+     "@v`_@n|@v`_@n|@n`_@file|@n`_@n|@n`_@n`_@file|get_@n|set_@n|is_@a|has_@n|@v`_@n_s|test_@v`_@n|test_@n`_@a|@a`_@n|"
+     "MAX_@n`_@m|@n`_@n`_@digit|_@v`_@n|__@n`__|@n`_id|num_@n_s|@Cls`@Verb|@Verb`@Cls|set@Cls|get@Cls|is@Cls`@Verb|"
+     "@v`@Cls|on@Cls`@Verb|@Cls`Error|@Cls`@Cls|@file`_@digit@digit|@n`.@n|@n`.@v`_@n|@Cls`::@v|@n`-@n|@n`-@n-@file|"
+     "lib@n|lib@made`-@file|@made|@made`_@n|IFLA_@n`_@m|PR_@v`_@n|EV_@n|O_@a|SIG@file|E@n|"
+     "str@v`_@x|@x@digit_@n|py@n|@n`_t|struct @n`_@n|enum @n`_@m"},
+    {"gear",
+     "^@n for @n_s|^@a @n for @made|@made @n @file|@n @file for @Cls|^@n of @made (@n @n_s)|^python @digit @n @file|"
+     "^@n @isa for @m|^@a @file @n - @n @n_s|library for @v_g @n_s|^tool to @v @n_s|@made`: @a @n @file|^@made bindings "
+     "for @n @file|^@n @n written in @Cls|^development files for lib@made|^@v @n_s and @n_s from the command line|"
+     "^@Cls @n with @n support|^@made plugin for @n @n_s|^@a alternative to @made|debug symbols for @made|^@made fonts "
+     "(@a)|^common files for @made|^documentation for the @n @file|^input method: @made ^@made"},
+    {"rareword",
+     "@rare|@made|@a`ness|@v`able|un@a|@n`less|@n`ship|@v_g|re@v|@n`ist|@n`like|@m`al|over@v|non@n|@n`ology|anti@n|"
+     "@rare|@v`er|micro@n|pre@v"},
 };
 /* clang-format on */
 const size_t aq_corpus_phrase_count = AQ_COUNT_OF(aq_corpus_phrases);

@@ -30,7 +30,7 @@
 /* What the table weighs beside the linears: their errors are rounded away by feedback more than its own. Chosen on
  * held-out texts at 2 to 4 bits. */
 #define WORDS_WEIGHT 1.7
-#define COUNT_FLOOR 5e-6    /* of all tokens: a word that was not seen */
+#define COUNT_FLOOR 3e-5    /* of all tokens: a word that was not seen */
 #define UNSEEN_POSITION 0.1 /* of the median over the positions that were seen */
 
 static double geometric_mean(const float *x, size_t n) {

@@ -224,11 +224,11 @@ static void every_beginning_has_about_the_same_mixture(void **state) {
         }
       }
     }
-    assert_in_range(words, n * 8 / 100, n * 16 / 100);
+    assert_in_range(words, n * 14 / 100, n * 22 / 100);
     assert_in_range(questions, n * 6 / 100, n * 12 / 100);
     assert_in_range(middle, n * 15 / 100, n * 25 / 100);
     assert_in_range(extended, n * 4 / 100, n * 6 / 100);
-    assert_in_range(foreign, n / 200, n * 4 / 100);
+    assert_in_range(foreign, n / 200, n * 5 / 100);
   }
 }
 
