@@ -1,5 +1,6 @@
 /* test_disentangled.c - attention that knows distances, and an encoder that has it. */
 #include "core/compiler.h"
+#include "faulty_allocator.h"
 #include "io/source.h"
 #include "model/distance_weights.h"
 #include "model/nn/attention.h"
@@ -287,6 +288,37 @@ static void table_of_distances_that_is_not_finite_is_named(void **state) {
   *value = own;
 }
 
+/* Whatever allocation fails, opening and the first vector say so, and nothing is left behind. */
+static void memory_that_runs_out_is_an_error(void **state) {
+  const fixture *f = *state;
+  const aq_allocator faulty = {faulty_reallocate, faulty_release, NULL};
+  static const int32_t ids[3] = {1, 2, 3};
+  const uint32_t length = 3;
+  char path[600];
+  aq_status status = AQ_ERR_MEMORY;
+  (void)snprintf(path, sizeof path, "%s/model.safetensors", f->folder);
+  tiny_write(&f->model, path, NULL);
+  for (long n = 1; status != AQ_OK; n++) {
+    aq_error err;
+    aq_encoder_options o;
+    aq_encoder *encoder = NULL;
+    float out[TINY_HIDDEN];
+    aq_encoder_options_init(&o);
+    o.threads = 1;
+    o.compute = n % 2 == 0 ? "int8" : NULL;
+    atomic_store(&countdown, n);
+    atomic_store(&alive, 0);
+    aq_set_allocator(&faulty);
+    status = aq_encoder_open(path, &o, &encoder, &err);
+    if (status == AQ_OK) status = aq_encoder_encode_ids(encoder, ids, &length, 1, out, &err);
+    aq_encoder_close(encoder);
+    aq_set_allocator(NULL);
+    assert_int_equal(atomic_load(&alive), 0);
+    assert_true(status == AQ_OK || status == AQ_ERR_MEMORY);
+    assert_true(n < 10000);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(row_of_every_distance_is_that_of_transformers),
@@ -294,6 +326,7 @@ int main(void) {
       cmocka_unit_test(attention_is_its_definition),
       cmocka_unit_test_setup_teardown(weights_of_distances_follow_an_override, set_up, tear_down),
       cmocka_unit_test_setup_teardown(open_without_a_weight_of_distances_names_it, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(memory_that_runs_out_is_an_error, set_up, tear_down),
       cmocka_unit_test_setup_teardown(table_of_distances_that_is_not_finite_is_named, set_up, tear_down),
   };
   return cmocka_run_group_tests_name("disentangled attention", tests, NULL, NULL);
