@@ -230,11 +230,12 @@ def test_merges_may_be_texts(tmp_path):
     assert again.read_bytes() == out.read_bytes()
 
 
-def test_token_of_a_character_stands_for_its_byte(tmp_path):
+def test_character_may_stand_for_its_byte(tmp_path):
     folder = folder_of(tmp_path / "m.gguf", "gemma3", gemma_pieces())
     change(folder, "tokenizer.json", with_model(vocab=lambda vocab: {"\t" if k == "<0x09>" else k: v for k, v in vocab.items()}))
     _, out = write_gguf(folder)
-    assert pairs_of(out)["tokenizer.ggml.tokens"][4 + 9] == "<0x09>" and pairs_of(out)["tokenizer.ggml.token_type"][4 + 9] == 6
+    assert pairs_of(out)["tokenizer.ggml.tokens"][4 + 9] == "\t" and pairs_of(out)["tokenizer.ggml.token_type"][4 + 9] == 1
+    assert pairs_of(out)["tokenizer.ggml.token_type"][4 + 8] == 6
 
 
 def test_added_token_without_a_row_is_left_out_with_a_note(tmp_path):

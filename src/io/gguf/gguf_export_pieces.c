@@ -47,16 +47,18 @@ static const char *name_byte(unsigned byte, char out[8]) {
   return out;
 }
 
-/* Every byte has a token: <0x41>, or, where that is not there, the character itself, as Gemma has the tabulator. */
+/* Every byte has a token: <0x41>, or, where that is not there, the character itself, as Gemma has the tabulator;
+ * llama.cpp looks for both. */
 static aq_status mark_bytes(aq_gguf_token_job *j, aq_error *err) {
   const json_t *vocabulary = json_object_get(j->model, "vocab");
   for (unsigned byte = 0; byte < 256; byte++) {
     char name[8];
     const char character[2] = {(char)byte, '\0'};
     const json_t *id = json_object_get(vocabulary, name_byte(byte, name));
-    if (id == NULL && byte > 0 && byte < 128) id = json_object_get(vocabulary, character);
-    if (id == NULL) return aq_gguf_export_refuse_tokens("a vocabulary without a token for each byte", err);
-    j->types[json_integer_value(id)] = AQ_GGUF_TOKEN_BYTE;
+    if (id != NULL) j->types[json_integer_value(id)] = AQ_GGUF_TOKEN_BYTE;
+    const bool is_character = byte > 0 && byte < 128 && json_object_get(vocabulary, character) != NULL;
+    if (id == NULL && !is_character)
+      return aq_gguf_export_refuse_tokens("a vocabulary without a token for each byte", err);
   }
   return AQ_OK;
 }
@@ -71,8 +73,6 @@ static void mark_unknown(aq_gguf_token_job *j) {
 /* Tokens of the user are found before spaces become U+2581. */
 char *aq_gguf_export_piece_text(const aq_gguf_token_job *j, size_t id) {
   const char *from = j->tokens[id];
-  char name[8];
-  if (j->types[id] == AQ_GGUF_TOKEN_BYTE) return aq_strdup(from[1] == '\0' ? name_byte((uint8_t)from[0], name) : from);
   char *text = aq_strdup(from), *to = text;
   if (text == NULL || j->types[id] != AQ_GGUF_TOKEN_USER) return text;
   while (*from != '\0') {
