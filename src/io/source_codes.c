@@ -133,7 +133,7 @@ static bool describe_codes(aq_tensor_info *t, aq_segment *segment, const aq_code
 }
 
 /* Whether all values of the tensor are finite and those that the inner source has. */
-static aq_status compare_values(const aq_source *source, size_t index, size_t inner_index, bool *same, aq_error *err) {
+static aq_status compare_values(const aq_source *source, size_t index, bool *same, aq_error *err) {
   const aq_source *inner = ((const coded_source *)source->impl)->inner;
   const uint64_t count = source->tensors[index].num_params;
   const size_t room = (size_t)AQ_MIN(CHUNK, count);
@@ -143,7 +143,7 @@ static aq_status compare_values(const aq_source *source, size_t index, size_t in
   *same = true;
   for (uint64_t at = 0; at < count && *same && status == AQ_OK; at += room) {
     const size_t n = (size_t)AQ_MIN((uint64_t)room, count - at);
-    status = aq_source_read_f32(inner, inner_index, at, n, values, err);
+    status = aq_source_read_f32(inner, index, at, n, values, err);
     if (status == AQ_OK) status = aq_source_read_f32(source, index, at, n, values + room, err);
     *same =
         status == AQ_OK && memcmp(values, values + room, n * sizeof *values) == 0 && aq_first_nonfinite(values, n) == n;
@@ -168,7 +168,7 @@ static aq_status try_codes(aq_source *source, size_t index, code_count *count, a
   bool same = false;
   AQ_TRY(inner->ops->find_codes(inner, index, &layout, err));
   if (t->num_params > 0 && describe_codes(t, segment, &layout)) {
-    AQ_TRY(compare_values(source, index, index, &same, err));
+    AQ_TRY(compare_values(source, index, &same, err));
   }
   if (same) {
     count->kept += t->alias_of < 0;

@@ -30,7 +30,8 @@ static aq_status check_requantize(const aq_source *source, const aq_plan *plan, 
     if (t->quant_type == AQ_KEPT || plan->entries[i].action == AQ_KEEP) continue;
     (void)aq_fail(err, AQ_ERR_REQUANTIZE, "is %s already; quantizing it again adds error to error",
                   aq_quant_type_name(t->quant_type));
-    (void)aq_error_hint(err, AQ_ERR_REQUANTIZE, "Start from the original model, or use `allow_requantize=true`");
+    (void)aq_error_hint(err, AQ_ERR_REQUANTIZE, "Start from the original model, %suse `allow_requantize=true`",
+                        o->keep_codes ? "or " : "keep the codes (`keep_codes=true`), or ");
     (void)aq_error_in_tensor(err, AQ_ERR_REQUANTIZE, t->name);
     return aq_error_in_file(err, AQ_ERR_REQUANTIZE, source->path);
   }

@@ -39,6 +39,23 @@ def test_defaults_are_those_of_the_command(model, tmp_path, kind):
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 
+def test_codes_are_kept(tables, tmp_path):
+    again = tmp_path / "again.parquet"
+    arrowquant.convert(tables["int4"], again, keep_codes=True)
+    with arrowquant.open(tables["int4"]) as before, arrowquant.open(again) as after:
+        assert list(after) == list(before)
+        for name in before:
+            assert after[name].quant_type == before[name].quant_type
+            np.testing.assert_array_equal(after[name].codes, before[name].codes)
+            np.testing.assert_array_equal(after[name].scales, before[name].scales)
+    with pytest.raises(arrowquant.RequantizeError) as refused:
+        arrowquant.quantize(tables["int4"], tmp_path / "int8.parquet")
+    assert "keep_codes=True" in refused.value.hint
+    arrowquant.quantize(tables["int4"], tmp_path / "int8.parquet", keep_codes=True)
+    with arrowquant.open(tables["int4"]) as before, arrowquant.open(tmp_path / "int8.parquet") as after:
+        assert [after[name].quant_type for name in before] == [before[name].quant_type for name in before]
+
+
 def test_options_are_those_of_the_command(model, tmp_path):
     arrowquant.quantize(
         model,
