@@ -667,8 +667,8 @@ typedef struct aq_tokenizer aq_tokenizer;
 
 /* Opens the tokenizer of a model. `path` is a folder with a tokenizer.json or else a vocab.txt, or else vocab.json and
  * merges.txt, or else a model of SentencePiece (tokenizer.model, sentencepiece.bpe.model, spiece.model, spm.model); a
- * model in such a folder or its name in the Hugging Face cache, as for aq_source_open; a GGUF file; a table that was made
- * from such a model and carries its tokenizer; or a tokenizer.json, a vocab.txt or a NAME.model under any name. A
+ * model in such a folder or its name in the Hugging Face cache, as for aq_source_open; a GGUF file; a table that was
+ * made from such a model and carries its tokenizer; or a tokenizer.json, a vocab.txt or a NAME.model under any name. A
  * tokenizer.json alone gives the ids of the library `tokenizers`. AQ_ERR_UNSUPPORTED names the reason: a tokenizer of
  * another kind, a key whose value is not supported. On success the caller owns *out. */
 AQ_API AQ_MUST_CHECK aq_status aq_tokenizer_open(const char *path, aq_tokenizer **out, aq_error *err);

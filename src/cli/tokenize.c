@@ -126,7 +126,8 @@ const cli_command cli_tokenize = {
     .about =
         "Prints the token ids of each text as one JSON array per line. The ids are those that sentence-transformers "
         "gives to the model; those of a tokenizer.json alone are the ids of the Hugging Face library 'tokenizers'.\n\n"
-        "FILE is a tokenizer.json, a vocab.txt, a model of SentencePiece (tokenizer.model, spiece.model), a folder that "
+        "FILE is a tokenizer.json, a vocab.txt, a model of SentencePiece (tokenizer.model, spiece.model), a folder "
+        "that "
         "holds one of them or vocab.json and merges.txt, a model in such a folder, a GGUF file, or a table that "
         "carries its tokenizer. Supported are WordPiece (the BERT "
         "family), BPE (byte-level, or with tokens for bytes), Unigram (XLM-R, T5) and WordLevel.",

@@ -217,10 +217,18 @@ static aq_status make_graph(encoder_graph *e) {
   return aq_onnx_build_end(b);
 }
 
+static aq_status check_family(const aq_model *model, aq_error *err) {
+  AQ_FAIL_IF(model->config.arch->is_static, AQ_ERR_UNSUPPORTED,
+             "static embeddings have no layers that a graph could have: '%s' is not written as an ONNX file",
+             model->config.arch->model_type);
+  return AQ_OK;
+}
+
 aq_status aq_encoder_graph_make(const aq_source *source, struct aq_onnx_build *graph, aq_error *err) {
   aq_model *model = aq_calloc(1, sizeof *model);
   if (model == NULL) return aq_fail_memory(err, sizeof *model);
   aq_status status = aq_model_open(source, NULL, model, err);
+  if (status == AQ_OK) status = check_family(model, err);
   encoder_graph *e = aq_calloc(1, sizeof *e);
   if (status == AQ_OK && e == NULL) status = aq_fail_memory(err, sizeof *e);
   if (status == AQ_OK) {
