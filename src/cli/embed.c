@@ -40,8 +40,9 @@ const cli_command cli_embed = {
     .summary = "compute the embeddings of texts, from a model or a table",
     .usage = "MODEL [--text TEXT]... [--input FILE] [-o OUT] [OPTIONS]",
     .about =
-        "Runs a sentence encoder of the BERT family and writes one vector per text, as sentence-transformers would "
-        "compute it from the same weights. A line of JSONL is {\"text\": ..., \"embedding\": [...]}.\n\n"
+        "Runs a sentence encoder of the BERT family, or static embeddings, and writes one vector per text, as "
+        "sentence-transformers would compute it from the same weights. A line of JSONL is {\"text\": ..., "
+        "\"embedding\": [...]}.\n\n"
         "MODEL is a folder with a model, its file (safetensors, PyTorch, GGUF or ONNX), or a weight table in Parquet, "
         "quantized or not. A "
         "table that was made from a folder contains the configuration and the tokenizer, and needs nothing else.",

@@ -36,6 +36,7 @@ static aq_status add_module(aq_module_list *list, const json_t *json, aq_error *
   AQ_TRY(read_member(json, at, "type", &module->type, err));
   AQ_TRY(read_member(json, at, "path", &module->path, err));
   AQ_TRY(read_member(json, at, "name", &module->name, err));
+  if (strcmp(module->path, ".") == 0) module->path = ""; /* the model's own folder, as model2vec writes it */
   AQ_FAIL_IF(module->path[0] != '\0' && !aq_name_is_inside(module->path), AQ_ERR_FORMAT,
              "'path' of module %zu is '%.100s', which is no folder inside the model's", at, module->path);
   list->count++;

@@ -10,7 +10,8 @@
 #include "arrowquant.h"
 
 #define AQ_MODULE_LIST_NAME "modules.json"
-#define AQ_MODULES_MAX ((size_t)32) /* far more than any model has */
+#define AQ_MODULE_PACKAGE "sentence_transformers." /* types of its modules begin so */
+#define AQ_MODULES_MAX ((size_t)32)                /* far more than any model has */
 
 /* The texts belong to the list. */
 typedef struct aq_module {

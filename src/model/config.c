@@ -24,6 +24,7 @@
 #include "model/config_modules.h"
 #include "model/config_notes.h"
 #include "model/config_numbers.h"
+#include "model/config_static.h"
 #include "model/nn/position_bias.h"
 #include "tokenizer/sentence_config.h"
 
@@ -93,7 +94,11 @@ static aq_status read_texts(const aq_source *source, const char *folder, aq_conf
   for (size_t i = 0; i < AQ_COUNT_OF(files); i++) {
     AQ_TRY(aq_model_file_read(source, folder, files[i].name, files[i].text, files[i].size, err));
   }
-  if (texts->config == NULL) return fail_without_config(source, folder, err);
+  if (aq_config_is_static(texts)) {
+    AQ_TRY(aq_static_table_find(source, texts, err));
+  } else if (texts->config == NULL) {
+    return fail_without_config(source, folder, err);
+  }
   return read_modules(source, folder, texts, err);
 }
 
@@ -116,6 +121,8 @@ static aq_status find_arch(const json_t *root, aq_model_config *out, aq_error *e
   out->arch = aq_arch_find(AQ_OUTPUT_EMBEDDINGS, type);
   AQ_FAIL_IF(out->arch == NULL, AQ_ERR_UNSUPPORTED, "'model_type' is '%.64s'; what can be run is %s", type,
              aq_arch_names(AQ_OUTPUT_EMBEDDINGS, names));
+  AQ_FAIL_IF(out->arch->is_static, AQ_ERR_UNSUPPORTED, "'model_type' is '%.64s', which has no head that makes scores",
+             type); /* embeddings do not come here (config_static.h) */
   return AQ_OK;
 }
 
@@ -297,8 +304,11 @@ aq_status aq_score_config_parse(const aq_config_texts *texts, aq_model_config *o
 
 aq_status aq_model_config_parse(const aq_config_texts *texts, aq_model_config *out, aq_error *err) {
   json_t *root;
+  bool is_whole = false;
   *out = (aq_model_config){.pooling_count = 1};
-  AQ_TRY(parse_config_file(texts, out, err));
+  AQ_TRY(texts->table != NULL ? aq_static_config_parse(texts, out, &is_whole, err)
+                              : parse_config_file(texts, out, err));
+  if (is_whole) return AQ_OK;
   if (texts->modules == NULL) return note_unread(texts, err);
   AQ_TRY(aq_modules_parse(texts, out, err));
   out->dimension = out->width;

@@ -60,6 +60,7 @@ typedef struct aq_distance_spec {
 } aq_distance_spec;
 
 #define AQ_ENCODER_LAYERS_MAX 1024
+#define AQ_STATIC_UNLIMITED ((uint32_t)INT32_MAX) /* tokens of a text of static embeddings: there is no limit */
 
 typedef struct aq_model_config {
   const aq_arch *arch;
@@ -95,16 +96,19 @@ typedef struct aq_model_config {
   bool normalize_output; /* which get length 1 at last */
   bool skips_prompt;     /* tokens of a prompt are no part of the pooling */
   bool has_modules;      /* there is a modules.json, and what sentence-transformers saved beside it counts */
+  bool drops_unknown;    /* of static embeddings: unknown tokens, and what model2vec cuts off, are no part of a text */
   bool has_scores;       /* what is pooled goes through the head, whose outputs are the "embedding" */
   const aq_activation *score_activation; /* that sentence-transformers applies to scores; NULL: the identity */
 } aq_model_config;
 
-/* Texts of the files, NULL for one that is not there; only config.json must be. */
+/* Texts of the files, NULL for one that is not there; only config.json must be, and of static embeddings not that. */
 typedef struct aq_config_texts {
   char *config, *modules, *model; /* model: config_sentence_transformers.json */
   size_t config_size, modules_size, model_size;
   char *module[AQ_MODULES_MAX]; /* config.json of each module of modules.json but the first */
   size_t module_size[AQ_MODULES_MAX];
+  const aq_arch *table; /* of static embeddings (config_static.h): the family, and the size of its table */
+  uint32_t table_rows, table_width;
   aq_notes *notes; /* where remarks go, or NULL; it belongs to the caller */
 } aq_config_texts;
 void aq_config_texts_reset(aq_config_texts *texts);

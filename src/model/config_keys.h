@@ -18,6 +18,7 @@ typedef enum aq_key_file {
   AQ_KEYS_DROPOUT,
   AQ_KEYS_MODEL,         /* config_sentence_transformers.json */
   AQ_KEYS_CROSS_ENCODER, /* the same of a cross-encoder */
+  AQ_KEYS_MODEL2VEC,     /* config.json of static embeddings that model2vec wrote */
   AQ_KEYS_DECODER,       /* config.json of a decoder */
   AQ_KEYS_ROPE,          /* rope_parameters or rope_scaling there */
 } aq_key_file;

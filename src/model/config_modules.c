@@ -1,5 +1,5 @@
-/* config_modules.c - modules that can be run: Transformer, Pooling, then any number of Dense, LayerNorm, Normalize and
- * Dropout.
+/* config_modules.c - modules that can be run: Transformer and Pooling, or StaticEmbedding, then any number of Dense,
+ * LayerNorm, Normalize and Dropout.
  *
  * sentence-transformers imports a module by its whole type, so one of another package is another class, whatever its
  * name ends with. */
@@ -16,8 +16,6 @@
 #include "model/config_dense.h"
 #include "model/config_keys.h"
 #include "model/config_pooling.h"
-
-static const char package[] = "sentence_transformers.";
 
 /* ---- configurations ---- */
 
@@ -57,24 +55,30 @@ static const struct kind {
              {"Dense", AQ_KEYS_DENSE, AQ_UNKNOWN_NOTED, true, aq_dense_parse},
              {"LayerNorm", AQ_KEYS_LAYER_NORM, AQ_UNKNOWN_REFUSED, true, aq_layer_norm_parse},
              {"Normalize", AQ_KEYS_NORMALIZE, AQ_UNKNOWN_NOTED, false, parse_normalize},
-             {"Dropout", AQ_KEYS_DROPOUT, AQ_UNKNOWN_REFUSED, false, parse_dropout}};
+             {"Dropout", AQ_KEYS_DROPOUT, AQ_UNKNOWN_REFUSED, false, parse_dropout},
+             {"StaticEmbedding", AQ_KEYS_MODULES, AQ_UNKNOWN_NOTED, false, NULL}};
+enum { TRANSFORMER = 0, POOLING = 1, STATIC = 6 }; /* in `kinds` */
 
-/* What may stand at a place: the encoder, the pooling, then the rest. */
-static bool fits_place(size_t kind, size_t at) { return at < 2 ? kind == at : kind >= 2 && kind < AQ_COUNT_OF(kinds); }
+/* What may stand at a place: the encoder and its pooling, or static embeddings, which are pooled, then the rest. */
+static bool fits_place(size_t kind, size_t at, bool is_static) {
+  if (at == 0) return kind == (is_static ? STATIC : TRANSFORMER);
+  if (at == 1 && !is_static) return kind == POOLING;
+  return kind > POOLING && kind < STATIC;
+}
 
-static aq_status find_kind(const aq_module *module, size_t at, size_t *out, aq_error *err) {
+static aq_status find_kind(const aq_module *module, size_t at, bool is_static, size_t *out, aq_error *err) {
   const char *dot = strrchr(module->type, '.'), *name = dot != NULL ? dot + 1 : module->type;
   size_t i = 0;
-  AQ_FAIL_IF(strncmp(module->type, package, sizeof package - 1) != 0, AQ_ERR_UNSUPPORTED,
+  AQ_FAIL_IF(strncmp(module->type, AQ_MODULE_PACKAGE, strlen(AQ_MODULE_PACKAGE)) != 0, AQ_ERR_UNSUPPORTED,
              "module %zu is '%.100s', which is code of the model's own; what can be run are modules of "
              "sentence_transformers",
              at, module->type);
   while (i < AQ_COUNT_OF(kinds) && strcmp(kinds[i].name, name) != 0) i++;
   AQ_FAIL_IF(
-      !fits_place(i, at), AQ_ERR_UNSUPPORTED,
+      !fits_place(i, at, is_static), AQ_ERR_UNSUPPORTED,
       "module %zu is '%.64s'; what can be run is Transformer, Pooling and, if need be, Dense, LayerNorm, Normalize "
-      "and Dropout",
-      at, name);
+      "and Dropout%s",
+      at, name, is_static ? ", or StaticEmbedding without a Pooling" : "");
   *out = i;
   return AQ_OK;
 }
@@ -93,7 +97,7 @@ static aq_status parse_module(const aq_config_texts *texts, const aq_module *mod
                               aq_error *err) {
   size_t k = 0;
   AQ_TRY(aq_config_keys_check(module->json, AQ_KEYS_MODULES, AQ_MODULE_LIST_NAME, AQ_UNKNOWN_NOTED, texts->notes, err));
-  AQ_TRY(find_kind(module, at, &k, err));
+  AQ_TRY(find_kind(module, at, out->arch->is_static, &k, err));
   const struct kind *kind = &kinds[k];
   if (kind->parse == NULL) return AQ_OK;
   if (texts->module[at] == NULL) {
@@ -107,7 +111,7 @@ static aq_status parse_module(const aq_config_texts *texts, const aq_module *mod
   return status == AQ_OK ? AQ_OK : aq_error_in_file(err, status, file);
 }
 
-static aq_status check_names(const aq_module_list *list, aq_error *err) {
+static aq_status check_names(const aq_module_list *list, bool is_static, aq_error *err) {
   for (size_t i = 1; i < list->count; i++) {
     for (size_t k = 0; k < i; k++) {
       AQ_FAIL_IF(strcmp(list->modules[i].name, list->modules[k].name) == 0, AQ_ERR_UNSUPPORTED,
@@ -115,7 +119,8 @@ static aq_status check_names(const aq_module_list *list, aq_error *err) {
                  i, list->modules[i].name);
     }
   }
-  AQ_FAIL_IF(list->count < 2, AQ_ERR_UNSUPPORTED, "there is no module after the first; a Pooling makes the embedding");
+  AQ_FAIL_IF(list->count < 2 && !is_static, AQ_ERR_UNSUPPORTED,
+             "there is no module after the first; a Pooling makes the embedding");
   return AQ_OK;
 }
 
@@ -126,7 +131,7 @@ aq_status aq_modules_parse(const aq_config_texts *texts, aq_model_config *out, a
   for (size_t i = 0; i < list.count && status == AQ_OK; i++) {
     status = parse_module(texts, &list.modules[i], i, out, err);
   }
-  if (status == AQ_OK) status = check_names(&list, err);
+  if (status == AQ_OK) status = check_names(&list, out->arch->is_static, err);
   aq_module_list_reset(&list);
   return status == AQ_OK ? AQ_OK : aq_error_in_file(err, status, AQ_MODULE_LIST_NAME);
 }

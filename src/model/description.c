@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "io/source.h"
 #include "model/config_notes.h"
+#include "model/config_static.h"
 #include "model/tensor_find.h"
 #include "tokenizer/sentence_config.h"
 #include "tokenizer/tokenizer.h"
@@ -115,11 +116,16 @@ static aq_status add_linears(listing *l, const aq_weight_spec *specs, uint32_t c
   return AQ_OK;
 }
 
+static const char *table_ending(const aq_arch *arch) {
+  return arch->table_ending != NULL ? arch->table_ending : ".weight";
+}
+
 static aq_status add_one(listing *l, const aq_weight_spec *spec, uint32_t layer, aq_error *err) {
   const bool is_norm = spec->kind == AQ_WEIGHT_NORM;
   aq_weight *w;
   set_role(l->model, layer, spec->role, l->model->weight_count);
-  AQ_TRY(add_weight(l, spec, layer, is_norm ? AQ_WEIGHT_VECTOR : spec->kind, ".weight", &w, err));
+  const char *ending = spec->kind == AQ_WEIGHT_TABLE ? table_ending(l->model->config.arch) : ".weight";
+  AQ_TRY(add_weight(l, spec, layer, is_norm ? AQ_WEIGHT_VECTOR : spec->kind, ending, &w, err));
   if (!is_norm || !has_bias(l->model, layer, spec->role)) return AQ_OK;
   w->bias = l->model->weight_count;
   return add_weight(l, spec, layer, AQ_WEIGHT_VECTOR, ".bias", &w, err);
@@ -197,7 +203,7 @@ static aq_status list_weights(aq_model *m, aq_error *err) {
   m->by_role = aq_realloc_array(NULL, roles, sizeof *m->by_role);
   if (m->weights == NULL || m->by_role == NULL) return aq_fail_memory(err, most * sizeof *m->weights);
   for (size_t i = 0; i < roles; i++) m->by_role[i] = AQ_NO_WEIGHT;
-  char *tokens = aq_format("%s.weight", arch->weights[0].name);
+  char *tokens = aq_format("%s%s", arch->weights[0].name, table_ending(arch));
   if (tokens == NULL) return aq_fail_memory(err, strlen(arch->weights[0].name));
   const aq_status status = aq_tensor_finder_init(&l.finder, m->source, tokens, err);
   aq_free(tokens);
@@ -270,6 +276,7 @@ static aq_status configure(aq_model *m, const char *folder, aq_error *err) {
   const aq_status status = aq_model_config_parse(&texts, &m->config, err);
   aq_config_texts_reset(&texts);
   AQ_TRY(status);
+  if (m->config.arch->is_static) return AQ_OK;
   AQ_TRY(limit_texts(m, folder, err));
   return aq_head_note(m->source, &m->notes, err);
 }
@@ -328,14 +335,29 @@ void aq_model_reset(aq_model *model) {
   *model = (aq_model){0};
 }
 
+/* Static embeddings have the tokenizer of the library `tokenizers`, which is their tokenizer.json alone. */
+static aq_status keep_json(aq_tokenizer_files *files, aq_error *err) {
+  aq_tokenizer_files rest = *files;
+  *files = (aq_tokenizer_files){.alone = true};
+  files->texts[AQ_TEXT_JSON] = rest.texts[AQ_TEXT_JSON];
+  rest.texts[AQ_TEXT_JSON] = (aq_named_text){NULL, 0, NULL};
+  aq_tokenizer_files_reset(&rest);
+  AQ_FAIL_IF(files->texts[AQ_TEXT_JSON].text == NULL, AQ_ERR_NOT_FOUND,
+             "the model has no tokenizer.json, without which static embeddings cannot be run");
+  return AQ_OK;
+}
+
 aq_status aq_model_need_tokenizer(aq_model *model, aq_error *err) {
   if (model->tokenizer != NULL) return AQ_OK;
   aq_tokenizer_files files;
+  const bool is_static = model->config.arch->is_static;
   aq_status status = aq_tokenizer_files_take(model->source, model->folder, &files, err);
+  if (status == AQ_OK && is_static) status = keep_json(&files, err);
   if (status == AQ_OK) status = aq_tokenizer_make(&files, &model->tokenizer, err);
   aq_tokenizer_files_reset(&files);
   AQ_TRY(status);
-  if (!model->tokenizer->pads_left || model->config.arch->decoder != NULL) return AQ_OK; /* texts go one by one there */
+  const bool is_alone = is_static || model->config.arch->decoder != NULL; /* texts go one by one there */
+  if (!model->tokenizer->pads_left || is_alone) return AQ_OK;
   aq_tokenizer_close(model->tokenizer);
   model->tokenizer = NULL;
   return aq_fail(err, AQ_ERR_UNSUPPORTED,

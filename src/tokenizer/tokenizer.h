@@ -19,6 +19,9 @@
 #include "tokenizer/tokenizer_class.h"
 #include "tokenizer/tokenizer_files.h"
 
+/* Of a text that is not truncated. */
+#define AQ_TOKENS_UNLIMITED (SIZE_MAX / 2)
+
 struct aq_tokenizer {
   aq_added_tokens raw;        /* looked for in the text as it is */
   aq_added_tokens normalized; /* looked for in the normalized text, in normalized form */
@@ -35,10 +38,11 @@ struct aq_tokenizer {
   bool pads_left;       /* where texts are padded, which they are not here */
   bool gives_types;     /* the types of tokens are among what goes to the model; else it has zeros */
   int32_t id_end;       /* one past the largest id */
+  int32_t unknown;      /* the unknown token that a tokenizer.json names for its model; -1: none */
+  size_t most_tokens;   /* truncation.max_length of a tokenizer.json; AQ_TOKENS_UNLIMITED: none */
+  size_t median_length; /* of all tokens, in characters: the lower one of two whole numbers */
 };
 
-/* Of a text that is not truncated. */
-#define AQ_TOKENS_UNLIMITED (SIZE_MAX / 2)
 #define AQ_TOO_FEW_TOKENS "%u tokens are too few: the special tokens alone are %zu"
 
 /* Appends the ids of a text without special tokens, at most `room` of them; on failure some may be there. */

@@ -83,6 +83,14 @@ static aq_status read_side(const json_t *config, const char *key, const json_t *
   return AQ_OK;
 }
 
+/* The limit of the tokenizer.json itself, which counts where that is all there is. */
+static aq_status read_limit(aq_tokenizer *t, const json_t *root, aq_error *err) {
+  int64_t most;
+  AQ_TRY(aq_json_integer(json_object_get(root, "truncation"), "max_length", -1, &most, err));
+  t->most_tokens = most < 0 ? AQ_TOKENS_UNLIMITED : (size_t)AQ_MIN(most, INT64_C(1) << 31);
+  return AQ_OK;
+}
+
 /* The sides of truncation and padding: of the configuration, else of the tokenizer.json, else of the class. */
 static aq_status read_sides(aq_tokenizer *t, const aq_tokenizer_class *class, const aq_tokenizer_roots *roots,
                             aq_error *err) {
@@ -120,6 +128,7 @@ static aq_status read_files(aq_tokenizer *t, const aq_tokenizer_files *files, aq
   const aq_tokenizer_text blamed = blamed_text(files);
   AQ_TRY(read_stages(t, class, files, roots, err));
   AQ_TRY(blame_text(read_sides(t, class, roots, err), files, blamed, err));
+  AQ_TRY(blame_text(read_limit(t, roots->json, err), files, AQ_TEXT_JSON, err));
   read_inputs(t, class, roots->config);
   AQ_TRY(lowercase_first(t, files, err));
   t->cleans_up = t->model.type == &aq_token_model_wordpiece &&

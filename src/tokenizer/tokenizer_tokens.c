@@ -322,11 +322,62 @@ static aq_status put_all(const adding *a, aq_error *err) {
   return AQ_OK;
 }
 
+/* ---- What is known of all tokens ---- */
+
+/* The token that the model of a tokenizer.json gives for what it does not know. */
+static aq_status find_unknown(const adding *a, int32_t *out, aq_error *err) {
+  const json_t *model = json_object_get(a->roots->json, "model");
+  const char *otherwise = a->t->model.type == &aq_token_model_wordpiece ? "[UNK]" : NULL, *text;
+  int64_t id = -1;
+  *out = -1;
+  if (model == NULL) return AQ_OK;
+  if (a->t->model.type == &aq_token_model_unigram) {
+    AQ_TRY(aq_json_integer(model, "unk_id", -1, &id, err));
+    *out = (int32_t)id; /* the model was made with it */
+    return AQ_OK;
+  }
+  AQ_TRY(aq_json_text(model, "unk_token", otherwise, &text, err));
+  if (text != NULL) *out = aq_added_vocabulary_id(&a->added, text);
+  return AQ_OK;
+}
+
+static size_t count_characters(const char *text, size_t size) {
+  size_t count = 0;
+  for (size_t i = 0; i < size; i++) count += ((uint8_t)text[i] & 0xC0) != 0x80;
+  return count;
+}
+
+/* The median of the tokens' lengths, of those of the vocabulary and of those that were added to it. */
+static size_t median_length(const adding *a) {
+  enum { LONGEST = AQ_VOCAB_MAX_TOKEN };
+  const aq_vocab *vocab = &a->t->model.vocab;
+  size_t of_length[LONGEST + 1] = {0}, total = 0, size, middle[2] = {0, 0};
+  for (size_t i = 0; i < vocab->count; i++, total++) {
+    const char *token = aq_vocab_entry_token(vocab, i, &size);
+    of_length[count_characters(token, size)]++;
+  }
+  for (size_t i = 0; i < a->added.count; i++) {
+    const char *token = a->added.entries[i].spec.content;
+    if (aq_vocab_find(vocab, token, strlen(token)) >= 0) continue;
+    of_length[AQ_MIN(count_characters(token, strlen(token)), (size_t)LONGEST)]++;
+    total++;
+  }
+  for (size_t length = 0, before = 0; length <= LONGEST && total > 0; before += of_length[length++]) {
+    for (size_t i = 0; i < 2; i++) {
+      const size_t place = i == 0 ? (total - 1) / 2 : total / 2;
+      if (place >= before && place < before + of_length[length]) middle[i] = length;
+    }
+  }
+  return (middle[0] + middle[1]) / 2;
+}
+
 aq_status aq_tokenizer_add_tokens(aq_tokenizer *tokenizer, const aq_tokenizer_class *class,
                                   const aq_tokenizer_roots *roots, aq_error *err) {
   adding a = {.t = tokenizer, .class = class, .roots = roots, .added = {.model = &tokenizer->model}};
   aq_status status = add_all(&a, err);
   if (status == AQ_OK) status = put_all(&a, err);
+  if (status == AQ_OK) status = find_unknown(&a, &tokenizer->unknown, err);
+  if (status == AQ_OK) tokenizer->median_length = median_length(&a);
   aq_added_vocabulary_reset(&a.added);
   aq_token_specs_reset(&a.listed);
   aq_token_specs_reset(&a.named);

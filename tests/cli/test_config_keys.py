@@ -10,6 +10,7 @@ TEXT = r'"(?:[^"\\]|\\.)*"'
 LINE = re.compile(rf"^KEY\((\w+), ({TEXT}), (\w+), (NULL|{TEXT}),\s+({TEXT}(?:\s+{TEXT})*)\)$", re.M)
 ENCODERS = {
     "CONFIG": "config.json",
+    "MODEL2VEC": "config.json of model2vec",
     "MODULES": "modules.json",
     "POOLING": "config.json of Pooling",
     "DENSE": "config.json of Dense",

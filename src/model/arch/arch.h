@@ -9,7 +9,7 @@
  * norm before each half, a gated block. DeBERTa is BERT whose attention knows distances. T5 has biases by distance, a
  * norm before each half by the root mean square, and heads of a width of their own. All decoders are Llama (Touvron et
  * al., 2023): rotary positions, causal attention, RMS norms before each half of a layer, a gated feed-forward block.
- * decoder_family.h says how they differ.
+ * decoder_family.h says how they differ. Static embeddings are a table and nothing else.
  */
 #ifndef AQ_MODEL_ARCH_ARCH_H
 #define AQ_MODEL_ARCH_ARCH_H
@@ -93,9 +93,14 @@ typedef struct aq_arch {
   bool unplaced;                  /* max_position_embeddings may be missing: no table has so many rows */
   bool of_two_parts;              /* is_encoder_decoder may be true: the encoder is run */
   bool bare_first_layer;          /* the first layer has no norm before attention */
+  bool is_static;                 /* the table of tokens is all: no layers, no steps (encoder_static.h) */
+  const char *table_ending;       /* of the names of tables; NULL: ".weight" */
   /* Reads what the family alone has; the sizes are there. */
   aq_status (*configure)(const json_t *root, struct aq_model_config *out, aq_error *err);
 } aq_arch;
+
+/* Static embeddings of sentence-transformers, whose files name no type. */
+extern const aq_arch aq_arch_static_embedding;
 
 /* NULL when no family that is run for that output has the name. */
 const aq_arch *aq_arch_find(aq_model_output output, const char *model_type);

@@ -222,6 +222,9 @@ static aq_status open_model(const aq_source *source, aq_model *model, aq_error *
 
 /* Layers that have no operators here. */
 static aq_status check_layers(const aq_model_config *c, aq_error *err) {
+  AQ_FAIL_IF(c->arch->is_static, AQ_ERR_UNSUPPORTED,
+             "static embeddings have no layers that a graph could have: '%s' is not written as an ONNX file",
+             c->arch->model_type);
   AQ_FAIL_IF(c->score_divisor != c->hidden / c->heads || c->has_rms_norms, AQ_ERR_UNSUPPORTED,
              "a graph cannot be made of encoders of type %s", c->arch->model_type);
   return AQ_OK;

@@ -16,7 +16,9 @@ static aq_status tokenize(const aq_encoder *e, const char *const *texts, const s
                           aq_token_ids *ids, uint32_t *token_counts, aq_error *err) {
   for (size_t i = 0; i < count; i++) {
     const size_t before = ids->count, length = lengths != NULL ? lengths[i] : strlen(texts[i]);
-    AQ_TRY(aq_tokenizer_encode(e->model.tokenizer, texts[i], length, e->model.config.max_tokens, true, ids, err));
+    AQ_TRY(e->model.config.arch->is_static
+               ? aq_static_tokens_of_text(&e->model, texts[i], length, ids, err)
+               : aq_tokenizer_encode(e->model.tokenizer, texts[i], length, e->model.config.max_tokens, true, ids, err));
     token_counts[i] = (uint32_t)(ids->count - before);
   }
   return AQ_OK;

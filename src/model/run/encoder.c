@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "model/run/encoder_finite.h"
+#include "model/run/encoder_static.h"
 
 /* Tokens of a group. Fewer read the weights too often, more leave nothing to share out at the end. */
 #define GROUP_LEAST ((size_t)168)
@@ -213,6 +214,7 @@ aq_status aq_encoder_encode_ids(aq_encoder *encoder, const int32_t *ids, const u
 aq_status aq_encoder_run_ids(aq_encoder *encoder, const int32_t *ids, const int32_t *types, const uint32_t *lengths,
                              size_t texts, float *out, aq_error *err) {
   if (texts == 0) return AQ_OK;
+  if (encoder->model.config.arch->is_static) return aq_encoder_run_static(encoder, ids, lengths, texts, out, err);
   const uint32_t threads = aq_pool_threads(encoder->pool);
   batch b = {.encoder = encoder, .count = texts};
   aq_status status = allocate(&b, types != NULL, err);

@@ -8,10 +8,12 @@
 #include "core/pool.h"
 #include "model/prompts.h"
 #include "model/run/forward.h"
+#include "model/static_tokens.h"
 
 struct aq_encoder {
   aq_model model;
   aq_weights weights;
+  aq_static_tokens tokens; /* of static embeddings; else empty */
   bool codes;
   aq_pool *pool;
   aq_thread_space *threads; /* one a thread, both */

@@ -35,6 +35,7 @@ static aq_status open_parts(aq_encoder *e, const aq_source *source, const aq_enc
   e->threads = aq_calloc(threads, sizeof *e->threads);
   e->groups = aq_calloc(threads, sizeof *e->groups);
   if (e->threads == NULL || e->groups == NULL) return aq_fail_memory(err, threads * sizeof *e->groups);
+  if (e->model.config.arch->is_static) AQ_TRY(aq_static_tokens_load(&e->model, &e->tokens, err));
   AQ_TRY(aq_weights_load(&e->model, e->codes, e->pool, &e->weights, err));
   return aq_distance_weights_make(&e->model, &e->weights, NULL, e->pool, err);
 }
@@ -82,6 +83,7 @@ void aq_encoder_close(aq_encoder *encoder) {
   aq_free(encoder->groups);
   aq_pool_free(encoder->pool);
   aq_weights_reset(&encoder->weights);
+  aq_static_tokens_reset(&encoder->tokens);
   aq_prompts_reset(&encoder->prompts);
   aq_model_reset(&encoder->model);
   aq_free(encoder);
