@@ -144,7 +144,9 @@ def test_settings_of_gemma_become_keys(tmp_path, config, keys):
     ({"attention_bias": True}, "'attention_bias'"), ({"sliding_window": None}, "'sliding_window'"), ({"head_dim": None}, "'head_dim'"),
     ({"num_key_value_heads": None}, "'num_key_value_heads'"), ({"rope_parameters": {"rope_theta": 1e4}}, "'rope_parameters'"),
     ({"rope_parameters": {"full_attention": {"rope_theta": 1e6}, "sliding_attention": {"rope_type": "linear", "factor": 2.0}}}, "'rope_parameters'"),
-    ({"rope_scaling": {"rope_type": "linear", "factor": 0}}, "'rope_scaling'"),
+    ({"rope_scaling": {"rope_type": "linear", "factor": 0}}, "'rope_scaling'"), ({"rope_local_base_freq": "x"}, "'rope_local_base_freq'"),
+    ({"rope_theta": 0}, "'rope_theta'"), ({"rope_theta": 1e300}, "'rope_theta'"), ({"rms_norm_eps": -1}, "'rms_norm_eps'"),
+    ({"final_logit_softcapping": 1e300}, "'final_logit_softcapping'"),
     ({"rope_scaling": {"rope_type": "yarn", "factor": 2.0}}, "'rope_scaling'")], ids=str)
 def test_gemma_that_would_be_another_in_llama_cpp_is_refused_by_name(tmp_path, config, says):
     folder = folder_of(tmp_path / "m.gguf", "gemma3", gemma_pieces())

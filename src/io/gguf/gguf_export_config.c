@@ -1,5 +1,6 @@
 /* gguf_export_config.c - settings of config.json put into the keys of llama.cpp. A setting that llama.cpp does not have
  * is refused by its name when it is set to what would change the model. */
+#include <float.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,8 +33,10 @@ static aq_status copy_count(aq_gguf_export *m, const char *name, const char *end
 
 static aq_status copy_real(aq_gguf_export *m, const char *name, const char *end, aq_error *err) {
   const json_t *value = json_object_get(m->config, name);
-  AQ_FAIL_IF(!json_is_number(value), AQ_ERR_FORMAT, "'%s' is missing, or no number", name);
-  return set_own(m, end, "float32", json_real(json_number_value(value)), err);
+  const double x = json_number_value(value);
+  AQ_FAIL_IF(!json_is_number(value) || !(x >= 0 && x <= (double)FLT_MAX), AQ_ERR_FORMAT,
+             "'%s' is missing, or no number from 0", name);
+  return set_own(m, end, "float32", json_real(x), err);
 }
 
 static aq_status refuse(const char *name, const char *why, aq_error *err) {
@@ -50,6 +53,14 @@ static bool is_set(const json_t *value) { return value != NULL && !json_is_null(
 
 /* ---- heads and positions of decoders ---- */
 
+/* *theta stays as it is without a value. */
+static aq_status read_base(const json_t *value, const char *name, double *theta, aq_error *err) {
+  if (value == NULL || json_is_null(value)) return AQ_OK;
+  *theta = json_number_value(value);
+  AQ_FAIL_IF(!(*theta > 1 && *theta <= 1e15), AQ_ERR_FORMAT, "'%s' is no number above 1, up to 1e15", name);
+  return AQ_OK;
+}
+
 /* The positions of some layers: `own` of newer files has both the base and what scales them, else these are
  * config.json's. The base is `theta` where neither has one; of what scales, *factor is that of linear scaling, 1: none,
  * and every other is refused. */
@@ -60,13 +71,12 @@ static aq_status read_positions(const json_t *config, const json_t *own, const c
   const char *type = json_string_value(json_object_get(scaling, "rope_type"));
   if (value == NULL) value = json_object_get(config, base);
   if (type == NULL) type = json_string_value(json_object_get(scaling, "type"));
-  AQ_FAIL_IF(value != NULL && !json_is_number(value), AQ_ERR_FORMAT, "'%s' is no number", base);
-  if (value != NULL) *theta = json_number_value(value);
+  AQ_TRY(read_base(value, base, theta, err));
   *factor = 1;
   if (!is_set(scaling) || (type == NULL && scaling == own) || (type != NULL && strcmp(type, "default") == 0))
     return AQ_OK;
   *factor = json_number_value(json_object_get(scaling, "factor"));
-  const bool is_linear = type != NULL && strcmp(type, "linear") == 0 && *factor > 0;
+  const bool is_linear = type != NULL && strcmp(type, "linear") == 0 && *factor >= 1 && *factor <= 1e6;
   return is_linear ? AQ_OK : refuse("rope_scaling", "scales positions in another way than linearly", err);
 }
 
@@ -109,7 +119,7 @@ static aq_status set_gemma_positions(aq_gguf_export *m, aq_error *err) {
   if (is_set(both) && !(json_is_object(whole) && json_is_object(local)))
     return refuse("rope_parameters", "has no positions for each of both types of layers", err);
   AQ_TRY(read_positions(m->config, whole, "rope_theta", &theta, &factor, err));
-  if (json_is_number(local_base)) local_theta = json_number_value(local_base);
+  AQ_TRY(read_base(local_base, "rope_local_base_freq", &local_theta, err));
   if (local != NULL) AQ_TRY(read_positions(m->config, local, "rope_local_base_freq", &local_theta, &local_factor, err));
   if (local_factor != 1) return refuse("rope_parameters", "scales positions of layers with a window", err);
   AQ_TRY(set_scaling(m, factor, err));
