@@ -38,9 +38,10 @@ struct aq_tokenizer {
   bool pads_left;       /* where texts are padded, which they are not here */
   bool gives_types;     /* the types of tokens are among what goes to the model; else it has zeros */
   int32_t id_end;       /* one past the largest id */
-  int32_t unknown;      /* the unknown token that a tokenizer.json names for its model; -1: none */
   size_t most_tokens;   /* truncation.max_length of a tokenizer.json; AQ_TOKENS_UNLIMITED: none */
-  size_t median_length; /* of all tokens, in characters: the lower one of two whole numbers */
+  /* The rest is set of a tokenizer.json by itself. */
+  int32_t unknown;      /* the token that its model gives for what it does not know; -1: none */
+  size_t median_length; /* of all tokens, in characters, rounded down */
 };
 
 #define AQ_TOO_FEW_TOKENS "%u tokens are too few: the special tokens alone are %zu"

@@ -371,13 +371,18 @@ static size_t median_length(const adding *a) {
   return (middle[0] + middle[1]) / 2;
 }
 
+/* Of a tokenizer.json by itself, as static embeddings have it. */
+static aq_status set_statistics(const adding *a, aq_error *err) {
+  a->t->median_length = median_length(a);
+  return find_unknown(a, &a->t->unknown, err);
+}
+
 aq_status aq_tokenizer_add_tokens(aq_tokenizer *tokenizer, const aq_tokenizer_class *class,
                                   const aq_tokenizer_roots *roots, aq_error *err) {
   adding a = {.t = tokenizer, .class = class, .roots = roots, .added = {.model = &tokenizer->model}};
   aq_status status = add_all(&a, err);
   if (status == AQ_OK) status = put_all(&a, err);
-  if (status == AQ_OK) status = find_unknown(&a, &tokenizer->unknown, err);
-  if (status == AQ_OK) tokenizer->median_length = median_length(&a);
+  if (status == AQ_OK && roots->alone) status = set_statistics(&a, err);
   aq_added_vocabulary_reset(&a.added);
   aq_token_specs_reset(&a.listed);
   aq_token_specs_reset(&a.named);
