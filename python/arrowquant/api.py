@@ -92,7 +92,14 @@ def _run(
         raise ArgumentError(str(error)) from None
 
 
-def open(source: SourceLike, *, max_memory: Size = 0, checksums: bool = True) -> Source:
+def open(
+    source: SourceLike,
+    *,
+    names: Literal["file", "hf", "auto"] | None = None,
+    keep_codes: bool = False,
+    max_memory: Size = 0,
+    checksums: bool = True,
+) -> Source:
     """Opens a model or weight table, lazily: no tensor data is read.
 
     Args:
@@ -100,6 +107,9 @@ def open(source: SourceLike, *, max_memory: Size = 0, checksums: bool = True) ->
             (nothing in it is run), a GGUF or ONNX file, or a V1 or V2 table in Parquet. Or: a mapping from names to
             NumPy or torch tensors, a torch module, an object with `__arrow_c_stream__` that holds a weight table.
             Arrays are not copied; do not change them meanwhile.
+        names: of a GGUF file: the tensor names in it ("file", the default), those of Hugging Face, or "auto".
+        keep_codes: tensors that are quantized in a GGUF or ONNX file, or by another tool, keep their codes where a table
+            holds exactly their values; otherwise they are decoded.
         max_memory: limit in bytes (or "2GiB") of what one read may allocate; 0: none.
         checksums: check the CRC of every page when it is first read.
 
@@ -113,7 +123,8 @@ def open(source: SourceLike, *, max_memory: Size = 0, checksums: bool = True) ->
     """
     if isinstance(source, Source):
         return source
-    opened = Source(open_core(source, {"max_memory": max_memory, "skip_checksums": not checksums}))
+    options = {"names": names, "keep_codes": keep_codes, "max_memory": max_memory, "skip_checksums": not checksums}
+    opened = Source(open_core(source, options))
     for note in opened.notes:
         warnings.warn(note, stacklevel=2)
     return opened

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -54,6 +55,32 @@ def test_codes_are_kept(tables, tmp_path):
     arrowquant.quantize(tables["int4"], tmp_path / "int8.parquet", keep_codes=True)
     with arrowquant.open(tables["int4"]) as before, arrowquant.open(tmp_path / "int8.parquet") as after:
         assert [after[name].quant_type for name in before] == [before[name].quant_type for name in before]
+
+
+def write_q8_0(path, rows):
+    """A GGUF file of one tensor of 32 columns, by hand: scales of 1 and codes that count."""
+    def text(value):
+        return struct.pack("<Q", len(value)) + value
+
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 0) + text(b"blk.0.attn_q.weight") + struct.pack("<IQQIQ", 2, 32, rows, 8, 0)
+    codes = np.arange(rows * 32, dtype=np.int8).reshape(rows, 32)
+    blocks = b"".join(np.float16(1).tobytes() + row.tobytes() for row in codes)
+    path.write_bytes(head + bytes(-len(head) % 32) + blocks)
+    return codes
+
+
+def test_a_source_is_opened_with_the_codes_of_its_file(tmp_path):
+    codes = write_q8_0(tmp_path / "model.gguf", 40)
+    with pytest.warns(UserWarning, match="decoded"), arrowquant.open(tmp_path / "model.gguf") as values:
+        assert values["blk.0.attn_q.weight"].quant_type == "fp32"
+    with pytest.warns(UserWarning, match="codes"), arrowquant.open(tmp_path / "model.gguf", keep_codes=True) as kept:
+        tensor = kept["blk.0.attn_q.weight"]
+        assert tensor.quant_type == "int8"
+        np.testing.assert_array_equal(tensor.codes.reshape(40, 32), codes)
+    with pytest.raises(arrowquant.ArgumentError, match="names"):
+        arrowquant.open(tmp_path / "model.gguf", names="ours")
+    with pytest.raises(arrowquant.UnsupportedError, match="architecture"):
+        arrowquant.open(tmp_path / "model.gguf", names="hf")
 
 
 def test_options_are_those_of_the_command(model, tmp_path):
