@@ -35,8 +35,8 @@ def folder(vocab=None, made_of=None, **config):
 
 BERT_LIKE = with_head("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]", "<s>", "</s>")
 DEBERTA_LIKE = with_head("[PAD]", "[CLS]", "[SEP]", "[UNK]", "<s>", "</s>")
-BYTES_LIKE = [*NOTUSED, *(pair for pair in pieces() if pair[0] not in ("<pad>", "<unk>"))]
-T5_LIKE = [*with_head("<pad>", "</s>", "<unk>"), *([f"<extra_id_{i}>", 0.0] for i in range(99, -1, -1))]
+BYTES_LIKE = [*NOTUSED, *(pair for pair in pieces() if pair[0] not in dict(NOTUSED))]
+T5_LIKE = [*(pair for pair in with_head("<pad>", "</s>", "<unk>") if not pair[0].startswith("<extra_id_")), *([f"<extra_id_{i}>", 0.0] for i in range(99, -1, -1))]
 SENTINELS = {str(len(T5_LIKE) - 1 - i): token(f"<extra_id_{i}>") for i in range(100)}
 LATER = {"normalizer": sequence("normalizers", {"type": "Lowercase"}, precompiled(nmt_nfkc()), {"type": "Strip", "strip_left": True, "strip_right": True})}
 ALBERT_FRAME = {**XLMR_FRAME, "special_tokens": {"<s>": {"id": "<s>", "ids": [2], "tokens": ["<s>"]}, "</s>": {"id": "</s>", "ids": [3], "tokens": ["</s>"]}}}
