@@ -565,9 +565,10 @@ typedef struct aq_quantize_options {
    * "builtin" then. */
   double max_kl;
   const char *names; /* as in aq_source_options */
-  /* NULL, or the format ("gguf", "compressed-tensors") that the table is to be exported to: only what it has codes of
-   * is quantized, and scales and zero points are such that the export loses nothing. Targets count the exported file.
-   * What is left open of symmetry and groups is what the format has: symmetric, of "gguf" groups of 32. */
+  /* NULL, or the format ("gguf", "compressed-tensors", "mlx") that the table is to be exported to: only what it has
+   * codes of is quantized, and scales and zero points are such that the export loses nothing. Targets count the
+   * exported file. What is left open of symmetry and groups is what the format has: symmetric, of "gguf" groups of 32.
+   */
   const char *for_format;
   bool keep_codes; /* keep quantized tensors, of a table or as in aq_source_options, where no rule names them */
 } aq_quantize_options;

@@ -34,8 +34,8 @@ aq_status aq_export_plan_format(const aq_quantize_options *options, const aq_fil
   if (options->for_format == NULL) return AQ_OK;
   AQ_TRY(aq_formats_find_export(options->for_format, out, err));
   if ((*out)->layout != NULL && (*out)->layout->grid_count > 0) return AQ_OK;
-  (void)aq_fail(err, AQ_ERR_ARGUMENT, "there are no plans for %s files; there are some for compressed-tensors and gguf",
-                (*out)->name);
+  (void)aq_fail(err, AQ_ERR_ARGUMENT,
+                "there are no plans for %s files; there are some for compressed-tensors, gguf and mlx", (*out)->name);
   return aq_error_hint(err, AQ_ERR_ARGUMENT, "Leave out `for_format`");
 }
 

@@ -9,6 +9,7 @@ from conftest import noise, read_pyarrow, run
 from test_compressed_tensors import CONFIG, check
 from test_compressed_tensors import write_model as write_linear
 from test_gguf_export import exported, values_of
+from test_mlx_export import arrays as mlx_arrays
 
 CODES = ("int8", "int4", "int3", "int2")
 ODD, ADDED = "odd.weight", "position_embd.weight"
@@ -205,6 +206,48 @@ def test_compressed_tensors_are_the_values_of_the_table(tmp_path, options, shift
     grouped = "int8" not in options and "--per" not in options and columns % 64 == 0
     assert group["strategy"] == ("group" if grouped else "channel")
     assert CONFIG["rms_norm_eps"] == 1e-05
+
+
+def check_mlx(table, folder, modules):
+    """MLX's formula in FP32 gives the values of the table bit for bit; which matrices have codes."""
+    run("export", table, "-o", folder / "mlx", "--to", "mlx")
+    run("export", table, "-o", folder / "plain")
+    settings = json.loads((folder / "mlx" / "config.json").read_text())["quantization"]
+    plain, stored = mlx_arrays(folder / "plain"), mlx_arrays(folder / "mlx")
+    assert {name.removesuffix(".scales") for name in stored if name.endswith(".scales")} == modules
+    for module in modules:
+        own = settings.get(module, settings)
+        stream = np.unpackbits(stored[f"{module}.weight"].view(np.uint8), axis=1, bitorder="little")
+        codes = stream.reshape(len(stream), -1, own["bits"]) @ (1 << np.arange(own["bits"]))
+        scales, biases = (np.repeat(stored[f"{module}.{part}"], own["group_size"], axis=1) for part in ("scales", "biases"))
+        assert scales.dtype == biases.dtype == np.float32
+        values = codes.astype(np.float32) * scales + biases
+        assert np.array_equal(values, plain[f"{module}.weight"]), module
+    return settings
+
+
+@pytest.mark.parametrize("options", [["--type", "int8"], ["--type", "int4"], ["--type", "int4", "--asym"],
+                                     ["--type", "int3", "--asym", "--method", "minmax"], ["--type", "int2", "--per", "tensor"],
+                                     ["--type", "int8", "--asym", "--per", "channel"]], ids=str)
+@pytest.mark.parametrize("shift", [0, 6, -6])
+def test_mlx_has_the_values_of_the_table(tmp_path, options, shift):
+    """Rows that no group divides, and what is no matrix of a layer, are kept; tables of tokens have codes."""
+    more = {"layers.0.odd.weight": ("F32", noise(9, 32, 100)), "layers.0.conv.weight": ("F32", noise(8, 16, 8, 8)),
+            "layers.0.wide.weight": ("F32", noise(7, 64, 160) + np.float32(shift)), "visual.weight_g": ("F32", noise(6, 64, 32))}
+    write_linear(tmp_path / "m", columns=96, **more)
+    run("quantize", tmp_path / "m", "-o", tmp_path / "t.parquet", "--for", "mlx", *options)
+    check_mlx(tmp_path / "t.parquet", tmp_path, {"embed_tokens", UP, DOWN, "layers.0.wide"})
+
+
+@pytest.mark.parametrize("bits", [3.2, 5, 8])
+def test_target_for_mlx(tmp_path, bits):
+    more = {f"layers.{i}.fc.weight": ("F32", (noise(i, 64, 256) * (1 + i)).astype(np.float32)) for i in range(1, 9)}
+    write_linear(tmp_path / "m", columns=128, **more)
+    target = round((128 * (48 + 33) + 8 * 64 * 256) * bits / 8) + 64 * 64 * 4 + 8000
+    run("quantize", tmp_path / "m", "-o", tmp_path / "t.parquet", "--for", "mlx", "--target-size", target, "--calib", "none")
+    modules = {"embed_tokens", UP, DOWN} | {name.removesuffix(".weight") for name in more}
+    check_mlx(tmp_path / "t.parquet", tmp_path, modules)
+    assert 0.8 * target < (tmp_path / "mlx" / "model.safetensors").stat().st_size <= target
 
 
 def test_groups_that_cross_rows_are_refused_when_they_were_asked_for(tmp_path):

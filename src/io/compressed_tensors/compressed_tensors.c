@@ -78,14 +78,6 @@ static uint64_t count_code_bytes(const aq_tensor_info *t, aq_quant_type type, ui
          2 * sizeof(int64_t);
 }
 
-/* The header: at most four tensors for one, each with its name, dtype, shape and place. */
-static uint64_t count_overhead(const aq_source *stored) {
-  enum { HEAD = 4096, INFO = 160 };
-  uint64_t bytes = HEAD;
-  for (size_t i = 0; i < stored->tensor_count; i++) bytes += 4 * (INFO + strlen(stored->names[i]));
-  return bytes;
-}
-
 static const aq_export_layout ct_layout = {.open = open_layout,
                                            .describe = aq_packed_describe,
                                            .configure = aq_ct_configure,
@@ -95,6 +87,6 @@ static const aq_export_layout ct_layout = {.open = open_layout,
                                            .choices = ct_choices,
                                            .choice_count = AQ_COUNT_OF(ct_choices),
                                            .code_bytes = count_code_bytes,
-                                           .overhead = count_overhead};
+                                           .overhead = aq_packed_overhead};
 const aq_file_format aq_compressed_tensors_format = {
     .name = "compressed-tensors", .write = &aq_safetensors_sink, .layout = &ct_layout};

@@ -17,6 +17,8 @@
 
 #define BLOCK ((size_t)1 << 14) /* scales that are made at a time */
 
+enum { LARGEST = 128, SMALLEST = 32 }; /* groups, and the power of two between them */
+
 /* ---- which, and how ---- */
 
 static bool is_packed(const aq_source *base, size_t index) {
@@ -30,13 +32,29 @@ static bool is_left_out(const aq_source *base, size_t index) {
          aq_packed_is_embedding(&base->tensors[t->alias_of]);
 }
 
-/* Groups are the largest that divide those of the source. */
+static const char *why_values(const aq_source *base, size_t index, bool *is_of_values) {
+  const aq_tensor_info *t = &base->tensors[index];
+  *is_of_values = aq_packed_is_of_module(t);
+  if (*is_of_values) return "modules behind the model have no configuration for codes";
+  const char *why = aq_packed_why_no_matrix(t);
+  if (why != NULL) return why;
+  return t->shape[1] % SMALLEST == 0 ? NULL : "its rows are no multiples of 32";
+}
+
+/* The largest group of MLX that divides one of the source; 0: there is none. */
+static uint64_t find_group(uint64_t of_source) {
+  for (uint64_t group = LARGEST; group >= SMALLEST; group /= 2) {
+    if (of_source % group == 0) return group;
+  }
+  return 0;
+}
+
 static aq_status find_scheme(const aq_source *base, size_t index, aq_dtype dtype, aq_packed_scheme *out,
                              aq_error *err) {
   AQ_TRY(aq_packed_scheme_find(base, index, "MLX", out, err));
   if (dtype != AQ_DTYPE_INVALID) out->scale_dtype = dtype;
-  for (uint64_t group = 128; group >= 32; group /= 2) {
-    if (out->group % group != 0) continue;
+  const uint64_t group = find_group(out->group);
+  if (group > 0) {
     out->group = group;
     out->groups = out->columns / group;
     return AQ_OK;
@@ -117,6 +135,7 @@ static aq_status read_packed(const aq_source *base, size_t index, const aq_packe
 static const aq_packed_format mlx_packed = {.name = "MLX",
                                             .is_packed = is_packed,
                                             .is_left_out = is_left_out,
+                                            .why_values = why_values,
                                             .find = find_scheme,
                                             .list = list_pieces,
                                             .read = read_packed};
@@ -125,6 +144,44 @@ static aq_status open_layout(const aq_source *base, aq_dtype dtype, aq_source **
   return aq_packed_open(&mlx_packed, base, dtype, out, err);
 }
 
-static const aq_export_layout mlx_layout = {
-    .open = open_layout, .describe = aq_packed_describe, .configure = aq_mlx_configure};
+/* ---- for plans and searches ---- */
+
+/* With such scales the bias and the product of the formula are exact in FP32. */
+static const aq_code_grid mlx_grids[] = {
+    {AQ_INT8, true, AQ_GRID_F16, 8},
+    {AQ_INT4, true, AQ_GRID_F16, 4},
+    {AQ_INT3, true, AQ_GRID_F16, 3},
+    {AQ_INT2, true, AQ_GRID_F16, 2},
+    {AQ_INT8, false, AQ_GRID_F16_WHOLE_ZEROS, 8},
+    {AQ_INT4, false, AQ_GRID_F16_WHOLE_ZEROS, 4},
+    {AQ_INT3, false, AQ_GRID_F16_WHOLE_ZEROS, 3},
+    {AQ_INT2, false, AQ_GRID_F16_WHOLE_ZEROS, 2},
+};
+
+static const aq_code_choice mlx_choices[] = {{AQ_INT2, 128}, {AQ_INT2, 64},  {AQ_INT2, 32},  {AQ_INT3, 128},
+                                             {AQ_INT3, 64},  {AQ_INT3, 32},  {AQ_INT4, 128}, {AQ_INT4, 64},
+                                             {AQ_INT4, 32},  {AQ_INT8, 128}, {AQ_INT8, 64},  {AQ_INT8, 32}};
+
+static const char *refuse_span(const aq_tensor_info *t, uint64_t span) {
+  const char *why = aq_packed_refuse_span(t, span);
+  if (why != NULL) return why;
+  return find_group(AQ_MIN(span, (uint64_t)t->shape[1])) > 0 ? NULL : "MLX has groups of 32, 64 or 128 values";
+}
+
+static uint64_t count_code_bytes(const aq_tensor_info *t, aq_quant_type type, uint64_t span) {
+  const uint64_t rows = (uint64_t)t->shape[0], columns = (uint64_t)t->shape[1];
+  const uint64_t groups = columns / find_group(AQ_MIN(span, columns));
+  return rows * (4 * aq_packed_words(columns, aq_quant_type_bits(type)) + 2 * sizeof(float) * groups);
+}
+
+static const aq_export_layout mlx_layout = {.open = open_layout,
+                                            .describe = aq_packed_describe,
+                                            .configure = aq_mlx_configure,
+                                            .grids = mlx_grids,
+                                            .grid_count = AQ_COUNT_OF(mlx_grids),
+                                            .refuse_span = refuse_span,
+                                            .choices = mlx_choices,
+                                            .choice_count = AQ_COUNT_OF(mlx_choices),
+                                            .code_bytes = count_code_bytes,
+                                            .overhead = aq_packed_overhead};
 const aq_file_format aq_mlx_format = {.name = "mlx", .write = &aq_safetensors_sink, .layout = &mlx_layout};

@@ -45,13 +45,16 @@ bool aq_packed_is_linear(const aq_source *source, size_t index) {
   return source->tensors[index].quant_type != AQ_KEPT && why_decoded(source, index) == NULL;
 }
 
+const char *aq_packed_why_no_matrix(const aq_tensor_info *t) {
+  if (!is_matrix(t)) return "it is no matrix";
+  return is_weight(t) ? NULL : "its name does not end in .weight, as those of linear layers";
+}
+
 const char *aq_packed_why_values(const aq_source *source, size_t index, bool *is_of_values) {
   const aq_tensor_info *t = &source->tensors[index];
   const char *why = why_decoded(source, index);
   *is_of_values = why != NULL;
-  if (why != NULL) return why;
-  if (!is_matrix(t)) return "it is no matrix";
-  return is_weight(t) ? NULL : "its name does not end in .weight, as those of linear layers";
+  return why != NULL ? why : aq_packed_why_no_matrix(t);
 }
 
 aq_status aq_packed_fail(const aq_tensor_info *t, const char *hint, aq_error *err) {

@@ -35,6 +35,9 @@ bool aq_packed_is_linear(const aq_source *source, size_t index);
 /* Of the same formats: aq_stored_tensor's why_values and is_of_values of a tensor of a source, whatever type it has. */
 const char *aq_packed_why_values(const aq_source *source, size_t index, bool *is_of_values);
 
+/* In words, why a tensor is no matrix NAME.weight; NULL: it is one. */
+const char *aq_packed_why_no_matrix(const aq_tensor_info *t);
+
 /* Whether a tensor is one of a module behind the model: "2_Dense/linear.weight". */
 bool aq_packed_is_of_module(const aq_tensor_info *t);
 

@@ -150,3 +150,11 @@ aq_stored_tensor aq_packed_describe(const aq_source *stored, size_t index) {
   }
   return stored_as;
 }
+
+/* The header: as many tensors for one as there can be, each with its name, dtype, shape and place. */
+uint64_t aq_packed_overhead(const aq_source *stored) {
+  enum { HEAD = 4096, INFO = 160 };
+  uint64_t bytes = HEAD;
+  for (size_t i = 0; i < stored->tensor_count; i++) bytes += AQ_PACKED_PIECES * (INFO + strlen(stored->names[i]));
+  return bytes;
+}

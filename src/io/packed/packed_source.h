@@ -46,4 +46,7 @@ const aq_packed_scheme *aq_packed_scheme_of(const aq_source *stored, size_t inde
 /* aq_export_layout.describe of such a source. */
 aq_stored_tensor aq_packed_describe(const aq_source *stored, size_t index);
 
+/* aq_export_layout.overhead of such a source, whose tensors stand in a file of safetensors. */
+uint64_t aq_packed_overhead(const aq_source *stored);
+
 #endif
