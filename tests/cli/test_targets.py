@@ -70,11 +70,11 @@ def test_a_size_is_kept_and_used(shared):
 
 
 def test_a_similarity_is_reached_at_fewer_bits_than_a_higher_one(shared):
-    low, high = (known(shared, f"{s}.parquet", "--min-similarity", s) for s in (0.95, 0.995))
-    for made, asked in ((low, 0.95), (high, 0.995)):
+    low, high = (known(shared, f"{s}.parquet", "--min-similarity", s) for s in (0.998, 0.9995))
+    for made, asked in ((low, 0.998), (high, 0.9995)):
         assert made["search"]["similarity"] >= asked and made["search"]["similarity_on_other_texts"] >= asked
-    assert bits_per_weight(low, shared / "0.95.parquet") < bits_per_weight(high, shared / "0.995.parquet")
-    judged = json.loads(done("compare", "encoder", "0.995.parquet", "--outputs", "--json", cwd=shared).stdout)
+    assert bits_per_weight(low, shared / "0.998.parquet") < bits_per_weight(high, shared / "0.9995.parquet")
+    judged = json.loads(done("compare", "encoder", "0.9995.parquet", "--outputs", "--json", cwd=shared).stdout)
     assert judged["outputs"]["mean_cosine"] > 0.98  # texts that nothing was decided by
 
 
@@ -274,7 +274,7 @@ def test_vectors_that_began_alike_are_adjusted_apart(shared, tmp_path):
 
 
 def test_what_rules_keep_is_not_adjusted(shared):
-    made = known(shared, "kept.parquet", "--target-bpw", 3, "--keep", "*output.LayerNorm.bias")
+    made = known(shared, "kept.parquet", "--target-bpw", 3.5, "--keep", "*output.LayerNorm.bias")
     actions = {t["name"]: t["action"] for t in made["tensors"]}
     assert actions["encoder.layer.0.output.LayerNorm.bias"] == "kept"
     assert actions["embeddings.LayerNorm.bias"] == "adjusted"
