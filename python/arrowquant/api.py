@@ -108,8 +108,8 @@ def open(
             NumPy or torch tensors, a torch module, an object with `__arrow_c_stream__` that holds a weight table.
             Arrays are not copied; do not change them meanwhile.
         names: of a GGUF file: the tensor names in it ("file", the default), those of Hugging Face, or "auto".
-        keep_codes: tensors that are quantized in a GGUF or ONNX file, or by another tool, keep their codes where a table
-            holds exactly their values; otherwise they are decoded.
+        keep_codes: tensors that are quantized in a GGUF or ONNX file, or by another tool, keep their codes where a
+            table holds exactly their values; otherwise they are decoded.
         max_memory: limit in bytes (or "2GiB") of what one read may allocate; 0: none.
         checksums: check the CRC of every page when it is first read.
 

@@ -40,9 +40,9 @@ class Tokenizer(Handle[_core.Tokenizer]):
             path: a folder with a tokenizer.json or else a vocab.txt, or else vocab.json and merges.txt, or else a model
                 of SentencePiece (tokenizer.model, sentencepiece.bpe.model, spiece.model, spm.model); a model in such a
                 folder; a V1 or V2 table, which carries the tokenizer of the model that it was made from; a
-                tokenizer.json, vocab.txt or NAME.model under any name; or the name of a model in the Hugging Face cache. All of the
-                model's files count that transformers reads for it, except when the path is a tokenizer.json itself,
-                which is read as by the library `tokenizers`.
+                tokenizer.json, vocab.txt or NAME.model under any name; or a name in the Hugging Face cache.
+                All of the model's files count that transformers reads for it, except when the path is a tokenizer.json
+                itself, which is read as by the library `tokenizers`.
 
         Raises:
             NotFoundError: there is no such model, or no tokenizer beside it.

@@ -71,12 +71,13 @@ def write_q8_0(path, rows):
 
 def test_a_source_is_opened_with_the_codes_of_its_file(tmp_path):
     codes = write_q8_0(tmp_path / "model.gguf", 40)
-    with pytest.warns(UserWarning, match="decoded"), arrowquant.open(tmp_path / "model.gguf") as values:
-        assert values["blk.0.attn_q.weight"].quant_type == "fp32"
-    with pytest.warns(UserWarning, match="codes"), arrowquant.open(tmp_path / "model.gguf", keep_codes=True) as kept:
-        tensor = kept["blk.0.attn_q.weight"]
-        assert tensor.quant_type == "int8"
-        np.testing.assert_array_equal(tensor.codes.reshape(40, 32), codes)
+    with pytest.warns(UserWarning, match="decoded"):
+        values = arrowquant.open(tmp_path / "model.gguf")
+    assert values["blk.0.attn_q.weight"].quant_type == "fp32"
+    with pytest.warns(UserWarning, match="codes"):
+        kept = arrowquant.open(tmp_path / "model.gguf", keep_codes=True)
+    assert kept["blk.0.attn_q.weight"].quant_type == "int8"
+    np.testing.assert_array_equal(kept["blk.0.attn_q.weight"].codes.reshape(40, 32), codes)
     with pytest.raises(arrowquant.ArgumentError, match="names"):
         arrowquant.open(tmp_path / "model.gguf", names="ours")
     with pytest.raises(arrowquant.UnsupportedError, match="architecture"):
