@@ -73,7 +73,7 @@ def test_a_source_is_opened_with_the_codes_of_its_file(tmp_path):
     codes = write_q8_0(tmp_path / "model.gguf", 40)
     with pytest.warns(UserWarning, match="decoded"):
         values = arrowquant.open(tmp_path / "model.gguf")
-    assert values["blk.0.attn_q.weight"].quant_type == "fp32"
+    assert values["blk.0.attn_q.weight"].quant_type == "kept"
     with pytest.warns(UserWarning, match="codes"):
         kept = arrowquant.open(tmp_path / "model.gguf", keep_codes=True)
     assert kept["blk.0.attn_q.weight"].quant_type == "int8"
