@@ -255,9 +255,24 @@ aq_status aq_export_source(const aq_source *source, const char *output, const aq
   return status;
 }
 
+/* An option that would have no effect. */
+static aq_status check_codes(const aq_export_options *options, aq_error *err) {
+  aq_export_options o;
+  const aq_file_format *format;
+  AQ_TRY(aq_options_read(&o, sizeof o, options, err));
+  if (!o.keep_codes) return AQ_OK;
+  AQ_TRY(aq_formats_find_export(o.format != NULL ? o.format : "safetensors", &format, err));
+  if (format->layout != NULL) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_ARGUMENT, "%s files hold values, and there is no place for codes in them", format->name);
+  return aq_error_hint(err, AQ_ERR_ARGUMENT, "Leave out `keep_codes`, or name a `format` that has codes");
+}
+
 aq_status aq_export(const char *path, const char *output, const aq_export_options *options, aq_report **report,
                     aq_error *err) {
   aq_source *source;
+  if (report != NULL) *report = NULL;
+  aq_error_clear(err);
+  AQ_TRY(check_codes(options, err));
   AQ_TRY(aq_operation_open_codes(path, options, AQ_NAMES_OF(options, aq_export_options),
                                  AQ_CODES_OF(options, aq_export_options), report, &source, err));
   const aq_status status = aq_export_source(source, output, options, report, err);

@@ -48,6 +48,11 @@ def test_validation_runs_the_model(model):
     assert (outputs["measured"], outputs["model_kind"]) == (True, "encoder")
 
 
+def test_a_tokenizer_of_another_model_is_an_error_of_the_files(model):
+    (model / "model/model.safetensors").write_bytes(safetensors({"embeddings": ("F32", (4, 64), floats(4 * 64))}))
+    refused("embed", "model", "--text", "z", cwd=model, status=3, says=["model.safetensors", "of different models"])
+
+
 def test_what_cannot_be_done_is_told(model):
     done("convert", "model", "-o", "t.parquet", "-q", cwd=model)
     refused("quantize", "model", "-o", "q.parquet", "--target-bpw", 3, "--calib", "builtin", cwd=model, status=3,

@@ -101,6 +101,29 @@ def test_infinite_scales_are_never_kept(tmp_path):
     np.testing.assert_array_equal(np.frombuffer(rows["bad"]["data"], "<u4"), decode(blocks, TYPES.Q8_0).reshape(-1))
 
 
+@pytest.mark.parametrize("quant_type", [TYPES.Q8_0, TYPES.Q4_0], ids=lambda t: t.name)
+def test_the_largest_scales_of_fp16_go_back(tmp_path, quant_type):
+    """Whose minimum, which these blocks do not have, would be too large."""
+    blocks = random_blocks(quant_type, 3)
+    blocks.reshape(-1, gguf.GGML_QUANT_SIZES[quant_type][1])[:, :2] = np.frombuffer(np.float16(65504).tobytes(), np.uint8)
+    write_gguf(tmp_path / "m.gguf", {"token_embd.weight": (blocks, quant_type)})
+    run("export", tmp_path / "m.gguf", "-o", tmp_path / "again.gguf", "--to", "gguf", "--keep-codes")
+    again = gguf.GGUFReader(tmp_path / "again.gguf").tensors[0]
+    assert again.tensor_type == quant_type
+    assert again.data.tobytes() == blocks.tobytes()
+
+
+def test_what_no_file_can_hold_is_refused(tmp_path):
+    """Scales of Q3_K may be negative; those that are written are not. A file of values has no codes."""
+    write_gguf(tmp_path / "m.gguf", {"token_embd.weight": (random_blocks(TYPES.Q3_K, 4), TYPES.Q3_K)})
+    said = run("export", tmp_path / "m.gguf", "-o", tmp_path / "x.gguf", "--to", "gguf", "--keep-codes", expect=3).stderr
+    assert "those of Q3_K" in said
+    said = run("export", tmp_path / "m.gguf", "-o", tmp_path / "x.safetensors", "--keep-codes", expect=2).stderr
+    assert "safetensors files hold values" in said
+    assert "--keep-codes" in said
+    assert {path.name for path in tmp_path.iterdir()} == {"m.gguf"}
+
+
 def test_codes_go_back_to_the_same_blocks(tmp_path):
     stored = {"token_embd.weight": TYPES.Q8_0, "blk.0.attn_q.weight": TYPES.Q4_0, "blk.0.ffn_up.weight": TYPES.F32}
     made = {name: (noise(i, 64, 96) if t is TYPES.F32 else gguf.quantize(noise(i, 64, 96), t), t)

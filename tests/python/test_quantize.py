@@ -80,7 +80,7 @@ def test_a_source_is_opened_with_the_codes_of_its_file(tmp_path):
     np.testing.assert_array_equal(kept["blk.0.attn_q.weight"].codes.reshape(40, 32), codes)
     with pytest.raises(arrowquant.ArgumentError, match="names"):
         arrowquant.open(tmp_path / "model.gguf", names="ours")
-    with pytest.raises(arrowquant.UnsupportedError, match="architecture"):
+    with pytest.raises(arrowquant.FormatError, match="architecture"):
         arrowquant.open(tmp_path / "model.gguf", names="hf")
 
 

@@ -64,7 +64,8 @@ static aq_status choose_values(const aq_tensor_info *t, aq_dtype dtype, aq_gguf_
 
 typedef struct scale_facts {
   bool is_symmetric; /* all zero points are 0 */
-  bool fits_f16;     /* scales and minima are finite as FP16 */
+  bool fits_f16;     /* scales are finite as FP16, */
+  bool fits_minimum; /* and so are minima */
   bool has_factors;  /* each run of scales has one, as Q3_K needs */
   float run[AQ_GGUF_K_SCALES];
   size_t in_run; /* scales of the run that is not complete */
@@ -91,7 +92,8 @@ static aq_status note_scales(void *facts, const float *scales, const float *zero
   for (size_t i = 0; i < count; i++) {
     f->is_symmetric = f->is_symmetric && (aq_f32_bits(zero_points[i]) & 0x7fffffff) == 0;
     note_run(f, scales[i]);
-    f->fits_f16 = f->fits_f16 && is_finite_f16(scales[i]) && is_finite_f16(aq_gguf_minimum(scales[i], zero_points[i]));
+    f->fits_f16 = f->fits_f16 && is_finite_f16(scales[i]);
+    f->fits_minimum = f->fits_minimum && is_finite_f16(aq_gguf_minimum(scales[i], zero_points[i]));
   }
   return AQ_OK;
 }
@@ -132,8 +134,12 @@ static const char *find_block(const aq_tensor_info *t, const scale_facts *f, uin
     return NULL;
   }
   if (why == NULL) why = aq_gguf_refuse_span(t, aq_gguf_store_span(t));
+  if (why != NULL && t->quant_type == AQ_INT3 && t->group_size == AQ_GGUF_K_GROUP)
+    return "its groups of 16 are those of Q3_K, and its scales are not: rows of multiples of 256, and 16 scales that "
+           "are "
+           "whole multiples, from 0 to 31, of one number";
   if (why != NULL) return why;
-  if (!f->fits_f16) return "a scale is too large for FP16";
+  if (!f->fits_f16 || (!f->is_symmetric && !f->fits_minimum)) return "a scale is too large for FP16";
   for (size_t i = 0; i < AQ_GGUF_GRIDS; i++) {
     if (aq_gguf_grids[i].type != t->quant_type || aq_gguf_grids[i].symmetric != f->is_symmetric) continue;
     *type = aq_gguf_grids[i].stored;
@@ -146,7 +152,7 @@ static aq_status choose_codes(const aq_source *source, size_t index, aq_dtype dt
                               aq_error *err) {
   const aq_tensor_info *t = &source->tensors[index];
   const int64_t columns = t->rank >= 2 ? t->shape[t->rank - 1] : 1;
-  scale_facts facts = {.is_symmetric = true, .fits_f16 = true};
+  scale_facts facts = {.is_symmetric = true, .fits_f16 = true, .fits_minimum = true};
   facts.has_factors = t->quant_type == AQ_INT3 && t->group_size == AQ_GGUF_K_GROUP &&
                       columns % (AQ_GGUF_K_GROUP * AQ_GGUF_K_SCALES) == 0;
   AQ_TRY(aq_source_each_scale(source, index, note_scales, &facts, err));
