@@ -116,7 +116,7 @@ def test_tables_carry_the_model(tmp_path, tokenizer):
     said = run("generate", table, "--prompt", "a", expect=3).stderr
     assert "no config.json" in said
     assert "names=hf" in said
-    said = run("validate", path, "-o", tmp_path / "out", "--types", "int8", "--context", "8", expect=4).stdout  # it is too small
+    said = run("validate", path, "-o", tmp_path / "out", "--types", "int8", "--context", "8").stdout
     assert "outputs agree" in said
 
 
