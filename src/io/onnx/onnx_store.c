@@ -36,7 +36,7 @@ static aq_status find_zero_points(const aq_source *source, size_t index, zero_fa
     const size_t n = (size_t)AQ_MIN(count - at, (uint64_t)CHUNK);
     status = aq_source_read_scales(source, index, AQ_PIECE_ZERO_POINTS, at, n, z, err);
     for (size_t i = 0; status == AQ_OK && i < n; i++) {
-      int64_t whole;
+      int64_t whole = 0;
       const bool is_code = aq_whole_ok((double)z[i], 4, &whole) && whole >= -8 && whole <= 7;
       out->are_codes = out->are_codes && is_code;
       out->all_zero = out->all_zero && is_code && whole == 0;
