@@ -59,8 +59,6 @@ static bool has_bias(const aq_model *m, uint32_t layer, aq_role role) {
   return (m->decoder.biased >> role & 1) != 0;
 }
 
-static bool is_of_distances(aq_role role) { return role >= AQ_ROLE_DISTANCE && role <= AQ_ROLE_DISTANCE_QUERY; }
-
 static bool lacks_distance_weight(const aq_distance_spec *d, aq_role role) {
   if (d->rows == 0) return true;
   if (role == AQ_ROLE_DISTANCE_NORM) return !d->has_norm;
@@ -74,7 +72,7 @@ static bool is_left_out(const listing *l, const aq_weight_spec *spec, uint32_t l
   if (spec->role == AQ_ROLE_EMBEDDING_PROJECTION) return !c->projects;
   if (spec->role == AQ_ROLE_TOKEN_TYPE) return c->types == 0;
   if (spec->role == AQ_ROLE_POSITION) return c->lacks_positions;
-  if (is_of_distances(spec->role)) return lacks_distance_weight(&c->distances, spec->role);
+  if (aq_role_is_of_distances(spec->role)) return lacks_distance_weight(&c->distances, spec->role);
   if (spec->role == AQ_ROLE_ATTENTION_NORM && layer == 0 && c->arch->bare_first_layer) return true;
   return spec->role == AQ_ROLE_OUTPUT && l->model->decoder.tied && !aq_tensor_exists(&l->finder, spec->name, ".weight");
 }

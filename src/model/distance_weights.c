@@ -97,7 +97,7 @@ static aq_status make_layer(void *ctx, uint64_t item, uint32_t worker, aq_error 
 }
 
 static bool is_read(aq_role role) {
-  return (role >= AQ_ROLE_DISTANCE && role <= AQ_ROLE_DISTANCE_QUERY) || role == AQ_ROLE_QUERY || role == AQ_ROLE_KEY;
+  return aq_role_is_of_distances(role) || role == AQ_ROLE_QUERY || role == AQ_ROLE_KEY;
 }
 
 aq_status aq_distance_weights_make(const aq_model *model, aq_weights *weights, const aq_weight *changed, aq_pool *pool,

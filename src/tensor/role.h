@@ -42,6 +42,11 @@ typedef enum aq_role {
   AQ_ROLE_COUNT
 } aq_role;
 
+/* Of what disentangled attention has of distances: their table, its norm, and linears of its rows. */
+static inline bool aq_role_is_of_distances(aq_role role) {
+  return role >= AQ_ROLE_DISTANCE && role <= AQ_ROLE_DISTANCE_QUERY;
+}
+
 /* By the last part of the name, between dots or slashes, "weight" not counted; where that is "dense", by the parts
  * before it as well. */
 aq_role aq_role_of(const char *name);

@@ -8,12 +8,12 @@ import re
 import select
 import struct
 import subprocess
-import sys
 
 import pytest
 import tiny_bert
 from cli_helpers import (COMMAND, COMMANDS, ROOT, TIMEOUT, big_model, done, environment, floats, folder,  # noqa: F401
                          refused, run, safetensors, snapshot)
+from peak_memory import peak_memory
 
 EXPECTED = pathlib.Path(__file__).parent / "expected"
 
@@ -284,14 +284,11 @@ def test_memory_limit_holds_for_a_tensor_that_is_kept_after_all(tmp_path):
         out.truncate(8 + len(head) + 4000 * rows)
         out.seek(-4, os.SEEK_END)
         out.write(struct.pack("<f", float("nan")))
-    # A small process in between: a child begins with the memory of the one that forks it.
-    program = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); "
-               "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
-    measured = subprocess.run([sys.executable, "-S", "-c", program, COMMAND, "quantize", "m.safetensors", "-o",
-                               "q.parquet", "--type=int2", "-q", "-t1", "--nonfinite=keep", "--max-memory=60MiB"],
-                              cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
+    status, told, peak = peak_memory(COMMAND, "quantize", "m.safetensors", "-o", "q.parquet", "--type=int2", "-q", "-t1",
+                                     "--nonfinite=keep", "--max-memory=60MiB", cwd=tmp_path, env=environment())
+    assert status == 0, told
     if "ASAN_OPTIONS" not in os.environ:
-        assert int(measured.stdout) < 90 << 10  # of KiB; the tensor has 114 MiB
+        assert peak < 90 << 20  # the tensor has 114 MiB
     done("compare", "m.safetensors", "q.parquet", cwd=tmp_path)
 
 

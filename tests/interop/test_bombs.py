@@ -1,33 +1,15 @@
 """Files of a few kilobytes that unpack to hundreds of megabytes: refused before memory is taken, for every codec, encoding
 and column."""
-import json
-import subprocess
-import sys
-
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from conftest import COMMAND, run
+from peak_memory import peak_memory
 
 SIZE = 64 << 20
 LIMIT = 48 << 20  # of the whole process
 CODECS = ["zstd", "brotli", "gzip", "snappy", "lz4"]
-
-
-# A small process in between: a child begins with the memory of the one that forks it.
-MEASURE = """
-import json, resource, subprocess, sys
-done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-print(json.dumps([done.returncode, done.stderr, peak]))
-"""
-
-
-def peak_memory(*args):
-    """Exit status, what was said, and the largest resident memory of a run."""
-    done = subprocess.run([sys.executable, "-S", "-c", MEASURE, COMMAND, *map(str, args)], capture_output=True, check=True)
-    return json.loads(done.stdout)
 
 
 def table(rows=1, **columns):
@@ -54,7 +36,7 @@ def long_text():
 def refused(path, says="account for"):
     assert path.stat().st_size < SIZE // 20
     for command in ("info", "verify"):
-        status, told, peak = peak_memory(command, path)
+        status, told, peak = peak_memory(COMMAND, command, path)
         assert status == 3 and says in told, told
         assert peak < LIMIT, f"{command}: {peak >> 20} MiB"
 

@@ -2,14 +2,13 @@
 import json
 import os
 import struct
-import subprocess
-import sys
 
 import gguf
 import numpy as np
 import pytest
 import safetensors.numpy
 from conftest import COMMAND, read_safetensors, run
+from peak_memory import peak_memory
 
 TYPES = gguf.GGMLQuantizationType
 PLAIN = {TYPES.F64: "<f8", TYPES.F32: "<f4", TYPES.F16: "<f2", TYPES.I8: "i1", TYPES.I16: "<i2", TYPES.I32: "<i4",
@@ -208,12 +207,10 @@ def test_memory_is_bounded(tmp_path):
     block = random_blocks(TYPES.IQ1_S, 9)[0, :50]
     write_by_hand(tmp_path / "m.gguf", [("w", [1 << 13, rows], TYPES.IQ1_S.value, 0)],
                   block.tobytes() * ((1 << 13) // 256 * rows))
-    program = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
-               "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
-    done = subprocess.run([sys.executable, "-c", program, COMMAND, "quantize", tmp_path / "m.gguf", "-o",
-                           tmp_path / "t.parquet", "--type", "int4", "--threads", "2"], capture_output=True, text=True,
-                          check=True)
-    assert int(done.stdout) < 160 << 10  # KiB
+    status, told, peak = peak_memory(COMMAND, "quantize", tmp_path / "m.gguf", "-o", tmp_path / "t.parquet", "--type", "int4",
+                                     "--threads", "2")
+    assert status == 0, told
+    assert peak < 160 << 20
 
 
 # ---- Files written by hand -------------------------------------------------------------------------------------------

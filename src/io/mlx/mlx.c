@@ -35,7 +35,7 @@ static bool is_left_out(const aq_source *base, size_t index) {
 static const char *why_values(const aq_source *base, size_t index, bool *is_of_values) {
   const aq_tensor_info *t = &base->tensors[index];
   *is_of_values = aq_packed_is_of_module(t);
-  if (*is_of_values) return "modules behind the model have no configuration for codes";
+  if (*is_of_values) return aq_packed_module_words;
   const char *why = aq_packed_why_no_matrix(t);
   if (why != NULL) return why;
   return t->shape[1] % SMALLEST == 0 ? NULL : "its rows are no multiples of 32";

@@ -126,6 +126,11 @@ const char *aq_onnx_build_op(aq_onnx_build *build, const char *op, const char *a
   return aq_onnx_build_node(build, &(aq_onnx_operation){.op = op, .in = {a, b}});
 }
 
+const char *aq_onnx_build_cast(aq_onnx_build *build, const char *x, int64_t type) {
+  return aq_onnx_build_node(
+      build, &(aq_onnx_operation){.op = "Cast", .in = {x}, .attributes = {{.name = "to", .ints = {type}}}});
+}
+
 /* ---- constants ---- */
 
 static aq_status write_constant(const char *name, int64_t type, bool is_vector, size_t count, const void *bytes,

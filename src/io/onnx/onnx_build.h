@@ -76,6 +76,9 @@ const char *aq_onnx_build_node(aq_onnx_build *build, const aq_onnx_operation *op
 /* One without attributes and with one or two inputs (b may be NULL). */
 const char *aq_onnx_build_op(aq_onnx_build *build, const char *op, const char *a, const char *b);
 
+/* x in another type, a number of onnx_type.h. */
+const char *aq_onnx_build_cast(aq_onnx_build *build, const char *x, int64_t type);
+
 /* Numbers of the graph: a vector, and single ones. */
 const char *aq_onnx_build_ints(aq_onnx_build *build, const int64_t *numbers, size_t count);
 const char *aq_onnx_build_int(aq_onnx_build *build, int64_t number);

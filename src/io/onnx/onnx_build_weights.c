@@ -37,14 +37,9 @@ static aq_onnx_read_weight *find_weight(aq_onnx_build *b, size_t tensor, aq_onnx
   return b->status == AQ_OK ? w : NULL;
 }
 
-static const char *cast_to_float(aq_onnx_build *b, const char *value) {
-  return aq_onnx_build_node(
-      b, &(aq_onnx_operation){.op = "Cast", .in = {value}, .attributes = {{.name = "to", .ints = {AQ_ONNX_FLOAT}}}});
-}
-
 /* The graph computes in FP32. */
 static const char *widen(aq_onnx_build *b, const char *value) {
-  return b->dtype == AQ_F32 ? value : cast_to_float(b, value);
+  return b->dtype == AQ_F32 ? value : aq_onnx_build_cast(b, value, AQ_ONNX_FLOAT);
 }
 
 /* ---- codes of 8 bits ---- */
@@ -58,7 +53,7 @@ static const char *read_part(aq_onnx_build *b, const aq_onnx_read_weight *w, aq_
  * `shape` is that of the values. */
 static const char *dequantize(aq_onnx_build *b, const aq_onnx_read_weight *w, const char *indices, const int64_t *shape,
                               size_t rank) {
-  const char *codes = cast_to_float(b, read_part(b, w, AQ_ONNX_CODES, indices));
+  const char *codes = aq_onnx_build_cast(b, read_part(b, w, AQ_ONNX_CODES, indices), AQ_ONNX_FLOAT);
   if (w->store.has_zero_points) {
     codes = aq_onnx_build_op(b, "Sub", codes, read_part(b, w, AQ_ONNX_ZERO_POINTS, indices));
   }

@@ -32,13 +32,13 @@ static bool is_tied_to_embedding(const aq_source *source, size_t index) {
 }
 
 static const char embedding_words[] = "peers read embedding tables, and what is tied to one, as values only";
-static const char module_words[] = "modules behind the model have no configuration for codes";
+const char aq_packed_module_words[] = "modules behind the model have no configuration for codes";
 
 /* Of a tensor that a table may well have codes of, which become values. */
 static const char *why_decoded(const aq_source *source, size_t index) {
   const aq_tensor_info *t = &source->tensors[index];
   if (aq_packed_is_embedding(t) || is_tied_to_embedding(source, index)) return embedding_words;
-  return aq_packed_is_of_module(t) ? module_words : NULL;
+  return aq_packed_is_of_module(t) ? aq_packed_module_words : NULL;
 }
 
 bool aq_packed_is_linear(const aq_source *source, size_t index) {

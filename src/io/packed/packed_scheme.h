@@ -38,8 +38,9 @@ const char *aq_packed_why_values(const aq_source *source, size_t index, bool *is
 /* In words, why a tensor is no matrix NAME.weight; NULL: it is one. */
 const char *aq_packed_why_no_matrix(const aq_tensor_info *t);
 
-/* Whether a tensor is one of a module behind the model: "2_Dense/linear.weight". */
+/* Whether a tensor is one of a module behind the model: "2_Dense/linear.weight"; and why it has values then. */
 bool aq_packed_is_of_module(const aq_tensor_info *t);
+extern const char aq_packed_module_words[];
 
 /* aq_export_layout's refuse_span, of a matrix. */
 const char *aq_packed_refuse_span(const aq_tensor_info *tensor, uint64_t span);

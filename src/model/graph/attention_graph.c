@@ -11,11 +11,6 @@
 #include "model/nn/position_bias.h"
 #include "model/rope_config.h"
 
-static const char *cast(aq_onnx_build *g, const char *x, int64_t type) {
-  return aq_onnx_build_node(
-      g, &(aq_onnx_operation){.op = "Cast", .in = {x}, .attributes = {{.name = "to", .ints = {type}}}});
-}
-
 static const char *unsqueeze(aq_onnx_build *g, const char *x, const int64_t *axes, size_t count) {
   return aq_onnx_build_op(g, "Unsqueeze", x, aq_onnx_build_ints(g, axes, count));
 }
@@ -40,7 +35,7 @@ const char *aq_graph_slice(aq_onnx_build *graph, const char *x, int64_t begin, i
 
 /* 0 where a number is 1, and the lowest number of FP32 where it is 0. */
 static const char *lowest_where_zero(aq_onnx_build *g, const char *x) {
-  const char *hidden = aq_onnx_build_op(g, "Sub", aq_onnx_build_real(g, 1), cast(g, x, AQ_ONNX_FLOAT));
+  const char *hidden = aq_onnx_build_op(g, "Sub", aq_onnx_build_real(g, 1), aq_onnx_build_cast(g, x, AQ_ONNX_FLOAT));
   return aq_onnx_build_op(g, "Mul", hidden, aq_onnx_build_real(g, -FLT_MAX));
 }
 
@@ -94,7 +89,7 @@ static const char *add_frequencies(aq_onnx_build *g, const aq_rope *rope) {
     return "";
   }
   for (size_t i = 0; i < rope->half; i++) whole[i] = (int64_t)ldexp((double)rope->frequencies[i], 62);
-  const char *numbers = cast(g, aq_onnx_build_ints(g, whole, rope->half), AQ_ONNX_FLOAT);
+  const char *numbers = aq_onnx_build_cast(g, aq_onnx_build_ints(g, whole, rope->half), AQ_ONNX_FLOAT);
   aq_free(whole);
   return aq_onnx_build_op(g, "Mul", numbers, aq_onnx_build_real(g, ldexpf(1, -62)));
 }
@@ -108,7 +103,7 @@ static aq_status add_angles(aq_attention_graph *a, size_t kind, const char *plac
   const int64_t axis = 1;
   const aq_status status = aq_rope_configure(NULL, &defaults, NULL, &rope, g->err);
   if (status == AQ_OK) {
-    const char *column = unsqueeze(g, cast(g, places, AQ_ONNX_FLOAT), &axis, 1);
+    const char *column = unsqueeze(g, aq_onnx_build_cast(g, places, AQ_ONNX_FLOAT), &axis, 1);
     const char *angles = aq_onnx_build_op(g, "Mul", column, add_frequencies(g, &rope));
     a->cosines[kind] = aq_onnx_build_op(g, "Cos", angles, NULL);
     a->sines[kind] = aq_onnx_build_op(g, "Sin", angles, NULL);

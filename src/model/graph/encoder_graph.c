@@ -43,11 +43,6 @@ static const char *add_norm(const encoder_graph *e, const char *label, uint32_t 
 
 /* ---- embeddings ---- */
 
-static const char *cast_to_int(aq_onnx_build *b, const char *x) {
-  return aq_onnx_build_node(
-      b, &(aq_onnx_operation){.op = "Cast", .in = {x}, .attributes = {{.name = "to", .ints = {AQ_ONNX_INT64}}}});
-}
-
 /* 0, 1, ... of the sequence. */
 static const char *add_places(aq_onnx_build *b, const char *ids) {
   const char *shape = aq_onnx_build_op(b, "Shape", ids, NULL);
@@ -66,7 +61,7 @@ static const char *add_positions(const encoder_graph *e, const char *ids, const 
     return aq_onnx_build_op(b, "Add", places, aq_onnx_build_int(b, c->first_position));
   }
   const char *is_padding = aq_onnx_build_op(b, "Equal", ids, aq_onnx_build_int(b, c->padding));
-  const char *counts = cast_to_int(b, aq_onnx_build_op(b, "Not", is_padding, NULL));
+  const char *counts = aq_onnx_build_cast(b, aq_onnx_build_op(b, "Not", is_padding, NULL), AQ_ONNX_INT64);
   const char *counted = aq_onnx_build_op(b, "CumSum", counts, aq_onnx_build_int(b, 1));
   return aq_onnx_build_op(b, "Add", aq_onnx_build_op(b, "Mul", counted, counts),
                           aq_onnx_build_int(b, (int64_t)c->first_position - 1));
@@ -220,7 +215,7 @@ static aq_status open_model(const aq_source *source, aq_model *model, aq_error *
                                     : aq_model_open(source, NULL, model, err);
 }
 
-/* Layers that have no operators here. */
+/* Layers that have no operators here: scores are divided by the root of the width, and distances are biases. */
 static aq_status check_layers(const aq_model_config *c, aq_error *err) {
   AQ_FAIL_IF(c->arch->is_static, AQ_ERR_UNSUPPORTED,
              "static embeddings have no layers that a graph could have: '%s' is not written as an ONNX file",

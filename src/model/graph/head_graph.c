@@ -14,8 +14,7 @@ static const char *add_sum(aq_onnx_build *g, const char *x, const char *axis) {
 static const char *add_mean(aq_onnx_build *g, const char *states, const char *mask) {
   const int64_t of_tokens = 1, last = 2;
   const char *axis = aq_onnx_build_ints(g, &of_tokens, 1);
-  const char *is_token = aq_onnx_build_node(
-      g, &(aq_onnx_operation){.op = "Cast", .in = {mask}, .attributes = {{.name = "to", .ints = {AQ_ONNX_FLOAT}}}});
+  const char *is_token = aq_onnx_build_cast(g, mask, AQ_ONNX_FLOAT);
   const char *weights = aq_onnx_build_op(g, "Unsqueeze", is_token, aq_onnx_build_ints(g, &last, 1));
   const char *sum = add_sum(g, aq_onnx_build_op(g, "Mul", states, weights), axis);
   return aq_onnx_build_op(g, "Div", sum, add_sum(g, weights, axis));
