@@ -19,6 +19,10 @@ void aq_progress_begin(aq_progress *p, const aq_run_options *run, const char *st
   p->started = p->last = aq_clock();
 }
 
+aq_status aq_progress_fail_stopped(aq_error *err) {
+  return aq_fail(err, AQ_ERR_INTERRUPTED, "stopped on request; nothing was written");
+}
+
 aq_status aq_progress_add(aq_progress *p, const char *tensor, uint64_t tensors, uint64_t bytes, aq_error *err) {
   p->event.tensors_done += tensors;
   p->event.bytes_done += bytes;
@@ -29,7 +33,5 @@ aq_status aq_progress_add(aq_progress *p, const char *tensor, uint64_t tensors, 
   p->last = now;
   p->event.tensor = tensor;
   p->event.seconds = now - p->started;
-  AQ_FAIL_IF(!p->run->progress(p->run->progress_ctx, &p->event), AQ_ERR_INTERRUPTED,
-             "stopped on request; nothing was written");
-  return AQ_OK;
+  return p->run->progress(p->run->progress_ctx, &p->event) ? AQ_OK : aq_progress_fail_stopped(err);
 }

@@ -17,6 +17,9 @@ void aq_progress_begin(aq_progress *p, const aq_run_options *run, const char *st
 AQ_MUST_CHECK aq_status aq_progress_add(aq_progress *p, const char *tensor, uint64_t tensors, uint64_t bytes,
                                         aq_error *err);
 
+/* AQ_ERR_INTERRUPTED: the caller wanted to stop. */
+aq_status aq_progress_fail_stopped(aq_error *err);
+
 /* Seconds of a monotonic clock. */
 double aq_clock(void);
 

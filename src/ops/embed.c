@@ -108,6 +108,7 @@ static aq_status run_all(embedding *e, const aq_source *source, aq_error *err) {
   AQ_TRY(open_all(e, source, err));
   tell_notes(e, source);
   aq_progress_begin(&e->progress, &e->options->run, "embed", 0, 0);
+  e->encoder->progress = &e->progress;
   do {
     AQ_TRY(take_chunk(e, err));
     if (e->count > 0) AQ_TRY(do_chunk(e, err));

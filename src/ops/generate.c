@@ -184,7 +184,9 @@ static void reset_generation(generation *g) {
 static aq_status run_generation(generation *g, json_t *root, aq_error *err) {
   AQ_TRY(begin_generation(g, err));
   tell_notes(g);
+  g->decoder->progress = &g->progress;
   const aq_status status = write_tokens(g, err);
+  g->decoder->progress = NULL;
   if (status == AQ_ERR_INTERRUPTED) return aq_fail(err, status, "stopped on request"); /* the text so far was shown */
   return status == AQ_OK ? fill_report(g, root, err) : status;
 }

@@ -120,6 +120,7 @@ static aq_status run_all(scoring *s, const aq_source *source, aq_error *err) {
   AQ_TRY(open_all(s, source, err));
   tell_notes(s, source);
   aq_progress_begin(&s->progress, &s->options->run, "score", 0, 0);
+  s->scorer->encoder->progress = &s->progress;
   do {
     AQ_TRY(take_chunk(s, err));
     if (s->count > 0) AQ_TRY(score_chunk(s, err));

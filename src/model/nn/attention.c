@@ -59,7 +59,7 @@ void aq_attention_run(const aq_head *head, const aq_kernels *kernels, aq_thread_
   aq_panels_put_f32(space->keys, width, 0, n, head->key, head->stride);
   aq_panels_fill_f32(space->keys, width, n);
   aq_panels_put_transposed(space->values, n, width, head->value, head->stride);
-  for (size_t first = 0; first < n; first += AQ_QUERY_ROWS) {
+  for (size_t first = 0; first < n && !aq_stop_ask(space->stop); first += AQ_QUERY_ROWS) {
     const size_t rows = AQ_MIN(n - first, AQ_QUERY_ROWS);
     const aq_dense_f32 scores = {.m = rows,
                                  .n = n,

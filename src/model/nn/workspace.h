@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "arrowquant.h"
+#include "core/stop.h"
 #include "model/config.h"
 #include "model/nn/linear.h"
 
@@ -23,6 +24,7 @@ typedef struct aq_thread_space {
   int8_t *row_codes;
   float *pooled;  /* two vectors on the way from the tokens to the embedding; NULL: there is no such way */
   size_t longest; /* tokens that keys, values and scores have room for */
+  aq_stop *stop;  /* borrowed; asked between blocks of queries: once a stop is requested, results are incomplete */
 } aq_thread_space;
 
 /* Of a group; a thread's own too, when each runs a group by itself. */

@@ -76,11 +76,14 @@ static aq_status run_team(aq_decoder *d, aq_decoder_pass *pass, const float *sta
   pass->team = &team;
   pass->nonfinite = &nonfinite;
   for (size_t i = 0; i < AQ_ROPES_MAX; i++) pass->rope_sets[i] = d->rope_sets[i];
+  pass->stop = &d->stop;
   call c = {d, pass, states};
+  aq_stop_begin(&d->stop, d->progress);
   aq_team_init(&team, threads);
-  const aq_status status = aq_pool_run(d->pool, threads, run_member, &c, err);
+  aq_status status = aq_pool_run(d->pool, threads, run_member, &c, err);
   aq_team_reset(&team);
   *finite = !atomic_load(&nonfinite);
+  if (status == AQ_OK) status = aq_stop_end(&d->stop, err);
   return status;
 }
 

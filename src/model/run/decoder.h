@@ -19,6 +19,8 @@ struct aq_decoder {
   size_t held;                      /* tokens whose keys and values the caches have */
   uint32_t rope_sets[AQ_ROPES_MAX]; /* by which those were placed */
   atomic_bool in_use;               /* by a call that computes */
+  aq_progress *progress; /* borrowed from who calls; asked during a call whether to stop; NULL: nobody is asked */
+  aq_stop stop;          /* of a call */
 };
 
 /* As aq_decoder_logits, but what the head would make the logits of: wanted x hidden numbers, for aq_decoder_head. A

@@ -257,7 +257,9 @@ void aq_decoder_pass_run(const aq_decoder_pass *p, uint32_t index, const aq_deco
     } else {
       give_wanted(&m);
     }
+    (void)aq_stop_ask(p->stop);
     wait_for_all(&m); /* before the rows are used anew */
+    if (aq_stop_requested(p->stop)) return;
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "core/stop.h"
 #include "model/decoder_weights.h"
 #include "model/nn/kv_cache.h"
 #include "model/run/team.h"
@@ -54,6 +55,7 @@ typedef struct aq_decoder_pass {
   double *losses;
   float *some_logits;     /* room for AQ_DECODER_HEAD_ROWS rows of logits */
   atomic_bool *nonfinite; /* set when a logit is not finite */
+  aq_stop *stop;          /* asked between AQ_DECODER_ROWS tokens and the next */
 } aq_decoder_pass;
 
 AQ_MUST_CHECK aq_status aq_decoder_space_create(aq_decoder_space *space, const aq_model *model, aq_error *err);

@@ -4,7 +4,6 @@
 
 #include "core/error.h"
 #include "core/memory.h"
-#include "io/source.h"
 #include "model/run/encoder.h"
 #include "tokenizer/tokenizer.h"
 
@@ -24,14 +23,6 @@ static aq_status tokenize(const aq_encoder *e, const char *const *texts, const s
   return AQ_OK;
 }
 
-/* Ids are the tokenizer's here, and no argument of the caller. */
-static aq_status fail_vocabulary(const aq_encoder *e, aq_error *err) {
-  const char *path = e->model.source->path;
-  if (err != NULL) err->code = AQ_ERR_FORMAT;
-  (void)aq_error_hint(err, AQ_ERR_FORMAT, "The tokenizer and the weights are of different models");
-  return path != NULL ? aq_error_in_file(err, AQ_ERR_FORMAT, path) : AQ_ERR_FORMAT;
-}
-
 static aq_status encode_chunks(aq_encoder *encoder, const char *const *texts, const size_t *lengths, size_t count,
                                float *out, aq_error *err) {
   AQ_TRY(aq_model_need_tokenizer(&encoder->model, err));
@@ -48,8 +39,7 @@ static aq_status encode_chunks(aq_encoder *encoder, const char *const *texts, co
     status = tokenize(encoder, texts + at, lengths != NULL ? lengths + at : NULL, n, &ids, token_counts, err);
     if (status != AQ_OK) break;
     status =
-        aq_encoder_run_ids(encoder, ids.ids, NULL, token_counts, n, out + at * encoder->model.config.dimension, err);
-    if (status == AQ_ERR_ARGUMENT) status = fail_vocabulary(encoder, err);
+        aq_encoder_run_tokens(encoder, ids.ids, NULL, token_counts, n, out + at * encoder->model.config.dimension, err);
   }
   encoder->first_text = first;
   aq_free(ids.ids);

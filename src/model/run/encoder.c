@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "io/source.h"
 #include "model/run/encoder_finite.h"
 #include "model/run/encoder_static.h"
 
@@ -151,6 +152,7 @@ static aq_status run_group(void *ctx, uint64_t item, uint32_t worker, aq_error *
   aq_encoder *e = b->encoder;
   AQ_TRY(aq_thread_space_need(&e->threads[worker], &e->model.config, b->longest, e->codes, err));
   AQ_TRY(aq_group_space_need(&e->groups[worker], &e->model.config, b->widest, err));
+  e->threads[worker].stop = &e->stop;
   const aq_group group = group_at(b, (size_t)item);
   aq_team alone;
   aq_team_init(&alone, 1);
@@ -181,6 +183,7 @@ static aq_status run_together(batch *b, aq_error *err) {
   const uint32_t threads = aq_pool_threads(e->pool);
   for (uint32_t i = 0; i < threads; i++) {
     AQ_TRY(aq_thread_space_need(&e->threads[i], &e->model.config, b->longest, e->codes, err));
+    e->threads[i].stop = &e->stop;
   }
   AQ_TRY(aq_group_space_need(&e->groups[0], &e->model.config, b->widest, err));
   aq_team_init(&b->team, threads);
@@ -211,6 +214,20 @@ aq_status aq_encoder_encode_ids(aq_encoder *encoder, const int32_t *ids, const u
   return status;
 }
 
+/* Ids are the tokenizer's here, and no argument of the caller. */
+static aq_status fail_vocabulary(const aq_encoder *e, aq_error *err) {
+  const char *path = e->model.source->path;
+  if (err != NULL) err->code = AQ_ERR_FORMAT;
+  (void)aq_error_hint(err, AQ_ERR_FORMAT, "The tokenizer and the weights are of different models");
+  return path != NULL ? aq_error_in_file(err, AQ_ERR_FORMAT, path) : AQ_ERR_FORMAT;
+}
+
+aq_status aq_encoder_run_tokens(aq_encoder *encoder, const int32_t *ids, const int32_t *types, const uint32_t *lengths,
+                                size_t texts, float *out, aq_error *err) {
+  const aq_status status = aq_encoder_run_ids(encoder, ids, types, lengths, texts, out, err);
+  return status == AQ_ERR_ARGUMENT ? fail_vocabulary(encoder, err) : status;
+}
+
 aq_status aq_encoder_run_ids(aq_encoder *encoder, const int32_t *ids, const int32_t *types, const uint32_t *lengths,
                              size_t texts, float *out, aq_error *err) {
   if (texts == 0) return AQ_OK;
@@ -221,9 +238,11 @@ aq_status aq_encoder_run_ids(aq_encoder *encoder, const int32_t *ids, const int3
   if (status == AQ_OK) status = take_texts(&b, ids, types, lengths, out, err);
   if (status == AQ_OK) {
     make_groups(&b, threads);
+    aq_stop_begin(&encoder->stop, encoder->progress);
     const bool few = b.tokens <= threads * TEAM_TOKENS || b.group_count < threads;
     status = few ? run_together(&b, err) : aq_pool_run(encoder->pool, b.group_count, run_group, &b, err);
   }
+  if (status == AQ_OK) status = aq_stop_end(&encoder->stop, err);
   if (status == AQ_OK) status = aq_encoder_check_finite(encoder, out, texts, err);
   reset(&b);
   return status;

@@ -20,8 +20,10 @@ struct aq_encoder {
   aq_group_space *groups;
   aq_prompts prompts; /* empty until they are needed */
   bool prompts_read;
-  size_t first_text;  /* number of the first text of a call, in messages */
-  atomic_bool in_use; /* by a call that encodes */
+  size_t first_text;     /* number of the first text of a call, in messages */
+  aq_progress *progress; /* borrowed from who calls; asked during a call whether to stop; NULL: nobody is asked */
+  aq_stop stop;          /* of a call */
+  atomic_bool in_use;    /* by a call that encodes */
 };
 
 /* Marks the encoder as in use, or fails because it is: by another thread, or by one that was in the middle of a call
@@ -32,6 +34,10 @@ void aq_encoder_leave(aq_encoder *encoder);
 /* aq_encoder_encode_ids, for who has entered. types: of each token, NULL: all are 0. */
 AQ_MUST_CHECK aq_status aq_encoder_run_ids(aq_encoder *encoder, const int32_t *ids, const int32_t *types,
                                            const uint32_t *lengths, size_t texts, float *out, aq_error *err);
+
+/* The same with ids that the model's own tokenizer gave: one that the model has no row for is an error of the files. */
+AQ_MUST_CHECK aq_status aq_encoder_run_tokens(aq_encoder *encoder, const int32_t *ids, const int32_t *types,
+                                              const uint32_t *lengths, size_t texts, float *out, aq_error *err);
 
 /* An encoder whose "embeddings" are the scores of its head where `for_scores`, else aq_encoder_open_source. */
 AQ_MUST_CHECK aq_status aq_encoder_open_kind(const aq_source *source, const aq_encoder_options *options,

@@ -235,7 +235,8 @@ static void run_step(const member *m, uint32_t layer, size_t number, size_t firs
 }
 
 /* Steps [begin, end), which treat each token by itself, block by block. A single step has nothing of a block that the
- * next block could overwrite too early. */
+ * next block could overwrite too early. Where a stop is requested the members go on to wait for each other, because
+ * they do not learn of it at the same step, but compute nothing. */
 static void run_blocks(const member *m, uint32_t layer, size_t begin, size_t end) {
   const size_t tokens = m->f->group->tokens;
   for (size_t first = 0; first < tokens; first += AQ_BLOCK_ROWS) {
@@ -243,7 +244,7 @@ static void run_blocks(const member *m, uint32_t layer, size_t begin, size_t end
     const bool waits = end - begin > 1 || first + rows == tokens;
     for (size_t i = begin; i < end; i++) {
       if (m->steps->step[i].kind == AQ_STEP_ACTIVATION) continue;
-      run_step(m, layer, i, first, rows);
+      if (!aq_stop_ask(m->own->stop)) run_step(m, layer, i, first, rows);
       if (waits) wait_for_all(m);
     }
   }

@@ -38,7 +38,7 @@ static aq_status score_chunk(const aq_scorer *s, const char *const *texts, const
   const aq_model_config *config = &e->model.config;
   AQ_TRY(tokenize_pairs(e, texts, lengths, pairs, c, err));
   const int32_t *types = config->types > 0 ? c->types.ids : NULL; /* without a table of types nothing reads them */
-  AQ_TRY(aq_encoder_run_ids(e, c->ids.ids, types, c->counts, pairs, out, err));
+  AQ_TRY(aq_encoder_run_tokens(e, c->ids.ids, types, c->counts, pairs, out, err));
   if (!raw && config->score_activation != NULL) {
     config->score_activation->apply(aq_kernels_get(), out, pairs * config->dimension);
   }

@@ -16,6 +16,7 @@
 #include "core/options.h"
 #include "io/text_input.h"
 #include "measure/builtin_texts.h"
+#include "model/run/encoder.h"
 
 /* Texts that are encoded between two looks at whether to stop. */
 #define PIECE_TEXTS ((size_t)512)
@@ -174,15 +175,18 @@ aq_status aq_evaluation_texts_load(const aq_judge_origin *origin, aq_evaluation_
 aq_status aq_evaluation_texts_encode(aq_encoder *encoder, const char *const *texts, const size_t *lengths, size_t count,
                                      aq_progress *progress, bool counts_bytes, float *out, aq_error *err) {
   const size_t dimension = aq_encoder_dimension(encoder);
-  for (size_t first = 0, n; first < count; first += n) {
+  aq_status status = AQ_OK;
+  encoder->progress = progress;
+  for (size_t first = 0, n; first < count && status == AQ_OK; first += n) {
     n = AQ_MIN(count - first, PIECE_TEXTS);
     const size_t *piece = lengths != NULL ? lengths + first : NULL;
-    AQ_TRY(aq_encoder_encode_texts(encoder, texts + first, piece, n, out + first * dimension, err));
+    status = aq_encoder_encode_texts(encoder, texts + first, piece, n, out + first * dimension, err);
     uint64_t bytes = 0;
     for (size_t i = 0; counts_bytes && i < n; i++) bytes += piece[i];
-    AQ_TRY(aq_progress_add(progress, NULL, 0, bytes, err));
+    if (status == AQ_OK) status = aq_progress_add(progress, NULL, 0, bytes, err);
   }
-  return AQ_OK;
+  encoder->progress = NULL;
+  return status;
 }
 
 void aq_evaluation_quote(const char *text, size_t length, size_t most, const char *blanked, char *out) {

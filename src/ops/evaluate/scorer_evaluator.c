@@ -57,16 +57,19 @@ static aq_status open_scorer(const pair_scores *s, const aq_source *source, cons
 static aq_status score_pairs(const pair_scores *s, aq_scorer *scorer, float *out, aq_error *err) {
   aq_progress progress;
   aq_progress_begin(&progress, s->options->run, "score", 0, 0);
-  for (size_t first = 0, n; first < s->pairs.count; first += n) {
+  aq_status status = AQ_OK;
+  scorer->encoder->progress = &progress;
+  for (size_t first = 0, n; first < s->pairs.count && status == AQ_OK; first += n) {
     uint64_t bytes = 0;
     n = AQ_MIN(s->pairs.count - first, PIECE_PAIRS);
     scorer->encoder->first_text = first;
-    AQ_TRY(aq_scorer_score(scorer, s->pairs.texts + 2 * first, s->pairs.lengths + 2 * first, n, false,
-                           out + first * s->labels, err));
+    status = aq_scorer_score(scorer, s->pairs.texts + 2 * first, s->pairs.lengths + 2 * first, n, false,
+                             out + first * s->labels, err);
     for (size_t i = 2 * first; i < 2 * (first + n); i++) bytes += s->pairs.lengths[i];
-    AQ_TRY(aq_progress_add(&progress, NULL, 0, bytes, err));
+    if (status == AQ_OK) status = aq_progress_add(&progress, NULL, 0, bytes, err);
   }
-  return AQ_OK;
+  scorer->encoder->progress = NULL;
+  return status;
 }
 
 /* Pairs x labels. */
