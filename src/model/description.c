@@ -191,6 +191,16 @@ static aq_status add_modules(listing *l, aq_error *err) {
   return AQ_OK;
 }
 
+/* Files that the model's own code saved have other names. */
+static void choose_names(listing *l) {
+  const aq_arch *own = l->model->config.arch->renamed;
+  for (size_t i = 0; own != NULL && i < own->weight_count; i++) {
+    const aq_weight_spec *spec = &own->weights[i];
+    const bool is_there = spec->role == AQ_ROLE_DOWN && aq_tensor_exists(&l->finder, spec->name, ".weight");
+    if (is_there) l->model->config.arch = own;
+  }
+}
+
 static aq_status list_weights(aq_model *m, aq_error *err) {
   const aq_arch *arch = m->config.arch;
   const size_t modules = m->config.module_count;
@@ -206,6 +216,7 @@ static aq_status list_weights(aq_model *m, aq_error *err) {
   const aq_status status = aq_tensor_finder_init(&l.finder, m->source, tokens, err);
   aq_free(tokens);
   AQ_TRY(status);
+  choose_names(&l);
   AQ_TRY(add_all(&l, AQ_NO_LAYER, err));
   for (uint32_t i = 0; i < m->config.layers; i++) AQ_TRY(add_all(&l, i, err));
   return add_modules(&l, err);

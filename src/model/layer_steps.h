@@ -18,9 +18,10 @@ typedef enum aq_step_kind {
   AQ_STEP_ACTIVATION, /* the configuration's */
   AQ_STEP_ADD_NORM,   /* out = norm(in + residual), the norm with the role */
   /* The following are run by forward.c alone: passes with a tape refuse their families (params.c). */
-  AQ_STEP_NORM, /* out = norm(in); without such a norm (a first layer's) out = in */
-  AQ_STEP_GATE, /* out = f(first half of in) * second half, f the configuration's activation */
-  AQ_STEP_ADD   /* out = in + residual */
+  AQ_STEP_NORM,      /* out = norm(in); without such a norm (a first layer's) out = in */
+  AQ_STEP_GATE,      /* out = f(first half of in) * second half, f the configuration's activation */
+  AQ_STEP_GATE_LAST, /* out = first half of in * f(second half) */
+  AQ_STEP_ADD        /* out = in + residual */
 } aq_step_kind;
 
 /* The activations of a layer: a row per token each. The output of a layer is the input of the next. */
@@ -59,6 +60,10 @@ typedef struct aq_layer_steps {
 extern const aq_layer_steps aq_post_norm_steps;
 /* The same with a gated feed-forward block, whose gate stands before what it multiplies. */
 extern const aq_layer_steps aq_post_norm_gated_steps;
+/* That with one matrix for gate and up; with one for query, key and value; and with both, up before gate. */
+extern const aq_layer_steps aq_post_norm_gate_up_steps;
+extern const aq_layer_steps aq_post_norm_qkv_gated_steps;
+extern const aq_layer_steps aq_post_norm_qkv_up_gate_steps;
 /* T5's: a norm before each half. */
 extern const aq_layer_steps aq_pre_norm_steps;
 /* The same with a gated feed-forward block. */

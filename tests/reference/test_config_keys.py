@@ -210,7 +210,6 @@ def test_config_key_changes_the_vector(tmp_path, config, change):
 
 
 REFUSED = {
-    "position_embedding_type": "relative_key",
     "is_decoder": True,
     "is_causal": True,
     "add_cross_attention": True,
@@ -218,7 +217,6 @@ REFUSED = {
     "quantization_config": {"quant_method": "gptq", "bits": 4},
     "compression_config": {"format": "pack-quantized"},
     "quantization": {"group_size": 64, "bits": 4},
-    "auto_map": {"AutoModel": "modeling_own.OwnModel"},
     "transformers_weights": "other.safetensors",
     "rope_scaling": {"rope_type": "linear", "factor": 2.0},
     "use_task_id": True,
@@ -277,7 +275,21 @@ NO_EFFECT = {
     "dropout_rate": 0.9,
     "num_decoder_layers": 9,
     "scale_decoder_outputs": False,
-    "n_positions": 7,
+    "emb_pooler": "cls",
+    "attn_pdrop": 0.9,
+    "embd_pdrop": 0.9,
+    "resid_pdrop": 0.9,
+    "summary_first_dropout": 0.9,
+    "dense_seq_output": True,
+    "fused_bias_fc": True,
+    "fused_dropout_add_ln": True,
+    "pad_vocab_size_multiple": True,
+    "parallel_block_tied_norm": True,
+    "reorder_and_upcast_attn": True,
+    "use_flash_attn": True,
+    "use_xentropy": True,
+    "max_trained_positions": True,
+    "summary_proj_to_labels": True,
     "cls_dropout": 0.9,
     "legacy": False,
     "conv_act": "gelu",
@@ -627,6 +639,11 @@ def test_every_key_of_the_table_has_a_test():
     of_the_tokenizer = {"tokenizer_class"}  # test_tokenizer_keys.py
     of_heads = {"classifier_activation", "classifier_bias", "classifier_pooling", "id2label", "num_labels", "pooler_hidden_act", "problem_type",
                 "sbert_ce_default_activation_function", "sentence_transformers"}  # test_scores.py; none moves embeddings
-    assert keys("CONFIG", "HONOURED") == {key for key, _ in HONOURED} | of_the_tokenizer | of_heads
+    of_own_code = {"auto_map", "position_embedding_type", "feed_forward_type", "n_embd", "n_head", "n_layer", "n_inner", "n_positions",
+                   "activation_function", "rotary_emb_base", "rotary_emb_fraction", "rotary_emb_interleaved", "rotary_emb_scale_base",
+                   "rotary_scaling_factor", "prenorm", "parallel_block", "causal", "use_rms_norm", "qkv_proj_bias", "mlp_fc1_bias",
+                   "mlp_fc2_bias", "scale_attn_weights", "scale_attn_by_inverse_layer_idx", "moe_every_n_layers",
+                   "num_experts"}  # test_own_code.py
+    assert keys("CONFIG", "HONOURED") == {key for key, _ in HONOURED} | of_the_tokenizer | of_heads | of_own_code
     assert keys("CONFIG", "REFUSED") == set(REFUSED)
     assert keys("CONFIG", "NO_EFFECT") == set(NO_EFFECT) - of_heads

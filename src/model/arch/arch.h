@@ -74,6 +74,9 @@ struct aq_model_config;                             /* model/config.h */
 
 typedef struct aq_arch {
   const char *model_type; /* in config.json */
+  /* Of several families with one model_type, this is the one where config.json has the key: with this text, or, where
+   * that is NULL, with any value. NULL: the one where no other is. */
+  const char *when_key, *when_text;
   /* Keys in config.json; epsilon NULL: 1e-12, activation NULL: `configure` finds it. */
   const char *hidden, *heads, *layers, *inner, *activation, *epsilon;
   bool after_padding;            /* positions begin after pad_token_id */
@@ -91,10 +94,15 @@ typedef struct aq_arch {
   bool may_lack_types;            /* type_vocab_size may be 0 */
   const char *head_width;         /* key of the width of a head; NULL: hidden / heads */
   bool unplaced;                  /* max_position_embeddings may be missing: no table has so many rows */
-  bool of_two_parts;              /* is_encoder_decoder may be true: the encoder is run */
-  bool bare_first_layer;          /* the first layer has no norm before attention */
-  bool is_static;                 /* the table of tokens is all: no layers, no steps (encoder_static.h) */
-  const char *table_ending;       /* of the names of tables; NULL: ".weight" */
+  const char *positions;          /* key of the longest text's tokens; NULL: max_position_embeddings */
+  bool has_known_code;            /* auto_map may name code of the model's own, which computes the same */
+  /* The same family with the names of weights that the model's own code saves, chosen where the last linear of the
+   * first layer has its name there; NULL: there are no such files. */
+  const struct aq_arch *renamed;
+  bool of_two_parts;        /* is_encoder_decoder may be true: the encoder is run */
+  bool bare_first_layer;    /* the first layer has no norm before attention */
+  bool is_static;           /* the table of tokens is all: no layers, no steps (encoder_static.h) */
+  const char *table_ending; /* of the names of tables; NULL: ".weight" */
   /* Reads what the family alone has; the sizes are there. */
   aq_status (*configure)(const json_t *root, struct aq_model_config *out, aq_error *err);
 } aq_arch;
@@ -104,6 +112,9 @@ extern const aq_arch aq_arch_static_embedding;
 
 /* NULL when no family that is run for that output has the name. */
 const aq_arch *aq_arch_find(aq_model_output output, const char *model_type);
+
+/* Of the families with the name of this one, that which the keys of a configuration choose. */
+const aq_arch *aq_arch_choose(const aq_arch *arch, const json_t *root);
 
 /* Whether it has a weight of this role. */
 bool aq_arch_has(const aq_arch *arch, aq_role role);

@@ -130,10 +130,10 @@ static slot_values split_slot(const encoder_graph *e, const slot_values *in, uin
   return out;
 }
 
-static const char *run_gate(const encoder_graph *e, const slot_values *in) {
+static const char *run_gate(const encoder_graph *e, bool is_last, const slot_values *in) {
   const slot_values halves = split_slot(e, in, 2, e->model->config.inner);
-  const char *gate = aq_activation_graph(e->build, e->model->config.activation, halves.value[0]);
-  return aq_onnx_build_op(e->build, "Mul", gate, halves.value[1]);
+  const char *gate = aq_activation_graph(e->build, e->model->config.activation, halves.value[is_last]);
+  return aq_onnx_build_op(e->build, "Mul", gate, halves.value[!is_last]);
 }
 
 static const char *run_attention(const encoder_graph *e, uint32_t layer, const slot_values *in) {
@@ -163,7 +163,8 @@ static void run_step(encoder_graph *e, uint32_t layer, const aq_step *step) {
       out.value[0] = add_norm(e, label_of(step->role), layer, step->role, x);
       break;
     case AQ_STEP_GATE:
-      out.value[0] = run_gate(e, in);
+    case AQ_STEP_GATE_LAST:
+      out.value[0] = run_gate(e, step->kind == AQ_STEP_GATE_LAST, in);
       break;
     case AQ_STEP_ADD:
       out.value[0] = aq_onnx_build_op(e->build, "Add", x, e->slots[step->residual].value[0]);
@@ -220,7 +221,7 @@ static aq_status check_layers(const aq_model_config *c, aq_error *err) {
   AQ_FAIL_IF(c->arch->is_static, AQ_ERR_UNSUPPORTED,
              "static embeddings have no layers that a graph could have: '%s' is not written as an ONNX file",
              c->arch->model_type);
-  AQ_FAIL_IF(c->score_divisor != c->hidden / c->heads || c->has_rms_norms, AQ_ERR_UNSUPPORTED,
+  AQ_FAIL_IF(c->score_divisor != c->hidden / c->heads || c->has_rms_norms || c->has_alibi, AQ_ERR_UNSUPPORTED,
              "a graph cannot be made of encoders of type %s", c->arch->model_type);
   return AQ_OK;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/compiler.h"
+#include "model/nn/alibi.h"
 #include "model/nn/panels.h"
 #include "model/nn/position_bias.h"
 #include "model/nn/sums.h"
@@ -39,6 +40,7 @@ aq_head aq_attention_head(const aq_model_config *c, const float *qkv, size_t tok
                    .width = width,
                    .out = context + h * width,
                    .out_stride = values,
+                   .slope = c->has_alibi ? aq_alibi_slope(c->heads, (uint32_t)h) : 0,
                    .divisor = c->score_divisor,
                    .reach = SIZE_MAX};
 }
@@ -46,6 +48,7 @@ aq_head aq_attention_head(const aq_model_config *c, const float *qkv, size_t tok
 /* The scores of query `at` with all n keys become weights: those of keys out of reach are zero. */
 static void weigh_keys(const aq_head *head, const aq_kernels *kernels, size_t at, size_t n, float scale, float *row) {
   if (head->relative != NULL) aq_position_bias_add(head->relative, at, n, row);
+  if (head->slope > 0) aq_alibi_add(head->slope / scale, at, n, row); /* as scores are scaled afterwards */
   const size_t begin = at > head->reach ? at - head->reach : 0;
   const size_t end = n - at > head->reach ? at + head->reach + 1 : n;
   kernels->softmax_f32(row + begin, end - begin, scale);

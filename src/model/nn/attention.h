@@ -13,6 +13,7 @@ typedef struct aq_head {
   float *out; /* `out_stride` from token to token */
   size_t out_stride;
   const float *relative;              /* biases by distance, see position_bias.h; NULL: none */
+  float slope;                        /* of linear biases, see alibi.h; 0: none */
   const aq_head_distances *distances; /* NULL: none */
   uint32_t divisor;                   /* scores are divided by the root of it */
   size_t reach;                       /* a query sees keys that are at most so far away; SIZE_MAX: all */

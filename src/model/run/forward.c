@@ -131,14 +131,14 @@ static void add_rows(const member *m, const float *x, const float *more, size_t 
   for (size_t i = begin * n; i < end * n; i++) out[i] = x[i] + more[i];
 }
 
-/* out = f(first half of x) * second half, row by row. x changes. */
-static void gate_rows(const member *m, float *x, size_t rows, float *out) {
+/* out = f(one half of x) * the other, row by row. x changes. */
+static void gate_rows(const member *m, bool is_last, float *x, size_t rows, float *out) {
   const size_t n = m->f->config->inner;
   size_t begin, end;
   share(m, rows, &begin, &end);
   for (size_t i = begin; i < end; i++) {
     float *half = x + i * 2 * n;
-    m->f->config->activation->apply(m->f->kernels, half, n);
+    m->f->config->activation->apply(m->f->kernels, is_last ? half + n : half, n);
     for (size_t k = 0; k < n; k++) out[i * n + k] = half[k] * half[n + k];
   }
 }
@@ -184,7 +184,8 @@ static void attend(const member *m, uint32_t layer) {
 
 /* Whether a step's output is of a block of tokens only, and no activation function's, which works in place. */
 static bool writes_block(const aq_step *step) {
-  const bool in_turns = step->kind == AQ_STEP_LINEAR || step->kind == AQ_STEP_NORM || step->kind == AQ_STEP_GATE;
+  const bool in_turns = step->kind == AQ_STEP_LINEAR || step->kind == AQ_STEP_NORM || step->kind == AQ_STEP_GATE ||
+                        step->kind == AQ_STEP_GATE_LAST;
   return in_turns && step->out != AQ_SLOT_QKV;
 }
 
@@ -223,7 +224,8 @@ static void run_step(const member *m, uint32_t layer, size_t number, size_t firs
       norm_rows(m, aq_weights_norm(m->f->weights, layer, s->role), x, rows, y);
       break;
     case AQ_STEP_GATE:
-      gate_rows(m, x, rows, y);
+    case AQ_STEP_GATE_LAST:
+      gate_rows(m, s->kind == AQ_STEP_GATE_LAST, x, rows, y);
       break;
     case AQ_STEP_ADD:
       add_rows(m, rows_of(m, s->residual, first), x, rows, y);

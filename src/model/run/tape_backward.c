@@ -84,6 +84,7 @@ static void undo_step(const backward *b, uint32_t layer, size_t number, size_t f
     case AQ_STEP_ATTENTION: /* in a round of its own */
     case AQ_STEP_NORM:      /* not differentiated */
     case AQ_STEP_GATE:
+    case AQ_STEP_GATE_LAST:
     case AQ_STEP_ADD:
       break;
   }

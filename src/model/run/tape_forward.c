@@ -58,6 +58,7 @@ static void run_step(const forward *f, uint32_t layer, size_t number, size_t fir
     case AQ_STEP_ATTENTION: /* in a round of its own */
     case AQ_STEP_NORM:      /* not differentiated */
     case AQ_STEP_GATE:
+    case AQ_STEP_GATE_LAST:
     case AQ_STEP_ADD:
       break;
   }
