@@ -41,6 +41,8 @@ static const known_part known_parts[] = {
     {"gate_proj", false, AQ_ROLE_GATE},
     {"w1", false, AQ_ROLE_GATE},
     {"wi_0", false, AQ_ROLE_GATE},
+    {"fc12", false, AQ_ROLE_GATE},
+    {"fc11", false, AQ_ROLE_UP},
     {"wi_1", false, AQ_ROLE_UP},
     {"wi", false, AQ_ROLE_UP},
     {"up_proj", false, AQ_ROLE_UP},
@@ -97,6 +99,7 @@ static const struct known_path {
     {"dense", "pooler", AQ_ROLE_UNKNOWN},
     {"dense", "output", AQ_ROLE_DOWN},
     {"wo", "DenseReluDense", AQ_ROLE_DOWN},
+    {"wo", "mlp", AQ_ROLE_DOWN},
 };
 
 static bool is_separator(char c) { return c == '.' || c == '/'; }
