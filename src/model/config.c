@@ -133,10 +133,11 @@ static aq_status check_code(const json_t *root, const aq_arch *arch, aq_error *e
   static const char key[] = "position_embedding_type";
   const char *positions;
   const json_t *code = json_object_get(root, "auto_map");
-  const bool is_chosen = arch->when_key != NULL && strcmp(arch->when_key, key) == 0;
   AQ_TRY(aq_json_text(root, key, "absolute", &positions, err));
-  AQ_FAIL_IF(!is_chosen && strcmp(positions, "absolute") != 0, AQ_ERR_UNSUPPORTED,
-             "'%s' is '%.64s'; what can be run is absolute, and alibi of the model_type bert", key, positions);
+  const bool is_own = arch->position_kind != NULL && strcmp(positions, arch->position_kind) == 0;
+  AQ_FAIL_IF(!is_own && strcmp(positions, "absolute") != 0, AQ_ERR_UNSUPPORTED,
+             "'%s' is '%.64s'; what can be run is absolute, alibi of the model_type bert and rope of gte", key,
+             positions);
   AQ_FAIL_IF(aq_json_is_set(code) && !arch->has_known_code, AQ_ERR_UNSUPPORTED,
              "'auto_map' is an object; what can be run is a model without it");
   return AQ_OK;

@@ -276,6 +276,9 @@ NO_EFFECT = {
     "num_decoder_layers": 9,
     "scale_decoder_outputs": False,
     "emb_pooler": "cls",
+    "pack_qkv": True,
+    "unpad_inputs": True,
+    "use_memory_efficient_attention": True,
     "attn_pdrop": 0.9,
     "embd_pdrop": 0.9,
     "resid_pdrop": 0.9,
@@ -643,7 +646,7 @@ def test_every_key_of_the_table_has_a_test():
                    "activation_function", "rotary_emb_base", "rotary_emb_fraction", "rotary_emb_interleaved", "rotary_emb_scale_base",
                    "rotary_scaling_factor", "prenorm", "parallel_block", "causal", "use_rms_norm", "qkv_proj_bias", "mlp_fc1_bias",
                    "mlp_fc2_bias", "scale_attn_weights", "scale_attn_by_inverse_layer_idx", "moe_every_n_layers",
-                   "num_experts"}  # test_own_code.py
+                   "num_experts", "logn_attention_scale", "logn_attention_clip1", "layer_norm_type"}  # test_own_code.py
     assert keys("CONFIG", "HONOURED") == {key for key, _ in HONOURED} | of_the_tokenizer | of_heads | of_own_code
     assert keys("CONFIG", "REFUSED") == set(REFUSED)
     assert keys("CONFIG", "NO_EFFECT") == set(NO_EFFECT) - of_heads

@@ -96,6 +96,26 @@ def test_the_configuration_of_own_code_means_the_same(tmp_path):
     expected = embed(native, LONG)
     for model in (own, *tables(own, tmp_path)):
         np.testing.assert_array_equal(embed(model, LONG), expected)
+    assert run("embed", own, "--text", "a").stderr == ""
+
+
+GTE_CODE = {"auto_map": {"AutoModel": "modeling_hf_alibaba_nlp_gte.GteModel"}, "position_embedding_type": "rope", "pack_qkv": True, "rope_scaling": None,
+            "logn_attention_scale": False, "logn_attention_clip1": False, "layer_norm_type": "layer_norm", "unpad_inputs": False,
+            "use_memory_efficient_attention": False}
+
+
+def test_gte_with_the_keys_of_its_own_code(tmp_path):
+    config = config_of("gte")
+    own = make(tmp_path / "own", config | GTE_CODE, weights=own_names_of_gte(weights_of(config)))
+    np.testing.assert_array_equal(embed(own, LONG), embed(make(tmp_path / "native", config), LONG))
+    assert run("embed", own, "--text", "a").stderr == ""
+
+
+@pytest.mark.parametrize(("key", "value"), [("logn_attention_scale", True), ("logn_attention_clip1", True), ("layer_norm_type", "rms_norm"),
+                                            ("rope_scaling", {"type": "ntk", "factor": 2.0}), ("position_embedding_type", "alibi")])
+def test_what_the_code_of_gte_would_compute_in_another_way_is_refused(tmp_path, key, value):
+    weights = own_names_of_gte(weights_of(config_of("gte")))
+    check_refused(make(tmp_path / "own", config_of("gte") | GTE_CODE | {key: value}, weights=weights), tmp_path, key, "config.json")
 
 
 @pytest.mark.parametrize(("key", "value"), [

@@ -95,6 +95,7 @@ typedef struct aq_arch {
   const char *head_width;         /* key of the width of a head; NULL: hidden / heads */
   bool unplaced;                  /* max_position_embeddings may be missing: no table has so many rows */
   const char *positions;          /* key of the longest text's tokens; NULL: max_position_embeddings */
+  const char *position_kind;      /* what position_embedding_type may be besides absolute */
   bool has_known_code;            /* auto_map may name code of the model's own, which computes the same */
   /* The same family with the names of weights that the model's own code saves, chosen where the last linear of the
    * first layer has its name there; NULL: there are no such files. */

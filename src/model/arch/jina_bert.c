@@ -65,5 +65,6 @@ const aq_arch aq_arch_jina_bert = {.model_type = "bert",
                                    .weights = weights,
                                    .weight_count = AQ_COUNT_OF(weights),
                                    .steps = &aq_post_norm_gate_up_steps,
+                                   .position_kind = "alibi",
                                    .has_known_code = true,
                                    .configure = configure};

@@ -79,7 +79,23 @@ static aq_status configure_jina(const json_t *root, aq_model_config *out, aq_err
   return aq_rotary_configure(root, 20000, out, err);
 }
 
+/* Of keys that only its own code reads. */
+static aq_status check_gte(const json_t *root, aq_error *err) {
+  static const char *const switches[] = {"logn_attention_scale", "logn_attention_clip1"};
+  const char *norm;
+  for (size_t i = 0; i < AQ_COUNT_OF(switches); i++) {
+    bool value;
+    AQ_TRY(aq_json_bool(root, switches[i], false, &value, err));
+    AQ_FAIL_IF(value, AQ_ERR_UNSUPPORTED, "'%s' is true; what can be run is false", switches[i]);
+  }
+  AQ_TRY(aq_json_text(root, "layer_norm_type", "layer_norm", &norm, err));
+  AQ_FAIL_IF(strcmp(norm, "layer_norm") != 0, AQ_ERR_UNSUPPORTED,
+             "'layer_norm_type' is '%.64s'; what can be run is layer_norm", norm);
+  return AQ_OK;
+}
+
 static aq_status configure_gte(const json_t *root, aq_model_config *out, aq_error *err) {
+  AQ_TRY(check_gte(root, err));
   out->gated = true;
   out->unbiased = GATE_BITS;
   return aq_rotary_configure(root, 160000, out, err);
@@ -159,7 +175,7 @@ const aq_arch aq_arch_jina_embeddings_v3 = {.model_type = "jina_embeddings_v3",
                                             .configure = configure_jina};
 #define GTE                                                                                            \
   .model_type = "gte", .padding = -1, AQ_ARCH_USUAL_KEYS, .head = &aq_head_pooler, .default_types = 1, \
-  .may_lack_types = true, .configure = configure_gte
+  .may_lack_types = true, .position_kind = "rope", .has_known_code = true, .configure = configure_gte
 
 static const aq_arch renamed_gte = {GTE, LIST(gte_own, aq_post_norm_qkv_up_gate_steps)};
 static const aq_arch renamed_nomic = {NOMIC, AQ_ARCH_USUAL_KEYS, LIST(nomic_own, aq_post_norm_qkv_gated_steps),
