@@ -55,6 +55,7 @@ typedef struct aq_export_layout {
    * appended to `out`. NULL: the format has no such file. */
   aq_status (*configure)(const aq_source *stored, const char *config, size_t size, aq_buffer *out, aq_error *err);
   const char *weights_place; /* of the file in a model's folder; NULL: model.safetensors */
+  const char *beside_ending; /* of a second file that the sink may write: behind the first one's name; NULL: none */
   aq_dtype dtype;            /* of values when none is wanted; AQ_DTYPE_INVALID: their own */
 
   /* For plans. */

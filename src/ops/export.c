@@ -171,8 +171,19 @@ static aq_status fail_name(const export_job *job, aq_error *err) {
  * format has any. */
 static bool is_one_file(const export_job *job) { return aq_format_has_suffix(job->format, job->output); }
 
+/* A second file that the sink may write is an output, too. */
+static aq_status check_beside(const export_job *job, aq_error *err) {
+  if (job->format->layout == NULL || job->format->layout->beside_ending == NULL) return AQ_OK;
+  char *beside = aq_format("%s%s", job->output, job->format->layout->beside_ending);
+  if (beside == NULL) return aq_fail_memory(err, strlen(job->output));
+  const aq_status status = aq_check_output(job->source, beside, err);
+  aq_free(beside);
+  return status;
+}
+
 static aq_status prepare_output(export_job *job, aq_error *err) {
   AQ_TRY(aq_check_output(job->source, job->output, err));
+  AQ_TRY(check_beside(job, err));
   AQ_TRY(aq_formats_check_output(job->format, job->output, err));
   if (is_one_file(job)) return AQ_OK;
   if (job->format->layout != NULL && job->format->layout->configure == NULL) return fail_name(job, err);

@@ -102,11 +102,24 @@ static aq_status check_beside_config(const aq_export_folder *f, aq_error *err) {
   return status;
 }
 
+/* A second file of the sink must not be one that is read, either. */
+static aq_status set_beside(const aq_export_folder *f, aq_export_part *part, aq_error *err) {
+  if (f->layout == NULL || f->layout->beside_ending == NULL) return AQ_OK;
+  char *place = aq_format("%s%s", part->place, f->layout->beside_ending);
+  if (place == NULL) return aq_fail_memory(err, strlen(part->place));
+  part->beside = aq_path_join(f->work, place);
+  const aq_status status = part->beside != NULL ? aq_export_place_check_read(f->source, f->output, place, err)
+                                                : aq_fail_memory(err, strlen(f->work));
+  aq_free(place);
+  return status;
+}
+
 static aq_status set_paths(aq_export_folder *f, aq_error *err) {
   for (size_t i = 0; i < f->parts.count; i++) {
     f->parts.parts[i].path = aq_path_join(f->work, f->parts.parts[i].place);
     if (f->parts.parts[i].path == NULL) return aq_fail_memory(err, strlen(f->work));
     AQ_TRY(aq_export_place_check_weights(f->source, f->output, f->parts.parts[i].place, err));
+    AQ_TRY(set_beside(f, &f->parts.parts[i], err));
   }
   return has_graph(f->layout) ? check_beside_config(f, err) : AQ_OK;
 }
@@ -236,10 +249,15 @@ static void remove_file(const aq_export_folder *f, char *path) {
   }
 }
 
+static void remove_part(const aq_export_folder *f, const aq_export_part *part) {
+  if (part->beside != NULL) remove_file(f, part->beside);
+  remove_file(f, part->path);
+}
+
 void aq_export_folder_abort(aq_export_folder *folder) {
   if (folder != NULL && folder->is_begun && folder->work != folder->output) {
     for (size_t i = 0; i < folder->count; i++) remove_file(folder, folder->files[i].path);
-    for (size_t i = 0; i < folder->parts.count; i++) remove_file(folder, folder->parts.parts[i].path);
+    for (size_t i = 0; i < folder->parts.count; i++) remove_part(folder, &folder->parts.parts[i]);
     (void)rmdir(folder->work);
   }
   free_folder(folder);

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "io/onnx/onnx_initializer.h"
 #include "io/source_memory.h"
 #include "io/source_over.h"
 
@@ -169,4 +170,5 @@ const aq_export_layout aq_onnx_export_layout = {.open_graph = open_layout,
                                                 .describe = describe_tensor,
                                                 .configure = copy_config,
                                                 .weights_place = "onnx/model.onnx",
+                                                .beside_ending = AQ_ONNX_DATA_ENDING,
                                                 .dtype = AQ_F32};
