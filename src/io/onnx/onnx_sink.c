@@ -17,6 +17,7 @@
 #include "io/onnx/onnx_message.h"
 #include "io/onnx/onnx_type.h"
 #include "io/row_stream.h"
+#include "io/source_part.h"
 #include "tensor/dtype.h"
 
 enum { IR_VERSION = 8, OPSET = 17, CONTRIB_OPSET = 1 };
@@ -29,8 +30,8 @@ enum { IR_VERSION = 8, OPSET = 17, CONTRIB_OPSET = 1 };
 
 typedef struct onnx_sink {
   aq_sink base;
-  aq_outfile *file, *data; /* data: NULL while all bytes are in the file itself */
-  const aq_source *stored;
+  aq_outfile *file, *data;           /* data: NULL while all bytes are in the file itself */
+  const aq_source *rows_of, *stored; /* what of the layout is in this file: all or a part; and the layout */
   uint64_t model_max;
   char *data_path;
   bool force;
@@ -48,10 +49,15 @@ static onnx_sink *as_onnx(aq_sink *sink) { return (onnx_sink *)(void *)sink; }
 
 /* ---- an initializer ---- */
 
+static size_t layout_index(const onnx_sink *s, size_t row) {
+  return s->rows_of == s->stored ? row : aq_source_part_origin(s->rows_of, row);
+}
+
 /* Type, shape and bytes of row `index`, whose values have the dtype that the exporter gave them. */
 static aq_status find_shape(const onnx_sink *s, size_t index, const aq_row *row, aq_onnx_shape *out, aq_error *err) {
-  if (aq_onnx_layout_has_codes(s->stored, index)) {
-    *out = aq_onnx_layout_shape(s->stored, index);
+  const size_t stored = layout_index(s, index);
+  if (aq_onnx_layout_has_codes(s->stored, stored)) {
+    *out = aq_onnx_layout_shape(s->stored, stored);
     return AQ_OK;
   }
   AQ_FAIL_IF(row->rank > (int32_t)AQ_COUNT_OF(out->size), AQ_ERR_INTERNAL, "a weight of a graph has %d dimensions",
@@ -91,7 +97,7 @@ static aq_status place_weight(const onnx_sink *s, aq_onnx_initializer *initializ
 static aq_status declare_row(aq_sink *sink, const aq_row *row, aq_error *err) {
   onnx_sink *s = as_onnx(sink);
   aq_onnx_initializer initializer = {.name = row->name};
-  AQ_FAIL_IF(s->declared >= s->stored->tensor_count || strcmp(s->stored->names[s->declared], row->name) != 0,
+  AQ_FAIL_IF(s->declared >= s->rows_of->tensor_count || strcmp(s->rows_of->names[s->declared], row->name) != 0,
              AQ_ERR_INTERNAL, "the rows are not those of the layout");
   AQ_TRY(find_shape(s, s->declared, row, &initializer.shape, err));
   AQ_TRY(add_bytes(&initializer, &s->whole_bytes, err));
@@ -231,11 +237,14 @@ static void free_sink(onnx_sink *s) {
 
 aq_status aq_onnx_sink_create(const char *path, const aq_sink_options *options, uint64_t model_max, aq_sink **out,
                               aq_error *err) {
-  AQ_FAIL_IF(!aq_onnx_layout_is(options->source), AQ_ERR_INTERNAL, "an ONNX file is written from its layout");
+  const aq_source *base = options->source != NULL ? aq_source_part_base(options->source) : NULL;
+  const aq_source *stored = base != NULL ? base : options->source;
+  AQ_FAIL_IF(!aq_onnx_layout_is(stored), AQ_ERR_INTERNAL, "an ONNX file is written from its layout");
   onnx_sink *s = aq_calloc(1, sizeof *s);
   if (s == NULL) return aq_fail_memory(err, sizeof *s);
   s->base.type = &aq_onnx_sink;
-  s->stored = options->source;
+  s->rows_of = options->source;
+  s->stored = stored;
   s->rows.pool = options->pool;
   s->model_max = model_max;
   s->force = options->table->force;

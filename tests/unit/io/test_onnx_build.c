@@ -53,7 +53,7 @@ static void a_file_is_read_back(void **state) {
   static const size_t origins[] = {0, 0, 0, 2, 2, 3, 3};
   aq_source *model = make_model(), *stored, *read;
   (void)state;
-  assert_ok(aq_onnx_export_layout.open_graph(model, AQ_DTYPE_INVALID, make_graph, &stored, &err));
+  assert_ok(aq_onnx_export_layout.open_graph(model, AQ_DTYPE_INVALID, make_graph, NULL, &stored, &err));
   assert_int_equal(stored->tensor_count, 7);
   for (size_t i = 0; i < 7; i++) {
     assert_string_equal(stored->names[i], names[i]);
@@ -75,7 +75,8 @@ static void a_file_is_read_back(void **state) {
 static void values_of_other_types_are_refused(void **state) {
   aq_source *model = make_model(), *stored;
   (void)state;
-  assert_int_equal(aq_onnx_export_layout.open_graph(model, AQ_BF16, make_graph, &stored, &err), AQ_ERR_UNSUPPORTED);
+  assert_int_equal(aq_onnx_export_layout.open_graph(model, AQ_BF16, make_graph, NULL, &stored, &err),
+                   AQ_ERR_UNSUPPORTED);
   assert_null(stored);
   const aq_table_options options = {0};
   const aq_sink_options o = {.table = &options, .source = model}; /* no layout */
@@ -158,7 +159,7 @@ static void faults_leave_nothing(void **state) {
     aq_set_allocator(&faulty);
     atomic_store(&alive, 0);
     atomic_store(&countdown, ++n);
-    status = aq_onnx_export_layout.open_graph(model, AQ_DTYPE_INVALID, make_graph, &stored, &err);
+    status = aq_onnx_export_layout.open_graph(model, AQ_DTYPE_INVALID, make_graph, NULL, &stored, &err);
     if (status == AQ_OK) {
       status = written_file(&aq_onnx_sink, true, stored, temp_path("d.onnx"));
       aq_source_close(stored);

@@ -43,7 +43,7 @@ static aq_status make_graph(const aq_source *base, struct aq_onnx_build *b, aq_e
 }
 
 static aq_status open_stored(const aq_source *model, aq_source **stored) {
-  return aq_onnx_export_layout.open_graph(model, AQ_DTYPE_INVALID, make_graph, stored, &err);
+  return aq_onnx_export_layout.open_graph(model, AQ_DTYPE_INVALID, make_graph, NULL, stored, &err);
 }
 
 static aq_status write_limited(const aq_source *stored, const char *path, uint64_t limit, bool force) {
