@@ -56,6 +56,11 @@ uint64_t aq_outfile_offset(const aq_outfile *out);
  * left behind. */
 AQ_MUST_CHECK aq_status aq_outfile_commit(aq_outfile *out, aq_error *err);
 
+/* The same of two files of which `out` names `beside`: they appear together, and at no time is a file `out` there that
+ * names another's bytes. Frees both whatever happens; on failure neither is left behind, and files that they were to
+ * replace may be gone. */
+AQ_MUST_CHECK aq_status aq_outfile_commit_pair(aq_outfile *out, aq_outfile *beside, aq_error *err);
+
 /* Removes the partial file and frees `out`. NULL is fine. */
 void aq_outfile_abort(aq_outfile *out);
 

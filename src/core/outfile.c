@@ -172,15 +172,24 @@ static void sync_folder(const aq_outfile *out) {
   (void)close(fd);
 }
 
-aq_status aq_outfile_commit(aq_outfile *out, aq_error *err) {
-  aq_status status = AQ_OK;
+/* Everything of a commit but the name. */
+static aq_status finish_bytes(aq_outfile *out, aq_error *err) {
   if (out->owner != getpid()) {
-    status = aq_fail(err, AQ_ERR_IO, "was begun by the parent process; a forked child cannot finish it");
-    (void)aq_error_in_file(err, status, out->path);
+    const aq_status status =
+        aq_fail(err, AQ_ERR_IO, "was begun by the parent process; a forked child cannot finish it");
+    return aq_error_in_file(err, status, out->path);
   }
-  if (status == AQ_OK) status = flush(out, err);
-  if (status == AQ_OK && fsync(out->fd) != 0) status = fail_write(out, errno, "write to the disk", err);
-  if (status == AQ_OK && rename(out->partial, out->path) != 0) status = fail_write(out, errno, "rename the file", err);
+  AQ_TRY(flush(out, err));
+  return fsync(out->fd) == 0 ? AQ_OK : fail_write(out, errno, "write to the disk", err);
+}
+
+static aq_status rename_file(const aq_outfile *out, aq_error *err) {
+  return rename(out->partial, out->path) == 0 ? AQ_OK : fail_write(out, errno, "rename the file", err);
+}
+
+aq_status aq_outfile_commit(aq_outfile *out, aq_error *err) {
+  aq_status status = finish_bytes(out, err);
+  if (status == AQ_OK) status = rename_file(out, err);
   if (status != AQ_OK) {
     aq_outfile_abort(out);
     return status;
@@ -188,6 +197,32 @@ aq_status aq_outfile_commit(aq_outfile *out, aq_error *err) {
   sync_folder(out);
   outfile_free(out);
   return AQ_OK;
+}
+
+/* An old `out` beside an old `beside` goes first: with the new one it would be a pair that nobody made. */
+static aq_status remove_replaced(const aq_outfile *out, const aq_outfile *beside, aq_error *err) {
+  if (!aq_path_exists(beside->path) || unlink(out->path) == 0 || errno == ENOENT) return AQ_OK;
+  return fail_write(out, errno, "replace the file", err);
+}
+
+aq_status aq_outfile_commit_pair(aq_outfile *out, aq_outfile *beside, aq_error *err) {
+  aq_status status = finish_bytes(beside, err);
+  if (status == AQ_OK) status = finish_bytes(out, err);
+  if (status == AQ_OK) status = remove_replaced(out, beside, err);
+  if (status == AQ_OK) status = rename_file(beside, err);
+  if (status == AQ_OK) {
+    status = rename_file(out, err);
+    if (status != AQ_OK) (void)unlink(beside->path);
+  }
+  if (status == AQ_OK) {
+    sync_folder(out);
+    outfile_free(beside);
+    outfile_free(out);
+  } else {
+    aq_outfile_abort(beside);
+    aq_outfile_abort(out);
+  }
+  return status;
 }
 
 void aq_outfile_abort(aq_outfile *out) {

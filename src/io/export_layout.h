@@ -47,14 +47,17 @@ typedef struct aq_export_layout {
    * for values, AQ_DTYPE_INVALID: their own. What the format cannot store is AQ_ERR_UNSUPPORTED with the tensor's name.
    */
   aq_status (*open)(const aq_source *base, aq_dtype dtype, aq_source **out, aq_error *err);
-  /* The same of a format whose files hold what is computed, too; in place of open. */
-  aq_status (*open_graph)(const aq_source *base, aq_dtype dtype, aq_graph_maker make_graph, aq_source **out,
-                          aq_error *err);
+  /* The same of a format whose files hold what is computed, too; in place of open. beside: NULL, or of each tensor of
+   * the base whether it is for another file of the model's folder: it is passed on though the graph does not read it.
+   */
+  aq_status (*open_graph)(const aq_source *base, aq_dtype dtype, aq_graph_maker make_graph, const bool *beside,
+                          aq_source **out, aq_error *err);
   aq_stored_tensor (*describe)(const aq_source *stored, size_t index);
   /* config.json of a model, of whose tensors `stored` was opened, in which the member for quantized weights is set;
    * appended to `out`. NULL: the format has no such file. */
   aq_status (*configure)(const aq_source *stored, const char *config, size_t size, aq_buffer *out, aq_error *err);
   const char *weights_place; /* of the file in a model's folder; NULL: model.safetensors */
+  const char *beside_ending; /* of a second file that the sink may write: behind the first one's name; NULL: none */
   aq_dtype dtype;            /* of values when none is wanted; AQ_DTYPE_INVALID: their own */
 
   /* For plans. */

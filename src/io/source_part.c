@@ -31,6 +31,8 @@ aq_status aq_source_part_add(aq_source *part, size_t index, const char *name, aq
   return aq_source_over_add(part, part->impl, index, name, 0, err);
 }
 
+const aq_source *aq_source_part_base(const aq_source *source) { return source->ops == &part_ops ? source->impl : NULL; }
+
 size_t aq_source_part_origin(const aq_source *part, size_t index) {
   return (size_t)part->segments[part->segment_first[index]].where[AQ_OVER_TENSOR];
 }

@@ -186,7 +186,7 @@ static aq_status read_relative(const json_t *root, aq_model_config *out, aq_erro
 static aq_status read_heads(const json_t *root, aq_model_config *out, aq_error *err) {
   const aq_arch *a = out->arch;
   uint32_t width;
-  AQ_TRY(aq_config_count(root, a->heads, 1, 1024, &out->heads, err));
+  AQ_TRY(aq_config_count(root, a->heads, 1, AQ_HEADS_MOST, &out->heads, err));
   if (a->head_width != NULL) {
     AQ_TRY(aq_config_count(root, a->head_width, 1, AQ_DENSE_S8_K_MAX / out->heads, &width, err));
   } else {

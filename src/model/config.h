@@ -60,6 +60,7 @@ typedef struct aq_distance_spec {
 } aq_distance_spec;
 
 #define AQ_ENCODER_LAYERS_MAX 1024
+#define AQ_HEADS_MOST 1024
 #define AQ_STATIC_UNLIMITED ((uint32_t)INT32_MAX) /* tokens of a text of static embeddings: there is no limit */
 
 typedef struct aq_model_config {

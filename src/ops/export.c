@@ -10,6 +10,7 @@
 #include "core/options.h"
 #include "core/progress.h"
 #include "io/formats.h"
+#include "io/model_files.h"
 #include "io/partial.h"
 #include "io/source.h"
 #include "io/source_part.h"
@@ -34,6 +35,10 @@ typedef struct export_job {
   aq_plan plan;
   uint64_t file_bytes;
 } export_job;
+
+static bool has_graph(const export_job *job) {
+  return job->format->layout != NULL && job->format->layout->open_graph != NULL;
+}
 
 /* ---- what is written ---- */
 
@@ -109,15 +114,16 @@ static aq_status put_metadata(void *ctx, aq_sink *sink, aq_error *err) {
   return status;
 }
 
-/* plan: for the tensors of `stored`. Adds the bytes of the file to those of the job. */
+/* plan: for the tensors of `stored`, and sink: of the format, or of the files of modules. Adds the bytes of the file to
+ * those of the job. */
 static aq_status write_weights(export_job *job, const aq_source *stored, const aq_plan *plan, const char *path,
-                               aq_error *err) {
+                               const aq_sink_type *sink, aq_error *err) {
   uint64_t bytes = 0;
   const aq_table_options table = {.force = job->options->force};
   const aq_transform transform = {.stage = "export",
                                   .source = stored,
                                   .plan = plan,
-                                  .sink = job->format->write,
+                                  .sink = sink,
                                   .output = path,
                                   .table = &table,
                                   .run = &job->options->run,
@@ -128,21 +134,33 @@ static aq_status write_weights(export_job *job, const aq_source *stored, const a
   return status;
 }
 
+/* Of a module: its weights are values in a file of their own, which has no graph. */
+static aq_status find_module_sink(const export_job *job, const aq_sink_type **out, aq_error *err) {
+  const aq_file_format *format = job->format;
+  if (has_graph(job)) AQ_TRY(aq_formats_find_export("safetensors", &format, err));
+  *out = format->write;
+  return AQ_OK;
+}
+
 /* One file of several; its entries are those of the whole plan. */
-static aq_status write_part(export_job *job, const aq_export_part *part, aq_error *err) {
+static aq_status write_part(export_job *job, const aq_export_part *part, const aq_sink_type *sink, aq_error *err) {
   const size_t count = part->source->tensor_count;
   aq_plan plan = {aq_calloc(count + 1, sizeof *plan.entries), count, NULL};
   if (plan.entries == NULL) return aq_fail_memory(err, count * sizeof *plan.entries);
   for (size_t i = 0; i < count; i++) plan.entries[i] = job->plan.entries[aq_source_part_origin(part->source, i)];
-  const aq_status status = write_weights(job, part->source, &plan, part->path, err);
+  const aq_status status = write_weights(job, part->source, &plan, part->path, sink, err);
   aq_free(plan.entries);
   return status;
 }
 
 /* Of a single file a layout knows more than its tensors. */
 static aq_status write_parts(export_job *job, const aq_export_parts *parts, aq_error *err) {
-  if (parts->count == 1) return write_weights(job, job->stored, &job->plan, parts->parts[0].path, err);
-  for (size_t i = 0; i < parts->count; i++) AQ_TRY(write_part(job, &parts->parts[i], err));
+  const aq_sink_type *of_model = job->format->write, *of_modules;
+  if (parts->count == 1) return write_weights(job, job->stored, &job->plan, parts->parts[0].path, of_model, err);
+  AQ_TRY(find_module_sink(job, &of_modules, err));
+  for (size_t i = 0; i < parts->count; i++) {
+    AQ_TRY(write_part(job, &parts->parts[i], i == 0 ? of_model : of_modules, err));
+  }
   return AQ_OK;
 }
 
@@ -171,8 +189,19 @@ static aq_status fail_name(const export_job *job, aq_error *err) {
  * format has any. */
 static bool is_one_file(const export_job *job) { return aq_format_has_suffix(job->format, job->output); }
 
+/* A second file that the sink may write is an output, too. */
+static aq_status check_beside(const export_job *job, aq_error *err) {
+  if (job->format->layout == NULL || job->format->layout->beside_ending == NULL) return AQ_OK;
+  char *beside = aq_format("%s%s", job->output, job->format->layout->beside_ending);
+  if (beside == NULL) return aq_fail_memory(err, strlen(job->output));
+  const aq_status status = aq_check_output(job->source, beside, err);
+  aq_free(beside);
+  return status;
+}
+
 static aq_status prepare_output(export_job *job, aq_error *err) {
   AQ_TRY(aq_check_output(job->source, job->output, err));
+  AQ_TRY(check_beside(job, err));
   AQ_TRY(aq_formats_check_output(job->format, job->output, err));
   if (is_one_file(job)) return AQ_OK;
   if (job->format->layout != NULL && job->format->layout->configure == NULL) return fail_name(job, err);
@@ -197,14 +226,36 @@ static aq_status note_left_out(export_job *job, aq_error *err) {
                             count, source->names[first], job->format->name);
 }
 
+/* The tensors of modules behind the model, which are in files of a folder and in no graph of an encoder. */
+static aq_status find_beside(export_job *job, bool *beside, aq_error *err) {
+  aq_module_list modules;
+  if (is_one_file(job)) return AQ_OK;
+  AQ_TRY(aq_model_modules_read(job->source, NULL, &modules, err));
+  for (size_t i = 0; i < job->source->tensor_count; i++) {
+    beside[i] = aq_export_is_of_module(&modules, job->source->tensors[i].name);
+  }
+  aq_module_list_reset(&modules);
+  return AQ_OK;
+}
+
+static aq_status open_graph(export_job *job, aq_source **own, aq_error *err) {
+  const aq_export_layout *layout = job->format->layout;
+  bool *beside = aq_calloc(job->source->tensor_count + 1, sizeof *beside);
+  aq_status status = beside != NULL ? find_beside(job, beside, err) : aq_fail_memory(err, job->source->tensor_count);
+  if (status == AQ_OK) {
+    status = layout->open_graph(job->source, job->dtype, aq_encoder_graph_make, beside, own, err);
+  }
+  aq_free(beside);
+  return status;
+}
+
 static aq_status store_tensors(export_job *job, aq_source **own, aq_error *err) {
   job->stored = job->source;
   const aq_export_layout *layout = job->format->layout;
-  const bool has_graph = layout != NULL && layout->open_graph != NULL; /* which knows its weights by any names */
-  if (!is_one_file(job) && !has_graph) AQ_TRY(aq_export_names_unwrap(job->source, err));
+  /* A graph knows its weights by any names. */
+  if (!is_one_file(job) && !has_graph(job)) AQ_TRY(aq_export_names_unwrap(job->source, err));
   if (layout == NULL) return AQ_OK;
-  AQ_TRY(has_graph ? layout->open_graph(job->source, job->dtype, aq_encoder_graph_make, own, err)
-                   : layout->open(job->source, job->dtype, own, err));
+  AQ_TRY(has_graph(job) ? open_graph(job, own, err) : layout->open(job->source, job->dtype, own, err));
   job->stored = *own;
   if (job->dtype == AQ_DTYPE_INVALID) job->dtype = layout->dtype;
   for (size_t i = 0; i < (*own)->note_count; i++) {
@@ -220,8 +271,8 @@ static aq_status run_export(export_job *job, aq_report **report, aq_error *err) 
   if (status == AQ_OK) status = prepare_output(job, err);
   if (status == AQ_OK) status = make_plan(job, err);
   if (status == AQ_OK) {
-    status =
-        job->folder != NULL ? write_folder(job, err) : write_weights(job, job->stored, &job->plan, job->output, err);
+    status = job->folder != NULL ? write_folder(job, err)
+                                 : write_weights(job, job->stored, &job->plan, job->output, job->format->write, err);
   }
   const aq_export_facts facts = {.source = job->source,
                                  .stored = job->stored,

@@ -102,34 +102,32 @@ static aq_status check_beside_config(const aq_export_folder *f, aq_error *err) {
   return status;
 }
 
+/* A second file that the sink of the model's weights may write must not be one that is read, either. */
+static aq_status set_beside(const aq_export_folder *f, aq_export_part *part, aq_error *err) {
+  if (f->layout == NULL || f->layout->beside_ending == NULL) return AQ_OK;
+  char *place = aq_format("%s%s", part->place, f->layout->beside_ending);
+  if (place == NULL) return aq_fail_memory(err, strlen(part->place));
+  part->beside = aq_path_join(f->work, place);
+  const aq_status status = part->beside != NULL ? aq_export_place_check_read(f->source, f->output, place, err)
+                                                : aq_fail_memory(err, strlen(f->work));
+  aq_free(place);
+  return status;
+}
+
 static aq_status set_paths(aq_export_folder *f, aq_error *err) {
   for (size_t i = 0; i < f->parts.count; i++) {
     f->parts.parts[i].path = aq_path_join(f->work, f->parts.parts[i].place);
     if (f->parts.parts[i].path == NULL) return aq_fail_memory(err, strlen(f->work));
     AQ_TRY(aq_export_place_check_weights(f->source, f->output, f->parts.parts[i].place, err));
   }
+  AQ_TRY(set_beside(f, &f->parts.parts[0], err));
   return has_graph(f->layout) ? check_beside_config(f, err) : AQ_OK;
-}
-
-/* Programs load the weights of modules from files of their own, and a graph has but one. */
-static aq_status refuse_modules(const aq_export_folder *f, const aq_module_list *modules, aq_error *err) {
-  for (size_t i = 0; i < f->source->tensor_count; i++) {
-    const char *name = f->source->tensors[i].name;
-    if (!aq_export_is_of_module(modules, name)) continue;
-    (void)aq_fail(err, AQ_ERR_UNSUPPORTED,
-                  "it belongs into the file of a module, and a folder is written with one file");
-    (void)aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Export to one file: a name that ends in %s",
-                        strrchr(place_of_weights(f->layout), '.'));
-    return aq_error_in_tensor(err, AQ_ERR_UNSUPPORTED, name);
-  }
-  return AQ_OK;
 }
 
 static aq_status collect_files(aq_export_folder *f, aq_source *source, const aq_source *stored, aq_error *err) {
   aq_module_list modules;
   AQ_TRY(aq_model_modules_read(source, NULL, &modules, err));
-  aq_status status = has_graph(f->layout) ? refuse_modules(f, &modules, err) : AQ_OK;
-  if (status == AQ_OK) status = aq_export_parts_make(stored, &modules, place_of_weights(f->layout), &f->parts, err);
+  const aq_status status = aq_export_parts_make(stored, &modules, place_of_weights(f->layout), &f->parts, err);
   aq_module_list_reset(&modules);
   AQ_TRY(status);
   AQ_TRY(set_paths(f, err));
@@ -236,10 +234,15 @@ static void remove_file(const aq_export_folder *f, char *path) {
   }
 }
 
+static void remove_part(const aq_export_folder *f, const aq_export_part *part) {
+  if (part->beside != NULL) remove_file(f, part->beside);
+  remove_file(f, part->path);
+}
+
 void aq_export_folder_abort(aq_export_folder *folder) {
   if (folder != NULL && folder->is_begun && folder->work != folder->output) {
     for (size_t i = 0; i < folder->count; i++) remove_file(folder, folder->files[i].path);
-    for (size_t i = 0; i < folder->parts.count; i++) remove_file(folder, folder->parts.parts[i].path);
+    for (size_t i = 0; i < folder->parts.count; i++) remove_part(folder, &folder->parts.parts[i]);
     (void)rmdir(folder->work);
   }
   free_folder(folder);

@@ -108,6 +108,7 @@ void aq_export_parts_reset(aq_export_parts *parts) {
   for (size_t i = 0; i < parts->count; i++) {
     aq_free(parts->parts[i].place);
     aq_free(parts->parts[i].path);
+    aq_free(parts->parts[i].beside);
     aq_source_close(parts->parts[i].source);
   }
   *parts = (aq_export_parts){.count = 0};

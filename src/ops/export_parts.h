@@ -10,6 +10,7 @@
 typedef struct aq_export_part {
   char *place;       /* in the folder: "model.safetensors", "2_Dense/model.safetensors" */
   char *path;        /* where it is written; for the caller to set, owned */
+  char *beside;      /* a second file that its sink may write, or NULL; likewise */
   aq_source *source; /* an aq_source_part of its tensors */
 } aq_export_part;
 

@@ -129,16 +129,23 @@ static aq_status check_beside(const aq_listing *names, const char *own, aq_error
   return AQ_OK;
 }
 
+aq_status aq_export_place_check_read(const aq_source *source, const char *output, const char *place, aq_error *err) {
+  char *path = aq_path_join(output, place);
+  if (path == NULL) return aq_fail_memory(err, strlen(output));
+  const bool is_read = aq_source_reads_file(source, path);
+  aq_free(path);
+  return is_read ? aq_error_in_file(err, fail_input(err), output) : AQ_OK;
+}
+
 aq_status aq_export_place_check_weights(const aq_source *source, const char *output, const char *place, aq_error *err) {
+  AQ_TRY(aq_export_place_check_read(source, output, place, err));
   char *path = aq_path_join(output, place), *folder = path != NULL ? aq_path_parent(path) : NULL;
   aq_listing names = {NULL, 0};
   aq_status status = folder != NULL ? AQ_OK : aq_fail_memory(err, strlen(output));
-  if (status == AQ_OK && aq_source_reads_file(source, path)) status = fail_input(err);
   if (status == AQ_OK && aq_path_is_folder(folder)) status = aq_listing_read(folder, &names, err);
   if (status == AQ_OK) status = check_beside(&names, aq_path_name(place), err);
   aq_listing_reset(&names);
   if (status == AQ_ERR_EXISTS) status = aq_error_in_file(err, status, folder);
-  if (status == AQ_ERR_ARGUMENT) status = aq_error_in_file(err, status, output);
   aq_free(folder);
   aq_free(path);
   return status;

@@ -11,8 +11,11 @@
 AQ_MUST_CHECK aq_status aq_export_place_check(const aq_source *source, const char *output, bool force, bool *has_files,
                                               aq_error *err);
 
-/* Refuses a file at `place` in `output` that `source` reads, and other weights than it in its folder there: readers
- * would mix them. */
+/* Refuses a file at `place` in `output` that `source` reads. */
+AQ_MUST_CHECK aq_status aq_export_place_check_read(const aq_source *source, const char *output, const char *place,
+                                                   aq_error *err);
+
+/* The same, and other weights than that file in its folder there: readers would mix them. */
 AQ_MUST_CHECK aq_status aq_export_place_check_weights(const aq_source *source, const char *output, const char *place,
                                                       aq_error *err);
 

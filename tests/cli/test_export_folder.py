@@ -1,5 +1,6 @@
 """export to a folder: the model's files beside the weights, complete or not at all."""
 import json
+import math
 import resource
 
 import pytest
@@ -191,9 +192,44 @@ def test_codes_are_those_of_the_model_alone(made):
     assert "2_Dense" not in (made / "out" / "config.json").read_text()
 
 
-def test_graph_has_no_place_for_weights_of_modules(made):
-    add_dense(made / "encoder")
-    refused("export", "encoder", "-o", "out", "--to", "onnx", cwd=made, status=3, says=["2_Dense/linear.weight", ".onnx"])
+def embed(source, made):
+    lines = done("embed", source, "--text=a cat sat", "--text=the dog", cwd=made).stdout.splitlines()
+    return [json.loads(line)["embedding"] for line in lines]
+
+
+@pytest.mark.parametrize("kind", ["fp32", "int8"])
+def test_graph_has_the_weights_of_modules_beside_it(made, kind):
+    add_dense(made / "encoder", out=32)
+    source = "encoder"
+    if kind == "int8":
+        source = "work/d.parquet"
+        done("quantize", "encoder", "-o", source, "--type", "int8", cwd=made)
+    report = json.loads(done("export", source, "-o", "out", "--to", "onnx", "--json", cwd=made).stdout)
+    assert not any("left out" in note for note in report["source"].get("notes", []))
+    files = [path for path in (made / "out").rglob("*") if path.is_file()]
+    assert report["output"]["file_bytes"] == sum(path.stat().st_size for path in files)
+    dense = {t["name"]: t for t in report["tensors"]}["2_Dense/linear.weight"]
+    assert dense["type"] == "float32" and dense["bytes_after"] == 4 * math.prod(dense["shape"])
+    assert sorted(path.name for path in (made / "out" / "2_Dense").iterdir()) == ["config.json", "model.safetensors"]
+    assert b'"linear.weight"' in (made / "out" / "2_Dense" / "model.safetensors").read_bytes()
+    assert b"linear.weight" not in (made / "out" / "onnx" / "model.onnx").read_bytes()
+    assert embed("out", made) == embed(source, made)
+    said = done("export", source, "-o", "one.onnx", "--to", "onnx", cwd=made).stdout
+    assert "'2_Dense/linear.weight'" in said and "left out" in said
+    (made / "one" / "2_Dense").mkdir(parents=True)
+    (made / "one" / "2_Dense" / "pytorch_model.bin").write_bytes(b"")
+    refused("export", source, "-o", "one", "--to", "onnx", "--force", cwd=made, status=2, says=["pytorch_model.bin"])
+
+
+def test_disk_that_is_full_behind_the_graph_leaves_nothing(made):
+    add_dense(made / "encoder", out=4096)
+    done("export", "encoder", "-o", "one.onnx", "--to", "onnx", cwd=made)
+    graph = (made / "one.onnx").stat().st_size
+    (made / "one.onnx").unlink()
+    assert graph < (made / "encoder" / "2_Dense" / "model.safetensors").stat().st_size - 4096
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (graph + 4096, graph + 4096))  # noqa: E731
+    refused("export", "encoder", "-o", "out", "--to", "onnx", cwd=made, status=6, says=["2_Dense"], preexec_fn=limit)
+    assert not list(made.glob("out*"))
 
 
 # ---- onnx: a graph in a folder of its own ----------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from tiny_encoders import HIDDEN, INNER, LAYERS, config_of, make, weights_of  # 
 
 POST_NORM = ["bert", "roberta", "xlm-roberta", "camembert", "ernie", "mpnet", "distilbert"]
 ROTARY = ["nomic_bert", "gte", "jina_embeddings_v3"]
-FAMILIES = [*POST_NORM, "electra", "albert", "modernbert", *ROTARY]
+OTHERS = ["electra", "albert", "modernbert", "deberta-v2", "t5", "mt5"]
+FAMILIES = [*POST_NORM, *OTHERS, *ROTARY]
 TYPED = ("bert", "ernie", "electra", "albert", "nomic_bert", "gte", "jina_embeddings_v3")  # that have token_type_ids
 
 
@@ -90,6 +91,53 @@ def rotary(weights, config):
         weights.norm(layer + "post_mlp_layernorm", HIDDEN)
 
 
+def deberta(weights, config):
+    weights.add("embeddings.word_embeddings.weight", config["vocab_size"], HIDDEN, scale=1.0)
+    if config.get("position_biased_input", True):
+        weights.add("embeddings.position_embeddings.weight", config["max_position_embeddings"], HIDDEN, scale=1.0)
+    if config["type_vocab_size"] > 0:
+        weights.add("embeddings.token_type_embeddings.weight", config["type_vocab_size"], HIDDEN, scale=1.0)
+    weights.norm("embeddings.LayerNorm", HIDDEN)
+    longest = config["max_relative_positions"] if config["max_relative_positions"] > 0 else config["max_position_embeddings"]
+    buckets = config["position_buckets"]
+    weights.add("encoder.rel_embeddings.weight", 2 * (buckets if buckets > 0 else longest), HIDDEN, scale=1.0)
+    if config["norm_rel_ebd"] == "layer_norm":
+        weights.norm("encoder.LayerNorm", HIDDEN)
+    own = {"c2p": "pos_key_proj", "p2c": "pos_query_proj"}
+    names = ["query_proj", "key_proj", "value_proj"]
+    names += [] if config["share_att_key"] else [own[kind] for kind in config["pos_att_type"].split("|")]
+    for layer in (f"encoder.layer.{i}." for i in range(LAYERS)):
+        for name in names:
+            weights.linear(f"{layer}attention.self.{name}", HIDDEN, HIDDEN)
+        weights.linear(layer + "attention.output.dense", HIDDEN, HIDDEN)
+        weights.linear(layer + "intermediate.dense", INNER, HIDDEN)
+        weights.linear(layer + "output.dense", HIDDEN, INNER)
+        weights.norm(layer + "attention.output.LayerNorm", HIDDEN)
+        weights.norm(layer + "output.LayerNorm", HIDDEN)
+
+
+def t5(weights, config):
+    heads, width = config["num_heads"], config["d_kv"]
+    weights.add("shared.weight", config["vocab_size"], HIDDEN, scale=1.0)
+    weights.norm("encoder.final_layer_norm", HIDDEN, bias=False)
+    up = ["wi_0", "wi_1"] if config["feed_forward_proj"].startswith("gated") else ["wi"]
+    for i in range(LAYERS):
+        layer = f"encoder.block.{i}.layer."
+        for name in ("q", "k", "v"):
+            weights.linear(f"{layer}0.SelfAttention.{name}", heads * width, HIDDEN, bias=False)
+        weights.linear(f"{layer}0.SelfAttention.o", HIDDEN, heads * width, bias=False)
+        if i == 0:
+            weights.add(f"{layer}0.SelfAttention.relative_attention_bias.weight", 32, heads, scale=1.0)
+        for name in up:
+            weights.linear(f"{layer}1.DenseReluDense.{name}", INNER, HIDDEN, bias=False)
+        weights.linear(f"{layer}1.DenseReluDense.wo", HIDDEN, INNER, bias=False)
+        for half in (0, 1):
+            weights.norm(f"{layer}{half}.layer_norm", HIDDEN, bias=False)
+
+
+MAKERS = {"electra": electra, "albert": albert, "modernbert": modernbert, "deberta-v2": deberta, "t5": t5, "mt5": t5}
+
+
 def make_family(folder, model_type, **changes):
     """A model's folder as sentence-transformers saves one."""
     config = config_of(model_type, **changes)
@@ -99,7 +147,7 @@ def make_family(folder, model_type, **changes):
     elif model_type in ROTARY:
         rotary(weights, config)
     else:
-        {"electra": electra, "albert": albert, "modernbert": modernbert}[model_type](weights, config)
+        MAKERS[model_type](weights, config)
     make(folder, config, weights=weights)
     return folder
 

@@ -176,6 +176,68 @@ def test_codes_of_nomic_are_taken_over(tmp_path):
     assert kinds["blk.0.ffn_gate.weight"] == kinds["blk.1.attn_q.weight"] == "Q8_0" and kinds["token_types.weight"] == "F32"
 
 
+def write_joined(path, to, change=lambda tensors: tensors):
+    """The same file with query, key and value as one tensor, as llama.cpp's conversion writes it."""
+    reader = gguf.GGUFReader(path)
+    writer = gguf.GGUFWriter(to, "nomic-bert")
+    for name, field in reader.fields.items():
+        if name.startswith("GGUF.") or name == "general.architecture":
+            continue
+        elements = field.types[1] if field.types[0] == gguf.GGUFValueType.ARRAY else None
+        writer.add_key_value(name, field.contents(), field.types[0], elements)
+    tensors = {t.name: (t.data, t.tensor_type) for t in reader.tensors}
+    for layer in {name.split(".")[1] for name in tensors if name.startswith("blk.")}:
+        parts = [tensors.pop(f"blk.{layer}.attn_{part}.weight") for part in "qkv"]
+        tensors[f"blk.{layer}.attn_qkv.weight"] = (np.concatenate([data for data, _ in parts]), parts[0][1])
+    for name, (data, kind) in change(tensors).items():
+        writer.add_tensor(name, data, raw_dtype=kind)
+    made.finish(writer)
+
+
+@pytest.mark.parametrize("options", [[], ["--type", "int8", "--for", "gguf"]], ids=["values", "Q8_0"])
+def test_joined_query_key_and_value_of_nomic_are_three_tensors(tmp_path, options):
+    folder = source = make_family(tmp_path / "model", "nomic_bert")
+    if options:
+        source = tmp_path / "t.parquet"
+        run("quantize", folder, "-o", source, *options)
+    run("export", source, "-o", tmp_path / "apart.gguf", "--to", "gguf")
+    write_joined(tmp_path / "apart.gguf", tmp_path / "joined.gguf")
+    assert "blk.1.attn_qkv.weight" in tensors_of(tmp_path / "joined.gguf")
+    texts = ["--text", "the cat sat on the mat.", "--text", "a dog"]
+    assert run("embed", tmp_path / "joined.gguf", *texts).stdout == run("embed", source, *texts).stdout
+    for name in ("apart", "joined"):
+        run("export", tmp_path / f"{name}.gguf", "-o", tmp_path / f"{name}.safetensors", "--names", "hf")
+        run("convert", tmp_path / f"{name}.gguf", "-o", tmp_path / f"{name}.parquet", "--names", "hf", "--keep-codes")
+    assert read_safetensors(tmp_path / "joined.safetensors") == read_safetensors(tmp_path / "apart.safetensors")
+    tables = {name: json.loads(run("info", tmp_path / f"{name}.parquet", "--json").stdout)["tensors"] for name in ("apart", "joined")}
+    kinds = {name: {(t["name"], t["stored_as"], t["data_bytes"], *t["shape"]) for t in table} for name, table in tables.items()}
+    assert kinds["joined"] == kinds["apart"]
+    names = {t["name"] for t in json.loads(run("info", tmp_path / "joined.gguf", "--json").stdout)["tensors"]}
+    assert "blk.0.attn_qkv.weight" in names
+
+
+def test_joined_matrix_of_other_rows_is_refused_by_name(tmp_path):
+    folder = make_family(tmp_path / "model", "nomic_bert")
+    run("export", folder, "-o", tmp_path / "apart.gguf", "--to", "gguf")
+
+    def cut(tensors):
+        data, kind = tensors["blk.1.attn_qkv.weight"]
+        return {**tensors, "blk.1.attn_qkv.weight": (np.ascontiguousarray(data[:-32]), kind)}
+
+    write_joined(tmp_path / "apart.gguf", tmp_path / "joined.gguf", cut)
+    told = run("convert", tmp_path / "joined.gguf", "-o", tmp_path / "t.parquet", "--names", "hf", expect=3).stderr
+    assert "blk.1.attn_qkv.weight" in told and "three rows for each column" in told
+
+
+@pytest.mark.parametrize("name", ["attn_qkv", "attn_output", "ffn_up"])
+def test_bias_that_nomic_has_not_is_refused_by_name(tmp_path, name):
+    folder = make_family(tmp_path / "model", "nomic_bert")
+    run("export", folder, "-o", tmp_path / "apart.gguf", "--to", "gguf")
+    biased = {f"blk.1.{name}.bias": (np.zeros(96, "<f4"), gguf.GGMLQuantizationType.F32)}
+    write_joined(tmp_path / "apart.gguf", tmp_path / "joined.gguf", lambda tensors: {**tensors, **biased})
+    assert f"blk.1.{name}.bias" in run("embed", tmp_path / "joined.gguf", "--text", "a", expect=3).stderr
+
+
 @pytest.mark.parametrize("config, says", [
     ({"hidden_act": "gelu"}, "'hidden_act'"), ({"head_dim": 8}, "'head_dim'"),
     ({"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}}, "'rope_parameters'"),

@@ -84,6 +84,36 @@ def test_one_type_of_tokens_and_other_padding(tmp_path, family):
     assert check_same(model, tmp_path / "out", model) == ["input_ids", "attention_mask"]
 
 
+DISTANCES = [{"position_buckets": -1}, {"position_buckets": -1, "max_relative_positions": 9}, {"pos_att_type": "c2p"},
+             {"pos_att_type": "p2c"}, {"share_att_key": False}, {"pos_att_type": "p2c", "share_att_key": False},
+             {"norm_rel_ebd": "none"}, {"type_vocab_size": 2}, {"position_biased_input": False}, {"position_buckets": 64}]
+
+
+@pytest.mark.parametrize("changes", DISTANCES)
+def test_distances_of_every_kind(tmp_path, changes):
+    model = make_family(tmp_path / "model", "deberta-v2", max_position_embeddings=200, **changes)
+    run("export", model, "-o", tmp_path / "out", "--to", "onnx")
+    check_same(model, tmp_path / "out", model)
+    assert check_round_trip(model, tmp_path) == set()
+
+
+@pytest.mark.parametrize("family", ["deberta-v2", "t5", "mt5"])
+def test_distances_of_long_texts(tmp_path, family, monkeypatch):
+    """Far tokens share rows and buckets; a text of one token has no distance."""
+    sizes = {} if family != "deberta-v2" else {"max_position_embeddings": 300}
+    model = make_family(tmp_path / "model", family, **sizes)
+    (model / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 290, "do_lower_case": False}))
+    run("export", model, "-o", tmp_path / "out", "--to", "onnx")
+    monkeypatch.setattr("test_onnx_export.TEXTS", [" ".join(TEXTS * n)[:-n] for n in (1, 3, 8)])
+    ids, mask = tokens_of(model)
+    assert 200 < ids.shape[1] < 290
+    check_same(model, tmp_path / "out", model)
+    path = tmp_path / "out" / "onnx" / "model.onnx"
+    alone = run_graph(path, ids[:1, :1], mask[:1, :1])[1]
+    padded = run_graph(path, ids[:1, :3], np.array([[1, 0, 0]]))[1]
+    assert np.abs(alone - padded).max() < 1e-5
+
+
 ACTIVATIONS = ["gelu_new", "relu", "silu", "tanh", "sigmoid", "quick_gelu", "mish"]
 
 
@@ -111,11 +141,11 @@ CODES = {  # options, type of the codes in the file, bits of a code there
 }
 
 
-@pytest.mark.parametrize("family", ["bert", "mpnet", "modernbert", "nomic_bert", "albert"])
+@pytest.mark.parametrize("family", ["bert", "mpnet", "modernbert", "nomic_bert", "albert", "deberta-v2", "t5"])
 @pytest.mark.parametrize("kind", CODES)
 def test_codes(tmp_path, kind, family):
     options, dtype, bits = CODES[kind]
-    model = make_family(tmp_path / "model", family)
+    model = make_family(tmp_path / "model", family, **({"d_kv": 16} if family == "t5" else {}))
     table = tmp_path / "t.parquet"
     run("quantize", model, "-o", table, *options)
     said = run("export", table, "-o", tmp_path / "out", "--to", "onnx").stdout
@@ -177,7 +207,8 @@ def test_weights_that_the_graph_does_not_read_are_left_out(tmp_path):
 
 HEADS = {"bert": ("pooler.dense", "classifier"), "roberta": ("classifier.dense", "classifier.out_proj"),
          "distilbert": ("pre_classifier", "classifier"), "electra": ("classifier.dense", "classifier.out_proj"),
-         "albert": ("pooler", "classifier"), "modernbert": ("head.dense", "classifier")}
+         "albert": ("pooler", "classifier"), "deberta-v2": ("pooler.dense", "classifier"),
+         "modernbert": ("head.dense", "classifier")}
 PAIRS = [("the cat sat", "a dog run on a mat"), ("a", "the river near a small house , the dog run"), ("cat", "")]
 
 

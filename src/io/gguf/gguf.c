@@ -117,32 +117,51 @@ static const aq_source_ops part_ops = {.close = close_parts,
 
 /* ---- tensors and metadata ---- */
 
-/* `first`: the number of its first tensor among those of all parts. */
-static aq_status add_tensors(aq_source *source, const aq_gguf_header *header, size_t part, size_t first,
-                             aq_error *err) {
+/* Where the walk over the entries of all parts is. */
+typedef struct place {
+  size_t part, entry, tensor; /* entry: of all parts; tensor: of the model, where it has names of Hugging Face */
+} place;
+
+/* Piece `piece` of `pieces` that an entry is cut into by its rows; most entries are one. */
+static aq_status add_piece(aq_source *source, const aq_gguf_entry *entry, const place *at, uint32_t piece,
+                           uint32_t pieces, aq_error *err) {
   const aq_gguf_model *model = &((const gguf_parts *)source->impl)->model;
-  for (size_t i = 0; i < header->count; i++) {
-    const aq_gguf_entry *entry = &header->entries[i];
-    const aq_gguf_type *type = aq_gguf_type_at(entry->type);
-    const uint64_t bytes = entry->num_params * (type->decode != NULL ? sizeof(float) : type->bytes);
-    const size_t number = first + i;
-    if (model->names != NULL && model->names[number] == NULL) {
-      AQ_TRY(aq_source_add_note(source, err, "%.100s is rope_scaling in config.json, and no tensor of the model",
-                                entry->name));
-      continue;
-    }
-    aq_tensor_info info = {.name = model->names != NULL ? model->names[number] : entry->name,
-                           .dtype = type->dtype,
-                           .rank = entry->rank,
-                           .num_params = entry->num_params,
-                           .data_bytes = bytes,
-                           .stored_bytes = entry->bytes,
-                           .quant_axis = -1,
-                           .alias_of = -1};
-    memcpy(info.shape, entry->shape, sizeof entry->shape);
-    const aq_segment segment = {
-        .num_params = entry->num_params, .data_bytes = bytes, .where = {part, entry->begin, entry->type, number}};
-    AQ_TRY(aq_source_add_tensor(source, &info, &segment, 1, err));
+  const aq_gguf_type *type = aq_gguf_type_at(entry->type);
+  const uint64_t params = entry->num_params / pieces, stored = entry->bytes / pieces;
+  const uint64_t bytes = params * (type->decode != NULL ? sizeof(float) : type->bytes);
+  aq_tensor_info info = {.name = model->names != NULL ? model->names[at->tensor] : entry->name,
+                         .dtype = type->dtype,
+                         .rank = entry->rank,
+                         .num_params = params,
+                         .data_bytes = bytes,
+                         .stored_bytes = stored,
+                         .quant_axis = -1,
+                         .alias_of = -1};
+  memcpy(info.shape, entry->shape, sizeof entry->shape);
+  if (pieces > 1) info.shape[0] /= pieces;
+  const aq_segment segment = {.num_params = params,
+                              .data_bytes = bytes,
+                              .where = {at->part, entry->begin + piece * stored, entry->type, at->tensor}};
+  return aq_source_add_tensor(source, &info, &segment, 1, err);
+}
+
+static aq_status add_entry(aq_source *source, const aq_gguf_entry *entry, place *at, aq_error *err) {
+  const aq_gguf_model *model = &((const gguf_parts *)source->impl)->model;
+  const uint32_t pieces = model->pieces != NULL ? model->pieces[at->entry] : 1;
+  for (uint32_t piece = 0; piece < pieces; piece++, at->tensor++) {
+    AQ_TRY(add_piece(source, entry, at, piece, pieces, err));
+  }
+  at->entry++;
+  if (pieces > 0) return AQ_OK;
+  return aq_source_add_note(source, err, "%.100s is rope_scaling in config.json, and no tensor of the model",
+                            entry->name);
+}
+
+static aq_status add_tensors(aq_source *source, place *at, aq_error *err) {
+  const gguf_parts *p = source->impl;
+  for (at->part = 0; at->part < p->count; at->part++) {
+    const aq_gguf_header *header = &p->headers[at->part];
+    for (size_t i = 0; i < header->count; i++) AQ_TRY(add_entry(source, &header->entries[i], at, err));
   }
   return AQ_OK;
 }
@@ -310,12 +329,9 @@ static aq_status name_as_model(aq_source *source, const char *names, aq_error *e
 static aq_status finish_parts(aq_source *source, const char *names, aq_error *err) {
   gguf_parts *p = source->impl;
   AQ_TRY(name_as_model(source, names, err));
-  size_t count = 0;
-  for (size_t i = 0; i < p->count; i++) {
-    AQ_TRY(add_tensors(source, &p->headers[i], i, count, err));
-    count += p->headers[i].count;
-  }
-  AQ_TRY(check_tensor_count(p, count, err));
+  place at = {.part = 0};
+  AQ_TRY(add_tensors(source, &at, err));
+  AQ_TRY(check_tensor_count(p, at.entry, err));
   AQ_TRY(add_notes(source, err));
   AQ_TRY(add_metadata(source, &p->headers[0].metadata, err));
   AQ_TRY(add_model_files(source, &p->model, err));

@@ -24,6 +24,7 @@ void aq_gguf_model_reset(aq_gguf_model *model) {
     aq_free(model->files[i].name);
     aq_free(model->files[i].text);
   }
+  aq_free(model->pieces);
   aq_free(model->names);
   aq_free(model->orders);
   *model = (aq_gguf_model){.names = NULL};
@@ -76,6 +77,12 @@ static aq_status order_values(const model_job *j, const aq_gguf_entry *entry, aq
   switch (change) {
     case AQ_GGUF_UNCHANGED:
       return AQ_OK;
+    case AQ_GGUF_JOINED:
+      AQ_FAIL_IF(entry->rank != 2 || entry->shape[0] % AQ_GGUF_PIECES != 0 ||
+                     entry->shape[0] / AQ_GGUF_PIECES != entry->shape[1],
+                 AQ_ERR_UNSUPPORTED,
+                 "query, key and value are joined in it, and it has not three rows for each column");
+      return AQ_OK;
     case AQ_GGUF_PLUS_ONE:
       AQ_FAIL_IF(type->decode != NULL || type->dtype != AQ_F32, AQ_ERR_UNSUPPORTED,
                  "its gains are %s; those that 1 is subtracted from are F32", type->name);
@@ -91,30 +98,40 @@ static bool is_rope(const model_job *j, const aq_gguf_entry *entry) {
   return strcmp(j->arch->name, "llama") == 0 && strcmp(entry->name, AQ_GGUF_ROPE_TENSOR) == 0;
 }
 
-static aq_status name_tensor(const model_job *j, const aq_gguf_entry *entry, aq_error *err) {
-  aq_gguf_change change;
-  bool is_known;
-  if (is_rope(j, entry)) {
-    j->out->count++;
-    return AQ_OK;
+/* The first piece must have a name, further ones are those that are joined in the entry. */
+static aq_status name_pieces(const model_job *j, const aq_gguf_entry *entry, uint8_t *pieces, aq_error *err) {
+  for (size_t piece = 0; piece < AQ_GGUF_PIECES; piece++) {
+    aq_gguf_change change;
+    bool is_known;
+    char *name = aq_gguf_name_to_hf(j->arch, entry->name, piece, &change, &is_known);
+    if (!is_known && piece > 0) break;
+    AQ_FAIL_IF(!is_known, AQ_ERR_UNSUPPORTED, "a '%s' model of Hugging Face has no such tensor", j->arch->name);
+    if (name == NULL) return aq_fail_memory(err, strlen(entry->name));
+    j->out->names[j->out->count] = name;
+    AQ_TRY(order_values(j, entry, change, &j->out->orders[j->out->count++], err));
+    ++*pieces;
   }
-  char *name = aq_gguf_name_to_hf(j->arch, entry->name, &change, &is_known);
-  AQ_FAIL_IF(!is_known, AQ_ERR_UNSUPPORTED, "a '%s' model of Hugging Face has no such tensor", j->arch->name);
-  if (name == NULL) return aq_fail_memory(err, strlen(entry->name));
-  j->out->names[j->out->count] = name;
-  return order_values(j, entry, change, &j->out->orders[j->out->count++], err);
+  return AQ_OK;
+}
+
+static aq_status create_names(const model_job *j, aq_error *err) {
+  size_t total = 0;
+  for (size_t i = 0; i < j->parts; i++) total += j->headers[i].count;
+  const size_t most = AQ_GGUF_PIECES * AQ_MAX(total, (size_t)1);
+  j->out->pieces = aq_calloc(AQ_MAX(total, (size_t)1), sizeof *j->out->pieces);
+  j->out->names = aq_calloc(most, sizeof *j->out->names);
+  j->out->orders = aq_calloc(most, sizeof *j->out->orders);
+  const bool has_room = j->out->pieces != NULL && j->out->names != NULL && j->out->orders != NULL;
+  return has_room ? AQ_OK : aq_fail_memory(err, most * sizeof *j->out->orders);
 }
 
 static aq_status name_tensors(const model_job *j, aq_error *err) {
-  size_t total = 0;
-  for (size_t i = 0; i < j->parts; i++) total += j->headers[i].count;
-  j->out->names = aq_calloc(AQ_MAX(total, (size_t)1), sizeof *j->out->names);
-  j->out->orders = aq_calloc(AQ_MAX(total, (size_t)1), sizeof *j->out->orders);
-  if (j->out->names == NULL || j->out->orders == NULL) return aq_fail_memory(err, total * sizeof *j->out->orders);
+  AQ_TRY(create_names(j, err));
   for (size_t i = 0; i < j->parts; i++) {
     for (size_t k = 0; k < j->headers[i].count; k++) {
       const aq_gguf_entry *entry = &j->headers[i].entries[k];
-      const aq_status status = name_tensor(j, entry, err);
+      uint8_t *pieces = &j->out->pieces[j->out->entries++];
+      const aq_status status = is_rope(j, entry) ? AQ_OK : name_pieces(j, entry, pieces, err);
       if (status != AQ_OK) return aq_error_in_tensor(err, status, entry->name);
     }
   }

@@ -26,9 +26,14 @@ typedef struct aq_gguf_model_file {
 /* More files than any architecture has. */
 enum { AQ_GGUF_MODEL_FILES = 8 };
 
-/* Of tensors in the order of the headers' entries, part after part. */
+/* Most tensors of a model that are joined in one of the file. */
+enum { AQ_GGUF_PIECES = 3 };
+
+/* Tensors are in the order of the headers' entries, part after part. */
 typedef struct aq_gguf_model {
-  char **names; /* NULL of a tensor that is a part of config.json instead */
+  uint8_t *pieces; /* of each entry: how many tensors it is; 0 of one that is a part of config.json instead */
+  size_t entries;
+  char **names; /* of each tensor */
   aq_gguf_order *orders;
   size_t count;
   aq_gguf_model_file files[AQ_GGUF_MODEL_FILES];

@@ -6,6 +6,7 @@
 
 #include "core/compiler.h"
 #include "core/memory.h"
+#include "io/listing.h"
 
 #define BLOCK "blk.#."
 #define LAYER "model.layers.#."
@@ -67,7 +68,7 @@ static const aq_gguf_name bert[] = {
     {BLOCK "layer_output_norm", ENCODER_LAYER "output.LayerNorm", AQ_GGUF_UNCHANGED},
     END};
 
-/* llama.cpp's conversion joins query, key and value; it reads them apart as well. */
+/* llama.cpp's conversion joins query, key and value; its programs read them apart as well. */
 static const aq_gguf_name nomic_bert[] = {
     {"token_embd", "embeddings.word_embeddings", AQ_GGUF_UNCHANGED},
     {"token_types", "embeddings.token_type_embeddings", AQ_GGUF_UNCHANGED},
@@ -75,6 +76,9 @@ static const aq_gguf_name nomic_bert[] = {
     {BLOCK "attn_q", ROTARY_LAYER "self_attn.q_proj", AQ_GGUF_UNCHANGED},
     {BLOCK "attn_k", ROTARY_LAYER "self_attn.k_proj", AQ_GGUF_UNCHANGED},
     {BLOCK "attn_v", ROTARY_LAYER "self_attn.v_proj", AQ_GGUF_UNCHANGED},
+    {BLOCK "attn_qkv", ROTARY_LAYER "self_attn.q_proj", AQ_GGUF_JOINED},
+    {BLOCK "attn_qkv", ROTARY_LAYER "self_attn.k_proj", AQ_GGUF_JOINED},
+    {BLOCK "attn_qkv", ROTARY_LAYER "self_attn.v_proj", AQ_GGUF_JOINED},
     {BLOCK "attn_output", ROTARY_LAYER "self_attn.o_proj", AQ_GGUF_UNCHANGED},
     {BLOCK "attn_output_norm", ROTARY_LAYER "post_attention_layernorm", AQ_GGUF_UNCHANGED},
     {BLOCK "ffn_gate", ROTARY_LAYER "mlp.gate_proj", AQ_GGUF_UNCHANGED},
@@ -86,14 +90,14 @@ static const aq_gguf_name nomic_bert[] = {
 /* ---- architectures ---- */
 
 static const aq_gguf_arch archs[] = {
-    {"llama", "llama", "LlamaForCausalLM", {decoder, norms, interleaved_linears}, false},
-    {"qwen2", "qwen2", "Qwen2ForCausalLM", {decoder, norms, linears}, false},
-    {"qwen3", "qwen3", "Qwen3ForCausalLM", {decoder, norms, linears, head_norms}, false},
-    {"gemma3", "gemma3_text", "Gemma3ForCausalLM", {decoder, gemma_norms, linears}, false},
-    {"smollm3", "smollm3", "SmolLM3ForCausalLM", {decoder, norms, interleaved_linears}, false},
-    {"phi3", "phi3", "Phi3ForCausalLM", {decoder, norms, joined_linears}, false},
-    {"bert", "bert", "BertModel", {bert}, true},
-    {"nomic-bert", "nomic_bert", "NomicBertModel", {nomic_bert}, true},
+    {"llama", "llama", "LlamaForCausalLM", {decoder, norms, interleaved_linears}, false, false},
+    {"qwen2", "qwen2", "Qwen2ForCausalLM", {decoder, norms, linears}, false, false},
+    {"qwen3", "qwen3", "Qwen3ForCausalLM", {decoder, norms, linears, head_norms}, false, false},
+    {"gemma3", "gemma3_text", "Gemma3ForCausalLM", {decoder, gemma_norms, linears}, false, false},
+    {"smollm3", "smollm3", "SmolLM3ForCausalLM", {decoder, norms, interleaved_linears}, false, false},
+    {"phi3", "phi3", "Phi3ForCausalLM", {decoder, norms, joined_linears}, false, false},
+    {"bert", "bert", "BertModel", {bert}, true, false},
+    {"nomic-bert", "nomic_bert", "NomicBertModel", {nomic_bert}, true, true},
 };
 
 const aq_gguf_arch *aq_gguf_arch_find(const char *name) {
@@ -140,7 +144,10 @@ static size_t match_pattern(const char *pattern, const char *name, const char **
   return *at == '.' ? (size_t)(at - name) : 0;
 }
 
-static bool has_known_end(const char *end) { return strcmp(end, ".weight") == 0 || strcmp(end, ".bias") == 0; }
+static bool has_known_end(const aq_gguf_arch *arch, const aq_gguf_name *name, const char *end) {
+  if (strcmp(end, ".bias") != 0) return strcmp(end, ".weight") == 0;
+  return !arch->is_unbiased || aq_ends_with(name->gguf, "norm");
+}
 
 /* The pattern with `number` for its '#', and the end. */
 static char *fill_pattern(const char *pattern, const char *number, size_t digits, const char *end) {
@@ -149,27 +156,35 @@ static char *fill_pattern(const char *pattern, const char *number, size_t digits
   return aq_format("%.*s%.*s%s%s", (int)(mark - pattern), pattern, (int)digits, number, mark + 1, end);
 }
 
-static char *translate_name(const aq_gguf_arch *arch, const char *name, bool to_hf, aq_gguf_change *change,
+/* The way between the two worlds, and in it the match number `piece` of a name. */
+typedef struct name_search {
+  bool to_hf;
+  size_t piece;
+} name_search;
+
+static char *translate_name(const aq_gguf_arch *arch, const char *name, name_search search, aq_gguf_change *change,
                             bool *is_known) {
   for (size_t i = 0; arch->names[i] != NULL; i++) {
     for (const aq_gguf_name *n = arch->names[i]; n->gguf != NULL; n++) {
       const char *number = "";
       size_t digits = 0;
-      const size_t length = match_pattern(to_hf ? n->gguf : n->hf, name, &number, &digits);
-      if (length == 0 || !has_known_end(name + length)) continue;
+      if (!search.to_hf && n->change == AQ_GGUF_JOINED) continue;
+      const size_t length = match_pattern(search.to_hf ? n->gguf : n->hf, name, &number, &digits);
+      if (length == 0 || !has_known_end(arch, n, name + length) || search.piece-- > 0) continue;
       *change = n->change;
       *is_known = true;
-      return fill_pattern(to_hf ? n->hf : n->gguf, number, digits, name + length);
+      return fill_pattern(search.to_hf ? n->hf : n->gguf, number, digits, name + length);
     }
   }
   *is_known = false;
   return NULL;
 }
 
-char *aq_gguf_name_to_hf(const aq_gguf_arch *arch, const char *name, aq_gguf_change *change, bool *is_known) {
-  return translate_name(arch, name, true, change, is_known);
+char *aq_gguf_name_to_hf(const aq_gguf_arch *arch, const char *name, size_t piece, aq_gguf_change *change,
+                         bool *is_known) {
+  return translate_name(arch, name, (name_search){true, piece}, change, is_known);
 }
 
 char *aq_gguf_name_from_hf(const aq_gguf_arch *arch, const char *name, aq_gguf_change *change, bool *is_known) {
-  return translate_name(arch, name, false, change, is_known);
+  return translate_name(arch, name, (name_search){false, 0}, change, is_known);
 }

@@ -16,10 +16,12 @@ typedef enum aq_gguf_change {
   AQ_GGUF_UNCHANGED,
   AQ_GGUF_QUERY_ROWS, /* rows interleaved within each head of queries */
   AQ_GGUF_KEY_ROWS,   /* the same for heads of keys */
-  AQ_GGUF_PLUS_ONE    /* 1 was added to each value */
+  AQ_GGUF_PLUS_ONE,   /* 1 was added to each value */
+  AQ_GGUF_JOINED      /* its rows stand behind those of others in one matrix, each as many as there are columns */
 } aq_gguf_change;
 
-/* A tensor without its end (".weight", ".bias"); '#' stands for the number of the layer. */
+/* A tensor without its end (".weight", ".bias"); '#' stands for the number of the layer. Those that are joined in one
+ * tensor are lines that follow each other, in the order of their rows. */
 typedef struct aq_gguf_name {
   const char *gguf, *hf;
   aq_gguf_change change;
@@ -33,6 +35,7 @@ typedef struct aq_gguf_arch {
   const char *class;                                 /* the model's class in transformers */
   const aq_gguf_name *names[AQ_GGUF_NAME_LISTS + 1]; /* lists that end with NULL */
   bool is_encoder;
+  bool is_unbiased; /* norms alone have a bias: one of another tensor would be of no effect */
 } aq_gguf_arch;
 
 /* The architecture of that name, or NULL. */
@@ -45,10 +48,13 @@ const aq_gguf_arch *aq_gguf_arch_find_type(const char *model_type);
 const char *aq_gguf_arch_names(char *out, size_t room);
 
 /* The Hugging Face name of a tensor, as new memory, and what was done to its values; NULL with *is_known false: the
- * architecture has no tensor of that name; NULL with *is_known true: out of memory. */
-char *aq_gguf_name_to_hf(const aq_gguf_arch *arch, const char *name, aq_gguf_change *change, bool *is_known);
+ * architecture has no tensor of that name; NULL with *is_known true: out of memory. piece: which of those that are
+ * joined in it; 0 of any other, which has no more. */
+char *aq_gguf_name_to_hf(const aq_gguf_arch *arch, const char *name, size_t piece, aq_gguf_change *change,
+                         bool *is_known);
 
-/* The way back: llama.cpp's name of a tensor of the model, and what it does to its values. */
+/* The way back: llama.cpp's name of a tensor of the model, and what it does to its values. It is written by itself,
+ * joined with no other. */
 char *aq_gguf_name_from_hf(const aq_gguf_arch *arch, const char *name, aq_gguf_change *change, bool *is_known);
 
 #endif

@@ -10,12 +10,14 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "io/formats.h"
+#include "io/module_files.h"
 #include "io/onnx/onnx_codes.h"
 #include "io/onnx/onnx_layout.h"
 #include "io/onnx/onnx_names.h"
 #include "io/onnx/onnx_pattern.h"
 #include "io/onnx/onnx_sink.h"
 #include "io/source.h"
+#include "io/source_over.h"
 #include "tensor/shape.h"
 
 /* Memory for a graph, and for scales and numbers that are no bytes in the file, when the caller sets no limit. */
@@ -23,14 +25,16 @@
 
 typedef struct onnx_model {
   aq_onnx_files files;
-  aq_onnx_weight *weights; /* segment->where[0] is the index */
+  aq_onnx_weight *weights; /* segment->where[AQ_OVER_MARK] is the index */
   size_t count;
+  aq_module_files modules; /* whose segments have the marks from `count` on */
   aq_onnx_arena values;
 } onnx_model;
 
 static void close_model(aq_source *source) {
   onnx_model *m = source->impl;
   aq_onnx_files_reset(&m->files);
+  aq_module_files_reset(&m->modules);
   aq_onnx_arena_reset(&m->values);
   aq_free(m->weights);
   aq_free(m);
@@ -39,27 +43,39 @@ static void close_model(aq_source *source) {
 static aq_status read_model(const aq_source *source, const aq_segment *segment, aq_piece piece, uint64_t offset,
                             size_t size, void *out, aq_error *err) {
   const onnx_model *m = source->impl;
+  const aq_source *module = aq_module_files_of(&m->modules, segment, m->count);
+  if (module != NULL) return aq_source_over_read(module, segment, piece, offset, size, out, err);
   AQ_FAIL_IF(piece != AQ_PIECE_DATA, AQ_ERR_INTERNAL, "a weight of an ONNX file is decoded, and has no scales");
-  return aq_onnx_weight_read(&m->files, &m->weights[segment->where[0]], offset, size, out, err);
+  return aq_onnx_weight_read(&m->files, &m->weights[segment->where[AQ_OVER_MARK]], offset, size, out, err);
 }
 
 static aq_status view_model(const aq_source *source, const aq_segment *segment, aq_piece piece, const void **view,
                             aq_error *err) {
   onnx_model *m = source->impl;
-  const aq_onnx_weight *weight = &m->weights[segment->where[0]];
+  const aq_source *module = aq_module_files_of(&m->modules, segment, m->count);
   *view = NULL;
+  if (module != NULL) return aq_source_over_view(module, segment, piece, view, err);
+  const aq_onnx_weight *weight = &m->weights[segment->where[AQ_OVER_MARK]];
   if (piece != AQ_PIECE_DATA || !aq_onnx_weight_is_plain(weight)) return AQ_OK;
   return aq_onnx_place_view(&m->files, &weight->data.place, view, err);
+}
+
+static aq_status add_module_file(aq_source *source, const char *path, const char *prefix, aq_error *err) {
+  onnx_model *m = source->impl;
+  return aq_module_files_add(&m->modules, source, path, prefix, m->count, err);
 }
 
 /* ---- codes ---- */
 
 static const aq_onnx_weight *weight_of(const aq_source *source, const aq_segment *segment) {
-  return &((const onnx_model *)source->impl)->weights[segment->where[0]];
+  return &((const onnx_model *)source->impl)->weights[segment->where[AQ_OVER_MARK]];
 }
 
+/* Weights of modules are none. */
 static bool is_decoded(const aq_source *source, size_t index) {
-  return weight_of(source, &source->segments[source->segment_first[index]])->quantized_by != NULL;
+  const onnx_model *m = source->impl;
+  const aq_segment *segment = &source->segments[source->segment_first[index]];
+  return segment->where[AQ_OVER_MARK] < m->count && weight_of(source, segment)->quantized_by != NULL;
 }
 
 static aq_status find_codes(const aq_source *source, size_t index, aq_code_layout *out, aq_error *err) {
@@ -83,6 +99,7 @@ static aq_status read_code_scales(const aq_source *source, const aq_segment *seg
 static const aq_source_ops model_ops = {.close = close_model,
                                         .read = read_model,
                                         .view = view_model,
+                                        .add_file = add_module_file,
                                         .is_decoded = is_decoded,
                                         .find_codes = find_codes,
                                         .read_codes = read_codes,
@@ -110,7 +127,7 @@ static aq_status add_tensor(aq_source *source, const aq_onnx_weights *found, siz
     info.shape[0] = w->shape[1];
     info.shape[1] = w->shape[0];
   }
-  const aq_segment segment = {.num_params = w->count, .data_bytes = bytes, .where = {index}};
+  const aq_segment segment = {.num_params = w->count, .data_bytes = bytes, .where = {[AQ_OVER_MARK] = index}};
   AQ_TRY(aq_part_name_refuse(name, err));
   return aq_source_add_tensor(source, &info, &segment, 1, err);
 }

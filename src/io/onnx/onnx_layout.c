@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "io/onnx/onnx_initializer.h"
 #include "io/source_memory.h"
 #include "io/source_over.h"
 
@@ -93,11 +94,11 @@ static aq_status add_part(const onnx_stored *o, size_t i, aq_onnx_part part, aq_
   return aq_source_add_tensor(out, &info, &segment, 1, err);
 }
 
-static aq_status add_tensors(const onnx_stored *o, aq_source *out, aq_error *err) {
+static aq_status add_tensors(const onnx_stored *o, const bool *beside, aq_source *out, aq_error *err) {
   for (size_t i = 0; i < o->base->tensor_count; i++) {
     const aq_onnx_read_weight *w = &o->graph.weights[i];
-    if (w->store.use == AQ_ONNX_NO_USE) continue;
-    if (w->store.form == AQ_ONNX_VALUES) {
+    if (w->store.use == AQ_ONNX_NO_USE && (beside == NULL || !beside[i])) continue;
+    if (w->store.use == AQ_ONNX_NO_USE || w->store.form == AQ_ONNX_VALUES) {
       AQ_TRY(aq_source_over_add(out, o->base, i, NULL, PASSED, err));
       continue;
     }
@@ -125,8 +126,8 @@ static aq_status note_larger_codes(const onnx_stored *o, aq_source *out, aq_erro
 
 /* ---- the whole ---- */
 
-static aq_status fill_source(const aq_source *base, aq_dtype dtype, aq_graph_maker make_graph, aq_source *out,
-                             aq_error *err) {
+static aq_status fill_source(const aq_source *base, aq_dtype dtype, aq_graph_maker make_graph, const bool *beside,
+                             aq_source *out, aq_error *err) {
   onnx_stored *o = aq_calloc(1, sizeof *o);
   out->impl = o;
   if (o == NULL) return aq_fail_memory(err, sizeof *o);
@@ -137,11 +138,11 @@ static aq_status fill_source(const aq_source *base, aq_dtype dtype, aq_graph_mak
   AQ_TRY(aq_onnx_build_end(&o->graph));
   o->graph.err = NULL; /* the caller's */
   AQ_TRY(note_larger_codes(o, out, err));
-  return add_tensors(o, out, err);
+  return add_tensors(o, beside, out, err);
 }
 
-static aq_status open_layout(const aq_source *base, aq_dtype dtype, aq_graph_maker make_graph, aq_source **out,
-                             aq_error *err) {
+static aq_status open_layout(const aq_source *base, aq_dtype dtype, aq_graph_maker make_graph, const bool *beside,
+                             aq_source **out, aq_error *err) {
   aq_source *made;
   *out = NULL;
   if (dtype != AQ_DTYPE_INVALID && dtype != AQ_F32 && dtype != AQ_F16) {
@@ -150,7 +151,7 @@ static aq_status open_layout(const aq_source *base, aq_dtype dtype, aq_graph_mak
   }
   AQ_TRY(aq_source_create_empty(&stored_ops, base->path != NULL ? base->path : "memory", base->format, &made, err));
   made->max_memory = base->max_memory;
-  const aq_status status = fill_source(base, dtype, make_graph, made, err);
+  const aq_status status = fill_source(base, dtype, make_graph, beside, made, err);
   if (status == AQ_OK) {
     *out = made;
   } else {
@@ -169,4 +170,5 @@ const aq_export_layout aq_onnx_export_layout = {.open_graph = open_layout,
                                                 .describe = describe_tensor,
                                                 .configure = copy_config,
                                                 .weights_place = "onnx/model.onnx",
+                                                .beside_ending = AQ_ONNX_DATA_ENDING,
                                                 .dtype = AQ_F32};

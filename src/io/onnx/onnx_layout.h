@@ -6,7 +6,7 @@
 #include "io/onnx/onnx_build.h"
 
 /* The graph makes each tensor that it reads one of values, whose numbers the exporter converts, or two or three of
- * bytes. The others are left out. */
+ * bytes. The others are left out, but for those that are for files beside it. */
 extern const aq_export_layout aq_onnx_export_layout;
 
 /* Whether a source was made by the layout. */

@@ -86,9 +86,16 @@ static void find_words(const aq_coded_matrix *m, uint64_t first, uint64_t count,
 /* ---- lines ---- */
 
 typedef struct lines {
-  uint64_t first, count; /* of the tensor */
-  uint64_t begin, end;   /* bytes of each */
+  uint64_t all, first, count; /* of the matrix in the tensor; those that are read */
+  uint64_t begin, end;        /* bytes of each */
 } lines;
+
+static aq_status read_cached(const aq_source *source, const aq_coded_matrix *m, uint64_t at, const lines *l,
+                             uint8_t *out, bool *is_done, aq_error *err) {
+  const aq_line_piece piece = {m->tensor, at, l->all, m->line_bytes, l->first, l->count, l->begin, l->end};
+  *is_done = false;
+  return m->cache != NULL ? aq_line_cache_read(m->cache, source, &piece, out, is_done, err) : AQ_OK;
+}
 
 /* They lie one after another in the room then, with two words behind them that are 0. */
 static aq_status read_lines(const aq_source *source, const aq_coded_matrix *m, uint64_t at, const lines *l,
@@ -100,7 +107,9 @@ static aq_status read_lines(const aq_source *source, const aq_coded_matrix *m, u
   if (piece == m->line_bytes) {
     return aq_source_read_bytes(source, m->tensor, at + l->first * m->line_bytes, size, out, err);
   }
-  for (uint64_t i = 0; i < l->count; i++) {
+  bool is_done;
+  AQ_TRY(read_cached(source, m, at, l, out, &is_done, err));
+  for (uint64_t i = 0; i < l->count && !is_done; i++) {
     const uint64_t offset = at + (l->first + i) * m->line_bytes + l->begin;
     AQ_TRY(aq_source_read_bytes(source, m->tensor, offset, piece, out + i * piece, err));
   }
@@ -131,6 +140,7 @@ static void convert_numbers(const aq_coded_matrix *m, const uint8_t *bytes, size
 /* ---- the part in the order of the tensor ---- */
 
 typedef struct stored_part {
+  uint64_t all;         /* lines of the tensor that the matrix has */
   uint64_t first, line; /* line of the matrix, and place in it */
   size_t lines, length;
   size_t line_stride, stride; /* of the result */
@@ -139,7 +149,7 @@ typedef struct stored_part {
 static aq_status read_numbers(const aq_source *source, const aq_coded_matrix *m, uint64_t at, const stored_part *p,
                               aq_coded_room *room, float *out, aq_error *err) {
   const uint64_t size = number_bytes(m);
-  const lines l = {p->line, p->lines, p->first * size, (p->first + p->length) * size};
+  const lines l = {p->all, p->line, p->lines, p->first * size, (p->first + p->length) * size};
   AQ_TRY(read_lines(source, m, at, &l, room, err));
   for (size_t i = 0; i < p->lines; i++) {
     const uint8_t *bytes = (const uint8_t *)room->bytes + i * p->length * (size_t)size;
@@ -154,7 +164,7 @@ static aq_status read_along_lines(const aq_source *source, const aq_coded_matrix
   const uint64_t mask = ((uint64_t)1 << m->bits) - 1;
   uint64_t begin, end;
   find_words(m, p->first, p->length, &begin, &end);
-  const lines l = {p->line, p->lines, begin * WORD, AQ_MIN(end * WORD, m->line_bytes)};
+  const lines l = {p->all, p->line, p->lines, begin * WORD, AQ_MIN(end * WORD, m->line_bytes)};
   AQ_TRY(read_lines(source, m, at, &l, room, err));
   for (size_t i = 0; i < p->lines; i++) {
     const uint8_t *bytes = (const uint8_t *)room->bytes + i * (size_t)(l.end - l.begin);
@@ -173,7 +183,7 @@ static aq_status read_across_lines(const aq_source *source, const aq_coded_matri
   const uint32_t mask = (1U << m->bits) - 1;
   uint64_t begin, end;
   find_words(m, p->line, p->lines, &begin, &end);
-  const lines l = {begin, end - begin, p->first * WORD, (p->first + p->length) * WORD};
+  const lines l = {p->all, begin, end - begin, p->first * WORD, (p->first + p->length) * WORD};
   AQ_TRY(read_lines(source, m, at, &l, room, err));
   for (size_t i = 0; i < p->lines; i++) {
     const uint64_t bit = position_of(m, p->line + i) - begin * 32, shift = bit % 32;
@@ -191,11 +201,12 @@ static aq_status read_across_lines(const aq_source *source, const aq_coded_matri
 aq_status aq_coded_matrix_read(const aq_source *source, const aq_coded_matrix *m, uint64_t index,
                                const aq_coded_part *part, aq_coded_room *room, float *out, aq_error *err) {
   if (part->rows == 0 || part->columns == 0) return AQ_OK;
-  stored_part p = {part->column, part->row, part->rows, part->columns, part->columns, 1};
-  if (m->is_transposed) p = (stored_part){part->row, part->column, part->columns, part->rows, 1, part->columns};
+  stored_part p = {0, part->column, part->row, part->rows, part->columns, part->columns, 1};
+  if (m->is_transposed) p = (stored_part){0, part->row, part->column, part->columns, part->rows, 1, part->columns};
   aq_coded_matrix copy = *m;
   uint64_t dims[2];
   AQ_FAIL_IF(!aq_coded_matrix_lines(&copy, dims), AQ_ERR_INTERNAL, "the matrix cannot be counted");
+  p.all = dims[0];
   const uint64_t at = index * dims[0] * m->line_bytes;
   if (!is_packed(m)) return read_numbers(source, m, at, &p, room, out, err);
   return m->packs_lines ? read_across_lines(source, m, at, &p, room, out, err)

@@ -6,6 +6,7 @@
 #ifndef AQ_IO_PREQUANTIZED_CODED_MATRIX_H
 #define AQ_IO_PREQUANTIZED_CODED_MATRIX_H
 
+#include "io/prequantized/line_cache.h"
 #include "io/source.h"
 
 #define AQ_NO_TENSOR SIZE_MAX
@@ -28,6 +29,7 @@ typedef struct aq_coded_matrix {
   bool packs_lines;       /* words hold codes of several lines */
   uint64_t rows, columns; /* in numbers, as they are read */
   uint64_t line_bytes;    /* of a line of the tensor; see aq_coded_matrix_lines */
+  aq_line_cache *cache;   /* borrowed; NULL: none. Of codes that are read by rows and stored by columns */
 } aq_coded_matrix;
 
 typedef struct aq_coded_part {

@@ -28,6 +28,7 @@ static const char *const members[] = {"quantization_config", "compression_config
 typedef struct decoded_source {
   aq_source *inner; /* owned */
   aq_layer_list list;
+  aq_line_cache *cache; /* of the layers' codes */
 } decoded_source;
 
 /* The mark of a segment: passed on, or decoded of the layer of that number. */
@@ -36,6 +37,7 @@ enum { INNER, DECODED };
 static void close_decoded(aq_source *source) {
   decoded_source *d = source->impl;
   aq_layer_list_reset(&d->list);
+  aq_line_cache_free(d->cache);
   aq_source_close(d->inner);
   aq_free(d);
 }
@@ -229,13 +231,24 @@ static aq_status edit_config(aq_source *source, const checkpoint_config *s, aq_e
 
 /* ---- putting the source in its place ---- */
 
+/* A sixteenth of the limit of memory is no more than what else is held of a model. */
+static aq_status give_cache(decoded_source *d, aq_error *err) {
+  AQ_TRY(aq_line_cache_create(d->inner->max_memory / 16, &d->cache, err));
+  for (size_t i = 0; i < d->list.count; i++) {
+    aq_coded_matrix *codes = &d->list.layers[i].layer.codes;
+    if (codes->is_transposed) codes->cache = d->cache;
+  }
+  return AQ_OK;
+}
+
 /* Takes over the list, whatever happens. */
 static aq_status wrap_source(aq_source **source, aq_layer_list *list, aq_error *err) {
   decoded_source *d = aq_calloc(1, sizeof *d);
   if (d != NULL) *d = (decoded_source){.inner = *source, .list = *list};
-  const aq_status status =
-      d != NULL ? aq_source_over_put(source, &decoded_ops, d, err) : aq_fail_memory(err, sizeof *d);
+  aq_status status = d != NULL ? give_cache(d, err) : aq_fail_memory(err, sizeof *d);
+  if (status == AQ_OK) status = aq_source_over_put(source, &decoded_ops, d, err);
   if (status != AQ_OK) {
+    if (d != NULL) aq_line_cache_free(d->cache);
     aq_free(d);
     aq_layer_list_reset(list);
     return status;

@@ -4,6 +4,8 @@
 #include "core/compiler.h"
 #include "model/arch/arch.h"
 
+static const char no_layers[] = "static embeddings have no layers that a graph could have";
+
 static const aq_weight_spec model2vec[] = {
     {AQ_ROLE_EMBEDDING, AQ_WEIGHT_TABLE, "embeddings", AQ_DIM_VOCABULARY, AQ_DIM_HIDDEN, 0}};
 static const aq_weight_spec static_embedding[] = {
@@ -14,9 +16,11 @@ const aq_arch aq_arch_model2vec = {.model_type = "model2vec",
                                    .weights = model2vec,
                                    .weight_count = AQ_COUNT_OF(model2vec),
                                    .table_ending = "",
+                                   .no_graph = no_layers,
                                    .is_static = true};
 const aq_arch aq_arch_static_embedding = {.model_type = "StaticEmbedding",
                                           .padding = -1,
                                           .weights = static_embedding,
                                           .weight_count = AQ_COUNT_OF(static_embedding),
+                                          .no_graph = no_layers,
                                           .is_static = true};

@@ -8,28 +8,10 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "io/onnx/onnx_type.h"
+#include "model/graph/shape_graph.h"
+#include "model/nn/alibi.h"
 #include "model/nn/position_bias.h"
 #include "model/rope_config.h"
-
-static const char *unsqueeze(aq_onnx_build *g, const char *x, const int64_t *axes, size_t count) {
-  return aq_onnx_build_op(g, "Unsqueeze", x, aq_onnx_build_ints(g, axes, count));
-}
-
-static const char *transpose(aq_onnx_build *g, const char *x, const int64_t axes[4]) {
-  return aq_onnx_build_node(
-      g, &(aq_onnx_operation){
-             .op = "Transpose",
-             .in = {x},
-             .attributes = {
-                 {.name = "perm", .kind = AQ_ONNX_INTS, .ints = {axes[0], axes[1], axes[2], axes[3]}, .count = 4}}});
-}
-
-const char *aq_graph_slice(aq_onnx_build *graph, const char *x, int64_t begin, int64_t end) {
-  const int64_t axis = -1;
-  const char *from = aq_onnx_build_ints(graph, &begin, 1), *to = aq_onnx_build_ints(graph, &end, 1);
-  return aq_onnx_build_node(
-      graph, &(aq_onnx_operation){.op = "Slice", .in = {x, from, to, aq_onnx_build_ints(graph, &axis, 1)}});
-}
 
 /* ---- which keys a token sees ---- */
 
@@ -42,7 +24,8 @@ static const char *lowest_where_zero(aq_onnx_build *g, const char *x) {
 /* key - query, [sequence, sequence]. */
 static const char *find_offsets(aq_onnx_build *g, const char *places) {
   const int64_t first = 0, second = 1;
-  return aq_onnx_build_op(g, "Sub", unsqueeze(g, places, &first, 1), unsqueeze(g, places, &second, 1));
+  return aq_onnx_build_op(g, "Sub", aq_graph_unsqueeze(g, places, &first, 1),
+                          aq_graph_unsqueeze(g, places, &second, 1));
 }
 
 /* [1, heads, sequence, sequence]: rows of the table by the bucket of the offset, which a list of all near ones has. */
@@ -58,17 +41,46 @@ static const char *find_position_bias(aq_attention_graph *a, const aq_weight *ta
   const char *index = aq_onnx_build_op(g, "Add", near, aq_onnx_build_int(g, AQ_POSITION_BIAS_FAR));
   const char *bucket = aq_onnx_build_op(g, "Gather", aq_onnx_build_ints(g, buckets, AQ_POSITION_BIAS_SPAN), index);
   const char *rows = aq_onnx_build_lookup(g, "position_bias", table->tensor, bucket, 2);
-  return transpose(g, unsqueeze(g, rows, &axis, 1), (const int64_t[]){0, 3, 1, 2});
+  return aq_graph_transpose(g, aq_graph_unsqueeze(g, rows, &axis, 1), (const int64_t[]){0, 3, 1, 2}, 4);
+}
+
+/* Numbers of FP32 below 2 as whole multiples of 2^-62, which those not much below 2^-38 are exactly: floating-point
+ * numbers of an ONNX file that are not single are taken for weights. */
+static const char *add_reals(aq_onnx_build *g, const float *numbers, size_t count) {
+  int64_t *whole = aq_calloc(count + 1, sizeof *whole);
+  if (whole == NULL) {
+    aq_onnx_build_fail(g, aq_fail_memory(g->err, count * sizeof *whole));
+    return "";
+  }
+  for (size_t i = 0; i < count; i++) whole[i] = (int64_t)ldexp((double)numbers[i], 62);
+  const char *real = aq_onnx_build_cast(g, aq_onnx_build_ints(g, whole, count), AQ_ONNX_FLOAT);
+  aq_free(whole);
+  return aq_onnx_build_op(g, "Mul", real, aq_onnx_build_real(g, ldexpf(1, -62)));
+}
+
+/* [1, heads, sequence, sequence]: what linear biases take off the scores. */
+static const char *find_linear_bias(aq_attention_graph *a, const char *offsets) {
+  aq_onnx_build *g = a->graph;
+  const uint32_t heads = a->model->config.heads;
+  const int64_t axes[] = {0, 2, 3};
+  float slopes[AQ_HEADS_MOST];
+  for (uint32_t h = 0; h < heads; h++) slopes[h] = aq_alibi_slope(heads, h);
+  const char *distance = aq_onnx_build_cast(g, aq_onnx_build_op(g, "Abs", offsets, NULL), AQ_ONNX_FLOAT);
+  const char *by_head = aq_graph_unsqueeze(g, add_reals(g, slopes, heads), axes, AQ_COUNT_OF(axes));
+  return aq_onnx_build_op(g, "Mul", by_head, distance);
 }
 
 static void add_biases(aq_attention_graph *a, const char *mask, const char *places) {
   aq_onnx_build *g = a->graph;
   const int64_t axes[] = {1, 2};
   const uint32_t table = aq_model_find(a->model, AQ_NO_LAYER, AQ_ROLE_POSITION_BIAS);
-  a->bias[0] = unsqueeze(g, lowest_where_zero(g, mask), axes, AQ_COUNT_OF(axes));
+  a->bias[0] = aq_graph_unsqueeze(g, lowest_where_zero(g, mask), axes, AQ_COUNT_OF(axes));
   if (table != AQ_NO_WEIGHT) {
     const char *by_offset = find_position_bias(a, &a->model->weights[table], find_offsets(g, places));
     a->bias[0] = aq_onnx_build_op(g, "Add", by_offset, a->bias[0]);
+  }
+  if (a->model->config.has_alibi) {
+    a->bias[0] = aq_onnx_build_op(g, "Sub", a->bias[0], find_linear_bias(a, find_offsets(g, places)));
   }
   bool has_local = false;
   for (uint32_t i = 0; i < a->model->config.layers; i++) has_local = has_local || a->model->config.is_local[i];
@@ -80,20 +92,6 @@ static void add_biases(aq_attention_graph *a, const char *mask, const char *plac
 
 /* ---- rotary positions ---- */
 
-/* Frequencies of FP32 as whole multiples of 2^-62, which FP32 has exactly: floating-point numbers of an ONNX file that
- * are not single are taken for weights. */
-static const char *add_frequencies(aq_onnx_build *g, const aq_rope *rope) {
-  int64_t *whole = aq_calloc((size_t)rope->half + 1, sizeof *whole);
-  if (whole == NULL) {
-    aq_onnx_build_fail(g, aq_fail_memory(g->err, rope->half * sizeof *whole));
-    return "";
-  }
-  for (size_t i = 0; i < rope->half; i++) whole[i] = (int64_t)ldexp((double)rope->frequencies[i], 62);
-  const char *numbers = aq_onnx_build_cast(g, aq_onnx_build_ints(g, whole, rope->half), AQ_ONNX_FLOAT);
-  aq_free(whole);
-  return aq_onnx_build_op(g, "Mul", numbers, aq_onnx_build_real(g, ldexpf(1, -62)));
-}
-
 static aq_status add_angles(aq_attention_graph *a, size_t kind, const char *places) {
   const aq_model_config *c = &a->model->config;
   const aq_rope_defaults defaults = {
@@ -103,8 +101,8 @@ static aq_status add_angles(aq_attention_graph *a, size_t kind, const char *plac
   const int64_t axis = 1;
   const aq_status status = aq_rope_configure(NULL, &defaults, NULL, &rope, g->err);
   if (status == AQ_OK) {
-    const char *column = unsqueeze(g, aq_onnx_build_cast(g, places, AQ_ONNX_FLOAT), &axis, 1);
-    const char *angles = aq_onnx_build_op(g, "Mul", column, add_frequencies(g, &rope));
+    const char *column = aq_graph_unsqueeze(g, aq_onnx_build_cast(g, places, AQ_ONNX_FLOAT), &axis, 1);
+    const char *angles = aq_onnx_build_op(g, "Mul", column, add_reals(g, rope.frequencies, rope.half));
     a->cosines[kind] = aq_onnx_build_op(g, "Cos", angles, NULL);
     a->sines[kind] = aq_onnx_build_op(g, "Sin", angles, NULL);
   }
@@ -122,8 +120,7 @@ static const char *turn_heads(const aq_attention_graph *a, const char *x, size_t
       aq_onnx_build_op(g, "Sub", aq_onnx_build_op(g, "Mul", first, c), aq_onnx_build_op(g, "Mul", second, s));
   const char *right =
       aq_onnx_build_op(g, "Add", aq_onnx_build_op(g, "Mul", second, c), aq_onnx_build_op(g, "Mul", first, s));
-  return aq_onnx_build_node(
-      g, &(aq_onnx_operation){.op = "Concat", .in = {left, right}, .attributes = {{.name = "axis", .ints = {-1}}}});
+  return aq_graph_concat(g, left, right, NULL, -1);
 }
 
 /* ---- the whole ---- */
@@ -131,26 +128,32 @@ static const char *turn_heads(const aq_attention_graph *a, const char *x, size_t
 aq_status aq_attention_graph_init(aq_attention_graph *out, aq_onnx_build *graph, const aq_model *model,
                                   const char *mask, const char *places) {
   const aq_model_config *c = &model->config;
-  const int64_t width = c->hidden / c->heads;
   *out = (aq_attention_graph){.graph = graph, .model = model};
   aq_onnx_build_scope(graph, "/attention");
-  out->head_shape = aq_onnx_build_ints(graph, (const int64_t[]){0, 0, c->heads, width}, 4);
-  out->row_shape = aq_onnx_build_ints(graph, (const int64_t[]){0, 0, c->hidden}, 3);
-  out->scale = aq_onnx_build_real(graph, 1 / sqrtf((float)width));
+  out->head_shape = aq_onnx_build_ints(graph, (const int64_t[]){0, 0, c->heads, c->attention / c->heads}, 4);
+  out->row_shape = aq_onnx_build_ints(graph, (const int64_t[]){0, 0, c->attention}, 3);
+  if (c->score_divisor != 1) out->scale = aq_onnx_build_real(graph, 1 / sqrtf((float)c->score_divisor));
   add_biases(out, mask, places);
   for (size_t kind = 0; kind < AQ_COUNT_OF(c->theta) && c->theta[kind] > 0; kind++) {
     AQ_TRY(add_angles(out, kind, places));
   }
-  return AQ_OK;
+  return aq_distance_graph_init(&out->distances, graph, model, places);
 }
 
 static const char *split_heads(const aq_attention_graph *a, const char *x, size_t kind, bool is_turned, bool is_key) {
   static const int64_t by_head[] = {0, 2, 1, 3}, flipped[] = {0, 2, 3, 1}, flip[] = {0, 1, 3, 2};
   aq_onnx_build *g = a->graph;
   const char *heads = aq_onnx_build_op(g, "Reshape", x, a->head_shape);
-  if (!is_turned || a->cosines[0] == NULL) return transpose(g, heads, is_key ? flipped : by_head);
-  const char *turned = turn_heads(a, transpose(g, heads, by_head), kind);
-  return is_key ? transpose(g, turned, flip) : turned;
+  if (!is_turned || a->cosines[0] == NULL) return aq_graph_transpose(g, heads, is_key ? flipped : by_head, 4);
+  const char *turned = turn_heads(a, aq_graph_transpose(g, heads, by_head, 4), kind);
+  return is_key ? aq_graph_transpose(g, turned, flip, 4) : turned;
+}
+
+/* Before they are masked. */
+static const char *add_scores(const aq_attention_graph *a, uint32_t layer, const char *query, const char *key) {
+  const char *products = aq_onnx_build_op(a->graph, "MatMul", query, key);
+  const char *scores = aq_distance_graph_add(&a->distances, layer, query, key, products);
+  return a->scale != NULL ? aq_onnx_build_op(a->graph, "Mul", scores, a->scale) : scores;
 }
 
 const char *aq_attention_graph_run(const aq_attention_graph *a, uint32_t layer, const char *const qkv[3]) {
@@ -158,10 +161,10 @@ const char *aq_attention_graph_run(const aq_attention_graph *a, uint32_t layer, 
   const size_t kind = a->model->config.is_local[layer] ? 1 : 0;
   const char *query = split_heads(a, qkv[0], kind, true, false), *key = split_heads(a, qkv[1], kind, true, true);
   const char *value = split_heads(a, qkv[2], kind, false, false);
-  const char *scores = aq_onnx_build_op(g, "Mul", aq_onnx_build_op(g, "MatMul", query, key), a->scale);
-  const char *biased = aq_onnx_build_op(g, "Add", scores, a->bias[kind]);
+  const char *biased = aq_onnx_build_op(g, "Add", add_scores(a, layer, query, key), a->bias[kind]);
   const char *shares = aq_onnx_build_node(
       g, &(aq_onnx_operation){.op = "Softmax", .in = {biased}, .attributes = {{.name = "axis", .ints = {-1}}}});
-  const char *context = transpose(g, aq_onnx_build_op(g, "MatMul", shares, value), (const int64_t[]){0, 2, 1, 3});
+  const char *context =
+      aq_graph_transpose(g, aq_onnx_build_op(g, "MatMul", shares, value), (const int64_t[]){0, 2, 1, 3}, 4);
   return aq_onnx_build_op(g, "Reshape", context, a->row_shape);
 }

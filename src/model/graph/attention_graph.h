@@ -5,6 +5,7 @@
 
 #include "io/onnx/onnx_build.h"
 #include "model/description.h"
+#include "model/graph/distance_graph.h"
 
 /* Values of the graph; NULL: the model has no such thing. */
 typedef struct aq_attention_graph {
@@ -13,17 +14,15 @@ typedef struct aq_attention_graph {
   const char *bias[2];                /* added to scores, in layers that see the whole text, and local ones */
   const char *cosines[2], *sines[2];  /* [sequence, half of a head], for the same */
   const char *head_shape, *row_shape; /* of Reshape */
-  const char *scale;                  /* 1 / sqrt(width) */
+  const char *scale;                  /* of scores; NULL: 1 */
+  aq_distance_graph distances;
 } aq_attention_graph;
 
 /* mask: the attention_mask; places: 0, 1, ... of the sequence, int64. */
 AQ_MUST_CHECK aq_status aq_attention_graph_init(aq_attention_graph *out, aq_onnx_build *graph, const aq_model *model,
                                                 const char *mask, const char *places);
 
-/* [batch, sequence, hidden] of query, key and value of a layer. */
+/* [batch, sequence, values of all heads] of query, key and value of a layer. */
 const char *aq_attention_graph_run(const aq_attention_graph *a, uint32_t layer, const char *const qkv[3]);
-
-/* The piece [begin, end) of the last axis. */
-const char *aq_graph_slice(aq_onnx_build *graph, const char *x, int64_t begin, int64_t end);
 
 #endif

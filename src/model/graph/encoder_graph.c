@@ -12,6 +12,7 @@
 #include "model/graph/attention_graph.h"
 #include "model/graph/head_graph.h"
 #include "model/graph/norm_graph.h"
+#include "model/graph/shape_graph.h"
 #include "model/layer_steps.h"
 
 #define OUTPUTS_MOST 3 /* of linears that read the same activation: query, key and value */
@@ -38,6 +39,7 @@ static const aq_weight *find_weight(const encoder_graph *e, uint32_t layer, aq_r
 static const char *add_norm(const encoder_graph *e, const char *label, uint32_t layer, aq_role role, const char *x) {
   const aq_weight *w = find_weight(e, layer, role);
   if (w == NULL) return x;
+  if (e->model->config.has_rms_norms) return aq_rms_norm_graph(e->build, w, label, e->model->config.epsilon, x);
   return aq_norm_graph(e->build, e->model, w, label, e->model->config.epsilon, x);
 }
 
@@ -137,7 +139,7 @@ static const char *run_gate(const encoder_graph *e, bool is_last, const slot_val
 }
 
 static const char *run_attention(const encoder_graph *e, uint32_t layer, const slot_values *in) {
-  const slot_values qkv = split_slot(e, in, 3, e->model->config.hidden);
+  const slot_values qkv = split_slot(e, in, 3, e->model->config.attention);
   return aq_attention_graph_run(&e->attention, layer, qkv.value);
 }
 
@@ -216,13 +218,9 @@ static aq_status open_model(const aq_source *source, aq_model *model, aq_error *
                                     : aq_model_open(source, NULL, model, err);
 }
 
-/* Layers that have no operators here: scores are divided by the root of the width, and distances are biases. */
-static aq_status check_layers(const aq_model_config *c, aq_error *err) {
-  AQ_FAIL_IF(c->arch->is_static, AQ_ERR_UNSUPPORTED,
-             "static embeddings have no layers that a graph could have: '%s' is not written as an ONNX file",
-             c->arch->model_type);
-  AQ_FAIL_IF(c->score_divisor != c->hidden / c->heads || c->has_rms_norms || c->has_alibi, AQ_ERR_UNSUPPORTED,
-             "a graph cannot be made of encoders of type %s", c->arch->model_type);
+static aq_status check_family(const aq_arch *arch, aq_error *err) {
+  AQ_FAIL_IF(arch->no_graph != NULL, AQ_ERR_UNSUPPORTED, "%s: '%s' is not written as an ONNX file", arch->no_graph,
+             arch->model_type);
   return AQ_OK;
 }
 
@@ -230,7 +228,7 @@ aq_status aq_encoder_graph_make(const aq_source *source, struct aq_onnx_build *g
   aq_model *model = aq_calloc(1, sizeof *model);
   if (model == NULL) return aq_fail_memory(err, sizeof *model);
   aq_status status = open_model(source, model, err);
-  if (status == AQ_OK) status = check_layers(&model->config, err);
+  if (status == AQ_OK) status = check_family(model->config.arch, err);
   encoder_graph *e = aq_calloc(1, sizeof *e);
   if (status == AQ_OK && e == NULL) status = aq_fail_memory(err, sizeof *e);
   if (status == AQ_OK) {

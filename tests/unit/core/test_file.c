@@ -146,6 +146,37 @@ static void partial_of_a_living_writer_is_not_touched(void **state) {
   aq_free(text);
 }
 
+static void begin_pair(const char *name, const char *beside, aq_outfile *pair[2]) {
+  aq_error err;
+  assert_ok(aq_outfile_create(in_folder(name), true, &pair[0], &err));
+  assert_ok(aq_outfile_create(in_folder(beside), true, &pair[1], &err));
+  assert_ok(aq_outfile_write(pair[0], "names", 5, &err));
+  assert_ok(aq_outfile_write(pair[1], "bytes", 5, &err));
+}
+
+static void two_files_appear_together(void **state) {
+  aq_error err;
+  aq_outfile *pair[2];
+  char *text;
+  (void)state;
+  assert_ok(aq_file_write_all(in_folder("pair"), false, "old", 3, &err));
+  assert_ok(aq_file_write_all(in_folder("pair_data"), false, "old", 3, &err));
+  begin_pair("pair", "pair_data", pair);
+  assert_ok(aq_outfile_commit_pair(pair[0], pair[1], &err));
+  assert_ok(aq_file_slurp(in_folder("pair"), 10, &text, NULL, &err));
+  assert_string_equal(text, "names");
+  aq_free(text);
+  assert_ok(aq_file_slurp(in_folder("pair_data"), 10, &text, NULL, &err));
+  assert_string_equal(text, "bytes");
+  aq_free(text);
+  begin_pair("late", "late_data", pair); /* the second name is taken by a folder in the meantime */
+  assert_ok(aq_folder_create(in_folder("late/full"), &err));
+  assert_int_equal(aq_outfile_commit_pair(pair[0], pair[1], &err), AQ_ERR_IO);
+  assert_non_null(strstr(err.file, "late"));
+  assert_false(aq_path_exists(in_folder("late_data")) || aq_path_exists(in_folder("late_data.partial")));
+  assert_false(aq_path_exists(in_folder("late.partial")));
+}
+
 static void missing_folder_says_so(void **state) {
   (void)state;
   aq_error err;
@@ -202,6 +233,7 @@ int main(void) {
       cmocka_unit_test(output_appears_only_on_commit),
       cmocka_unit_test(existing_output_is_refused_without_force),
       cmocka_unit_test(partial_of_a_living_writer_is_not_touched),
+      cmocka_unit_test(two_files_appear_together),
       cmocka_unit_test(missing_folder_says_so),
       cmocka_unit_test(file_size_limit_is_disk_full_and_leaves_nothing),
       cmocka_unit_test(paths_join_and_part),

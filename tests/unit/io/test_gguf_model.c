@@ -175,10 +175,10 @@ static void names_are_whole_words(void **state) {
   aq_gguf_change change;
   bool is_known;
   for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
-    assert_null(aq_gguf_name_to_hf(llama, unknown[i], &change, &is_known));
+    assert_null(aq_gguf_name_to_hf(llama, unknown[i], 0, &change, &is_known));
     assert_false(is_known);
   }
-  char *name = aq_gguf_name_to_hf(llama, "blk.120.attn_k.bias", &change, &is_known);
+  char *name = aq_gguf_name_to_hf(llama, "blk.120.attn_k.bias", 0, &change, &is_known);
   assert_string_equal(name, "model.layers.120.self_attn.k_proj.bias");
   assert_int_equal(change, AQ_GGUF_KEY_ROWS);
   aq_free(name);
