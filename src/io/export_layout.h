@@ -64,9 +64,9 @@ typedef struct aq_export_layout {
   /* Why the format has no codes of a matrix in which so many values of all rows share a scale, in words; else NULL. */
   const char *(*refuse_span)(const aq_tensor_info *tensor, uint64_t span);
 
-  /* Groups of factor_group values: so many scales side by side in a row are whole multiples, from 0 to factor_most, of
-   * an FP16 number (quant/scale_factor.h). They are for searches alone, because a fit knows one group. 0: there are
-   * none. */
+  /* Groups of factor_group values: so many scales side by side in a row are whole multiples, from -(factor_most + 1) to
+   * factor_most, of an FP16 number (quant/scale_factor.h). They are for searches alone, because a fit knows one group.
+   * 0: there are none. */
   uint32_t factor_group, factor_scales;
   int factor_most;
 

@@ -136,8 +136,7 @@ static const char *find_block(const aq_tensor_info *t, const scale_facts *f, uin
   if (why == NULL) why = aq_gguf_refuse_span(t, aq_gguf_store_span(t));
   if (why != NULL && t->quant_type == AQ_INT3 && t->group_size == AQ_GGUF_K_GROUP)
     return "its groups of 16 are those of Q3_K, and its scales are not: rows of multiples of 256, and 16 scales that "
-           "are "
-           "whole multiples, from 0 to 31, of one number";
+           "are whole multiples, from -32 to 31, of one FP16 number";
   if (why != NULL) return why;
   if (!f->fits_f16 || (!f->is_symmetric && !f->fits_minimum)) return "a scale is too large for FP16";
   for (size_t i = 0; i < AQ_GGUF_GRIDS; i++) {
