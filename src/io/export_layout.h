@@ -30,7 +30,7 @@ typedef struct aq_code_grid {
   uint32_t stored;      /* the format's own number of it */
 } aq_code_grid;
 
-/* One that a search chooses among, symmetric: a scale for so many columns; 0: for a row. */
+/* One that a search chooses among, symmetric: a scale for so many columns; 0: for a row. AQ_KEPT: values of 16 bits. */
 typedef struct aq_code_choice {
   aq_quant_type type;
   uint32_t group;
@@ -73,8 +73,9 @@ typedef struct aq_export_layout {
   /* For searches. */
   const aq_code_choice *choices; /* at most AQ_CODE_CHOICES_MAX */
   size_t choice_count;
-  /* Bytes of a tensor's symmetric codes and scales in the file; span: values that share a scale. */
-  uint64_t (*code_bytes)(const aq_tensor_info *tensor, aq_quant_type type, uint64_t span);
+  /* Bytes of a tensor's codes and scales, and of zero points that are not all 0 unless it is symmetric, in the file, at
+   * most; span: values that share a scale. Of AQ_KEPT, where it is a choice, those of its values. */
+  uint64_t (*code_bytes)(const aq_tensor_info *tensor, aq_quant_type type, uint64_t span, bool symmetric);
   /* Of the file beside the data of its tensors, at most: header, metadata, what fills up. */
   uint64_t (*overhead)(const aq_source *stored);
 } aq_export_layout;
@@ -85,5 +86,17 @@ typedef struct aq_export_layout {
 AQ_MUST_CHECK aq_status aq_export_layout_open_planned(const aq_export_layout *layout, const aq_source *source,
                                                       const aq_tensor_info *tensors, const aq_plan *plan,
                                                       aq_source **out, aq_error *err);
+
+/* The type of 16 bits that values of a type become where a search chooses such: BF16 stays what it is. */
+aq_dtype aq_export_value_dtype(aq_dtype dtype);
+
+/* Whether a search for the format chooses among values of 16 bits, too. */
+bool aq_export_layout_has_values(const aq_export_layout *layout);
+
+/* Bytes of the format's file that each tensor of a source takes by a plan without open entries, what is tied to it
+ * included; 0: it is not stored. `bytes`: one per tensor. *overhead: of the file beside that, at most. */
+AQ_MUST_CHECK aq_status aq_export_layout_measure(const aq_export_layout *layout, const aq_source *source,
+                                                 const aq_tensor_info *tensors, const aq_plan *plan, uint64_t *bytes,
+                                                 uint64_t *overhead, aq_error *err);
 
 #endif

@@ -3,6 +3,7 @@
  * for fails here, and not after the work. */
 #include "ops/export_plan.h"
 
+#include <math.h>
 #include <string.h>
 #include <strings.h>
 
@@ -11,6 +12,7 @@
 #include "core/memory.h"
 #include "quant/rule_words.h"
 #include "quant/scale_factor.h"
+#include "tensor/dtype.h"
 
 /* Why the format has no codes of a tensor, in words of static storage; NULL: it has. */
 typedef struct no_codes {
@@ -20,6 +22,7 @@ typedef struct no_codes {
 
 typedef struct plan_job {
   const aq_file_format *format;
+  const aq_source *source;
   const aq_tensor_info *tensors;
   aq_plan *plan;
   no_codes *why; /* one per tensor */
@@ -92,8 +95,41 @@ static aq_status fail_entry(const plan_job *job, size_t i, const char *why, cons
   return aq_error_in_tensor(err, AQ_ERR_ARGUMENT, job->tensors[i].name);
 }
 
+/* Whether all values of a tensor are finite as FP16. */
+static aq_status find_fits_f16(const plan_job *job, size_t i, bool *fits, aq_error *err) {
+  enum { VALUES = 1 << 14 };
+  const uint64_t count = job->tensors[i].num_params;
+  float *values = aq_realloc_array(NULL, VALUES, sizeof *values);
+  if (values == NULL) return aq_fail_memory(err, VALUES * sizeof *values);
+  aq_status status = AQ_OK;
+  *fits = true;
+  for (uint64_t at = 0; status == AQ_OK && *fits && at < count; at += VALUES) {
+    const size_t n = (size_t)AQ_MIN(count - at, (uint64_t)VALUES);
+    status = aq_source_read_f32(job->source, i, at, n, values, err);
+    for (size_t k = 0; status == AQ_OK && k < n; k++) *fits = *fits && fabsf(values[k]) <= 65504.0F;
+  }
+  aq_free(values);
+  return status;
+}
+
+/* A target counts the bytes of what has no codes, too: it need not be more than 16 bits where the search may choose
+ * such. */
+static aq_status shorten_values(const plan_job *job, size_t i, bool is_planned, aq_error *err) {
+  const aq_tensor_info *t = &job->tensors[i];
+  aq_plan_entry *e = &job->plan->entries[i];
+  bool fits = false;
+  if (!is_planned || job->why[i].is_of_values || !aq_export_layout_has_values(job->format->layout)) return AQ_OK;
+  if (t->rank < 2 || aq_dtype_bits(t->dtype) <= 16) return AQ_OK;
+  AQ_TRY(find_fits_f16(job, i, &fits, err));
+  if (!fits) return AQ_OK;
+  e->action = AQ_CONVERT;
+  e->dtype = aq_export_value_dtype(t->dtype);
+  return AQ_OK;
+}
+
 static aq_status keep_entry(const plan_job *job, size_t i, aq_error *err) {
   aq_plan_entry *e = &job->plan->entries[i];
+  const bool is_planned = aq_plan_entry_is_open(e, AQ_RD);
   if (is_of_caller(e)) {
     return job->why[i].words == not_stored ? AQ_OK
                                            : fail_entry(job, i, job->why[i].words, "Keep it (`keep_patterns`)", err);
@@ -105,7 +141,7 @@ static aq_status keep_entry(const plan_job *job, size_t i, aq_error *err) {
   e->action = AQ_KEEP;
   e->kept_by_default = true;
   e->unexpected = job->tensors[i].rank >= 2 && !job->why[i].is_of_values;
-  return AQ_OK;
+  return shorten_values(job, i, is_planned, err);
 }
 
 /* Groups that nobody asked for become rows where the format has these. */
@@ -172,7 +208,7 @@ static aq_status fit_entry(const plan_job *job, size_t i, aq_error *err) {
 
 aq_status aq_export_plan_fit(const aq_file_format *format, const aq_source *source, const aq_tensor_info *tensors,
                              aq_plan *plan, aq_error *err) {
-  const plan_job job = {format, tensors, plan, aq_calloc(plan->count + 1, sizeof *job.why)};
+  const plan_job job = {format, source, tensors, plan, aq_calloc(plan->count + 1, sizeof *job.why)};
   if (job.why == NULL) return aq_fail_memory(err, plan->count * sizeof *job.why);
   aq_status status = find_reasons(&job, source, err);
   for (size_t i = 0; i < plan->count && status == AQ_OK; i++) status = fit_entry(&job, i, err);

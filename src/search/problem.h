@@ -66,8 +66,10 @@ AQ_MUST_CHECK aq_status aq_search_item_values(const aq_search_problem *problem, 
 /* Of all items. */
 double aq_search_problem_bits(const aq_search_problem *problem);
 
-/* Makes what was found the entry of a plan. target: for the rule, in words. */
-AQ_MUST_CHECK aq_status aq_search_item_fix_entry(const aq_search_item *item, const aq_encoded *found,
-                                                 const char *target, aq_plan_entry *entry, aq_error *err);
+/* Makes what was found the entry of a plan: codes, or with type AQ_KEPT values of 16 bits. target: for the rule, in
+ * words. */
+AQ_MUST_CHECK aq_status aq_search_item_fix_entry(const aq_search_problem *problem, const aq_search_item *item,
+                                                 const aq_encoded *found, const char *target, aq_plan_entry *entry,
+                                                 aq_error *err);
 
 #endif

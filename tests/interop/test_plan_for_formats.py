@@ -289,7 +289,7 @@ def test_target_size_is_that_of_the_exported_file(tmp_path, part):
     size = (tmp_path / "out.gguf").stat().st_size
     step = 96 * 128 // 2  # what one matrix more of 8 bits takes
     assert target - 1.5 * step - 2000 < size <= target
-    assert types.pop(ODD) == "F32" and set(types.values()) == {"Q4_0", "Q8_0"}
+    assert types.pop(ODD) == "F16" and set(types.values()) == {"Q4_0", "Q8_0"}
     assert abs(list(types.values()).count("Q8_0") - part * len(types)) < 2
     again = tmp_path / "again.parquet"
     run("quantize", source, "-o", again, "--for", "gguf", "--target-size", target, "--calib", "none", "--threads", "1")
@@ -304,6 +304,88 @@ def test_target_in_bits_counts_the_blocks_and_rules_are_kept(tmp_path):
     assert types["blk.0.ffn_up.weight"] == "Q8_0" and types["blk.1.ffn_up.weight"] == "F32"
     blocks = [t for t in gguf.GGUFReader(tmp_path / "out.gguf").tensors if t.tensor_type.name != "F32"]
     assert 5.5 < 8 * sum(int(t.n_bytes) for t in blocks) / sum(int(t.n_elements) for t in blocks) <= 6
+
+
+@pytest.mark.parametrize("bits", [9.2, 10, 14])
+def test_target_above_eight_bits_has_values_of_sixteen(tmp_path, bits):
+    """The blocks of 8 bits and the values of 16 together keep to the target and use it."""
+    source = write_layers(tmp_path / "m.gguf")
+    target = ["--for", "gguf", "--target-bpw", bits, "--calib", "none"]
+    run("quantize", source, "-o", tmp_path / "t.parquet", *target, "--save-plan", tmp_path / "plan.json")
+    types = check_export(tmp_path / "t.parquet", tmp_path)
+    assert types.pop(ODD) == "F16" and set(types.values()) == {"Q8_0", "F16"}
+    planned = [t for t in gguf.GGUFReader(tmp_path / "out.gguf").tensors if t.name != ODD]
+    assert bits - 0.7 < 8 * sum(int(t.n_bytes) for t in planned) / sum(int(t.n_elements) for t in planned) <= bits
+    own = {t.name: values_of(t) for t in gguf.GGUFReader(source).tensors}
+    for t in planned:
+        if t.tensor_type.name == "F16":
+            np.testing.assert_array_equal(t.data, own[t.name].astype("<f2"))
+    run("quantize", source, "-o", tmp_path / "again.parquet", "--for", "gguf", "--plan", tmp_path / "plan.json")
+    for row, again in zip(read_pyarrow(tmp_path / "t.parquet"), read_pyarrow(tmp_path / "again.parquet"), strict=True):
+        assert row["data"] == again["data"] and row["quant_type"] == again["quant_type"]
+
+
+def test_values_that_fp16_cannot_hold_stay_what_they_are(tmp_path):
+    writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
+    for name, columns in ((ODD, 33), ("token_embd.weight", 128), ("blk.0.ffn_up.weight", 128)):
+        values = noise(columns, 64, columns).astype(np.float32)
+        values[3, 5] = 1 if name.startswith("blk") else 65520
+        writer.add_tensor(name, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    run("quantize", tmp_path / "m.gguf", "-o", tmp_path / "t.parquet", "--for", "gguf", "--target-bpw", "16", "--calib", "none")
+    types = check_export(tmp_path / "t.parquet", tmp_path)
+    assert types[ODD] == "F32" and types["token_embd.weight"][0] == "Q" and types["blk.0.ffn_up.weight"] == "F16"
+
+
+def test_values_of_bf16_stay_bf16(tmp_path):
+    writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
+    for i, columns in enumerate((33, 128, 128)):
+        bits = (noise(i, 64, columns).astype("<f4").view("<u4") >> 16).astype("<u2")
+        writer.add_tensor(["odd.weight", "token_embd.weight", "blk.0.ffn_up.weight"][i], bits.view(np.uint8).reshape(64, -1),
+                          raw_dtype=gguf.GGMLQuantizationType.BF16)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    run("quantize", tmp_path / "m.gguf", "-o", tmp_path / "t.parquet", "--for", "gguf", "--target-bpw", "16", "--calib", "none")
+    run("export", tmp_path / "t.parquet", "-o", tmp_path / "out.gguf", "--to", "gguf")
+    for t, own in zip(gguf.GGUFReader(tmp_path / "out.gguf").tensors, gguf.GGUFReader(tmp_path / "m.gguf").tensors, strict=True):
+        assert t.tensor_type.name == "BF16" and t.data.tobytes() == own.data.tobytes()
+
+
+DRY = {
+    "int4": ["--type", "int4"],
+    "int4 asym": ["--type", "int4", "--asym"],
+    "target": ["--target-bpw", "6", "--calib", "none"],
+    "target with a rule": ["--target-size", "120kB", "--calib", "none", "--tensor", "blk.0.*=int4,group=32,asym"],
+}
+
+
+@pytest.mark.parametrize("options", DRY.values(), ids=DRY)
+def test_dry_run_says_what_the_export_takes(tmp_path, options):
+    """Bytes of each tensor are those of the file, and the whole is no more than was said."""
+    source = write_layers(tmp_path / "m.gguf")
+    command = ["quantize", source, "--for", "gguf", *options]
+    report = json.loads(run(*command, "--dry-run", "--json").stdout)
+    text = run(*command, "--dry-run").stdout
+    run(*command, "-o", tmp_path / "t.parquet")
+    run("export", tmp_path / "t.parquet", "-o", tmp_path / "out.gguf", "--to", "gguf")
+    size = (tmp_path / "out.gguf").stat().st_size
+    stored = {t.name: t for t in gguf.GGUFReader(tmp_path / "out.gguf").tensors}
+    assert {t["name"]: t["bytes_after"] for t in report["tensors"]} == {k: int(t.n_bytes) for k, t in stored.items()}
+    assert report["estimate"]["for"] == "gguf" and "its export, a gguf file, at most" in text
+    assert size <= report["estimate"]["file_bytes_at_most"] < size + 1500
+    params, payload = report["totals"]["params"], sum(int(t.n_bytes) for t in stored.values())
+    assert report["totals"]["ratio_to_fp32"] == pytest.approx(4 * params / payload)
+    codes = [t for t in stored.values() if t.tensor_type.name[0] == "Q"]
+    bits = 8 * sum(int(t.n_bytes) for t in codes) / sum(int(t.n_elements) for t in codes)
+    assert report["totals"]["bits_per_weight"] == pytest.approx(bits)
+    assert report["totals"]["file_ratio"] == pytest.approx(source.stat().st_size / size, rel=0.02)
+    if "--target-size" in options:
+        assert size <= 120_000
 
 
 def write_wide_layers(path, columns=512):

@@ -108,11 +108,12 @@ const aq_code_grid aq_gguf_grids[AQ_GGUF_GRIDS] = {{AQ_INT8, true, AQ_GRID_F16, 
 
 /* Other int3 and int2 take the room of int4. */
 const aq_code_choice aq_gguf_choices[AQ_GGUF_CHOICES] = {
-    {AQ_INT3, AQ_GGUF_K_GROUP}, {AQ_INT4, AQ_GGUF_CODE_BLOCK}, {AQ_INT8, AQ_GGUF_CODE_BLOCK}};
+    {AQ_INT3, AQ_GGUF_K_GROUP}, {AQ_INT4, AQ_GGUF_CODE_BLOCK}, {AQ_INT8, AQ_GGUF_CODE_BLOCK}, {AQ_KEPT, 0}};
 
-uint64_t aq_gguf_code_bytes(const aq_tensor_info *t, aq_quant_type type, uint64_t span) {
+uint64_t aq_gguf_code_bytes(const aq_tensor_info *t, aq_quant_type type, uint64_t span, bool symmetric) {
   const bool is_k = type == AQ_INT3 && span == AQ_GGUF_K_GROUP; /* else a block has a scale for 32 values anyway */
-  const aq_gguf_type *block = aq_gguf_type_at(type == AQ_INT8 ? Q8_0 : is_k ? Q3_K : Q4_0);
+  const uint32_t number = type == AQ_KEPT ? F16 : type == AQ_INT8 ? Q8_0 : is_k ? Q3_K : symmetric ? Q4_0 : Q4_1;
+  const aq_gguf_type *block = aq_gguf_type_at(number);
   return t->num_params / block->values * block->bytes;
 }
 

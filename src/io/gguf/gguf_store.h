@@ -55,13 +55,13 @@ uint64_t aq_gguf_store_span(const aq_tensor_info *tensor);
 
 /* The codes that blocks hold, and where they do: aq_stored_tensor's why_values, aq_export_layout's refuse_span. Blocks
  * have as many values as share a scale in them. */
-enum { AQ_GGUF_CODE_BLOCK = 32, AQ_GGUF_GRIDS = 7, AQ_GGUF_CHOICES = 3 };
+enum { AQ_GGUF_CODE_BLOCK = 32, AQ_GGUF_GRIDS = 7, AQ_GGUF_CHOICES = 4 };
 
 /* Q3_K: groups of so many values; so many of them have scales from -(MOST + 1) to MOST times the number of their block.
  * A search makes those above 0. */
 enum { AQ_GGUF_K_GROUP = 16, AQ_GGUF_K_SCALES = 16, AQ_GGUF_K_MOST = 31 };
 extern const aq_code_choice aq_gguf_choices[AQ_GGUF_CHOICES];
-uint64_t aq_gguf_code_bytes(const aq_tensor_info *tensor, aq_quant_type type, uint64_t span);
+uint64_t aq_gguf_code_bytes(const aq_tensor_info *tensor, aq_quant_type type, uint64_t span, bool symmetric);
 extern const aq_code_grid aq_gguf_grids[AQ_GGUF_GRIDS];
 const char *aq_gguf_why_values(const aq_tensor_info *tensor);
 const char *aq_gguf_refuse_span(const aq_tensor_info *tensor, uint64_t span);
