@@ -204,7 +204,7 @@ def quantize(
     group_size: int = 0,
     symmetric: bool | None = None,
     method: Literal["minmax", "mse", "gptq"] | None = None,
-    for_format: Literal["compressed-tensors", "gguf", "mlx"] | None = None,
+    for_format: Literal["compressed-tensors", "gguf", "mlx", "onnx"] | None = None,
     target_size: Size = 0,
     target_bpw: float | None = None,
     min_similarity: float | None = None,

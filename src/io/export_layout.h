@@ -81,11 +81,14 @@ typedef struct aq_export_layout {
 } aq_export_layout;
 
 /* The tensors of a source as the layout stores them when what `plan` quantizes is values and what it converts is
- * converted: which of them there are and which can have codes, for plans. tensors: the source's, with their ties. Fails
- * as an export of the model would. */
-AQ_MUST_CHECK aq_status aq_export_layout_open_planned(const aq_export_layout *layout, const aq_source *source,
-                                                      const aq_tensor_info *tensors, const aq_plan *plan,
-                                                      aq_source **out, aq_error *err);
+ * converted: which of them there are and which can have codes, for plans. make_graph: for layouts that have open_graph.
+ * tensors: the source's, with their ties. Fails as an export of the model would. */
+AQ_MUST_CHECK aq_status aq_export_layout_open_planned(const aq_export_layout *layout, aq_graph_maker make_graph,
+                                                      const aq_source *source, const aq_tensor_info *tensors,
+                                                      const aq_plan *plan, aq_source **out, aq_error *err);
+
+/* Bytes of the file that tensor `index` of such a source takes as values. */
+uint64_t aq_export_layout_value_bytes(const aq_export_layout *layout, const aq_source *stored, size_t index);
 
 /* The type of 16 bits that values of a type become where a search chooses such: BF16 stays what it is. */
 aq_dtype aq_export_value_dtype(aq_dtype dtype);
@@ -95,8 +98,9 @@ bool aq_export_layout_has_values(const aq_export_layout *layout);
 
 /* Bytes of the format's file that each tensor of a source takes by a plan without open entries, what is tied to it
  * included; 0: it is not stored. `bytes`: one per tensor. *overhead: of the file beside that, at most. */
-AQ_MUST_CHECK aq_status aq_export_layout_measure(const aq_export_layout *layout, const aq_source *source,
-                                                 const aq_tensor_info *tensors, const aq_plan *plan, uint64_t *bytes,
-                                                 uint64_t *overhead, aq_error *err);
+AQ_MUST_CHECK aq_status aq_export_layout_measure(const aq_export_layout *layout, aq_graph_maker make_graph,
+                                                 const aq_source *source, const aq_tensor_info *tensors,
+                                                 const aq_plan *plan, uint64_t *bytes, uint64_t *overhead,
+                                                 aq_error *err);
 
 #endif

@@ -10,6 +10,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "model/graph/encoder_graph.h"
 #include "quant/rule_words.h"
 #include "quant/scale_factor.h"
 #include "tensor/dtype.h"
@@ -38,7 +39,8 @@ aq_status aq_export_plan_format(const aq_quantize_options *options, const aq_fil
   AQ_TRY(aq_formats_find_export(options->for_format, out, err));
   if ((*out)->layout != NULL && (*out)->layout->grid_count > 0) return AQ_OK;
   (void)aq_fail(err, AQ_ERR_ARGUMENT,
-                "there are no plans for %s files; there are some for compressed-tensors, gguf and mlx", (*out)->name);
+                "there are no plans for %s files; there are some for compressed-tensors, gguf, mlx and onnx",
+                (*out)->name);
   return aq_error_hint(err, AQ_ERR_ARGUMENT, "Leave out `for_format`");
 }
 
@@ -71,7 +73,8 @@ static void share_reasons(const plan_job *job) {
 static aq_status find_reasons(const plan_job *job, const aq_source *source, aq_error *err) {
   aq_source *stored;
   for (size_t i = 0; i < job->plan->count; i++) job->why[i] = (no_codes){not_stored, true};
-  AQ_TRY(aq_export_layout_open_planned(job->format->layout, source, job->tensors, job->plan, &stored, err));
+  AQ_TRY(aq_export_layout_open_planned(job->format->layout, aq_encoder_graph_make, source, job->tensors, job->plan,
+                                       &stored, err));
   for (size_t i = 0; i < stored->tensor_count; i++) {
     const aq_stored_tensor s = job->format->layout->describe(stored, i);
     job->why[s.origin] = (no_codes){s.why_values, s.is_of_values};

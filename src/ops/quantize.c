@@ -15,6 +15,7 @@
 #include "io/source.h"
 #include "io/source_codes.h"
 #include "io/table/table_sink.h"
+#include "model/graph/encoder_graph.h"
 #include "ops/export_plan.h"
 #include "ops/operation.h"
 #include "ops/output_paths.h"
@@ -216,8 +217,8 @@ static aq_status measure_export(const request *r, const aq_plan *plan, aq_export
   sizes->format = format->name;
   sizes->bytes = aq_calloc(plan->count + 1, sizeof *sizes->bytes);
   if (sizes->bytes == NULL) return aq_fail_memory(err, plan->count * sizeof *sizes->bytes);
-  return aq_export_layout_measure(format->layout, r->source, r->source->tensors, plan, sizes->bytes, &sizes->overhead,
-                                  err);
+  return aq_export_layout_measure(format->layout, aq_encoder_graph_make, r->source, r->source->tensors, plan,
+                                  sizes->bytes, &sizes->overhead, err);
 }
 
 /* What a dry run is for is measured; what is written speaks for itself. */

@@ -38,7 +38,7 @@ static void add_files(const json_t *root, aq_document *document) {
   if (!json_is_object(estimate)) return;
   const bool is_table = aq_json_get_string(estimate, "for")[0] == '\0';
   aq_document_append(document, estimate,
-                     is_table ? "; the file would have at most " : "; its export, a {for} file, at most ");
+                     is_table ? "; the file would have at most " : "; its export to {for} would have at most ");
   aq_document_append(document, estimate, "{file_bytes_at_most:bytes}");
   append_model_files(estimate, document);
   aq_document_append(document, estimate,

@@ -8,6 +8,7 @@
 #include "core/memory.h"
 #include "io/formats.h"
 #include "io/model_files.h"
+#include "model/graph/encoder_graph.h"
 #include "search/cost.h"
 #include "tensor/dtype.h"
 #include "transform/row_job.h"
@@ -68,12 +69,11 @@ static void add_stored(const aq_source *source, const aq_plan *plan, const aq_ex
 static aq_status measure_export(const aq_source *source, const aq_plan *plan, const aq_export_layout *layout,
                                 other_sizes *others, aq_budget *budget, aq_error *err) {
   aq_source *stored;
-  AQ_TRY(aq_export_layout_open_planned(layout, source, source->tensors, plan, &stored, err));
+  AQ_TRY(aq_export_layout_open_planned(layout, aq_encoder_graph_make, source, source->tensors, plan, &stored, err));
   bool *seen = aq_calloc(plan->count + 1, sizeof *seen);
   for (size_t i = 0; seen != NULL && i < stored->tensor_count; i++) {
-    const aq_tensor_info *t = &stored->tensors[i];
     const aq_stored_tensor s = layout->describe(stored, i);
-    add_stored(source, plan, layout, s.origin, t->num_params * aq_dtype_bits(t->dtype) / 8, seen, others, budget);
+    add_stored(source, plan, layout, s.origin, aq_export_layout_value_bytes(layout, stored, i), seen, others, budget);
   }
   others->fixed_bytes += layout->overhead(stored);
   aq_source_close(stored);

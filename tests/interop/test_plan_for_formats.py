@@ -376,7 +376,7 @@ def test_dry_run_says_what_the_export_takes(tmp_path, options):
     size = (tmp_path / "out.gguf").stat().st_size
     stored = {t.name: t for t in gguf.GGUFReader(tmp_path / "out.gguf").tensors}
     assert {t["name"]: t["bytes_after"] for t in report["tensors"]} == {k: int(t.n_bytes) for k, t in stored.items()}
-    assert report["estimate"]["for"] == "gguf" and "its export, a gguf file, at most" in text
+    assert report["estimate"]["for"] == "gguf" and "its export to gguf would have at most" in text
     assert size <= report["estimate"]["file_bytes_at_most"] < size + 1500
     params, payload = report["totals"]["params"], sum(int(t.n_bytes) for t in stored.values())
     assert report["totals"]["ratio_to_fp32"] == pytest.approx(4 * params / payload)
