@@ -20,6 +20,7 @@ typedef struct aq_stored_tensor {
   const char *why_values; /* in words, of a tensor that has values whatever a plan makes of it; NULL: codes of one of
                              the grids are stored as such */
   bool is_of_values;      /* why_values holds for all tensors of its kind: nothing that a plan falls back to */
+  bool is_layer;          /* of a format with one setting: has codes where any other one has */
 } aq_stored_tensor;
 
 /* Codes that a format holds without loss. The exporter and plans for the format go by the same table. */
@@ -60,7 +61,9 @@ typedef struct aq_export_layout {
   /* For plans. */
   const aq_code_grid *grids;
   size_t grid_count;
-  uint32_t group_size; /* that it stores a scale for anyway; 0: any */
+  uint32_t group_size;   /* that it stores a scale for anyway; 0: any */
+  bool has_one_setting;  /* type, symmetry and group are those of all codes */
+  bool has_short_values; /* a matrix without codes is made one of 16 bits */
   /* Why the format has no codes of a matrix in which so many values of all rows share a scale, in words; else NULL. */
   const char *(*refuse_span)(const aq_tensor_info *tensor, uint64_t span);
 

@@ -28,10 +28,19 @@ static bool has_factors(const aq_export_layout *layout, const aq_code_choice *ch
 
 static bool are_values(const aq_code_choice *choice) { return choice->type == AQ_KEPT; }
 
-/* Groups lie within rows, and are fewer than a row; those with a factor fill it. */
-static bool is_possible(const aq_export_layout *layout, const aq_rd_matrix *m, const aq_code_choice *choice) {
-  if (has_factors(layout, choice)) return m->cols % ((size_t)layout->factor_group * layout->factor_scales) == 0;
-  return choice->group == 0 || (m->cols % choice->group == 0 && (m->cols > choice->group || choice->group == 32));
+/* Groups lie within rows, and are fewer than a row unless all matrices have the same; those with a factor fill it. */
+static bool is_possible(const aq_export_layout *layout, size_t cols, const aq_code_choice *choice) {
+  if (has_factors(layout, choice)) return cols % ((size_t)layout->factor_group * layout->factor_scales) == 0;
+  if (choice->group == 0) return true;
+  return cols % choice->group == 0 && (cols > choice->group || choice->group == 32 || layout->has_one_setting);
+}
+
+bool aq_format_fits_all(const aq_search_problem *problem, const aq_code_choice *choice) {
+  bool all = true;
+  for (size_t i = 0; i < problem->count; i++) {
+    all = all && is_possible(problem->layout, problem->items[i].cols, choice);
+  }
+  return all;
 }
 
 static double span_error(aq_quant_type type, const float *x, size_t n, float scale) {
@@ -113,7 +122,7 @@ static double value_loss(const aq_search_problem *problem, const aq_search_item 
 static double loss_of(const aq_search_problem *problem, const aq_search_item *item, const aq_rd_matrix *m,
                       const aq_code_choice *choice) {
   if (are_values(choice)) return value_loss(problem, item, m);
-  return is_possible(problem->layout, m, choice) ? fit_choice(problem->layout, m, choice, NULL) : HUGE_VAL;
+  return is_possible(problem->layout, m->cols, choice) ? fit_choice(problem->layout, m, choice, NULL) : HUGE_VAL;
 }
 
 double aq_format_bits(const aq_search_problem *problem, const aq_search_item *item, aq_quant_type type, uint64_t span) {
@@ -140,6 +149,7 @@ aq_status aq_format_choose(const aq_search_problem *problem, const aq_search_ite
   for (size_t i = 0; i < layout->choice_count; i++) {
     const aq_code_choice *choice = &layout->choices[i];
     if (is_new) losses[i] = loss_of(problem, item, m, choice);
+    if (problem->setting != NULL && problem->setting != choice) continue;
     const double bits = part * aq_format_bits(problem, item, choice->type, span_of(m, choice));
     const double cost = losses[i] + problem->lambda * bits;
     if (!(cost < least)) continue;

@@ -1,6 +1,6 @@
 /* format_choice.h - how a tensor is stored best in a format of other programs: of the codes that the format has
- * (io/export_layout.h) those of the smallest loss + lambda * bits. There is no entropy coder: a type takes what it
- * takes. */
+ * (io/export_layout.h) those of the smallest loss + lambda * bits, or the one setting that is tried for all. There is
+ * no entropy coder: a type takes what it takes. */
 #ifndef AQ_SEARCH_FORMAT_CHOICE_H
 #define AQ_SEARCH_FORMAT_CHOICE_H
 
@@ -18,6 +18,9 @@ AQ_MUST_CHECK aq_status aq_format_choose(const aq_search_problem *problem, const
 
 /* Values of a tensor as the 16 bits of such a choice have them, in place. */
 void aq_format_round_values(const aq_search_problem *problem, const aq_search_item *item, float *values, size_t count);
+
+/* Whether all items can have a choice of the layout. */
+bool aq_format_fits_all(const aq_search_problem *problem, const aq_code_choice *choice);
 
 /* Bits that codes of an item take in the file. */
 double aq_format_bits(const aq_search_problem *problem, const aq_search_item *item, aq_quant_type type, uint64_t span);

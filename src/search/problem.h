@@ -44,6 +44,7 @@ typedef struct aq_search_problem {
   aq_codec_setting codec;         /* of the file */
   uint64_t part_params;           /* a tensor of more of them is written in parts */
   const aq_export_layout *layout; /* of the format that bits are those of; NULL: of the table */
+  const aq_code_choice *setting;  /* of a format that has one for all: that which was last tried; else NULL */
 } aq_search_problem;
 
 /* The open entries of a plan (method rd, no scales) as items that a backend has said nothing of yet. options: how the
