@@ -148,8 +148,9 @@ aq_status aq_format_choose(const aq_search_problem *problem, const aq_search_ite
   *out = (aq_rd_choice){.type = AQ_KEPT};
   for (size_t i = 0; i < layout->choice_count; i++) {
     const aq_code_choice *choice = &layout->choices[i];
-    if (is_new) losses[i] = loss_of(problem, item, m, choice);
+    if (is_new) losses[i] = -1;
     if (problem->setting != NULL && problem->setting != choice) continue;
+    if (losses[i] < 0) losses[i] = loss_of(problem, item, m, choice);
     const double bits = part * aq_format_bits(problem, item, choice->type, span_of(m, choice));
     const double cost = losses[i] + problem->lambda * bits;
     if (!(cost < least)) continue;

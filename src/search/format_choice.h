@@ -9,8 +9,9 @@
 
 /* As aq_rd_choose does for tables; type AQ_KEPT: values of 16 bits, without steps. Steps are scales of least squared
  * error with seven significant bits, which FP16 and the scales of a plan hold, or multiples of a factor with eight.
- * losses: of each choice of the problem's layout, for these weights; computed when the first is negative. A sample gets
- * no steps. Bits and loss are those of the matrix that is given, all of its weights counted.
+ * losses: of each choice of the problem's layout, for these weights; one that is negative is computed when it is
+ * needed, all of them when the first is. A sample gets no steps. Bits and loss are those of the matrix that is given,
+ * all of its weights counted.
  */
 AQ_MUST_CHECK aq_status aq_format_choose(const aq_search_problem *problem, const aq_search_item *item,
                                          const aq_rd_matrix *matrix, double losses[AQ_CODE_CHOICES_MAX],
