@@ -5,7 +5,8 @@ import gguf
 import numpy as np
 import pytest
 import scheme_rules as rules
-from conftest import noise, read_pyarrow, run
+from conftest import noise, read_pyarrow, read_safetensors, run
+from encoder_families import change_tensors, make_family
 from test_compressed_tensors import CONFIG, check
 from test_compressed_tensors import write_model as write_linear
 from test_gguf_export import exported, values_of
@@ -480,6 +481,60 @@ def test_target_for_compressed_tensors(tmp_path, bits):
     config = check(tmp_path / "t.parquet", tmp_path, modules)
     assert 0.85 * target < (tmp_path / "ct" / "model.safetensors").stat().st_size <= target
     assert len(config["config_groups"]) > 1
+
+
+def write_encoder(folder):
+    """Layers of multiples of 32 rows and columns."""
+    model = make_family(folder, "bert", vocab_size=2000, intermediate_size=64)
+    wide = {f"encoder.layer.{i}.{name}": 0.3 * noise(i, *shape) for i in range(2) for name, shape in
+            {"intermediate.dense.weight": (64, 32), "intermediate.dense.bias": (64,), "output.dense.weight": (32, 64)}.items()}
+    change_tensors(model, lambda tensors: {**tensors, **wide})
+    return model
+
+
+def plan_with_texts(model, table, *options):
+    report = json.loads(run("quantize", model, "-o", table, "--calib", "builtin", "--json", *options).stdout)
+    assert report["search"]["model_was_run"]
+    return report["search"]["similarity"], {row["layer_name"]: row for row in read_pyarrow(table)}
+
+
+def test_values_of_sixteen_bits_are_a_choice_with_texts(tmp_path):
+    """Of matrices that stay values nothing is adjusted: they are the source's, rounded."""
+    model = write_encoder(tmp_path / "m")
+    own = read_safetensors(model / "model.safetensors")
+    options = ["--for", "gguf", "--target-bpw"]
+    similar, rows = plan_with_texts(model, tmp_path / "t.parquet", *options, 11)
+    less, _ = plan_with_texts(model, tmp_path / "less.parquet", *options, 8.5)
+    assert 1 - similar < 0.5 * (1 - less)
+    halves = {name: row for name, row in rows.items() if row["quant_type"] == "fp16"}
+    assert 3 < len(halves) < 13 and {row["quant_type"] for name, row in rows.items() if name.endswith("key.weight")} <= {"fp16", "int8"}
+    for name, row in halves.items():
+        np.testing.assert_array_equal(np.frombuffer(row["data"], "<f2"), np.frombuffer(own[name][2], "<f4").astype("<f2"))
+    plan_with_texts(model, tmp_path / "one.parquet", *options, 11, "--threads", 1)
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "t.parquet").read_bytes()
+
+
+def settings_of(rows):
+    return {(row["quant_type"], row["group_size"]) for row in rows.values() if row["scales"]}
+
+
+def test_one_setting_with_texts(tmp_path):
+    """More bits are more similar; a similarity is met by the smallest setting that has it."""
+    model = write_encoder(tmp_path / "m")
+    options = ["--for", "gptq", "--target-bpw"]
+    found = [plan_with_texts(model, tmp_path / f"{bits}.parquet", *options, bits) for bits in (3.5, 5.7, 9.6)]
+    assert [len(settings_of(rows)) for _, rows in found] == [1, 1, 1]
+    assert found[0][0] < found[1][0] < found[2][0]
+    asked = (found[0][0] + found[1][0]) / 2
+    similar, rows = plan_with_texts(model, tmp_path / "s.parquet", "--for", "gptq", "--min-similarity", asked)
+    assert similar >= asked and len(settings_of(rows)) == 1
+    assert {kind for kind, _ in settings_of(rows)} <= {"int2", "int3", "int4"}
+    run("export", tmp_path / "s.parquet", "-o", tmp_path / "out", "--to", "gptq")
+    done = run("quantize", model, "-o", tmp_path / "no.parquet", "--for", "gptq", "--min-similarity", "0.999999", "--calib", "builtin",
+               expect=2)
+    assert "cannot be reached" in done.stderr
+    done = run("quantize", model, "-o", tmp_path / "no.parquet", "--for", "gptq", "--min-similarity", "0.9", "--calib", "none", expect=2)
+    assert "this model is not run" in done.stderr
 
 
 def test_tuning_is_refused_with_a_format(tmp_path):
