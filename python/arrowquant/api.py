@@ -204,7 +204,7 @@ def quantize(
     group_size: int = 0,
     symmetric: bool | None = None,
     method: Literal["minmax", "mse", "gptq"] | None = None,
-    for_format: Literal["compressed-tensors", "gguf", "mlx"] | None = None,
+    for_format: Literal["compressed-tensors", "gguf", "gptq", "mlx", "onnx"] | None = None,
     target_size: Size = 0,
     target_bpw: float | None = None,
     min_similarity: float | None = None,
@@ -253,8 +253,9 @@ def quantize(
             squared error (default for the others); "gptq": the same scales, and rounding with error feedback from the
             inputs of each layer on calibration texts (`calib`).
         for_format: quantize only what an export to `for_format` takes over as codes, so that it loses nothing:
-            symmetric unless asked otherwise, for "gguf" in groups of 32, for "gguf" and "mlx" with FP16 scales. A
-            target then counts the file that the export writes, and chooses among the types of the format.
+            symmetric unless asked otherwise, for "gguf" in groups of 32, for "gguf", "gptq" and "mlx" with FP16 scales.
+            A target then counts the file that the export writes, and chooses among the types of the format; for "gptq"
+            it chooses one type and group size for all layers.
         target_size: the best file of at most `target_size`, including all overhead (9MB); chooses type, groups and
             scales of every tensor.
         target_bpw: the best file with at most `target_bpw` bits per quantized weight, including scales, zero points and

@@ -20,6 +20,7 @@ typedef struct aq_stored_tensor {
   const char *why_values; /* in words, of a tensor that has values whatever a plan makes of it; NULL: codes of one of
                              the grids are stored as such */
   bool is_of_values;      /* why_values holds for all tensors of its kind: nothing that a plan falls back to */
+  bool is_layer;          /* of a format with one setting: has codes where any other one has */
 } aq_stored_tensor;
 
 /* Codes that a format holds without loss. The exporter and plans for the format go by the same table. */
@@ -30,7 +31,7 @@ typedef struct aq_code_grid {
   uint32_t stored;      /* the format's own number of it */
 } aq_code_grid;
 
-/* One that a search chooses among, symmetric: a scale for so many columns; 0: for a row. */
+/* One that a search chooses among, symmetric: a scale for so many columns; 0: for a row. AQ_KEPT: values of 16 bits. */
 typedef struct aq_code_choice {
   aq_quant_type type;
   uint32_t group;
@@ -63,30 +64,49 @@ typedef struct aq_export_layout {
   /* For plans. */
   const aq_code_grid *grids;
   size_t grid_count;
-  uint32_t group_size; /* that it stores a scale for anyway; 0: any */
+  uint32_t group_size;   /* that it stores a scale for anyway; 0: any */
+  bool has_one_setting;  /* type, symmetry and group are those of all codes */
+  bool has_short_values; /* a matrix without codes is made one of 16 bits */
   /* Why the format has no codes of a matrix in which so many values of all rows share a scale, in words; else NULL. */
   const char *(*refuse_span)(const aq_tensor_info *tensor, uint64_t span);
 
-  /* Groups of factor_group values: so many scales side by side in a row are whole multiples, from 0 to factor_most, of
-   * an FP16 number (quant/scale_factor.h). They are for searches alone, because a fit knows one group. 0: there are
-   * none. */
+  /* Groups of factor_group values: so many scales side by side in a row are whole multiples, from -(factor_most + 1) to
+   * factor_most, of an FP16 number (quant/scale_factor.h). They are for searches alone, because a fit knows one group.
+   * 0: there are none. */
   uint32_t factor_group, factor_scales;
   int factor_most;
 
   /* For searches. */
   const aq_code_choice *choices; /* at most AQ_CODE_CHOICES_MAX */
   size_t choice_count;
-  /* Bytes of a tensor's symmetric codes and scales in the file; span: values that share a scale. */
-  uint64_t (*code_bytes)(const aq_tensor_info *tensor, aq_quant_type type, uint64_t span);
+  /* Bytes of a tensor's codes and scales, and of zero points that are not all 0 unless it is symmetric, in the file, at
+   * most; span: values that share a scale. Of AQ_KEPT, where it is a choice, those of its values. */
+  uint64_t (*code_bytes)(const aq_tensor_info *tensor, aq_quant_type type, uint64_t span, bool symmetric);
   /* Of the file beside the data of its tensors, at most: header, metadata, what fills up. */
   uint64_t (*overhead)(const aq_source *stored);
 } aq_export_layout;
 
 /* The tensors of a source as the layout stores them when what `plan` quantizes is values and what it converts is
- * converted: which of them there are and which can have codes, for plans. tensors: the source's, with their ties. Fails
- * as an export of the model would. */
-AQ_MUST_CHECK aq_status aq_export_layout_open_planned(const aq_export_layout *layout, const aq_source *source,
-                                                      const aq_tensor_info *tensors, const aq_plan *plan,
-                                                      aq_source **out, aq_error *err);
+ * converted: which of them there are and which can have codes, for plans. make_graph: for layouts that have open_graph.
+ * tensors: the source's, with their ties. Fails as an export of the model would. */
+AQ_MUST_CHECK aq_status aq_export_layout_open_planned(const aq_export_layout *layout, aq_graph_maker make_graph,
+                                                      const aq_source *source, const aq_tensor_info *tensors,
+                                                      const aq_plan *plan, aq_source **out, aq_error *err);
+
+/* Bytes of the file that tensor `index` of such a source takes as values. */
+uint64_t aq_export_layout_value_bytes(const aq_export_layout *layout, const aq_source *stored, size_t index);
+
+/* The type of 16 bits that values of a type become where a search chooses such: BF16 stays what it is. */
+aq_dtype aq_export_value_dtype(aq_dtype dtype);
+
+/* Whether a search for the format chooses among values of 16 bits, too. */
+bool aq_export_layout_has_values(const aq_export_layout *layout);
+
+/* Bytes of the format's file that each tensor of a source takes by a plan without open entries, what is tied to it
+ * included; 0: it is not stored. `bytes`: one per tensor. *overhead: of the file beside that, at most. */
+AQ_MUST_CHECK aq_status aq_export_layout_measure(const aq_export_layout *layout, aq_graph_maker make_graph,
+                                                 const aq_source *source, const aq_tensor_info *tensors,
+                                                 const aq_plan *plan, uint64_t *bytes, uint64_t *overhead,
+                                                 aq_error *err);
 
 #endif

@@ -3,23 +3,27 @@
  * for fails here, and not after the work. */
 #include "ops/export_plan.h"
 
+#include <math.h>
 #include <string.h>
 #include <strings.h>
 
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "model/graph/encoder_graph.h"
 #include "quant/rule_words.h"
 #include "quant/scale_factor.h"
+#include "tensor/dtype.h"
 
 /* Why the format has no codes of a tensor, in words of static storage; NULL: it has. */
 typedef struct no_codes {
   const char *words;
-  bool is_of_values; /* as in aq_stored_tensor */
+  bool is_of_values, is_layer; /* as in aq_stored_tensor */
 } no_codes;
 
 typedef struct plan_job {
   const aq_file_format *format;
+  const aq_source *source;
   const aq_tensor_info *tensors;
   aq_plan *plan;
   no_codes *why; /* one per tensor */
@@ -35,7 +39,8 @@ aq_status aq_export_plan_format(const aq_quantize_options *options, const aq_fil
   AQ_TRY(aq_formats_find_export(options->for_format, out, err));
   if ((*out)->layout != NULL && (*out)->layout->grid_count > 0) return AQ_OK;
   (void)aq_fail(err, AQ_ERR_ARGUMENT,
-                "there are no plans for %s files; there are some for compressed-tensors, gguf and mlx", (*out)->name);
+                "there are no plans for %s files; there are some for compressed-tensors, gguf, gptq, mlx and onnx",
+                (*out)->name);
   return aq_error_hint(err, AQ_ERR_ARGUMENT, "Leave out `for_format`");
 }
 
@@ -67,11 +72,12 @@ static void share_reasons(const plan_job *job) {
 
 static aq_status find_reasons(const plan_job *job, const aq_source *source, aq_error *err) {
   aq_source *stored;
-  for (size_t i = 0; i < job->plan->count; i++) job->why[i] = (no_codes){not_stored, true};
-  AQ_TRY(aq_export_layout_open_planned(job->format->layout, source, job->tensors, job->plan, &stored, err));
+  for (size_t i = 0; i < job->plan->count; i++) job->why[i] = (no_codes){not_stored, true, false};
+  AQ_TRY(aq_export_layout_open_planned(job->format->layout, aq_encoder_graph_make, source, job->tensors, job->plan,
+                                       &stored, err));
   for (size_t i = 0; i < stored->tensor_count; i++) {
     const aq_stored_tensor s = job->format->layout->describe(stored, i);
-    job->why[s.origin] = (no_codes){s.why_values, s.is_of_values};
+    job->why[s.origin] = (no_codes){s.why_values, s.is_of_values, s.is_layer};
   }
   aq_source_close(stored);
   share_reasons(job);
@@ -92,8 +98,47 @@ static aq_status fail_entry(const plan_job *job, size_t i, const char *why, cons
   return aq_error_in_tensor(err, AQ_ERR_ARGUMENT, job->tensors[i].name);
 }
 
+/* Whether all values of a tensor are finite as FP16. */
+static aq_status find_fits_f16(const plan_job *job, size_t i, bool *fits, aq_error *err) {
+  enum { VALUES = 1 << 14 };
+  const uint64_t count = job->tensors[i].num_params;
+  float *values = aq_realloc_array(NULL, VALUES, sizeof *values);
+  if (values == NULL) return aq_fail_memory(err, VALUES * sizeof *values);
+  aq_status status = AQ_OK;
+  *fits = true;
+  for (uint64_t at = 0; status == AQ_OK && *fits && at < count; at += VALUES) {
+    const size_t n = (size_t)AQ_MIN(count - at, (uint64_t)VALUES);
+    status = aq_source_read_f32(job->source, i, at, n, values, err);
+    for (size_t k = 0; status == AQ_OK && k < n; k++) *fits = *fits && fabsf(values[k]) <= 65504.0F;
+  }
+  aq_free(values);
+  return status;
+}
+
+/* A target counts the bytes of what has no codes, too: it need not be more than 16 bits where the search may choose
+ * such. Some formats have values of 16 bits in any case. */
+static bool has_short_values(const plan_job *job, size_t i, bool is_planned) {
+  const aq_export_layout *layout = job->format->layout;
+  if (layout->has_short_values) return job->why[i].words != not_stored;
+  return is_planned && !job->why[i].is_of_values && aq_export_layout_has_values(layout);
+}
+
+static aq_status shorten_values(const plan_job *job, size_t i, bool is_planned, aq_error *err) {
+  const aq_tensor_info *t = &job->tensors[i];
+  aq_plan_entry *e = &job->plan->entries[i];
+  bool fits = false;
+  if (!has_short_values(job, i, is_planned)) return AQ_OK;
+  if (t->rank < 2 || aq_dtype_bits(t->dtype) <= 16) return AQ_OK;
+  AQ_TRY(find_fits_f16(job, i, &fits, err));
+  if (!fits) return AQ_OK;
+  e->action = AQ_CONVERT;
+  e->dtype = aq_export_value_dtype(t->dtype);
+  return AQ_OK;
+}
+
 static aq_status keep_entry(const plan_job *job, size_t i, aq_error *err) {
   aq_plan_entry *e = &job->plan->entries[i];
+  const bool is_planned = aq_plan_entry_is_open(e, AQ_RD);
   if (is_of_caller(e)) {
     return job->why[i].words == not_stored ? AQ_OK
                                            : fail_entry(job, i, job->why[i].words, "Keep it (`keep_patterns`)", err);
@@ -105,7 +150,7 @@ static aq_status keep_entry(const plan_job *job, size_t i, aq_error *err) {
   e->action = AQ_KEEP;
   e->kept_by_default = true;
   e->unexpected = job->tensors[i].rank >= 2 && !job->why[i].is_of_values;
-  return AQ_OK;
+  return shorten_values(job, i, is_planned, err);
 }
 
 /* Groups that nobody asked for become rows where the format has these. */
@@ -116,7 +161,8 @@ static aq_status fit_span(const plan_job *job, size_t i, aq_error *err) {
   const char *why = layout->refuse_span(t, e->span_length);
   if (why == NULL) return AQ_OK;
   const uint64_t row = t->num_params / (uint64_t)t->shape[0];
-  if (is_of_caller(e) || e->group_size == 0 || layout->group_size > 0 || layout->refuse_span(t, row) != NULL) {
+  const bool is_fixed = layout->group_size > 0 || layout->has_one_setting;
+  if (is_of_caller(e) || e->group_size == 0 || is_fixed || layout->refuse_span(t, row) != NULL) {
     return fail_entry(job, i, why, "Use `group_size=32`, or `granularity=channel`", err);
   }
   e->group_size = 0;
@@ -170,12 +216,51 @@ static aq_status fit_entry(const plan_job *job, size_t i, aq_error *err) {
   return check_scales(job, i, grid->scales, err);
 }
 
+/* ---- one setting for all ---- */
+
+static aq_status fail_setting(const plan_job *job, size_t i, const char *why, aq_error *err) {
+  (void)aq_fail(err, AQ_ERR_ARGUMENT, "%s files have codes of one setting for all linear layers of the blocks: %s",
+                job->format->name, why);
+  (void)aq_error_hint(err, AQ_ERR_ARGUMENT,
+                      "Give all of them one type and one group size, without rules of their own, or choose "
+                      "`for_format=compressed-tensors`, which may mix settings");
+  return aq_error_in_tensor(err, AQ_ERR_ARGUMENT, job->tensors[i].name);
+}
+
+/* A scale for each row is the same for rows of all lengths. */
+static bool has_same_setting(const plan_job *job, size_t a, size_t b) {
+  const aq_plan_entry *x = &job->plan->entries[a], *y = &job->plan->entries[b];
+  const bool x_open = aq_plan_entry_is_open(x, AQ_RD), y_open = aq_plan_entry_is_open(y, AQ_RD);
+  if (x_open || y_open) return x_open && y_open;
+  const bool x_rows = x->span_length >= (uint64_t)job->tensors[a].shape[1],
+             y_rows = y->span_length >= (uint64_t)job->tensors[b].shape[1];
+  if (x->scheme.type != y->scheme.type || x->scheme.symmetric != y->scheme.symmetric) return false;
+  return (x_rows && y_rows) || x->span_length == y->span_length;
+}
+
+static aq_status check_one_setting(const plan_job *job, aq_error *err) {
+  size_t first = job->plan->count;
+  if (!job->format->layout->has_one_setting) return AQ_OK;
+  for (size_t i = 0; i < job->plan->count; i++) {
+    const aq_plan_entry *e = &job->plan->entries[i];
+    const no_codes *why = &job->why[i];
+    if (e->tied) continue;
+    if (why->is_layer && e->action != AQ_QUANTIZE)
+      return fail_setting(job, i, why->words != NULL ? why->words : "it would stay values", err);
+    if (e->action != AQ_QUANTIZE || why->words != NULL) continue;
+    if (first == job->plan->count) first = i;
+    if (!has_same_setting(job, first, i)) return fail_setting(job, i, "it would have another", err);
+  }
+  return AQ_OK;
+}
+
 aq_status aq_export_plan_fit(const aq_file_format *format, const aq_source *source, const aq_tensor_info *tensors,
                              aq_plan *plan, aq_error *err) {
-  const plan_job job = {format, tensors, plan, aq_calloc(plan->count + 1, sizeof *job.why)};
+  const plan_job job = {format, source, tensors, plan, aq_calloc(plan->count + 1, sizeof *job.why)};
   if (job.why == NULL) return aq_fail_memory(err, plan->count * sizeof *job.why);
   aq_status status = find_reasons(&job, source, err);
   for (size_t i = 0; i < plan->count && status == AQ_OK; i++) status = fit_entry(&job, i, err);
+  if (status == AQ_OK) status = check_one_setting(&job, err);
   aq_free(job.why);
   return status == AQ_OK ? aq_plan_share_ties(plan, err) : status;
 }

@@ -15,6 +15,8 @@
 #include "io/source.h"
 #include "io/source_codes.h"
 #include "io/table/table_sink.h"
+#include "model/graph/encoder_graph.h"
+#include "ops/export_plan.h"
 #include "ops/operation.h"
 #include "ops/output_paths.h"
 #include "ops/source_plan.h"
@@ -208,6 +210,32 @@ static aq_status make_plan(const request *r, aq_plan *plan, aq_bit_allocation *f
   return o->save_plan_path != NULL ? save_plan(source, plan, o, err) : AQ_OK;
 }
 
+/* Of the file that an export of the table would be; sizes->bytes is to be freed, also after a failure. */
+static aq_status measure_export(const request *r, const aq_plan *plan, aq_export_sizes *sizes, aq_error *err) {
+  const aq_file_format *format;
+  AQ_TRY(aq_export_plan_format(r->options, &format, err));
+  sizes->format = format->name;
+  sizes->bytes = aq_calloc(plan->count + 1, sizeof *sizes->bytes);
+  if (sizes->bytes == NULL) return aq_fail_memory(err, plan->count * sizeof *sizes->bytes);
+  return aq_export_layout_measure(format->layout, aq_encoder_graph_make, r->source, r->source->tensors, plan,
+                                  sizes->bytes, &sizes->overhead, err);
+}
+
+/* What a dry run is for is measured; what is written speaks for itself. */
+static aq_status report_summary(const request *r, const aq_plan *plan, aq_summary *summary, aq_report **report,
+                                aq_error *err) {
+  aq_export_sizes sizes = {NULL, NULL, 0};
+  aq_status status = AQ_OK;
+  if (r->options->dry_run && r->options->for_format != NULL) {
+    status = measure_export(r, plan, &sizes, err);
+    summary->sizes = &sizes;
+    summary->size_limit = r->options->target_size;
+  }
+  if (status == AQ_OK) status = aq_summary_report(summary, report, err);
+  aq_free(sizes.bytes);
+  return status;
+}
+
 static aq_status carry_out(const request *r, const aq_plan *plan, const aq_bit_allocation *found, aq_report **report,
                            aq_error *err) {
   const aq_quantize_options *o = r->options;
@@ -233,18 +261,18 @@ static aq_status carry_out(const request *r, const aq_plan *plan, const aq_bit_a
     AQ_TRY(aq_nonfinite_hint(aq_transform_run(&transform, NULL, err), err));
   }
   if (report == NULL) return AQ_OK;
-  const aq_summary summary = {.kind = "quantize",
-                              .source = r->source,
-                              .plan = plan,
-                              .output = o->dry_run ? NULL : r->output,
-                              .schema_version = 2,
-                              .seconds = aq_clock() - r->started,
-                              .options = r->config,
-                              .search = found->report,
-                              .memory_bytes = estimate.memory_bytes,
-                              .other_bytes = estimate.overhead_bytes,
-                              .size_limit = o->for_format == NULL ? o->target_size : 0};
-  return aq_summary_report(&summary, report, err);
+  aq_summary summary = {.kind = "quantize",
+                        .source = r->source,
+                        .plan = plan,
+                        .output = o->dry_run ? NULL : r->output,
+                        .schema_version = 2,
+                        .seconds = aq_clock() - r->started,
+                        .options = r->config,
+                        .search = found->report,
+                        .memory_bytes = estimate.memory_bytes,
+                        .other_bytes = estimate.overhead_bytes,
+                        .size_limit = o->for_format == NULL ? o->target_size : 0};
+  return report_summary(r, plan, &summary, report, err);
 }
 
 static aq_status quantize(aq_source *source, const char *output, const aq_quantize_options *o, aq_report **report,

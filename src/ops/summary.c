@@ -53,13 +53,20 @@ static const char *type_text(const aq_tensor_info *t, const aq_plan_entry *e, ch
                                                           : aq_plan_entry_text(e, out, size);
 }
 
+/* Planned bytes of a tensor that has bytes of its own. */
+static uint64_t expected_bytes(const aq_summary *s, size_t i) {
+  const aq_tensor_info *t = &s->source->tensors[i];
+  const aq_plan_entry *e = &s->plan->entries[i];
+  if (s->sizes != NULL) return s->sizes->bytes[i];
+  return e->bits > 0 ? (uint64_t)(e->bits * (double)t->num_params / 8) : aq_plan_entry_bytes(t, e);
+}
+
 static aq_status add_tensor(json_t *tensors, totals *sum, const aq_summary *s, const aq_source *output, size_t i,
                             aq_error *err) {
   const aq_tensor_info *t = &s->source->tensors[i];
   const aq_plan_entry *e = &s->plan->entries[i];
   const bool alias = e->tied;
-  const uint64_t expected = e->bits > 0 ? (uint64_t)(e->bits * (double)t->num_params / 8) : aq_plan_entry_bytes(t, e);
-  uint64_t after = alias ? 0 : expected;
+  uint64_t after = alias ? 0 : expected_bytes(s, i);
   if (output != NULL) {
     const int64_t j = aq_source_find(output, t->name);
     AQ_FAIL_IF(j < 0, AQ_ERR_INTERNAL, "tensor '%s' did not reach the output", t->name);
@@ -110,15 +117,26 @@ static aq_status add_warnings(json_t *warnings, const aq_summary *s, const total
   return ok ? AQ_OK : aq_fail_memory(err, 256);
 }
 
+/* Of the file beside its tensors: known of a format of other programs, of a table the model files alone. */
+static aq_status measure_rest(const aq_summary *s, uint64_t *files, uint64_t *rest, aq_error *err) {
+  AQ_TRY(aq_model_files_measure(s->source, files, err));
+  *rest = *files;
+  if (s->sizes == NULL) return AQ_OK;
+  *files = 0;
+  *rest = s->sizes->overhead;
+  return AQ_OK;
+}
+
 static aq_status set_estimate(json_t *root, const aq_summary *s, const totals *sum, aq_error *err) {
-  uint64_t files;
-  AQ_TRY(aq_model_files_measure(s->source, &files, err));
+  uint64_t files, rest;
+  AQ_TRY(measure_rest(s, &files, &rest, err));
   AQ_TRY(aq_report_set(root, "output", json_null(), err));
-  const uint64_t most = sum->stored_bytes + s->other_bytes;
+  const uint64_t most = sum->stored_bytes + (s->sizes != NULL ? rest : s->other_bytes);
   return aq_report_set(root, "estimate",
-                       json_pack("{s:I, s:I, s:I}", "file_bytes_at_most",
+                       json_pack("{s:I, s:I, s:I, s:s*}", "file_bytes_at_most",
                                  (json_int_t)(s->size_limit > 0 ? AQ_MIN(most, s->size_limit) : most),
-                                 "model_files_bytes", (json_int_t)files, "memory_bytes", (json_int_t)s->memory_bytes),
+                                 "model_files_bytes", (json_int_t)files, "memory_bytes", (json_int_t)s->memory_bytes,
+                                 "for", s->sizes != NULL ? s->sizes->format : NULL),
                        err);
 }
 
@@ -133,11 +151,11 @@ static aq_status set_output(json_t *root, const aq_summary *s, const aq_source *
 /* What the file system shows: the source's file over the output's, all bytes counted. */
 static aq_status set_file_ratio(json_t *root, const aq_summary *s, const aq_source *output, const totals *sum,
                                 aq_error *err) {
-  uint64_t bytes = 0;
+  uint64_t files, bytes;
   if (output != NULL) {
     bytes = output->file_bytes;
   } else {
-    AQ_TRY(aq_model_files_measure(s->source, &bytes, err));
+    AQ_TRY(measure_rest(s, &files, &bytes, err));
     bytes += sum->stored_bytes;
   }
   const double found = ratio((double)s->source->file_bytes, (double)bytes);

@@ -228,10 +228,12 @@ const aq_option aq_option_table[] = {
      .kind = AQ_OPTION_WORD,
      .at = {AT(quantize, for_format)},
      .argument = "FORMAT",
-     .words = WORDS("compressed-tensors", "gguf", "mlx"),
+     .words = WORDS("compressed-tensors", "gguf", "gptq", "mlx", "onnx"),
      .help = "quantize only what an export to FORMAT takes over as codes, so that it loses nothing: symmetric unless "
-             "asked otherwise, for gguf in groups of 32, for gguf and mlx with FP16 scales",
-     .more = "A target then counts the file that the export writes, and chooses among the types of the format."},
+             "asked otherwise, for gguf in groups of 32, for gguf, gptq and mlx with FP16 scales",
+     .more =
+         "A target then counts the file that the export writes, and chooses among the types of the format; for gptq it "
+         "chooses one type and group size for all layers."},
 
     {.title = "Targets"},
     {.name = "target-size",

@@ -36,9 +36,14 @@ static void add_files(const json_t *root, aq_document *document) {
   }
   aq_document_pair(document, "to", estimate, "nothing: dry run, no file was written");
   if (!json_is_object(estimate)) return;
-  aq_document_append(document, estimate, "; the file would have at most {file_bytes_at_most:bytes}");
+  const bool is_table = aq_json_get_string(estimate, "for")[0] == '\0';
+  aq_document_append(document, estimate,
+                     is_table ? "; the file would have at most " : "; its export to {for} would have at most ");
+  aq_document_append(document, estimate, "{file_bytes_at_most:bytes}");
   append_model_files(estimate, document);
-  aq_document_append(document, estimate, ", and writing it needs {memory_bytes:bytes} of memory");
+  aq_document_append(document, estimate,
+                     is_table ? ", and writing it needs {memory_bytes:bytes} of memory"
+                              : "; writing the table needs {memory_bytes:bytes} of memory");
   const json_t *calibration = aq_json_get(aq_json_get(root, "search"), "calibration");
   if (json_is_object(calibration)) aq_document_append(document, calibration, ", planning it {memory_bytes:bytes}");
 }

@@ -95,7 +95,8 @@ static aq_status finish_data_free(aq_search_backend *backend, const char *target
   (void)encoded;
   for (size_t i = 0; i < b->problem->count; i++) {
     const aq_search_item *item = &b->problem->items[i];
-    AQ_TRY(aq_search_item_fix_entry(item, &b->found[i], target, &b->plan->entries[item->tensor], err));
+    aq_plan_entry *entry = &b->plan->entries[item->tensor];
+    AQ_TRY(aq_search_item_fix_entry(b->problem, item, &b->found[i], target, entry, err));
     aq_encoded_reset(&b->found[i]);
   }
   return AQ_OK;

@@ -15,6 +15,7 @@
 #include "report/report.h"
 #include "search/budget.h"
 #include "search/cost.h"
+#include "search/setting.h"
 #include "search/solve.h"
 
 #define MOST_TUNED 0.998 /* of a budget before tuning, which may change the size of codes a little */
@@ -59,6 +60,10 @@ static aq_status candidate_similarity(void *ctx, double lambda, double *value, a
   const search_run *s = ctx;
   AQ_TRY(make_candidate(s, lambda, err));
   return adjust_candidate(s, value, err);
+}
+
+static bool has_one_setting(const search_run *s) {
+  return s->problem->layout != NULL && s->problem->layout->has_one_setting;
 }
 
 /* ---- a size ---- */
@@ -160,16 +165,17 @@ static aq_status predict_lambda(const search_run *s, double *lambda, aq_error *e
   return AQ_OK;
 }
 
+static aq_status check_is_run(const search_run *s, aq_error *err) {
+  if (s->backend->ops->confirm != NULL) return AQ_OK;
+  (void)aq_fail(err, AQ_ERR_ARGUMENT, "%s, and this model is not run",
+                s->options->max_kl > 0 ? "a KL divergence is one of predictions" : "a similarity is one of embeddings");
+  return aq_error_hint(err, AQ_ERR_ARGUMENT, "Name a size (`target_size`, `target_bpw`)");
+}
+
 /* The search goes by held-out texts; others must agree, or it goes on for more. */
 static aq_status search_similarity(search_run *s, aq_error *err) {
   const double asked = quality_of(s->options);
   double target = asked, reached = 0, start;
-  if (s->backend->ops->confirm == NULL) {
-    (void)aq_fail(
-        err, AQ_ERR_ARGUMENT, "%s, and this model is not run",
-        s->options->max_kl > 0 ? "a KL divergence is one of predictions" : "a similarity is one of embeddings");
-    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Name a size (`target_size`, `target_bpw`)");
-  }
   AQ_TRY(predict_lambda(s, &start, err));
   for (int i = 0; i < CONFIRMATIONS; i++) {
     AQ_TRY(search_held_out(s, target, start, err));
@@ -179,6 +185,14 @@ static aq_status search_similarity(search_run *s, aq_error *err) {
     start = s->problem->lambda;
   }
   return fail_not_similar(s, reached, err);
+}
+
+static aq_status search_quality(search_run *s, aq_error *err) {
+  double reached;
+  AQ_TRY(check_is_run(s, err));
+  if (!has_one_setting(s)) return search_similarity(s, err);
+  AQ_TRY(aq_setting_search_quality(s->problem, s->backend, quality_of(s->options), &reached, err));
+  return reached >= quality_of(s->options) ? AQ_OK : fail_not_similar(s, reached, err);
 }
 
 /* ---- any target ---- */
@@ -191,13 +205,14 @@ static aq_status resume_search(const search_run *s, aq_error *err) {
   return aq_error_hint(err, AQ_ERR_ARGUMENT, "Make one with this target first, or leave the target out");
 }
 
-static aq_status search_lambda(search_run *s, aq_error *err) {
+static aq_status search_target(search_run *s, aq_error *err) {
   const aq_quantize_options *o = s->options;
-  if (has_quality(o)) return search_similarity(s, err);
+  if (has_quality(o)) return search_quality(s, err);
   if (o->target_size > 0 || o->target_bpw > 0) {
     AQ_TRY(aq_budget_measure(s->setup.source, s->setup.plan, o, &s->budget, err));
     if (s->budget.bits <= 0) return fail_nothing_left(s, err);
   }
+  if (has_one_setting(s)) return aq_setting_search_size(s->problem, s->backend, &s->budget, o, err);
   const bool resumes = o->search->tune_from != NULL && s->backend->ops->resume != NULL;
   return resumes ? resume_search(s, err) : search_size(s, err);
 }
@@ -225,7 +240,7 @@ static aq_status run_search(search_run *s, aq_bit_allocation *out, aq_error *err
   const aq_search_backend_ops *ops = s->backend->ops;
   AQ_TRY(ops->begin(s->backend, &s->setup, s->problem, err));
   AQ_FAIL_IF(s->problem->count == 0, AQ_ERR_ARGUMENT, "no tensor is left for the target to plan");
-  AQ_TRY(search_lambda(s, err));
+  AQ_TRY(search_target(s, err));
   if (s->options->search->tune_seconds > 0 && ops->tune != NULL) AQ_TRY(tune_candidate(s, err));
   out->report = json_object();
   AQ_TRY(report_search(s, out->report, err));

@@ -8,6 +8,7 @@
 #include "core/memory.h"
 #include "io/formats.h"
 #include "io/model_files.h"
+#include "model/graph/encoder_graph.h"
 #include "search/cost.h"
 #include "tensor/dtype.h"
 #include "transform/row_job.h"
@@ -36,7 +37,13 @@ static void add_tensor(const aq_tensor_info *t, const aq_plan_entry *e, other_si
 
 /* ---- the file of another format ---- */
 
-/* A tensor of the file. Codes of a tensor that is planned count where it is first, and may be of 8 bits elsewhere. */
+/* What a planned tensor may take at most. */
+static uint64_t most_bytes(const aq_export_layout *layout, const aq_tensor_info *t, uint64_t span) {
+  const uint64_t codes = layout->code_bytes(t, AQ_INT8, span, true);
+  return aq_export_layout_has_values(layout) ? AQ_MAX(codes, layout->code_bytes(t, AQ_KEPT, span, true)) : codes;
+}
+
+/* A tensor of the file. Codes of a tensor that is planned count where it is first, and may be the largest elsewhere. */
 static void add_stored(const aq_source *source, const aq_plan *plan, const aq_export_layout *layout, size_t origin,
                        uint64_t value_bytes, bool *seen, other_sizes *others, aq_budget *budget) {
   const size_t owner = aq_plan_owner(plan, origin);
@@ -50,7 +57,8 @@ static void add_stored(const aq_source *source, const aq_plan *plan, const aq_ex
   }
   if (is_first) budget->quantized_params += t->num_params;
   if (is_first && is_planned) return;
-  const uint64_t bytes = layout->code_bytes(t, is_planned ? AQ_INT8 : e->scheme.type, e->span_length);
+  const uint64_t bytes = is_planned ? most_bytes(layout, t, e->span_length)
+                                    : layout->code_bytes(t, e->scheme.type, e->span_length, e->scheme.symmetric);
   if (is_first) {
     others->quantized_bits += 8 * (double)bytes;
   } else {
@@ -61,12 +69,11 @@ static void add_stored(const aq_source *source, const aq_plan *plan, const aq_ex
 static aq_status measure_export(const aq_source *source, const aq_plan *plan, const aq_export_layout *layout,
                                 other_sizes *others, aq_budget *budget, aq_error *err) {
   aq_source *stored;
-  AQ_TRY(aq_export_layout_open_planned(layout, source, source->tensors, plan, &stored, err));
+  AQ_TRY(aq_export_layout_open_planned(layout, aq_encoder_graph_make, source, source->tensors, plan, &stored, err));
   bool *seen = aq_calloc(plan->count + 1, sizeof *seen);
   for (size_t i = 0; seen != NULL && i < stored->tensor_count; i++) {
-    const aq_tensor_info *t = &stored->tensors[i];
     const aq_stored_tensor s = layout->describe(stored, i);
-    add_stored(source, plan, layout, s.origin, t->num_params * aq_dtype_bits(t->dtype) / 8, seen, others, budget);
+    add_stored(source, plan, layout, s.origin, aq_export_layout_value_bytes(layout, stored, i), seen, others, budget);
   }
   others->fixed_bytes += layout->overhead(stored);
   aq_source_close(stored);

@@ -10,6 +10,7 @@
 #include "search/candidate_base.h"
 #include "search/cost.h"
 #include "search/fisher_sensitivity.h"
+#include "search/format_choice.h"
 #include "search/rounding.h"
 #include "tensor/shape.h"
 
@@ -55,11 +56,20 @@ static void share_values(const aq_candidate *r, const aq_candidate_item *item, c
   }
 }
 
+/* values: those of the base, of which a choice of values is made. */
+static void decode_item(const aq_candidate *r, const aq_candidate_item *item, float *values, size_t count) {
+  if (item->encoded.type == AQ_KEPT) {
+    aq_format_round_values(r->problem, item->planned, values, count);
+  } else {
+    aq_encoded_decode(&item->encoded, values);
+  }
+}
+
 aq_status aq_candidate_apply_item(const aq_candidate *r, aq_candidate_item *item, uint32_t worker, aq_error *err) {
   size_t count;
   float *values = aq_params_find(&r->quantized, item->factors->tensor, &count);
   if (values != NULL) { /* else, when its layer is held */
-    aq_encoded_decode(&item->encoded, values);
+    decode_item(r, item, values, count);
     share_values(r, item, values);
   }
   return aq_search_item_count_bits(r->problem, item->planned, &item->encoded, worker, err);
@@ -80,6 +90,7 @@ static aq_status choose_item(void *ctx, uint64_t i, uint32_t worker, aq_error *e
 static aq_status make_codes(const aq_candidate *r, aq_candidate_item *item, const float *w, aq_pool *pool,
                             aq_error *err) {
   aq_encoded *e = &item->encoded;
+  if (e->type == AQ_KEPT) return AQ_OK;
   e->codes = aq_malloc((size_t)e->count);
   if (e->codes == NULL) return aq_fail_memory(err, (size_t)e->count);
   if (item->to_nearest) {
@@ -133,8 +144,10 @@ static aq_status read_quantized(const void *ctx, uint32_t weight, float *to, aq_
   const size_t owner = aq_owner_of(r->problem->source->tensors, r->quantized.model->weights[weight].tensor);
   for (size_t i = 0; i < r->problem->count; i++) {
     const aq_candidate_item *item = &r->items[i];
-    if (item->planned->tensor != owner || item->encoded.codes == NULL) continue;
-    aq_encoded_decode(&item->encoded, to);
+    const bool are_values = item->encoded.count > 0 && item->encoded.type == AQ_KEPT;
+    if (item->planned->tensor != owner || (item->encoded.codes == NULL && !are_values)) continue;
+    if (are_values) AQ_TRY(aq_params_read(&r->base, weight, to, err));
+    decode_item(r, item, to, item->planned->rows * item->planned->cols);
     return AQ_OK;
   }
   return aq_params_read(&r->base, weight, to, err);
@@ -249,6 +262,12 @@ static aq_status copy_values(const float *values, size_t count, aq_encoded *out,
   return AQ_OK;
 }
 
+/* A matrix that is values of 16 bits now is one by the plan. */
+static bool is_vector(const aq_candidate *r, size_t tensor) {
+  const aq_weight *w = aq_model_find_tensor(r->quantized.model, tensor);
+  return w != NULL && w->kind == AQ_WEIGHT_VECTOR;
+}
+
 /* Vectors that are not what they were. */
 static aq_status finish_vectors(const aq_candidate *r, aq_plan *plan, aq_encoded *encoded, aq_error *err) {
   const aq_tensor_info *tensors = r->problem->source->tensors;
@@ -256,7 +275,7 @@ static aq_status finish_vectors(const aq_candidate *r, aq_plan *plan, aq_encoded
     aq_encoded *e = &encoded[aq_owner_of(tensors, i)];
     size_t count;
     const float *now = aq_params_find(&r->quantized, i, &count), *before = aq_params_find(&r->base, i, &count);
-    if (now == NULL || count != tensors[i].num_params || e->codes != NULL) continue;
+    if (now == NULL || count != tensors[i].num_params || e->codes != NULL || !is_vector(r, i)) continue;
     if (memcmp(now, before, count * sizeof *now) == 0) continue;
     if (e->values == NULL) AQ_TRY(copy_values(now, count, e, err));
     if (plan->entries[i].action == AQ_KEEP) plan->entries[i].adjusted = true;
@@ -268,7 +287,7 @@ aq_status aq_candidate_finish(aq_candidate *r, const char *target, aq_plan *plan
   for (size_t i = 0; i < r->problem->count; i++) {
     aq_candidate_item *item = &r->items[i];
     const size_t tensor = item->planned->tensor;
-    AQ_TRY(aq_search_item_fix_entry(item->planned, &item->encoded, target, &plan->entries[tensor], err));
+    AQ_TRY(aq_search_item_fix_entry(r->problem, item->planned, &item->encoded, target, &plan->entries[tensor], err));
     if (item->encoded.codes == NULL) continue;
     encoded[tensor] = item->encoded;
     item->encoded = (aq_encoded){.count = 0};

@@ -160,7 +160,7 @@ aq_status aq_search_item_round_to_nearest(const aq_search_problem *problem, aq_s
   float *own;
   aq_status status = aq_search_item_values(problem, item, &w, &own, err);
   if (status == AQ_OK) status = aq_search_item_choose(problem, item, w, worker, out, err);
-  if (status == AQ_OK) status = count_nearest(problem, item, w, out, worker, err);
+  if (status == AQ_OK && out->type != AQ_KEPT) status = count_nearest(problem, item, w, out, worker, err);
   aq_free(own);
   return status;
 }

@@ -63,19 +63,34 @@ aq_status aq_search_item_values(const aq_search_problem *problem, const aq_searc
   return aq_source_read_f32(problem->source, item->tensor, 0, values, *own, err);
 }
 
-aq_status aq_search_item_fix_entry(const aq_search_item *item, const aq_encoded *found, const char *target,
-                                   aq_plan_entry *entry, aq_error *err) {
+static aq_status fix_codes(const aq_encoded *found, aq_plan_entry *entry, aq_error *err) {
+  AQ_TRY(aq_encoded_describe(found, entry, err));
+  entry->scheme.method = AQ_RD;
+  entry->scheme.symmetric = true;
+  return AQ_OK;
+}
+
+static void fix_values(const aq_tensor_info *t, aq_plan_entry *entry) {
+  entry->dtype = aq_export_value_dtype(t->dtype);
+  entry->action = entry->dtype == t->dtype ? AQ_KEEP : AQ_CONVERT;
+  entry->scheme = (aq_scheme){.type = AQ_KEPT};
+  entry->quant_axis = -1;
+  entry->group_size = 0;
+  entry->span_length = t->num_params;
+}
+
+aq_status aq_search_item_fix_entry(const aq_search_problem *problem, const aq_search_item *item,
+                                   const aq_encoded *found, const char *target, aq_plan_entry *entry, aq_error *err) {
   char *rule = aq_format("%s; %s", target, item->why);
   if (rule == NULL) return aq_fail_memory(err, 256);
-  const aq_status status = aq_encoded_describe(found, entry, err);
+  const aq_status status = found->type != AQ_KEPT ? fix_codes(found, entry, err) : AQ_OK;
   if (status != AQ_OK) {
     aq_free(rule);
     return status;
   }
+  if (found->type == AQ_KEPT) fix_values(&problem->source->tensors[item->tensor], entry);
   aq_free(entry->rule);
   entry->rule = rule;
-  entry->scheme.method = AQ_RD;
-  entry->scheme.symmetric = true;
   entry->bits = item->bits / (double)found->count;
   entry->loss = item->loss_is_similarity ? item->loss : 0;
   return AQ_OK;

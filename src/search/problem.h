@@ -44,6 +44,7 @@ typedef struct aq_search_problem {
   aq_codec_setting codec;         /* of the file */
   uint64_t part_params;           /* a tensor of more of them is written in parts */
   const aq_export_layout *layout; /* of the format that bits are those of; NULL: of the table */
+  const aq_code_choice *setting;  /* of a format that has one for all: that which was last tried; else NULL */
 } aq_search_problem;
 
 /* The open entries of a plan (method rd, no scales) as items that a backend has said nothing of yet. options: how the
@@ -66,8 +67,10 @@ AQ_MUST_CHECK aq_status aq_search_item_values(const aq_search_problem *problem, 
 /* Of all items. */
 double aq_search_problem_bits(const aq_search_problem *problem);
 
-/* Makes what was found the entry of a plan. target: for the rule, in words. */
-AQ_MUST_CHECK aq_status aq_search_item_fix_entry(const aq_search_item *item, const aq_encoded *found,
-                                                 const char *target, aq_plan_entry *entry, aq_error *err);
+/* Makes what was found the entry of a plan: codes, or with type AQ_KEPT values of 16 bits. target: for the rule, in
+ * words. */
+AQ_MUST_CHECK aq_status aq_search_item_fix_entry(const aq_search_problem *problem, const aq_search_item *item,
+                                                 const aq_encoded *found, const char *target, aq_plan_entry *entry,
+                                                 aq_error *err);
 
 #endif

@@ -49,6 +49,7 @@ aq_status aq_candidate_choose_rounding(aq_candidate *r, bool *changed, aq_error 
     aq_candidate_item *item = &r->items[i];
     status = aq_candidate_tell_progress(r, err);
     if (status != AQ_OK || item->factors == NULL || item->factors->input_l == NULL) continue;
+    if (item->encoded.codes == NULL) continue; /* it is values */
     status = choose_for_item(r, item, replaced, err);
     *changed = *changed || item->to_nearest;
   }

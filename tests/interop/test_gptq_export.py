@@ -78,6 +78,114 @@ def test_every_type_and_granularity_is_read_as_it_is_decoded(tmp_path, quant_typ
     assert settings["lm_head"] is False
 
 
+def check_plan(tmp_path, modules):
+    """The export of a table that was made for it has exactly its values, matrices without codes in 16 bits."""
+    report = json.loads(run("export", tmp_path / "t.parquet", "-o", tmp_path / "gptq", "--to", "gptq", "--json").stdout)
+    assert "dequantized" not in {t["action"] for t in report["tensors"]}
+    run("export", tmp_path / "t.parquet", "-o", tmp_path / "plain", "--dtype", "fp32")
+    settings = json.loads((tmp_path / "gptq" / "config.json").read_text())["quantization_config"]
+    plain, stored = arrays(tmp_path / "plain"), arrays(tmp_path / "gptq")
+    assert {name.removesuffix(".qweight") for name in stored if name.endswith(".qweight")} == modules
+    for name, values in plain.items():
+        module = name.removesuffix(".weight")
+        if module in modules:
+            np.testing.assert_array_equal(dequantize(stored, module, settings), values)
+        else:
+            assert stored[name].dtype == ("<f2" if values.ndim == 2 and values.size >= 1024 else "<f4"), name
+            np.testing.assert_array_equal(stored[name].astype("<f4"), values)
+    return settings
+
+
+# Weights of FP16's normal scales, of its smallest ones, and far from zero on either side.
+VALUES = {"around zero": (1, 0), "tiny": (2e-6, 0), "above zero": (1, 9), "below zero": (1, -9)}
+
+
+@pytest.mark.parametrize("scale, shift", VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize("options", [("--type", "int8"), ("--type", "int4"), ("--type", "int4", "--asym"),
+                                     ("--type", "int3", "--asym", "--method", "minmax", "--group-size", "32"),
+                                     ("--type", "int2", "--per", "tensor"), ("--type", "int8", "--asym", "--per", "channel")], ids=str)
+def test_plans_lose_nothing(tmp_path, options, scale, shift):
+    values = {f"{UP}.weight": ("F32", ((noise(2, 96, 128) + shift) * scale).astype("<f4")),
+              f"{DOWN}.weight": ("F32", ((noise(3, 32, 128) + shift) * scale).astype("<f4")),
+              "pooler.dense.weight": ("F32", noise(7, 64, 64)), "lm_head.weight": ("F32", noise(8, 70, 64))}
+    write_model(tmp_path / "m", **values)
+    run("quantize", tmp_path / "m", "-o", tmp_path / "t.parquet", "--for", "gptq", *options)
+    dry = json.loads(run("quantize", tmp_path / "m", "--dry-run", "--for", "gptq", "--json", *options).stdout)
+    settings = check_plan(tmp_path, {UP, DOWN})
+    assert settings["sym"] is ("--asym" not in options) and settings["bits"] == int(options[1][3:])
+    size = (tmp_path / "gptq" / "model.safetensors").stat().st_size
+    assert size <= dry["estimate"]["file_bytes_at_most"] < size + 15_000
+    assert {t["name"]: t["rule"] for t in dry["tensors"]}["lm_head.weight"] == (
+        "no codes in gptq: GPTQ has matrices of multiples of 32 rows and columns")
+
+
+def test_a_layer_of_zeros_is_one_of_zero_points(tmp_path):
+    """Its zero points are all 0, as those of symmetric codes are."""
+    write_model(tmp_path / "m", **{f"{UP}.weight": ("F32", np.zeros((96, 128), "<f4"))})
+    run("quantize", tmp_path / "m", "-o", tmp_path / "t.parquet", "--for", "gptq", "--type", "int4", "--asym")
+    settings = check_plan(tmp_path, {UP, DOWN})
+    assert settings["sym"] is False and settings["checkpoint_format"] == "gptq_v2"
+
+
+def write_layers(folder, count=4):
+    more = {f"layers.{i}.fc.weight": ("F32", (noise(i, 64, 256) * (1 + i)).astype("<f4")) for i in range(1, 1 + count)}
+    write_model(folder, rows=64, columns=256, **more)
+    return {UP, DOWN} | {name.removesuffix(".weight") for name in more}
+
+
+# Half a bit is g_idx here, as the matrices have 64 rows; scale and zero point of a group of int4 have 20.
+@pytest.mark.parametrize("bits, expected", [(2.9, (2, 64)), (3.62, (3, -1)), (4.77, (4, 128)), (4.9, (4, 64)), (8.8, (8, 128)),
+                                            (16, (8, 32))])
+def test_target_chooses_one_setting(tmp_path, bits, expected):
+    modules = write_layers(tmp_path / "m")
+    options = ["--for", "gptq", "--target-bpw", bits, "--calib", "none"]
+    run("quantize", tmp_path / "m", "-o", tmp_path / "t.parquet", *options, "--save-plan", tmp_path / "plan.json")
+    settings = check_plan(tmp_path, modules)
+    stored = arrays(tmp_path / "gptq")
+    size = sum(stored[f"{module}.{part}"].nbytes for module in modules for part in ("qweight", "qzeros", "scales", "g_idx"))
+    assert 8 * size / (256 * (64 + 32) + 4 * 64 * 256) <= bits
+    assert (settings["bits"], settings["group_size"], settings["sym"]) == (*expected, True)
+    run("quantize", tmp_path / "m", "-o", tmp_path / "again.parquet", "--for", "gptq", "--plan", tmp_path / "plan.json")
+    run("export", tmp_path / "again.parquet", "-o", tmp_path / "second", "--to", "gptq")
+    again = arrays(tmp_path / "second")
+    assert all(again[name].tobytes() == values.tobytes() for name, values in stored.items())
+
+
+def test_target_size_is_that_of_the_file(tmp_path):
+    modules = write_layers(tmp_path / "m", 8)
+    for target in (90_000, 120_000, 200_000):
+        run("quantize", tmp_path / "m", "-o", tmp_path / "t.parquet", "--for", "gptq", "--target-size", target, "--calib", "none", "--force")
+        run("export", tmp_path / "t.parquet", "-o", tmp_path / "gptq", "--to", "gptq", "--force")
+        size = (tmp_path / "gptq" / "model.safetensors").stat().st_size
+        assert 0.7 * target < size <= target
+    said = run("quantize", tmp_path / "m", "-o", tmp_path / "t.parquet", "--for", "gptq", "--target-size", 50_000, "--calib", "none",
+               "--force", expect=2)
+    assert "cannot be reached" in said.stderr
+    assert len(modules) == 10
+
+
+PLANS_REFUSED = {
+    "another type": (["--type", "int4", "--tensor", f"{UP}.weight=int8,group=64,sym"], [DOWN, "one setting"]),
+    "a rule with a target": (["--target-bpw", "5", "--calib", "none", "--tensor", f"{UP}.weight=int4,group=64,sym"], ["one setting"]),
+    "kept": (["--type", "int4", "--keep", f"{UP}.weight"], [UP, "stay values", "compressed-tensors"]),
+    "groups": (["--type", "int4", "--group-size", "48"], ["cross rows"]),
+}
+
+
+@pytest.mark.parametrize("options, says", PLANS_REFUSED.values(), ids=PLANS_REFUSED)
+def test_plans_that_it_cannot_hold_are_refused_by_name(tmp_path, options, says):
+    write_model(tmp_path / "m")
+    said = run("quantize", tmp_path / "m", "-o", tmp_path / "t.parquet", "--for", "gptq", *options, expect=2).stderr
+    assert all(words in said for words in says), said
+    assert not list(tmp_path.glob("t.parquet*"))
+
+
+def test_a_layer_that_it_cannot_hold_is_refused_before_the_work(tmp_path):
+    write_model(tmp_path / "m", rows=40)
+    said = run("quantize", tmp_path / "m", "-o", tmp_path / "t.parquet", "--for", "gptq", "--type", "int4", expect=2).stderr
+    assert f"{UP}.weight" in said and "multiples of 32" in said
+
+
 def test_an_output_layer_of_its_own_has_codes(tmp_path):
     write_model(tmp_path / "m", **{"lm_head.weight": ("F32", noise(7, 64, 64))})
     run("quantize", tmp_path / "m", "-o", tmp_path / "t.parquet", "--type", "int4", "--sym")

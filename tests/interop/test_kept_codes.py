@@ -113,11 +113,50 @@ def test_the_largest_scales_of_fp16_go_back(tmp_path, quant_type):
     assert again.data.tobytes() == blocks.tobytes()
 
 
+def blocks_of_three_bits(factors, times, seed):
+    """Blocks of Q3_K with random codes, as the page of ggml has them: 32 bytes of high bits, 64 of low ones, 12 of scales."""
+    blocks = np.random.default_rng(seed).integers(0, 256, (len(factors), 110), dtype=np.uint8)
+    scale = (times + 32).astype(np.uint8)
+    blocks[:, 96:104] = (scale[:, :8] & 15) | (scale[:, 8:] & 15) << 4
+    high = (scale >> 4).reshape(-1, 4, 4)
+    blocks[:, 104:108] = high[:, 0] | high[:, 1] << 2 | high[:, 2] << 4 | high[:, 3] << 6
+    blocks[:, 108:] = factors.astype("<f2").view(np.uint8).reshape(-1, 2)
+    return blocks
+
+
+def test_blocks_of_three_bits_go_back(tmp_path):
+    """Scales and factors of both signs, of zero and below FP16's normal numbers: the same values, and the same bytes where
+    the largest multiple is -32, as llama.cpp makes them, and no smaller one would do."""
+    rng = np.random.default_rng(11)
+    count = 400
+    factors = (rng.standard_normal(count) * 2.0 ** rng.integers(-22, 12, count)).astype("<f2")
+    factors[200:][factors[200:] == 0] = 1
+    factors[:6] = [0, -0.0, 2**-24, -(2**-24), 65504 / 32, -65504]
+    times = rng.integers(-32, 32, (count, 16))
+    times[50:90] = times[50:90] // 2 * 2  # factors of twice the size do as well
+    times[90:130] = np.abs(times[90:130] + 1) % 32
+    times[130:150] = 0
+    times[150:170, 1:] = 0
+    times[200:, 0], times[200:, 1] = -32, 7
+    blocks = blocks_of_three_bits(factors, times, 12)
+    write_gguf(tmp_path / "m.gguf", {"token_embd.weight": (blocks.reshape(100, -1), TYPES.Q3_K)})
+    rows, _ = kept(tmp_path / "m.gguf", tmp_path / "t.parquet")
+    assert rows["token_embd.weight"]["quant_type"] == "int3"
+    run("export", tmp_path / "t.parquet", "-o", tmp_path / "again.gguf", "--to", "gguf")
+    run("export", tmp_path / "m.gguf", "-o", tmp_path / "direct.gguf", "--to", "gguf", "--keep-codes")
+    for path in ("again.gguf", "direct.gguf"):
+        again = gguf.GGUFReader(tmp_path / path).tensors[0]
+        assert again.tensor_type == TYPES.Q3_K
+        found = np.frombuffer(again.data.tobytes(), np.uint8).reshape(count, 110)
+        np.testing.assert_array_equal(decode(found, TYPES.Q3_K), decode(blocks, TYPES.Q3_K))
+        assert found[200:].tobytes() == blocks[200:].tobytes()
+
+
 def test_what_no_file_can_hold_is_refused(tmp_path):
-    """Scales of Q3_K may be negative; those that are written are not. A file of values has no codes."""
-    write_gguf(tmp_path / "m.gguf", {"token_embd.weight": (random_blocks(TYPES.Q3_K, 4), TYPES.Q3_K)})
+    """No block has groups of 16 codes of 8 bits. A file of values has no codes."""
+    write_gguf(tmp_path / "m.gguf", {"token_embd.weight": (random_blocks(TYPES.Q6_K, 4), TYPES.Q6_K)})
     said = run("export", tmp_path / "m.gguf", "-o", tmp_path / "x.gguf", "--to", "gguf", "--keep-codes", expect=3).stderr
-    assert "those of Q3_K" in said
+    assert "no multiple of 32 values" in said
     said = run("export", tmp_path / "m.gguf", "-o", tmp_path / "x.safetensors", "--keep-codes", expect=2).stderr
     assert "safetensors files hold values" in said
     assert "--keep-codes" in said

@@ -166,6 +166,79 @@ def test_codes(tmp_path, kind, family):
         assert len(codes.raw_data) <= tensor["shape"][0] * padded * bits // 8
 
 
+def stored_codes(path):
+    """Of each tensor with codes in the file: how many bits a code takes, and its bytes with scales and zero points."""
+    graph = onnx.load(path).graph
+    stored = {t.name: t for t in graph.initializer}
+    names = [name.removesuffix("_quantized") for name in stored if name.endswith("_quantized")]
+    parts = ("_quantized", "_scale", "_zero_point")
+    return {name: (8 if stored[f"{name}_quantized"].data_type == onnx.TensorProto.INT8 else 4,
+                   sum(len(stored[name + end].raw_data) for end in parts if name + end in stored)) for name in names}
+
+
+PLANNED = {  # options, bits of a code in the file
+    "int8": (["--type", "int8"], 8),
+    "int8 with zero points": (["--type", "int8", "--asym"], 8),
+    "int4": (["--type", "int4"], 4),
+    "int4 with zero points": (["--type", "int4", "--asym"], 4),
+    "int4 in groups with zero points": (["--type", "int4", "--asym", "--group-size", "16", "--method", "minmax"], 4),
+    "int3 with zero points": (["--type", "int3", "--asym"], 4),
+    "int2 per tensor": (["--type", "int2", "--asym", "--per", "tensor"], 4),
+}
+
+
+@pytest.mark.parametrize("family", ["bert", "mpnet", "modernbert", "nomic_bert", "albert"])
+@pytest.mark.parametrize("kind", PLANNED)
+def test_plans_for_onnx_lose_nothing(tmp_path, kind, family):
+    options, bits = PLANNED[kind]
+    model, table = make_family(tmp_path / "model", family), tmp_path / "t.parquet"
+    change_tensors(model, lambda tensors: {**tensors, "pooler.dense.weight": noise(1, HIDDEN, HIDDEN)})
+    run("quantize", model, "-o", table, "--for", "onnx", *options)
+    dry = json.loads(run("quantize", model, "--dry-run", "--for", "onnx", "--json", *options).stdout)
+    said = run("export", table, "-o", tmp_path / "out", "--to", "onnx").stdout
+    assert "dequantized" not in said and "8 bits" not in said
+    check_same(table, tmp_path / "out", model)
+    assert check_round_trip(table, tmp_path) == {"pooler.dense.weight"}
+    codes = stored_codes(tmp_path / "out" / "onnx" / "model.onnx")
+    quantized = {t["name"] for t in json.loads(run("info", table, "--json").stdout)["tensors"] if t["num_scales"] > 0}
+    assert set(codes) == quantized and {width for width, _ in codes.values()} == {bits}
+    planned = {t["name"]: t["bytes_after"] for t in dry["tensors"]}
+    for name, (_, size) in codes.items():
+        assert size <= planned[name] < size * 1.3, name  # zero points of a tensor may all be 0
+    size = (tmp_path / "out" / "onnx" / "model.onnx").stat().st_size
+    assert size <= dry["estimate"]["file_bytes_at_most"] < size + 30_000  # names of values may be longer
+
+
+@pytest.mark.parametrize("bits", [5.4, 6.5, 8.5, 9.5])
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_target_is_the_size_of_the_onnx_file(tmp_path, family, bits):
+    """Two large tables, which may be of other types; matrices of layers are small here."""
+    model = make_family(tmp_path / "model", family, vocab_size=40000, max_position_embeddings=30000)
+    params = json.loads(run("info", model, "--json").stdout)["totals"]["params"]
+    target = round(params * bits / 8) + 30_000
+    run("quantize", model, "-o", tmp_path / "t.parquet", "--for", "onnx", "--target-size", target, "--calib", "none")
+    assert "8 bits" not in run("export", tmp_path / "t.parquet", "-o", tmp_path / "out", "--to", "onnx").stdout
+    size = (tmp_path / "out" / "onnx" / "model.onnx").stat().st_size
+    assert 0.75 * target < size <= target
+    check_same(tmp_path / "t.parquet", tmp_path / "out", model)
+    assert check_round_trip(tmp_path / "t.parquet", tmp_path) == set()
+    tensors = json.loads(run("info", tmp_path / "t.parquet", "--json").stdout)["tensors"]
+    assert {t["stored_as"].split()[0] for t in tensors if t["num_scales"] > 0} <= {"int4", "int8"}
+
+
+def test_what_onnx_has_not_is_refused_before_the_work(tmp_path):
+    model = make_family(tmp_path / "model", "bert")
+    name = "encoder.layer.0.attention.self.query.weight"
+    said = run("quantize", model, "-o", tmp_path / "t.parquet", "--for", "onnx", "--tensor", f"{name}=int4,group=8", expect=2)
+    assert name in said.stderr and "no multiple of 16" in said.stderr
+    said = run("quantize", model, "-o", tmp_path / "t.parquet", "--for", "onnx", "--tensor", f"{name}=int4,group=48", expect=2)
+    assert name in said.stderr and "cross rows" in said.stderr
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, "model_type": "llama"}))
+    assert "llama" in run("quantize", model, "-o", tmp_path / "t.parquet", "--for", "onnx", expect=3).stderr
+    assert not list(tmp_path.glob("t.parquet*"))
+
+
 def test_zero_points_that_are_codes_stay_in_4_bits(tmp_path):
     """As other tools may make them."""
     model = make_family(tmp_path / "model", "bert")

@@ -5,7 +5,8 @@ import gguf
 import numpy as np
 import pytest
 import scheme_rules as rules
-from conftest import noise, read_pyarrow, run
+from conftest import noise, read_pyarrow, read_safetensors, run
+from encoder_families import change_tensors, make_family
 from test_compressed_tensors import CONFIG, check
 from test_compressed_tensors import write_model as write_linear
 from test_gguf_export import exported, values_of
@@ -289,7 +290,7 @@ def test_target_size_is_that_of_the_exported_file(tmp_path, part):
     size = (tmp_path / "out.gguf").stat().st_size
     step = 96 * 128 // 2  # what one matrix more of 8 bits takes
     assert target - 1.5 * step - 2000 < size <= target
-    assert types.pop(ODD) == "F32" and set(types.values()) == {"Q4_0", "Q8_0"}
+    assert types.pop(ODD) == "F16" and set(types.values()) == {"Q4_0", "Q8_0"}
     assert abs(list(types.values()).count("Q8_0") - part * len(types)) < 2
     again = tmp_path / "again.parquet"
     run("quantize", source, "-o", again, "--for", "gguf", "--target-size", target, "--calib", "none", "--threads", "1")
@@ -304,6 +305,88 @@ def test_target_in_bits_counts_the_blocks_and_rules_are_kept(tmp_path):
     assert types["blk.0.ffn_up.weight"] == "Q8_0" and types["blk.1.ffn_up.weight"] == "F32"
     blocks = [t for t in gguf.GGUFReader(tmp_path / "out.gguf").tensors if t.tensor_type.name != "F32"]
     assert 5.5 < 8 * sum(int(t.n_bytes) for t in blocks) / sum(int(t.n_elements) for t in blocks) <= 6
+
+
+@pytest.mark.parametrize("bits", [9.2, 10, 14])
+def test_target_above_eight_bits_has_values_of_sixteen(tmp_path, bits):
+    """The blocks of 8 bits and the values of 16 together keep to the target and use it."""
+    source = write_layers(tmp_path / "m.gguf")
+    target = ["--for", "gguf", "--target-bpw", bits, "--calib", "none"]
+    run("quantize", source, "-o", tmp_path / "t.parquet", *target, "--save-plan", tmp_path / "plan.json")
+    types = check_export(tmp_path / "t.parquet", tmp_path)
+    assert types.pop(ODD) == "F16" and set(types.values()) == {"Q8_0", "F16"}
+    planned = [t for t in gguf.GGUFReader(tmp_path / "out.gguf").tensors if t.name != ODD]
+    assert bits - 0.7 < 8 * sum(int(t.n_bytes) for t in planned) / sum(int(t.n_elements) for t in planned) <= bits
+    own = {t.name: values_of(t) for t in gguf.GGUFReader(source).tensors}
+    for t in planned:
+        if t.tensor_type.name == "F16":
+            np.testing.assert_array_equal(t.data, own[t.name].astype("<f2"))
+    run("quantize", source, "-o", tmp_path / "again.parquet", "--for", "gguf", "--plan", tmp_path / "plan.json")
+    for row, again in zip(read_pyarrow(tmp_path / "t.parquet"), read_pyarrow(tmp_path / "again.parquet"), strict=True):
+        assert row["data"] == again["data"] and row["quant_type"] == again["quant_type"]
+
+
+def test_values_that_fp16_cannot_hold_stay_what_they_are(tmp_path):
+    writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
+    for name, columns in ((ODD, 33), ("token_embd.weight", 128), ("blk.0.ffn_up.weight", 128)):
+        values = noise(columns, 64, columns).astype(np.float32)
+        values[3, 5] = 1 if name.startswith("blk") else 65520
+        writer.add_tensor(name, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    run("quantize", tmp_path / "m.gguf", "-o", tmp_path / "t.parquet", "--for", "gguf", "--target-bpw", "16", "--calib", "none")
+    types = check_export(tmp_path / "t.parquet", tmp_path)
+    assert types[ODD] == "F32" and types["token_embd.weight"][0] == "Q" and types["blk.0.ffn_up.weight"] == "F16"
+
+
+def test_values_of_bf16_stay_bf16(tmp_path):
+    writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
+    for i, columns in enumerate((33, 128, 128)):
+        bits = (noise(i, 64, columns).astype("<f4").view("<u4") >> 16).astype("<u2")
+        writer.add_tensor(["odd.weight", "token_embd.weight", "blk.0.ffn_up.weight"][i], bits.view(np.uint8).reshape(64, -1),
+                          raw_dtype=gguf.GGMLQuantizationType.BF16)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    run("quantize", tmp_path / "m.gguf", "-o", tmp_path / "t.parquet", "--for", "gguf", "--target-bpw", "16", "--calib", "none")
+    run("export", tmp_path / "t.parquet", "-o", tmp_path / "out.gguf", "--to", "gguf")
+    for t, own in zip(gguf.GGUFReader(tmp_path / "out.gguf").tensors, gguf.GGUFReader(tmp_path / "m.gguf").tensors, strict=True):
+        assert t.tensor_type.name == "BF16" and t.data.tobytes() == own.data.tobytes()
+
+
+DRY = {
+    "int4": ["--type", "int4"],
+    "int4 asym": ["--type", "int4", "--asym"],
+    "target": ["--target-bpw", "6", "--calib", "none"],
+    "target with a rule": ["--target-size", "120kB", "--calib", "none", "--tensor", "blk.0.*=int4,group=32,asym"],
+}
+
+
+@pytest.mark.parametrize("options", DRY.values(), ids=DRY)
+def test_dry_run_says_what_the_export_takes(tmp_path, options):
+    """Bytes of each tensor are those of the file, and the whole is no more than was said."""
+    source = write_layers(tmp_path / "m.gguf")
+    command = ["quantize", source, "--for", "gguf", *options]
+    report = json.loads(run(*command, "--dry-run", "--json").stdout)
+    text = run(*command, "--dry-run").stdout
+    run(*command, "-o", tmp_path / "t.parquet")
+    run("export", tmp_path / "t.parquet", "-o", tmp_path / "out.gguf", "--to", "gguf")
+    size = (tmp_path / "out.gguf").stat().st_size
+    stored = {t.name: t for t in gguf.GGUFReader(tmp_path / "out.gguf").tensors}
+    assert {t["name"]: t["bytes_after"] for t in report["tensors"]} == {k: int(t.n_bytes) for k, t in stored.items()}
+    assert report["estimate"]["for"] == "gguf" and "its export to gguf would have at most" in text
+    assert size <= report["estimate"]["file_bytes_at_most"] < size + 1500
+    params, payload = report["totals"]["params"], sum(int(t.n_bytes) for t in stored.values())
+    assert report["totals"]["ratio_to_fp32"] == pytest.approx(4 * params / payload)
+    codes = [t for t in stored.values() if t.tensor_type.name[0] == "Q"]
+    bits = 8 * sum(int(t.n_bytes) for t in codes) / sum(int(t.n_elements) for t in codes)
+    assert report["totals"]["bits_per_weight"] == pytest.approx(bits)
+    assert report["totals"]["file_ratio"] == pytest.approx(source.stat().st_size / size, rel=0.02)
+    if "--target-size" in options:
+        assert size <= 120_000
 
 
 def write_wide_layers(path, columns=512):
@@ -398,6 +481,60 @@ def test_target_for_compressed_tensors(tmp_path, bits):
     config = check(tmp_path / "t.parquet", tmp_path, modules)
     assert 0.85 * target < (tmp_path / "ct" / "model.safetensors").stat().st_size <= target
     assert len(config["config_groups"]) > 1
+
+
+def write_encoder(folder):
+    """Layers of multiples of 32 rows and columns."""
+    model = make_family(folder, "bert", vocab_size=2000, intermediate_size=64)
+    wide = {f"encoder.layer.{i}.{name}": 0.3 * noise(i, *shape) for i in range(2) for name, shape in
+            {"intermediate.dense.weight": (64, 32), "intermediate.dense.bias": (64,), "output.dense.weight": (32, 64)}.items()}
+    change_tensors(model, lambda tensors: {**tensors, **wide})
+    return model
+
+
+def plan_with_texts(model, table, *options):
+    report = json.loads(run("quantize", model, "-o", table, "--calib", "builtin", "--json", *options).stdout)
+    assert report["search"]["model_was_run"]
+    return report["search"]["similarity"], {row["layer_name"]: row for row in read_pyarrow(table)}
+
+
+def test_values_of_sixteen_bits_are_a_choice_with_texts(tmp_path):
+    """Of matrices that stay values nothing is adjusted: they are the source's, rounded."""
+    model = write_encoder(tmp_path / "m")
+    own = read_safetensors(model / "model.safetensors")
+    options = ["--for", "gguf", "--target-bpw"]
+    similar, rows = plan_with_texts(model, tmp_path / "t.parquet", *options, 11)
+    less, _ = plan_with_texts(model, tmp_path / "less.parquet", *options, 8.5)
+    assert 1 - similar < 0.5 * (1 - less)
+    halves = {name: row for name, row in rows.items() if row["quant_type"] == "fp16"}
+    assert 3 < len(halves) < 13 and {row["quant_type"] for name, row in rows.items() if name.endswith("key.weight")} <= {"fp16", "int8"}
+    for name, row in halves.items():
+        np.testing.assert_array_equal(np.frombuffer(row["data"], "<f2"), np.frombuffer(own[name][2], "<f4").astype("<f2"))
+    plan_with_texts(model, tmp_path / "one.parquet", *options, 11, "--threads", 1)
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "t.parquet").read_bytes()
+
+
+def settings_of(rows):
+    return {(row["quant_type"], row["group_size"]) for row in rows.values() if row["scales"]}
+
+
+def test_one_setting_with_texts(tmp_path):
+    """More bits are more similar; a similarity is met by the smallest setting that has it."""
+    model = write_encoder(tmp_path / "m")
+    options = ["--for", "gptq", "--target-bpw"]
+    found = [plan_with_texts(model, tmp_path / f"{bits}.parquet", *options, bits) for bits in (3.5, 5.7, 9.6)]
+    assert [len(settings_of(rows)) for _, rows in found] == [1, 1, 1]
+    assert found[0][0] < found[1][0] < found[2][0]
+    asked = (found[0][0] + found[1][0]) / 2
+    similar, rows = plan_with_texts(model, tmp_path / "s.parquet", "--for", "gptq", "--min-similarity", asked)
+    assert similar >= asked and len(settings_of(rows)) == 1
+    assert {kind for kind, _ in settings_of(rows)} <= {"int2", "int3", "int4"}
+    run("export", tmp_path / "s.parquet", "-o", tmp_path / "out", "--to", "gptq")
+    done = run("quantize", model, "-o", tmp_path / "no.parquet", "--for", "gptq", "--min-similarity", "0.999999", "--calib", "builtin",
+               expect=2)
+    assert "cannot be reached" in done.stderr
+    done = run("quantize", model, "-o", tmp_path / "no.parquet", "--for", "gptq", "--min-similarity", "0.9", "--calib", "none", expect=2)
+    assert "this model is not run" in done.stderr
 
 
 def test_tuning_is_refused_with_a_format(tmp_path):

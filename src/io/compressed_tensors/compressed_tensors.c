@@ -71,11 +71,12 @@ static const aq_code_choice ct_choices[] = {{AQ_INT2, 0}, {AQ_INT2, 128}, {AQ_IN
                                             {AQ_INT4, 0}, {AQ_INT4, 128}, {AQ_INT4, 64}, {AQ_INT4, 32},
                                             {AQ_INT8, 0}, {AQ_INT8, 128}, {AQ_INT8, 64}, {AQ_INT8, 32}};
 
-static uint64_t count_code_bytes(const aq_tensor_info *t, aq_quant_type type, uint64_t span) {
+static uint64_t count_code_bytes(const aq_tensor_info *t, aq_quant_type type, uint64_t span, bool symmetric) {
   const uint64_t rows = (uint64_t)t->shape[0], columns = (uint64_t)t->shape[1];
   const uint64_t groups = span < columns ? columns / span : 1;
-  return 4 * rows * aq_packed_words(columns, aq_quant_type_bits(type)) + sizeof(float) * rows * groups +
-         2 * sizeof(int64_t);
+  const uint32_t bits = aq_quant_type_bits(type);
+  const uint64_t zero_points = symmetric ? 0 : 4 * aq_packed_words(rows, bits) * groups;
+  return 4 * rows * aq_packed_words(columns, bits) + sizeof(float) * rows * groups + 2 * sizeof(int64_t) + zero_points;
 }
 
 static const aq_export_layout ct_layout = {.open = open_layout,

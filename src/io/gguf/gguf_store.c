@@ -108,11 +108,12 @@ const aq_code_grid aq_gguf_grids[AQ_GGUF_GRIDS] = {{AQ_INT8, true, AQ_GRID_F16, 
 
 /* Other int3 and int2 take the room of int4. */
 const aq_code_choice aq_gguf_choices[AQ_GGUF_CHOICES] = {
-    {AQ_INT3, AQ_GGUF_K_GROUP}, {AQ_INT4, AQ_GGUF_CODE_BLOCK}, {AQ_INT8, AQ_GGUF_CODE_BLOCK}};
+    {AQ_INT3, AQ_GGUF_K_GROUP}, {AQ_INT4, AQ_GGUF_CODE_BLOCK}, {AQ_INT8, AQ_GGUF_CODE_BLOCK}, {AQ_KEPT, 0}};
 
-uint64_t aq_gguf_code_bytes(const aq_tensor_info *t, aq_quant_type type, uint64_t span) {
+uint64_t aq_gguf_code_bytes(const aq_tensor_info *t, aq_quant_type type, uint64_t span, bool symmetric) {
   const bool is_k = type == AQ_INT3 && span == AQ_GGUF_K_GROUP; /* else a block has a scale for 32 values anyway */
-  const aq_gguf_type *block = aq_gguf_type_at(type == AQ_INT8 ? Q8_0 : is_k ? Q3_K : Q4_0);
+  const uint32_t number = type == AQ_KEPT ? F16 : type == AQ_INT8 ? Q8_0 : is_k ? Q3_K : symmetric ? Q4_0 : Q4_1;
+  const aq_gguf_type *block = aq_gguf_type_at(number);
   return t->num_params / block->values * block->bytes;
 }
 
@@ -136,8 +137,7 @@ static const char *find_block(const aq_tensor_info *t, const scale_facts *f, uin
   if (why == NULL) why = aq_gguf_refuse_span(t, aq_gguf_store_span(t));
   if (why != NULL && t->quant_type == AQ_INT3 && t->group_size == AQ_GGUF_K_GROUP)
     return "its groups of 16 are those of Q3_K, and its scales are not: rows of multiples of 256, and 16 scales that "
-           "are "
-           "whole multiples, from 0 to 31, of one number";
+           "are whole multiples, from -32 to 31, of one FP16 number";
   if (why != NULL) return why;
   if (!f->fits_f16 || (!f->is_symmetric && !f->fits_minimum)) return "a scale is too large for FP16";
   for (size_t i = 0; i < AQ_GGUF_GRIDS; i++) {

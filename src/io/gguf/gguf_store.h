@@ -3,9 +3,10 @@
  * Codes are taken over where a block of ggml has them: 32 values of a row share a scale d, and a minimum m, of FP16.
  *
  *   int8, zero points 0              Q8_0   x = d q
- *   int3, zero points 0              Q3_K   x = d k q, of 256 values in groups of 16 with a whole number k each, d k =
- * scale int4, int3, int2, zero points 0  Q4_0   x = d (u - 8), u = q + 8 int4, int3, int2                 Q4_1   x = d
- * u + m,   u = q + 8, m = -(8 + zero point) * scale
+ *   int3, zero points 0              Q3_K   x = d k q, of 256 values in groups of 16 with a whole number k each,
+ *                                           d k = scale
+ *   int4, int3, int2, zero points 0  Q4_0   x = d (u - 8), u = q + 8
+ *   int4, int3, int2                 Q4_1   x = d u + m,   u = q + 8, m = -(8 + zero point) * scale
  *
  * d is the scale of the table rounded to FP16, m is computed in FP32 and rounded to FP16. */
 #ifndef AQ_IO_GGUF_GGUF_STORE_H
@@ -54,12 +55,13 @@ uint64_t aq_gguf_store_span(const aq_tensor_info *tensor);
 
 /* The codes that blocks hold, and where they do: aq_stored_tensor's why_values, aq_export_layout's refuse_span. Blocks
  * have as many values as share a scale in them. */
-enum { AQ_GGUF_CODE_BLOCK = 32, AQ_GGUF_GRIDS = 7, AQ_GGUF_CHOICES = 3 };
+enum { AQ_GGUF_CODE_BLOCK = 32, AQ_GGUF_GRIDS = 7, AQ_GGUF_CHOICES = 4 };
 
-/* Q3_K: groups of so many values; so many of them have scales from 0 to so many times the number of their block. */
+/* Q3_K: groups of so many values; so many of them have scales from -(MOST + 1) to MOST times the number of their block.
+ * A search makes those above 0. */
 enum { AQ_GGUF_K_GROUP = 16, AQ_GGUF_K_SCALES = 16, AQ_GGUF_K_MOST = 31 };
 extern const aq_code_choice aq_gguf_choices[AQ_GGUF_CHOICES];
-uint64_t aq_gguf_code_bytes(const aq_tensor_info *tensor, aq_quant_type type, uint64_t span);
+uint64_t aq_gguf_code_bytes(const aq_tensor_info *tensor, aq_quant_type type, uint64_t span, bool symmetric);
 extern const aq_code_grid aq_gguf_grids[AQ_GGUF_GRIDS];
 const char *aq_gguf_why_values(const aq_tensor_info *tensor);
 const char *aq_gguf_refuse_span(const aq_tensor_info *tensor, uint64_t span);

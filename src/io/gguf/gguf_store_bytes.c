@@ -83,7 +83,7 @@ static void make_q3_k(const int8_t *q, const float *scales, const float *zero_po
   memset(block, 0, 108);
   store_f16(d, block + 108);
   for (int j = 0; j < AQ_GGUF_K_SCALES; j++) {
-    const int scale = 32 + (int)rintf(scales[j] / d), run = j / 2, side = AQ_GGUF_K_GROUP * (j % 2);
+    const int scale = 32 + aq_scale_factor_times(scales[j], d), run = j / 2, side = AQ_GGUF_K_GROUP * (j % 2);
     packed[j % 8] |= (uint8_t)((scale & 15) << (4 * (j / 8)));
     packed[8 + j % 4] |= (uint8_t)((scale >> 4) << (2 * (j / 4)));
     for (int i = 0; i < AQ_GGUF_K_GROUP; i++, q++) {

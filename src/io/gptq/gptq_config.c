@@ -39,8 +39,7 @@ static aq_status add_tensor(const aq_source *stored, size_t i, gptq_settings *g,
   const aq_tensor_info *t = &aq_packed_base(stored)->tensors[i];
   const aq_packed_scheme *s = aq_packed_scheme_of(stored, i);
   if (s == NULL) {
-    const bool is_layer = t->rank == 2 && aq_ends_with(t->name, ".weight") && !aq_packed_is_embedding(t);
-    if (is_layer && aq_gptq_is_in_block(t->name)) g->value = t->name;
+    if (aq_gptq_is_layer(aq_packed_base(stored), i)) g->value = t->name;
     return AQ_OK;
   }
   if (is_output(t)) g->has_output = true;

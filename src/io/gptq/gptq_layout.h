@@ -14,4 +14,7 @@ bool aq_gptq_is_in_block(const char *name);
 AQ_MUST_CHECK aq_status aq_gptq_configure(const aq_source *stored, const char *config, size_t size, aq_buffer *out,
                                           aq_error *err);
 
+/* Whether a tensor is a linear layer of a block, all of which have codes, or none. */
+bool aq_gptq_is_layer(const aq_source *base, size_t index);
+
 #endif

@@ -168,7 +168,8 @@ static const char *refuse_span(const aq_tensor_info *t, uint64_t span) {
   return find_group(AQ_MIN(span, (uint64_t)t->shape[1])) > 0 ? NULL : "MLX has groups of 32, 64 or 128 values";
 }
 
-static uint64_t count_code_bytes(const aq_tensor_info *t, aq_quant_type type, uint64_t span) {
+static uint64_t count_code_bytes(const aq_tensor_info *t, aq_quant_type type, uint64_t span, bool symmetric) {
+  (void)symmetric; /* all have biases */
   const uint64_t rows = (uint64_t)t->shape[0], columns = (uint64_t)t->shape[1];
   const uint64_t groups = columns / find_group(AQ_MIN(span, columns));
   return rows * (4 * aq_packed_words(columns, aq_quant_type_bits(type)) + 2 * sizeof(float) * groups);

@@ -17,6 +17,7 @@
 typedef struct aq_onnx_read_weight {
   aq_onnx_store store;
   const char *parts[AQ_ONNX_PARTS]; /* names of its initializers: of values the first alone; NULL: it has none */
+  uint32_t uses;                    /* how often it is read */
   const char *value;                /* what is computed of them once: a vector, or the matrix x is multiplied by */
 } aq_onnx_read_weight;
 

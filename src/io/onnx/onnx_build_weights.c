@@ -23,6 +23,7 @@ static void name_part(aq_onnx_build *b, size_t tensor, aq_onnx_part part) {
 static aq_onnx_read_weight *find_weight(aq_onnx_build *b, size_t tensor, aq_onnx_use use) {
   aq_onnx_read_weight *w = &b->weights[tensor];
   if (b->status != AQ_OK) return NULL;
+  w->uses++;
   if (w->store.use == use) return w;
   if (w->store.use != AQ_ONNX_NO_USE) {
     const aq_status status = aq_fail(b->err, AQ_ERR_UNSUPPORTED, "the graph would use it in two ways");

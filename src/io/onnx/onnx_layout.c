@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "io/onnx/onnx_initializer.h"
@@ -72,8 +73,12 @@ aq_onnx_shape aq_onnx_layout_shape(const aq_source *stored, size_t index) {
 }
 
 static aq_stored_tensor describe_tensor(const aq_source *stored, size_t index) {
-  return (aq_stored_tensor){.origin = (size_t)first_segment(stored, index)->where[AQ_OVER_TENSOR],
-                            .kind = aq_onnx_layout_has_codes(stored, index) ? AQ_STORED_CODES : AQ_STORED_PASSED};
+  const onnx_stored *o = stored->impl;
+  const size_t origin = (size_t)first_segment(stored, index)->where[AQ_OVER_TENSOR];
+  aq_stored_tensor out = {.origin = origin,
+                          .kind = aq_onnx_layout_has_codes(stored, index) ? AQ_STORED_CODES : AQ_STORED_PASSED};
+  out.why_values = aq_onnx_why_values(&o->base->tensors[origin], o->graph.weights[origin].store.use, &out.is_of_values);
+  return out;
 }
 
 /* ---- the tensors ---- */
@@ -160,6 +165,33 @@ static aq_status open_layout(const aq_source *base, aq_dtype dtype, aq_graph_mak
   return status;
 }
 
+/* ---- its size ---- */
+
+/* What a weight needs of initializers, and its codes of nodes beyond those that values have, at most: one operator that
+ * names three initializers each time that it is read, or nodes that make values of codes, once of a matrix. Names of
+ * initializers are that of the tensor with an ending, names of values a scope ("/layer.4294967295") and a number. */
+static uint64_t count_nodes(const aq_onnx_read_weight *w, size_t name_length) {
+  enum { ENDING = 16, VALUE = 32, HEAD = 24, NODE = 48, BLOCK_NODE = 128, MATRIX_NODES = 5, ROW_NODES = 8 };
+  const uint64_t name = name_length + ENDING, heads = AQ_ONNX_PARTS * (name + HEAD);
+  const uint64_t blocks = w->uses * (AQ_ONNX_PARTS * name + BLOCK_NODE), node = name + 3 * VALUE + NODE;
+  if (w->store.use == AQ_ONNX_AS_VECTOR) return name + HEAD;
+  return heads + AQ_MAX(blocks, w->store.use == AQ_ONNX_AS_TABLE ? w->uses * ROW_NODES * node : MATRIX_NODES * node);
+}
+
+static uint64_t count_overhead(const aq_source *stored) {
+  enum { HEAD = 4096, ENTRY = 16 };
+  const onnx_stored *o = stored->impl;
+  const aq_onnx_build *g = &o->graph;
+  uint64_t bytes = HEAD + g->nodes.size + g->constants.size + g->inputs.size + g->outputs.size;
+  for (size_t i = 0; i < o->base->tensor_count; i++) {
+    if (g->weights[i].store.use != AQ_ONNX_NO_USE) bytes += count_nodes(&g->weights[i], strlen(o->base->names[i]));
+  }
+  for (size_t i = 0; i < o->base->metadata_count; i++) {
+    bytes += strlen(aq_source_metadata_key(o->base, i)) + strlen(aq_source_metadata_value(o->base, i)) + ENTRY;
+  }
+  return bytes;
+}
+
 /* config.json stays as it is. */
 static aq_status copy_config(const aq_source *base, const char *config, size_t size, aq_buffer *out, aq_error *err) {
   (void)base;
@@ -171,4 +203,11 @@ const aq_export_layout aq_onnx_export_layout = {.open_graph = open_layout,
                                                 .configure = copy_config,
                                                 .weights_place = "onnx/model.onnx",
                                                 .beside_ending = AQ_ONNX_DATA_ENDING,
-                                                .dtype = AQ_F32};
+                                                .dtype = AQ_F32,
+                                                .grids = aq_onnx_grids,
+                                                .grid_count = AQ_ONNX_GRIDS,
+                                                .refuse_span = aq_onnx_refuse_span,
+                                                .choices = aq_onnx_choices,
+                                                .choice_count = AQ_ONNX_CHOICES,
+                                                .code_bytes = aq_onnx_code_bytes,
+                                                .overhead = count_overhead};

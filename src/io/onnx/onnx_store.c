@@ -162,3 +162,41 @@ aq_onnx_shape aq_onnx_store_shape(const aq_onnx_store *s, aq_onnx_part part) {
       return shape_of(AQ_ONNX_UINT8, 1, 1, s->rows * zero_bytes, 1, 1);
   }
 }
+
+/* ---- for plans ---- */
+
+const aq_code_grid aq_onnx_grids[AQ_ONNX_GRIDS] = {
+    {AQ_INT8, true, AQ_GRID_NONE, 8},         {AQ_INT4, true, AQ_GRID_NONE, 4},
+    {AQ_INT3, true, AQ_GRID_NONE, 4},         {AQ_INT2, true, AQ_GRID_NONE, 4},
+    {AQ_INT8, false, AQ_GRID_NONE, 8}, /* whose zero points are FP32 */
+    {AQ_INT4, false, AQ_GRID_WHOLE_ZEROS, 4}, {AQ_INT3, false, AQ_GRID_WHOLE_ZEROS, 4},
+    {AQ_INT2, false, AQ_GRID_WHOLE_ZEROS, 4}};
+
+/* Blocks have at most 128 values, so that a scale for a row takes no less than those of such groups, but in 8 bits. */
+const aq_code_choice aq_onnx_choices[AQ_ONNX_CHOICES] = {{AQ_INT4, 128}, {AQ_INT4, 64}, {AQ_INT4, 32},
+                                                         {AQ_INT4, 16},  {AQ_INT4, 0},  {AQ_INT8, 0},
+                                                         {AQ_INT8, 128}, {AQ_INT8, 64}, {AQ_INT8, 32}};
+
+const char *aq_onnx_refuse_span(const aq_tensor_info *t, uint64_t span) {
+  const uint64_t columns = (uint64_t)t->shape[1];
+  if (span % columns == 0) return NULL;
+  if (columns % span != 0) return "its groups cross rows";
+  return span % SMALLEST_BLOCK == 0 ? NULL : "its groups are no multiple of 16 values";
+}
+
+uint64_t aq_onnx_code_bytes(const aq_tensor_info *t, aq_quant_type type, uint64_t span, bool symmetric) {
+  const aq_tensor_info of_type = {.quant_type = type};
+  const zero_facts zeros = {.all_zero = symmetric, .are_codes = true};
+  aq_onnx_store s = {.use = AQ_ONNX_AS_MATRIX, .rows = (uint64_t)t->shape[0], .columns = (uint64_t)t->shape[1]};
+  s.span = span;
+  choose_blocks(&of_type, &zeros, &s);
+  const uint64_t bytes = aq_onnx_store_shape(&s, AQ_ONNX_CODES).bytes + aq_onnx_store_shape(&s, AQ_ONNX_SCALES).bytes;
+  return symmetric ? bytes : bytes + aq_onnx_store_shape(&s, AQ_ONNX_ZERO_POINTS).bytes;
+}
+
+const char *aq_onnx_why_values(const aq_tensor_info *t, aq_onnx_use use, bool *is_of_values) {
+  *is_of_values = use == AQ_ONNX_AS_VECTOR;
+  if (*is_of_values) return "vectors of the graph are values";
+  if (t->rank != 2) return "it is no matrix";
+  return use == AQ_ONNX_AS_TABLE && t->shape[1] % 2 != 0 ? "its rows have an odd number of values" : NULL;
+}

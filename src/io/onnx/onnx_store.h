@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 
+#include "io/export_layout.h"
 #include "io/source.h"
 
 typedef enum aq_onnx_use {
@@ -55,6 +56,16 @@ typedef struct aq_onnx_shape {
  * AQ_ERR_UNSUPPORTED, which names the tensor. Reads the zero points. */
 AQ_MUST_CHECK aq_status aq_onnx_store_choose(const aq_source *source, size_t index, aq_onnx_use use, bool as_values,
                                              aq_onnx_store *out, aq_error *err);
+
+/* For plans: the codes that are stored without loss, those of 4 bits and less in 4; what a search chooses among, of
+ * which codes of less than 4 bits are none, because they take 4; aq_export_layout's refuse_span and code_bytes, of a
+ * matrix; aq_stored_tensor's why_values and is_of_values. */
+enum { AQ_ONNX_GRIDS = 8, AQ_ONNX_CHOICES = 9 };
+extern const aq_code_grid aq_onnx_grids[AQ_ONNX_GRIDS];
+extern const aq_code_choice aq_onnx_choices[AQ_ONNX_CHOICES];
+const char *aq_onnx_refuse_span(const aq_tensor_info *tensor, uint64_t span);
+uint64_t aq_onnx_code_bytes(const aq_tensor_info *tensor, aq_quant_type type, uint64_t span, bool symmetric);
+const char *aq_onnx_why_values(const aq_tensor_info *tensor, aq_onnx_use use, bool *is_of_values);
 
 /* Of codes. */
 aq_onnx_shape aq_onnx_store_shape(const aq_onnx_store *store, aq_onnx_part part);

@@ -139,6 +139,13 @@ const aq_packed_scheme *aq_packed_scheme_of(const aq_source *stored, size_t inde
   return scheme->bits > 0 ? scheme : NULL;
 }
 
+void aq_packed_share_symmetry(aq_source *stored) {
+  packed_source *p = stored->impl;
+  bool all = true;
+  for (size_t i = 0; i < p->base->tensor_count; i++) all = all && (p->schemes[i].bits == 0 || p->schemes[i].symmetric);
+  for (size_t i = 0; i < p->base->tensor_count; i++) p->schemes[i].symmetric = all;
+}
+
 aq_stored_tensor aq_packed_describe(const aq_source *stored, size_t index) {
   const packed_source *p = stored->impl;
   const aq_segment *segment = &stored->segments[stored->segment_first[index]];
@@ -148,6 +155,7 @@ aq_stored_tensor aq_packed_describe(const aq_source *stored, size_t index) {
   if (p->format->why_values != NULL) {
     stored_as.why_values = p->format->why_values(p->base, origin, &stored_as.is_of_values);
   }
+  stored_as.is_layer = p->format->is_layer != NULL && p->format->is_layer(p->base, origin);
   return stored_as;
 }
 

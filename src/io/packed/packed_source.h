@@ -22,6 +22,8 @@ typedef struct aq_packed_format {
   bool (*is_packed)(const aq_source *base, size_t index);
   /* aq_stored_tensor's why_values and is_of_values of a tensor of the base. NULL: no plan is made for the format. */
   const char *(*why_values)(const aq_source *base, size_t index, bool *is_of_values);
+  /* aq_stored_tensor's is_layer. NULL: none is. */
+  bool (*is_layer)(const aq_source *base, size_t index);
   /* Whether a tensor is not stored at all. NULL: every one is. */
   bool (*is_left_out)(const aq_source *base, size_t index);
   /* The scheme of a tensor with codes; AQ_ERR_UNSUPPORTED names the tensor and what can be done. `dtype`: wanted for
@@ -42,6 +44,10 @@ AQ_MUST_CHECK aq_status aq_packed_open(const aq_packed_format *format, const aq_
 /* The source that such a one is over, and the scheme of tensor `index` of it; NULL: it is not stored as codes. */
 const aq_source *aq_packed_base(const aq_source *stored);
 const aq_packed_scheme *aq_packed_scheme_of(const aq_source *stored, size_t index);
+
+/* Has all tensors with codes be read as those that are not symmetric are when one is not, for formats that say it of
+ * all at once: zero points of 0 are codes like others. */
+void aq_packed_share_symmetry(aq_source *stored);
 
 /* aq_export_layout.describe of such a source. */
 aq_stored_tensor aq_packed_describe(const aq_source *stored, size_t index);

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "quant/scale_factor.h"
 
@@ -49,18 +50,47 @@ static void zeros_and_the_smallest_have_a_factor(void **state) {
 
 static void other_scales_have_none(void **state) {
   (void)state;
-  float large[] = {70000, 1}, off[] = {31, 0.5F}, long_one[] = {0.1F, 0.1F}, negative[] = {1, -1}, nan[] = {1, NAN};
+  float large[] = {70000, 1}, off[] = {31, 0.5F}, long_one[] = {0.1F, 0.1F}, nan[] = {1, NAN}, no_top[] = {0, NAN};
   float factor;
   aq_scale_factor_round(large, 2, MOST);
   assert_true(large[0] == 70000 && large[1] == 1);
   assert_false(aq_scale_factor_find(off, 2, MOST, &factor)); /* 62 and 1 */
   assert_true(aq_scale_factor_find(off, 2, 62, &factor) && factor == 0.5F);
   assert_false(aq_scale_factor_find(long_one, 2, MOST, &factor));
-  assert_false(aq_scale_factor_find(negative, 2, MOST, &factor));
   assert_false(aq_scale_factor_find(nan, 2, MOST, &factor));
+  assert_false(aq_scale_factor_find(no_top, 2, MOST, &factor));
   const float infinite[] = {INFINITY, 1}, wide[] = {31 * 65504.0F};
   assert_false(aq_scale_factor_find(infinite, 2, MOST, &factor));
   assert_true(aq_scale_factor_find(wide, 1, MOST, &factor) && factor == 65504);
+}
+
+/* Multiples of blocks that other programs make: products of a factor of either sign and -32 to 31. */
+static void signs_are_found(void **state) {
+  (void)state;
+  static const int times[][4] = {{-32, 31, 1, 0}, {-32, -3, 7, 5}, {31, -31, 2, 0}, {17, 1, -5, 0}, {-1, 0, 0, 0}};
+  for (size_t k = 0; k < sizeof times / sizeof *times; k++) {
+    for (float d = -0.3125F; d <= 0.3125F; d += 0.625F) {
+      float scales[4], factor;
+      for (int i = 0; i < 4; i++) scales[i] = d * (float)times[k][i];
+      assert_true(aq_scale_factor_find(scales, 4, MOST, &factor));
+      for (int i = 0; i < 4; i++) {
+        const float again = factor * (float)aq_scale_factor_times(scales[i], factor);
+        assert_true(memcmp(&again, &scales[i], sizeof again) == 0);
+      }
+      if (k < 4) assert_true(factor == d); /* the one form that there is */
+    }
+  }
+}
+
+static void signs_that_no_factor_has_are_refused(void **state) {
+  (void)state;
+  const float both[] = {32, -32, 1}, zeros[] = {17, -0.0F, 0.0F, 1}, all_zeros[] = {0.0F, -0.0F};
+  float factor = 1;
+  assert_false(aq_scale_factor_find(both, 3, MOST, &factor));
+  assert_false(aq_scale_factor_find(zeros, 4, MOST, &factor));
+  assert_true(aq_scale_factor_find(all_zeros, 2, MOST, &factor) && factor == 0 && !signbit(factor));
+  assert_int_equal(aq_scale_factor_times(all_zeros[0], factor), 0);
+  assert_int_equal(aq_scale_factor_times(all_zeros[1], factor), -1);
 }
 
 int main(void) {
@@ -69,6 +99,8 @@ int main(void) {
       cmocka_unit_test(factor_is_the_example_of_the_page),
       cmocka_unit_test(zeros_and_the_smallest_have_a_factor),
       cmocka_unit_test(other_scales_have_none),
+      cmocka_unit_test(signs_are_found),
+      cmocka_unit_test(signs_that_no_factor_has_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,7 +52,9 @@ static void prices_decide_between_blocks(void **state) {
   (void)state;
   fixture f;
   set_up(&f, &aq_gguf_format);
-  aq_rd_choice fine = choose_at(&f, 0), coarse = choose_at(&f, 1);
+  aq_rd_choice fine = choose_at(&f, 1e-4), coarse = choose_at(&f, 1), values = choose_at(&f, 0);
+  assert_true(values.type == AQ_KEPT && values.steps == NULL && values.bits == 16 * ROWS * COLS);
+  assert_true(values.loss > 0 && values.loss < 1e-2 * fine.loss);
   assert_true(fine.type == AQ_INT8 && coarse.type == AQ_INT4);
   assert_true(fine.group_size == 32 && fine.span_count == ROWS * COLS / 32);
   assert_true(fine.bits == 8.5 * ROWS * COLS && coarse.bits == 4.5 * ROWS * COLS);
@@ -65,6 +67,30 @@ static void prices_decide_between_blocks(void **state) {
   aq_rd_choice_reset(&coarse);
   aq_rd_choice_reset(&below);
   aq_rd_choice_reset(&above);
+  aq_source_close(f.source);
+}
+
+/* Values of 16 bits that the source has are no loss; those that FP16 cannot hold are no choice. */
+static void values_of_sixteen_bits_are_a_choice(void **state) {
+  (void)state;
+  static const aq_dtype kept[] = {AQ_F16, AQ_BF16};
+  for (size_t i = 0; i < 2; i++) {
+    fixture f;
+    set_up(&f, &aq_gguf_format);
+    f.source->tensors[0].dtype = kept[i];
+    const aq_rd_choice choice = choose_at(&f, 0);
+    assert_true(choice.type == AQ_KEPT && choice.loss == 0);
+    aq_source_close(f.source);
+  }
+  fixture f;
+  set_up(&f, &aq_gguf_format);
+  f.w[ROWS * COLS - 1] = 65504;
+  assert_int_equal(choose_at(&f, 0).type, AQ_KEPT);
+  f.w[ROWS * COLS - 1] = 65520;
+  f.item.losses[0] = -1;
+  aq_rd_choice choice = choose_at(&f, 0);
+  assert_int_not_equal(choice.type, AQ_KEPT);
+  aq_rd_choice_reset(&choice);
   aq_source_close(f.source);
 }
 
@@ -112,7 +138,7 @@ static void scales_of_small_groups_have_a_factor(void **state) {
   assert_true(choice.steps[0] > 0);
   aq_rd_choice_reset(&choice);
   f.item.losses[0] = -1;
-  choice = choose_at(&f, 0);
+  choice = choose_at(&f, 1e-4);
   assert_true(choice.type == AQ_INT8 && choice.steps[0] == 1);
   aq_rd_choice_reset(&choice);
   aq_source_close(f.source);
@@ -136,9 +162,8 @@ static void samples_are_estimates_without_steps(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(prices_decide_between_blocks),
-      cmocka_unit_test(groups_are_those_that_divide_rows),
-      cmocka_unit_test(scales_of_small_groups_have_a_factor),
+      cmocka_unit_test(prices_decide_between_blocks),        cmocka_unit_test(values_of_sixteen_bits_are_a_choice),
+      cmocka_unit_test(groups_are_those_that_divide_rows),   cmocka_unit_test(scales_of_small_groups_have_a_factor),
       cmocka_unit_test(samples_are_estimates_without_steps),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
