@@ -8,6 +8,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "model/nn/causal_attention.h"
+#include "model/nn/gate.h"
 #include "model/nn/panels.h"
 #include "model/nn/rms_norm.h"
 #include "model/run/decoder_tape_buffers.h"
@@ -83,9 +84,7 @@ static void open_gates(const aq_decoder_walk *w, size_t first, size_t rows) {
   const float *gate = rows_of(w, AQ_DECODER_GATE_UP, first);
   float *wide = rows_of(w, AQ_DECODER_WIDE, first);
   for (size_t t = 0; t < rows; t++, gate += 2 * n, wide += n) {
-    memcpy(wide, gate, n * sizeof *wide);
-    w->spec->activation->apply(w->kernels, wide, n);
-    for (size_t i = 0; i < n; i++) wide[i] *= gate[n + i];
+    aq_gate_forward(w->spec->activation, w->kernels, gate, n, wide);
   }
 }
 

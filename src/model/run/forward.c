@@ -10,6 +10,7 @@
 #include "core/compiler.h"
 #include "model/nn/attention.h"
 #include "model/nn/embedding_modules.h"
+#include "model/nn/gate.h"
 #include "model/nn/panels.h"
 #include "model/nn/pooling.h"
 #include "model/nn/position.h"
@@ -131,15 +132,12 @@ static void add_rows(const member *m, const float *x, const float *more, size_t 
   for (size_t i = begin * n; i < end * n; i++) out[i] = x[i] + more[i];
 }
 
-/* out = f(first half of x) * second half, row by row. x changes. */
-static void gate_rows(const member *m, float *x, size_t rows, float *out) {
+static void gate_rows(const member *m, const float *x, size_t rows, float *out) {
   const size_t n = m->f->config->inner;
   size_t begin, end;
   share(m, rows, &begin, &end);
   for (size_t i = begin; i < end; i++) {
-    float *half = x + i * 2 * n;
-    m->f->config->activation->apply(m->f->kernels, half, n);
-    for (size_t k = 0; k < n; k++) out[i * n + k] = half[k] * half[n + k];
+    aq_gate_forward(m->f->config->activation, m->f->kernels, x + i * 2 * n, n, out + i * n);
   }
 }
 
@@ -207,7 +205,7 @@ static float *rows_of(const member *m, aq_slot slot, size_t first) {
 /* An activation function goes with the product before it, while its outputs are in the cache. */
 static void run_step(const member *m, uint32_t layer, size_t number, size_t first, size_t rows) {
   const aq_step *s = &m->steps->step[number];
-  float *x = rows_of(m, s->in, first);
+  const float *x = rows_of(m, s->in, first);
   float *y = rows_of(m, s->out, first);
   switch (s->kind) {
     case AQ_STEP_LINEAR: {
