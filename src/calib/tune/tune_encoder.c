@@ -64,8 +64,8 @@ static void step_norm(const encoder_tuning *t, uint32_t gain) {
 }
 
 static aq_status step_linear(const encoder_tuning *t, uint32_t weight, aq_error *err) {
-  AQ_TRY(aq_tape_linear_gradient(&t->tape, &t->tape.linear[weight], false, t->student->gradient, t->student->d_vector,
-                                 err));
+  float *db = t->tape.model->weights[weight].bias != AQ_NO_WEIGHT ? t->student->d_vector : NULL;
+  AQ_TRY(aq_tape_linear_gradient(&t->tape, &t->tape.linear[weight], false, t->student->gradient, db, err));
   return aq_student_move_linear(t->student, weight, t->setup->pool, err);
 }
 
