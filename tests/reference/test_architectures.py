@@ -119,6 +119,9 @@ def test_what_has_no_graph_is_refused_by_its_type(tmp_path, model_type, to):
     assert process.returncode == 3
     assert model_type in process.stderr
     assert not (tmp_path / f"x.{to}").exists()
+    if to == "gguf":
+        assert "Export a folder (a name without a suffix)" in process.stderr
+        assert run("export", folder, "-o", tmp_path / "exported").returncode == 0
 
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
