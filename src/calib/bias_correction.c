@@ -18,6 +18,19 @@
 #include "model/layer_steps.h"
 #include "model/run/tape.h"
 
+bool aq_bias_corrects(const aq_model *m) {
+  const aq_layer_steps *steps = aq_layer_steps_of(m);
+  const uint32_t first = aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM);
+  if (m->config.passes > 1 || first == AQ_NO_WEIGHT || m->weights[first].bias == AQ_NO_WEIGHT) return false;
+  for (size_t i = 0; i < steps->count; i++) {
+    const aq_step *s = &steps->step[i];
+    if (s->kind == AQ_STEP_NORM) return false;
+    if (s->kind != AQ_STEP_ADD_NORM) continue;
+    if (m->weights[aq_model_find(m, 0, s->role)].bias == AQ_NO_WEIGHT) return false;
+  }
+  return true;
+}
+
 /* From one norm to the next: steps [begin, end) of a layer, of which the last is a norm; AQ_NO_LAYER: the embedding and
  * its norm. */
 typedef struct stage {
@@ -41,9 +54,12 @@ typedef struct walk {
 
 /* ---- one text ---- */
 
-static aq_param_norm norm_of(const aq_params *p, const stage *s) {
-  if (s->layer == AQ_NO_LAYER) return aq_params_norm(p, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM);
-  return aq_params_norm(p, s->layer, aq_layer_steps_of(p->model)->step[s->end - 1].role);
+static float *shift_of(const aq_params *p, const stage *s) {
+  if (s->layer != AQ_NO_LAYER) {
+    return aq_params_norm(p, s->layer, aq_layer_steps_of(p->model)->step[s->end - 1].role).shift;
+  }
+  if (p->model->config.projects) return aq_params_linear(p, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_PROJECTION).b;
+  return aq_params_norm(p, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM).shift;
 }
 
 /* Hidden states after one norm -> after the next. */
@@ -52,11 +68,9 @@ static void advance(const walk *w, const aq_params *p, size_t text, float *scrat
   const stage *s = &w->stage;
   if (s->layer != AQ_NO_LAYER) {
     aq_step_run(p, s->layer, s->begin, s->end, tokens, scratch, x);
-    return;
+  } else {
+    aq_step_embed(p, w->ids[text], tokens, scratch, x);
   }
-  const aq_param_norm norm = norm_of(p, s);
-  aq_step_embed(p, w->ids[text], tokens, x);
-  aq_step_norm(p, &norm, x, tokens, x);
 }
 
 static aq_status walk_text(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
@@ -81,7 +95,7 @@ static aq_status walk_text(void *ctx, uint64_t item, uint32_t worker, aq_error *
 
 /* The mean difference into the shift. */
 static void correct(walk *w) {
-  float *shift = norm_of(w->quantized, &w->stage).shift;
+  float *shift = shift_of(w->quantized, &w->stage);
   for (size_t i = 0; i < w->hidden; i++) {
     double sum = 0;
     for (size_t text = 0; text < w->texts; text++) sum += w->sums[text * w->hidden + i];

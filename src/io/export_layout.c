@@ -21,7 +21,7 @@ aq_status aq_export_layout_open_planned(const aq_export_layout *layout, aq_graph
     if (e->action == AQ_CONVERT) t->dtype = e->dtype;
   }
   const aq_status status = layout->open_graph != NULL
-                               ? layout->open_graph(overlay, AQ_DTYPE_INVALID, make_graph, out, err)
+                               ? layout->open_graph(overlay, AQ_DTYPE_INVALID, make_graph, NULL, out, err)
                                : layout->open(overlay, AQ_DTYPE_INVALID, out, err);
   aq_source_close(overlay); /* which *out holds */
   return status;

@@ -65,13 +65,18 @@ const aq_layer_steps aq_pre_norm_gate_up_steps = {
 
 const aq_layer_steps *aq_layer_steps_of(const aq_model *model) { return model->config.arch->steps; }
 
+aq_gate aq_step_gate(const aq_step *step, const aq_model_config *config, const aq_kernels *kernels) {
+  return (aq_gate){config->activation, kernels, config->inner, step->kind == AQ_STEP_GATE_LAST};
+}
+
 size_t aq_slot_width(const aq_model *model, aq_slot slot) {
   switch (slot) {
     case AQ_SLOT_QKV:
-      return aq_model_joined_rows(model, 0, AQ_ROLE_QUERY);
+      return 3 * (size_t)model->config.attention;
     case AQ_SLOT_CONTEXT:
       return model->config.attention;
     case AQ_SLOT_UP:
+      return (size_t)model->config.inner * (model->config.gated ? 2 : 1);
     case AQ_SLOT_ACTIVE:
       return model->config.inner;
     default:
@@ -81,7 +86,7 @@ size_t aq_slot_width(const aq_model *model, aq_slot slot) {
 
 aq_slot aq_layer_steps_residual(const aq_layer_steps *steps, aq_slot slot) {
   for (size_t i = 0; i < steps->count; i++) {
-    if (steps->step[i].kind == AQ_STEP_ADD_NORM && steps->step[i].residual == slot) return steps->step[i].in;
+    if (steps->step[i].residual == slot) return steps->step[i].in;
   }
   return AQ_SLOT_NONE;
 }

@@ -8,20 +8,21 @@
 #ifndef AQ_MODEL_LAYER_STEPS_H
 #define AQ_MODEL_LAYER_STEPS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "model/description.h"
+#include "model/nn/gate.h"
 
 typedef enum aq_step_kind {
   AQ_STEP_LINEAR = 0, /* out = W in + b: the linear with the role, and those that read the same activation beside it */
   AQ_STEP_ATTENTION,  /* of query, key and value side by side; looks at whole texts */
   AQ_STEP_ACTIVATION, /* the configuration's */
   AQ_STEP_ADD_NORM,   /* out = norm(in + residual), the norm with the role */
-  /* The following are run by forward.c alone: passes with a tape refuse their families (params.c). */
-  AQ_STEP_NORM,      /* out = norm(in); without such a norm (a first layer's) out = in */
-  AQ_STEP_GATE,      /* out = f(first half of in) * second half, f the configuration's activation */
-  AQ_STEP_GATE_LAST, /* out = first half of in * f(second half) */
-  AQ_STEP_ADD        /* out = in + residual */
+  AQ_STEP_NORM,       /* out = norm(in); without such a norm (a first layer's) out = in */
+  AQ_STEP_GATE,       /* out = f(first half of in) * second half, f the configuration's activation */
+  AQ_STEP_GATE_LAST,  /* out = first half of in * f(second half) */
+  AQ_STEP_ADD         /* out = in + residual */
 } aq_step_kind;
 
 /* The activations of a layer: a row per token each. The output of a layer is the input of the next. */
@@ -74,11 +75,19 @@ extern const aq_layer_steps aq_pre_norm_gated_steps;
 /* Those of each layer of the model, an encoder. */
 const aq_layer_steps *aq_layer_steps_of(const aq_model *model);
 
+/* What a step of the kinds AQ_STEP_GATE and AQ_STEP_GATE_LAST computes. */
+aq_gate aq_step_gate(const aq_step *step, const aq_model_config *config, const aq_kernels *kernels);
+
 /* Values of a token in an activation. */
 size_t aq_slot_width(const aq_model *model, aq_slot slot);
 
 /* The step that adds an activation as a residual gives its gradient twice: this is the activation it is added to;
  * AQ_SLOT_NONE when no step adds it. */
 aq_slot aq_layer_steps_residual(const aq_layer_steps *steps, aq_slot slot);
+
+/* Whether a step takes the norm of something: of a sum, or of an activation as it is. */
+static inline bool aq_step_is_norm(const aq_step *step) {
+  return step->kind == AQ_STEP_ADD_NORM || step->kind == AQ_STEP_NORM;
+}
 
 #endif

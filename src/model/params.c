@@ -12,7 +12,7 @@
 #include "core/memory.h"
 #include "io/source.h"
 #include "model/finite_weight.h"
-#include "model/layer_steps.h"
+#include "model/rope_config.h"
 
 /* ---- memory ---- */
 
@@ -25,7 +25,7 @@ static bool is_held(const aq_params *p, uint32_t weight) {
 static aq_status allocate_values(aq_params *p, aq_error *err) {
   const aq_model *m = p->model;
   const bool has_types = aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_TOKEN_TYPE) != AQ_NO_WEIGHT;
-  p->count = has_types || is_decoder(m) ? 0 : m->config.hidden;
+  p->count = has_types || is_decoder(m) ? 0 : m->config.embedding;
   for (uint32_t i = 0; i < m->weight_count; i++) p->count += is_held(p, i) ? 0 : aq_weight_floats(&m->weights[i]);
   p->values = aq_calloc(m->weight_count, sizeof *p->values);
   p->memory = aq_calloc(AQ_MAX(p->count, 1), sizeof *p->memory);
@@ -157,11 +157,13 @@ uint64_t aq_params_layer_bytes(const aq_model *m) {
 
 /* ---- all of them ---- */
 
-/* From the table, whose values are there. */
-static aq_status make_relative(aq_params *p, aq_error *err) {
+/* What attention has of positions: from the table, whose values are there, and from the configuration. */
+static aq_status make_positions(aq_params *p, aq_error *err) {
   const aq_model_config *c = &p->model->config;
+  if (is_decoder(p->model)) return AQ_OK;
+  AQ_TRY(aq_rope_configure_encoder(c, p->rope, err));
   if (aq_model_find(p->model, AQ_NO_LAYER, AQ_ROLE_POSITION_BIAS) == AQ_NO_WEIGHT) return AQ_OK;
-  AQ_TRY(aq_position_bias_create(&p->relative, c->heads, c->hidden / c->heads, err));
+  AQ_TRY(aq_position_bias_create(&p->relative, c->heads, c->score_divisor, err));
   aq_position_bias_set(&p->relative, aq_params_table(p, AQ_ROLE_POSITION_BIAS));
   return AQ_OK;
 }
@@ -187,20 +189,14 @@ static aq_status read_weight(void *ctx, uint64_t item, uint32_t worker, aq_error
   return is_held(p, (uint32_t)item) ? AQ_OK : read_from_source(p->model, (uint32_t)item, p->values[item], err);
 }
 
-/* Layers of BERT, without what some families add to them. */
-static bool has_plain_layers(const aq_model *m) {
-  const aq_model_config *c = &m->config;
-  const bool is_placed = aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_POSITION) != AQ_NO_WEIGHT;
-  return c->arch->steps == &aq_post_norm_steps && !c->projects && c->passes <= 1 && c->theta[0] <= 0 &&
-         c->score_divisor == c->hidden / c->heads && is_placed;
-}
-
-/* A tape goes from the mean or the first token back to the tables of BERT. */
+/* A tape goes from the mean or the first token back through the layers to the tables. */
 static aq_status check_differentiable(const aq_model *model, aq_error *err) {
   const aq_model_config *c = &model->config;
   if (c->arch->decoder != NULL) return AQ_OK;
-  AQ_FAIL_IF(!has_plain_layers(model), AQ_ERR_UNSUPPORTED, "calibration does not know encoders of type %s",
+  AQ_FAIL_IF(c->arch->steps == NULL, AQ_ERR_UNSUPPORTED, "calibration does not know encoders of type %s",
              c->arch->model_type);
+  AQ_FAIL_IF(c->distances.rows > 0, AQ_ERR_UNSUPPORTED,
+             "calibration does not know attention to distances ('relative_attention' of %s)", c->arch->model_type);
   AQ_FAIL_IF(c->module_count > 0, AQ_ERR_UNSUPPORTED,
              "calibration does not know models with modules behind the pooling");
   AQ_FAIL_IF(c->pooling_count != 1 || (c->pooling[0] != AQ_POOL_MEAN && c->pooling[0] != AQ_POOL_CLS),
@@ -213,7 +209,7 @@ static aq_status check_differentiable(const aq_model *model, aq_error *err) {
 static aq_status read_all(aq_params *p, aq_pool *pool, aq_error *err) {
   AQ_TRY(allocate_values(p, err));
   AQ_TRY(aq_pool_run(pool, p->model->weight_count, read_weight, p, err));
-  return make_relative(p, err);
+  return make_positions(p, err);
 }
 
 aq_status aq_params_load(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err) {
@@ -243,7 +239,7 @@ aq_status aq_params_copy(const aq_params *from, aq_params *out, aq_error *err) {
     if (is_held(out, i)) continue;
     memcpy(out->values[i], from->values[i], aq_weight_floats(&from->model->weights[i]) * sizeof *out->memory);
   }
-  if (status == AQ_OK) status = make_relative(out, err);
+  if (status == AQ_OK) status = make_positions(out, err);
   if (status != AQ_OK) aq_params_reset(out);
   return status;
 }
@@ -273,7 +269,7 @@ static aq_status overlay_all(const aq_params *from, const bool *replaced, aq_par
   }
   if (aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_TOKEN_TYPE) != AQ_NO_WEIGHT)
     out->type = aq_params_table(out, AQ_ROLE_TOKEN_TYPE);
-  return make_relative(out, err);
+  return make_positions(out, err);
 }
 
 aq_status aq_params_overlay(const aq_params *from, const bool *replaced, aq_params *out, aq_error *err) {
@@ -287,6 +283,7 @@ void aq_params_reset(aq_params *params) {
   aq_free(params->values);
   aq_free(params->memory);
   aq_position_bias_reset(&params->relative);
+  for (size_t i = 0; i < AQ_COUNT_OF(params->rope); i++) aq_rope_reset(&params->rope[i]);
   free_held(params->held);
   *params = (aq_params){0};
 }
@@ -319,11 +316,12 @@ aq_param_linear aq_params_joined(const aq_params *params, uint32_t layer, aq_rol
 
 aq_param_norm aq_params_norm(const aq_params *params, uint32_t layer, aq_role role) {
   const uint32_t i = aq_model_find(params->model, layer, role);
+  if (i == AQ_NO_WEIGHT) return (aq_param_norm){NULL, NULL};
   return (aq_param_norm){params->values[i], values_or_null(params, params->model->weights[i].bias)};
 }
 
 float *aq_params_table(const aq_params *params, aq_role role) {
-  return params->values[aq_model_find(params->model, AQ_NO_LAYER, role)];
+  return values_or_null(params, aq_model_find(params->model, AQ_NO_LAYER, role));
 }
 
 aq_param_linear aq_params_head(const aq_params *params) {

@@ -11,6 +11,7 @@
 #include "core/pool.h"
 #include "model/description.h"
 #include "model/nn/position_bias.h"
+#include "model/nn/rope.h"
 
 /* Reads the values of a weight of the list, aq_weight_floats of them. Any thread may call it. */
 typedef struct aq_weight_reader {
@@ -33,19 +34,21 @@ typedef struct aq_held_part {
 typedef struct aq_params {
   const aq_model *model; /* outlives the parameters */
   float **values;        /* one array a weight of the model's list, aq_weight_floats long; see `held` */
-  const float *type;     /* of encoders: row 0 of the token types; zeros without them */
+  const float *type;     /* of encoders: row 0 of the token types, as wide as the tables; zeros without them */
   float *memory;         /* what the above point into, in the order of the list; of an overlay, what is replaced */
   size_t count;          /* floats there */
   /* Of encoders that have it: the table of biases by distance as attention reads it. Made when the parameters are
    * loaded or copied; nobody changes that table afterwards. */
   aq_position_bias relative;
+  aq_rope rope[2]; /* of encoders that have rotary positions: of layers that see the whole text, and of local ones */
   /* NULL: all values are in memory. Otherwise matrices and tables are there only while their part is held, and `values`
    * of the others are NULL; vectors always are. */
   aq_held_part *held;
 } aq_params;
 
-/* Reads all of them. Encoders that a tape does not know are AQ_ERR_UNSUPPORTED: those of other layers than BERT's, with
- * another pooling than the mean or the first token, with modules behind it, or truncated embeddings. */
+/* Reads all of them. Encoders that a tape does not know are AQ_ERR_UNSUPPORTED: those without layers, whose attention
+ * knows distances (nn/disentangled.h), with another pooling than the mean or the first token, with modules behind it,
+ * or truncated embeddings. */
 AQ_MUST_CHECK aq_status aq_params_load(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err);
 /* The same of a decoder whose matrices are read from the source each time that they are held: it takes the memory of
  * one part. */
@@ -87,7 +90,8 @@ typedef struct aq_param_linear {
 } aq_param_linear;
 
 typedef struct aq_param_norm { /* as many values as the norm takes, each */
-  float *gain, *shift;         /* shift NULL: without. The gain as it is stored (aq_decoder_config.gains_add_one) */
+  float *gain, *shift;         /* shift NULL: without. The gain as it is stored (aq_decoder_config.gains_add_one); NULL:
+                                  there is no such norm */
 } aq_param_norm;
 
 /* A linear of a layer; the model has it. */
@@ -95,7 +99,7 @@ aq_param_linear aq_params_linear(const aq_params *params, uint32_t layer, aq_rol
 /* The one with all linears that read the same activation as one, of which it is the first: query, key and value. */
 aq_param_linear aq_params_joined(const aq_params *params, uint32_t layer, aq_role first);
 aq_param_norm aq_params_norm(const aq_params *params, uint32_t layer, aq_role role);
-/* A table outside of layers. */
+/* A table outside of layers; NULL: the model has none. */
 float *aq_params_table(const aq_params *params, aq_role role);
 /* What a decoder makes its logits with: its head, or the table of tokens where it has none of its own. */
 aq_param_linear aq_params_head(const aq_params *params);

@@ -201,3 +201,14 @@ aq_status aq_rope_configure(const json_t *parameters, const aq_rope_defaults *de
   AQ_TRY(type->compute(&j, err));
   return check_frequencies(out, err);
 }
+
+aq_status aq_rope_configure_encoder(const aq_model_config *c, aq_rope out[2], aq_error *err) {
+  for (size_t i = 0; i < 2; i++) {
+    out[i] = (aq_rope){0};
+    if (!(c->theta[i] > 0)) continue;
+    const aq_rope_defaults defaults = {
+        .theta = c->theta[i], .turned = 1, .width = c->attention / c->heads, .positions = c->positions};
+    AQ_TRY(aq_rope_configure(NULL, &defaults, NULL, &out[i], err));
+  }
+  return AQ_OK;
+}

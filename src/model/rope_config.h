@@ -16,6 +16,7 @@
 
 #include "arrowquant.h"
 #include "core/notes.h"
+#include "model/config.h"
 #include "model/nn/rope.h"
 
 /* What the object leaves open. */
@@ -33,5 +34,8 @@ typedef struct aq_rope_defaults {
  * that is missing or out of bounds. *out is to be reset, also after a failure. */
 AQ_MUST_CHECK aq_status aq_rope_configure(const json_t *parameters, const aq_rope_defaults *defaults, aq_notes *notes,
                                           aq_rope *out, aq_error *err);
+
+/* Those of an encoder: of layers that see the whole text, and of local ones; empty without. *out as above. */
+AQ_MUST_CHECK aq_status aq_rope_configure_encoder(const aq_model_config *config, aq_rope out[2], aq_error *err);
 
 #endif

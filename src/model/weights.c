@@ -210,12 +210,8 @@ aq_status aq_weights_load(const aq_model *model, bool codes, aq_pool *pool, aq_w
   *out = (aq_weights){.layer_count = model->config.layers, .module_count = model->config.module_count};
   loader l = {.model = model, .codes = codes};
   aq_status status = load_all(&l, pool, out, err);
-  for (size_t i = 0; i < AQ_COUNT_OF(out->rope) && c->theta[i] > 0 && status == AQ_OK; i++) {
-    const aq_rope_defaults defaults = {
-        .theta = c->theta[i], .turned = 1, .width = c->attention / c->heads, .positions = c->positions};
-    status = aq_rope_configure(NULL, &defaults, NULL, &out->rope[i], err);
-  }
   aq_free(l.slots);
+  if (status == AQ_OK) status = aq_rope_configure_encoder(c, out->rope, err);
   if (status == AQ_OK) status = aq_disentangled_create(&out->distances, c, err);
   if (status != AQ_OK) aq_weights_reset(out);
   return status;

@@ -29,11 +29,14 @@ static void add_not_run(const json_t *search, aq_document *document) {
 
 static void add_similarity(const json_t *search, aq_document *document) {
   if (!isfinite(aq_json_get_real(search, "similarity"))) return;
-  aq_document_add(
-      document, AQ_PARAGRAPH, search,
-      "mean cosine of the embeddings to the original's: {similarity:.5} on {calibration.held_out_texts:count} held-out "
-      "texts ({similarity_before_repair:.5} before bias correction), {similarity_on_other_texts:.5} on the "
-      "built-in texts");
+  aq_document_add(document, AQ_PARAGRAPH, search,
+                  "mean cosine of the embeddings to the original's: {similarity:.5} on "
+                  "{calibration.held_out_texts:count} held-out texts");
+  const bool is_repaired = isfinite(aq_json_get_real(search, "similarity_before_repair"));
+  aq_document_append(document, search,
+                     is_repaired ? " ({similarity_before_repair:.5} before bias correction)"
+                                 : " (without bias correction, for which the model has no shifts)");
+  aq_document_append(document, search, ", {similarity_on_other_texts:.5} on the built-in texts");
 }
 
 static void add_divergence(const json_t *search, aq_document *document) {

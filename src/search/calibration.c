@@ -1,6 +1,7 @@
 /* calibration.c - which kind of model it is, its parameters, and its statistics. */
 #include "search/calibration.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "arrowquant_experimental.h"
@@ -73,6 +74,12 @@ static aq_status check_options(const aq_calibration *c, const aq_quantize_option
   AQ_FAIL_IF(o->max_kl > 0 && c->kind->embeds, AQ_ERR_UNSUPPORTED,
              "'max_kl' is for models that predict tokens, and this one, a %s, makes embeddings",
              c->model.config.arch->model_type);
+  if (o->search->tune_seconds > 0 && c->kind->embeds && c->model.config.passes > 1) {
+    (void)aq_fail(err, AQ_ERR_ARGUMENT, "tuning does not know layers that share their weights, as those of %s do",
+                  c->model.config.arch->model_type);
+    return aq_error_hint(err, AQ_ERR_ARGUMENT, "Leave out `tune_seconds`%s",
+                         o->search->tune_from != NULL ? " and `tune_from`" : "");
+  }
   if (!aq_calibration_is_self(o) || !c->kind->embeds) return AQ_OK;
   (void)aq_fail(err, AQ_ERR_ARGUMENT,
                 "texts 'self' are those that a language model writes; this one, a %s, writes none",
@@ -186,6 +193,28 @@ static aq_status describe_cause(const aq_source *source, const aq_error *cause, 
   return *why_not != NULL ? AQ_OK : aq_fail_memory(err, sizeof reason);
 }
 
+/* What is left for a model that cannot be run: a plan by its tensors, without what needs a run. */
+static aq_status hint_at_tensors(const aq_quantize_options *o, aq_status status, aq_error *err) {
+  const struct {
+    bool given;
+    const char *member;
+  } runs[] = {{o->search->stats_path != NULL, "`stats_path`"},
+              {o->search->save_stats_path != NULL, "`save_stats_path`"},
+              {o->search->tune_seconds > 0, "`tune_seconds`"},
+              {o->search->tune_from != NULL, "`tune_from`"}};
+  const bool has_size = o->target_size > 0 || o->target_bpw > 0;
+  const bool has_target = has_size || o->min_similarity > 0 || o->max_kl > 0 || o->search->tune_from != NULL;
+  char without[128] = "";
+  for (size_t i = 0; i < AQ_COUNT_OF(runs); i++) {
+    const size_t used = strlen(without);
+    if (!runs[i].given) continue;
+    (void)snprintf(without + used, sizeof without - used, "%s%s", used == 0 ? ", without " : " and ", runs[i].member);
+  }
+  if (!has_target) return aq_error_hint(err, status, "Choose another `method`%s", without);
+  return aq_error_hint(err, status, "%sgo by the tensors (`calib=none`)%s",
+                       has_size ? "Let the plan " : "Name a size (`target_size`, `target_bpw`) and ", without);
+}
+
 aq_status aq_calibration_open(const aq_source *source, const aq_quantize_options *o, const char *output,
                               aq_calibration **out, char **why_not, aq_error *err) {
   *out = NULL;
@@ -201,10 +230,7 @@ aq_status aq_calibration_open(const aq_source *source, const aq_quantize_options
     aq_calibration_free(c);
     return describe_cause(source, &cause, why_not, err);
   }
-  if (status == AQ_ERR_UNSUPPORTED) {
-    (void)aq_error_hint(&cause, status,
-                        "Name a size (`target_size`, `target_bpw`) and go by the tensors (`calib=none`)");
-  }
+  if (status == AQ_ERR_UNSUPPORTED) (void)hint_at_tensors(o, status, &cause);
   if (status != AQ_OK && err != NULL) *err = cause;
   if (status == AQ_OK) status = calibrate(c, o, err);
   if (status != AQ_OK) {

@@ -1,6 +1,7 @@
 /* candidate.c - a model's matrices at one lambda. */
 #include "search/candidate.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "calib/bias_correction.h"
@@ -196,10 +197,10 @@ static void restore_vectors(aq_candidate *r) {
 
 aq_status aq_candidate_adjust(aq_candidate *r, aq_error *err) {
   const aq_calibration *c = r->calibration;
-  if (!c->kind->adjusts) {
+  if (!c->kind->adjusts || !aq_bias_corrects(&c->model)) {
     AQ_TRY(aq_candidate_tell_progress(r, err));
     AQ_TRY(aq_candidate_measure(r, err));
-    r->before_repair = r->similarity;
+    r->before_repair = NAN;
     return AQ_OK;
   }
   const size_t texts = AQ_MIN(c->fit.count, REPAIR_TEXTS);

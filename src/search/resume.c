@@ -3,8 +3,10 @@
 
 #include <float.h>
 #include <jansson.h>
+#include <math.h>
 #include <string.h>
 
+#include "calib/bias_correction.h"
 #include "core/bytes.h"
 #include "core/compiler.h"
 #include "core/error.h"
@@ -121,7 +123,7 @@ static aq_status resume_candidate(const aq_source *table, aq_candidate *r, aq_er
   for (size_t i = 0; i < r->problem->count; i++) AQ_TRY(resume_item(table, r, i, err));
   AQ_TRY(read_kept(table, r, err));
   AQ_TRY(aq_candidate_measure(r, err));
-  r->before_repair = r->similarity; /* nothing is repaired */
+  r->before_repair = aq_bias_corrects(r->quantized.model) ? r->similarity : NAN; /* nothing is repaired */
   return AQ_OK;
 }
 

@@ -95,13 +95,6 @@ def test_int8_is_near(tmp_path, model_type):
 
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
-def test_planning_says_why_the_model_was_not_run(tmp_path, model_type):
-    folder = make(tmp_path / "model", config_of(model_type))
-    process = run("quantize", folder, "-o", tmp_path / "x.parquet", "--target-bpw", 6, "--calib", "builtin")
-    assert f"calibration does not know encoders of type {model_type}" in process.stdout + process.stderr
-
-
-@pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_commands_run_it(tmp_path, model_type):
     folder, table = make(tmp_path / "model", config_of(model_type)), tmp_path / "x.parquet"
     for arguments in (
@@ -124,16 +117,8 @@ def test_what_gguf_does_not_know_is_refused_by_its_type(tmp_path, model_type):
     assert process.returncode == 3
     assert model_type in process.stderr
     assert not (tmp_path / "x.gguf").exists()
-
-
-@pytest.mark.parametrize("model_type", ["electra", "ernie"])
-def test_what_has_the_layers_of_bert_is_calibrated(tmp_path, model_type):
-    changes = {"embedding_size": HIDDEN} if model_type == "electra" else {}
-    folder = make(tmp_path / "model", config_of(model_type, **changes))
-    process = run("quantize", folder, "-o", tmp_path / "x.parquet", "--target-bpw", 7, "--calib", "builtin")
-    assert process.returncode == 0, process.stderr
-    assert "calibration does not know" not in process.stdout + process.stderr
-    assert "held-out texts" in process.stdout
+    assert "Export a folder (a name without a suffix)" in process.stderr
+    assert run("export", folder, "-o", tmp_path / "exported").returncode == 0
 
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)

@@ -93,6 +93,13 @@ def test_tables_are_planned_and_judged(tmp_path):
     refused = run("quantize", tmp_path / "model", "-o", tmp_path / "x.parquet", "--target-bpw", 3, "--calib", "builtin")
     assert refused.returncode != 0
     assert "calibration does not know encoders of type StaticEmbedding" in refused.stderr
+    for option in ("--save-stats=x.statistics", "--tune=5"):
+        refused = run("quantize", tmp_path / "model", "-o", tmp_path / "x.parquet", "--target-bpw", 3, option)
+        assert f"go by the tensors (--calib none), without {option.split('=')[0]}" in refused.stderr
+    refused = run("export", table, "-o", tmp_path / "x.gguf", "--to", "gguf")
+    assert refused.returncode != 0
+    assert "export to a name that ends in .safetensors" in refused.stderr
+    assert run("export", table, "-o", tmp_path / "x.safetensors").returncode == 0
     refused = run("export", table, "-o", tmp_path / "x.onnx", "--to", "onnx")
     assert refused.returncode != 0
     assert "static embeddings have no layers" in refused.stderr

@@ -114,7 +114,7 @@ static inline aq_status store_gradients(void *ctx, const aq_tape *tape, uint32_t
     if (w->kind == AQ_WEIGHT_LINEAR) {
       AQ_TRY(aq_tape_linear_gradient(tape, &tape->linear[i], s->add, g->values[i], g->values[w->bias], err));
     } else if (w->kind == AQ_WEIGHT_VECTOR && w->bias != AQ_NO_WEIGHT) {
-      aq_tape_norm_gradient(tape, &tape->norm[i], s->add, g->values[i], g->values[w->bias]);
+      aq_tape_norm_gradient(tape, &tape->norm[i], TINY_HIDDEN, s->add, g->values[i], g->values[w->bias]);
     }
   }
   if (layer == AQ_NO_LAYER) gradients_of_embeddings(tape, g);

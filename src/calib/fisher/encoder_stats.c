@@ -71,12 +71,12 @@ static bool is_finite(const float *x, size_t n) {
   return aq_range_is_finite(&range);
 }
 
-static aq_status check_finite(const gathering *g, size_t first, const char *what, const float *x, const size_t *rows,
-                              aq_error *err) {
-  const size_t hidden = g->base.out->model->config.hidden;
+/* x: rows of `width` values, a text has those from rows[t] on, or one. */
+static aq_status check_finite(const gathering *g, size_t first, const char *what, const float *x, size_t width,
+                              const size_t *rows, aq_error *err) {
   for (size_t t = 0; t < g->tape.texts; t++) {
     const size_t from = rows != NULL ? rows[t] : t, to = rows != NULL ? rows[t + 1] : t + 1;
-    if (is_finite(x + from * hidden, (to - from) * hidden)) continue;
+    if (is_finite(x + from * width, (to - from) * width)) continue;
     (void)aq_fail(err, AQ_ERR_NONFINITE, "the model gives %s of text %zu that is NaN or infinite", what, first + t);
     return aq_error_hint(err, AQ_ERR_NONFINITE, "Check the weights: such a model has no embeddings to keep");
   }
@@ -86,14 +86,14 @@ static aq_status check_finite(const gathering *g, size_t first, const char *what
 /* Sums in double, in order: a few hundred thousand values, of which each is used once. */
 static void add_positions(const gathering *g) {
   const aq_tape *tape = &g->tape;
-  const size_t hidden = g->base.out->model->config.hidden;
-  for (size_t t = 0; t < tape->texts; t++) {
+  const size_t width = g->base.out->model->config.embedding;
+  for (size_t t = 0; t < tape->texts && g->base.out->position_g != NULL; t++) {
     size_t counted = 0;
     for (size_t s = tape->first[t]; s < tape->first[t + 1]; s++) {
       const int32_t id = tape->ids[t][s - tape->first[t]];
-      const float *row = tape->d_input + s * hidden;
+      const float *row = tape->d_input + s * width;
       double sum = 0;
-      for (size_t i = 0; i < hidden; i++) sum += (double)row[i] * (double)row[i];
+      for (size_t i = 0; i < width; i++) sum += (double)row[i] * (double)row[i];
       g->base.out->position_g[aq_position_next(&g->base.params->model->config, id, &counted)] += (float)sum;
     }
   }
@@ -101,8 +101,9 @@ static void add_positions(const gathering *g) {
 
 /* Of the tables: their gradients come last, and are what those of all layers end in. */
 static aq_status add_tables(const gathering *g, aq_error *err) {
-  AQ_TRY(check_finite(g, g->base.texts.first, "a gradient", g->tape.d_input, g->tape.first, err));
-  AQ_TRY(aq_accumulator_rows(g->acc, g->tape.d_input, g->base.out->model->config.hidden, g->base.out->word_g, err));
+  const size_t width = g->base.out->model->config.embedding;
+  AQ_TRY(check_finite(g, g->base.texts.first, "a gradient", g->tape.d_input, width, g->tape.first, err));
+  AQ_TRY(aq_accumulator_rows(g->acc, g->tape.d_input, width, g->base.out->word_g, err));
   add_positions(g);
   return AQ_OK;
 }
@@ -111,14 +112,13 @@ static aq_status add_layer(void *ctx, const aq_tape *tape, uint32_t layer, aq_er
   const gathering *g = ctx;
   const aq_model *m = tape->model;
   aq_accumulator_begin(g->acc, tape->first, tape->texts);
-  if (layer == AQ_NO_LAYER) return add_tables(g, err);
   for (uint32_t i = 0; i < m->weight_count; i++) {
     aq_linear_stats to = g->base.out->linear[i];
     if (m->weights[i].layer != layer || to.a == NULL) continue;
     if (!aq_weight_leads_input(m, i)) to.moments = to.first = NULL; /* those of the first have been added to */
     AQ_TRY(aq_accumulator_linear(g->acc, &tape->linear[i], &to, err));
   }
-  return AQ_OK;
+  return layer == AQ_NO_LAYER ? add_tables(g, err) : AQ_OK;
 }
 
 static aq_status add_group(aq_gathering *base, size_t count, size_t tokens, aq_error *err) {
@@ -129,7 +129,7 @@ static aq_status add_group(aq_gathering *base, size_t count, size_t tokens, aq_e
   AQ_TRY(aq_tape_begin(tape, g->base.params, g->base.texts.ids + first, g->base.texts.lengths + first, count,
                        g->base.pool, err));
   AQ_TRY(aq_tape_forward(tape, g->base.params, err));
-  AQ_TRY(check_finite(g, first, "an embedding", tape->embeddings, NULL, err));
+  AQ_TRY(check_finite(g, first, "an embedding", tape->embeddings, hidden, NULL, err));
   for (size_t t = 0; t < count; t++) {
     aq_normal normal;
     aq_normal_begin(&normal, g->base.seed, first + t);

@@ -299,7 +299,8 @@ static size_t list_weights(const aq_model *m, uint32_t *out) {
     if (m->weights[i].kind == AQ_WEIGHT_LINEAR) out[count++] = i;
   }
   out[count++] = aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_EMBEDDING);
-  out[count++] = aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_POSITION);
+  const uint32_t positions = aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_POSITION);
+  if (positions != AQ_NO_WEIGHT) out[count++] = positions;
   return count;
 }
 

@@ -33,8 +33,9 @@ typedef struct aq_fisher_factors {
   uint64_t inputs_at, input_l_at;
 } aq_fisher_factors;
 
-/* All linear layers in order, then words and positions. The array and what its items own belong to the caller. A
- * linear's `a` becomes its `inputs`, and moments are freed: the statistics have neither afterwards. */
+/* All linear layers in order, then words and, where the model has a table of them, positions. The array and what its
+ * items own belong to the caller. A linear's `a` becomes its `inputs`, and moments are freed: the statistics have
+ * neither afterwards. */
 AQ_MUST_CHECK aq_status aq_fisher_factors_create(const aq_params *params, aq_stats *stats, aq_pool *pool,
                                                  aq_fisher_factors **out, size_t *count, aq_error *err);
 /* Bytes of the factors in memory, with what so many threads take to make them, or to round with them, a matrix each.

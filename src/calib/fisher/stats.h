@@ -3,7 +3,8 @@
  * Of an encoder, for text t let g = d(v . embedding)/dy at the output y of a linear, v ~ N(0, I), and x its input; X, G
  * the rows of all tokens of the text. Then a = mean over texts of X^T (G G^T) X    in x in g = mean over texts of G^T
  * (X X^T) G out x out and an error E of the weights loses about tr(g E a E^T) / (2 tr a) of cosine
- * (docs/CALIBRATION.md). Cross-token terms are kept. What a decoder's are, calib/fisher/decoder_stats.h says. All
+ * (docs/CALIBRATION.md). Cross-token terms are kept. Of a layer that is run several times, sums are over its runs, and
+ * terms between runs are left out. What a decoder's are, calib/fisher/decoder_stats.h says. All
  * matrices are symmetric, and held as lower triangles (calib/fisher/triangle.h). */
 #ifndef AQ_CALIB_FISHER_STATS_H
 #define AQ_CALIB_FISHER_STATS_H
@@ -33,11 +34,13 @@ typedef struct aq_stats {
   uint32_t first_layer, layer_count; /* those whose linears have statistics */
   aq_scratch *scratch;               /* that has `a` and `moments` of linears, and outlives this; NULL: memory has */
   aq_linear_stats *linear;           /* by weight of the model's list; NULLs for what is none of those linears */
-  /* encoders: hidden x hidden, mean over texts of D^T D, D = gradient at the input of the first norm; decoders: mean
-   * over tokens of d d^T, d = gradient at the row of the table. NULL of a decoder without its first layer */
+  /* encoders: width of the tables squared, mean over texts of D^T D, D = gradient at the sum of a token's rows;
+   * decoders: mean over tokens of d d^T, d = gradient at the row of the table. NULL of a decoder without its first
+   * layer */
   float *word_g;
   float *word_counts;  /* vocabulary: how often a token occurred; the sum is that of all texts that were counted */
-  float *position_g;   /* encoders: positions: mean over texts of |D|^2 at the token that took that row of the table */
+  float *position_g;   /* encoders: positions: mean over texts of |D|^2 at the token that took that row of the table;
+                          NULL without such a table */
   float *word_squares; /* decoders: vocabulary: the sum of |d|^2 over where a token occurred. NULL as word_g */
   /* decoders, of the head: hidden x hidden, and vocabulary. NULL without the last layer */
   float *head_a, *head_rows;

@@ -15,8 +15,11 @@ enum { A, G, MOMENTS, FIRST };
 
 static bool is_decoder(const aq_model *m) { return m->config.arch->decoder != NULL; }
 
+/* The linear that stands behind the tables comes with the first layer, as they do. */
 static bool has_statistics(const aq_stats *s, const aq_weight *w) {
-  return w->kind == AQ_WEIGHT_LINEAR && w->layer >= s->first_layer && w->layer - s->first_layer < s->layer_count;
+  if (w->kind != AQ_WEIGHT_LINEAR) return false;
+  if (w->role == AQ_ROLE_EMBEDDING_PROJECTION) return s->first_layer == 0;
+  return w->layer >= s->first_layer && w->layer - s->first_layer < s->layer_count;
 }
 
 static size_t arrays_of(const aq_model *m, uint32_t weight) {
@@ -30,9 +33,11 @@ static size_t tensor_of(const aq_model *m, aq_role role) {
 
 static size_t list_encoder_arrays(aq_stats *s, aq_stats_array out[MOST_FIXED]) {
   const aq_model *m = s->model;
-  const size_t tokens = tensor_of(m, AQ_ROLE_EMBEDDING), positions = tensor_of(m, AQ_ROLE_POSITION);
-  out[0] = (aq_stats_array){&s->word_g, NULL, tokens, ".g", m->config.hidden, true, AQ_MEAN_OF_TEXTS};
+  const size_t tokens = tensor_of(m, AQ_ROLE_EMBEDDING), width = m->config.embedding;
+  out[0] = (aq_stats_array){&s->word_g, NULL, tokens, ".g", width, true, AQ_MEAN_OF_TEXTS};
   out[1] = (aq_stats_array){&s->word_counts, NULL, tokens, ".counts", m->config.vocabulary, false, AQ_MEAN_NONE};
+  if (aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_POSITION) == AQ_NO_WEIGHT) return 2;
+  const size_t positions = tensor_of(m, AQ_ROLE_POSITION);
   out[2] = (aq_stats_array){&s->position_g, NULL, positions, ".g", m->config.positions, false, AQ_MEAN_OF_TEXTS};
   return 3;
 }
@@ -73,16 +78,19 @@ size_t aq_stats_array_count(const aq_stats *s) {
 static aq_stats_array linear_array(const aq_model *m, uint32_t weight, aq_linear_stats *s, size_t part) {
   const aq_weight *w = &m->weights[weight];
   const aq_stats_mean mean = is_decoder(m) ? AQ_MEAN_OF_TOKENS : AQ_MEAN_OF_TEXTS;
+  const bool is_run_once = is_decoder(m) || w->layer == AQ_NO_LAYER;
+  const aq_stats_mean of_inputs = is_run_once ? AQ_MEAN_OF_TOKENS : AQ_MEAN_OF_INPUTS;
+  const aq_stats_mean of_first = is_run_once ? AQ_MEAN_OF_TEXTS : AQ_MEAN_OF_FIRST_INPUTS;
   switch (part) {
     case A:
       return (aq_stats_array){&s->a, is_decoder(m) ? &s->a_at : NULL, w->tensor, ".a", w->cols, true, mean};
     case G:
       return (aq_stats_array){&s->g, NULL, w->tensor, ".g", w->rows, !is_decoder(m), mean};
     case MOMENTS:
-      return (aq_stats_array){
-          &s->moments, is_decoder(m) ? &s->moments_at : NULL, w->tensor, ".moments", w->cols, true, AQ_MEAN_OF_TOKENS};
+      return (aq_stats_array){&s->moments, is_decoder(m) ? &s->moments_at : NULL, w->tensor, ".moments", w->cols, true,
+                              of_inputs};
     default:
-      return (aq_stats_array){&s->first, NULL, w->tensor, ".first", w->cols, true, AQ_MEAN_OF_TEXTS};
+      return (aq_stats_array){&s->first, NULL, w->tensor, ".first", w->cols, true, of_first};
   }
 }
 
@@ -196,8 +204,22 @@ uint64_t aq_stats_bytes(const aq_model *model, uint32_t first_layer, uint32_t la
 
 /* ---- sums to means ---- */
 
+static double divisor_of(const aq_stats *s, aq_stats_mean mean) {
+  const double texts = (double)s->texts, tokens = (double)s->tokens, runs = s->model->config.passes;
+  switch (mean) {
+    case AQ_MEAN_OF_TOKENS:
+      return tokens;
+    case AQ_MEAN_OF_FIRST_INPUTS:
+      return texts * runs;
+    case AQ_MEAN_OF_INPUTS:
+      return tokens * runs;
+    default:
+      return texts;
+  }
+}
+
 static aq_status divide_array(const aq_stats *s, const aq_stats_array *array, aq_pool *pool, aq_error *err) {
-  const double divisor = (double)(array->mean == AQ_MEAN_OF_TOKENS ? s->tokens : s->texts);
+  const double divisor = divisor_of(s, array->mean);
   if (array->mean == AQ_MEAN_NONE) return AQ_OK;
   if (array->matrix) return aq_triangle_divide(pool, *array->values, array->n, divisor, err);
   for (size_t k = 0; k < array->n; k++) (*array->values)[k] = (float)((double)(*array->values)[k] / divisor);

@@ -5,8 +5,14 @@
 
 #include "calib/fisher/stats.h"
 
-/* What sums are divided by. */
-typedef enum aq_stats_mean { AQ_MEAN_OF_TEXTS, AQ_MEAN_OF_TOKENS, AQ_MEAN_NONE } aq_stats_mean;
+/* What sums are divided by. A layer that is run several times has inputs in each run. */
+typedef enum aq_stats_mean {
+  AQ_MEAN_OF_TEXTS,
+  AQ_MEAN_OF_TOKENS,
+  AQ_MEAN_OF_FIRST_INPUTS, /* texts times runs of a layer */
+  AQ_MEAN_OF_INPUTS,       /* tokens times runs of a layer */
+  AQ_MEAN_NONE
+} aq_stats_mean;
 
 typedef struct aq_stats_array {
   float **values;     /* NULL in there: in the scratch file, at `at` */

@@ -55,15 +55,17 @@ static aq_status create_tuning(const aq_tune_setup *setup, void **state, aq_erro
 
 static void step_norm(const encoder_tuning *t, uint32_t gain) {
   const aq_weight *w = &t->tape.model->weights[gain];
-  float *d_gain = t->student->d_vector, *d_shift = d_gain + aq_weight_floats(w);
-  aq_tape_norm_gradient(&t->tape, &t->tape.norm[gain], false, d_gain, d_shift);
+  const size_t width = aq_weight_floats(w);
+  const bool has_shift = w->bias != AQ_NO_WEIGHT;
+  float *d_gain = t->student->d_vector, *d_shift = d_gain + width;
+  aq_tape_norm_gradient(&t->tape, &t->tape.norm[gain], width, false, d_gain, has_shift ? d_shift : NULL);
   aq_student_move_vector(t->student, gain, d_gain);
-  aq_student_move_vector(t->student, w->bias, d_shift);
+  if (has_shift) aq_student_move_vector(t->student, w->bias, d_shift);
 }
 
 static aq_status step_linear(const encoder_tuning *t, uint32_t weight, aq_error *err) {
-  AQ_TRY(aq_tape_linear_gradient(&t->tape, &t->tape.linear[weight], false, t->student->gradient, t->student->d_vector,
-                                 err));
+  float *db = t->tape.model->weights[weight].bias != AQ_NO_WEIGHT ? t->student->d_vector : NULL;
+  AQ_TRY(aq_tape_linear_gradient(&t->tape, &t->tape.linear[weight], false, t->student->gradient, db, err));
   return aq_student_move_linear(t->student, weight, t->setup->pool, err);
 }
 
@@ -72,8 +74,9 @@ static aq_status step_layer(void *ctx, const aq_tape *tape, uint32_t layer, aq_e
   for (uint32_t i = 0; i < tape->model->weight_count; i++) {
     const aq_weight *w = &tape->model->weights[i];
     if (w->layer != layer) continue;
-    if (w->kind == AQ_WEIGHT_LINEAR) AQ_TRY(step_linear(t, i, err));
-    if (w->kind == AQ_WEIGHT_VECTOR && w->bias != AQ_NO_WEIGHT) step_norm(t, i);
+    const bool is_gain = w->kind == AQ_WEIGHT_VECTOR && aq_model_find(tape->model, layer, w->role) == i;
+    if (w->kind == AQ_WEIGHT_LINEAR && layer != AQ_NO_LAYER) AQ_TRY(step_linear(t, i, err));
+    if (is_gain) step_norm(t, i);
   }
   return AQ_OK;
 }

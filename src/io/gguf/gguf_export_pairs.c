@@ -40,14 +40,18 @@ static aq_status read_config(aq_gguf_export *made, aq_error *err) {
   AQ_TRY(aq_gguf_export_read(made->source, "config.json", &made->config, err));
   if (made->config == NULL) {
     (void)aq_fail(err, AQ_ERR_NOT_FOUND, "there is no config.json, of which the metadata of a GGUF file are made");
-    return aq_error_hint(err, AQ_ERR_NOT_FOUND, "Make the table from the model's folder, so that it carries its files");
+    return aq_error_hint(err, AQ_ERR_NOT_FOUND,
+                         "Make the table from the model's folder, so that it carries its files. Static embeddings have "
+                         "none: export to a name that ends in .safetensors");
   }
   const char *type = json_string_value(json_object_get(made->config, "model_type"));
   made->arch = type != NULL ? aq_gguf_arch_find_type(type) : NULL;
   if (made->arch != NULL) return AQ_OK;
   (void)aq_fail(err, AQ_ERR_UNSUPPORTED, "models of type '%.60s' are not written as GGUF files",
                 type != NULL ? type : "");
-  return aq_error_hint(err, AQ_ERR_UNSUPPORTED, "Use llama.cpp's own conversion of the model's folder");
+  return aq_error_hint(err, AQ_ERR_UNSUPPORTED,
+                       "Export a folder (a name without a suffix); llama.cpp's own conversion reads those of the types "
+                       "that it knows");
 }
 
 aq_status aq_gguf_export_make(const aq_source *source, aq_gguf_export *out, aq_error *err) {

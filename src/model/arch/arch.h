@@ -100,11 +100,11 @@ typedef struct aq_arch {
   /* The same family with the names of weights that the model's own code saves, chosen where the last linear of the
    * first layer has its name there; NULL: there are no such files. */
   const struct aq_arch *renamed;
-  bool of_two_parts;              /* is_encoder_decoder may be true: the encoder is run */
-  bool bare_first_layer;          /* the first layer has no norm before attention */
-  bool is_static;                 /* the table of tokens is all: no layers, no steps (encoder_static.h) */
-  const char *no_graph;           /* why there is no graph of the family (model/graph/), in words; NULL: there is one */
-  const char *table_ending;       /* of the names of tables; NULL: ".weight" */
+  bool of_two_parts;        /* is_encoder_decoder may be true: the encoder is run */
+  bool bare_first_layer;    /* the first layer has no norm before attention */
+  bool is_static;           /* the table of tokens is all: no layers, no steps (encoder_static.h) */
+  const char *no_graph;     /* why there is no graph of the family (model/graph/), in words; NULL: there is one */
+  const char *table_ending; /* of the names of tables; NULL: ".weight" */
   /* Reads what the family alone has; the sizes are there. */
   aq_status (*configure)(const json_t *root, struct aq_model_config *out, aq_error *err);
 } aq_arch;

@@ -1,7 +1,7 @@
 /* attention.c - attention of one head over one text: two dense products around a softmax, for a block of queries at a
  * time, so that memory grows with the length of a text and not with its square. Its derivative goes the same way:
  *
- *     p = softmax(s (q k' + biases)), out = p v, s = 1 / sqrt(width)
+ *     p = softmax(s (q k' + biases)), out = p v, s = 1 / sqrt(divisor)
  *     d_v = p' d_out;  d_p = d_out v';  d_s = s p (d_p - row sums of p d_p);  d_q = d_s k;  d_k = d_s' q */
 #include "model/nn/attention.h"
 
@@ -117,7 +117,7 @@ static parts divide(float *scratch, size_t width, size_t tokens) {
   return s;
 }
 
-static void prepare(const aq_head_backward *h, const parts *s) {
+static void prepare(const aq_head *h, const parts *s) {
   aq_panels_put_f32(s->keys, h->width, 0, h->tokens, h->key, h->stride);
   aq_panels_fill_f32(s->keys, h->width, h->tokens);
   aq_panels_put_f32(s->values, h->width, 0, h->tokens, h->value, h->stride);
@@ -126,8 +126,8 @@ static void prepare(const aq_head_backward *h, const parts *s) {
 }
 
 /* to (tokens x width, h->stride apart) = m' rows, or that added; m: rows x tokens. */
-static void add_product(const aq_head_backward *h, const aq_kernels *kernels, const parts *s, const float *m,
-                        const float *from, size_t stride, size_t rows, bool add, float *to) {
+static void add_product(const aq_head *h, const aq_kernels *kernels, const parts *s, const float *m, const float *from,
+                        size_t stride, size_t rows, bool add, float *to) {
   aq_transpose_f32(m, h->tokens, rows, h->tokens, s->turned, rows);
   aq_panels_put_transposed(s->block_panels, rows, h->width, from, stride);
   const aq_dense_f32 d = {.m = h->tokens,
@@ -144,16 +144,17 @@ static void add_product(const aq_head_backward *h, const aq_kernels *kernels, co
   }
 }
 
-/* d_p becomes d_s. */
+/* d_p becomes d_s, which is zero where p is: at keys out of reach. */
 static void softmax_backward(const float *p, size_t n, float scale, float *d_p) {
   const float along = (float)aq_row_dot(p, d_p, n);
   for (size_t i = 0; i < n; i++) d_p[i] = scale * p[i] * (d_p[i] - along);
 }
 
-static void run_block(const aq_head_backward *h, const aq_kernels *kernels, const parts *s, size_t first, size_t rows) {
+static void run_block(const aq_head_backward *g, const aq_kernels *kernels, const parts *s, size_t first, size_t rows) {
+  const aq_head *const h = &g->head;
   const size_t n = h->tokens, width = h->width;
-  const float scale = 1 / sqrtf((float)width);
-  const float *query = h->query + first * h->stride, *d_out = h->d_out + first * h->out_stride;
+  const float scale = 1 / sqrtf((float)h->divisor);
+  const float *query = h->query + first * h->stride, *d_out = g->d_out + first * h->out_stride;
   const aq_dense_f32 scores = {
       .m = rows, .n = n, .k = width, .a = query, .lda = h->stride, .panels = s->keys, .c = s->p, .ldc = n};
   const aq_dense_f32 d_weights = {
@@ -161,27 +162,29 @@ static void run_block(const aq_head_backward *h, const aq_kernels *kernels, cons
   kernels->dense_f32(&scores);
   kernels->dense_f32(&d_weights);
   for (size_t i = 0; i < rows; i++) {
-    if (h->relative != NULL) aq_position_bias_add(h->relative, first + i, n, s->p + i * n);
-    kernels->softmax_f32(s->p + i * n, n, scale);
+    weigh_keys(h, kernels, first + i, n, scale, s->p + i * n);
     softmax_backward(s->p + i * n, n, scale, s->d_p + i * n);
   }
-  add_product(h, kernels, s, s->p, d_out, h->out_stride, rows, first > 0, h->d_value);
-  add_product(h, kernels, s, s->d_p, query, h->stride, rows, first > 0, h->d_key);
+  add_product(h, kernels, s, s->p, d_out, h->out_stride, rows, first > 0, g->d_value);
+  add_product(h, kernels, s, s->d_p, query, h->stride, rows, first > 0, g->d_key);
   const aq_dense_f32 d_query = {.m = rows,
                                 .n = width,
                                 .k = n,
                                 .a = s->d_p,
                                 .lda = n,
                                 .panels = s->keys_turned,
-                                .c = h->d_query + first * h->stride,
+                                .c = g->d_query + first * h->stride,
                                 .ldc = h->stride};
   kernels->dense_f32(&d_query);
 }
 
-void aq_attention_backward(const aq_head_backward *head, const aq_kernels *kernels, float *scratch) {
-  const parts s = divide(scratch, head->width, head->tokens);
+void aq_attention_backward(const aq_head_backward *gradient, const aq_kernels *kernels, float *scratch) {
+  const aq_head *const head = &gradient->head;
+  const size_t tokens = head->tokens;
+  const parts s = divide(scratch, head->width, tokens);
+  assert(head->distances == NULL);
   prepare(head, &s);
-  for (size_t first = 0; first < head->tokens; first += AQ_QUERY_ROWS) {
-    run_block(head, kernels, &s, first, AQ_MIN(head->tokens - first, AQ_QUERY_ROWS));
+  for (size_t first = 0; first < tokens; first += AQ_QUERY_ROWS) {
+    run_block(gradient, kernels, &s, first, AQ_MIN(tokens - first, AQ_QUERY_ROWS));
   }
 }

@@ -31,18 +31,14 @@ aq_thread_space aq_attention_space(float *scratch, size_t width, size_t tokens);
 void aq_attention_run(const aq_head *head, const aq_kernels *kernels, aq_thread_space *space);
 
 typedef struct aq_head_backward {
-  const float *query, *key, *value; /* of the text's first token; `stride` from token to token */
-  float *d_query, *d_key, *d_value; /* as far apart */
-  size_t stride;
-  const float *d_out; /* `out_stride` from token to token */
-  size_t out_stride;
-  size_t tokens, width;
-  const float *relative; /* as in aq_head */
+  aq_head head;                     /* as it was run; its `out` is not read */
+  float *d_query, *d_key, *d_value; /* as far apart as query, key and value */
+  const float *d_out;               /* as far apart as out */
 } aq_head_backward;
 
-/* Fills d_query, d_key and d_value; what the weights of attention were is computed again. scratch: room of
- * aq_attention_backward_floats. */
-void aq_attention_backward(const aq_head_backward *head, const aq_kernels *kernels, float *scratch);
+/* Fills d_query, d_key and d_value; what the weights of attention were is computed again. What distances add to the
+ * scores is not differentiated: the head has none. scratch: room of aq_attention_backward_floats. */
+void aq_attention_backward(const aq_head_backward *gradient, const aq_kernels *kernels, float *scratch);
 size_t aq_attention_backward_floats(size_t width, size_t tokens);
 
 #endif

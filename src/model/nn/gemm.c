@@ -54,17 +54,32 @@ void aq_gemm_run(const aq_gemm *p, const float *x, size_t x_stride, size_t rows,
 
 /* ---- stages ---- */
 
+static aq_gemm product_of(const aq_params *params, uint32_t layer, aq_role role, bool backward, float **panels) {
+  const aq_param_linear linear = aq_params_joined(params, layer, role);
+  const aq_gemm product = backward ? aq_gemm_backward(&linear, *panels) : aq_gemm_forward(&linear, *panels);
+  *panels += aq_gemm_floats(&product);
+  return product;
+}
+
 aq_stage aq_stage_of(const aq_params *params, uint32_t before, uint32_t behind, bool backward, float *panels) {
   const aq_layer_steps *steps = aq_layer_steps_of(params->model);
   aq_stage stage = {.product = {{0}}};
   for (size_t i = 0; i < steps->count; i++) {
     const uint32_t layer = i < steps->attention ? before : behind;
     if (layer == AQ_NO_LAYER || steps->step[i].kind != AQ_STEP_LINEAR) continue;
-    const aq_param_linear linear = aq_params_joined(params, layer, steps->step[i].role);
-    stage.product[i] = backward ? aq_gemm_backward(&linear, panels) : aq_gemm_forward(&linear, panels);
-    panels += aq_gemm_floats(&stage.product[i]);
+    stage.product[i] = product_of(params, layer, steps->step[i].role, backward, &panels);
+  }
+  if (behind == AQ_NO_LAYER && params->model->config.projects) {
+    stage.product[AQ_STAGE_PROJECTION] =
+        product_of(params, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_PROJECTION, backward, &panels);
   }
   return stage;
+}
+
+static void add_floats(const aq_params *params, uint32_t layer, aq_role role, size_t *forward, size_t *backward) {
+  const aq_param_linear linear = aq_params_joined(params, layer, role);
+  *forward += aq_panel_rows(linear.out) * ((size_t)linear.in + 1);
+  *backward += aq_panel_rows(linear.in) * ((size_t)linear.out + 1);
 }
 
 /* Layers are alike. */
@@ -72,17 +87,17 @@ size_t aq_stage_floats(const aq_params *params) {
   const aq_layer_steps *steps = aq_layer_steps_of(params->model);
   size_t forward = 0, backward = 0;
   for (size_t i = 0; i < steps->count; i++) {
-    if (steps->step[i].kind != AQ_STEP_LINEAR) continue;
-    const aq_param_linear linear = aq_params_joined(params, 0, steps->step[i].role);
-    forward += aq_panel_rows(linear.out) * ((size_t)linear.in + 1);
-    backward += aq_panel_rows(linear.in) * ((size_t)linear.out + 1);
+    if (steps->step[i].kind == AQ_STEP_LINEAR) add_floats(params, 0, steps->step[i].role, &forward, &backward);
+  }
+  if (params->model->config.projects) {
+    add_floats(params, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_PROJECTION, &forward, &backward);
   }
   return AQ_MAX(forward, backward);
 }
 
 size_t aq_stage_panels(const aq_stage *stage) {
   size_t count = 0;
-  for (size_t i = 0; i < AQ_STEPS_MOST; i++) count += aq_gemm_panels(&stage->product[i]);
+  for (size_t i = 0; i < AQ_COUNT_OF(stage->product); i++) count += aq_gemm_panels(&stage->product[i]);
   return count;
 }
 

@@ -31,12 +31,16 @@ void aq_gemm_run(const aq_gemm *p, const float *x, size_t x_stride, size_t rows,
 
 /* ---- the products between two looks at whole texts ---- */
 
+/* Number of the linear behind the tables of an encoder that has one (aq_model_config.projects), after the steps. */
+#define AQ_STAGE_PROJECTION AQ_STEPS_MOST
+
 typedef struct aq_stage {
-  aq_gemm product[AQ_STEPS_MOST]; /* by step of a layer; n 0: not in this stage */
+  aq_gemm product[AQ_STEPS_MOST + 1]; /* by step of a layer; n 0: not in this stage */
 } aq_stage;
 
 /* Of the linears of layer `before` that come before its look at whole texts, and of those of layer `behind` that come
- * behind it; AQ_NO_LAYER: without. panels: room of aq_stage_floats. */
+ * behind it; AQ_NO_LAYER: without. Where there is no layer behind, what makes the input of the first layer stands in
+ * its place. panels: room of aq_stage_floats. */
 aq_stage aq_stage_of(const aq_params *params, uint32_t before, uint32_t behind, bool backward, float *panels);
 size_t aq_stage_floats(const aq_params *params);
 size_t aq_stage_panels(const aq_stage *stage);

@@ -7,7 +7,7 @@
 
 float aq_layer_norm_forward(const float *x, size_t n, const float *gain, const float *shift, float epsilon, float *z,
                             float *out) {
-  for (size_t i = 0; i < n; i++) z[i] += x[i];
+  for (size_t i = 0; x != NULL && i < n; i++) z[i] += x[i];
   const float mean = (float)(aq_row_sum(z, n) / (double)n);
   for (size_t i = 0; i < n; i++) z[i] -= mean;
   /* The mean was rounded: what is left of it counts in the variance alone, at 2^-48 of its square. */
@@ -18,7 +18,8 @@ float aq_layer_norm_forward(const float *x, size_t n, const float *gain, const f
 }
 
 void aq_layer_norm_output(const float *z, size_t n, const float *gain, const float *shift, float *out) {
-  for (size_t i = 0; i < n; i++) out[i] = gain[i] * z[i] + shift[i];
+  for (size_t i = 0; i < n; i++) out[i] = gain[i] * z[i];
+  for (size_t i = 0; shift != NULL && i < n; i++) out[i] += shift[i];
 }
 
 void aq_layer_norm_backward(const float *d_out, const float *z, float scale, const float *gain, size_t n, float *d_y) {

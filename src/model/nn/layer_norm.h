@@ -7,10 +7,10 @@
 
 #include <stddef.h>
 
-/* y = x + z as z is given; z becomes the z above. Returns scale. */
+/* y = x + z as z is given; x NULL: y = z. z becomes the z above. shift NULL: there is none. Returns scale. */
 float aq_layer_norm_forward(const float *x, size_t n, const float *gain, const float *shift, float epsilon, float *z,
                             float *out);
-/* out = gain * z + shift, as the norm gave it. */
+/* out = gain * z + shift, as the norm gave it; out may be z, shift NULL. */
 void aq_layer_norm_output(const float *z, size_t n, const float *gain, const float *shift, float *out);
 void aq_layer_norm_backward(const float *d_out, const float *z, float scale, const float *gain, size_t n, float *d_y);
 

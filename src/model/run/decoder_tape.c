@@ -103,7 +103,7 @@ static size_t scratch_floats(const extent *e) {
   const aq_layer_spec *s = &e->params->model->decoder.layers[0];
   const size_t attention =
       AQ_MAX(attention_floats(s->width, e->longest), aq_causal_backward_floats(s->width, e->longest));
-  const size_t rows = AQ_BLOCK_ROWS * 2 * s->inner;
+  const size_t rows = AQ_BLOCK_ROWS * (size_t)s->inner;
   return AQ_MAX(AQ_MAX(attention, rows), aq_decoder_head_scratch(e->params->model));
 }
 

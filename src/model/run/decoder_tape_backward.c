@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "model/nn/causal_backward.h"
+#include "model/nn/gate.h"
 #include "model/nn/rms_norm.h"
 #include "model/nn/workspace.h"
 #include "model/run/decoder_tape_buffers.h"
@@ -59,21 +60,16 @@ static void undo_product(const aq_decoder_walk *w, aq_decoder_part part, aq_deco
   aq_gemm_run(p, gradient_rows(w, out, first), p->k, rows, gradient_rows(w, in, first), p->n);
 }
 
-/* wide = active(gate) * up. scratch: rows x inner twice. */
+/* scratch: rows x inner. */
 static void undo_gates(const aq_decoder_walk *w, size_t first, size_t rows, float *scratch) {
   const size_t n = w->spec->inner;
   const aq_gemm *down = &w->product[AQ_DECODER_PART_DOWN];
-  const float *gate = value_rows(w, AQ_DECODER_GATE_UP, first), *d_wide = scratch;
-  float *d_gate = gradient_rows(w, AQ_DECODER_GATE_UP, first), *active = scratch + rows * n;
-  aq_gemm_run(down, gradient_rows(w, AQ_DECODER_FFN_OUT, first), down->k, rows, scratch, n);
+  const float *gate = value_rows(w, AQ_DECODER_GATE_UP, first);
+  float *d_wide = scratch, *d_gate = gradient_rows(w, AQ_DECODER_GATE_UP, first);
+  aq_gemm_run(down, gradient_rows(w, AQ_DECODER_FFN_OUT, first), down->k, rows, d_wide, n);
+  const aq_gate block = {.activation = w->spec->activation, .kernels = w->kernels, .n = n};
   for (size_t t = 0; t < rows; t++, gate += 2 * n, d_gate += 2 * n, d_wide += n) {
-    memcpy(active, gate, n * sizeof *active);
-    w->spec->activation->apply(w->kernels, active, n);
-    for (size_t i = 0; i < n; i++) {
-      d_gate[i] = d_wide[i] * gate[n + i];
-      d_gate[n + i] = d_wide[i] * active[i];
-    }
-    w->spec->activation->backward(gate, active, n, d_gate);
+    aq_gate_backward(&block, gate, d_wide, d_gate);
   }
 }
 

@@ -8,6 +8,7 @@
 #include "core/compiler.h"
 #include "core/error.h"
 #include "model/nn/causal_attention.h"
+#include "model/nn/gate.h"
 #include "model/nn/panels.h"
 #include "model/nn/rms_norm.h"
 #include "model/run/decoder_tape_buffers.h"
@@ -82,11 +83,8 @@ static void open_gates(const aq_decoder_walk *w, size_t first, size_t rows) {
   const size_t n = w->spec->inner;
   const float *gate = rows_of(w, AQ_DECODER_GATE_UP, first);
   float *wide = rows_of(w, AQ_DECODER_WIDE, first);
-  for (size_t t = 0; t < rows; t++, gate += 2 * n, wide += n) {
-    memcpy(wide, gate, n * sizeof *wide);
-    w->spec->activation->apply(w->kernels, wide, n);
-    for (size_t i = 0; i < n; i++) wide[i] *= gate[n + i];
-  }
+  const aq_gate block = {.activation = w->spec->activation, .kernels = w->kernels, .n = n};
+  for (size_t t = 0; t < rows; t++, gate += 2 * n, wide += n) aq_gate_forward(&block, gate, wide);
 }
 
 static aq_status behind_attention(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {

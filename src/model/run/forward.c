@@ -10,6 +10,7 @@
 #include "core/compiler.h"
 #include "model/nn/attention.h"
 #include "model/nn/embedding_modules.h"
+#include "model/nn/gate.h"
 #include "model/nn/panels.h"
 #include "model/nn/pooling.h"
 #include "model/nn/position.h"
@@ -131,16 +132,11 @@ static void add_rows(const member *m, const float *x, const float *more, size_t 
   for (size_t i = begin * n; i < end * n; i++) out[i] = x[i] + more[i];
 }
 
-/* out = f(one half of x) * the other, row by row. x changes. */
-static void gate_rows(const member *m, bool is_last, float *x, size_t rows, float *out) {
-  const size_t n = m->f->config->inner;
+static void gate_rows(const member *m, const aq_step *step, const float *x, size_t rows, float *out) {
+  const aq_gate gate = aq_step_gate(step, m->f->config, m->f->kernels);
   size_t begin, end;
   share(m, rows, &begin, &end);
-  for (size_t i = begin; i < end; i++) {
-    float *half = x + i * 2 * n;
-    m->f->config->activation->apply(m->f->kernels, is_last ? half + n : half, n);
-    for (size_t k = 0; k < n; k++) out[i * n + k] = half[k] * half[n + k];
-  }
+  for (size_t i = begin; i < end; i++) aq_gate_forward(&gate, x + i * 2 * gate.n, out + i * gate.n);
 }
 
 /* Turns query and key of head h by the positions of a text's tokens. */
@@ -208,7 +204,7 @@ static float *rows_of(const member *m, aq_slot slot, size_t first) {
 /* An activation function goes with the product before it, while its outputs are in the cache. */
 static void run_step(const member *m, uint32_t layer, size_t number, size_t first, size_t rows) {
   const aq_step *s = &m->steps->step[number];
-  float *x = rows_of(m, s->in, first);
+  const float *x = rows_of(m, s->in, first);
   float *y = rows_of(m, s->out, first);
   switch (s->kind) {
     case AQ_STEP_LINEAR: {
@@ -225,7 +221,7 @@ static void run_step(const member *m, uint32_t layer, size_t number, size_t firs
       break;
     case AQ_STEP_GATE:
     case AQ_STEP_GATE_LAST:
-      gate_rows(m, s->kind == AQ_STEP_GATE_LAST, x, rows, y);
+      gate_rows(m, s, x, rows, y);
       break;
     case AQ_STEP_ADD:
       add_rows(m, rows_of(m, s->residual, first), x, rows, y);

@@ -37,62 +37,107 @@ typedef struct extent {
   bool forward_only;
 } extent;
 
-/* In a pass that goes forward alone all layers follow each other in the same room, as what is made again does in any: a
- * block of tokens is done with its rows of one layer when it writes those of the next. */
+static bool has_step(const aq_layer_steps *steps, aq_step_kind kind, aq_slot in) {
+  for (size_t i = 0; i < steps->count; i++) {
+    if (steps->step[i].kind == kind && steps->step[i].in == in) return true;
+  }
+  return false;
+}
+
+/* In a pass that goes forward alone all layers follow each other in the same room, as what is made again, or goes into
+ * a sum and nowhere else, does in any: a block of tokens is done with its rows of one layer when it writes those of the
+ * next. */
+static bool is_shared(const extent *e, const aq_layer_steps *steps, const aq_step *s) {
+  return e->forward_only || aq_tape_recomputes(s) || has_step(steps, AQ_STEP_ADD, s->out);
+}
+
+/* A norm's z is where the sum was that it is of, or in a pass forward alone, where its output will be. */
+static float *lay_out_z(cursor *c, const extent *e, const aq_step *s, const aq_tape_layer_buffers *layer) {
+  if (s->kind == AQ_STEP_ADD_NORM) return layer->value[s->in];
+  return e->forward_only ? layer->value[s->out] : take(c, e->tokens, e->params->model->config.hidden);
+}
+
 static void lay_out_layer(cursor *c, const extent *e, const aq_tape_layer_buffers *first,
                           aq_tape_layer_buffers *layer) {
   const aq_model *m = e->params->model;
   const aq_layer_steps *steps = aq_layer_steps_of(m);
   for (size_t i = 0; i < steps->count; i++) {
     const aq_step *s = &steps->step[i];
-    const bool shared = layer != first && (e->forward_only || aq_tape_recomputes(s));
+    const bool is_first = layer == first;
     if (s->out != AQ_SLOT_OUTPUT) {
+      const bool shared = !is_first && is_shared(e, steps, s);
       layer->value[s->out] = shared ? first->value[s->out] : take(c, e->tokens, aq_slot_width(m, s->out));
     }
-    if (s->kind != AQ_STEP_ADD_NORM) continue;
-    layer->scale[s->in] = layer != first && e->forward_only ? first->scale[s->in] : take(c, e->tokens, 1);
+    if (!aq_step_is_norm(s)) continue;
+    const bool shared = !is_first && (e->forward_only || s->kind == AQ_STEP_NORM);
+    layer->z[s->out] = shared && s->kind == AQ_STEP_NORM ? first->z[s->out] : lay_out_z(c, e, s, layer);
+    layer->scale[s->out] = shared ? first->scale[s->out] : take(c, e->tokens, 1);
   }
 }
 
 static void lay_out_layers(cursor *c, const extent *e, aq_tape_buffers *buffers) {
   const aq_model_config *config = &e->params->model->config;
-  for (uint32_t i = 0; i <= config->layers; i++) {
+  const uint32_t runs = aq_tape_runs(config);
+  for (uint32_t i = 0; i <= runs; i++) {
     buffers->hidden[i] = i == 0 || !e->forward_only ? take(c, e->tokens, config->hidden) : buffers->hidden[0];
   }
-  for (uint32_t i = 0; i < config->layers; i++) {
-    lay_out_layer(c, e, &buffers->layers[0], &buffers->layers[i]);
+  for (uint32_t i = 0; i < runs; i++) {
     buffers->layers[i].value[AQ_SLOT_INPUT] = buffers->hidden[i];
     buffers->layers[i].value[AQ_SLOT_OUTPUT] = buffers->hidden[i + 1];
+    lay_out_layer(c, e, &buffers->layers[0], &buffers->layers[i]);
   }
 }
 
-static void lay_out_gradients(cursor *c, const extent *e, float *gradient[AQ_SLOTS]) {
-  const aq_layer_steps *steps = aq_layer_steps_of(e->params->model);
+static bool has_last_norm(const aq_model *m) {
+  return aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_FINAL_NORM) != AQ_NO_WEIGHT;
+}
+
+/* What stands before the layers and behind them. */
+static void lay_out_ends(cursor *c, const extent *e, aq_tape_buffers *buffers) {
+  const aq_model *m = e->params->model;
+  const aq_model_config *config = &m->config;
+  const size_t tokens = e->tokens, width = config->attention / config->heads;
+  const bool is_normed = has_last_norm(m);
+  buffers->embedding_z = take(c, tokens, config->embedding);
+  buffers->embedding_scale = take(c, tokens, 1);
+  buffers->embedded = config->projects ? take(c, tokens, config->embedding) : buffers->hidden[0];
+  buffers->final = is_normed ? take(c, tokens, config->hidden) : buffers->hidden[aq_tape_runs(config)];
+  buffers->final_z = is_normed ? take(c, tokens, config->hidden) : NULL;
+  buffers->final_scale = is_normed ? take(c, tokens, 1) : NULL;
+  buffers->embeddings = take(c, e->texts, config->hidden);
+  buffers->factors = take(c, e->texts, 1);
+  buffers->longest = e->longest;
+  buffers->angles = e->params->rope[0].half > 0 ? take(c, 2 * e->longest, width) : NULL;
+}
+
+static void lay_out_gradients(cursor *c, const extent *e, aq_tape_buffers *buffers) {
+  const aq_model *m = e->params->model;
+  const aq_layer_steps *steps = aq_layer_steps_of(m);
+  float **gradient = buffers->gradient;
+  gradient[AQ_SLOT_INPUT] = take(c, e->tokens, m->config.hidden);
   for (size_t i = 0; i < steps->count; i++) {
     const aq_step *s = &steps->step[i];
-    const bool in_place = s->kind == AQ_STEP_ACTIVATION;
-    gradient[s->out] = in_place ? gradient[s->in] : take(c, e->tokens, aq_slot_width(e->params->model, s->out));
+    const bool in_place = s->kind == AQ_STEP_ACTIVATION || s->kind == AQ_STEP_ADD;
+    gradient[s->out] = in_place ? gradient[s->in] : take(c, e->tokens, aq_slot_width(m, s->out));
   }
-  gradient[AQ_SLOT_INPUT] = gradient[AQ_SLOT_OUTPUT];
+  buffers->d_input = take(c, e->tokens, m->config.embedding);
+  buffers->d_embedded = m->config.projects ? take(c, e->tokens, m->config.embedding) : gradient[AQ_SLOT_INPUT];
+  buffers->d_final = has_last_norm(m) ? take(c, e->tokens, m->config.hidden) : gradient[AQ_SLOT_OUTPUT];
 }
 
 static void lay_out(cursor *c, const extent *e, aq_tape_buffers *buffers) {
   const aq_model_config *config = &e->params->model->config;
-  const size_t tokens = e->tokens, hidden = config->hidden, width = hidden / config->heads;
+  const size_t tokens = e->tokens, width = config->attention / config->heads;
   const size_t widest = aq_model_widest(e->params->model);
-  buffers->embedding_z = take(c, tokens, hidden);
-  buffers->embedding_scale = take(c, tokens, 1);
   lay_out_layers(c, e, buffers);
-  buffers->embeddings = take(c, e->texts, hidden);
-  buffers->factors = take(c, e->texts, 1);
+  lay_out_ends(c, e, buffers);
   buffers->panels = take(c, aq_stage_floats(e->params), 1);
   const size_t scratch =
       AQ_MAX(aq_attention_floats(width, e->longest), aq_attention_backward_floats(width, e->longest));
   buffers->scratch_stride = (size_t)LINE * (2 + scratch / LINE);
   buffers->scratch = take(c, buffers->scratch_stride, e->threads);
   if (e->forward_only) return;
-  lay_out_gradients(c, e, buffers->gradient);
-  buffers->d_input = take(c, tokens, hidden);
+  lay_out_gradients(c, e, buffers);
   buffers->columns = take(c, aq_gradient_column_floats(widest, tokens), 1);
   buffers->rows = take(c, aq_gradient_turned_floats(widest, tokens), 1);
 }
@@ -178,21 +223,25 @@ static void show_linears(const aq_tape *tape, uint32_t layer, aq_role first, con
 }
 
 static void show_norm(const aq_tape *tape, uint32_t layer, aq_role role, const float *z, const float *dy) {
-  aq_tape_buffers_of(tape)->norm[aq_model_find(tape->model, layer, role)] = (aq_tape_norm){z, dy};
+  const uint32_t gain = aq_model_find(tape->model, layer, role);
+  if (gain != AQ_NO_WEIGHT) aq_tape_buffers_of(tape)->norm[gain] = (aq_tape_norm){z, dy};
 }
 
-static void show_layer(const aq_tape *tape, uint32_t layer, const aq_tape_buffers *buffers) {
+void aq_tape_show_layer(const aq_tape *tape, uint32_t run) {
   const aq_layer_steps *steps = aq_layer_steps_of(tape->model);
-  float *const *value = buffers->layers[layer].value;
+  const aq_tape_buffers *buffers = aq_tape_buffers_of(tape);
+  const aq_tape_layer_buffers *l = &buffers->layers[run];
+  const uint32_t layer = aq_tape_layer(tape->config, run);
   for (size_t i = 0; i < steps->count; i++) {
     const aq_step *s = &steps->step[i];
     const float *gradient = tape->forward_only ? NULL : buffers->gradient[s->out];
-    if (s->kind == AQ_STEP_LINEAR) show_linears(tape, layer, s->role, value[s->in], gradient);
-    if (s->kind == AQ_STEP_ADD_NORM) show_norm(tape, layer, s->role, value[s->in], gradient);
+    if (s->kind == AQ_STEP_LINEAR) show_linears(tape, layer, s->role, l->value[s->in], gradient);
+    if (aq_step_is_norm(s)) show_norm(tape, layer, s->role, l->z[s->out], gradient);
   }
 }
 
 static void show(aq_tape *tape, const aq_tape_buffers *buffers) {
+  const bool both = !tape->forward_only;
   tape->first = buffers->first;
   tape->embeddings = buffers->embeddings;
   tape->hidden = (const float *const *)buffers->hidden;
@@ -200,10 +249,14 @@ static void show(aq_tape *tape, const aq_tape_buffers *buffers) {
   tape->norm = buffers->norm;
   memset(buffers->linear, 0, buffers->weight_room * sizeof *buffers->linear);
   memset(buffers->norm, 0, buffers->weight_room * sizeof *buffers->norm);
-  show_norm(tape, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM, buffers->embedding_z,
-            tape->forward_only ? NULL : buffers->gradient[AQ_SLOT_INPUT]);
-  for (uint32_t i = 0; i < tape->config->layers; i++) show_layer(tape, i, buffers);
-  tape->d_input = tape->forward_only ? NULL : buffers->d_input;
+  for (uint32_t i = 0; i < aq_tape_runs(tape->config); i++) aq_tape_show_layer(tape, i);
+  show_norm(tape, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM, buffers->embedding_z, both ? buffers->d_embedded : NULL);
+  show_norm(tape, AQ_NO_LAYER, AQ_ROLE_FINAL_NORM, buffers->final_z, both ? buffers->d_final : NULL);
+  if (tape->config->projects) {
+    show_linears(tape, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_PROJECTION, buffers->embedded,
+                 both ? buffers->gradient[AQ_SLOT_INPUT] : NULL);
+  }
+  tape->d_input = both ? buffers->d_input : NULL;
 }
 
 /* ---- begin ---- */
@@ -224,7 +277,7 @@ static aq_status begin(aq_tape *tape, const aq_params *params, const int32_t *co
   aq_tape_buffers *buffers = aq_tape_buffers_of(tape);
   if (buffers == NULL) return aq_fail_memory(err, sizeof *buffers);
   const aq_model_config *config = &params->model->config;
-  AQ_TRY(need_layers(buffers, config->layers, err));
+  AQ_TRY(need_layers(buffers, aq_tape_runs(config), err));
   AQ_TRY(need_weights(buffers, params->model->weight_count, err));
   AQ_TRY(need_texts(buffers, texts, err));
   *tape = (aq_tape){.pool = pool,
@@ -264,7 +317,7 @@ aq_status aq_tape_begin_forward(aq_tape *tape, const aq_params *params, const in
 aq_status aq_tape_bytes(const aq_params *params, size_t tokens, size_t longest, uint32_t threads, uint64_t *bytes,
                         aq_error *err) {
   aq_tape_buffers buffers = {0};
-  aq_status status = need_layers(&buffers, params->model->config.layers, err);
+  aq_status status = need_layers(&buffers, aq_tape_runs(&params->model->config), err);
   const extent e = {.params = params, .tokens = tokens, .texts = tokens, .longest = longest, .threads = threads};
   cursor c = {NULL, 0};
   if (status == AQ_OK) lay_out(&c, &e, &buffers);

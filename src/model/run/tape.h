@@ -29,7 +29,8 @@ typedef struct aq_tape_linear {
   size_t in, out, x_stride, dy_stride;
 } aq_tape_linear;
 
-/* One norm, y = gain * z + shift: z, and while its layer is visited the gradient at y. Both tokens x hidden. */
+/* One norm, y = gain * z + shift: z, and while its layer is visited the gradient at y. Both tokens x the width of the
+ * norm. z of a norm that does not stand behind a sum holds while its layer is visited, too. */
 typedef struct aq_tape_norm {
   const float *z, *dy;
 } aq_tape_norm;
@@ -46,14 +47,15 @@ typedef struct aq_tape {
 
   /* after forward */
   float *embeddings;          /* texts x hidden, as the encoder gives them (pooled, normalized as configured) */
-  const float *const *hidden; /* layers + 1 of them, tokens x hidden: after the first norm, after each layer */
+  const float *const *hidden; /* what goes into each layer, and after the last; tokens x hidden. Layers that are run
+                                 several times have an entry for each run */
   /* by weight of the model's list: of linears their matrix, of norms their gain; of others zeroes */
   const aq_tape_linear *linear;
   const aq_tape_norm *norm;
 
   /* when what is outside of layers is visited: at the sum of word, position and type rows that goes into the first norm
    */
-  const float *d_input; /* tokens x hidden */
+  const float *d_input; /* tokens x width of the tables */
   void *buffers;        /* private */
 } aq_tape;
 
@@ -71,14 +73,16 @@ AQ_MUST_CHECK aq_status aq_tape_bytes(const aq_params *params, size_t tokens, si
 AQ_MUST_CHECK aq_status aq_tape_forward(aq_tape *tape, const aq_params *params, aq_error *err);
 
 /* Called from the last layer to the first, and then with AQ_NO_LAYER for what is outside of layers, when the gradients
- * there are complete. It may change the parameters of that layer, which are not read any more. */
+ * there are complete. It may change the parameters of that layer, which are not read any more, unless layers are run
+ * several times: then it is called for each run of a layer, from the last, with what that run adds. */
 typedef struct aq_tape_visitor {
   aq_status (*visit)(void *ctx, const aq_tape *tape, uint32_t layer, aq_error *err);
   void *ctx;
 } aq_tape_visitor;
 
-/* d_embeddings: texts x hidden, the gradient of the loss at the embeddings. d_hidden: NULL, or layers + 1 pointers,
- * each NULL or tokens x hidden: further gradients of the loss at hidden[i]. An error of the visitor ends the pass. */
+/* d_embeddings: texts x hidden, the gradient of the loss at the embeddings. d_hidden: NULL, or as many pointers as
+ * `hidden` has, each NULL or tokens x hidden: further gradients of the loss at hidden[i]. An error of the visitor ends
+ * the pass. */
 AQ_MUST_CHECK aq_status aq_tape_backward(aq_tape *tape, const aq_params *params, const float *d_embeddings,
                                          const float *const *d_hidden, const aq_tape_visitor *visitor, aq_error *err);
 void aq_tape_reset(aq_tape *tape);
@@ -89,20 +93,20 @@ void aq_tape_reset(aq_tape *tape);
  * of key and value added to `out` gives theirs too, behind its own. Not by two threads at once. */
 AQ_MUST_CHECK aq_status aq_tape_linear_gradient(const aq_tape *tape, const aq_tape_linear *linear, bool add, float *dw,
                                                 float *db, aq_error *err);
-/* d_gain = sum of dy * z, d_shift = sum of dy; hidden each. */
-void aq_tape_norm_gradient(const aq_tape *tape, const aq_tape_norm *norm, bool add, float *d_gain, float *d_shift);
+/* d_gain = sum of dy * z, d_shift = sum of dy; `width` values each, as many as the norm has. d_shift may be NULL. */
+void aq_tape_norm_gradient(const aq_tape *tape, const aq_tape_norm *norm, size_t width, bool add, float *d_gain,
+                           float *d_shift);
 
 /* ---- single steps, for walking two networks side by side: rows of `tokens` tokens in, rows out. Any thread may call
  * them with scratch of its own. x and out do not overlap unless said so. ---- */
 
-/* out = what goes into the first norm: word + position + type rows. */
-void aq_step_embed(const aq_params *params, const int32_t *ids, size_t tokens, float *out);
-/* Steps [begin, end) of a layer for one text, from one norm to another: x is what the norm before gave, and becomes
- * what the last step, a norm, gives. scratch: aq_step_scratch(model, tokens) floats. */
+/* out (tokens x hidden) = what goes into the first layer. scratch: as below. */
+void aq_step_embed(const aq_params *params, const int32_t *ids, size_t tokens, float *scratch, float *out);
+/* Steps [begin, end) of a layer for one text, from the norm of a sum to another: x is what the norm before gave, and
+ * becomes what the last step gives. Steps that take the norm of something else are not run. scratch:
+ * aq_step_scratch(model, tokens) floats. */
 void aq_step_run(const aq_params *params, uint32_t layer, size_t begin, size_t end, size_t tokens, float *scratch,
                  float *x);
-/* out = gain * z + shift, row by row; out may be x. */
-void aq_step_norm(const aq_params *params, const aq_param_norm *norm, const float *x, size_t tokens, float *out);
 size_t aq_step_scratch(const aq_model *model, size_t tokens);
 
 #endif

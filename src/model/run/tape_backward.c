@@ -1,15 +1,15 @@
 /* tape_backward.c - the backward pass: the steps of tape_forward.c in the opposite order, each by its derivative.
  *
- * A layer is two rounds of the pool again: blocks of tokens from the last step before the attention of the layer above
- * back to the output of attention; then attention, and the panels that the next round needs. Gradients of the layer
- * above are read for the last time where those of this one take their place: rows by rows, by the same item. */
+ * A layer is three rounds of the pool: blocks of tokens from its last step back to the output of attention; attention,
+ * and the panels that the next two rounds need; blocks of tokens again, to what goes into the layer. */
 #include <string.h>
 
 #include "core/compiler.h"
 #include "core/error.h"
-#include "model/nn/attention.h"
+#include "model/nn/gate.h"
 #include "model/nn/layer_norm.h"
 #include "model/nn/pooling.h"
+#include "model/nn/row_norm.h"
 #include "model/run/tape_buffers.h"
 
 /* A round. */
@@ -22,136 +22,189 @@ typedef struct backward {
   const float *const *d_hidden; /* NULL, or NULL for some */
   const aq_tape_visitor *visitor;
   aq_stage stage;
-  size_t heads;   /* items of attention or pooling in the first round of a layer */
-  uint32_t layer; /* whose second half, and attention after it, is done */
+  size_t heads; /* items of attention or pooling in the first round of a layer */
+  uint32_t run; /* of a layer, at hand */
 } backward;
 
 static void add(const float *x, size_t n, float *to) {
   for (size_t i = 0; i < n; i++) to[i] += x[i];
 }
 
-/* The loss's own gradient at hidden[i], the input of layer i. */
-static void add_from_loss(const backward *b, uint32_t i, size_t first, size_t count) {
+/* The loss's own gradient at hidden[i]; to: tokens x hidden. */
+static void add_from_loss(const backward *b, uint32_t i, size_t first, size_t count, float *to) {
   if (b->d_hidden == NULL || b->d_hidden[i] == NULL) return;
-  add(b->d_hidden[i] + first, count, b->buffers->gradient[AQ_SLOT_INPUT] + first);
+  add(b->d_hidden[i] + first, count, to + first);
+}
+
+static float *gradient_rows(const backward *b, aq_slot slot, size_t first) {
+  return aq_tape_rows(b->tape->model, b->buffers->gradient, slot, first);
 }
 
 /* ---- tokens ---- */
 
-static void norm_rows(const aq_param_norm *norm, size_t n, const float *dy, const float *z, const float *scale,
-                      size_t rows, float *out) {
+static void undo_norms(const aq_param_norm *norm, size_t n, const float *dy, const float *z, const float *scale,
+                       size_t rows, float *out) {
   for (size_t t = 0; t < rows; t++) {
     aq_layer_norm_backward(dy + t * n, z + t * n, scale[t], norm->gain, n, out + t * n);
   }
 }
 
-static void undo_norm(const backward *b, uint32_t layer, const aq_step *s, size_t first, size_t rows) {
-  const aq_tape_layer_buffers *l = &b->buffers->layers[layer];
-  const aq_param_norm norm = aq_params_norm(b->params, layer, s->role);
-  const size_t n = b->tape->config->hidden, at = first * n;
-  norm_rows(&norm, n, b->buffers->gradient[s->out] + at, l->value[s->in] + at, l->scale[s->in] + first, rows,
-            b->buffers->gradient[s->in] + at);
+static void undo_norm_of_sum(const backward *b, const aq_step *s, size_t first, size_t rows) {
+  const aq_tape_layer_buffers *l = &b->buffers->layers[b->run];
+  const aq_param_norm norm = aq_params_norm(b->params, aq_tape_layer(b->tape->config, b->run), s->role);
+  const size_t n = b->tape->config->hidden;
+  undo_norms(&norm, n, gradient_rows(b, s->out, first), l->z[s->out] + first * n, l->scale[s->out] + first, rows,
+             gradient_rows(b, s->in, first));
 }
 
-/* The gradient at what the linear reads, with what passes it by. */
+/* What passes a step by: the activation that it reads is added to another one as well. */
+static void add_residual(const backward *b, aq_slot slot, size_t first, size_t rows) {
+  const aq_slot sum = aq_layer_steps_residual(b->steps, slot);
+  if (sum == AQ_SLOT_NONE) return;
+  add(gradient_rows(b, sum, first), rows * aq_slot_width(b->tape->model, slot), gradient_rows(b, slot, first));
+}
+
+static void undo_norm(const backward *b, const aq_step *s, size_t first, size_t rows) {
+  const aq_tape_layer_buffers *l = &b->buffers->layers[b->run];
+  const aq_row_norm norm = aq_row_norm_of(b->params, aq_tape_layer(b->tape->config, b->run), s->role);
+  const size_t at = first * norm.n;
+  aq_row_norm_backward(&norm, b->buffers->gradient[s->out] + at, l->value[s->in] + at, l->z[s->out] + at,
+                       l->scale[s->out] + first, rows, b->buffers->gradient[s->in] + at);
+  add_residual(b, s->in, first, rows);
+}
+
 static void undo_linear(const backward *b, size_t number, size_t first, size_t rows) {
   const aq_step *s = &b->steps->step[number];
   const aq_model *m = b->tape->model;
-  const size_t width = aq_slot_width(m, s->in);
-  const aq_slot residual = aq_layer_steps_residual(b->steps, s->in);
-  float *to = aq_tape_rows(m, b->buffers->gradient, s->in, first);
-  aq_gemm_run(&b->stage.product[number], aq_tape_rows(m, b->buffers->gradient, s->out, first), aq_slot_width(m, s->out),
-              rows, to, width);
-  if (residual != AQ_SLOT_NONE) add(aq_tape_rows(m, b->buffers->gradient, residual, first), rows * width, to);
+  aq_gemm_run(&b->stage.product[number], gradient_rows(b, s->out, first), aq_slot_width(m, s->out), rows,
+              gradient_rows(b, s->in, first), aq_slot_width(m, s->in));
+  add_residual(b, s->in, first, rows);
 }
 
-static void undo_step(const backward *b, uint32_t layer, size_t number, size_t first, size_t rows) {
-  const aq_step *s = &b->steps->step[number];
+static void undo_activation(const backward *b, const aq_step *s, size_t first, size_t rows) {
   const aq_model *m = b->tape->model;
-  float *const *value = b->buffers->layers[layer].value;
+  float *const *value = b->buffers->layers[b->run].value;
+  b->tape->config->activation->backward(aq_tape_rows(m, value, s->in, first), aq_tape_rows(m, value, s->out, first),
+                                        rows * aq_slot_width(m, s->in), gradient_rows(b, s->in, first));
+}
+
+static void undo_gate(const backward *b, const aq_step *s, size_t first, size_t rows) {
+  const aq_gate gate = aq_step_gate(s, b->tape->config, aq_kernels_get());
+  const float *x = aq_tape_rows(b->tape->model, b->buffers->layers[b->run].value, s->in, first);
+  float *dy = gradient_rows(b, s->out, first), *dx = gradient_rows(b, s->in, first);
+  for (size_t t = 0; t < rows; t++) aq_gate_backward(&gate, x + t * 2 * gate.n, dy + t * gate.n, dx + t * 2 * gate.n);
+}
+
+static void undo_step(const backward *b, size_t number, size_t first, size_t rows) {
+  const aq_step *s = &b->steps->step[number];
   switch (s->kind) {
     case AQ_STEP_LINEAR:
       undo_linear(b, number, first, rows);
       break;
     case AQ_STEP_ACTIVATION:
-      b->tape->config->activation->backward(aq_tape_rows(m, value, s->in, first), aq_tape_rows(m, value, s->out, first),
-                                            rows * aq_slot_width(m, s->in),
-                                            aq_tape_rows(m, b->buffers->gradient, s->in, first));
+      undo_activation(b, s, first, rows);
       break;
     case AQ_STEP_ADD_NORM:
-      undo_norm(b, layer, s, first, rows);
+      undo_norm_of_sum(b, s, first, rows);
       break;
-    case AQ_STEP_ATTENTION: /* in a round of its own */
-    case AQ_STEP_NORM:      /* not differentiated */
+    case AQ_STEP_NORM:
+      undo_norm(b, s, first, rows);
+      break;
     case AQ_STEP_GATE:
     case AQ_STEP_GATE_LAST:
-    case AQ_STEP_ADD:
+      undo_gate(b, s, first, rows);
+      break;
+    case AQ_STEP_ADD:       /* the gradient of a sum is that of what is added */
+    case AQ_STEP_ATTENTION: /* in a round of its own */
       break;
   }
 }
 
 /* Steps end - 1, ..., begin. */
-static void undo_steps(const backward *b, uint32_t layer, size_t begin, size_t end, size_t first, size_t rows) {
-  for (size_t i = end; i-- > begin;) undo_step(b, layer, i, first, rows);
-}
-
-/* From the output of the steps before attention to what goes into the layer. */
-static void undo_first_steps(const backward *b, uint32_t layer, size_t first, size_t rows) {
-  const size_t n = b->tape->config->hidden;
-  undo_steps(b, layer, 0, b->steps->attention, first, rows);
-  add_from_loss(b, layer, first * n, rows * n);
+static void undo_steps(const backward *b, size_t begin, size_t end, size_t first, size_t rows) {
+  for (size_t i = end; i-- > begin;) undo_step(b, i, first, rows);
 }
 
 /* What the forward pass did not keep of the layer at hand. */
 static void recompute_rows(const backward *b, size_t first, size_t rows) {
-  const aq_model *m = b->tape->model;
   const size_t n = b->tape->config->hidden;
-  float *const *value = b->buffers->layers[b->layer].value;
-  for (size_t i = b->steps->attention + 1; i < b->steps->count; i++) {
+  const aq_tape_layer_buffers *l = &b->buffers->layers[b->run];
+  for (size_t i = 0; i < b->steps->count; i++) {
     const aq_step *s = &b->steps->step[i];
     if (!aq_tape_recomputes(s)) continue;
-    const float *x = aq_tape_rows(m, value, s->in, first);
-    float *y = aq_tape_rows(m, value, s->out, first);
-    if (s->kind == AQ_STEP_ACTIVATION) {
-      memcpy(y, x, rows * aq_slot_width(m, s->out) * sizeof *y);
-      b->tape->config->activation->apply(aq_kernels_get(), y, rows * aq_slot_width(m, s->out));
-    } else {
-      const aq_param_norm norm = aq_params_norm(b->params, b->layer, s->role);
-      for (size_t t = 0; t < rows; t++) aq_layer_norm_output(x + t * n, n, norm.gain, norm.shift, y + t * n);
+    if (s->kind != AQ_STEP_ADD_NORM) {
+      aq_tape_make_rows(b->tape, b->params, b->run, s, first, rows);
+      continue;
+    }
+    const aq_param_norm norm = aq_params_norm(b->params, aq_tape_layer(b->tape->config, b->run), s->role);
+    for (size_t t = first; t < first + rows; t++) {
+      aq_layer_norm_output(l->z[s->out] + t * n, n, norm.gain, norm.shift, l->value[s->out] + t * n);
     }
   }
 }
 
-static aq_status layer_block(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+/* The gradient at what the last layer gives, from that behind the norm after it, if there is one. */
+static void undo_last_norm(const backward *b, size_t first, size_t rows) {
+  const aq_tape_buffers *t = b->buffers;
+  if (t->final_z == NULL) return;
+  const aq_row_norm norm = aq_row_norm_of(b->params, AQ_NO_LAYER, AQ_ROLE_FINAL_NORM);
+  const size_t at = first * norm.n;
+  aq_row_norm_backward(&norm, t->d_final + at, t->hidden[b->run + 1] + at, t->final_z + at, t->final_scale + first,
+                       rows, t->gradient[AQ_SLOT_OUTPUT] + at);
+}
+
+/* From the output of a layer back to that of its attention. */
+static aq_status second_half(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const backward *b = ctx;
-  const uint32_t layers = b->tape->config->layers;
   const size_t n = b->tape->config->hidden;
   size_t first, rows;
   (void)worker;
   (void)err;
   aq_tape_block(b->tape, (size_t)item, &first, &rows);
-  if (b->layer + 1 < layers) {
-    undo_first_steps(b, b->layer + 1, first, rows);
+  if (b->run + 1 < aq_tape_runs(b->tape->config)) {
+    memcpy(gradient_rows(b, AQ_SLOT_OUTPUT, first), gradient_rows(b, AQ_SLOT_INPUT, first), rows * n * sizeof(float));
   } else {
-    add_from_loss(b, layers, first * n, rows * n);
+    undo_last_norm(b, first, rows);
+    add_from_loss(b, b->run + 1, first * n, rows * n, b->buffers->gradient[AQ_SLOT_OUTPUT]);
   }
   recompute_rows(b, first, rows);
-  undo_steps(b, b->layer, b->steps->attention + 1, b->steps->count, first, rows);
+  undo_steps(b, b->steps->attention + 1, b->steps->count, first, rows);
   return AQ_OK;
 }
 
-static aq_status embed_block(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+/* From what attention is made of to the input of the layer. */
+static aq_status first_half(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const backward *b = ctx;
-  const aq_tape_buffers *buffers = b->buffers;
-  const aq_param_norm norm = aq_params_norm(b->params, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM);
   const size_t n = b->tape->config->hidden;
   size_t first, rows;
   (void)worker;
   (void)err;
   aq_tape_block(b->tape, (size_t)item, &first, &rows);
-  undo_first_steps(b, 0, first, rows);
-  norm_rows(&norm, n, buffers->gradient[AQ_SLOT_INPUT] + first * n, buffers->embedding_z + first * n,
-            buffers->embedding_scale + first, rows, buffers->d_input + first * n);
+  undo_steps(b, 0, b->steps->attention, first, rows);
+  add_from_loss(b, b->run, first * n, rows * n, b->buffers->gradient[AQ_SLOT_INPUT]);
+  return AQ_OK;
+}
+
+/* From the input of the first layer to the tables. */
+static aq_status embed_block(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+  const backward *b = ctx;
+  const aq_tape_buffers *t = b->buffers;
+  const aq_param_norm norm = aq_params_norm(b->params, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM);
+  const size_t n = b->tape->config->embedding, hidden = b->tape->config->hidden;
+  size_t first, rows;
+  (void)worker;
+  (void)err;
+  aq_tape_block(b->tape, (size_t)item, &first, &rows);
+  const size_t at = first * n;
+  if (b->tape->config->projects) {
+    aq_gemm_run(&b->stage.product[AQ_STAGE_PROJECTION], gradient_rows(b, AQ_SLOT_INPUT, first), hidden, rows,
+                t->d_embedded + at, n);
+  }
+  if (norm.gain != NULL) {
+    undo_norms(&norm, n, t->d_embedded + at, t->embedding_z + at, t->embedding_scale + first, rows, t->d_input + at);
+  } else {
+    memcpy(t->d_input + at, t->d_embedded + at, rows * n * sizeof *t->d_input);
+  }
   return AQ_OK;
 }
 
@@ -159,23 +212,21 @@ static aq_status embed_block(void *ctx, uint64_t item, uint32_t worker, aq_error
 
 static void attend(const backward *b, size_t text, size_t h, uint32_t worker) {
   const aq_model_config *c = b->tape->config;
-  const size_t hidden = c->hidden, width = hidden / c->heads, first = b->tape->first[text];
   const aq_step *s = &b->steps->step[b->steps->attention];
-  const float *from = b->buffers->layers[b->layer].value[s->in] + first * 3 * hidden + h * width;
-  float *to = b->buffers->gradient[s->in] + first * 3 * hidden + h * width;
-  const aq_head_backward head = {.query = from,
-                                 .key = from + hidden,
-                                 .value = from + 2 * hidden,
-                                 .d_query = to,
-                                 .d_key = to + hidden,
-                                 .d_value = to + 2 * hidden,
-                                 .stride = 3 * hidden,
-                                 .d_out = b->buffers->gradient[s->out] + first * hidden + h * width,
-                                 .out_stride = hidden,
-                                 .tokens = b->tape->lengths[text],
-                                 .width = width,
-                                 .relative = aq_position_bias_of(&b->params->relative, h)};
-  aq_attention_backward(&head, aq_kernels_get(), b->buffers->scratch + worker * b->buffers->scratch_stride);
+  const size_t first = b->tape->first[text], width = c->attention / c->heads;
+  float *to = gradient_rows(b, s->in, first) + h * width;
+  const aq_head_backward gradient = {.head = aq_tape_head(b->tape, b->params, b->run, text, h),
+                                     .d_query = to,
+                                     .d_key = to + c->attention,
+                                     .d_value = to + 2 * (size_t)c->attention,
+                                     .d_out = gradient_rows(b, s->out, first) + h * width};
+  aq_attention_backward(&gradient, aq_kernels_get(), b->buffers->scratch + worker * b->buffers->scratch_stride);
+  const float *angles = aq_tape_angles(b->tape, b->run);
+  const aq_rope *rope = &b->params->rope[c->is_local[aq_tape_layer(c, b->run)]];
+  for (size_t t = 0; angles != NULL && t < gradient.head.tokens; t++, angles += width, to += gradient.head.stride) {
+    aq_rope_turn_back(rope, angles, to);
+    aq_rope_turn_back(rope, angles, to + c->attention);
+  }
 }
 
 static aq_status attend_or_prepare(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
@@ -199,7 +250,7 @@ static aq_status unpool_or_prepare(void *ctx, uint64_t item, uint32_t worker, aq
   if (i < b->tape->texts) {
     aq_pooling_backward(c, b->buffers->embeddings + i * c->hidden, b->buffers->factors[i],
                         b->d_embeddings + i * c->hidden, b->tape->lengths[i],
-                        b->buffers->gradient[AQ_SLOT_OUTPUT] + b->tape->first[i] * c->hidden);
+                        b->buffers->d_final + b->tape->first[i] * c->hidden);
   } else {
     aq_stage_prepare(&b->stage, i - b->tape->texts);
   }
@@ -210,11 +261,15 @@ static aq_status unpool_or_prepare(void *ctx, uint64_t item, uint32_t worker, aq
 
 static aq_status run_layer(backward *b, aq_error *err) {
   const aq_tape *tape = b->tape;
-  AQ_TRY(aq_pool_run(tape->pool, aq_tape_blocks(tape), layer_block, b, err));
-  b->stage = aq_stage_of(b->params, b->layer, b->layer > 0 ? b->layer - 1 : AQ_NO_LAYER, true, b->buffers->panels);
-  b->heads = tape->texts * tape->config->heads;
+  const aq_model_config *c = tape->config;
+  const uint32_t layer = aq_tape_layer(c, b->run), below = b->run > 0 ? aq_tape_layer(c, b->run - 1) : AQ_NO_LAYER;
+  AQ_TRY(aq_pool_run(tape->pool, aq_tape_blocks(tape), second_half, b, err));
+  b->stage = aq_stage_of(b->params, layer, below, true, b->buffers->panels);
+  b->heads = tape->texts * c->heads;
   AQ_TRY(aq_pool_run(tape->pool, b->heads + aq_stage_panels(&b->stage), attend_or_prepare, b, err));
-  return b->visitor->visit(b->visitor->ctx, tape, b->layer, err);
+  AQ_TRY(aq_pool_run(tape->pool, aq_tape_blocks(tape), first_half, b, err));
+  aq_tape_show_layer(tape, b->run);
+  return b->visitor->visit(b->visitor->ctx, tape, layer, err);
 }
 
 aq_status aq_tape_backward(aq_tape *tape, const aq_params *params, const float *d_embeddings,
@@ -226,10 +281,9 @@ aq_status aq_tape_backward(aq_tape *tape, const aq_params *params, const float *
                 .buffers = aq_tape_buffers_of(tape),
                 .d_embeddings = d_embeddings,
                 .d_hidden = d_hidden};
-  const uint32_t layers = tape->config->layers;
-  b.stage = aq_stage_of(params, AQ_NO_LAYER, layers - 1, true, b.buffers->panels);
+  b.stage = aq_stage_of(params, AQ_NO_LAYER, tape->config->layers - 1, true, b.buffers->panels);
   AQ_TRY(aq_pool_run(tape->pool, tape->texts + aq_stage_panels(&b.stage), unpool_or_prepare, &b, err));
-  for (b.layer = layers; b.layer-- > 0;) AQ_TRY(run_layer(&b, err));
+  for (b.run = aq_tape_runs(tape->config); b.run-- > 0;) AQ_TRY(run_layer(&b, err));
   AQ_TRY(aq_pool_run(tape->pool, aq_tape_blocks(tape), embed_block, &b, err));
   return visitor->visit(visitor->ctx, tape, AQ_NO_LAYER, err);
 }

@@ -3,14 +3,12 @@
  * A layer is two rounds of the pool. In the first an item is one head over one text, or the preparation of a panel of
  * the weights that the second needs; in the second an item is a block of tokens, from the step after attention to the
  * last before the attention of the next layer (layer_steps.h). */
-#include <string.h>
-
 #include "core/compiler.h"
 #include "core/error.h"
-#include "model/nn/attention.h"
 #include "model/nn/layer_norm.h"
 #include "model/nn/pooling.h"
 #include "model/nn/position.h"
+#include "model/nn/row_norm.h"
 #include "model/run/tape_buffers.h"
 
 /* A round. */
@@ -21,52 +19,49 @@ typedef struct forward {
   aq_tape_buffers *buffers;
   aq_stage stage;
   size_t heads; /* items of attention in the first round of a layer */
-  uint32_t layer;
+  uint32_t run;
 } forward;
 
 /* ---- tokens ---- */
 
-static void norm_rows(const forward *f, uint32_t layer, const aq_step *s, size_t first, size_t rows) {
-  const aq_tape_layer_buffers *l = &f->buffers->layers[layer];
-  const aq_param_norm norm = aq_params_norm(f->params, layer, s->role);
+static void norm_sums(const forward *f, uint32_t run, const aq_step *s, size_t first, size_t rows) {
+  const aq_tape_layer_buffers *l = &f->buffers->layers[run];
+  const aq_param_norm norm = aq_params_norm(f->params, aq_tape_layer(f->tape->config, run), s->role);
   const size_t n = f->tape->config->hidden;
   const float *residual = l->value[s->residual];
   for (size_t t = first; t < first + rows; t++) {
-    l->scale[s->in][t] = aq_layer_norm_forward(residual + t * n, n, norm.gain, norm.shift, f->tape->config->epsilon,
-                                               l->value[s->in] + t * n, l->value[s->out] + t * n);
+    l->scale[s->out][t] = aq_layer_norm_forward(residual + t * n, n, norm.gain, norm.shift, f->tape->config->epsilon,
+                                                l->z[s->out] + t * n, l->value[s->out] + t * n);
   }
 }
 
-static void run_step(const forward *f, uint32_t layer, size_t number, size_t first, size_t rows) {
+static void run_step(const forward *f, uint32_t run, size_t number, size_t first, size_t rows) {
   const aq_step *s = &f->steps->step[number];
   const aq_model *m = f->tape->model;
-  const aq_tape_layer_buffers *l = &f->buffers->layers[layer];
-  const float *x = aq_tape_rows(m, l->value, s->in, first);
-  float *y = aq_tape_rows(m, l->value, s->out, first);
-  const size_t width = aq_slot_width(m, s->out);
+  float *const *value = f->buffers->layers[run].value;
   switch (s->kind) {
     case AQ_STEP_LINEAR:
-      aq_gemm_run(&f->stage.product[number], x, aq_slot_width(m, s->in), rows, y, width);
-      break;
-    case AQ_STEP_ACTIVATION:
-      memcpy(y, x, rows * width * sizeof *y);
-      f->tape->config->activation->apply(aq_kernels_get(), y, rows * width);
+      aq_gemm_run(&f->stage.product[number], aq_tape_rows(m, value, s->in, first), aq_slot_width(m, s->in), rows,
+                  aq_tape_rows(m, value, s->out, first), aq_slot_width(m, s->out));
       break;
     case AQ_STEP_ADD_NORM:
-      norm_rows(f, layer, s, first, rows);
+      norm_sums(f, run, s, first, rows);
       break;
-    case AQ_STEP_ATTENTION: /* in a round of its own */
-    case AQ_STEP_NORM:      /* not differentiated */
+    case AQ_STEP_ACTIVATION:
+    case AQ_STEP_NORM:
     case AQ_STEP_GATE:
     case AQ_STEP_GATE_LAST:
     case AQ_STEP_ADD:
+      aq_tape_make_rows(f->tape, f->params, run, s, first, rows);
+      break;
+    case AQ_STEP_ATTENTION: /* in a round of its own */
       break;
   }
 }
 
 /* Steps [begin, end). */
-static void run_steps(const forward *f, uint32_t layer, size_t begin, size_t end, size_t first, size_t rows) {
-  for (size_t i = begin; i < end; i++) run_step(f, layer, i, first, rows);
+static void run_steps(const forward *f, uint32_t run, size_t begin, size_t end, size_t first, size_t rows) {
+  for (size_t i = begin; i < end; i++) run_step(f, run, i, first, rows);
 }
 
 /* Token t of the group: the text it belongs to is the last that begins at or before it. */
@@ -83,24 +78,35 @@ static size_t text_of(const aq_tape *tape, size_t t) {
   return low;
 }
 
+/* The sum of a token's rows of the tables becomes z, and goes through the norm, where there is one. */
+static void embed_token(const forward *f, const aq_param_norm *norm, int32_t id, size_t row, size_t t) {
+  const aq_model_config *c = f->tape->config;
+  const size_t n = c->embedding;
+  const float *word = aq_params_table(f->params, AQ_ROLE_EMBEDDING) + (size_t)id * n;
+  const float *positions = aq_params_table(f->params, AQ_ROLE_POSITION), *type = f->params->type;
+  float *z = f->buffers->embedding_z + t * n, *out = f->buffers->embedded + t * n;
+  for (size_t i = 0; i < n; i++) z[i] = positions != NULL ? positions[row * n + i] + type[i] : type[i];
+  if (norm->gain != NULL) {
+    f->buffers->embedding_scale[t] = aq_layer_norm_forward(word, n, norm->gain, norm->shift, c->epsilon, z, out);
+  } else {
+    for (size_t i = 0; i < n; i++) out[i] = word[i] + z[i];
+  }
+}
+
 static void embed_rows(const forward *f, size_t first, size_t rows) {
   const aq_tape *tape = f->tape;
-  const size_t n = tape->config->hidden;
+  const size_t n = tape->config->embedding, hidden = tape->config->hidden;
   const aq_param_norm norm = aq_params_norm(f->params, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM);
-  const float *words = aq_params_table(f->params, AQ_ROLE_EMBEDDING);
-  const float *positions = aq_params_table(f->params, AQ_ROLE_POSITION);
   size_t text = text_of(tape, first);
   size_t counted = aq_position_count(tape->config, tape->ids[text], first - tape->first[text]);
   for (size_t t = first; t < first + rows; t++) {
     for (; t >= tape->first[text + 1]; text++) counted = 0;
     const int32_t id = tape->ids[text][t - tape->first[text]];
-    const float *position = positions + aq_position_next(tape->config, id, &counted) * n;
-    const float *word = words + (size_t)id * n;
-    float *z = f->buffers->embedding_z + t * n;
-    for (size_t i = 0; i < n; i++) z[i] = position[i] + f->params->type[i];
-    f->buffers->embedding_scale[t] =
-        aq_layer_norm_forward(word, n, norm.gain, norm.shift, tape->config->epsilon, z, f->buffers->hidden[0] + t * n);
+    embed_token(f, &norm, id, aq_position_next(tape->config, id, &counted), t);
   }
+  if (!tape->config->projects) return;
+  aq_gemm_run(&f->stage.product[AQ_STAGE_PROJECTION], f->buffers->embedded + first * n, n, rows,
+              f->buffers->hidden[0] + first * hidden, hidden);
 }
 
 static aq_status embed_block(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
@@ -120,20 +126,39 @@ static aq_status layer_block(void *ctx, uint64_t item, uint32_t worker, aq_error
   (void)worker;
   (void)err;
   aq_tape_block(f->tape, (size_t)item, &first, &rows);
-  run_steps(f, f->layer, f->steps->attention + 1, f->steps->count, first, rows);
-  if (f->layer + 1 < f->tape->config->layers) run_steps(f, f->layer + 1, 0, f->steps->attention, first, rows);
+  run_steps(f, f->run, f->steps->attention + 1, f->steps->count, first, rows);
+  if (f->run + 1 < aq_tape_runs(f->tape->config)) {
+    run_steps(f, f->run + 1, 0, f->steps->attention, first, rows);
+  } else if (f->buffers->final_z != NULL) {
+    const aq_row_norm norm = aq_row_norm_of(f->params, AQ_NO_LAYER, AQ_ROLE_FINAL_NORM);
+    const size_t at = first * norm.n;
+    aq_row_norm_forward(&norm, f->buffers->hidden[f->run + 1] + at, rows, f->buffers->final_z + at,
+                        f->buffers->final_scale + first, f->buffers->final + at);
+  }
   return AQ_OK;
 }
 
 /* ---- texts ---- */
 
+static float *qkv_of(const forward *f) {
+  return f->buffers->layers[f->run].value[f->steps->step[f->steps->attention].in];
+}
+
+/* Turns query and key where they are: as attention reads them, here and on the way back. */
+static void turn_head(const forward *f, const aq_head *head, const float *angles) {
+  const aq_rope *rope = &f->params->rope[f->tape->config->is_local[aq_tape_layer(f->tape->config, f->run)]];
+  const size_t width = head->width;
+  const size_t query = (size_t)(head->query - qkv_of(f)), key = (size_t)(head->key - qkv_of(f));
+  for (size_t t = 0; t < head->tokens; t++, angles += width) {
+    aq_rope_turn(rope, angles, qkv_of(f) + query + t * head->stride);
+    aq_rope_turn(rope, angles, qkv_of(f) + key + t * head->stride);
+  }
+}
+
 static void attend(const forward *f, size_t text, size_t h, uint32_t worker) {
-  const size_t first = f->tape->first[text];
-  const aq_tape_layer_buffers *l = &f->buffers->layers[f->layer];
-  const aq_step *s = &f->steps->step[f->steps->attention];
-  aq_head head = aq_attention_head(f->tape->config, aq_tape_rows(f->tape->model, l->value, s->in, first),
-                                   f->tape->lengths[text], h, aq_tape_rows(f->tape->model, l->value, s->out, first));
-  head.relative = aq_position_bias_of(&f->params->relative, h);
+  const aq_head head = aq_tape_head(f->tape, f->params, f->run, text, h);
+  const float *angles = aq_tape_angles(f->tape, f->run);
+  if (angles != NULL) turn_head(f, &head, angles);
   aq_thread_space space =
       aq_attention_space(f->buffers->scratch + worker * f->buffers->scratch_stride, head.width, head.tokens);
   aq_attention_run(&head, aq_kernels_get(), &space);
@@ -157,7 +182,7 @@ static aq_status pool_text(void *ctx, uint64_t item, uint32_t worker, aq_error *
   const size_t text = (size_t)item;
   (void)worker;
   (void)err;
-  f->buffers->factors[text] = aq_pooling_run(c, f->buffers->hidden[c->layers] + f->tape->first[text] * c->hidden,
+  f->buffers->factors[text] = aq_pooling_run(c, f->buffers->final + f->tape->first[text] * c->hidden,
                                              f->tape->lengths[text], f->buffers->embeddings + text * c->hidden);
   return AQ_OK;
 }
@@ -166,9 +191,11 @@ static aq_status pool_text(void *ctx, uint64_t item, uint32_t worker, aq_error *
 
 static aq_status run_layer(forward *f, aq_error *err) {
   const aq_tape *tape = f->tape;
-  const bool last = f->layer + 1 == tape->config->layers;
-  f->stage = aq_stage_of(f->params, last ? AQ_NO_LAYER : f->layer + 1, f->layer, false, f->buffers->panels);
-  f->heads = tape->texts * tape->config->heads;
+  const aq_model_config *c = tape->config;
+  const bool last = f->run + 1 == aq_tape_runs(c);
+  f->stage = aq_stage_of(f->params, last ? AQ_NO_LAYER : aq_tape_layer(c, f->run + 1), aq_tape_layer(c, f->run), false,
+                         f->buffers->panels);
+  f->heads = tape->texts * c->heads;
   AQ_TRY(aq_pool_run(tape->pool, f->heads + aq_stage_panels(&f->stage), attend_or_prepare, f, err));
   return aq_pool_run(tape->pool, aq_tape_blocks(tape), layer_block, f, err);
 }
@@ -176,9 +203,10 @@ static aq_status run_layer(forward *f, aq_error *err) {
 aq_status aq_tape_forward(aq_tape *tape, const aq_params *params, aq_error *err) {
   forward f = {
       .tape = tape, .params = params, .steps = aq_layer_steps_of(tape->model), .buffers = aq_tape_buffers_of(tape)};
+  aq_tape_find_angles(tape, params);
   f.stage = aq_stage_of(params, 0, AQ_NO_LAYER, false, f.buffers->panels);
   AQ_TRY(aq_pool_run(tape->pool, aq_stage_panels(&f.stage), attend_or_prepare, &f, err));
   AQ_TRY(aq_pool_run(tape->pool, aq_tape_blocks(tape), embed_block, &f, err));
-  for (f.layer = 0; f.layer < tape->config->layers; f.layer++) AQ_TRY(run_layer(&f, err));
+  for (f.run = 0; f.run < aq_tape_runs(tape->config); f.run++) AQ_TRY(run_layer(&f, err));
   return aq_pool_run(tape->pool, tape->texts, pool_text, &f, err);
 }

@@ -14,8 +14,8 @@ aq_status aq_tape_linear_gradient(const aq_tape *tape, const aq_tape_linear *lin
 
 #define COLUMNS ((size_t)64) /* whose sums are held at a time */
 
-void aq_tape_norm_gradient(const aq_tape *tape, const aq_tape_norm *norm, bool add, float *d_gain, float *d_shift) {
-  const size_t n = tape->config->hidden;
+void aq_tape_norm_gradient(const aq_tape *tape, const aq_tape_norm *norm, size_t n, bool add, float *d_gain,
+                           float *d_shift) {
   for (size_t first = 0; first < n; first += COLUMNS) {
     const size_t columns = AQ_MIN(n - first, COLUMNS);
     double gain[COLUMNS] = {0}, shift[COLUMNS] = {0};
@@ -28,7 +28,7 @@ void aq_tape_norm_gradient(const aq_tape *tape, const aq_tape_norm *norm, bool a
     }
     for (size_t i = 0; i < columns; i++) {
       d_gain[first + i] = (add ? d_gain[first + i] : 0) + (float)gain[i];
-      d_shift[first + i] = (add ? d_shift[first + i] : 0) + (float)shift[i];
+      if (d_shift != NULL) d_shift[first + i] = (add ? d_shift[first + i] : 0) + (float)shift[i];
     }
   }
 }

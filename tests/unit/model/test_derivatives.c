@@ -123,17 +123,19 @@ static void attention_backward_equals_definition(void **state) {
     d_out[i * WIDTH / STRIDE] = qkv[i] * 0.5f;
   }
   for (size_t i = 0; i < TOKENS; i++) add_row(qkv, d_out, i, expected);
-  const aq_head_backward head = {.query = qkv,
-                                 .key = qkv + WIDTH,
-                                 .value = qkv + 2 * WIDTH,
+  const aq_head_backward head = {.head = {.query = qkv,
+                                          .key = qkv + WIDTH,
+                                          .value = qkv + 2 * WIDTH,
+                                          .stride = STRIDE,
+                                          .tokens = TOKENS,
+                                          .width = WIDTH,
+                                          .out_stride = WIDTH,
+                                          .divisor = WIDTH,
+                                          .reach = SIZE_MAX},
                                  .d_query = d_qkv,
                                  .d_key = d_qkv + WIDTH,
                                  .d_value = d_qkv + 2 * WIDTH,
-                                 .stride = STRIDE,
-                                 .d_out = d_out,
-                                 .out_stride = WIDTH,
-                                 .tokens = TOKENS,
-                                 .width = WIDTH};
+                                 .d_out = d_out};
   float *scratch = malloc(aq_attention_backward_floats(WIDTH, TOKENS) * sizeof *scratch);
   aq_attention_backward(&head, aq_kernels_get(), scratch);
   free(scratch);

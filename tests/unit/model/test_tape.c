@@ -82,9 +82,9 @@ static void forward_with_padding_tokens_equals_encoder(void **state) {
   assert_ok(aq_tape_forward(&tape, &f->params, &err));
   for (size_t i = 0; i < TINY_HIDDEN; i++) assert_true(fabsf(tape.embeddings[i] - padded[i]) < 1e-5f);
   float x[LENGTH * TINY_HIDDEN];
-  aq_step_embed(&f->params, ids, LENGTH, x);
-  const aq_param_norm first = aq_params_norm(&f->params, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM);
-  aq_step_norm(&f->params, &first, x, LENGTH, x);
+  float *scratch = malloc(aq_step_scratch(f->params.model, LENGTH) * sizeof *scratch);
+  aq_step_embed(&f->params, ids, LENGTH, scratch, x);
+  free(scratch);
   for (size_t i = 0; i < AQ_COUNT_OF(x); i++) assert_true(fabsf(tape.hidden[0][i] - x[i]) < 1e-5f);
   assert_true(memcmp(padded, counted, sizeof padded) != 0);
   aq_tape_reset(&tape);
@@ -206,9 +206,7 @@ static void steps_walk_the_hidden_states_of_forward(void **state) {
   for (size_t text = 0; text < TEXTS; text++) {
     const size_t n = lengths[text], at = tape.first[text] * TINY_HIDDEN;
     float x[TINY_POSITIONS * TINY_HIDDEN];
-    aq_step_embed(p, f->texts[text], n, x);
-    const aq_param_norm first = aq_params_norm(p, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM);
-    aq_step_norm(p, &first, x, n, x);
+    aq_step_embed(p, f->texts[text], n, scratch, x);
     expect_near(x, tape.hidden[0] + at, n * TINY_HIDDEN, SAME);
     for (uint32_t layer = 0; layer < TINY_LAYERS; layer++) {
       float whole[TINY_POSITIONS * TINY_HIDDEN];
