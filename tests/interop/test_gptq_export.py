@@ -134,7 +134,7 @@ def write_layers(folder, count=4):
 
 
 # Half a bit is g_idx here, as the matrices have 64 rows; scale and zero point of a group of int4 have 20.
-@pytest.mark.parametrize("bits, expected", [(2.9, (2, 64)), (3.62, (3, -1)), (4.77, (4, 128)), (4.9, (4, 64)), (8.8, (8, 128)),
+@pytest.mark.parametrize("bits, expected", [(2.9, (2, 64)), (3.75, (3, 128)), (4.77, (4, 128)), (4.9, (4, 64)), (8.8, (8, 128)),
                                             (16, (8, 32))])
 def test_target_chooses_one_setting(tmp_path, bits, expected):
     modules = write_layers(tmp_path / "m")
