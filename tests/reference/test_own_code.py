@@ -223,3 +223,15 @@ def test_jina_bert_for_code_is_refused(tmp_path):
     """Its queries and keys go through norms."""
     code = {"AutoModel": "jinaai/jina-bert-v2-qk-post-norm--modeling_bert.JinaBertModel"}
     check_refused(jina(tmp_path / "model", auto_map=code), tmp_path, "'auto_map'", "qk-post-norm")
+
+
+@pytest.mark.parametrize("kind", ["jina", *OWN_NAMES])
+def test_models_of_own_code_are_planned_with_texts(tmp_path, kind):
+    folder = tmp_path / "model"
+    if kind == "jina":
+        jina(folder)
+    else:
+        make(folder, config_of(kind), weights=OWN_NAMES[kind](weights_of(config_of(kind))))
+    process = run("quantize", folder, "-o", tmp_path / "x.parquet", "--target-bpw", 7, "--calib", "builtin")
+    assert process.returncode == 0, process.stderr
+    assert "held-out texts" in process.stdout

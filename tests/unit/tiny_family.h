@@ -75,6 +75,7 @@ static inline void fam_make(tiny_encoder *t, const char *config) {
   assert_ok(aq_model_config_parse(&texts, &c, &err));
   assert_true(c.hidden == FAM_HIDDEN && c.heads == FAM_HEADS && c.inner == FAM_INNER &&
               c.layers * c.passes <= FAM_RUNS);
+  if (strstr(config, "pack_qkv") != NULL) c.arch = c.arch->renamed;
   *t = (tiny_encoder){.seed = 11};
   for (size_t i = 0; i < c.arch->weight_count; i++) fam_add(t, &c, &c.arch->weights[i], AQ_NO_LAYER);
   for (uint32_t layer = 0; layer < c.layers; layer++) {
@@ -154,6 +155,8 @@ static inline void fam_make_qkv(const aq_params *p, uint32_t layer, const double
 }
 
 static inline double fam_bias(const aq_params *p, size_t head, int offset) {
+  static const double slopes[FAM_HEADS] = {1. / 16, 1. / 256, 1. / 4}; /* of two heads, and the first of four */
+  if (p->model->config.has_alibi) return -slopes[head] * abs(offset);
   const float *biases = fam_values(p, AQ_NO_LAYER, AQ_ROLE_POSITION_BIAS, false);
   if (biases == NULL) return 0;
   const int n = abs(offset);
@@ -183,10 +186,12 @@ static inline void fam_attend(const aq_params *p, uint32_t layer, double (*qkv)[
 
 static inline void fam_feed_forward(const aq_params *p, uint32_t layer, const double *x, double *y) {
   const bool joined = aq_model_find(p->model, layer, AQ_ROLE_GATE_UP) != AQ_NO_WEIGHT;
+  const bool up_first = joined && strcmp(p->model->config.arch->model_type, "gte") == 0;
   double wide[FAM_INNER], up[FAM_INNER];
   if (joined || p->model->config.gated) {
-    fam_linear(p, layer, joined ? AQ_ROLE_GATE_UP : AQ_ROLE_GATE, 0, FAM_INNER, x, FAM_HIDDEN, wide);
-    fam_linear(p, layer, joined ? AQ_ROLE_GATE_UP : AQ_ROLE_UP, joined ? FAM_INNER : 0, FAM_INNER, x, FAM_HIDDEN, up);
+    const size_t gate_at = up_first ? FAM_INNER : 0, up_at = joined && !up_first ? FAM_INNER : 0;
+    fam_linear(p, layer, joined ? AQ_ROLE_GATE_UP : AQ_ROLE_GATE, gate_at, FAM_INNER, x, FAM_HIDDEN, wide);
+    fam_linear(p, layer, joined ? AQ_ROLE_GATE_UP : AQ_ROLE_UP, up_at, FAM_INNER, x, FAM_HIDDEN, up);
   } else {
     fam_linear(p, layer, AQ_ROLE_UP, 0, FAM_INNER, x, FAM_HIDDEN, wide);
   }
