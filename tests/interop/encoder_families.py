@@ -7,13 +7,15 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "reference"))
+from own_code_models import OWN_NAMES, jina  # noqa: E402
 from tiny_encoders import HIDDEN, INNER, LAYERS, config_of, make, weights_of  # noqa: E402
 
 POST_NORM = ["bert", "roberta", "xlm-roberta", "camembert", "ernie", "mpnet", "distilbert"]
 ROTARY = ["nomic_bert", "gte", "jina_embeddings_v3"]
 OTHERS = ["electra", "albert", "modernbert", "deberta-v2", "t5", "mt5"]
-FAMILIES = [*POST_NORM, *OTHERS, *ROTARY]
-TYPED = ("bert", "ernie", "electra", "albert", "nomic_bert", "gte", "jina_embeddings_v3")  # that have token_type_ids
+OWN_CODE = ["jina_bert", *(f"{name} by own code" for name in OWN_NAMES)]
+FAMILIES = [*POST_NORM, *OTHERS, *ROTARY, *OWN_CODE]
+TYPED = ("bert", "ernie", "electra", "albert", "nomic_bert", "gte", "jina_embeddings_v3", *OWN_CODE)  # that have token_type_ids
 
 
 class Weights(dict):
@@ -140,6 +142,9 @@ MAKERS = {"electra": electra, "albert": albert, "modernbert": modernbert, "deber
 
 def make_family(folder, model_type, **changes):
     """A model's folder as sentence-transformers saves one."""
+    if model_type == "jina_bert":
+        return jina(folder, **changes)
+    model_type, *own = model_type.split(" by ")
     config = config_of(model_type, **changes)
     weights = Weights(5)
     if model_type in POST_NORM:
@@ -148,7 +153,7 @@ def make_family(folder, model_type, **changes):
         rotary(weights, config)
     else:
         MAKERS[model_type](weights, config)
-    make(folder, config, weights=weights)
+    make(folder, config, weights=OWN_NAMES[model_type](dict(weights)) if own else weights)
     return folder
 
 
