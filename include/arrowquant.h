@@ -270,6 +270,7 @@ typedef struct aq_source_options {
    * otherwise they are values, as without this option. All codes are read to find out (docs/FORMAT.md, "Codes of other
    * formats"). */
   bool keep_codes;
+  uint32_t threads; /* that compare codes with values for keep_codes; 0: the CPUs that this process may use */
 } aq_source_options;
 static inline void aq_source_options_init(aq_source_options *options) { aq_options_init(options, sizeof *options); }
 

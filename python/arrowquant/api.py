@@ -97,6 +97,7 @@ def open(
     *,
     names: Literal["file", "hf", "auto"] | None = None,
     keep_codes: bool = False,
+    threads: int = 0,
     max_memory: Size = 0,
     checksums: bool = True,
 ) -> Source:
@@ -110,6 +111,7 @@ def open(
         names: of a GGUF file: the tensor names in it ("file", the default), those of Hugging Face, or "auto".
         keep_codes: tensors that are quantized in a GGUF or ONNX file, or by another tool, keep their codes where a
             table holds exactly their values; otherwise they are decoded.
+        threads: number of threads that compare codes with values for `keep_codes`; 0: the CPUs this process may use.
         max_memory: limit in bytes (or "2GiB") of what one read may allocate; 0: none.
         checksums: check the CRC of every page when it is first read.
 
@@ -123,7 +125,13 @@ def open(
     """
     if isinstance(source, Source):
         return source
-    options = {"names": names, "keep_codes": keep_codes, "max_memory": max_memory, "skip_checksums": not checksums}
+    options = {
+        "names": names,
+        "keep_codes": keep_codes,
+        "threads": threads,
+        "max_memory": max_memory,
+        "skip_checksums": not checksums,
+    }
     opened = Source(open_core(source, options))
     for note in opened.notes:
         warnings.warn(note, stacklevel=2)

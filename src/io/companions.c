@@ -87,17 +87,11 @@ static aq_status note_adapter(aq_source *source, aq_error *err) {
 
 /* ---- weights of other modules ---- */
 
-/* The last part of the module's type. */
-static const char *type_name(const aq_module *module) {
-  const char *dot = strrchr(module->type, '.');
-  return dot != NULL ? dot + 1 : module->type;
-}
-
 /* Modules whose weights are tensors that the library can run. */
 static bool has_tensors(const aq_module *module) {
   static const char *const names[] = {"Dense", "LayerNorm"};
   bool found = false;
-  for (size_t i = 0; i < AQ_COUNT_OF(names); i++) found = found || strcmp(type_name(module), names[i]) == 0;
+  for (size_t i = 0; i < AQ_COUNT_OF(names); i++) found = found || strcmp(aq_module_class(module), names[i]) == 0;
   return found;
 }
 
@@ -123,7 +117,7 @@ static aq_status take_module(aq_source *source, const char *path, const aq_modul
   const bool reads = file == 0 && source->partial == NULL && source->ops->add_file != NULL && has_tensors(module);
   if (reads) return add_module_tensors(source, path, module, err);
   return aq_source_add_note(source, err, "the weights of module %.60s (%.100s/%s) belong to the model and are left out",
-                            type_name(module), module->path, module_weights[file]);
+                            aq_module_class(module), module->path, module_weights[file]);
 }
 
 static aq_status read_module(aq_source *source, const char *folder, const aq_module *module, aq_error *err) {

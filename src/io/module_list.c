@@ -71,6 +71,11 @@ void aq_module_list_reset(aq_module_list *list) {
   *list = (aq_module_list){.root = NULL};
 }
 
+const char *aq_module_class(const aq_module *module) {
+  const char *dot = strrchr(module->type, '.');
+  return dot != NULL ? dot + 1 : module->type;
+}
+
 char *aq_module_list_place(const aq_module_list *list, const char *name) {
   static const char *const of_the_model[] = {AQ_MODULE_LIST_NAME, "config_sentence_transformers.json"};
   bool whole = strchr(name, '/') != NULL || list->count == 0 || list->modules[0].path[0] == '\0';

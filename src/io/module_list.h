@@ -32,6 +32,9 @@ typedef struct aq_module_list {
 AQ_MUST_CHECK aq_status aq_module_list_parse(const char *text, size_t size, aq_module_list *out, aq_error *err);
 void aq_module_list_reset(aq_module_list *list);
 
+/* The class of a module without the package: the last part of its type. */
+const char *aq_module_class(const aq_module *module);
+
 /* Where a file of the model is in its folder: modules.json, config_sentence_transformers.json and names with a folder
  * in front are there, every other name is a file of the first module, in whose folder it is. aq_free it; NULL: no
  * memory. */

@@ -10,12 +10,13 @@
 #include "core/checked.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "io/code_check.h"
 #include "io/source_over.h"
 #include "quant/scheme.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
 
-/* Codes of a layer that is stored by columns are read quickly only many rows at a time. */
+/* Codes that are packed at a time. */
 #define CHUNK ((uint64_t)1 << 17)
 
 typedef struct coded_source {
@@ -132,33 +133,13 @@ static bool describe_codes(aq_tensor_info *t, aq_segment *segment, const aq_code
   return true;
 }
 
-/* Whether all values of the tensor are finite and those that the inner source has. */
-static aq_status compare_values(const aq_source *source, size_t index, bool *same, aq_error *err) {
-  const aq_source *inner = ((const coded_source *)source->impl)->inner;
-  const uint64_t count = source->tensors[index].num_params;
-  const size_t room = (size_t)AQ_MIN(CHUNK, count);
-  float *values = aq_realloc_array(NULL, 2 * room, sizeof *values);
-  if (values == NULL) return aq_fail_memory(err, 2 * room * sizeof *values);
-  aq_status status = AQ_OK;
-  *same = true;
-  for (uint64_t at = 0; at < count && *same && status == AQ_OK; at += room) {
-    const size_t n = (size_t)AQ_MIN((uint64_t)room, count - at);
-    status = aq_source_read_f32(inner, index, at, n, values, err);
-    if (status == AQ_OK) status = aq_source_read_f32(source, index, at, n, values + room, err);
-    *same =
-        status == AQ_OK && memcmp(values, values + room, n * sizeof *values) == 0 && aq_first_nonfinite(values, n) == n;
-  }
-  aq_free(values);
-  return status;
-}
-
 typedef struct code_count {
   size_t kept, decoded;
   const char *first_decoded;
 } code_count;
 
 /* Tensor number `index` of both sources, of one segment. */
-static aq_status try_codes(aq_source *source, size_t index, code_count *count, aq_error *err) {
+static aq_status try_codes(aq_source *source, size_t index, aq_code_check *check, code_count *count, aq_error *err) {
   const aq_source *inner = ((const coded_source *)source->impl)->inner;
   aq_tensor_info *t = &source->tensors[index];
   aq_segment *segment = &source->segments[source->segment_first[index]];
@@ -168,7 +149,7 @@ static aq_status try_codes(aq_source *source, size_t index, code_count *count, a
   bool same = false;
   AQ_TRY(inner->ops->find_codes(inner, index, &layout, err));
   if (t->num_params > 0 && describe_codes(t, segment, &layout)) {
-    AQ_TRY(compare_values(source, index, &same, err));
+    AQ_TRY(aq_code_check_run(check, inner, source, index, &same, err));
   }
   if (same) {
     count->kept += t->alias_of < 0;
@@ -204,7 +185,20 @@ static aq_status add_notes(aq_source *source, const code_count *count, aq_error 
                             count->decoded == 1 ? "becomes" : "become");
 }
 
-aq_status aq_source_keep_codes(aq_source **source, aq_error *err) {
+static aq_status try_tensors(aq_source *source, const aq_source *inner, uint32_t threads, code_count *count,
+                             aq_error *err) {
+  aq_code_check *check;
+  AQ_TRY(aq_code_check_create(threads, &check, err));
+  aq_status status = AQ_OK;
+  for (size_t i = 0; i < inner->tensor_count && status == AQ_OK; i++) {
+    const size_t segments = inner->segment_first[i + 1] - inner->segment_first[i];
+    if (segments == 1 && inner->ops->is_decoded(inner, i)) status = try_codes(source, i, check, count, err);
+  }
+  aq_code_check_free(check);
+  return status;
+}
+
+aq_status aq_source_keep_codes(aq_source **source, uint32_t threads, aq_error *err) {
   aq_source *inner = *source;
   code_count count = {0, 0, NULL};
   if (inner->ops->find_codes == NULL) return AQ_OK;
@@ -217,9 +211,6 @@ aq_status aq_source_keep_codes(aq_source **source, aq_error *err) {
     return status;
   }
   AQ_TRY(add_tensors(*source, inner, err));
-  for (size_t i = 0; i < inner->tensor_count; i++) {
-    const size_t segments = inner->segment_first[i + 1] - inner->segment_first[i];
-    if (segments == 1 && inner->ops->is_decoded(inner, i)) AQ_TRY(try_codes(*source, i, &count, err));
-  }
+  AQ_TRY(try_tensors(*source, inner, threads, &count, err));
   return add_notes(*source, &count, err);
 }

@@ -41,7 +41,7 @@ aq_status aq_source_open(const char *path, const aq_source_options *options, aq_
   if (status == AQ_OK) status = aq_companions_read(source, err);
   if (status == AQ_OK) status = aq_prequantized_decode(&source, err);
   if (status == AQ_OK) status = aq_prequantized_note(source, err);
-  if (status == AQ_OK && own.keep_codes) status = aq_source_keep_codes(&source, err);
+  if (status == AQ_OK && own.keep_codes) status = aq_source_keep_codes(&source, own.threads, err);
   if (status != AQ_OK) {
     (void)aq_error_in_file(err, status, source->path);
     aq_source_close(source);

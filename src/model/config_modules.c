@@ -67,7 +67,7 @@ static bool fits_place(size_t kind, size_t at, bool is_static) {
 }
 
 static aq_status find_kind(const aq_module *module, size_t at, bool is_static, size_t *out, aq_error *err) {
-  const char *dot = strrchr(module->type, '.'), *name = dot != NULL ? dot + 1 : module->type;
+  const char *name = aq_module_class(module);
   size_t i = 0;
   AQ_FAIL_IF(strncmp(module->type, AQ_MODULE_PACKAGE, strlen(AQ_MODULE_PACKAGE)) != 0, AQ_ERR_UNSUPPORTED,
              "module %zu is '%.100s', which is code of the model's own; what can be run are modules of "

@@ -37,9 +37,8 @@ static bool is_model2vec(const aq_config_texts *texts) {
 }
 
 static bool is_module(const aq_module *module, const char *name) {
-  const char *dot = strrchr(module->type, '.');
-  return strncmp(module->type, AQ_MODULE_PACKAGE, strlen(AQ_MODULE_PACKAGE)) == 0 && dot != NULL &&
-         strcmp(dot + 1, name) == 0;
+  return strncmp(module->type, AQ_MODULE_PACKAGE, strlen(AQ_MODULE_PACKAGE)) == 0 &&
+         strcmp(aq_module_class(module), name) == 0;
 }
 
 static bool begins_static(const aq_config_texts *texts) {

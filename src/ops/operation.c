@@ -61,6 +61,7 @@ aq_status aq_operation_open_codes(const char *path, const void *options, const c
   source.names = names;
   source.keep_codes = keep_codes;
   source.max_memory = head.run.max_memory;
+  source.threads = head.run.threads;
   return aq_source_open(path, &source, out, err);
 }
 
