@@ -32,7 +32,6 @@ REACHED_FROM = {
     "io/gguf/gguf_store_bytes.c": ["export"],
     "io/mlx/mlx.c": ["export"],
     "io/onnx/onnx_layout.c": ["export"],
-    "io/onnx/onnx_sink.c": ["export"],
     "io/onnx/onnx_store.c": ["export"],
     "ops/generate.c": ["generate"],
     "ops/score.c": ["score"],
