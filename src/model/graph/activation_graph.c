@@ -1,4 +1,7 @@
-/* activation_graph.c - the table of activation functions as operators of ONNX. */
+/* activation_graph.c - the table of activation functions as operators of ONNX.
+ *
+ * Here and in the other graphs no call has two arguments that add to the graph: C leaves open which is evaluated first,
+ * and the same graph must be the same bytes whatever compiled this. */
 #include "model/graph/activation_graph.h"
 
 #include <string.h>
@@ -8,16 +11,19 @@
 static const char *gelu(aq_onnx_build *g, const char *x) {
   const char *erf = aq_onnx_build_op(g, "Erf", aq_onnx_build_op(g, "Div", x, aq_onnx_build_real(g, 1.41421356f)), NULL);
   const char *sum = aq_onnx_build_op(g, "Add", erf, aq_onnx_build_real(g, 1));
-  return aq_onnx_build_op(g, "Mul", aq_onnx_build_op(g, "Mul", x, sum), aq_onnx_build_real(g, 0.5f));
+  const char *whole = aq_onnx_build_op(g, "Mul", x, sum);
+  return aq_onnx_build_op(g, "Mul", whole, aq_onnx_build_real(g, 0.5f));
 }
 
 static const char *gelu_tanh(aq_onnx_build *g, const char *x) {
   const char *cube = aq_onnx_build_op(g, "Mul", aq_onnx_build_op(g, "Mul", x, x), x);
   const char *small = aq_onnx_build_op(g, "Mul", cube, aq_onnx_build_real(g, 0.044715f));
-  const char *inner =
-      aq_onnx_build_op(g, "Mul", aq_onnx_build_op(g, "Add", x, small), aq_onnx_build_real(g, 0.7978845608f));
-  const char *sum = aq_onnx_build_op(g, "Add", aq_onnx_build_op(g, "Tanh", inner, NULL), aq_onnx_build_real(g, 1));
-  return aq_onnx_build_op(g, "Mul", aq_onnx_build_op(g, "Mul", x, sum), aq_onnx_build_real(g, 0.5f));
+  const char *near = aq_onnx_build_op(g, "Add", x, small);
+  const char *inner = aq_onnx_build_op(g, "Mul", near, aq_onnx_build_real(g, 0.7978845608f));
+  const char *tanh = aq_onnx_build_op(g, "Tanh", inner, NULL);
+  const char *sum = aq_onnx_build_op(g, "Add", tanh, aq_onnx_build_real(g, 1));
+  const char *whole = aq_onnx_build_op(g, "Mul", x, sum);
+  return aq_onnx_build_op(g, "Mul", whole, aq_onnx_build_real(g, 0.5f));
 }
 
 static const char *relu(aq_onnx_build *g, const char *x) { return aq_onnx_build_op(g, "Relu", x, NULL); }

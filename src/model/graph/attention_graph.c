@@ -17,15 +17,16 @@
 
 /* 0 where a number is 1, and the lowest number of FP32 where it is 0. */
 static const char *lowest_where_zero(aq_onnx_build *g, const char *x) {
-  const char *hidden = aq_onnx_build_op(g, "Sub", aq_onnx_build_real(g, 1), aq_onnx_build_cast(g, x, AQ_ONNX_FLOAT));
+  const char *one = aq_onnx_build_real(g, 1), *seen = aq_onnx_build_cast(g, x, AQ_ONNX_FLOAT);
+  const char *hidden = aq_onnx_build_op(g, "Sub", one, seen);
   return aq_onnx_build_op(g, "Mul", hidden, aq_onnx_build_real(g, -FLT_MAX));
 }
 
 /* key - query, [sequence, sequence]. */
 static const char *find_offsets(aq_onnx_build *g, const char *places) {
   const int64_t first = 0, second = 1;
-  return aq_onnx_build_op(g, "Sub", aq_graph_unsqueeze(g, places, &first, 1),
-                          aq_graph_unsqueeze(g, places, &second, 1));
+  const char *keys = aq_graph_unsqueeze(g, places, &first, 1), *queries = aq_graph_unsqueeze(g, places, &second, 1);
+  return aq_onnx_build_op(g, "Sub", keys, queries);
 }
 
 /* [1, heads, sequence, sequence]: rows of the table by the bucket of the offset, which a list of all near ones has. */
@@ -34,10 +35,7 @@ static const char *find_position_bias(aq_attention_graph *a, const aq_weight *ta
   int64_t buckets[AQ_POSITION_BIAS_SPAN];
   const int64_t axis = 0;
   for (int64_t i = 0; i < AQ_POSITION_BIAS_SPAN; i++) buckets[i] = aq_position_bias_bucket(i - AQ_POSITION_BIAS_FAR);
-  const char *near = aq_onnx_build_node(
-      g, &(aq_onnx_operation){
-             .op = "Clip",
-             .in = {offsets, aq_onnx_build_int(g, -AQ_POSITION_BIAS_FAR), aq_onnx_build_int(g, AQ_POSITION_BIAS_FAR)}});
+  const char *near = aq_graph_clip(g, offsets, -AQ_POSITION_BIAS_FAR, AQ_POSITION_BIAS_FAR);
   const char *index = aq_onnx_build_op(g, "Add", near, aq_onnx_build_int(g, AQ_POSITION_BIAS_FAR));
   const char *bucket = aq_onnx_build_op(g, "Gather", aq_onnx_build_ints(g, buckets, AQ_POSITION_BIAS_SPAN), index);
   const char *rows = aq_onnx_build_lookup(g, "position_bias", table->tensor, bucket, 2);
@@ -116,10 +114,10 @@ static const char *turn_heads(const aq_attention_graph *a, const char *x, size_t
   const int64_t width = a->model->config.hidden / a->model->config.heads;
   const char *first = aq_graph_slice(g, x, 0, width / 2), *second = aq_graph_slice(g, x, width / 2, width);
   const char *c = a->cosines[kind], *s = a->sines[kind];
-  const char *left =
-      aq_onnx_build_op(g, "Sub", aq_onnx_build_op(g, "Mul", first, c), aq_onnx_build_op(g, "Mul", second, s));
-  const char *right =
-      aq_onnx_build_op(g, "Add", aq_onnx_build_op(g, "Mul", second, c), aq_onnx_build_op(g, "Mul", first, s));
+  const char *first_c = aq_onnx_build_op(g, "Mul", first, c), *second_s = aq_onnx_build_op(g, "Mul", second, s);
+  const char *left = aq_onnx_build_op(g, "Sub", first_c, second_s);
+  const char *second_c = aq_onnx_build_op(g, "Mul", second, c), *first_s = aq_onnx_build_op(g, "Mul", first, s);
+  const char *right = aq_onnx_build_op(g, "Add", second_c, first_s);
   return aq_graph_concat(g, left, right, NULL, -1);
 }
 

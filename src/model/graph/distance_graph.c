@@ -12,10 +12,7 @@
 static const char *add_table(aq_onnx_build *g, const aq_model *model) {
   const uint32_t table = aq_model_find(model, AQ_NO_LAYER, AQ_ROLE_DISTANCE);
   const uint32_t norm = aq_model_find(model, AQ_NO_LAYER, AQ_ROLE_DISTANCE_NORM);
-  const char *all = aq_onnx_build_node(
-      g, &(aq_onnx_operation){.op = "Range",
-                              .in = {aq_onnx_build_int(g, 0), aq_onnx_build_int(g, model->config.distances.rows),
-                                     aq_onnx_build_int(g, 1)}});
+  const char *all = aq_graph_range(g, NULL, aq_onnx_build_int(g, model->config.distances.rows));
   const char *rows = aq_onnx_build_lookup(g, "rows", model->weights[table].tensor, all, 1);
   if (norm == AQ_NO_WEIGHT) return rows;
   return aq_norm_graph(g, model, &model->weights[norm], "norm", model->config.epsilon, rows);
@@ -40,8 +37,7 @@ static aq_status add_rows(const aq_distance_graph *d, const char *distances, con
   int64_t *rows = aq_calloc(count, sizeof *rows);
   if (rows == NULL) return aq_fail_memory(g->err, count * sizeof *rows);
   for (int64_t i = -far; i <= far; i++) rows[i + far] = aq_distance_row(&d->model->config.distances, i);
-  const char *near = aq_onnx_build_node(
-      g, &(aq_onnx_operation){.op = "Clip", .in = {distances, aq_onnx_build_int(g, -far), aq_onnx_build_int(g, far)}});
+  const char *near = aq_graph_clip(g, distances, -far, far);
   const char *index = aq_onnx_build_op(g, "Add", near, aq_onnx_build_int(g, far));
   *out = aq_onnx_build_op(g, "Gather", aq_onnx_build_ints(g, rows, count), index);
   aq_free(rows);

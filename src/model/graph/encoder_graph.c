@@ -49,9 +49,7 @@ static const char *add_norm(const encoder_graph *e, const char *label, uint32_t 
 static const char *add_places(aq_onnx_build *b, const char *ids) {
   const char *shape = aq_onnx_build_op(b, "Shape", ids, NULL);
   const char *length = aq_onnx_build_op(b, "Gather", shape, aq_onnx_build_int(b, 1));
-  return aq_onnx_build_node(
-      b, &(aq_onnx_operation){
-             .label = "places", .op = "Range", .in = {aq_onnx_build_int(b, 0), length, aq_onnx_build_int(b, 1)}});
+  return aq_graph_range(b, "places", length);
 }
 
 /* Rows of the position table (position.h): of all tokens alike, or of those that are not the padding token. */
@@ -65,8 +63,8 @@ static const char *add_positions(const encoder_graph *e, const char *ids, const 
   const char *is_padding = aq_onnx_build_op(b, "Equal", ids, aq_onnx_build_int(b, c->padding));
   const char *counts = aq_onnx_build_cast(b, aq_onnx_build_op(b, "Not", is_padding, NULL), AQ_ONNX_INT64);
   const char *counted = aq_onnx_build_op(b, "CumSum", counts, aq_onnx_build_int(b, 1));
-  return aq_onnx_build_op(b, "Add", aq_onnx_build_op(b, "Mul", counted, counts),
-                          aq_onnx_build_int(b, (int64_t)c->first_position - 1));
+  const char *of_tokens = aq_onnx_build_op(b, "Mul", counted, counts);
+  return aq_onnx_build_op(b, "Add", of_tokens, aq_onnx_build_int(b, (int64_t)c->first_position - 1));
 }
 
 /* A model with one type of tokens has no input for it. */

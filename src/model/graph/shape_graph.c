@@ -28,3 +28,13 @@ const char *aq_graph_concat(aq_onnx_build *graph, const char *a, const char *b, 
   return aq_onnx_build_node(
       graph, &(aq_onnx_operation){.op = "Concat", .in = {a, b, c}, .attributes = {{.name = "axis", .ints = {axis}}}});
 }
+
+const char *aq_graph_range(aq_onnx_build *graph, const char *label, const char *end) {
+  const char *zero = aq_onnx_build_int(graph, 0), *one = aq_onnx_build_int(graph, 1);
+  return aq_onnx_build_node(graph, &(aq_onnx_operation){.label = label, .op = "Range", .in = {zero, end, one}});
+}
+
+const char *aq_graph_clip(aq_onnx_build *graph, const char *x, int64_t least, int64_t most) {
+  const char *low = aq_onnx_build_int(graph, least), *high = aq_onnx_build_int(graph, most);
+  return aq_onnx_build_node(graph, &(aq_onnx_operation){.op = "Clip", .in = {x, low, high}});
+}

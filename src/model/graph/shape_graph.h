@@ -1,4 +1,4 @@
-/* shape_graph.h - operators that compute nothing: other axes, pieces, several values as one. */
+/* shape_graph.h - operators that compute nothing: other axes, pieces, several values as one; numbers of places. */
 #ifndef AQ_MODEL_GRAPH_SHAPE_GRAPH_H
 #define AQ_MODEL_GRAPH_SHAPE_GRAPH_H
 
@@ -18,5 +18,11 @@ const char *aq_graph_slice(aq_onnx_build *graph, const char *x, int64_t begin, i
 
 /* a, b and c (NULL: a and b) behind each other along an axis. */
 const char *aq_graph_concat(aq_onnx_build *graph, const char *a, const char *b, const char *c, int64_t axis);
+
+/* 0, 1, ... below `end`, an int64. label: of the value; NULL: of the operator. */
+const char *aq_graph_range(aq_onnx_build *graph, const char *label, const char *end);
+
+/* int64 numbers, none below `least` or above `most`. */
+const char *aq_graph_clip(aq_onnx_build *graph, const char *x, int64_t least, int64_t most);
 
 #endif
