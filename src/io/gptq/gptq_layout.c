@@ -127,17 +127,6 @@ static aq_status open_layout(const aq_source *base, aq_dtype dtype, aq_source **
 
 /* ---- for plans and searches ---- */
 
-static const aq_code_grid gptq_grids[] = {
-    {AQ_INT8, true, AQ_GRID_F16, 8},
-    {AQ_INT4, true, AQ_GRID_F16, 4},
-    {AQ_INT3, true, AQ_GRID_F16, 3},
-    {AQ_INT2, true, AQ_GRID_F16, 2},
-    {AQ_INT8, false, AQ_GRID_F16_WHOLE_ZEROS, 8},
-    {AQ_INT4, false, AQ_GRID_F16_WHOLE_ZEROS, 4},
-    {AQ_INT3, false, AQ_GRID_F16_WHOLE_ZEROS, 3},
-    {AQ_INT2, false, AQ_GRID_F16_WHOLE_ZEROS, 2},
-};
-
 /* One scale for a row is a choice of int8 alone: below it clips the large weights that models have, which no
  * prediction from errors of weights knows the price of. Groups of 32 divide all rows. */
 static const aq_code_choice gptq_choices[] = {
@@ -156,8 +145,8 @@ static uint64_t count_code_bytes(const aq_tensor_info *t, aq_quant_type type, ui
 static const aq_export_layout gptq_layout = {.open = open_layout,
                                              .describe = aq_packed_describe,
                                              .configure = aq_gptq_configure,
-                                             .grids = gptq_grids,
-                                             .grid_count = AQ_COUNT_OF(gptq_grids),
+                                             .grids = aq_packed_f16_grids,
+                                             .grid_count = AQ_PACKED_F16_GRIDS,
                                              .has_one_setting = true,
                                              .has_short_values = true,
                                              .refuse_span = aq_packed_refuse_span,

@@ -146,18 +146,7 @@ static aq_status open_layout(const aq_source *base, aq_dtype dtype, aq_source **
 
 /* ---- for plans and searches ---- */
 
-/* With such scales the bias and the product of the formula are exact in FP32. */
-static const aq_code_grid mlx_grids[] = {
-    {AQ_INT8, true, AQ_GRID_F16, 8},
-    {AQ_INT4, true, AQ_GRID_F16, 4},
-    {AQ_INT3, true, AQ_GRID_F16, 3},
-    {AQ_INT2, true, AQ_GRID_F16, 2},
-    {AQ_INT8, false, AQ_GRID_F16_WHOLE_ZEROS, 8},
-    {AQ_INT4, false, AQ_GRID_F16_WHOLE_ZEROS, 4},
-    {AQ_INT3, false, AQ_GRID_F16_WHOLE_ZEROS, 3},
-    {AQ_INT2, false, AQ_GRID_F16_WHOLE_ZEROS, 2},
-};
-
+/* With scales of FP16 the bias and the product of the formula are exact in FP32. */
 static const aq_code_choice mlx_choices[] = {{AQ_INT2, 128}, {AQ_INT2, 64},  {AQ_INT2, 32},  {AQ_INT3, 128},
                                              {AQ_INT3, 64},  {AQ_INT3, 32},  {AQ_INT4, 128}, {AQ_INT4, 64},
                                              {AQ_INT4, 32},  {AQ_INT8, 128}, {AQ_INT8, 64},  {AQ_INT8, 32}};
@@ -178,8 +167,8 @@ static uint64_t count_code_bytes(const aq_tensor_info *t, aq_quant_type type, ui
 static const aq_export_layout mlx_layout = {.open = open_layout,
                                             .describe = aq_packed_describe,
                                             .configure = aq_mlx_configure,
-                                            .grids = mlx_grids,
-                                            .grid_count = AQ_COUNT_OF(mlx_grids),
+                                            .grids = aq_packed_f16_grids,
+                                            .grid_count = AQ_PACKED_F16_GRIDS,
                                             .refuse_span = refuse_span,
                                             .choices = mlx_choices,
                                             .choice_count = AQ_COUNT_OF(mlx_choices),

@@ -139,3 +139,14 @@ aq_status aq_packed_zero_points_check(const aq_source *source, size_t index, con
   scheme->symmetric = true;
   return aq_source_each_scale(source, index, check_zero_points, &check, err);
 }
+
+const aq_code_grid aq_packed_f16_grids[AQ_PACKED_F16_GRIDS] = {
+    {AQ_INT8, true, AQ_GRID_F16, 8},
+    {AQ_INT4, true, AQ_GRID_F16, 4},
+    {AQ_INT3, true, AQ_GRID_F16, 3},
+    {AQ_INT2, true, AQ_GRID_F16, 2},
+    {AQ_INT8, false, AQ_GRID_F16_WHOLE_ZEROS, 8},
+    {AQ_INT4, false, AQ_GRID_F16_WHOLE_ZEROS, 4},
+    {AQ_INT3, false, AQ_GRID_F16_WHOLE_ZEROS, 3},
+    {AQ_INT2, false, AQ_GRID_F16_WHOLE_ZEROS, 2},
+};

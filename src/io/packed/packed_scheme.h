@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "io/export_layout.h"
 #include "io/source.h"
 
 typedef struct aq_packed_scheme {
@@ -41,6 +42,10 @@ const char *aq_packed_why_no_matrix(const aq_tensor_info *t);
 /* Whether a tensor is one of a module behind the model: "2_Dense/linear.weight"; and why it has values then. */
 bool aq_packed_is_of_module(const aq_tensor_info *t);
 extern const char aq_packed_module_words[];
+
+/* Of formats with FP16 scales and zero points that are codes, or none: all types. */
+#define AQ_PACKED_F16_GRIDS 8
+extern const aq_code_grid aq_packed_f16_grids[AQ_PACKED_F16_GRIDS];
 
 /* aq_export_layout's refuse_span, of a matrix. */
 const char *aq_packed_refuse_span(const aq_tensor_info *tensor, uint64_t span);

@@ -17,6 +17,19 @@ static bool answer(void *ctx, const aq_progress_event *event) {
   return c->goes_on;
 }
 
+/* A computation that asks the caller `who`. */
+typedef struct computation {
+  aq_run_options run;
+  aq_progress progress;
+  aq_stop stop;
+} computation;
+
+static void begin(computation *c, caller *who) {
+  c->run = (aq_run_options){.progress = answer, .progress_ctx = who};
+  aq_progress_begin(&c->progress, &c->run, "embed", 0, 0);
+  aq_stop_begin(&c->stop, &c->progress);
+}
+
 /* Long enough before now for the next question to be put. */
 static void let_time_pass(aq_progress *progress) { progress->last -= 1; }
 
@@ -32,29 +45,26 @@ static bool asked_by_another_thread(aq_stop *stop) {
 
 static void only_the_caller_asks_and_all_see_the_answer(void **state) {
   (void)state;
-  caller c = {.goes_on = true};
-  const aq_run_options run = {.progress = answer, .progress_ctx = &c};
-  aq_progress progress;
-  aq_stop stop;
+  caller who = {.goes_on = true};
+  computation c;
   aq_error err;
-  aq_progress_begin(&progress, &run, "embed", 0, 0);
-  aq_stop_begin(&stop, &progress);
-  let_time_pass(&progress);
-  assert_false(asked_by_another_thread(&stop));
-  assert_int_equal(c.asked, 0);
-  assert_false(aq_stop_ask(&stop));
-  assert_int_equal(c.asked, 1);
-  assert_false(aq_stop_ask(&stop)); /* too soon to ask again */
-  assert_int_equal(c.asked, 1);
-  c.goes_on = false;
-  let_time_pass(&progress);
-  assert_false(aq_stop_requested(&stop));
-  assert_true(aq_stop_ask(&stop));
-  assert_true(aq_stop_requested(&stop));
-  assert_true(asked_by_another_thread(&stop));
-  assert_int_equal(c.asked, 2);
-  assert_int_equal(aq_stop_end(&stop, &err), AQ_ERR_INTERRUPTED);
-  assert_false(progress.event.bytes_done > 0);
+  begin(&c, &who);
+  let_time_pass(&c.progress);
+  assert_false(asked_by_another_thread(&c.stop));
+  assert_int_equal(who.asked, 0);
+  assert_false(aq_stop_ask(&c.stop));
+  assert_int_equal(who.asked, 1);
+  assert_false(aq_stop_ask(&c.stop)); /* too soon to ask again */
+  assert_int_equal(who.asked, 1);
+  who.goes_on = false;
+  let_time_pass(&c.progress);
+  assert_false(aq_stop_requested(&c.stop));
+  assert_true(aq_stop_ask(&c.stop));
+  assert_true(aq_stop_requested(&c.stop));
+  assert_true(asked_by_another_thread(&c.stop));
+  assert_int_equal(who.asked, 2);
+  assert_int_equal(aq_stop_end(&c.stop, &err), AQ_ERR_INTERRUPTED);
+  assert_false(c.progress.event.bytes_done > 0);
 }
 
 static void without_a_caller_nothing_stops(void **state) {
@@ -71,18 +81,15 @@ static void without_a_caller_nothing_stops(void **state) {
 /* A stop of one computation is forgotten by the next. */
 static void a_new_computation_begins_anew(void **state) {
   (void)state;
-  caller c = {.goes_on = false};
-  const aq_run_options run = {.progress = answer, .progress_ctx = &c};
-  aq_progress progress;
-  aq_stop stop;
+  caller who = {.goes_on = false};
+  computation c;
   aq_error err;
-  aq_progress_begin(&progress, &run, "embed", 0, 0);
-  aq_stop_begin(&stop, &progress);
-  let_time_pass(&progress);
-  assert_true(aq_stop_ask(&stop));
-  aq_stop_begin(&stop, &progress);
-  assert_false(aq_stop_requested(&stop));
-  assert_ok(aq_stop_end(&stop, &err));
+  begin(&c, &who);
+  let_time_pass(&c.progress);
+  assert_true(aq_stop_ask(&c.stop));
+  aq_stop_begin(&c.stop, &c.progress);
+  assert_false(aq_stop_requested(&c.stop));
+  assert_ok(aq_stop_end(&c.stop, &err));
 }
 
 int main(void) {
