@@ -2,16 +2,21 @@
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "core/pool.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/fork.h"
 #include "core/memory.h"
+
+#define NANOSECONDS 1000000000L
+#define WAIT_NANOSECONDS (NANOSECONDS / 20)
 
 struct worker_arg {
   aq_pool *pool;
@@ -31,6 +36,8 @@ struct aq_pool {
   aq_fork_hook fork_hook;
   atomic_bool running; /* somebody is in aq_pool_run */
   bool lost;           /* somebody was when this process was forked */
+  void (*waiting)(void *ctx);
+  void *waiting_ctx;
   /* the current round */
   aq_pool_fn fn;
   void *ctx;
@@ -160,6 +167,30 @@ void aq_pool_free(aq_pool *pool) {
 
 uint32_t aq_pool_threads(const aq_pool *pool) { return pool->thread_count; }
 
+void aq_pool_while_waiting(aq_pool *pool, void (*fn)(void *ctx), void *ctx) {
+  pool->waiting = fn;
+  pool->waiting_ctx = ctx;
+}
+
+/* With the mutex, which is given back while the caller is asked. */
+static void wait_for_others(aq_pool *pool) {
+  if (pool->waiting == NULL) {
+    (void)pthread_cond_wait(&pool->done, &pool->mutex);
+    return;
+  }
+  struct timespec until;
+  (void)clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_nsec += WAIT_NANOSECONDS;
+  if (until.tv_nsec >= NANOSECONDS) {
+    until.tv_nsec -= NANOSECONDS;
+    until.tv_sec++;
+  }
+  if (pthread_cond_timedwait(&pool->done, &pool->mutex, &until) != ETIMEDOUT) return;
+  (void)pthread_mutex_unlock(&pool->mutex);
+  pool->waiting(pool->waiting_ctx);
+  (void)pthread_mutex_lock(&pool->mutex);
+}
+
 static void work_together(aq_pool *pool) {
   (void)pthread_mutex_lock(&pool->mutex);
   pool->busy = pool->started;
@@ -168,7 +199,7 @@ static void work_together(aq_pool *pool) {
   (void)pthread_mutex_unlock(&pool->mutex);
   work(pool, 0);
   (void)pthread_mutex_lock(&pool->mutex);
-  while (pool->busy > 0) (void)pthread_cond_wait(&pool->done, &pool->mutex);
+  while (pool->busy > 0) wait_for_others(pool);
   (void)pthread_mutex_unlock(&pool->mutex);
 }
 

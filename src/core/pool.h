@@ -28,6 +28,10 @@ uint32_t aq_pool_threads(const aq_pool *pool);
  * started; the error of the lowest failed item is reported. */
 AQ_MUST_CHECK aq_status aq_pool_run(aq_pool *pool, uint64_t count, aq_pool_fn fn, void *ctx, aq_error *err);
 
+/* While the calling thread waits for the others in aq_pool_run, `fn` is called about 20 times a second, on this thread.
+ * NULL: nothing is. */
+void aq_pool_while_waiting(aq_pool *pool, void (*fn)(void *ctx), void *ctx);
+
 /* CPUs this process may use, at least 1. */
 uint32_t aq_cpu_count(void);
 

@@ -201,6 +201,14 @@ static void choose_names(listing *l) {
   }
 }
 
+static aq_status check_foreign(const listing *l, aq_error *err) {
+  const aq_arch *arch = l->model->config.arch;
+  AQ_FAIL_IF(arch->foreign != NULL && aq_tensor_exists(&l->finder, arch->foreign, ".weight"), AQ_ERR_UNSUPPORTED,
+             "there are weights named '%s.weight', with which the model computes something that cannot be run",
+             arch->foreign);
+  return AQ_OK;
+}
+
 static aq_status list_weights(aq_model *m, aq_error *err) {
   const aq_arch *arch = m->config.arch;
   const size_t modules = m->config.module_count;
@@ -217,6 +225,7 @@ static aq_status list_weights(aq_model *m, aq_error *err) {
   aq_free(tokens);
   AQ_TRY(status);
   choose_names(&l);
+  AQ_TRY(check_foreign(&l, err));
   AQ_TRY(add_all(&l, AQ_NO_LAYER, err));
   for (uint32_t i = 0; i < m->config.layers; i++) AQ_TRY(add_all(&l, i, err));
   return add_modules(&l, err);

@@ -218,12 +218,14 @@ static aq_status fit_entry(const plan_job *job, size_t i, aq_error *err) {
 
 /* ---- one setting for all ---- */
 
-static aq_status fail_setting(const plan_job *job, size_t i, const char *why, aq_error *err) {
+static const char mixed_hint[] =
+    "Give all of them one type and one group size, without rules of their own, or choose "
+    "`for_format=compressed-tensors`, which may mix settings";
+
+static aq_status fail_setting(const plan_job *job, size_t i, const char *why, const char *hint, aq_error *err) {
   (void)aq_fail(err, AQ_ERR_ARGUMENT, "%s files have codes of one setting for all linear layers of the blocks: %s",
                 job->format->name, why);
-  (void)aq_error_hint(err, AQ_ERR_ARGUMENT,
-                      "Give all of them one type and one group size, without rules of their own, or choose "
-                      "`for_format=compressed-tensors`, which may mix settings");
+  (void)aq_error_hint(err, AQ_ERR_ARGUMENT, hint);
   return aq_error_in_tensor(err, AQ_ERR_ARGUMENT, job->tensors[i].name);
 }
 
@@ -245,11 +247,12 @@ static aq_status check_one_setting(const plan_job *job, aq_error *err) {
     const aq_plan_entry *e = &job->plan->entries[i];
     const no_codes *why = &job->why[i];
     if (e->tied) continue;
-    if (why->is_layer && e->action != AQ_QUANTIZE)
-      return fail_setting(job, i, why->words != NULL ? why->words : "it would stay values", err);
+    if (why->is_layer && e->action != AQ_QUANTIZE && why->words != NULL)
+      return fail_setting(job, i, why->words, "Choose `for_format=compressed-tensors`, which may leave it values", err);
+    if (why->is_layer && e->action != AQ_QUANTIZE) return fail_setting(job, i, "it would stay values", mixed_hint, err);
     if (e->action != AQ_QUANTIZE || why->words != NULL) continue;
     if (first == job->plan->count) first = i;
-    if (!has_same_setting(job, first, i)) return fail_setting(job, i, "it would have another", err);
+    if (!has_same_setting(job, first, i)) return fail_setting(job, i, "it would have another", mixed_hint, err);
   }
   return AQ_OK;
 }

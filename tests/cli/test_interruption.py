@@ -35,10 +35,11 @@ def stops(folder, *args):
     assert not list(folder.glob("*.npy*"))
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_embed_stops_inside_a_text(tmp_path, threads):
+@pytest.mark.parametrize(("threads", "before"), [(1, ""), (2, ""), (2, "a\n" * 4)])
+def test_embed_stops_inside_a_text(tmp_path, threads, before):
+    """Also where the thread that called is done with its texts, and another has the long one."""
     make_long(tmp_path / "model")
-    (tmp_path / "text").write_text("a " * LONG)
+    (tmp_path / "text").write_text(before + "a " * LONG)
     stops(tmp_path, "embed", "model", "--input", "text", "-o", "out.npy", "--threads", threads)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from embedding import check_refused, check_same, embed, run, tables
 from own_code_models import OWN_NAMES, jina, own_names_of_gte, own_names_of_nomic
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 from test_architectures import LONG
 from tiny_encoders import HIDDEN, INNER, LAYERS, WORDS, config_of, make, weights_of
 
@@ -89,10 +89,19 @@ def test_what_the_code_of_gte_would_compute_in_another_way_is_refused(tmp_path, 
     ("prenorm", True), ("parallel_block", True), ("causal", True), ("use_rms_norm", True), ("rotary_emb_interleaved", True),
     ("rotary_emb_fraction", 0.5), ("rotary_scaling_factor", 2.0), ("rotary_emb_scale_base", 512.0), ("qkv_proj_bias", True),
     ("mlp_fc1_bias", True), ("mlp_fc2_bias", True), ("scale_attn_weights", False), ("moe_every_n_layers", 2), ("num_experts", 8),
+    ("qkv_proj_bias", None), ("mlp_fc1_bias", None), ("mlp_fc2_bias", None), ("rotary_emb_base", None),
     ("scale_attn_by_inverse_layer_idx", True), ("activation_function", "gelu"), ("n_head", 5), ("n_positions", None)])
 def test_what_own_code_would_compute_in_another_way_is_refused(tmp_path, key, value):
     weights = own_names_of_nomic(weights_of(config_of("nomic_bert")))
     check_refused(make(tmp_path / "own", OWN_CONFIG | {key: value}, weights=weights), tmp_path, key, "config.json")
+
+
+@pytest.mark.parametrize("changes", [{}, {"rope_theta": 30.0}, {"hidden_act": "gelu"}, {"layer_norm_eps": 0.01}, {"max_position_embeddings": 9},
+                                     {"rope_parameters": {"rope_type": "default", "rope_theta": 30.0}}, {"n_inner": 7, "rotary_emb_base": 5}])
+def test_keys_of_transformers_count_where_both_are(tmp_path, changes):
+    """As transformers saves what it read."""
+    config = {key: value for key, value in OWN_CONFIG.items() if key != "auto_map"} | config_of("nomic_bert") | changes
+    check_same(make(tmp_path / "model", config, weights=own_names_of_nomic(weights_of(config_of("nomic_bert")))), tmp_path, LONG)
 
 
 # ---- JinaBERT ----
@@ -176,3 +185,10 @@ def test_models_of_own_code_are_planned_with_texts(tmp_path, kind):
     process = run("quantize", folder, "-o", tmp_path / "x.parquet", "--target-bpw", 7, "--calib", "builtin")
     assert process.returncode == 0, process.stderr
     assert "held-out texts" in process.stdout
+
+
+def test_norms_of_queries_and_keys_are_refused(tmp_path):
+    folder = jina(tmp_path / "model", auto_map=None)
+    norm = {f"encoder.layer.{i}.attention.self.layer_norm_{x}.weight": np.ones(36, np.float32) for i in range(2) for x in "qk"}
+    save_file(load_file(folder / "model.safetensors") | norm, folder / "model.safetensors")
+    check_refused(folder, tmp_path, "'encoder.layer.0.attention.self.layer_norm_q.weight'")

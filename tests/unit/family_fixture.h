@@ -28,7 +28,8 @@ static const char *const fam_configs[] = {
     "{\"model_type\":\"gte\",\"type_vocab_size\":0," FAM_USUAL "}",
     "{\"model_type\":\"gte\",\"pack_qkv\":true," FAM_USUAL "}", /* its own code's names */
     "{\"model_type\":\"nomic_bert\",\"n_embd\":12,\"n_head\":3,\"n_layer\":2,\"n_inner\":22,\"n_positions\":74,"
-    "\"vocab_size\":31,\"activation_function\":\"swiglu\",\"rotary_emb_fraction\":1.0,\"rotary_emb_base\":300}",
+    "\"vocab_size\":31,\"activation_function\":\"swiglu\",\"rotary_emb_fraction\":1.0,\"rotary_emb_base\":300,"
+    "\"qkv_proj_bias\":false,\"mlp_fc1_bias\":false,\"mlp_fc2_bias\":false}",
     "{\"model_type\":\"bert\",\"position_embedding_type\":\"alibi\",\"feed_forward_type\":\"geglu\"," FAM_USUAL "}",
     "{\"model_type\":\"jina_embeddings_v3\"," FAM_USUAL "}",
     "{\"model_type\":\"t5\",\"feed_forward_proj\":\"gelu\"," FAM_T5 "}",

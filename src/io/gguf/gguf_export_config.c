@@ -280,6 +280,9 @@ static aq_status check_vocabulary(const aq_gguf_export *m, aq_error *err) {
 aq_status aq_gguf_export_config(aq_gguf_export *made, aq_error *err) {
   AQ_TRY(read_count(made, "vocab_size", &made->vocabulary, err));
   AQ_TRY(check_vocabulary(made, err));
+  const bool has_width = is_set(json_object_get(made->config, "hidden_size"));
+  if (!has_width && is_set(json_object_get(made->config, "n_embd")))
+    return refuse("n_embd", "is a key of the model's own code", err);
   AQ_TRY(copy_count(made, "max_position_embeddings", "context_length", err));
   AQ_TRY(copy_count(made, "hidden_size", "embedding_length", err));
   AQ_TRY(copy_count(made, "num_hidden_layers", "block_count", err));

@@ -75,7 +75,8 @@ struct aq_model_config;                             /* model/config.h */
 typedef struct aq_arch {
   const char *model_type; /* in config.json */
   /* Of several families with one model_type, this is the one where config.json has the key: with this text, or, where
-   * that is NULL, with any value. NULL: the one where no other is. */
+   * that is NULL, with any value, unless the plain one's key `hidden` is there and is another. NULL: the plain one,
+   * where no other is. */
   const char *when_key, *when_text;
   /* Keys in config.json; epsilon NULL: 1e-12, activation NULL: `configure` finds it. */
   const char *hidden, *heads, *layers, *inner, *activation, *epsilon;
@@ -100,10 +101,11 @@ typedef struct aq_arch {
   /* The same family with the names of weights that the model's own code saves, chosen where the last linear of the
    * first layer has its name there; NULL: there are no such files. */
   const struct aq_arch *renamed;
-  bool of_two_parts;        /* is_encoder_decoder may be true: the encoder is run */
-  bool bare_first_layer;    /* the first layer has no norm before attention */
-  bool is_static;           /* the table of tokens is all: no layers, no steps (encoder_static.h) */
-  const char *no_graph;     /* why there is no graph of the family (model/graph/), in words; NULL: there is one */
+  const char *foreign;   /* a weight of models with this configuration that are computed in another way; NULL: none */
+  bool of_two_parts;     /* is_encoder_decoder may be true: the encoder is run */
+  bool bare_first_layer; /* the first layer has no norm before attention */
+  bool is_static;        /* the table of tokens is all: no layers, no steps (encoder_static.h) */
+  const char *no_graph;  /* why there is no graph of the family (model/graph/), in words; NULL: there is one */
   const char *table_ending; /* of the names of tables; NULL: ".weight" */
   /* Reads what the family alone has; the sizes are there. */
   aq_status (*configure)(const json_t *root, struct aq_model_config *out, aq_error *err);

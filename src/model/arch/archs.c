@@ -23,8 +23,11 @@ const aq_arch *aq_arch_find(aq_model_output output, const char *model_type) {
   return NULL;
 }
 
-static bool is_chosen(const aq_arch *arch, const json_t *root) {
+/* A family that has another key for the width is chosen only where the plain one's is missing: transformers reads no
+ * other, whatever stands beside it. */
+static bool is_chosen(const aq_arch *arch, const aq_arch *plain, const json_t *root) {
   const json_t *value = json_object_get(root, arch->when_key);
+  if (strcmp(arch->hidden, plain->hidden) != 0 && json_object_get(root, plain->hidden) != NULL) return false;
   if (arch->when_text == NULL) return value != NULL && !json_is_null(value);
   return json_is_string(value) && strcmp(json_string_value(value), arch->when_text) == 0;
 }
@@ -32,7 +35,7 @@ static bool is_chosen(const aq_arch *arch, const json_t *root) {
 const aq_arch *aq_arch_choose(const aq_arch *arch, const json_t *root) {
   for (size_t i = 0; i < AQ_COUNT_OF(archs); i++) {
     const bool is_other = archs[i]->when_key != NULL && strcmp(archs[i]->model_type, arch->model_type) == 0;
-    if (is_other && is_chosen(archs[i], root)) return archs[i];
+    if (is_other && is_chosen(archs[i], arch, root)) return archs[i];
   }
   return arch;
 }

@@ -67,4 +67,5 @@ const aq_arch aq_arch_jina_bert = {.model_type = "bert",
                                    .steps = &aq_post_norm_gate_up_steps,
                                    .position_kind = "alibi",
                                    .has_known_code = true,
+                                   .foreign = "encoder.layer.0.attention.self.layer_norm_q",
                                    .configure = configure};

@@ -113,22 +113,22 @@ static aq_status configure_nomic(const json_t *root, aq_model_config *out, aq_er
 static aq_status check_own(const json_t *root, aq_error *err) {
   static const struct {
     const char *key;
-    bool wanted;
-  } switches[] = {{"prenorm", false},
-                  {"parallel_block", false},
-                  {"causal", false},
-                  {"use_rms_norm", false},
-                  {"rotary_emb_interleaved", false},
-                  {"scale_attn_weights", true},
-                  {"scale_attn_by_inverse_layer_idx", false},
-                  {"qkv_proj_bias", false},
-                  {"mlp_fc1_bias", false},
-                  {"mlp_fc2_bias", false}};
+    bool wanted, otherwise; /* otherwise: without the key */
+  } switches[] = {{"prenorm", false, false},
+                  {"parallel_block", false, false},
+                  {"causal", false, false},
+                  {"use_rms_norm", false, false},
+                  {"rotary_emb_interleaved", false, false},
+                  {"scale_attn_weights", true, true},
+                  {"scale_attn_by_inverse_layer_idx", false, false},
+                  {"qkv_proj_bias", false, true},
+                  {"mlp_fc1_bias", false, true},
+                  {"mlp_fc2_bias", false, true}};
   static const char *const absent[] = {"rotary_scaling_factor", "rotary_emb_scale_base", "moe_every_n_layers",
                                        "num_experts"};
   for (size_t i = 0; i < AQ_COUNT_OF(switches); i++) {
     bool value;
-    AQ_TRY(aq_json_bool(root, switches[i].key, switches[i].wanted, &value, err));
+    AQ_TRY(aq_json_bool(root, switches[i].key, switches[i].otherwise, &value, err));
     AQ_FAIL_IF(value != switches[i].wanted, AQ_ERR_UNSUPPORTED, "'%s' is %s; what can be run is %s", switches[i].key,
                value ? "true" : "false", value ? "false" : "true");
   }
@@ -149,6 +149,8 @@ static aq_status configure_own(const json_t *root, aq_model_config *out, aq_erro
   AQ_FAIL_IF(strcmp(activation, "swiglu") != 0, AQ_ERR_UNSUPPORTED,
              "'activation_function' is '%.64s'; what can be run is swiglu", activation);
   AQ_TRY(aq_config_number_or(root, "rotary_emb_fraction", 0, 1, 0, &fraction, err));
+  AQ_FAIL_IF(!json_is_number(json_object_get(root, "rotary_emb_base")), AQ_ERR_FORMAT,
+             "'rotary_emb_base' is missing, or no number");
   AQ_FAIL_IF(fraction < 1, AQ_ERR_UNSUPPORTED, "'rotary_emb_fraction' is %g; what can be run is 1", fraction);
   out->activation = aq_activation_find("silu");
   AQ_TRY(configure_nomic(root, out, err));

@@ -228,6 +228,9 @@ aq_status aq_encoder_run_tokens(aq_encoder *encoder, const int32_t *ids, const i
   return status == AQ_ERR_ARGUMENT ? fail_vocabulary(encoder, err) : status;
 }
 
+/* By the calling thread, when its texts are done and another's are not. */
+static void ask_to_stop(void *stop) { (void)aq_stop_ask(stop); }
+
 aq_status aq_encoder_run_ids(aq_encoder *encoder, const int32_t *ids, const int32_t *types, const uint32_t *lengths,
                              size_t texts, float *out, aq_error *err) {
   if (texts == 0) return AQ_OK;
@@ -240,7 +243,9 @@ aq_status aq_encoder_run_ids(aq_encoder *encoder, const int32_t *ids, const int3
     make_groups(&b, threads);
     aq_stop_begin(&encoder->stop, encoder->progress);
     const bool few = b.tokens <= threads * TEAM_TOKENS || b.group_count < threads;
+    aq_pool_while_waiting(encoder->pool, ask_to_stop, &encoder->stop);
     status = few ? run_together(&b, err) : aq_pool_run(encoder->pool, b.group_count, run_group, &b, err);
+    aq_pool_while_waiting(encoder->pool, NULL, NULL);
   }
   if (status == AQ_OK) status = aq_stop_end(&encoder->stop, err);
   if (status == AQ_OK) status = aq_encoder_check_finite(encoder, out, texts, err);
