@@ -1,6 +1,8 @@
 /* test_pool.c - every item once, the first error, at several thread counts; progress. */
 #include "check.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "core/error.h"
@@ -61,6 +63,41 @@ static void pool_reports_the_lowest_failed_item(void **state) {
   aq_pool_free(pool);
 }
 
+/* The caller's item ends as soon as the other has begun, which goes on until the caller was called while it waited. */
+typedef struct waiting {
+  atomic_int begun, called;
+  pthread_t caller;
+} waiting;
+
+static void note_call(void *ctx) {
+  waiting *w = ctx;
+  assert_true(pthread_equal(pthread_self(), w->caller));
+  (void)atomic_fetch_add(&w->called, 1);
+}
+
+static aq_status wait_item(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+  waiting *w = ctx;
+  (void)item;
+  (void)err;
+  (void)atomic_fetch_add(&w->begun, 1);
+  while (atomic_load(worker == 0 ? &w->begun : &w->called) < (worker == 0 ? 2 : 1)) (void)sched_yield();
+  return AQ_OK;
+}
+
+static void pool_calls_who_waits(void **state) {
+  (void)state;
+  aq_error err;
+  aq_pool *pool;
+  static waiting w;
+  w.caller = pthread_self();
+  assert_ok(aq_pool_create(2, &pool, &err));
+  aq_pool_while_waiting(pool, note_call, &w);
+  assert_ok(aq_pool_run(pool, 2, wait_item, &w, &err));
+  assert_true(atomic_load(&w.called) >= 1);
+  aq_pool_while_waiting(pool, NULL, NULL);
+  aq_pool_free(pool);
+}
+
 static void pool_default_is_at_least_one(void **state) {
   (void)state;
   aq_error err;
@@ -97,6 +134,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(pool_runs_every_item_once),
       cmocka_unit_test(pool_reports_the_lowest_failed_item),
+      cmocka_unit_test(pool_calls_who_waits),
       cmocka_unit_test(pool_default_is_at_least_one),
       cmocka_unit_test(progress_can_stop_and_always_tells_the_end),
   };
