@@ -1,5 +1,5 @@
 /* params.c - the parameters of a model as FP32 arrays in one block of memory, in the order of the list of weights; or
- * of a decoder, those of one part at a time in another.
+ * those of one part at a time in another.
  *
  * The list was made by comparing all shapes with the source, so that the memory is bounded by what that really holds.
  */
@@ -216,23 +216,22 @@ static aq_status read_all(aq_params *p, aq_pool *pool, aq_error *err) {
   return make_relative(p, err);
 }
 
-aq_status aq_params_load(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err) {
+static aq_status load_params(const aq_model *model, bool by_part, aq_pool *pool, aq_params *out, aq_error *err) {
   *out = (aq_params){.model = model};
   aq_status status = check_differentiable(model, err);
+  if (status == AQ_OK && by_part) status = create_held(out, NULL, err);
+  if (status == AQ_OK && by_part) out->held->reader = (aq_weight_reader){read_from_source, model};
   if (status == AQ_OK) status = read_all(out, pool, err);
   if (status != AQ_OK) aq_params_reset(out);
   return status;
 }
 
+aq_status aq_params_load(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err) {
+  return load_params(model, false, pool, out, err);
+}
+
 aq_status aq_params_open(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err) {
-  *out = (aq_params){.model = model};
-  aq_status status = create_held(out, NULL, err);
-  if (status == AQ_OK) {
-    out->held->reader = (aq_weight_reader){read_from_source, model};
-    status = read_all(out, pool, err);
-  }
-  if (status != AQ_OK) aq_params_reset(out);
-  return status;
+  return load_params(model, true, pool, out, err);
 }
 
 aq_status aq_params_copy(const aq_params *from, aq_params *out, aq_error *err) {

@@ -47,8 +47,8 @@ typedef struct aq_params {
 /* Reads all of them. Encoders that a tape does not know are AQ_ERR_UNSUPPORTED: those of other layers than BERT's, with
  * another pooling than the mean or the first token, with modules behind it, or truncated embeddings. */
 AQ_MUST_CHECK aq_status aq_params_load(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err);
-/* The same of a decoder whose matrices are read from the source each time that they are held: it takes the memory of
- * one part. */
+/* The same, but matrices and the table of tokens are read from the source each time that they are held: it takes the
+ * memory of one part. */
 AQ_MUST_CHECK aq_status aq_params_open(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err);
 /* A copy with memory of its own; what `from` holds by part the copy does too, by the same reader. */
 AQ_MUST_CHECK aq_status aq_params_copy(const aq_params *from, aq_params *out, aq_error *err);

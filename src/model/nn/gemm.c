@@ -54,19 +54,6 @@ void aq_gemm_run(const aq_gemm *p, const float *x, size_t x_stride, size_t rows,
 
 /* ---- stages ---- */
 
-aq_stage aq_stage_of(const aq_params *params, uint32_t before, uint32_t behind, bool backward, float *panels) {
-  const aq_layer_steps *steps = aq_layer_steps_of(params->model);
-  aq_stage stage = {.product = {{0}}};
-  for (size_t i = 0; i < steps->count; i++) {
-    const uint32_t layer = i < steps->attention ? before : behind;
-    if (layer == AQ_NO_LAYER || steps->step[i].kind != AQ_STEP_LINEAR) continue;
-    const aq_param_linear linear = aq_params_joined(params, layer, steps->step[i].role);
-    stage.product[i] = backward ? aq_gemm_backward(&linear, panels) : aq_gemm_forward(&linear, panels);
-    panels += aq_gemm_floats(&stage.product[i]);
-  }
-  return stage;
-}
-
 /* Layers are alike. */
 size_t aq_stage_floats(const aq_params *params) {
   const aq_layer_steps *steps = aq_layer_steps_of(params->model);
@@ -80,14 +67,28 @@ size_t aq_stage_floats(const aq_params *params) {
   return AQ_MAX(forward, backward);
 }
 
-size_t aq_stage_panels(const aq_stage *stage) {
-  size_t count = 0;
-  for (size_t i = 0; i < AQ_STEPS_MOST; i++) count += aq_gemm_panels(&stage->product[i]);
-  return count;
-}
-
-void aq_stage_prepare(const aq_stage *stage, size_t panel) {
+static aq_status prepare_panel(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+  const aq_stage *stage = ctx;
   const aq_gemm *p = stage->product;
+  size_t panel = (size_t)item;
+  (void)worker;
+  (void)err;
   while (panel >= aq_gemm_panels(p)) panel -= aq_gemm_panels(p++);
   aq_gemm_prepare(p, panel);
+  return AQ_OK;
+}
+
+aq_status aq_stage_prepare(const aq_params *params, uint32_t layer, bool backward, float *panels, aq_pool *pool,
+                           aq_stage *out, aq_error *err) {
+  const aq_layer_steps *steps = aq_layer_steps_of(params->model);
+  size_t count = 0;
+  *out = (aq_stage){.product = {{0}}};
+  for (size_t i = 0; i < steps->count; i++) {
+    if (steps->step[i].kind != AQ_STEP_LINEAR) continue;
+    const aq_param_linear linear = aq_params_joined(params, layer, steps->step[i].role);
+    out->product[i] = backward ? aq_gemm_backward(&linear, panels) : aq_gemm_forward(&linear, panels);
+    panels += aq_gemm_floats(&out->product[i]);
+    count += aq_gemm_panels(&out->product[i]);
+  }
+  return aq_pool_run(pool, count, prepare_panel, out, err);
 }

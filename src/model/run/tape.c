@@ -34,35 +34,39 @@ typedef struct extent {
   const aq_params *params;
   size_t tokens, texts, longest;
   uint32_t threads;
-  bool forward_only;
+  bool forward_only, by_layer;
 } extent;
 
-/* In a pass that goes forward alone all layers follow each other in the same room, as what is made again does in any: a
- * block of tokens is done with its rows of one layer when it writes those of the next. */
+static bool shares_room(const extent *e) { return e->forward_only || e->by_layer; }
+
+/* In a pass that goes forward alone, or is led layer by layer, all layers follow each other in the same room, as what
+ * is made again does in any: a block of tokens is done with its rows of one layer when it writes those of the next. */
 static void lay_out_layer(cursor *c, const extent *e, const aq_tape_layer_buffers *first,
                           aq_tape_layer_buffers *layer) {
   const aq_model *m = e->params->model;
   const aq_layer_steps *steps = aq_layer_steps_of(m);
   for (size_t i = 0; i < steps->count; i++) {
     const aq_step *s = &steps->step[i];
-    const bool shared = layer != first && (e->forward_only || aq_tape_recomputes(s));
+    const bool shared = layer != first && (shares_room(e) || aq_tape_recomputes(s));
     if (s->out != AQ_SLOT_OUTPUT) {
       layer->value[s->out] = shared ? first->value[s->out] : take(c, e->tokens, aq_slot_width(m, s->out));
     }
     if (s->kind != AQ_STEP_ADD_NORM) continue;
-    layer->scale[s->in] = layer != first && e->forward_only ? first->scale[s->in] : take(c, e->tokens, 1);
+    layer->scale[s->in] = layer != first && shares_room(e) ? first->scale[s->in] : take(c, e->tokens, 1);
   }
 }
 
+/* A layer that goes backward still needs its input when it has written its output. */
 static void lay_out_layers(cursor *c, const extent *e, aq_tape_buffers *buffers) {
   const aq_model_config *config = &e->params->model->config;
   for (uint32_t i = 0; i <= config->layers; i++) {
-    buffers->hidden[i] = i == 0 || !e->forward_only ? take(c, e->tokens, config->hidden) : buffers->hidden[0];
+    buffers->hidden[i] = i == 0 || !shares_room(e) ? take(c, e->tokens, config->hidden) : buffers->hidden[0];
   }
+  float *output = e->by_layer ? take(c, e->tokens, config->hidden) : NULL;
   for (uint32_t i = 0; i < config->layers; i++) {
     lay_out_layer(c, e, &buffers->layers[0], &buffers->layers[i]);
     buffers->layers[i].value[AQ_SLOT_INPUT] = buffers->hidden[i];
-    buffers->layers[i].value[AQ_SLOT_OUTPUT] = buffers->hidden[i + 1];
+    buffers->layers[i].value[AQ_SLOT_OUTPUT] = e->by_layer ? output : buffers->hidden[i + 1];
   }
 }
 
@@ -93,6 +97,7 @@ static void lay_out(cursor *c, const extent *e, aq_tape_buffers *buffers) {
   if (e->forward_only) return;
   lay_out_gradients(c, e, buffers->gradient);
   buffers->d_input = take(c, tokens, hidden);
+  if (e->by_layer) return;
   buffers->columns = take(c, aq_gradient_column_floats(widest, tokens), 1);
   buffers->rows = take(c, aq_gradient_turned_floats(widest, tokens), 1);
 }
@@ -103,7 +108,8 @@ static extent extent_of(const aq_tape *tape, const aq_params *params) {
               .texts = tape->texts,
               .longest = 1,
               .threads = aq_pool_threads(tape->pool),
-              .forward_only = tape->forward_only};
+              .forward_only = tape->forward_only,
+              .by_layer = tape->by_layer};
   for (size_t i = 0; i < tape->texts; i++) e.longest = AQ_MAX(e.longest, (size_t)tape->lengths[i]);
   return e;
 }
@@ -218,8 +224,9 @@ static aq_status check_text(const aq_model_config *c, const int32_t *ids, uint32
   return AQ_OK;
 }
 
-static aq_status begin(aq_tape *tape, const aq_params *params, const int32_t *const *ids, const uint32_t *lengths,
-                       size_t texts, bool forward_only, aq_pool *pool, aq_error *err) {
+/* manner: of its members, forward_only and by_layer. */
+static aq_status begin(aq_tape *tape, const aq_tape *manner, const aq_params *params, const int32_t *const *ids,
+                       const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err) {
   if (tape->buffers == NULL) tape->buffers = aq_calloc(1, sizeof(aq_tape_buffers));
   aq_tape_buffers *buffers = aq_tape_buffers_of(tape);
   if (buffers == NULL) return aq_fail_memory(err, sizeof *buffers);
@@ -230,7 +237,8 @@ static aq_status begin(aq_tape *tape, const aq_params *params, const int32_t *co
   *tape = (aq_tape){.pool = pool,
                     .model = params->model,
                     .config = config,
-                    .forward_only = forward_only,
+                    .forward_only = manner->forward_only,
+                    .by_layer = manner->by_layer,
                     .texts = texts,
                     .ids = ids,
                     .lengths = lengths,
@@ -253,19 +261,25 @@ static aq_status begin(aq_tape *tape, const aq_params *params, const int32_t *co
 
 aq_status aq_tape_begin(aq_tape *tape, const aq_params *params, const int32_t *const *ids, const uint32_t *lengths,
                         size_t texts, aq_pool *pool, aq_error *err) {
-  return begin(tape, params, ids, lengths, texts, false, pool, err);
+  return begin(tape, &(aq_tape){0}, params, ids, lengths, texts, pool, err);
 }
 
 aq_status aq_tape_begin_forward(aq_tape *tape, const aq_params *params, const int32_t *const *ids,
                                 const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err) {
-  return begin(tape, params, ids, lengths, texts, true, pool, err);
+  return begin(tape, &(aq_tape){.forward_only = true}, params, ids, lengths, texts, pool, err);
+}
+
+aq_status aq_tape_begin_layers(aq_tape *tape, const aq_params *params, const int32_t *const *ids,
+                               const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err) {
+  return begin(tape, &(aq_tape){.by_layer = true}, params, ids, lengths, texts, pool, err);
 }
 
 aq_status aq_tape_bytes(const aq_params *params, size_t tokens, size_t longest, uint32_t threads, uint64_t *bytes,
                         aq_error *err) {
   aq_tape_buffers buffers = {0};
   aq_status status = need_layers(&buffers, params->model->config.layers, err);
-  const extent e = {.params = params, .tokens = tokens, .texts = tokens, .longest = longest, .threads = threads};
+  const extent e = {
+      .params = params, .tokens = tokens, .texts = tokens, .longest = longest, .threads = threads, .by_layer = true};
   cursor c = {NULL, 0};
   if (status == AQ_OK) lay_out(&c, &e, &buffers);
   *bytes = (c.at + LINE) * sizeof(float);

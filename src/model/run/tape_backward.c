@@ -1,8 +1,8 @@
 /* tape_backward.c - the backward pass: the steps of tape_forward.c in the opposite order, each by its derivative.
  *
- * A layer is two rounds of the pool again: blocks of tokens from the last step before the attention of the layer above
- * back to the output of attention; then attention, and the panels that the next round needs. Gradients of the layer
- * above are read for the last time where those of this one take their place: rows by rows, by the same item. */
+ * A layer is four rounds of the pool again, and its visitor comes before the last: gradients at what goes into the
+ * layer take the place of those at what it gives. Weights are read in the first round alone, which prepares their
+ * panels. */
 #include <string.h>
 
 #include "core/compiler.h"
@@ -20,10 +20,8 @@ typedef struct backward {
   aq_tape_buffers *buffers;
   const float *d_embeddings;
   const float *const *d_hidden; /* NULL, or NULL for some */
-  const aq_tape_visitor *visitor;
   aq_stage stage;
-  size_t heads;   /* items of attention or pooling in the first round of a layer */
-  uint32_t layer; /* whose second half, and attention after it, is done */
+  uint32_t layer;
 } backward;
 
 static void add(const float *x, size_t n, float *to) {
@@ -45,9 +43,9 @@ static void norm_rows(const aq_param_norm *norm, size_t n, const float *dy, cons
   }
 }
 
-static void undo_norm(const backward *b, uint32_t layer, const aq_step *s, size_t first, size_t rows) {
-  const aq_tape_layer_buffers *l = &b->buffers->layers[layer];
-  const aq_param_norm norm = aq_params_norm(b->params, layer, s->role);
+static void undo_norm(const backward *b, const aq_step *s, size_t first, size_t rows) {
+  const aq_tape_layer_buffers *l = &b->buffers->layers[b->layer];
+  const aq_param_norm norm = aq_params_norm(b->params, b->layer, s->role);
   const size_t n = b->tape->config->hidden, at = first * n;
   norm_rows(&norm, n, b->buffers->gradient[s->out] + at, l->value[s->in] + at, l->scale[s->in] + first, rows,
             b->buffers->gradient[s->in] + at);
@@ -65,10 +63,10 @@ static void undo_linear(const backward *b, size_t number, size_t first, size_t r
   if (residual != AQ_SLOT_NONE) add(aq_tape_rows(m, b->buffers->gradient, residual, first), rows * width, to);
 }
 
-static void undo_step(const backward *b, uint32_t layer, size_t number, size_t first, size_t rows) {
+static void undo_step(const backward *b, size_t number, size_t first, size_t rows) {
   const aq_step *s = &b->steps->step[number];
   const aq_model *m = b->tape->model;
-  float *const *value = b->buffers->layers[layer].value;
+  float *const *value = b->buffers->layers[b->layer].value;
   switch (s->kind) {
     case AQ_STEP_LINEAR:
       undo_linear(b, number, first, rows);
@@ -79,7 +77,7 @@ static void undo_step(const backward *b, uint32_t layer, size_t number, size_t f
                                             aq_tape_rows(m, b->buffers->gradient, s->in, first));
       break;
     case AQ_STEP_ADD_NORM:
-      undo_norm(b, layer, s, first, rows);
+      undo_norm(b, s, first, rows);
       break;
     case AQ_STEP_ATTENTION: /* in a round of its own */
     case AQ_STEP_NORM:      /* not differentiated */
@@ -90,15 +88,8 @@ static void undo_step(const backward *b, uint32_t layer, size_t number, size_t f
 }
 
 /* Steps end - 1, ..., begin. */
-static void undo_steps(const backward *b, uint32_t layer, size_t begin, size_t end, size_t first, size_t rows) {
-  for (size_t i = end; i-- > begin;) undo_step(b, layer, i, first, rows);
-}
-
-/* From the output of the steps before attention to what goes into the layer. */
-static void undo_first_steps(const backward *b, uint32_t layer, size_t first, size_t rows) {
-  const size_t n = b->tape->config->hidden;
-  undo_steps(b, layer, 0, b->steps->attention, first, rows);
-  add_from_loss(b, layer, first * n, rows * n);
+static void undo_steps(const backward *b, size_t begin, size_t end, size_t first, size_t rows) {
+  for (size_t i = end; i-- > begin;) undo_step(b, i, first, rows);
 }
 
 /* What the forward pass did not keep of the layer at hand. */
@@ -121,7 +112,8 @@ static void recompute_rows(const backward *b, size_t first, size_t rows) {
   }
 }
 
-static aq_status layer_block(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+/* From the output of the layer back to that of attention. */
+static aq_status undo_behind(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const backward *b = ctx;
   const uint32_t layers = b->tape->config->layers;
   const size_t n = b->tape->config->hidden;
@@ -129,17 +121,26 @@ static aq_status layer_block(void *ctx, uint64_t item, uint32_t worker, aq_error
   (void)worker;
   (void)err;
   aq_tape_block(b->tape, (size_t)item, &first, &rows);
-  if (b->layer + 1 < layers) {
-    undo_first_steps(b, b->layer + 1, first, rows);
-  } else {
-    add_from_loss(b, layers, first * n, rows * n);
-  }
+  if (b->layer + 1 == layers) add_from_loss(b, layers, first * n, rows * n);
   recompute_rows(b, first, rows);
-  undo_steps(b, b->layer, b->steps->attention + 1, b->steps->count, first, rows);
+  undo_steps(b, b->steps->attention + 1, b->steps->count, first, rows);
   return AQ_OK;
 }
 
-static aq_status embed_block(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+/* From the output of the steps before attention to what goes into the layer. */
+static aq_status undo_before(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+  const backward *b = ctx;
+  const size_t n = b->tape->config->hidden;
+  size_t first, rows;
+  (void)worker;
+  (void)err;
+  aq_tape_block(b->tape, (size_t)item, &first, &rows);
+  undo_steps(b, 0, b->steps->attention, first, rows);
+  add_from_loss(b, b->layer, first * n, rows * n);
+  return AQ_OK;
+}
+
+static aq_status undo_embedding(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const backward *b = ctx;
   const aq_tape_buffers *buffers = b->buffers;
   const aq_param_norm norm = aq_params_norm(b->params, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM);
@@ -148,7 +149,6 @@ static aq_status embed_block(void *ctx, uint64_t item, uint32_t worker, aq_error
   (void)worker;
   (void)err;
   aq_tape_block(b->tape, (size_t)item, &first, &rows);
-  undo_first_steps(b, 0, first, rows);
   norm_rows(&norm, n, buffers->gradient[AQ_SLOT_INPUT] + first * n, buffers->embedding_z + first * n,
             buffers->embedding_scale + first, rows, buffers->d_input + first * n);
   return AQ_OK;
@@ -177,58 +177,71 @@ static void attend(const backward *b, size_t text, size_t h, uint32_t worker) {
   aq_attention_backward(&head, aq_kernels_get(), b->buffers->scratch + worker * b->buffers->scratch_stride);
 }
 
-static aq_status attend_or_prepare(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+static aq_status attend_item(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const backward *b = ctx;
-  const size_t i = (size_t)item, heads = b->tape->config->heads;
+  const size_t heads = b->tape->config->heads;
   (void)err;
-  if (i < b->heads) {
-    attend(b, i / heads, i % heads, worker);
-  } else {
-    aq_stage_prepare(&b->stage, i - b->heads);
-  }
+  attend(b, (size_t)item / heads, (size_t)item % heads, worker);
   return AQ_OK;
 }
 
-static aq_status unpool_or_prepare(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+static aq_status unpool_text(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const backward *b = ctx;
   const aq_model_config *c = b->tape->config;
   const size_t i = (size_t)item;
   (void)worker;
   (void)err;
-  if (i < b->tape->texts) {
-    aq_pooling_backward(c, b->buffers->embeddings + i * c->hidden, b->buffers->factors[i],
-                        b->d_embeddings + i * c->hidden, b->tape->lengths[i],
-                        b->buffers->gradient[AQ_SLOT_OUTPUT] + b->tape->first[i] * c->hidden);
-  } else {
-    aq_stage_prepare(&b->stage, i - b->tape->texts);
-  }
+  aq_pooling_backward(c, b->buffers->embeddings + i * c->hidden, b->buffers->factors[i],
+                      b->d_embeddings + i * c->hidden, b->tape->lengths[i],
+                      b->buffers->gradient[AQ_SLOT_OUTPUT] + b->tape->first[i] * c->hidden);
   return AQ_OK;
 }
 
 /* ---- rounds ---- */
 
-static aq_status run_layer(backward *b, aq_error *err) {
+static backward begin_rounds(const aq_tape *tape, const aq_params *params) {
+  return (backward){
+      .tape = tape, .params = params, .steps = aq_layer_steps_of(tape->model), .buffers = aq_tape_buffers_of(tape)};
+}
+
+float *aq_tape_gradient(const aq_tape *tape) { return aq_tape_buffers_of(tape)->gradient[AQ_SLOT_INPUT]; }
+
+static aq_status undo_layer(backward *b, uint32_t layer, const aq_tape_visitor *visitor, aq_error *err) {
   const aq_tape *tape = b->tape;
-  AQ_TRY(aq_pool_run(tape->pool, aq_tape_blocks(tape), layer_block, b, err));
-  b->stage = aq_stage_of(b->params, b->layer, b->layer > 0 ? b->layer - 1 : AQ_NO_LAYER, true, b->buffers->panels);
-  b->heads = tape->texts * tape->config->heads;
-  AQ_TRY(aq_pool_run(tape->pool, b->heads + aq_stage_panels(&b->stage), attend_or_prepare, b, err));
-  return b->visitor->visit(b->visitor->ctx, tape, b->layer, err);
+  aq_pool *pool = tape->pool;
+  b->layer = layer;
+  AQ_TRY(aq_params_hold(b->params, layer, pool, err));
+  AQ_TRY(aq_stage_prepare(b->params, layer, true, b->buffers->panels, pool, &b->stage, err));
+  AQ_TRY(aq_pool_run(pool, aq_tape_blocks(tape), undo_behind, b, err));
+  AQ_TRY(aq_pool_run(pool, tape->texts * tape->config->heads, attend_item, b, err));
+  AQ_TRY(visitor->visit(visitor->ctx, tape, layer, err));
+  return aq_pool_run(pool, aq_tape_blocks(tape), undo_before, b, err);
+}
+
+aq_status aq_tape_end_backward(aq_tape *tape, const float *d_embeddings, aq_error *err) {
+  backward b = begin_rounds(tape, NULL);
+  b.d_embeddings = d_embeddings;
+  return aq_pool_run(tape->pool, tape->texts, unpool_text, &b, err);
+}
+
+aq_status aq_tape_layer_backward(aq_tape *tape, const aq_params *params, uint32_t layer, const aq_tape_visitor *visitor,
+                                 aq_error *err) {
+  backward b = begin_rounds(tape, params);
+  return undo_layer(&b, layer, visitor, err);
+}
+
+aq_status aq_tape_input_backward(aq_tape *tape, const aq_params *params, const aq_tape_visitor *visitor,
+                                 aq_error *err) {
+  backward b = begin_rounds(tape, params);
+  AQ_TRY(aq_pool_run(tape->pool, aq_tape_blocks(tape), undo_embedding, &b, err));
+  return visitor->visit(visitor->ctx, tape, AQ_NO_LAYER, err);
 }
 
 aq_status aq_tape_backward(aq_tape *tape, const aq_params *params, const float *d_embeddings,
                            const float *const *d_hidden, const aq_tape_visitor *visitor, aq_error *err) {
-  backward b = {.tape = tape,
-                .params = params,
-                .steps = aq_layer_steps_of(tape->model),
-                .visitor = visitor,
-                .buffers = aq_tape_buffers_of(tape),
-                .d_embeddings = d_embeddings,
-                .d_hidden = d_hidden};
-  const uint32_t layers = tape->config->layers;
-  b.stage = aq_stage_of(params, AQ_NO_LAYER, layers - 1, true, b.buffers->panels);
-  AQ_TRY(aq_pool_run(tape->pool, tape->texts + aq_stage_panels(&b.stage), unpool_or_prepare, &b, err));
-  for (b.layer = layers; b.layer-- > 0;) AQ_TRY(run_layer(&b, err));
-  AQ_TRY(aq_pool_run(tape->pool, aq_tape_blocks(tape), embed_block, &b, err));
-  return visitor->visit(visitor->ctx, tape, AQ_NO_LAYER, err);
+  backward b = begin_rounds(tape, params);
+  b.d_hidden = d_hidden;
+  AQ_TRY(aq_tape_end_backward(tape, d_embeddings, err));
+  for (uint32_t layer = tape->config->layers; layer-- > 0;) AQ_TRY(undo_layer(&b, layer, visitor, err));
+  return aq_tape_input_backward(tape, params, visitor, err);
 }

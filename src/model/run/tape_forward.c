@@ -1,8 +1,8 @@
 /* tape_forward.c - the forward pass, keeping what the backward pass needs.
  *
- * A layer is two rounds of the pool. In the first an item is one head over one text, or the preparation of a panel of
- * the weights that the second needs; in the second an item is a block of tokens, from the step after attention to the
- * last before the attention of the next layer (layer_steps.h). */
+ * A layer is four rounds of the pool. In the first an item is a panel of the layer's weights; in the second and the
+ * last it is a block of tokens, which goes through the steps before attention and through those behind it
+ * (layer_steps.h); in the third one head over one text. */
 #include <string.h>
 
 #include "core/compiler.h"
@@ -20,15 +20,15 @@ typedef struct forward {
   const aq_layer_steps *steps;
   aq_tape_buffers *buffers;
   aq_stage stage;
-  size_t heads; /* items of attention in the first round of a layer */
   uint32_t layer;
+  size_t begin, end; /* steps of it */
 } forward;
 
 /* ---- tokens ---- */
 
-static void norm_rows(const forward *f, uint32_t layer, const aq_step *s, size_t first, size_t rows) {
-  const aq_tape_layer_buffers *l = &f->buffers->layers[layer];
-  const aq_param_norm norm = aq_params_norm(f->params, layer, s->role);
+static void norm_rows(const forward *f, const aq_step *s, size_t first, size_t rows) {
+  const aq_tape_layer_buffers *l = &f->buffers->layers[f->layer];
+  const aq_param_norm norm = aq_params_norm(f->params, f->layer, s->role);
   const size_t n = f->tape->config->hidden;
   const float *residual = l->value[s->residual];
   for (size_t t = first; t < first + rows; t++) {
@@ -37,10 +37,10 @@ static void norm_rows(const forward *f, uint32_t layer, const aq_step *s, size_t
   }
 }
 
-static void run_step(const forward *f, uint32_t layer, size_t number, size_t first, size_t rows) {
+static void run_step(const forward *f, size_t number, size_t first, size_t rows) {
   const aq_step *s = &f->steps->step[number];
   const aq_model *m = f->tape->model;
-  const aq_tape_layer_buffers *l = &f->buffers->layers[layer];
+  const aq_tape_layer_buffers *l = &f->buffers->layers[f->layer];
   const float *x = aq_tape_rows(m, l->value, s->in, first);
   float *y = aq_tape_rows(m, l->value, s->out, first);
   const size_t width = aq_slot_width(m, s->out);
@@ -53,7 +53,7 @@ static void run_step(const forward *f, uint32_t layer, size_t number, size_t fir
       f->tape->config->activation->apply(aq_kernels_get(), y, rows * width);
       break;
     case AQ_STEP_ADD_NORM:
-      norm_rows(f, layer, s, first, rows);
+      norm_rows(f, s, first, rows);
       break;
     case AQ_STEP_ATTENTION: /* in a round of its own */
     case AQ_STEP_NORM:      /* not differentiated */
@@ -61,11 +61,6 @@ static void run_step(const forward *f, uint32_t layer, size_t number, size_t fir
     case AQ_STEP_ADD:
       break;
   }
-}
-
-/* Steps [begin, end). */
-static void run_steps(const forward *f, uint32_t layer, size_t begin, size_t end, size_t first, size_t rows) {
-  for (size_t i = begin; i < end; i++) run_step(f, layer, i, first, rows);
 }
 
 /* Token t of the group: the text it belongs to is the last that begins at or before it. */
@@ -109,18 +104,16 @@ static aq_status embed_block(void *ctx, uint64_t item, uint32_t worker, aq_error
   (void)err;
   aq_tape_block(f->tape, (size_t)item, &first, &rows);
   embed_rows(f, first, rows);
-  run_steps(f, 0, 0, f->steps->attention, first, rows);
   return AQ_OK;
 }
 
-static aq_status layer_block(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+static aq_status run_block(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const forward *f = ctx;
   size_t first, rows;
   (void)worker;
   (void)err;
   aq_tape_block(f->tape, (size_t)item, &first, &rows);
-  run_steps(f, f->layer, f->steps->attention + 1, f->steps->count, first, rows);
-  if (f->layer + 1 < f->tape->config->layers) run_steps(f, f->layer + 1, 0, f->steps->attention, first, rows);
+  for (size_t i = f->begin; i < f->end; i++) run_step(f, i, first, rows);
   return AQ_OK;
 }
 
@@ -138,15 +131,11 @@ static void attend(const forward *f, size_t text, size_t h, uint32_t worker) {
   aq_attention_run(&head, aq_kernels_get(), &space);
 }
 
-static aq_status attend_or_prepare(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+static aq_status attend_item(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const forward *f = ctx;
-  const size_t i = (size_t)item, heads = f->tape->config->heads;
+  const size_t heads = f->tape->config->heads;
   (void)err;
-  if (i < f->heads) {
-    attend(f, i / heads, i % heads, worker);
-  } else {
-    aq_stage_prepare(&f->stage, i - f->heads);
-  }
+  attend(f, (size_t)item / heads, (size_t)item % heads, worker);
   return AQ_OK;
 }
 
@@ -163,21 +152,42 @@ static aq_status pool_text(void *ctx, uint64_t item, uint32_t worker, aq_error *
 
 /* ---- rounds ---- */
 
-static aq_status run_layer(forward *f, aq_error *err) {
-  const aq_tape *tape = f->tape;
-  const bool last = f->layer + 1 == tape->config->layers;
-  f->stage = aq_stage_of(f->params, last ? AQ_NO_LAYER : f->layer + 1, f->layer, false, f->buffers->panels);
-  f->heads = tape->texts * tape->config->heads;
-  AQ_TRY(aq_pool_run(tape->pool, f->heads + aq_stage_panels(&f->stage), attend_or_prepare, f, err));
-  return aq_pool_run(tape->pool, aq_tape_blocks(tape), layer_block, f, err);
+static forward begin_rounds(const aq_tape *tape, const aq_params *params) {
+  return (forward){
+      .tape = tape, .params = params, .steps = aq_layer_steps_of(tape->model), .buffers = aq_tape_buffers_of(tape)};
+}
+
+static aq_status run_steps(forward *f, size_t begin, size_t end, aq_error *err) {
+  f->begin = begin;
+  f->end = end;
+  return aq_pool_run(f->tape->pool, aq_tape_blocks(f->tape), run_block, f, err);
+}
+
+float *aq_tape_state(const aq_tape *tape) { return aq_tape_buffers_of(tape)->hidden[0]; }
+
+aq_status aq_tape_embed(aq_tape *tape, const aq_params *params, aq_error *err) {
+  forward f = begin_rounds(tape, params);
+  AQ_TRY(aq_params_hold(params, AQ_PART_TOKENS, tape->pool, err));
+  return aq_pool_run(tape->pool, aq_tape_blocks(tape), embed_block, &f, err);
+}
+
+aq_status aq_tape_layer(aq_tape *tape, const aq_params *params, uint32_t layer, aq_error *err) {
+  forward f = begin_rounds(tape, params);
+  f.layer = layer;
+  AQ_TRY(aq_params_hold(params, layer, tape->pool, err));
+  AQ_TRY(aq_stage_prepare(params, layer, false, f.buffers->panels, tape->pool, &f.stage, err));
+  AQ_TRY(run_steps(&f, 0, f.steps->attention, err));
+  AQ_TRY(aq_pool_run(tape->pool, tape->texts * tape->config->heads, attend_item, &f, err));
+  return run_steps(&f, f.steps->attention + 1, f.steps->count, err);
+}
+
+aq_status aq_tape_end(aq_tape *tape, const aq_params *params, aq_error *err) {
+  forward f = begin_rounds(tape, params);
+  return aq_pool_run(tape->pool, tape->texts, pool_text, &f, err);
 }
 
 aq_status aq_tape_forward(aq_tape *tape, const aq_params *params, aq_error *err) {
-  forward f = {
-      .tape = tape, .params = params, .steps = aq_layer_steps_of(tape->model), .buffers = aq_tape_buffers_of(tape)};
-  f.stage = aq_stage_of(params, 0, AQ_NO_LAYER, false, f.buffers->panels);
-  AQ_TRY(aq_pool_run(tape->pool, aq_stage_panels(&f.stage), attend_or_prepare, &f, err));
-  AQ_TRY(aq_pool_run(tape->pool, aq_tape_blocks(tape), embed_block, &f, err));
-  for (f.layer = 0; f.layer < tape->config->layers; f.layer++) AQ_TRY(run_layer(&f, err));
-  return aq_pool_run(tape->pool, tape->texts, pool_text, &f, err);
+  AQ_TRY(aq_tape_embed(tape, params, err));
+  for (uint32_t i = 0; i < tape->config->layers; i++) AQ_TRY(aq_tape_layer(tape, params, i, err));
+  return aq_tape_end(tape, params, err);
 }
