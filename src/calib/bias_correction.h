@@ -8,7 +8,8 @@
 #include "core/pool.h"
 #include "model/params.h"
 
-/* Changes the shifts in `quantized`. Same result at any number of threads. */
+/* Changes the shifts in `quantized`. Same result at any number of threads. Parts of either that are held are released.
+ */
 AQ_MUST_CHECK aq_status aq_bias_correct(const aq_params *original, aq_params *quantized, const int32_t *const *ids,
                                         const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err);
 

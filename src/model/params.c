@@ -234,14 +234,40 @@ aq_status aq_params_open(const aq_model *model, aq_pool *pool, aq_params *out, a
   return load_params(model, true, pool, out, err);
 }
 
+static void copy_values(const aq_params *from, const aq_params *to, uint32_t weight) {
+  memcpy(to->values[weight], from->values[weight], aq_weight_floats(&from->model->weights[weight]) * sizeof(float));
+}
+
 aq_status aq_params_copy(const aq_params *from, aq_params *out, aq_error *err) {
   *out = (aq_params){.model = from->model};
   aq_status status = from->held != NULL ? create_held(out, from->held, err) : AQ_OK;
   if (status == AQ_OK) status = allocate_values(out, err);
   for (uint32_t i = 0; status == AQ_OK && i < from->model->weight_count; i++) {
-    if (is_held(out, i)) continue;
-    memcpy(out->values[i], from->values[i], aq_weight_floats(&from->model->weights[i]) * sizeof *out->memory);
+    if (!is_held(out, i)) copy_values(from, out, i);
   }
+  if (status == AQ_OK) status = make_relative(out, err);
+  if (status != AQ_OK) aq_params_reset(out);
+  return status;
+}
+
+typedef struct whole_copy {
+  const aq_params *from, *to;
+} whole_copy;
+
+static aq_status copy_weight(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+  const whole_copy *c = ctx;
+  const uint32_t weight = (uint32_t)item;
+  (void)worker;
+  if (is_held(c->from, weight)) return aq_params_read(c->from, weight, c->to->values[weight], err);
+  copy_values(c->from, c->to, weight);
+  return AQ_OK;
+}
+
+aq_status aq_params_copy_whole(const aq_params *from, aq_pool *pool, aq_params *out, aq_error *err) {
+  whole_copy copy = {from, out};
+  *out = (aq_params){.model = from->model};
+  aq_status status = allocate_values(out, err);
+  if (status == AQ_OK) status = aq_pool_run(pool, from->model->weight_count, copy_weight, &copy, err);
   if (status == AQ_OK) status = make_relative(out, err);
   if (status != AQ_OK) aq_params_reset(out);
   return status;

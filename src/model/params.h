@@ -52,6 +52,8 @@ AQ_MUST_CHECK aq_status aq_params_load(const aq_model *model, aq_pool *pool, aq_
 AQ_MUST_CHECK aq_status aq_params_open(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err);
 /* A copy with memory of its own; what `from` holds by part the copy does too, by the same reader. */
 AQ_MUST_CHECK aq_status aq_params_copy(const aq_params *from, aq_params *out, aq_error *err);
+/* The same with all values in memory; those that `from` holds by part are read. */
+AQ_MUST_CHECK aq_status aq_params_copy_whole(const aq_params *from, aq_pool *pool, aq_params *out, aq_error *err);
 /* The values of `from`, all in memory, which outlives it, but for the weights of the list that are `replaced`: they
  * have memory of their own, and begin as copies. So have those of their groups. */
 AQ_MUST_CHECK aq_status aq_params_overlay(const aq_params *from, const bool *replaced, aq_params *out, aq_error *err);

@@ -28,16 +28,22 @@ static size_t tensor_of(const aq_model *m, aq_role role) {
   return m->weights[aq_model_find(m, AQ_NO_LAYER, role)].tensor;
 }
 
+/* Tables come with the first layer, behind which their gradients are, and a head with the last. */
 static size_t list_encoder_arrays(aq_stats *s, aq_stats_array out[MOST_FIXED]) {
   const aq_model *m = s->model;
   const size_t tokens = tensor_of(m, AQ_ROLE_EMBEDDING), positions = tensor_of(m, AQ_ROLE_POSITION);
-  out[0] = (aq_stats_array){&s->word_g, NULL, tokens, ".g", m->config.hidden, true, AQ_MEAN_OF_TEXTS};
-  out[1] = (aq_stats_array){&s->word_counts, NULL, tokens, ".counts", m->config.vocabulary, false, AQ_MEAN_NONE};
-  out[2] = (aq_stats_array){&s->position_g, NULL, positions, ".g", m->config.positions, false, AQ_MEAN_OF_TEXTS};
-  return 3;
+  size_t count = 0;
+  if (s->first_layer == 0) {
+    out[count++] = (aq_stats_array){&s->word_g, NULL, tokens, ".g", m->config.hidden, true, AQ_MEAN_OF_TEXTS};
+  }
+  out[count++] = (aq_stats_array){&s->word_counts, NULL, tokens, ".counts", m->config.vocabulary, false, AQ_MEAN_NONE};
+  if (s->first_layer == 0) {
+    out[count++] =
+        (aq_stats_array){&s->position_g, NULL, positions, ".g", m->config.positions, false, AQ_MEAN_OF_TEXTS};
+  }
+  return count;
 }
 
-/* Tables come with the first layer, behind which their gradients are, and the head with the last. */
 static size_t list_decoder_arrays(aq_stats *s, aq_stats_array out[MOST_FIXED]) {
   const aq_model *m = s->model;
   const size_t tokens = tensor_of(m, AQ_ROLE_EMBEDDING), hidden = m->config.hidden, words = m->config.vocabulary;
@@ -71,18 +77,18 @@ size_t aq_stats_array_count(const aq_stats *s) {
 }
 
 static aq_stats_array linear_array(const aq_model *m, uint32_t weight, aq_linear_stats *s, size_t part) {
-  const aq_weight *w = &m->weights[weight];
+  const size_t tensor = m->weights[weight].tensor, rows = m->weights[weight].rows, cols = m->weights[weight].cols;
+  const bool rows_depend = !is_decoder(m);
   const aq_stats_mean mean = is_decoder(m) ? AQ_MEAN_OF_TOKENS : AQ_MEAN_OF_TEXTS;
   switch (part) {
     case A:
-      return (aq_stats_array){&s->a, is_decoder(m) ? &s->a_at : NULL, w->tensor, ".a", w->cols, true, mean};
+      return (aq_stats_array){&s->a, &s->a_at, tensor, ".a", cols, true, mean};
     case G:
-      return (aq_stats_array){&s->g, NULL, w->tensor, ".g", w->rows, !is_decoder(m), mean};
+      return (aq_stats_array){&s->g, rows_depend ? &s->g_at : NULL, tensor, ".g", rows, rows_depend, mean};
     case MOMENTS:
-      return (aq_stats_array){
-          &s->moments, is_decoder(m) ? &s->moments_at : NULL, w->tensor, ".moments", w->cols, true, AQ_MEAN_OF_TOKENS};
+      return (aq_stats_array){&s->moments, &s->moments_at, tensor, ".moments", cols, true, AQ_MEAN_OF_TOKENS};
     default:
-      return (aq_stats_array){&s->first, NULL, w->tensor, ".first", w->cols, true, AQ_MEAN_OF_TEXTS};
+      return (aq_stats_array){&s->first, &s->first_at, tensor, ".first", cols, true, AQ_MEAN_OF_TEXTS};
   }
 }
 
@@ -132,8 +138,16 @@ aq_status aq_stats_read_a(const aq_stats *s, uint32_t weight, float *to, aq_erro
   return read_part(s, weight, A, to, err);
 }
 
+aq_status aq_stats_read_g(const aq_stats *s, uint32_t weight, float *to, aq_error *err) {
+  return read_part(s, weight, G, to, err);
+}
+
 aq_status aq_stats_read_moments(const aq_stats *s, uint32_t weight, float *to, aq_error *err) {
   return read_part(s, weight, MOMENTS, to, err);
+}
+
+aq_status aq_stats_read_first(const aq_stats *s, uint32_t weight, float *to, aq_error *err) {
+  return read_part(s, weight, FIRST, to, err);
 }
 
 static aq_status allocate_array(const aq_stats_array *array, aq_error *err) {
@@ -170,6 +184,7 @@ aq_status aq_stats_create(aq_stats *out, const aq_model *model, uint32_t first_l
     out->linear[i].moments = out->linear[i - 1].moments;
     out->linear[i].moments_at = out->linear[i - 1].moments_at;
     out->linear[i].first = out->linear[i - 1].first;
+    out->linear[i].first_at = out->linear[i - 1].first_at;
   }
   return AQ_OK;
 }
@@ -246,17 +261,6 @@ aq_status aq_stats_enter_layer(aq_stats *stats, uint32_t layer, aq_error *err) {
 
 aq_status aq_stats_leave_layer(aq_stats *stats, uint32_t layer, aq_pool *pool, aq_error *err) {
   return step_layer(stats, layer, leave_array, pool, err);
-}
-
-void aq_stats_drop_moments(aq_stats *stats) {
-  for (uint32_t i = 0; stats->linear != NULL && i < stats->model->weight_count; i++) {
-    aq_linear_stats *l = &stats->linear[i];
-    if (aq_weight_leads_input(stats->model, i)) {
-      aq_free(l->moments);
-      aq_free(l->first);
-    }
-    l->moments = l->first = NULL;
-  }
 }
 
 void aq_stats_reset(aq_stats *stats) {

@@ -96,8 +96,8 @@ void aq_tape_reset(aq_tape *tape);
  *     begin_forward, embed          state: what goes into the first layer
  *     begin_forward, state, layer   state: what the layer gives
  *     begin_forward, state, end     tape->embeddings
- *     begin_layers, state, end      the same; then end_backward: gradient at the state
- *     begin_layers, state before a layer and gradient behind it, layer, layer_backward: gradient before it
+ *     begin_layers, state before the last layer, layer, end: the same; then end_backward: gradient behind the layer
+ *     begin_layers, state before a layer, layer, gradient behind it, layer_backward: gradient before it
  *     begin_layers, embed, gradient at what goes into the first layer, input_backward: the visitor sees d_input
  *
  * Both are tokens x hidden. A visitor of such a pass adds to no gradients of parameters: for them there is no room. */

@@ -145,8 +145,9 @@ static aq_status pool_text(void *ctx, uint64_t item, uint32_t worker, aq_error *
   const size_t text = (size_t)item;
   (void)worker;
   (void)err;
-  f->buffers->factors[text] = aq_pooling_run(c, f->buffers->hidden[c->layers] + f->tape->first[text] * c->hidden,
-                                             f->tape->lengths[text], f->buffers->embeddings + text * c->hidden);
+  const float *last = f->buffers->layers[c->layers - 1].value[AQ_SLOT_OUTPUT] + f->tape->first[text] * c->hidden;
+  f->buffers->factors[text] =
+      aq_pooling_run(c, last, f->tape->lengths[text], f->buffers->embeddings + text * c->hidden);
   return AQ_OK;
 }
 

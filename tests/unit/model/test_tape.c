@@ -384,7 +384,8 @@ static void lead_pass(const fixture *f, const aq_params *p, const aq_tape_visito
     memcpy(states[i], aq_tape_state(&tape), bytes);
   }
   assert_ok(aq_tape_begin_layers(&tape, p, f->texts, lengths, TEXTS, f->pool, &err));
-  memcpy(aq_tape_state(&tape), states[TINY_LAYERS], bytes);
+  memcpy(aq_tape_state(&tape), states[TINY_LAYERS - 1], bytes);
+  assert_ok(aq_tape_layer(&tape, p, TINY_LAYERS - 1, &err));
   assert_ok(aq_tape_end(&tape, p, &err));
   memcpy(embeddings, tape.embeddings, TEXTS * TINY_HIDDEN * sizeof(float));
   assert_ok(aq_tape_end_backward(&tape, d_embeddings, &err));
