@@ -44,8 +44,9 @@ static aq_status allocate_values(aq_params *p, aq_error *err) {
 /* The part that a weight belongs to; AQ_NO_LAYER: it is always in memory. */
 static uint32_t part_of(const aq_model *m, uint32_t weight) {
   const aq_weight *w = &m->weights[weight];
-  if (w->role == AQ_ROLE_EMBEDDING || w->role == AQ_ROLE_EMBEDDING_PROJECTION) return AQ_PART_TOKENS;
+  if (w->role == AQ_ROLE_EMBEDDING) return AQ_PART_TOKENS;
   if (w->kind != AQ_WEIGHT_LINEAR) return AQ_NO_LAYER;
+  if (w->role == AQ_ROLE_EMBEDDING_PROJECTION) return AQ_PART_TOKENS;
   return w->layer != AQ_NO_LAYER ? w->layer : AQ_PART_HEAD;
 }
 

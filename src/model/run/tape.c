@@ -258,7 +258,7 @@ static void show(aq_tape *tape, const aq_tape_buffers *buffers) {
   memset(buffers->norm, 0, buffers->weight_room * sizeof *buffers->norm);
   for (uint32_t i = 0; i < aq_tape_runs(tape->config); i++) aq_tape_show_layer(tape, i);
   show_norm(tape, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM, buffers->embedding_z, both ? buffers->d_embedded : NULL);
-  show_norm(tape, AQ_NO_LAYER, AQ_ROLE_FINAL_NORM, buffers->final_z, both ? buffers->d_final : NULL);
+  show_norm(tape, AQ_NO_LAYER, AQ_ROLE_FINAL_NORM, buffers->final_z, both && !tape->by_layer ? buffers->d_final : NULL);
   if (tape->config->projects) {
     show_linears(tape, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_PROJECTION, buffers->embedded,
                  both ? buffers->gradient[AQ_SLOT_INPUT] : NULL);

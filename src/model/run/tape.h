@@ -109,7 +109,8 @@ void aq_tape_reset(aq_tape *tape);
  *     begin_layers, embed, gradient at what goes into the first layer, input_backward: the visitor sees d_input
  *
  * Both are tokens x hidden. A layer that is run several times is one for each run: `run` is a number of those. A
- * visitor of such a pass adds to no gradients of parameters: for them there is no room. */
+ * visitor of such a pass adds to no gradients of parameters: for them there is no room. It does not see the gradient at
+ * the norm behind the layers. */
 float *aq_tape_state(const aq_tape *tape);
 float *aq_tape_gradient(const aq_tape *tape);
 AQ_MUST_CHECK aq_status aq_tape_embed(aq_tape *tape, const aq_params *params, aq_error *err);
