@@ -5,8 +5,9 @@
  * h of the quantized), the latter with all corrections so far. That is the least-squares shift. Gains by least squares
  * make it worse: noise in the regressor pulls a slope towards zero (attenuation).
  *
- * The hidden states of both networks are held for all tokens, 8 x hidden bytes per token. Texts are walked in parallel;
- * a text's differences are summed in double, and the texts' sums in the order of the texts. */
+ * The hidden states of both networks are held for all tokens, 8 x hidden bytes per token, and go through one layer
+ * before the next. Texts are walked in parallel; a text's differences are summed in double, and the texts' sums in the
+ * order of the texts. */
 #include "calib/bias_correction.h"
 
 #include <string.h>
@@ -73,17 +74,26 @@ static void advance(const walk *w, const aq_params *p, size_t text, float *scrat
   }
 }
 
-static aq_status walk_text(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+static aq_status walk_original(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+  const walk *w = ctx;
+  const size_t text = (size_t)item;
+  (void)err;
+  advance(w, w->original, text, w->scratch[worker], w->theirs + w->first[text] * w->hidden);
+  return AQ_OK;
+}
+
+/* Follows the original. */
+static aq_status walk_quantized(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const walk *w = ctx;
   const size_t text = (size_t)item, n = w->hidden, at = w->first[text] * n;
-  float *mine = w->mine + at, *theirs = w->theirs + at, *scratch = w->scratch[worker];
+  float *mine = w->mine + at;
+  const float *theirs = w->theirs + at;
   double *sum = w->sums + text * n;
   (void)err;
   for (size_t t = 0; t < w->lengths[text]; t++) {
     for (size_t i = 0; i < n; i++) mine[t * n + i] += w->correction[i];
   }
-  advance(w, w->quantized, text, scratch, mine);
-  advance(w, w->original, text, scratch, theirs);
+  advance(w, w->quantized, text, w->scratch[worker], mine);
   memset(sum, 0, n * sizeof *sum);
   for (size_t t = 0; t < w->lengths[text]; t++) {
     for (size_t i = 0; i < n; i++) sum[i] += (double)theirs[t * n + i] - (double)mine[t * n + i];
@@ -105,8 +115,13 @@ static void correct(walk *w) {
 }
 
 static aq_status do_stage(walk *w, stage s, aq_pool *pool, aq_error *err) {
+  const uint32_t part = s.layer != AQ_NO_LAYER ? s.layer : AQ_PART_TOKENS;
   w->stage = s;
-  AQ_TRY(aq_pool_run(pool, w->texts, walk_text, w, err));
+  AQ_TRY(aq_params_hold(w->original, part, pool, err));
+  AQ_TRY(aq_pool_run(pool, w->texts, walk_original, w, err));
+  if (s.layer == AQ_NO_LAYER) aq_params_release(w->original); /* two tables would be as large as all the rest */
+  AQ_TRY(aq_params_hold(w->quantized, part, pool, err));
+  AQ_TRY(aq_pool_run(pool, w->texts, walk_quantized, w, err));
   correct(w);
   return AQ_OK;
 }
@@ -176,6 +191,8 @@ aq_status aq_bias_correct(const aq_params *original, aq_params *quantized, const
   const uint32_t workers = aq_pool_threads(pool);
   aq_status status = allocate(&w, workers, err);
   if (status == AQ_OK) status = do_stages(&w, pool, err);
+  aq_params_release(original);
+  aq_params_release(quantized);
   reset(&w, workers);
   return status;
 }

@@ -15,7 +15,8 @@
 bool aq_bias_corrects(const aq_model *model);
 
 /* Changes the shifts in `quantized`; the model has them. Where a linear stands behind the norm of the tables, its bias
- * is changed in the place of that norm's shift. Same result at any number of threads. */
+ * is changed in the place of that norm's shift. Same result at any number of threads. Parts of either that are held are
+ * released. */
 AQ_MUST_CHECK aq_status aq_bias_correct(const aq_params *original, aq_params *quantized, const int32_t *const *ids,
                                         const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err);
 

@@ -19,8 +19,4 @@ AQ_MUST_CHECK aq_status aq_token_texts_make(aq_model *model, const aq_corpus *co
                                             uint32_t max_tokens, aq_token_texts *out, aq_error *err);
 void aq_token_texts_reset(aq_token_texts *texts);
 
-/* Embeddings, texts x hidden, of an encoder that is given by its parameters. */
-AQ_MUST_CHECK aq_status aq_params_embed(const aq_params *params, const aq_token_texts *texts, aq_pool *pool, float *out,
-                                        aq_error *err);
-
 #endif

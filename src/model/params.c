@@ -1,5 +1,5 @@
 /* params.c - the parameters of a model as FP32 arrays in one block of memory, in the order of the list of weights; or
- * of a decoder, those of one part at a time in another.
+ * those of one part at a time in another.
  *
  * The list was made by comparing all shapes with the source, so that the memory is bounded by what that really holds.
  */
@@ -46,6 +46,7 @@ static uint32_t part_of(const aq_model *m, uint32_t weight) {
   const aq_weight *w = &m->weights[weight];
   if (w->role == AQ_ROLE_EMBEDDING) return AQ_PART_TOKENS;
   if (w->kind != AQ_WEIGHT_LINEAR) return AQ_NO_LAYER;
+  if (w->role == AQ_ROLE_EMBEDDING_PROJECTION) return AQ_PART_TOKENS;
   return w->layer != AQ_NO_LAYER ? w->layer : AQ_PART_HEAD;
 }
 
@@ -132,16 +133,16 @@ static void free_held(aq_held_part *held) {
 
 /* Of the parts, and in *always what no part has, in floats. */
 static uint64_t largest_part(const aq_model *m, bool only_layers, uint64_t *always) {
-  uint64_t largest = 0, part = 0;
+  uint64_t largest = 0, part = 0, tokens = 0;
   *always = 0;
   for (uint32_t i = 0; i < m->weight_count; i++) { /* those of a layer follow each other */
     const uint64_t floats = aq_weight_floats(&m->weights[i]);
     const uint32_t own = part_of(m, i);
     if (i > 0 && (m->weights[i].layer != m->weights[i - 1].layer || m->weights[i].layer == AQ_NO_LAYER)) part = 0;
-    *(own == AQ_NO_LAYER ? always : &part) += floats;
+    *(own == AQ_NO_LAYER ? always : own == AQ_PART_TOKENS ? &tokens : &part) += floats;
     if (!only_layers || m->weights[i].layer != AQ_NO_LAYER) largest = AQ_MAX(largest, part);
   }
-  return largest;
+  return only_layers ? largest : AQ_MAX(largest, tokens);
 }
 
 uint64_t aq_params_open_bytes(const aq_model *m) {
@@ -212,23 +213,26 @@ static aq_status read_all(aq_params *p, aq_pool *pool, aq_error *err) {
   return make_positions(p, err);
 }
 
-aq_status aq_params_load(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err) {
+static aq_status load_params(const aq_model *model, bool by_part, aq_pool *pool, aq_params *out, aq_error *err) {
   *out = (aq_params){.model = model};
   aq_status status = check_differentiable(model, err);
+  if (status == AQ_OK && by_part) status = create_held(out, NULL, err);
+  if (status == AQ_OK && by_part) out->held->reader = (aq_weight_reader){read_from_source, model};
   if (status == AQ_OK) status = read_all(out, pool, err);
   if (status != AQ_OK) aq_params_reset(out);
   return status;
 }
 
+aq_status aq_params_load(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err) {
+  return load_params(model, false, pool, out, err);
+}
+
 aq_status aq_params_open(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err) {
-  *out = (aq_params){.model = model};
-  aq_status status = create_held(out, NULL, err);
-  if (status == AQ_OK) {
-    out->held->reader = (aq_weight_reader){read_from_source, model};
-    status = read_all(out, pool, err);
-  }
-  if (status != AQ_OK) aq_params_reset(out);
-  return status;
+  return load_params(model, true, pool, out, err);
+}
+
+static void copy_values(const aq_params *from, const aq_params *to, uint32_t weight) {
+  memcpy(to->values[weight], from->values[weight], aq_weight_floats(&from->model->weights[weight]) * sizeof(float));
 }
 
 aq_status aq_params_copy(const aq_params *from, aq_params *out, aq_error *err) {
@@ -236,9 +240,31 @@ aq_status aq_params_copy(const aq_params *from, aq_params *out, aq_error *err) {
   aq_status status = from->held != NULL ? create_held(out, from->held, err) : AQ_OK;
   if (status == AQ_OK) status = allocate_values(out, err);
   for (uint32_t i = 0; status == AQ_OK && i < from->model->weight_count; i++) {
-    if (is_held(out, i)) continue;
-    memcpy(out->values[i], from->values[i], aq_weight_floats(&from->model->weights[i]) * sizeof *out->memory);
+    if (!is_held(out, i)) copy_values(from, out, i);
   }
+  if (status == AQ_OK) status = make_positions(out, err);
+  if (status != AQ_OK) aq_params_reset(out);
+  return status;
+}
+
+typedef struct whole_copy {
+  const aq_params *from, *to;
+} whole_copy;
+
+static aq_status copy_weight(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+  const whole_copy *c = ctx;
+  const uint32_t weight = (uint32_t)item;
+  (void)worker;
+  if (is_held(c->from, weight)) return aq_params_read(c->from, weight, c->to->values[weight], err);
+  copy_values(c->from, c->to, weight);
+  return AQ_OK;
+}
+
+aq_status aq_params_copy_whole(const aq_params *from, aq_pool *pool, aq_params *out, aq_error *err) {
+  whole_copy copy = {from, out};
+  *out = (aq_params){.model = from->model};
+  aq_status status = allocate_values(out, err);
+  if (status == AQ_OK) status = aq_pool_run(pool, from->model->weight_count, copy_weight, &copy, err);
   if (status == AQ_OK) status = make_positions(out, err);
   if (status != AQ_OK) aq_params_reset(out);
   return status;

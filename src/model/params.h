@@ -20,7 +20,7 @@ typedef struct aq_weight_reader {
 } aq_weight_reader;
 
 /* What is held at a time: a layer, by its number, or one of these. */
-#define AQ_PART_TOKENS (UINT32_MAX - 1) /* the table of tokens */
+#define AQ_PART_TOKENS (UINT32_MAX - 1) /* the table of tokens, with the linear behind it, where there is one */
 #define AQ_PART_HEAD (UINT32_MAX - 2)   /* the head, which may be the table of tokens */
 
 /* Of parameters that are held a part at a time. */
@@ -50,11 +50,13 @@ typedef struct aq_params {
  * knows distances (nn/disentangled.h), with another pooling than the mean or the first token, with modules behind it,
  * or truncated embeddings. */
 AQ_MUST_CHECK aq_status aq_params_load(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err);
-/* The same of a decoder whose matrices are read from the source each time that they are held: it takes the memory of
- * one part. */
+/* The same, but matrices and the table of tokens are read from the source each time that they are held: it takes the
+ * memory of one part. */
 AQ_MUST_CHECK aq_status aq_params_open(const aq_model *model, aq_pool *pool, aq_params *out, aq_error *err);
 /* A copy with memory of its own; what `from` holds by part the copy does too, by the same reader. */
 AQ_MUST_CHECK aq_status aq_params_copy(const aq_params *from, aq_params *out, aq_error *err);
+/* The same with all values in memory; those that `from` holds by part are read. */
+AQ_MUST_CHECK aq_status aq_params_copy_whole(const aq_params *from, aq_pool *pool, aq_params *out, aq_error *err);
 /* The values of `from`, all in memory, which outlives it, but for the weights of the list that are `replaced`: they
  * have memory of their own, and begin as copies. So have those of their groups. */
 AQ_MUST_CHECK aq_status aq_params_overlay(const aq_params *from, const bool *replaced, aq_params *out, aq_error *err);

@@ -47,12 +47,9 @@ static aq_status begin_calibrated(aq_search_backend *backend, const aq_search_se
 /* The first candidate shows which matrices are better off without feedback. */
 static aq_status make_calibrated(aq_search_backend *backend, aq_error *err) {
   calibrated_backend *b = state_of(backend);
-  bool changed;
   AQ_TRY(aq_candidate_round(&b->candidate, err));
-  if (++b->candidates > 1) return AQ_OK;
-  if (!b->calibration->kind->tries_roundings) return AQ_OK;
-  AQ_TRY(aq_candidate_choose_rounding(&b->candidate, &changed, err));
-  return changed ? aq_candidate_round(&b->candidate, err) : AQ_OK;
+  const bool first = b->candidates++ == 0;
+  return first && b->calibration->kind->tries_roundings ? aq_candidate_choose_rounding(&b->candidate, err) : AQ_OK;
 }
 
 static aq_status adjust_calibrated(aq_search_backend *backend, double *similarity, aq_error *err) {

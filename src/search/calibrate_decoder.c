@@ -7,7 +7,7 @@
 
 #include "arrowquant_experimental.h"
 #include "calib/corpus/corpus.h"
-#include "calib/fisher/decoder_factors.h"
+#include "calib/fisher/decoder_stats.h"
 #include "calib/self_texts.h"
 #include "calib/text_windows.h"
 #include "calib/window_divergence.h"
@@ -204,11 +204,9 @@ static aq_status report_divergence(json_t *report, double before, double held, d
 const aq_calibration_kind aq_decoder_calibration = {.open_model = aq_model_open_decoder,
                                                     .load_texts = load_texts,
                                                     .gather = gather_statistics,
-                                                    .make_factors = aq_decoder_factors_create,
-                                                    .factor_bytes = aq_decoder_factors_bytes,
+                                                    .factors = &aq_decoder_factors,
                                                     .measure = measure_divergence,
                                                     .measure_bytes = measure_bytes,
                                                     .report = report_divergence,
                                                     .tuning = {256, 2, 60, false},
-                                                    .by_layer = true,
                                                     .only_asked = true};

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "calib/corpus/corpus.h"
+#include "calib/text_states.h"
 #include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
@@ -84,29 +85,41 @@ static aq_status load_texts(aq_calibration *c, const aq_quantize_options *o, aq_
 static aq_status gather_statistics(aq_calibration *c, const aq_quantize_options *o, aq_progress *progress,
                                    aq_error *err) {
   const size_t texts = AQ_MIN(c->fit.count, STATS_TEXTS);
-  const aq_stats_options stats = {.max_tokens = STATS_TOKENS, .max_memory = o->run.max_memory};
+  const aq_stats_options stats = {
+      .max_tokens = STATS_TOKENS, .max_memory = o->run.max_memory, .scratch = c->scratch, .beside = c->output};
   AQ_TRY(aq_stats_gather(&c->original, c->fit.ids, c->fit.lengths, texts, &stats, c->pool, progress, &c->stats, err));
   return aq_stats_count_words(&c->stats, c->fit.ids, c->fit.lengths, c->fit.count, err);
 }
 
 /* ---- outputs ---- */
 
-/* The mean cosine of the embeddings. */
-static aq_status measure_cosines(const aq_calibration *c, const aq_params *params, const aq_evaluation_set *on,
+aq_status aq_calibration_compare(const aq_calibration *c, const aq_evaluation_set *on, const float *embeddings,
                                  double *mean, aq_error *err) {
-  const size_t texts = on->texts.count, hidden = c->original.model->config.hidden;
-  float *other = aq_realloc_array(NULL, AQ_MAX(texts, 1) * hidden, sizeof *other);
-  double *cosines = aq_calloc(AQ_MAX(texts, 1), sizeof *cosines);
+  const size_t texts = on->texts.count;
   aq_output_figures figures = {0};
-  aq_status status = other != NULL && cosines != NULL ? AQ_OK : aq_fail_memory(err, texts * hidden * sizeof *other);
-  if (status == AQ_OK) status = aq_params_embed(params, &on->texts, c->pool, other, err);
-  if (status == AQ_OK) {
-    status = aq_output_compare(on->reference, other, texts, hidden, c->pool, cosines, &figures, err);
-  }
+  double *cosines = aq_calloc(AQ_MAX(texts, 1), sizeof *cosines);
+  if (cosines == NULL) return aq_fail_memory(err, texts * sizeof *cosines);
+  const aq_status status =
+      aq_output_compare(on->reference, embeddings, texts, c->model.config.hidden, c->pool, cosines, &figures, err);
   *mean = figures.mean;
-  aq_free(other);
   aq_free(cosines);
   return status;
+}
+
+static aq_status measure_cosines(const aq_calibration *c, const aq_params *params, const aq_evaluation_set *on,
+                                 double *mean, aq_error *err) {
+  const size_t room = AQ_MAX(on->texts.count, 1) * c->model.config.hidden;
+  float *embeddings = aq_realloc_array(NULL, room, sizeof *embeddings);
+  if (embeddings == NULL) return aq_fail_memory(err, room * sizeof *embeddings);
+  aq_status status = aq_params_embed(params, &on->texts, c->pool, embeddings, err);
+  if (status == AQ_OK) status = aq_calibration_compare(c, on, embeddings, mean, err);
+  aq_free(embeddings);
+  return status;
+}
+
+/* Bias correction holds the states of as many texts in both networks, and more than a measurement. */
+static uint64_t measure_bytes(const aq_model *m) {
+  return 2 * (uint64_t)AQ_EMBED_TOKENS * m->config.hidden * sizeof(float);
 }
 
 static aq_status report_cosines(json_t *report, double before, double held, double others, aq_error *err) {
@@ -118,8 +131,8 @@ static aq_status report_cosines(json_t *report, double before, double held, doub
 const aq_calibration_kind aq_encoder_calibration = {.open_model = aq_model_open,
                                                     .load_texts = load_texts,
                                                     .gather = gather_statistics,
-                                                    .make_factors = aq_fisher_factors_create,
-                                                    .factor_bytes = aq_fisher_factors_bytes,
+                                                    .factors = &aq_encoder_factors,
+                                                    .measure_bytes = measure_bytes,
                                                     .measure = measure_cosines,
                                                     .report = report_cosines,
                                                     .tuning = {500, 1, 0, true},

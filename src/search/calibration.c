@@ -43,7 +43,7 @@ static aq_status obtain_statistics(aq_calibration *c, const aq_quantize_options 
 }
 
 aq_status aq_calibration_make_factors(aq_calibration *c, aq_error *err) {
-  return c->kind->make_factors(&c->original, &c->stats, c->pool, &c->factors, &c->factor_count, err);
+  return aq_fisher_factors_create(c->kind->factors, &c->stats, c->pool, &c->factors, &c->factor_count, err);
 }
 
 /* ---- the whole ---- */
@@ -94,11 +94,6 @@ static uint64_t count_parameters(const aq_model *m) {
   return count;
 }
 
-/* Tuning changes all parameters at once. */
-static bool holds_by_layer(const aq_calibration *c, const aq_quantize_options *o) {
-  return c->kind->by_layer && !(o->search->tune_seconds > 0);
-}
-
 /* Of the matrices that threads read for themselves: one each, and at worst both ends of the model with them. */
 static uint64_t passing_bytes(const aq_model *m, uint32_t threads) {
   uint64_t most = 0, ends = 0;
@@ -111,20 +106,19 @@ static uint64_t passing_bytes(const aq_model *m, uint32_t threads) {
   return (threads * most + ends) * sizeof(float);
 }
 
-/* Beside the statistics, which know their own limit: what rounding, measuring and tuning hold at once. Of a model in
- * parts, rounding holds no parameters but what threads read, and measuring one part of the original and of what is
- * rounded. */
+/* Beside the statistics, which know their own limit: what rounding, measuring and tuning hold at once. Rounding holds
+ * no parameters but what threads read, measuring one part of the original and of what is rounded, tuning both as they
+ * are.
+ */
 static uint64_t count_bytes(const aq_calibration *c, const aq_quantize_options *o) {
-  const uint64_t codes = count_parameters(&c->model);
+  const aq_model *m = &c->model;
+  const uint64_t codes = count_parameters(m), measured = c->kind->measure_bytes(m);
   const uint32_t threads = aq_pool_threads(c->pool);
-  const uint64_t factors = c->kind->factor_bytes(&c->model, threads, c->kind->by_layer);
-  const uint64_t measured = c->kind->measure_bytes != NULL ? c->kind->measure_bytes(&c->model) : 0;
-  if (holds_by_layer(c, o)) {
-    const uint64_t both = 2 * aq_params_open_bytes(&c->model) + measured;
-    return codes + AQ_MAX(factors + passing_bytes(&c->model, threads), both);
-  }
-  const uint64_t tuned = o->search->tune_seconds > 0 ? aq_student_bytes(&c->model) : 0;
-  return 2 * codes * sizeof(float) + codes + factors + measured + tuned;
+  const uint64_t rounding = aq_fisher_factors_bytes(m, threads) + passing_bytes(m, threads);
+  const uint64_t measuring = 2 * aq_params_open_bytes(m) + measured;
+  const uint64_t whole = 2 * codes * sizeof(float) + measured;
+  const uint64_t tuning = o->search->tune_seconds > 0 ? whole + aq_student_bytes(m) : 0;
+  return codes + AQ_MAX(AQ_MAX(rounding, measuring), tuning);
 }
 
 static aq_status check_memory(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
@@ -155,11 +149,6 @@ static aq_status check_asked(const aq_calibration *c, const aq_quantize_options 
       arch->model_type);
 }
 
-static aq_status load_parameters(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
-  return holds_by_layer(c, o) ? aq_params_open(&c->model, c->pool, &c->original, err)
-                              : aq_params_load(&c->model, c->pool, &c->original, err);
-}
-
 static aq_status load_model(aq_calibration *c, const aq_source *source, const aq_quantize_options *o, aq_error *err) {
   aq_status status = open_model(c, source, err);
   const aq_status asked = check_asked(c, o, err);
@@ -168,14 +157,14 @@ static aq_status load_model(aq_calibration *c, const aq_source *source, const aq
   if (status == AQ_OK) status = aq_model_need_tokenizer(&c->model, err);
   if (status == AQ_OK) status = aq_pool_create(o->run.threads, &c->pool, err);
   if (status == AQ_OK) status = check_memory(c, o, err);
-  if (status == AQ_OK) status = load_parameters(c, o, err);
+  if (status == AQ_OK) status = aq_params_open(&c->model, c->pool, &c->original, err);
   return status == AQ_OK || source->path == NULL ? status : aq_error_in_file(err, status, source->path);
 }
 
 static aq_status calibrate(aq_calibration *c, const aq_quantize_options *o, aq_error *err) {
   const char *from = kind_of_texts(o);
   c->texts_from = strcmp(from, "file") == 0 ? o->calib : from;
-  if (c->kind->by_layer) AQ_TRY(aq_scratch_create(c->output, &c->scratch, err));
+  AQ_TRY(aq_scratch_create(c->output, &c->scratch, err));
   AQ_TRY(c->kind->load_texts(c, o, err));
   AQ_TRY(obtain_statistics(c, o, err));
   aq_params_release(&c->original);

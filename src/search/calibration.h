@@ -38,8 +38,8 @@ typedef struct aq_calibration {
   const aq_calibration_kind *kind;
   aq_model model;
   aq_pool *pool;
-  aq_params original;  /* of a kind that runs by layer, unless it is tuned: held by part (model/params.h) */
-  aq_scratch *scratch; /* of a kind that runs by layer: statistics and factors of its layers */
+  aq_params original;  /* held by part (model/params.h) */
+  aq_scratch *scratch; /* statistics and factors of the layers */
   const char *output;  /* the caller's, or NULL */
   aq_token_texts fit;
   aq_evaluation_set held, choose;
@@ -68,17 +68,14 @@ struct aq_calibration_kind {
   aq_status (*load_texts)(aq_calibration *calibration, const aq_quantize_options *options, aq_error *err);
   aq_status (*gather)(aq_calibration *calibration, const aq_quantize_options *options, aq_progress *progress,
                       aq_error *err);
-  aq_status (*make_factors)(const aq_params *params, aq_stats *stats, aq_pool *pool, aq_fisher_factors **out,
-                            size_t *count, aq_error *err);
-  uint64_t (*factor_bytes)(const aq_model *model, uint32_t threads, bool scratch);
-  uint64_t (*measure_bytes)(const aq_model *model); /* beside parameters, to measure; NULL: next to nothing */
+  const aq_factors_kind *factors;
+  uint64_t (*measure_bytes)(const aq_model *model); /* beside parameters, to adjust and to measure */
   /* How similar the outputs of `params` are to the original's: 1 when they are the same. */
   aq_status (*measure)(const aq_calibration *calibration, const aq_params *params, const aq_evaluation_set *on,
                        double *similarity, aq_error *err);
   /* Figures of a candidate before and after its vectors were adjusted, on held-out texts, and on others. */
   aq_status (*report)(json_t *report, double before, double held, double others, aq_error *err);
   aq_tuning_manner tuning;
-  bool by_layer;        /* parameters, statistics and factors of one layer are in memory: the model is large */
   bool only_asked;      /* run only when texts are named: it takes long */
   bool adjusts;         /* shifts of norms are corrected for each candidate (calib/bias_correction.h) */
   bool tries_roundings; /* texts tell for each matrix by itself whether feedback helps: the model is small */
@@ -104,10 +101,13 @@ static inline bool aq_calibration_is_self(const aq_quantize_options *options) {
  * source, the options and the output outlive it. */
 AQ_MUST_CHECK aq_status aq_calibration_open(const aq_source *source, const aq_quantize_options *options,
                                             const char *output, aq_calibration **out, char **why_not, aq_error *err);
-/* What a search needs of the statistics; once, and after gptq, which needs moments that are gone afterwards. */
+/* What a search needs of the statistics; once. */
 AQ_MUST_CHECK aq_status aq_calibration_make_factors(aq_calibration *calibration, aq_error *err);
 void aq_calibration_free(aq_calibration *calibration);
 
+/* The mean cosine of embeddings and the originals', of a kind that embeds. */
+AQ_MUST_CHECK aq_status aq_calibration_compare(const aq_calibration *calibration, const aq_evaluation_set *on,
+                                               const float *embeddings, double *mean, aq_error *err);
 /* The kind's measure. */
 AQ_MUST_CHECK aq_status aq_calibration_similarity(const aq_calibration *calibration, const aq_params *params,
                                                   const aq_evaluation_set *on, double *similarity, aq_error *err);

@@ -79,12 +79,11 @@ aq_status aq_candidate_apply_item(const aq_candidate *r, aq_candidate_item *item
 static aq_status choose_item(void *ctx, uint64_t i, uint32_t worker, aq_error *err) {
   const aq_candidate *r = ctx;
   aq_candidate_item *item = &r->items[i];
-  const float *w;
-  float *own;
+  float *w;
   if (item->factors == NULL) return AQ_OK;
-  aq_status status = aq_search_item_values(r->problem, item->planned, &w, &own, err);
+  aq_status status = aq_search_item_values(r->problem, item->planned, &w, err);
   if (status == AQ_OK) status = aq_search_item_choose(r->problem, item->planned, w, worker, &item->encoded, err);
-  aq_free(own);
+  aq_free(w);
   return status;
 }
 
@@ -98,23 +97,20 @@ static aq_status make_codes(const aq_candidate *r, aq_candidate_item *item, cons
     aq_encoded_round(e, w, e->codes);
     return AQ_OK;
   }
-  aq_fisher_factors factors = *item->factors;
-  factors.w = w;
   const double price = r->problem->layout == NULL ? r->problem->lambda : 0; /* codes are not compressed there */
-  return aq_rounding_with_feedback(&factors, price, item->planned->bits, pool, e, err);
+  return aq_rounding_with_feedback(item->factors, w, price, item->planned->bits, pool, e, err);
 }
 
 static aq_status round_item(const aq_candidate *r, aq_candidate_item *item, aq_pool *pool, uint32_t worker,
                             aq_error *err) {
-  const float *w;
-  float *own;
-  aq_status status = aq_search_item_values(r->problem, item->planned, &w, &own, err);
+  float *w;
+  aq_status status = aq_search_item_values(r->problem, item->planned, &w, err);
   if (status == AQ_OK) status = make_codes(r, item, w, pool, err);
-  aq_free(own);
+  aq_free(w);
   return status == AQ_OK ? aq_candidate_apply_item(r, item, worker, err) : status;
 }
 
-static bool rows_are_independent(const aq_candidate_item *item) { return item->factors->output_l == NULL; }
+static bool rows_are_independent(const aq_candidate_item *item) { return item->factors->output_l.n == 0; }
 
 /* Matrices whose rows depend on each other go side by side; the others have all threads for themselves. */
 static aq_status round_dependent(void *ctx, uint64_t i, uint32_t worker, aq_error *err) {
@@ -158,7 +154,7 @@ aq_status aq_candidate_clear(aq_candidate *r, aq_error *err) {
   for (size_t i = 0; i < r->problem->count; i++) aq_encoded_reset(&r->items[i].encoded);
   aq_params_reset(&r->quantized);
   AQ_TRY(aq_params_copy(&r->base, &r->quantized, err));
-  if (r->quantized.held != NULL) aq_params_set_reader(&r->quantized, (aq_weight_reader){read_quantized, r});
+  aq_params_set_reader(&r->quantized, (aq_weight_reader){read_quantized, r});
   return AQ_OK;
 }
 
@@ -221,16 +217,15 @@ aq_status aq_candidate_adjust(aq_candidate *r, aq_error *err) {
 static aq_status measure_loss(const aq_candidate *r, const aq_candidate_item *item, double *loss, aq_error *err) {
   const aq_search_item *p = item->planned;
   const size_t count = p->rows * p->cols;
-  const float *w;
-  float *own, *values = aq_realloc_array(NULL, count, sizeof *values);
-  aq_status status = aq_search_item_values(r->problem, p, &w, &own, err);
+  float *w, *values = aq_realloc_array(NULL, count, sizeof *values);
+  aq_status status = aq_search_item_values(r->problem, p, &w, err);
   if (status == AQ_OK && values == NULL) status = aq_fail_memory(err, count * sizeof *values);
   if (status == AQ_OK) aq_encoded_decode(&item->encoded, values);
   for (size_t i = 0; status == AQ_OK && i < count; i++) {
     const double error = (double)w[i] - (double)values[i];
     *loss += (double)p->sensitivity[i / p->cols] * error * error;
   }
-  aq_free(own);
+  aq_free(w);
   aq_free(values);
   return status;
 }

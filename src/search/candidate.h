@@ -20,11 +20,11 @@ typedef struct aq_candidate {
   const aq_calibration *calibration;
   const aq_plan *plan;
   aq_search_problem *problem;
-  aq_progress *progress;    /* told between matrices, so that work can be stopped; NULL: nobody */
-  aq_candidate_item *items; /* one a planned tensor */
-  aq_params base;           /* the original, but for tensors that a rule of the caller quantizes */
-  uint64_t *ruled_at;       /* by weight: where the calibration's scratch file has such a tensor; NULL: nowhere */
-  aq_params quantized;      /* what the table will hold, corrected */
+  aq_progress *progress;            /* told between matrices, so that work can be stopped; NULL: nobody */
+  aq_candidate_item *items;         /* one a planned tensor */
+  aq_params base;                   /* the original, but for tensors that a rule of the caller quantizes */
+  uint64_t *ruled_at;               /* by weight: where the calibration's scratch file has such a tensor, if it does */
+  aq_params quantized;              /* what the table will hold, corrected */
   double before_repair, similarity; /* on held-out texts */
 } aq_candidate;
 

@@ -28,7 +28,7 @@ static aq_status make_ruled(const aq_candidate *r, const aq_plan_entry *e, const
   return AQ_OK;
 }
 
-/* The same for parameters that are held by part: into the scratch file. */
+/* The same of what is held by part: into the scratch file. */
 static aq_status store_ruled(const aq_candidate *r, const aq_plan_entry *e, const aq_encoded *encoded, size_t tensor,
                              aq_round_trip *trip, aq_error *err) {
   const aq_model *m = r->base.model;
@@ -69,7 +69,7 @@ static aq_status read_base(const void *ctx, uint32_t weight, float *to, aq_error
   return aq_scratch_read(r->calibration->scratch, r->ruled_at[weight], to, size, err);
 }
 
-static aq_status begin_by_part(aq_candidate *r, aq_error *err) {
+static aq_status begin_base(aq_candidate *r, aq_error *err) {
   const uint32_t weights = r->calibration->original.model->weight_count;
   r->ruled_at = aq_realloc_array(NULL, weights, sizeof *r->ruled_at);
   if (r->ruled_at == NULL) return aq_fail_memory(err, weights * sizeof *r->ruled_at);
@@ -79,18 +79,7 @@ static aq_status begin_by_part(aq_candidate *r, aq_error *err) {
   return AQ_OK;
 }
 
-/* Few tensors are replaced, or none. */
-static aq_status begin_whole(aq_candidate *r, const aq_plan *plan, aq_error *err) {
-  const aq_model *m = r->calibration->original.model;
-  bool *replaced = aq_calloc(m->weight_count, sizeof *replaced);
-  if (replaced == NULL) return aq_fail_memory(err, m->weight_count);
-  for (uint32_t i = 0; i < m->weight_count; i++) replaced[i] = rule_of(r, plan, m->weights[i].tensor) != NULL;
-  const aq_status status = aq_params_overlay(&r->calibration->original, replaced, &r->base, err);
-  aq_free(replaced);
-  return status;
-}
-
 aq_status aq_candidate_make_base(aq_candidate *r, const aq_plan *plan, const aq_encoded *encoded, aq_error *err) {
-  AQ_TRY(r->calibration->original.held != NULL ? begin_by_part(r, err) : begin_whole(r, plan, err));
+  AQ_TRY(begin_base(r, err));
   return quantize_ruled(r, plan, encoded, err);
 }

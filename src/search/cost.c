@@ -156,12 +156,11 @@ static aq_status count_nearest(const aq_search_problem *problem, aq_search_item 
 
 aq_status aq_search_item_round_to_nearest(const aq_search_problem *problem, aq_search_item *item, uint32_t worker,
                                           aq_encoded *out, aq_error *err) {
-  const float *w;
-  float *own;
-  aq_status status = aq_search_item_values(problem, item, &w, &own, err);
+  float *w;
+  aq_status status = aq_search_item_values(problem, item, &w, err);
   if (status == AQ_OK) status = aq_search_item_choose(problem, item, w, worker, out, err);
   if (status == AQ_OK && out->type != AQ_KEPT) status = count_nearest(problem, item, w, out, worker, err);
-  aq_free(own);
+  aq_free(w);
   return status;
 }
 
@@ -183,12 +182,11 @@ static aq_status estimate_sample(const aq_search_problem *problem, aq_search_ite
 
 static aq_status estimate_whole(const aq_search_problem *problem, aq_search_item *item, uint32_t worker,
                                 aq_error *err) {
-  const float *w;
-  float *own;
+  float *w;
   aq_encoded chosen = {.count = 0};
-  aq_status status = aq_search_item_values(problem, item, &w, &own, err);
+  aq_status status = aq_search_item_values(problem, item, &w, err);
   if (status == AQ_OK) status = aq_search_item_choose(problem, item, w, worker, &chosen, err);
-  aq_free(own);
+  aq_free(w);
   aq_encoded_reset(&chosen);
   return status;
 }

@@ -26,10 +26,6 @@ static double mean_square(const float *w, size_t n) {
 /* Of all values of a matrix of the model. */
 static aq_status scale_of(const aq_source *source, const aq_fisher_factors *f, double *scale, aq_error *err) {
   const size_t n = f->rows * f->cols;
-  if (f->w != NULL) {
-    *scale = mean_square(f->w, n);
-    return AQ_OK;
-  }
   float *own = aq_realloc_array(NULL, n, sizeof *own);
   if (own == NULL) return aq_fail_memory(err, n * sizeof *own);
   const aq_status status = aq_source_read_f32(source, f->tensor, 0, n, own, err);
@@ -74,7 +70,6 @@ aq_status aq_fisher_sensitivity_set(const aq_calibration *calibration, aq_search
       if (status != AQ_OK) return aq_error_in_tensor(err, status, source->tensors[item->tensor].name);
       continue;
     }
-    item->w = f->w;
     item->sensitivity = f->sensitivity;
     item->narrow = f->narrow;
     item->wide = f->wide;

@@ -52,15 +52,12 @@ aq_status aq_search_item_read_sample(const aq_source *source, aq_search_item *it
   return AQ_OK;
 }
 
-aq_status aq_search_item_values(const aq_search_problem *problem, const aq_search_item *item, const float **w,
-                                float **own, aq_error *err) {
+aq_status aq_search_item_values(const aq_search_problem *problem, const aq_search_item *item, float **w,
+                                aq_error *err) {
   const size_t values = item->rows * item->cols;
-  *own = NULL;
-  *w = item->w;
-  if (item->w != NULL) return AQ_OK;
-  *w = *own = aq_realloc_array(NULL, values, sizeof **own);
-  if (*own == NULL) return aq_fail_memory(err, values * sizeof **own);
-  return aq_source_read_f32(problem->source, item->tensor, 0, values, *own, err);
+  *w = aq_realloc_array(NULL, values, sizeof **w);
+  if (*w == NULL) return aq_fail_memory(err, values * sizeof **w);
+  return aq_source_read_f32(problem->source, item->tensor, 0, values, *w, err);
 }
 
 static aq_status fix_codes(const aq_encoded *found, aq_plan_entry *entry, aq_error *err) {

@@ -17,7 +17,6 @@ typedef struct aq_search_item {
   size_t rows, cols; /* a row is what shares a scale, unless groups do */
   int32_t row_group; /* the group size that makes a row of it: 0, or cols where rows are no slices of axis 0 */
   /* Set by the backend: */
-  const float *w;           /* all values, where they are at hand; NULL: they are in the source */
   const float *sensitivity; /* rows: loss a squared error of one weight */
   float narrow, wide;       /* bounds of a row's step, as aq_rd_matrix has them */
   const char *why;          /* what the sensitivity is made of; static storage */
@@ -60,9 +59,9 @@ AQ_MUST_CHECK aq_status aq_search_item_allocate_sensitivity(aq_search_item *item
 /* Reads evenly spaced rows, and takes their sensitivities. */
 AQ_MUST_CHECK aq_status aq_search_item_read_sample(const aq_source *source, aq_search_item *item, aq_error *err);
 
-/* All values of an item: those at hand, or read into *own, which is to be freed, also after a failure. Any thread. */
-AQ_MUST_CHECK aq_status aq_search_item_values(const aq_search_problem *problem, const aq_search_item *item,
-                                              const float **w, float **own, aq_error *err);
+/* Reads all values of an item into *w, which is to be freed, also after a failure. Any thread. */
+AQ_MUST_CHECK aq_status aq_search_item_values(const aq_search_problem *problem, const aq_search_item *item, float **w,
+                                              aq_error *err);
 
 /* Of all items. */
 double aq_search_problem_bits(const aq_search_problem *problem);

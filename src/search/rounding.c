@@ -23,19 +23,19 @@ static void measure_code_bits(const aq_encoded *e, int32_t qmin, int32_t qmax, f
 }
 
 /* Feedback decides each code once; then those are changed that are better otherwise. */
-static aq_status descend_on_codes(const aq_fisher_factors *factors, double lambda, aq_pool *pool, aq_encoded *e,
-                                  aq_error *err) {
+static aq_status descend_on_codes(const aq_fisher_factors *factors, const float *w, double lambda, aq_pool *pool,
+                                  aq_encoded *e, aq_error *err) {
   if (!aq_fisher_factors_have_metric(factors)) return AQ_OK;
   const size_t rows = factors->rows, cols = factors->cols;
   float bits[256];
   float *inputs = aq_realloc_array(NULL, cols * cols, sizeof *inputs);
-  float *outputs = factors->g != NULL ? aq_realloc_array(NULL, rows * rows, sizeof *outputs) : NULL;
-  const bool room = inputs != NULL && (outputs != NULL || factors->g == NULL);
+  float *outputs = factors->outputs.n > 0 ? aq_realloc_array(NULL, rows * rows, sizeof *outputs) : NULL;
+  const bool room = inputs != NULL && (outputs != NULL || factors->outputs.n == 0);
   aq_status status = room ? AQ_OK : aq_fail_memory(err, cols * cols * sizeof *inputs);
   if (status == AQ_OK) {
     const aq_descent d = {.rows = rows,
                           .cols = cols,
-                          .w = factors->w,
+                          .w = w,
                           .inputs = inputs,
                           .outputs = outputs,
                           .row_weight = factors->row_weight,
@@ -55,13 +55,14 @@ static aq_status descend_on_codes(const aq_fisher_factors *factors, double lambd
   return status;
 }
 
-static aq_status round_with_factors(const aq_fisher_factors *factors, const float *input_l, const float *output_l,
-                                    double lambda, double bits, aq_pool *pool, aq_encoded *encoded, aq_error *err) {
+static aq_status round_with_factors(const aq_fisher_factors *factors, const float *w, const float *input_l,
+                                    const float *output_l, double lambda, double bits, aq_pool *pool,
+                                    aq_encoded *encoded, aq_error *err) {
   const bool fine = bits > FINE_BITS * (double)encoded->count;
   const float gain = fine ? 1 : DAMPED_GAIN;
   aq_feedback f = {.rows = factors->rows,
                    .cols = factors->cols,
-                   .w = factors->w,
+                   .w = w,
                    .input_l = input_l,
                    .output_l = output_l,
                    .input_gain = gain,
@@ -81,12 +82,12 @@ static aq_status round_with_factors(const aq_fisher_factors *factors, const floa
   return aq_feedback_round(&f, pool, encoded->codes, err);
 }
 
-aq_status aq_rounding_with_feedback(const aq_fisher_factors *factors, double lambda, double bits, aq_pool *pool,
-                                    aq_encoded *encoded, aq_error *err) {
+aq_status aq_rounding_with_feedback(const aq_fisher_factors *factors, const float *w, double lambda, double bits,
+                                    aq_pool *pool, aq_encoded *encoded, aq_error *err) {
   float *input_l, *output_l;
   AQ_TRY(aq_fisher_factors_expand(factors, &input_l, &output_l, err));
-  const aq_status status = round_with_factors(factors, input_l, output_l, lambda, bits, pool, encoded, err);
+  const aq_status status = round_with_factors(factors, w, input_l, output_l, lambda, bits, pool, encoded, err);
   aq_free(input_l);
   aq_free(output_l);
-  return status == AQ_OK ? descend_on_codes(factors, lambda, pool, encoded, err) : status;
+  return status == AQ_OK ? descend_on_codes(factors, w, lambda, pool, encoded, err) : status;
 }

@@ -7,9 +7,10 @@
 #include "core/pool.h"
 #include "quant/encoded.h"
 
-/* Into encoded->codes, which has room for them. lambda: the price of a bit. bits: what the codes are expected to take;
- * where they are fine, feedback is not damped. pool: NULL: the calling thread; the result does not depend on it. */
-AQ_MUST_CHECK aq_status aq_rounding_with_feedback(const aq_fisher_factors *factors, double lambda, double bits,
-                                                  aq_pool *pool, aq_encoded *encoded, aq_error *err);
+/* Of w (rows x cols) into encoded->codes, which has room for them. lambda: the price of a bit. bits: what the codes are
+ * expected to take; where they are fine, feedback is not damped. pool: NULL: the calling thread; the result does not
+ * depend on it. */
+AQ_MUST_CHECK aq_status aq_rounding_with_feedback(const aq_fisher_factors *factors, const float *w, double lambda,
+                                                  double bits, aq_pool *pool, aq_encoded *encoded, aq_error *err);
 
 #endif

@@ -114,6 +114,26 @@ static inline void search_end(search_state *s) {
   aq_source_close(s->source);
 }
 
+/* All values of a tensor of the model, wherever they are; to be freed. */
+static inline float *search_values(const aq_params *p, size_t tensor) {
+  aq_error err;
+  size_t count;
+  const aq_weight *w = aq_model_find_tensor(p->model, tensor);
+  float *values = calloc(aq_weight_floats(w), sizeof *values);
+  const float *at_hand = aq_params_find(p, tensor, &count);
+  if (at_hand != NULL) {
+    memcpy(values, at_hand, count * sizeof *values);
+  } else {
+    assert_ok(aq_params_read(p, (uint32_t)(w - p->model->weights), values, &err));
+  }
+  return values;
+}
+
+/* What an item is quantized from; to be freed. */
+static inline float *search_weights(const search_state *s, const aq_candidate_item *item) {
+  return search_values(&s->calibration->original, item->factors->tensor);
+}
+
 static inline size_t search_find(const aq_source *source, const char *name) {
   const int64_t i = aq_source_find(source, name);
   if (i < 0) fail_msg("there is no %s", name);

@@ -9,20 +9,17 @@
  * The table of tokens and the head: the same with the weight of each row from how often its token occurs, or is
  * predicted. Both are tempered, as rare tokens matter more to the texts that they are in than to the average of the
  * calibration texts. A table that is the head as well feels both. */
-#include "calib/fisher/decoder_factors.h"
-
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
+#include "calib/fisher/fisher_factors.h"
 #include "calib/fisher/triangle.h"
-#include "core/compiler.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "io/source.h"
-#include "quant/feedback.h"
 #include "tensor/shape.h"
 
-#define DAMPING 0.2      /* of the mean of the diagonal */
 #define MIX_MOMENTS 0.3F /* of moments, beside a / tr a */
 #define ROW_FLOOR 0.1    /* of the mean over rows: what each weighs at least more */
 #define TEMPER 0.6       /* exponent of how often a token occurs or is predicted */
@@ -37,14 +34,6 @@ typedef struct ends {
   bool tied;
 } ends;
 
-typedef struct weighing {
-  const aq_params *params;
-  aq_stats *stats;
-  aq_fisher_factors *out;
-  uint32_t *weights; /* of the model's list */
-  ends ends;
-} weighing;
-
 static ends find_ends(const aq_model *m) {
   const aq_tensor_info *tensors = m->source->tensors;
   ends e = {aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_EMBEDDING), aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_OUTPUT), false};
@@ -56,33 +45,23 @@ static ends find_ends(const aq_model *m) {
 
 /* ---- any matrix ---- */
 
-static aq_status begin_matrix(const aq_params *p, uint32_t weight, const char *why, aq_fisher_factors *to,
-                              aq_error *err) {
-  const aq_weight *w = &p->model->weights[weight];
-  size_t count;
-  *to = (aq_fisher_factors){.tensor = w->tensor,
-                            .rows = w->rows,
-                            .cols = w->cols,
-                            .w = aq_params_find(p, w->tensor, &count),
-                            .narrow = 0.2F,
-                            .wide = 4,
-                            .why = why,
-                            .inputs = to->inputs,
-                            .inputs_total = 1};
-  to->input_l = aq_realloc_array(NULL, aq_triangle_row(to->cols), sizeof *to->input_l);
+static aq_status begin_matrix(const char *why, aq_fisher_factors *to, aq_error *err) {
+  to->narrow = 0.2F;
+  to->wide = 4;
+  to->why = why;
+  to->inputs_total = 1;
   to->input_d = aq_calloc(to->cols, sizeof *to->input_d);
   to->sensitivity = aq_calloc(to->rows, sizeof *to->sensitivity);
   to->row_weight = aq_calloc(to->rows, sizeof *to->row_weight);
-  const bool whole = to->input_l != NULL && to->input_d != NULL && to->sensitivity != NULL && to->row_weight != NULL;
-  return whole ? AQ_OK : aq_fail_memory(err, (aq_triangle_row(to->cols) + 2 * to->rows) * sizeof(float));
+  const bool whole = to->input_d != NULL && to->sensitivity != NULL && to->row_weight != NULL;
+  if (!whole) return aq_fail_memory(err, (to->cols + 2 * to->rows) * sizeof(float));
+  return aq_stored_triangle_create(to->cols, &to->inputs, err);
 }
 
-/* L and d of the inputs, and the sensitivities of rows whose weights are known. room: cols x cols. */
-static aq_status factor_inputs(aq_fisher_factors *to, float *room, aq_error *err) {
+/* L and d of the inputs, and the sensitivities of rows whose weights are known. */
+static aq_status finish_matrix(aq_fisher_factors *to, aq_error *err) {
   double mean = 0;
-  aq_triangle_expand(to->inputs, to->cols, room);
-  AQ_TRY(aq_ldl(room, to->cols, DAMPING, room, to->input_d, err));
-  aq_triangle_pack(room, to->cols, to->input_l);
+  AQ_TRY(aq_stored_triangle_factor(&to->inputs, &to->input_l, to->input_d, err));
   for (size_t j = 0; j < to->cols; j++) mean += (double)to->input_d[j];
   mean = fmax(mean / (double)to->cols, 1e-30);
   for (size_t j = 0; j < to->cols; j++) to->input_d[j] = (float)((double)to->input_d[j] / mean);
@@ -93,73 +72,38 @@ static aq_status factor_inputs(aq_fisher_factors *to, float *room, aq_error *err
   return AQ_OK;
 }
 
-static aq_status finish_matrix(aq_fisher_factors *to, aq_error *err) {
-  float *room = aq_realloc_array(NULL, to->cols * to->cols, sizeof *room);
-  if (room == NULL) return aq_fail_memory(err, to->cols * to->cols * sizeof *room);
-  const aq_status status = factor_inputs(to, room, err);
-  aq_free(room);
-  return status;
-}
-
 /* ---- linear layers ---- */
 
-/* a, mixed with moments that do not depend on a gradient, becomes the inputs. */
-static void mix_inputs(float *a, const float *moments, size_t cols) {
-  const size_t count = aq_triangle_row(cols);
-  const float scale = (float)(1 / fmax(aq_triangle_trace(a, cols), 1e-30));
+/* a, mixed with moments that do not depend on a gradient, becomes the inputs. moments: room. */
+static aq_status mix_inputs(const aq_stats *s, uint32_t weight, float *moments, aq_fisher_factors *to, aq_error *err) {
+  const size_t count = aq_triangle_row(to->cols);
+  float *a = to->inputs.values;
+  AQ_TRY(aq_stats_read_a(s, weight, a, err));
+  AQ_TRY(aq_stats_read_moments(s, weight, moments, err));
+  const float scale = (float)(1 / fmax(aq_triangle_trace(a, to->cols), 1e-30));
   for (size_t i = 0; i < count; i++) a[i] = a[i] * scale + MIX_MOMENTS * moments[i];
-}
-
-/* In the memory of the statistics. */
-static void take_inputs(aq_linear_stats *s, size_t cols, aq_fisher_factors *to) {
-  mix_inputs(s->a, s->moments, cols);
-  to->inputs = s->a;
-  s->a = NULL;
-}
-
-/* From the scratch file, by way of memory. */
-static aq_status read_inputs(const aq_stats *s, uint32_t weight, aq_fisher_factors *to, aq_error *err) {
-  const size_t cols = s->model->weights[weight].cols, count = aq_triangle_row(cols);
-  float *moments = aq_realloc_array(NULL, count, sizeof *moments);
-  to->inputs = aq_realloc_array(NULL, count, sizeof *to->inputs);
-  const bool room = moments != NULL && to->inputs != NULL;
-  aq_status status = room ? AQ_OK : aq_fail_memory(err, 2 * count * sizeof *moments);
-  if (status == AQ_OK) status = aq_stats_read_a(s, weight, to->inputs, err);
-  if (status == AQ_OK) status = aq_stats_read_moments(s, weight, moments, err);
-  if (status == AQ_OK) mix_inputs(to->inputs, moments, cols);
-  aq_free(moments);
-  return status;
-}
-
-/* Back to the scratch file: inputs in the place of a. */
-static aq_status store_factors(const aq_stats *s, uint32_t weight, aq_fisher_factors *to, aq_error *err) {
-  const size_t bytes = aq_triangle_row(to->cols) * sizeof *to->inputs;
-  to->inputs_at = s->linear[weight].a_at;
-  to->input_l_at = aq_scratch_reserve(s->scratch, bytes);
-  AQ_TRY(aq_scratch_write(s->scratch, to->inputs_at, to->inputs, bytes, err));
-  AQ_TRY(aq_scratch_write(s->scratch, to->input_l_at, to->input_l, bytes, err));
-  aq_free(to->inputs);
-  aq_free(to->input_l);
-  to->inputs = to->input_l = NULL;
-  to->scratch = s->scratch;
   return AQ_OK;
 }
 
-static void weigh_outputs(const float *g, aq_fisher_factors *to) {
+static aq_status weigh_outputs(const aq_stats *s, uint32_t weight, aq_fisher_factors *to, aq_error *err) {
   double mean = 0;
+  AQ_TRY(aq_stats_read_g(s, weight, to->row_weight, err));
   for (size_t i = 0; i < to->rows; i++) {
-    to->row_weight[i] = 0.5F * g[i];
+    to->row_weight[i] *= 0.5F;
     mean += (double)to->row_weight[i] / (double)to->rows;
   }
   for (size_t i = 0; i < to->rows; i++) to->row_weight[i] += (float)(ROW_FLOOR * mean);
+  return AQ_OK;
 }
 
-static aq_status make_linear(const weighing *w, uint32_t weight, aq_fisher_factors *to, aq_error *err) {
-  if (w->stats->scratch != NULL) AQ_TRY(read_inputs(w->stats, weight, to, err));
-  AQ_TRY(begin_matrix(w->params, weight, "calibrated: gradients at its outputs, inputs", to, err));
-  weigh_outputs(w->stats->linear[weight].g, to);
-  AQ_TRY(finish_matrix(to, err));
-  return w->stats->scratch != NULL ? store_factors(w->stats, weight, to, err) : AQ_OK;
+static aq_status make_linear(const aq_stats *s, uint32_t weight, aq_fisher_factors *to, aq_error *err) {
+  AQ_TRY(begin_matrix("calibrated: gradients at its outputs, inputs", to, err));
+  AQ_TRY(weigh_outputs(s, weight, to, err));
+  float *moments = aq_realloc_array(NULL, aq_triangle_row(to->cols), sizeof *moments);
+  const aq_status status = moments != NULL ? mix_inputs(s, weight, moments, to, err)
+                                           : aq_fail_memory(err, aq_triangle_row(to->cols) * sizeof *moments);
+  aq_free(moments);
+  return status == AQ_OK ? finish_matrix(to, err) : status;
 }
 
 /* ---- the table of tokens, and the head ---- */
@@ -178,7 +122,7 @@ static void add_shares(const float *counts, double total, aq_fisher_factors *to)
 /* Adds what the rows' errors weigh when they are measured by a matrix, which is in `total`. */
 static void add_metric(const float *matrix, double total, aq_fisher_factors *to) {
   const float scale = (float)(total / fmax(aq_triangle_trace(matrix, to->cols), 1e-30));
-  for (size_t i = 0; i < aq_triangle_row(to->cols); i++) to->inputs[i] += scale * matrix[i];
+  for (size_t i = 0; i < aq_triangle_row(to->cols); i++) to->inputs.values[i] += scale * matrix[i];
 }
 
 static double sum_of(const float *x, size_t n) {
@@ -187,16 +131,13 @@ static double sum_of(const float *x, size_t n) {
   return sum;
 }
 
-static aq_status make_rows(const weighing *w, uint32_t weight, aq_fisher_factors *to, aq_error *err) {
-  const aq_stats *s = w->stats;
-  const bool table = weight == w->ends.table, head = !table || w->ends.tied;
-  AQ_TRY(begin_matrix(w->params, weight,
-                      table ? head ? "calibrated: how often a row is read and predicted, gradients at the input"
+static aq_status make_rows(const aq_stats *s, uint32_t weight, const ends *e, aq_fisher_factors *to, aq_error *err) {
+  const bool table = weight == e->table, head = !table || e->tied;
+  AQ_TRY(begin_matrix(table ? head ? "calibrated: how often a row is read and predicted, gradients at the input"
                                    : "calibrated: how often a row is read, gradients at the input"
                             : "calibrated: how often a row is predicted, inputs",
                       to, err));
-  to->inputs = aq_calloc(aq_triangle_row(to->cols), sizeof *to->inputs);
-  if (to->inputs == NULL) return aq_fail_memory(err, aq_triangle_row(to->cols) * sizeof *to->inputs);
+  memset(to->inputs.values, 0, aq_triangle_row(to->cols) * sizeof(float));
   const double reads = table ? TABLE_WEIGHT * aq_triangle_trace(s->word_g, to->cols) / 2 : 0;
   const double predictions = head ? TABLE_WEIGHT * sum_of(s->head_rows, to->rows) / 2 : 0;
   const double total = fmax(reads + predictions, DBL_MIN);
@@ -211,71 +152,24 @@ static aq_status make_rows(const weighing *w, uint32_t weight, aq_fisher_factors
   return finish_matrix(to, err);
 }
 
-/* ---- all ---- */
+/* ---- the kind ---- */
 
-static bool is_end(const weighing *w, uint32_t weight) { return weight == w->ends.table || weight == w->ends.head; }
-
-static aq_status make_one(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
-  const weighing *w = ctx;
-  const uint32_t weight = w->weights[item];
-  (void)worker;
-  return is_end(w, weight) ? make_rows(w, weight, &w->out[item], err) : make_linear(w, weight, &w->out[item], err);
+static aq_status make_factors(const aq_stats *stats, uint32_t weight, aq_fisher_factors *to, aq_error *err) {
+  const ends e = find_ends(stats->model);
+  const bool is_end = weight == e.table || weight == e.head;
+  return is_end ? make_rows(stats, weight, &e, to, err) : make_linear(stats, weight, to, err);
 }
 
-/* Linears of layers in order, then table and head. A head that is the table is no matrix of its own. */
-static size_t list_weights(const aq_model *m, const ends *e, uint32_t *out) {
+/* A head that is the table is no matrix of its own. */
+static size_t list_weights(const aq_model *m, uint32_t *out) {
+  const ends e = find_ends(m);
   size_t count = 0;
   for (uint32_t i = 0; i < m->weight_count; i++) {
     if (m->weights[i].kind == AQ_WEIGHT_LINEAR && m->weights[i].layer != AQ_NO_LAYER) out[count++] = i;
   }
-  out[count++] = e->table;
-  if (e->head != AQ_NO_WEIGHT) out[count++] = e->head;
+  out[count++] = e.table;
+  if (e.head != AQ_NO_WEIGHT) out[count++] = e.head;
   return count;
 }
 
-static aq_status make_all(weighing *w, size_t count, aq_pool *pool, aq_error *err) {
-  for (size_t i = 0; i < count; i++) {
-    const uint32_t weight = w->weights[i];
-    if (!is_end(w, weight) && w->stats->scratch == NULL) {
-      take_inputs(&w->stats->linear[weight], w->params->model->weights[weight].cols, &w->out[i]);
-    }
-  }
-  aq_stats_drop_moments(w->stats);
-  return aq_pool_run(pool, count, make_one, w, err);
-}
-
-aq_status aq_decoder_factors_create(const aq_params *params, aq_stats *stats, aq_pool *pool, aq_fisher_factors **out,
-                                    size_t *count, aq_error *err) {
-  const size_t most = (size_t)params->model->weight_count + 2;
-  weighing w = {params, stats, aq_calloc(most, sizeof *w.out), aq_calloc(most, sizeof *w.weights),
-                find_ends(params->model)};
-  aq_status status = w.out != NULL && w.weights != NULL ? AQ_OK : aq_fail_memory(err, most * sizeof *w.out);
-  *out = NULL;
-  *count = 0;
-  if (status == AQ_OK) {
-    *count = list_weights(params->model, &w.ends, w.weights);
-    status = make_all(&w, *count, pool, err);
-  }
-  aq_free(w.weights);
-  if (status == AQ_OK) {
-    *out = w.out;
-  } else {
-    aq_fisher_factors_free(w.out, *count);
-  }
-  return status;
-}
-
-/* Inputs and their factor of each matrix, or of one a thread; to make or to round with one, a square in float and in
- * double a thread. */
-uint64_t aq_decoder_factors_bytes(const aq_model *m, uint32_t threads, bool scratch) {
-  uint64_t floats = 0, widest = m->config.hidden;
-  for (uint32_t i = 0; i < m->weight_count; i++) {
-    const aq_weight *w = &m->weights[i];
-    if (w->kind == AQ_WEIGHT_VECTOR) continue;
-    const bool stays = !scratch || w->layer == AQ_NO_LAYER;
-    floats += (stays ? 2 * (uint64_t)aq_triangle_row(w->cols) : 0) + w->cols + 2 * (uint64_t)w->rows;
-    widest = AQ_MAX(widest, (uint64_t)w->cols);
-  }
-  const uint64_t passing = scratch ? threads * 2 * (uint64_t)aq_triangle_row((size_t)widest) : 0;
-  return (floats + passing) * sizeof(float) + threads * widest * widest * (sizeof(float) + sizeof(double));
-}
+const aq_factors_kind aq_decoder_factors = {.list = list_weights, .make = make_factors};

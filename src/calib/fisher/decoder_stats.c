@@ -1,10 +1,8 @@
-/* decoder_stats.c - statistics of a decoder from texts: all texts go forward, a next token is drawn for every token,
- * and layer by layer, as the gradients come, what went into every linear and what came back to it is added up
- * (token_accumulate.h).
- *
- * Texts go through a layer in groups, one after the other, and all groups through one layer before the next: parameters
- * and sums of one layer are in memory, the hidden states before every layer in a file (core/scratch.h). */
+/* decoder_stats.c - statistics of a decoder from texts: a next token is drawn for every token, and layer by layer, as
+ * the gradients come, what went into every linear and what came back to it is added up (token_accumulate.h). */
 #include "calib/fisher/decoder_stats.h"
+
+#include <string.h>
 
 #include "calib/fisher/gathering.h"
 #include "calib/fisher/stats_arrays.h"
@@ -32,15 +30,10 @@ typedef struct gathering {
   const float *logits;
   float *p;        /* probabilities, which become the gradient */
   double *squares; /* |h|^2 of its rows */
-  /* the walk over layers */
-  aq_scratch *states; /* layers + 1 times hidden states of all tokens, and their gradients behind the layer at hand */
-  uint32_t layer;
-  uint64_t first_token;        /* of the group */
-  aq_progress *progress;       /* NULL: nobody is told */
-  uint64_t passes, done, told; /* over all texts; those that are done; tokens that were told */
+  float *state;    /* of a group, before the last layer */
 } gathering;
 
-static gathering *gathering_of(aq_gathering *base) { return (gathering *)(void *)base; }
+static gathering *gathering_of(const aq_gathering *base) { return (gathering *)(uintptr_t)(const void *)base; }
 
 /* ---- room ---- */
 
@@ -61,7 +54,8 @@ static aq_status count_bytes(const void *ctx, size_t group_tokens, uint64_t *byt
   uint64_t tape;
   AQ_TRY(aq_decoder_tape_bytes(g->base.params, group_tokens, g->base.texts.longest, aq_pool_threads(g->base.pool),
                                &tape, err));
-  *bytes = aq_params_bytes(g->base.params) + tape + aq_token_accumulator_bytes(group_tokens, widest_side(m)) +
+  *bytes = aq_params_bytes(g->base.params) + tape + group_tokens * m->config.hidden * sizeof(float) +
+           aq_token_accumulator_bytes(group_tokens, widest_side(m)) +
            aq_stats_bytes(m, g->base.first_layer, g->base.layer_count, g->base.options->scratch != NULL);
   return AQ_OK;
 }
@@ -70,8 +64,10 @@ static aq_status make_room(aq_gathering *base, aq_error *err) {
   gathering *g = gathering_of(base);
   const aq_model *m = g->base.params->model;
   const size_t rows = aq_decoder_tape_block(m);
+  const size_t floats = g->base.texts.group_tokens * m->config.hidden;
   g->squares = aq_calloc(rows, sizeof *g->squares);
-  if (g->squares == NULL) return aq_fail_memory(err, rows * sizeof *g->squares);
+  g->state = aq_realloc_array(NULL, floats, sizeof *g->state);
+  if (g->squares == NULL || g->state == NULL) return aq_fail_memory(err, floats * sizeof *g->state);
   return aq_token_accumulator_create(g->base.pool, g->base.texts.group_tokens, widest_side(m), &g->acc, err);
 }
 
@@ -184,117 +180,52 @@ static aq_status add_layer(void *ctx, const aq_decoder_tape *tape, uint32_t laye
   return AQ_OK;
 }
 
-static aq_status begin_group(gathering *g, size_t texts, aq_error *err) {
-  const size_t first = g->base.texts.first;
-  if (first == 0) g->first_token = 0;
-  return aq_decoder_tape_begin_layers(&g->tape, g->base.params, g->base.texts.ids + first,
-                                      g->base.texts.lengths + first, texts, g->base.pool, err);
+/* ---- steps ---- */
+
+static aq_status begin_group(aq_gathering *base, size_t texts, bool forward, aq_error *err) {
+  const size_t first = base->texts.first;
+  (void)forward;
+  return aq_decoder_tape_begin_layers(&gathering_of(base)->tape, base->params, base->texts.ids + first,
+                                      base->texts.lengths + first, texts, base->pool, err);
 }
 
-/* Where the file has rows of the group: `set` is a layer, whose input they are, or one of those behind. */
-static uint64_t place_of(const gathering *g, uint32_t set) {
-  return (set * g->base.texts.tokens + g->first_token) * g->base.params->model->config.hidden * sizeof(float);
+static float *state_of(const aq_gathering *base) { return aq_decoder_tape_state(&gathering_of(base)->tape); }
+static float *gradient_of(const aq_gathering *base) { return aq_decoder_tape_gradient(&gathering_of(base)->tape); }
+
+static aq_status embed_group(aq_gathering *base, aq_error *err) {
+  return aq_decoder_tape_embed(&gathering_of(base)->tape, base->params, err);
 }
 
-static uint32_t gradient_set(const gathering *g) { return g->base.params->model->config.layers + 1; }
-
-static size_t group_bytes(const gathering *g) {
-  return g->tape.tokens * g->base.params->model->config.hidden * sizeof(float);
+static aq_status run_layer(aq_gathering *base, uint32_t layer, aq_error *err) {
+  return aq_decoder_tape_layer(&gathering_of(base)->tape, base->params, layer, err);
 }
 
-static aq_status read_rows(const gathering *g, uint32_t set, float *to, aq_error *err) {
-  return aq_scratch_read(g->states, place_of(g, set), to, group_bytes(g), err);
+static aq_status return_layer(aq_gathering *base, uint32_t layer, aq_error *err) {
+  const aq_decoder_visitor visitor = {add_layer, base};
+  return aq_decoder_tape_layer_backward(&gathering_of(base)->tape, base->params, layer, &visitor, err);
 }
 
-static aq_status write_rows(const gathering *g, uint32_t set, const float *from, aq_error *err) {
-  return aq_scratch_write(g->states, place_of(g, set), from, group_bytes(g), err);
-}
-
-/* A group has made one pass of so many. */
-static aq_status end_group(gathering *g, size_t texts, size_t tokens, aq_error *err) {
-  g->first_token += tokens;
-  const bool is_last = g->done + 1 == g->passes, is_whole = g->first_token == g->base.texts.tokens;
-  const uint64_t before = g->told, all = g->done * g->base.texts.tokens + g->first_token;
-  g->told = all / g->passes;
-  if (is_whole) g->done++;
-  return g->progress != NULL ? aq_progress_add(g->progress, NULL, is_last ? texts : 0, g->told - before, err) : AQ_OK;
-}
-
-/* ---- passes ---- */
-
-static aq_status embed_group(aq_gathering *base, size_t texts, size_t tokens, aq_error *err) {
-  gathering *g = gathering_of(base);
-  AQ_TRY(begin_group(g, texts, err));
-  AQ_TRY(aq_decoder_tape_embed(&g->tape, base->params, err));
-  AQ_TRY(write_rows(g, 0, aq_decoder_tape_state(&g->tape), err));
-  return end_group(g, texts, tokens, err);
-}
-
-static aq_status run_group(aq_gathering *base, size_t texts, size_t tokens, aq_error *err) {
-  gathering *g = gathering_of(base);
-  AQ_TRY(begin_group(g, texts, err));
-  float *state = aq_decoder_tape_state(&g->tape);
-  AQ_TRY(read_rows(g, g->layer, state, err));
-  AQ_TRY(aq_decoder_tape_layer(&g->tape, base->params, g->layer, err));
-  AQ_TRY(write_rows(g, g->layer + 1, state, err));
-  return end_group(g, texts, tokens, err);
-}
-
-static aq_status end_forward(aq_gathering *base, size_t texts, size_t tokens, aq_error *err) {
+/* The layer goes backward from its state, whose place the states behind it take. */
+static aq_status turn_back(aq_gathering *base, uint32_t layer, aq_error *err) {
   gathering *g = gathering_of(base);
   const aq_decoder_loss loss = {differentiate, g};
-  const aq_model_config *c = &base->params->model->config;
-  AQ_TRY(begin_group(g, texts, err));
-  AQ_TRY(read_rows(g, c->layers, aq_decoder_tape_state(&g->tape), err));
+  const size_t bytes = g->tape.tokens * base->params->model->config.hidden * sizeof(float);
+  float *state = aq_decoder_tape_state(&g->tape);
+  memcpy(g->state, state, bytes);
+  AQ_TRY(aq_decoder_tape_layer(&g->tape, base->params, layer, err));
   AQ_TRY(aq_decoder_tape_end(&g->tape, base->params, err));
   if (base->out->head_a != NULL) {
-    AQ_TRY(aq_token_accumulator_rows(g->acc, g->tape.final, tokens, c->hidden, base->out->head_a, err));
+    AQ_TRY(aq_token_accumulator_rows(g->acc, g->tape.final, g->tape.tokens, base->params->model->config.hidden,
+                                     base->out->head_a, err));
   }
   AQ_TRY(aq_decoder_tape_end_backward(&g->tape, base->params, &loss, err));
-  AQ_TRY(write_rows(g, gradient_set(g), aq_decoder_tape_gradient(&g->tape), err));
-  return end_group(g, texts, tokens, err);
+  memcpy(state, g->state, bytes);
+  return return_layer(base, layer, err);
 }
 
-static aq_status return_group(aq_gathering *base, size_t texts, size_t tokens, aq_error *err) {
-  gathering *g = gathering_of(base);
-  const aq_decoder_visitor visitor = {add_layer, g};
-  AQ_TRY(begin_group(g, texts, err));
-  AQ_TRY(read_rows(g, g->layer, aq_decoder_tape_state(&g->tape), err));
-  AQ_TRY(read_rows(g, gradient_set(g), aq_decoder_tape_gradient(&g->tape), err));
-  AQ_TRY(aq_decoder_tape_layer_backward(&g->tape, base->params, g->layer, &visitor, err));
-  AQ_TRY(write_rows(g, gradient_set(g), aq_decoder_tape_gradient(&g->tape), err));
-  return end_group(g, texts, tokens, err);
-}
-
-static aq_status end_backward(aq_gathering *base, size_t texts, size_t tokens, aq_error *err) {
-  gathering *g = gathering_of(base);
-  const aq_decoder_visitor visitor = {add_layer, g};
-  AQ_TRY(begin_group(g, texts, err));
-  AQ_TRY(read_rows(g, gradient_set(g), aq_decoder_tape_gradient(&g->tape), err));
-  AQ_TRY(aq_decoder_tape_input_backward(&g->tape, &visitor, err));
-  return end_group(g, texts, tokens, err);
-}
-
-static aq_status run_passes(gathering *g, aq_error *err) {
-  const uint32_t layers = g->base.params->model->config.layers;
-  AQ_TRY(aq_gathering_each_group(&g->base, embed_group, err));
-  for (g->layer = 0; g->layer < layers; g->layer++) AQ_TRY(aq_gathering_each_group(&g->base, run_group, err));
-  AQ_TRY(aq_gathering_each_group(&g->base, end_forward, err));
-  while (g->layer-- > g->base.first_layer) {
-    AQ_TRY(aq_stats_enter_layer(g->base.out, g->layer, err));
-    AQ_TRY(aq_gathering_each_group(&g->base, return_group, err));
-    AQ_TRY(aq_stats_leave_layer(g->base.out, g->layer, g->base.pool, err));
-  }
-  return g->base.first_layer == 0 ? aq_gathering_each_group(&g->base, end_backward, err) : AQ_OK;
-}
-
-static aq_status add_texts(aq_gathering *base, aq_progress *progress, aq_error *err) {
-  gathering *g = gathering_of(base);
-  const uint64_t layers = base->params->model->config.layers, first = base->first_layer;
-  g->progress = progress;
-  g->passes = 2 + layers + (layers - first) + (first == 0 ? 1 : 0);
-  AQ_TRY(aq_scratch_create(base->options->beside, &g->states, err));
-  return run_passes(g, err);
+static aq_status return_input(aq_gathering *base, aq_error *err) {
+  const aq_decoder_visitor visitor = {add_layer, base};
+  return aq_decoder_tape_input_backward(&gathering_of(base)->tape, &visitor, err);
 }
 
 /* ---- all of it ---- */
@@ -303,7 +234,14 @@ static const aq_gathering_kind kind = {.max_tokens = DEFAULT_MAX_TOKENS,
                                        .group_tokens = GROUP_TOKENS,
                                        .count_bytes = count_bytes,
                                        .make_room = make_room,
-                                       .add_texts = add_texts};
+                                       .begin = begin_group,
+                                       .state = state_of,
+                                       .gradient = gradient_of,
+                                       .embed = embed_group,
+                                       .run_layer = run_layer,
+                                       .turn = turn_back,
+                                       .return_layer = return_layer,
+                                       .return_input = return_input};
 
 aq_status aq_decoder_stats_gather(const aq_params *params, const int32_t *const *ids, const uint32_t *lengths,
                                   size_t texts, const aq_stats_options *options, aq_pool *pool, aq_progress *progress,
@@ -313,6 +251,6 @@ aq_status aq_decoder_stats_gather(const aq_params *params, const int32_t *const 
   aq_decoder_tape_reset(&g.tape);
   aq_token_accumulator_free(g.acc);
   aq_free(g.squares);
-  aq_scratch_free(g.states);
+  aq_free(g.state);
   return status;
 }

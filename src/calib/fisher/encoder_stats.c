@@ -1,6 +1,5 @@
-/* encoder_stats.c - statistics of the linears of an encoder from texts: each group of texts goes forward, v . embedding
- * is differentiated, and layer by layer, as the gradients come, what went into every linear and what came back to it is
- * added up (stats_accumulate.h).
+/* encoder_stats.c - statistics of the linears of an encoder from texts: v . embedding is differentiated, and layer by
+ * layer, as the gradients come, what went into every linear and what came back to it is added up (stats_accumulate.h).
  *
  * v is a stream of its own for each text, so that the sums do not depend on how texts are grouped but for rounding. */
 #include "calib/fisher/stats.h"
@@ -27,10 +26,9 @@ typedef struct gathering {
   aq_tape tape;
   aq_accumulator *acc;
   float *v; /* texts of a group x hidden */
-  aq_progress *progress;
 } gathering;
 
-static gathering *gathering_of(aq_gathering *base) { return (gathering *)(void *)base; }
+static gathering *gathering_of(const aq_gathering *base) { return (gathering *)(uintptr_t)(const void *)base; }
 
 /* ---- before the first text ---- */
 
@@ -49,8 +47,9 @@ static aq_status count_bytes(const void *ctx, size_t group_tokens, uint64_t *byt
   const uint32_t threads = aq_pool_threads(g->base.pool);
   uint64_t tape;
   AQ_TRY(aq_tape_bytes(g->base.params, group_tokens, g->base.texts.longest, threads, &tape, err));
-  *bytes = g->base.params->count * sizeof(float) + aq_stats_bytes(m, g->base.first_layer, g->base.layer_count, false) +
-           tape + aq_accumulator_bytes(threads, group_tokens, g->base.texts.longest, widest_linear(m));
+  *bytes = aq_params_bytes(g->base.params) + tape +
+           aq_stats_bytes(m, g->base.first_layer, g->base.layer_count, g->base.options->scratch != NULL) +
+           aq_accumulator_bytes(threads, group_tokens, g->base.texts.longest, widest_linear(m));
   return AQ_OK;
 }
 
@@ -121,27 +120,55 @@ static aq_status add_layer(void *ctx, const aq_tape *tape, uint32_t layer, aq_er
   return layer == AQ_NO_LAYER ? add_tables(g, err) : AQ_OK;
 }
 
-static aq_status add_group(aq_gathering *base, size_t count, size_t tokens, aq_error *err) {
-  gathering *g = gathering_of(base);
-  aq_tape *tape = &g->tape;
-  const size_t hidden = g->base.out->model->config.hidden, first = g->base.texts.first;
-  const aq_tape_visitor visitor = {add_layer, g};
-  AQ_TRY(aq_tape_begin(tape, g->base.params, g->base.texts.ids + first, g->base.texts.lengths + first, count,
-                       g->base.pool, err));
-  AQ_TRY(aq_tape_forward(tape, g->base.params, err));
-  AQ_TRY(check_finite(g, first, "an embedding", tape->embeddings, hidden, NULL, err));
-  for (size_t t = 0; t < count; t++) {
-    aq_normal normal;
-    aq_normal_begin(&normal, g->base.seed, first + t);
-    for (size_t i = 0; i < hidden; i++) g->v[t * hidden + i] = aq_normal_next(&normal);
-  }
-  AQ_TRY(aq_tape_backward(tape, g->base.params, g->v, NULL, &visitor, err));
-  return g->progress != NULL ? aq_progress_add(g->progress, NULL, count, tokens, err) : AQ_OK;
+/* ---- steps ---- */
+
+static aq_status begin_group(aq_gathering *base, size_t texts, bool forward, aq_error *err) {
+  aq_tape *tape = &gathering_of(base)->tape;
+  const int32_t *const *ids = base->texts.ids + base->texts.first;
+  const uint32_t *lengths = base->texts.lengths + base->texts.first;
+  return forward ? aq_tape_begin_forward(tape, base->params, ids, lengths, texts, base->pool, err)
+                 : aq_tape_begin_layers(tape, base->params, ids, lengths, texts, base->pool, err);
 }
 
-static aq_status add_texts(aq_gathering *base, aq_progress *progress, aq_error *err) {
-  gathering_of(base)->progress = progress;
-  return aq_gathering_each_group(base, add_group, err);
+static float *state_of(const aq_gathering *base) { return aq_tape_state(&gathering_of(base)->tape); }
+static float *gradient_of(const aq_gathering *base) { return aq_tape_gradient(&gathering_of(base)->tape); }
+
+static aq_status embed_group(aq_gathering *base, aq_error *err) {
+  return aq_tape_embed(&gathering_of(base)->tape, base->params, err);
+}
+
+static aq_status run_layer(aq_gathering *base, uint32_t run, aq_error *err) {
+  return aq_tape_layer(&gathering_of(base)->tape, base->params, run, err);
+}
+
+static aq_status turn_back(aq_gathering *base, uint32_t run, aq_error *err) {
+  gathering *g = gathering_of(base);
+  const aq_tape_visitor visitor = {add_layer, g};
+  const size_t hidden = base->params->model->config.hidden, first = base->texts.first;
+  AQ_TRY(aq_tape_layer(&g->tape, base->params, run, err));
+  AQ_TRY(aq_tape_end(&g->tape, base->params, err));
+  AQ_TRY(check_finite(g, first, "an embedding", g->tape.embeddings, hidden, NULL, err));
+  for (size_t t = 0; t < g->tape.texts; t++) {
+    aq_normal normal;
+    aq_normal_begin(&normal, base->seed, first + t);
+    for (size_t i = 0; i < hidden; i++) g->v[t * hidden + i] = aq_normal_next(&normal);
+  }
+  AQ_TRY(aq_tape_end_backward(&g->tape, base->params, g->v, err));
+  return aq_tape_layer_backward(&g->tape, base->params, run, &visitor, err);
+}
+
+static aq_status return_layer(aq_gathering *base, uint32_t run, aq_error *err) {
+  gathering *g = gathering_of(base);
+  const aq_tape_visitor visitor = {add_layer, g};
+  AQ_TRY(aq_tape_layer(&g->tape, base->params, run, err));
+  return aq_tape_layer_backward(&g->tape, base->params, run, &visitor, err);
+}
+
+static aq_status return_input(aq_gathering *base, aq_error *err) {
+  gathering *g = gathering_of(base);
+  const aq_tape_visitor visitor = {add_layer, g};
+  AQ_TRY(aq_tape_embed(&g->tape, base->params, err));
+  return aq_tape_input_backward(&g->tape, base->params, &visitor, err);
 }
 
 /* ---- all of it ---- */
@@ -150,7 +177,14 @@ static const aq_gathering_kind kind = {.max_tokens = DEFAULT_MAX_TOKENS,
                                        .group_tokens = GROUP_TOKENS,
                                        .count_bytes = count_bytes,
                                        .make_room = make_room,
-                                       .add_texts = add_texts};
+                                       .begin = begin_group,
+                                       .state = state_of,
+                                       .gradient = gradient_of,
+                                       .embed = embed_group,
+                                       .run_layer = run_layer,
+                                       .turn = turn_back,
+                                       .return_layer = return_layer,
+                                       .return_input = return_input};
 
 aq_status aq_stats_gather(const aq_params *params, const int32_t *const *ids, const uint32_t *lengths, size_t texts,
                           const aq_stats_options *options, aq_pool *pool, aq_progress *progress, aq_stats *out,

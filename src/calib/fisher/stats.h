@@ -22,8 +22,8 @@ typedef struct aq_linear_stats {
   float *moments, *first; /* mean over tokens, and over first tokens, of x x^T / |x|^2; in x in. Linears that read the
                              same activation share them: all point to those of the first. Of decoders there is no
                              `first` */
-  uint64_t a_at, moments_at; /* in the scratch file, when there is one: `a` and `moments` are NULL then, but while their
-                                layer is being added to */
+  uint64_t a_at, g_at, moments_at, first_at; /* in the scratch file, when there is one: the matrices are NULL then, but
+                                                while their layer is being added to */
 } aq_linear_stats;
 
 typedef struct aq_stats {
@@ -32,15 +32,14 @@ typedef struct aq_stats {
   const char *texts_from; /* "built-in", "list", "file" or "self"; NULL: nobody said. It is saved with the statistics */
   const aq_model *model;  /* outlives the statistics */
   uint32_t first_layer, layer_count; /* those whose linears have statistics */
-  aq_scratch *scratch;               /* that has `a` and `moments` of linears, and outlives this; NULL: memory has */
+  aq_scratch *scratch;               /* that has the matrices of linears, and outlives this; NULL: memory has */
   aq_linear_stats *linear;           /* by weight of the model's list; NULLs for what is none of those linears */
   /* encoders: width of the tables squared, mean over texts of D^T D, D = gradient at the sum of a token's rows;
-   * decoders: mean over tokens of d d^T, d = gradient at the row of the table. NULL of a decoder without its first
-   * layer */
+   * decoders: mean over tokens of d d^T, d = gradient at the row of the table. NULL without the first layer */
   float *word_g;
   float *word_counts;  /* vocabulary: how often a token occurred; the sum is that of all texts that were counted */
-  float *position_g;   /* encoders: positions: mean over texts of |D|^2 at the token that took that row of the table;
-                          NULL without such a table */
+  float *position_g;   /* encoders: positions: mean over texts of |D|^2 at the token that took that row of the table.
+                          NULL without such a table, and as word_g */
   float *word_squares; /* decoders: vocabulary: the sum of |d|^2 over where a token occurred. NULL as word_g */
   /* decoders, of the head: hidden x hidden, and vocabulary. NULL without the last layer */
   float *head_a, *head_rows;
@@ -52,8 +51,8 @@ typedef struct aq_stats_options {    /* zeroes are defaults */
   uint64_t max_memory; /* with the parameters; 0: no limit. Otherwise fewer texts at a time; sums are rounded
                           differently then */
   uint64_t seed;       /* of v */
-  aq_scratch *scratch; /* decoders: for the statistics; NULL: they stay in memory */
-  const char *beside;  /* decoders: a path in whose folder a temporary file may be; NULL: see core/scratch.h */
+  aq_scratch *scratch; /* for the statistics; NULL: they stay in memory */
+  const char *beside;  /* a path in whose folder a temporary file may be; NULL: see core/scratch.h */
 } aq_stats_options;
 
 /* ids, lengths: the texts as token ids. NULL options: defaults. In `progress`, which may be NULL, a text counts as a
@@ -65,12 +64,16 @@ AQ_MUST_CHECK aq_status aq_stats_gather(const aq_params *params, const int32_t *
                                         aq_progress *progress, aq_stats *out, aq_error *err);
 void aq_stats_reset(aq_stats *stats);
 
-/* Copies `a` or `moments` of a linear, which has them, from memory or the scratch file; a triangle of its columns. */
-AQ_MUST_CHECK aq_status aq_stats_read_a(const aq_stats *stats, uint32_t weight, float *to, aq_error *err);
-AQ_MUST_CHECK aq_status aq_stats_read_moments(const aq_stats *stats, uint32_t weight, float *to, aq_error *err);
+/* Whether a weight of the list is a linear of those layers, or the one behind the tables, which comes with the first.
+ */
+bool aq_stats_has_linear(const aq_stats *stats, uint32_t weight);
 
-/* Frees the moments of the linears' inputs, when nobody needs them any more. */
-void aq_stats_drop_moments(aq_stats *stats);
+/* Copies an array of a linear, which has it, from memory or the scratch file: triangles of its columns, and of `g` as
+ * it is held. */
+AQ_MUST_CHECK aq_status aq_stats_read_a(const aq_stats *stats, uint32_t weight, float *to, aq_error *err);
+AQ_MUST_CHECK aq_status aq_stats_read_g(const aq_stats *stats, uint32_t weight, float *to, aq_error *err);
+AQ_MUST_CHECK aq_status aq_stats_read_moments(const aq_stats *stats, uint32_t weight, float *to, aq_error *err);
+AQ_MUST_CHECK aq_status aq_stats_read_first(const aq_stats *stats, uint32_t weight, float *to, aq_error *err);
 
 /* Counts words in these texts instead of in those that were run: counting costs next to nothing, and what a row of the
  * word table is worth is known the better the more texts are counted. AQ_ERR_ARGUMENT for ids that the model has not.

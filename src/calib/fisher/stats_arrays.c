@@ -15,8 +15,8 @@ enum { A, G, MOMENTS, FIRST };
 
 static bool is_decoder(const aq_model *m) { return m->config.arch->decoder != NULL; }
 
-/* The linear that stands behind the tables comes with the first layer, as they do. */
-static bool has_statistics(const aq_stats *s, const aq_weight *w) {
+bool aq_stats_has_linear(const aq_stats *s, uint32_t weight) {
+  const aq_weight *w = &s->model->weights[weight];
   if (w->kind != AQ_WEIGHT_LINEAR) return false;
   if (w->role == AQ_ROLE_EMBEDDING_PROJECTION) return s->first_layer == 0;
   return w->layer >= s->first_layer && w->layer - s->first_layer < s->layer_count;
@@ -31,18 +31,24 @@ static size_t tensor_of(const aq_model *m, aq_role role) {
   return m->weights[aq_model_find(m, AQ_NO_LAYER, role)].tensor;
 }
 
+/* Tables come with the first layer, behind which their gradients are, and a head with the last. */
 static size_t list_encoder_arrays(aq_stats *s, aq_stats_array out[MOST_FIXED]) {
   const aq_model *m = s->model;
   const size_t tokens = tensor_of(m, AQ_ROLE_EMBEDDING), width = m->config.embedding;
-  out[0] = (aq_stats_array){&s->word_g, NULL, tokens, ".g", width, true, AQ_MEAN_OF_TEXTS};
-  out[1] = (aq_stats_array){&s->word_counts, NULL, tokens, ".counts", m->config.vocabulary, false, AQ_MEAN_NONE};
-  if (aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_POSITION) == AQ_NO_WEIGHT) return 2;
-  const size_t positions = tensor_of(m, AQ_ROLE_POSITION);
-  out[2] = (aq_stats_array){&s->position_g, NULL, positions, ".g", m->config.positions, false, AQ_MEAN_OF_TEXTS};
-  return 3;
+  const bool has_positions = aq_model_find(m, AQ_NO_LAYER, AQ_ROLE_POSITION) != AQ_NO_WEIGHT;
+  size_t count = 0;
+  if (s->first_layer == 0) {
+    out[count++] = (aq_stats_array){&s->word_g, NULL, tokens, ".g", width, true, AQ_MEAN_OF_TEXTS};
+  }
+  out[count++] = (aq_stats_array){&s->word_counts, NULL, tokens, ".counts", m->config.vocabulary, false, AQ_MEAN_NONE};
+  if (s->first_layer == 0 && has_positions) {
+    const size_t positions = tensor_of(m, AQ_ROLE_POSITION);
+    out[count++] =
+        (aq_stats_array){&s->position_g, NULL, positions, ".g", m->config.positions, false, AQ_MEAN_OF_TEXTS};
+  }
+  return count;
 }
 
-/* Tables come with the first layer, behind which their gradients are, and the head with the last. */
 static size_t list_decoder_arrays(aq_stats *s, aq_stats_array out[MOST_FIXED]) {
   const aq_model *m = s->model;
   const size_t tokens = tensor_of(m, AQ_ROLE_EMBEDDING), hidden = m->config.hidden, words = m->config.vocabulary;
@@ -70,27 +76,27 @@ size_t aq_stats_array_count(const aq_stats *s) {
   aq_stats_array fixed[MOST_FIXED];
   size_t count = list_fixed_arrays(&own, fixed);
   for (uint32_t i = 0; i < s->model->weight_count; i++) {
-    if (has_statistics(s, &s->model->weights[i])) count += arrays_of(s->model, i);
+    if (aq_stats_has_linear(s, i)) count += arrays_of(s->model, i);
   }
   return count;
 }
 
 static aq_stats_array linear_array(const aq_model *m, uint32_t weight, aq_linear_stats *s, size_t part) {
-  const aq_weight *w = &m->weights[weight];
+  const size_t tensor = m->weights[weight].tensor, rows = m->weights[weight].rows, cols = m->weights[weight].cols;
+  const bool rows_depend = !is_decoder(m);
   const aq_stats_mean mean = is_decoder(m) ? AQ_MEAN_OF_TOKENS : AQ_MEAN_OF_TEXTS;
-  const bool is_run_once = is_decoder(m) || w->layer == AQ_NO_LAYER;
+  const bool is_run_once = is_decoder(m) || m->weights[weight].layer == AQ_NO_LAYER;
   const aq_stats_mean of_inputs = is_run_once ? AQ_MEAN_OF_TOKENS : AQ_MEAN_OF_INPUTS;
   const aq_stats_mean of_first = is_run_once ? AQ_MEAN_OF_TEXTS : AQ_MEAN_OF_FIRST_INPUTS;
   switch (part) {
     case A:
-      return (aq_stats_array){&s->a, is_decoder(m) ? &s->a_at : NULL, w->tensor, ".a", w->cols, true, mean};
+      return (aq_stats_array){&s->a, &s->a_at, tensor, ".a", cols, true, mean};
     case G:
-      return (aq_stats_array){&s->g, NULL, w->tensor, ".g", w->rows, !is_decoder(m), mean};
+      return (aq_stats_array){&s->g, rows_depend ? &s->g_at : NULL, tensor, ".g", rows, rows_depend, mean};
     case MOMENTS:
-      return (aq_stats_array){&s->moments, is_decoder(m) ? &s->moments_at : NULL, w->tensor, ".moments", w->cols, true,
-                              of_inputs};
+      return (aq_stats_array){&s->moments, &s->moments_at, tensor, ".moments", cols, true, of_inputs};
     default:
-      return (aq_stats_array){&s->first, NULL, w->tensor, ".first", w->cols, true, of_first};
+      return (aq_stats_array){&s->first, &s->first_at, tensor, ".first", cols, true, of_first};
   }
 }
 
@@ -100,7 +106,7 @@ aq_stats_array aq_stats_array_at(aq_stats *stats, size_t i) {
   if (i < count) return fixed[i];
   i -= count;
   for (uint32_t weight = 0;; weight++) {
-    if (!has_statistics(stats, &stats->model->weights[weight])) continue;
+    if (!aq_stats_has_linear(stats, weight)) continue;
     const size_t arrays = arrays_of(stats->model, weight);
     if (i < arrays) return linear_array(stats->model, weight, &stats->linear[weight], i);
     i -= arrays;
@@ -140,8 +146,16 @@ aq_status aq_stats_read_a(const aq_stats *s, uint32_t weight, float *to, aq_erro
   return read_part(s, weight, A, to, err);
 }
 
+aq_status aq_stats_read_g(const aq_stats *s, uint32_t weight, float *to, aq_error *err) {
+  return read_part(s, weight, G, to, err);
+}
+
 aq_status aq_stats_read_moments(const aq_stats *s, uint32_t weight, float *to, aq_error *err) {
   return read_part(s, weight, MOMENTS, to, err);
+}
+
+aq_status aq_stats_read_first(const aq_stats *s, uint32_t weight, float *to, aq_error *err) {
+  return read_part(s, weight, FIRST, to, err);
 }
 
 static aq_status allocate_array(const aq_stats_array *array, aq_error *err) {
@@ -174,10 +188,11 @@ aq_status aq_stats_create(aq_stats *out, const aq_model *model, uint32_t first_l
     return status;
   }
   for (uint32_t i = 1; i < model->weight_count; i++) {
-    if (!has_statistics(out, &model->weights[i]) || aq_weight_leads_input(model, i)) continue;
+    if (!aq_stats_has_linear(out, i) || aq_weight_leads_input(model, i)) continue;
     out->linear[i].moments = out->linear[i - 1].moments;
     out->linear[i].moments_at = out->linear[i - 1].moments_at;
     out->linear[i].first = out->linear[i - 1].first;
+    out->linear[i].first_at = out->linear[i - 1].first_at;
   }
   return AQ_OK;
 }
@@ -185,13 +200,14 @@ aq_status aq_stats_create(aq_stats *out, const aq_model *model, uint32_t first_l
 uint64_t aq_stats_bytes(const aq_model *model, uint32_t first_layer, uint32_t layer_count, bool scratch) {
   aq_stats s = sized(model, first_layer, layer_count);
   aq_linear_stats none = {0};
+  const bool is_run_once = model->config.passes <= 1; /* else all layers are in memory between their runs */
   uint64_t bytes = 0, layer = 0, largest = 0;
   aq_stats_array fixed[MOST_FIXED];
   const size_t count = list_fixed_arrays(&s, fixed);
   for (size_t i = 0; i < count; i++) bytes += bytes_of(&fixed[i]);
   for (uint32_t i = 0; i < model->weight_count; i++) { /* layer after layer */
-    if (i > 0 && model->weights[i].layer != model->weights[i - 1].layer) layer = 0;
-    if (!has_statistics(&s, &model->weights[i])) continue;
+    if (i > 0 && is_run_once && model->weights[i].layer != model->weights[i - 1].layer) layer = 0;
+    if (!aq_stats_has_linear(&s, i)) continue;
     for (size_t part = 0; part < arrays_of(model, i); part++) {
       const aq_stats_array array = linear_array(model, i, &none, part);
       const bool in_file = scratch && array.at != NULL;
@@ -239,7 +255,7 @@ aq_status aq_stats_divide(aq_stats *stats, aq_pool *pool, aq_error *err) {
 typedef aq_status (*array_step)(const aq_stats *s, const aq_stats_array *array, aq_pool *pool, aq_error *err);
 static aq_status step_layer(aq_stats *s, uint32_t layer, array_step step, aq_pool *pool, aq_error *err) {
   for (uint32_t i = 0; i < s->model->weight_count; i++) {
-    if (s->model->weights[i].layer != layer || !has_statistics(s, &s->model->weights[i])) continue;
+    if (s->model->weights[i].layer != layer || !aq_stats_has_linear(s, i)) continue;
     for (size_t part = 0; part < arrays_of(s->model, i); part++) {
       const aq_stats_array array = linear_array(s->model, i, &s->linear[i], part);
       if (is_in_file(s, &array)) AQ_TRY(step(s, &array, pool, err));
@@ -268,17 +284,6 @@ aq_status aq_stats_enter_layer(aq_stats *stats, uint32_t layer, aq_error *err) {
 
 aq_status aq_stats_leave_layer(aq_stats *stats, uint32_t layer, aq_pool *pool, aq_error *err) {
   return step_layer(stats, layer, leave_array, pool, err);
-}
-
-void aq_stats_drop_moments(aq_stats *stats) {
-  for (uint32_t i = 0; stats->linear != NULL && i < stats->model->weight_count; i++) {
-    aq_linear_stats *l = &stats->linear[i];
-    if (aq_weight_leads_input(stats->model, i)) {
-      aq_free(l->moments);
-      aq_free(l->first);
-    }
-    l->moments = l->first = NULL;
-  }
 }
 
 void aq_stats_reset(aq_stats *stats) {

@@ -30,16 +30,17 @@ static void add_block(const aq_triangle_product *p, size_t row, size_t first_col
   float sums[BLOCK_ROWS * AQ_PANEL];
   for (size_t column = first_column; column < end; column += AQ_PANEL) {
     const size_t count = AQ_MIN(end - column, (size_t)AQ_PANEL);
-    const aq_dense_f32 d = {.m = rows,
+    const size_t above = column > row ? column - row : 0; /* rows of the block that end before the column */
+    const aq_dense_f32 d = {.m = rows - above,
                             .n = count,
                             .k = p->k,
-                            .a = p->rows + row * p->ld,
+                            .a = p->rows + (row + above) * p->ld,
                             .lda = p->ld,
                             .panels = p->panels + column * p->k,
-                            .c = sums,
+                            .c = sums + above * AQ_PANEL,
                             .ldc = AQ_PANEL};
     aq_kernels_get()->dense_f32(&d);
-    for (size_t i = column > row ? column - row : 0; i < rows; i++) {
+    for (size_t i = above; i < rows; i++) {
       const size_t below = AQ_MIN(count, row + i + 1 - column);
       float *to = p->to + aq_triangle_row(row + i) + column;
       for (size_t j = 0; j < below; j++) to[j] += sums[i * AQ_PANEL + j];

@@ -54,55 +54,56 @@ void aq_gemm_run(const aq_gemm *p, const float *x, size_t x_stride, size_t rows,
 
 /* ---- stages ---- */
 
-static aq_gemm product_of(const aq_params *params, uint32_t layer, aq_role role, bool backward, float **panels) {
+static aq_gemm product_of(const aq_params *params, uint32_t layer, aq_role role, bool backward, float *panels) {
   const aq_param_linear linear = aq_params_joined(params, layer, role);
-  const aq_gemm product = backward ? aq_gemm_backward(&linear, *panels) : aq_gemm_forward(&linear, *panels);
-  *panels += aq_gemm_floats(&product);
-  return product;
+  return backward ? aq_gemm_backward(&linear, panels) : aq_gemm_forward(&linear, panels);
 }
 
-aq_stage aq_stage_of(const aq_params *params, uint32_t before, uint32_t behind, bool backward, float *panels) {
+/* Makes the products, with panels one after another. Returns the floats of those. */
+static size_t lay_out_stage(const aq_params *params, uint32_t layer, bool backward, float *panels, aq_stage *out) {
   const aq_layer_steps *steps = aq_layer_steps_of(params->model);
-  aq_stage stage = {.product = {{0}}};
+  size_t floats = 0;
+  *out = (aq_stage){.product = {{0}}};
+  if (layer == AQ_NO_LAYER) {
+    if (!params->model->config.projects) return 0;
+    out->product[AQ_STAGE_PROJECTION] = product_of(params, layer, AQ_ROLE_EMBEDDING_PROJECTION, backward, panels);
+    return aq_gemm_floats(&out->product[AQ_STAGE_PROJECTION]);
+  }
   for (size_t i = 0; i < steps->count; i++) {
-    const uint32_t layer = i < steps->attention ? before : behind;
-    if (layer == AQ_NO_LAYER || steps->step[i].kind != AQ_STEP_LINEAR) continue;
-    stage.product[i] = product_of(params, layer, steps->step[i].role, backward, &panels);
+    if (steps->step[i].kind != AQ_STEP_LINEAR) continue;
+    out->product[i] = product_of(params, layer, steps->step[i].role, backward, panels != NULL ? panels + floats : NULL);
+    floats += aq_gemm_floats(&out->product[i]);
   }
-  if (behind == AQ_NO_LAYER && params->model->config.projects) {
-    stage.product[AQ_STAGE_PROJECTION] =
-        product_of(params, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_PROJECTION, backward, &panels);
-  }
-  return stage;
-}
-
-static void add_floats(const aq_params *params, uint32_t layer, aq_role role, size_t *forward, size_t *backward) {
-  const aq_param_linear linear = aq_params_joined(params, layer, role);
-  *forward += aq_panel_rows(linear.out) * ((size_t)linear.in + 1);
-  *backward += aq_panel_rows(linear.in) * ((size_t)linear.out + 1);
+  return floats;
 }
 
 /* Layers are alike. */
 size_t aq_stage_floats(const aq_params *params) {
-  const aq_layer_steps *steps = aq_layer_steps_of(params->model);
-  size_t forward = 0, backward = 0;
-  for (size_t i = 0; i < steps->count; i++) {
-    if (steps->step[i].kind == AQ_STEP_LINEAR) add_floats(params, 0, steps->step[i].role, &forward, &backward);
+  static const uint32_t layers[] = {0, AQ_NO_LAYER};
+  aq_stage stage;
+  size_t most = 0;
+  for (size_t i = 0; i < AQ_COUNT_OF(layers); i++) {
+    const size_t forward = lay_out_stage(params, layers[i], false, NULL, &stage);
+    most = AQ_MAX(most, AQ_MAX(forward, lay_out_stage(params, layers[i], true, NULL, &stage)));
   }
-  if (params->model->config.projects) {
-    add_floats(params, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_PROJECTION, &forward, &backward);
-  }
-  return AQ_MAX(forward, backward);
+  return most;
 }
 
-size_t aq_stage_panels(const aq_stage *stage) {
-  size_t count = 0;
-  for (size_t i = 0; i < AQ_COUNT_OF(stage->product); i++) count += aq_gemm_panels(&stage->product[i]);
-  return count;
-}
-
-void aq_stage_prepare(const aq_stage *stage, size_t panel) {
+static aq_status prepare_panel(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+  const aq_stage *stage = ctx;
   const aq_gemm *p = stage->product;
+  size_t panel = (size_t)item;
+  (void)worker;
+  (void)err;
   while (panel >= aq_gemm_panels(p)) panel -= aq_gemm_panels(p++);
   aq_gemm_prepare(p, panel);
+  return AQ_OK;
+}
+
+aq_status aq_stage_prepare(const aq_params *params, uint32_t layer, bool backward, float *panels, aq_pool *pool,
+                           aq_stage *out, aq_error *err) {
+  size_t count = 0;
+  (void)lay_out_stage(params, layer, backward, panels, out);
+  for (size_t i = 0; i < AQ_COUNT_OF(out->product); i++) count += aq_gemm_panels(&out->product[i]);
+  return aq_pool_run(pool, count, prepare_panel, out, err);
 }

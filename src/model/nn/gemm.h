@@ -1,11 +1,12 @@
 /* gemm.h - a dense product whose weights may change between runs: y = x M' + bias, M prepared as panels each time.
- * A few of them make a stage, which is prepared panel by panel, by whichever thread comes. */
+ * Those of a layer make a stage, which is prepared panel by panel, by whichever thread comes. */
 #ifndef AQ_MODEL_NN_GEMM_H
 #define AQ_MODEL_NN_GEMM_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/pool.h"
 #include "model/layer_steps.h"
 #include "model/params.h"
 
@@ -29,7 +30,7 @@ void aq_gemm_prepare(const aq_gemm *p, size_t panel);
 /* Rows of k values x_stride apart into rows of n values y_stride apart. */
 void aq_gemm_run(const aq_gemm *p, const float *x, size_t x_stride, size_t rows, float *y, size_t y_stride);
 
-/* ---- the products between two looks at whole texts ---- */
+/* ---- the products of a layer ---- */
 
 /* Number of the linear behind the tables of an encoder that has one (aq_model_config.projects), after the steps. */
 #define AQ_STAGE_PROJECTION AQ_STEPS_MOST
@@ -38,12 +39,10 @@ typedef struct aq_stage {
   aq_gemm product[AQ_STEPS_MOST + 1]; /* by step of a layer; n 0: not in this stage */
 } aq_stage;
 
-/* Of the linears of layer `before` that come before its look at whole texts, and of those of layer `behind` that come
- * behind it; AQ_NO_LAYER: without. Where there is no layer behind, what makes the input of the first layer stands in
- * its place. panels: room of aq_stage_floats. */
-aq_stage aq_stage_of(const aq_params *params, uint32_t before, uint32_t behind, bool backward, float *panels);
+/* The linears of a layer, or with AQ_NO_LAYER the one behind the tables, if there is one: they are held. Prepared by
+ * the pool. panels: room of aq_stage_floats. */
+AQ_MUST_CHECK aq_status aq_stage_prepare(const aq_params *params, uint32_t layer, bool backward, float *panels,
+                                         aq_pool *pool, aq_stage *out, aq_error *err);
 size_t aq_stage_floats(const aq_params *params);
-size_t aq_stage_panels(const aq_stage *stage);
-void aq_stage_prepare(const aq_stage *stage, size_t panel);
 
 #endif

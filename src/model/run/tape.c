@@ -34,7 +34,7 @@ typedef struct extent {
   const aq_params *params;
   size_t tokens, texts, longest;
   uint32_t threads;
-  bool forward_only;
+  bool forward_only, by_layer;
 } extent;
 
 static bool has_step(const aq_layer_steps *steps, aq_step_kind kind, aq_slot in) {
@@ -44,11 +44,13 @@ static bool has_step(const aq_layer_steps *steps, aq_step_kind kind, aq_slot in)
   return false;
 }
 
-/* In a pass that goes forward alone all layers follow each other in the same room, as what is made again, or goes into
- * a sum and nowhere else, does in any: a block of tokens is done with its rows of one layer when it writes those of the
- * next. */
+static bool shares_room(const extent *e) { return e->forward_only || e->by_layer; }
+
+/* In a pass that goes forward alone, or is led layer by layer, all layers follow each other in the same room, as what
+ * is made again, or goes into a sum and nowhere else, does in any: a block of tokens is done with its rows of one layer
+ * when it writes those of the next. */
 static bool is_shared(const extent *e, const aq_layer_steps *steps, const aq_step *s) {
-  return e->forward_only || aq_tape_recomputes(s) || has_step(steps, AQ_STEP_ADD, s->out);
+  return shares_room(e) || aq_tape_recomputes(s) || has_step(steps, AQ_STEP_ADD, s->out);
 }
 
 /* A norm's z is where the sum was that it is of, or in a pass forward alone, where its output will be. */
@@ -69,21 +71,23 @@ static void lay_out_layer(cursor *c, const extent *e, const aq_tape_layer_buffer
       layer->value[s->out] = shared ? first->value[s->out] : take(c, e->tokens, aq_slot_width(m, s->out));
     }
     if (!aq_step_is_norm(s)) continue;
-    const bool shared = !is_first && (e->forward_only || s->kind == AQ_STEP_NORM);
+    const bool shared = !is_first && (shares_room(e) || s->kind == AQ_STEP_NORM);
     layer->z[s->out] = shared && s->kind == AQ_STEP_NORM ? first->z[s->out] : lay_out_z(c, e, s, layer);
     layer->scale[s->out] = shared ? first->scale[s->out] : take(c, e->tokens, 1);
   }
 }
 
+/* A layer that goes backward still needs its input when it has written its output. */
 static void lay_out_layers(cursor *c, const extent *e, aq_tape_buffers *buffers) {
   const aq_model_config *config = &e->params->model->config;
   const uint32_t runs = aq_tape_runs(config);
   for (uint32_t i = 0; i <= runs; i++) {
-    buffers->hidden[i] = i == 0 || !e->forward_only ? take(c, e->tokens, config->hidden) : buffers->hidden[0];
+    buffers->hidden[i] = i == 0 || !shares_room(e) ? take(c, e->tokens, config->hidden) : buffers->hidden[0];
   }
+  float *output = e->by_layer ? take(c, e->tokens, config->hidden) : NULL;
   for (uint32_t i = 0; i < runs; i++) {
     buffers->layers[i].value[AQ_SLOT_INPUT] = buffers->hidden[i];
-    buffers->layers[i].value[AQ_SLOT_OUTPUT] = buffers->hidden[i + 1];
+    buffers->layers[i].value[AQ_SLOT_OUTPUT] = e->by_layer ? output : buffers->hidden[i + 1];
     lay_out_layer(c, e, &buffers->layers[0], &buffers->layers[i]);
   }
 }
@@ -98,10 +102,11 @@ static void lay_out_ends(cursor *c, const extent *e, aq_tape_buffers *buffers) {
   const aq_model_config *config = &m->config;
   const size_t tokens = e->tokens, width = config->attention / config->heads;
   const bool is_normed = has_last_norm(m);
+  const aq_tape_layer_buffers *last = &buffers->layers[aq_tape_runs(config) - 1];
   buffers->embedding_z = take(c, tokens, config->embedding);
   buffers->embedding_scale = take(c, tokens, 1);
   buffers->embedded = config->projects ? take(c, tokens, config->embedding) : buffers->hidden[0];
-  buffers->final = is_normed ? take(c, tokens, config->hidden) : buffers->hidden[aq_tape_runs(config)];
+  buffers->final = is_normed ? take(c, tokens, config->hidden) : last->value[AQ_SLOT_OUTPUT];
   buffers->final_z = is_normed ? take(c, tokens, config->hidden) : NULL;
   buffers->final_scale = is_normed ? take(c, tokens, 1) : NULL;
   buffers->embeddings = take(c, e->texts, config->hidden);
@@ -122,7 +127,7 @@ static void lay_out_gradients(cursor *c, const extent *e, aq_tape_buffers *buffe
   }
   buffers->d_input = take(c, e->tokens, m->config.embedding);
   buffers->d_embedded = m->config.projects ? take(c, e->tokens, m->config.embedding) : gradient[AQ_SLOT_INPUT];
-  buffers->d_final = has_last_norm(m) ? take(c, e->tokens, m->config.hidden) : gradient[AQ_SLOT_OUTPUT];
+  buffers->d_final = has_last_norm(m) ? take(c, e->tokens, m->config.hidden) : gradient[AQ_SLOT_INPUT];
 }
 
 static void lay_out(cursor *c, const extent *e, aq_tape_buffers *buffers) {
@@ -138,6 +143,7 @@ static void lay_out(cursor *c, const extent *e, aq_tape_buffers *buffers) {
   buffers->scratch = take(c, buffers->scratch_stride, e->threads);
   if (e->forward_only) return;
   lay_out_gradients(c, e, buffers);
+  if (e->by_layer) return;
   buffers->columns = take(c, aq_gradient_column_floats(widest, tokens), 1);
   buffers->rows = take(c, aq_gradient_turned_floats(widest, tokens), 1);
 }
@@ -148,7 +154,8 @@ static extent extent_of(const aq_tape *tape, const aq_params *params) {
               .texts = tape->texts,
               .longest = 1,
               .threads = aq_pool_threads(tape->pool),
-              .forward_only = tape->forward_only};
+              .forward_only = tape->forward_only,
+              .by_layer = tape->by_layer};
   for (size_t i = 0; i < tape->texts; i++) e.longest = AQ_MAX(e.longest, (size_t)tape->lengths[i]);
   return e;
 }
@@ -231,7 +238,7 @@ void aq_tape_show_layer(const aq_tape *tape, uint32_t run) {
   const aq_layer_steps *steps = aq_layer_steps_of(tape->model);
   const aq_tape_buffers *buffers = aq_tape_buffers_of(tape);
   const aq_tape_layer_buffers *l = &buffers->layers[run];
-  const uint32_t layer = aq_tape_layer(tape->config, run);
+  const uint32_t layer = aq_tape_layer_of(tape->config, run);
   for (size_t i = 0; i < steps->count; i++) {
     const aq_step *s = &steps->step[i];
     const float *gradient = tape->forward_only ? NULL : buffers->gradient[s->out];
@@ -251,7 +258,7 @@ static void show(aq_tape *tape, const aq_tape_buffers *buffers) {
   memset(buffers->norm, 0, buffers->weight_room * sizeof *buffers->norm);
   for (uint32_t i = 0; i < aq_tape_runs(tape->config); i++) aq_tape_show_layer(tape, i);
   show_norm(tape, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM, buffers->embedding_z, both ? buffers->d_embedded : NULL);
-  show_norm(tape, AQ_NO_LAYER, AQ_ROLE_FINAL_NORM, buffers->final_z, both ? buffers->d_final : NULL);
+  show_norm(tape, AQ_NO_LAYER, AQ_ROLE_FINAL_NORM, buffers->final_z, both && !tape->by_layer ? buffers->d_final : NULL);
   if (tape->config->projects) {
     show_linears(tape, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_PROJECTION, buffers->embedded,
                  both ? buffers->gradient[AQ_SLOT_INPUT] : NULL);
@@ -271,8 +278,9 @@ static aq_status check_text(const aq_model_config *c, const int32_t *ids, uint32
   return AQ_OK;
 }
 
-static aq_status begin(aq_tape *tape, const aq_params *params, const int32_t *const *ids, const uint32_t *lengths,
-                       size_t texts, bool forward_only, aq_pool *pool, aq_error *err) {
+/* manner: of its members, forward_only and by_layer. */
+static aq_status begin(aq_tape *tape, const aq_tape *manner, const aq_params *params, const int32_t *const *ids,
+                       const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err) {
   if (tape->buffers == NULL) tape->buffers = aq_calloc(1, sizeof(aq_tape_buffers));
   aq_tape_buffers *buffers = aq_tape_buffers_of(tape);
   if (buffers == NULL) return aq_fail_memory(err, sizeof *buffers);
@@ -283,7 +291,8 @@ static aq_status begin(aq_tape *tape, const aq_params *params, const int32_t *co
   *tape = (aq_tape){.pool = pool,
                     .model = params->model,
                     .config = config,
-                    .forward_only = forward_only,
+                    .forward_only = manner->forward_only,
+                    .by_layer = manner->by_layer,
                     .texts = texts,
                     .ids = ids,
                     .lengths = lengths,
@@ -300,25 +309,32 @@ static aq_status begin(aq_tape *tape, const aq_params *params, const int32_t *co
   AQ_TRY(need_memory(buffers, c.at + LINE, err));
   c = (cursor){buffers->memory + misaligned(buffers->memory), 0};
   lay_out(&c, &e, buffers);
+  aq_tape_find_angles(tape, params);
   show(tape, buffers);
   return AQ_OK;
 }
 
 aq_status aq_tape_begin(aq_tape *tape, const aq_params *params, const int32_t *const *ids, const uint32_t *lengths,
                         size_t texts, aq_pool *pool, aq_error *err) {
-  return begin(tape, params, ids, lengths, texts, false, pool, err);
+  return begin(tape, &(aq_tape){0}, params, ids, lengths, texts, pool, err);
 }
 
 aq_status aq_tape_begin_forward(aq_tape *tape, const aq_params *params, const int32_t *const *ids,
                                 const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err) {
-  return begin(tape, params, ids, lengths, texts, true, pool, err);
+  return begin(tape, &(aq_tape){.forward_only = true}, params, ids, lengths, texts, pool, err);
+}
+
+aq_status aq_tape_begin_layers(aq_tape *tape, const aq_params *params, const int32_t *const *ids,
+                               const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err) {
+  return begin(tape, &(aq_tape){.by_layer = true}, params, ids, lengths, texts, pool, err);
 }
 
 aq_status aq_tape_bytes(const aq_params *params, size_t tokens, size_t longest, uint32_t threads, uint64_t *bytes,
                         aq_error *err) {
   aq_tape_buffers buffers = {0};
   aq_status status = need_layers(&buffers, aq_tape_runs(&params->model->config), err);
-  const extent e = {.params = params, .tokens = tokens, .texts = tokens, .longest = longest, .threads = threads};
+  const extent e = {
+      .params = params, .tokens = tokens, .texts = tokens, .longest = longest, .threads = threads, .by_layer = true};
   cursor c = {NULL, 0};
   if (status == AQ_OK) lay_out(&c, &e, &buffers);
   *bytes = (c.at + LINE) * sizeof(float);

@@ -35,11 +35,16 @@ typedef struct aq_tape_norm {
   const float *z, *dy;
 } aq_tape_norm;
 
+/* Runs of layers, which is what a pass counts, and the layer that a run is of. */
+static inline uint32_t aq_tape_runs(const aq_model_config *config) { return config->layers * config->passes; }
+static inline uint32_t aq_tape_layer_of(const aq_model_config *config, uint32_t run) { return run % config->layers; }
+
 typedef struct aq_tape {
   aq_pool *pool;
   const aq_model *model;
   const aq_model_config *config; /* the model's */
   bool forward_only;             /* there will be no backward pass */
+  bool by_layer;                 /* the caller leads the pass layer by layer */
   size_t texts, tokens;
   const int32_t *const *ids; /* the caller's, which stay until the next begin */
   const uint32_t *lengths;
@@ -67,7 +72,10 @@ AQ_MUST_CHECK aq_status aq_tape_begin(aq_tape *tape, const aq_params *params, co
 /* The same for a pass that goes forward alone: layers share their room, and of the hidden states the last is kept. */
 AQ_MUST_CHECK aq_status aq_tape_begin_forward(aq_tape *tape, const aq_params *params, const int32_t *const *ids,
                                               const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err);
-/* Bytes that a pass forward and backward takes, of up to `tokens` tokens in texts of up to `longest`. */
+/* The same for a pass that the caller leads layer by layer, see below. */
+AQ_MUST_CHECK aq_status aq_tape_begin_layers(aq_tape *tape, const aq_params *params, const int32_t *const *ids,
+                                             const uint32_t *lengths, size_t texts, aq_pool *pool, aq_error *err);
+/* Bytes that such a pass takes, of up to `tokens` tokens in texts of up to `longest`. */
 AQ_MUST_CHECK aq_status aq_tape_bytes(const aq_params *params, size_t tokens, size_t longest, uint32_t threads,
                                       uint64_t *bytes, aq_error *err);
 AQ_MUST_CHECK aq_status aq_tape_forward(aq_tape *tape, const aq_params *params, aq_error *err);
@@ -86,6 +94,34 @@ typedef struct aq_tape_visitor {
 AQ_MUST_CHECK aq_status aq_tape_backward(aq_tape *tape, const aq_params *params, const float *d_embeddings,
                                          const float *const *d_hidden, const aq_tape_visitor *visitor, aq_error *err);
 void aq_tape_reset(aq_tape *tape);
+
+/* ---- layer by layer ----
+ *
+ * For passes of many groups through one layer after the other, so that each layer's parameters are needed once
+ * (model/params.h): the caller keeps the hidden states and the gradients of a group, and puts them back before its next
+ * step. The steps are those of the passes above, with the same bits.
+ *
+ *     begin_forward, embed          state: what goes into the first layer
+ *     begin_forward, state, layer   state: what the layer gives
+ *     begin_forward, state, end     tape->embeddings
+ *     begin_layers, state before the last layer, layer, end: the same; then end_backward: gradient behind the layer
+ *     begin_layers, state before a layer, layer, gradient behind it, layer_backward: gradient before it
+ *     begin_layers, embed, gradient at what goes into the first layer, input_backward: the visitor sees d_input
+ *
+ * Both are tokens x hidden. A layer that is run several times is one for each run: `run` is a number of those. A
+ * visitor of such a pass adds to no gradients of parameters: for them there is no room. It does not see the gradient at
+ * the norm behind the layers. */
+float *aq_tape_state(const aq_tape *tape);
+float *aq_tape_gradient(const aq_tape *tape);
+AQ_MUST_CHECK aq_status aq_tape_embed(aq_tape *tape, const aq_params *params, aq_error *err);
+AQ_MUST_CHECK aq_status aq_tape_layer(aq_tape *tape, const aq_params *params, uint32_t run, aq_error *err);
+AQ_MUST_CHECK aq_status aq_tape_end(aq_tape *tape, const aq_params *params, aq_error *err);
+AQ_MUST_CHECK aq_status aq_tape_end_backward(aq_tape *tape, const aq_params *params, const float *d_embeddings,
+                                             aq_error *err);
+AQ_MUST_CHECK aq_status aq_tape_layer_backward(aq_tape *tape, const aq_params *params, uint32_t run,
+                                               const aq_tape_visitor *visitor, aq_error *err);
+AQ_MUST_CHECK aq_status aq_tape_input_backward(aq_tape *tape, const aq_params *params, const aq_tape_visitor *visitor,
+                                               aq_error *err);
 
 /* ---- gradients of parameters, for a visitor; each is added to what is there when `add` ---- */
 

@@ -1,7 +1,7 @@
 /* tape_backward.c - the backward pass: the steps of tape_forward.c in the opposite order, each by its derivative.
  *
- * A layer is three rounds of the pool: blocks of tokens from its last step back to the output of attention; attention,
- * and the panels that the next two rounds need; blocks of tokens again, to what goes into the layer. */
+ * A layer is four rounds of the pool: panels of its weights; blocks of tokens from its last step back to the output of
+ * attention; attention; blocks of tokens again, to what goes into the layer. */
 #include <string.h>
 
 #include "core/compiler.h"
@@ -20,9 +20,7 @@ typedef struct backward {
   aq_tape_buffers *buffers;
   const float *d_embeddings;
   const float *const *d_hidden; /* NULL, or NULL for some */
-  const aq_tape_visitor *visitor;
   aq_stage stage;
-  size_t heads; /* items of attention or pooling in the first round of a layer */
   uint32_t run; /* of a layer, at hand */
 } backward;
 
@@ -51,7 +49,7 @@ static void undo_norms(const aq_param_norm *norm, size_t n, const float *dy, con
 
 static void undo_norm_of_sum(const backward *b, const aq_step *s, size_t first, size_t rows) {
   const aq_tape_layer_buffers *l = &b->buffers->layers[b->run];
-  const aq_param_norm norm = aq_params_norm(b->params, aq_tape_layer(b->tape->config, b->run), s->role);
+  const aq_param_norm norm = aq_params_norm(b->params, aq_tape_layer_of(b->tape->config, b->run), s->role);
   const size_t n = b->tape->config->hidden;
   undo_norms(&norm, n, gradient_rows(b, s->out, first), l->z[s->out] + first * n, l->scale[s->out] + first, rows,
              gradient_rows(b, s->in, first));
@@ -66,7 +64,7 @@ static void add_residual(const backward *b, aq_slot slot, size_t first, size_t r
 
 static void undo_norm(const backward *b, const aq_step *s, size_t first, size_t rows) {
   const aq_tape_layer_buffers *l = &b->buffers->layers[b->run];
-  const aq_row_norm norm = aq_row_norm_of(b->params, aq_tape_layer(b->tape->config, b->run), s->role);
+  const aq_row_norm norm = aq_row_norm_of(b->params, aq_tape_layer_of(b->tape->config, b->run), s->role);
   const size_t at = first * norm.n;
   aq_row_norm_backward(&norm, b->buffers->gradient[s->out] + at, l->value[s->in] + at, l->z[s->out] + at,
                        l->scale[s->out] + first, rows, b->buffers->gradient[s->in] + at);
@@ -136,35 +134,39 @@ static void recompute_rows(const backward *b, size_t first, size_t rows) {
       aq_tape_make_rows(b->tape, b->params, b->run, s, first, rows);
       continue;
     }
-    const aq_param_norm norm = aq_params_norm(b->params, aq_tape_layer(b->tape->config, b->run), s->role);
+    const aq_param_norm norm = aq_params_norm(b->params, aq_tape_layer_of(b->tape->config, b->run), s->role);
     for (size_t t = first; t < first + rows; t++) {
       aq_layer_norm_output(l->z[s->out] + t * n, n, norm.gain, norm.shift, l->value[s->out] + t * n);
     }
   }
 }
 
-/* The gradient at what the last layer gives, from that behind the norm after it, if there is one. */
-static void undo_last_norm(const backward *b, size_t first, size_t rows) {
+/* The gradient at what the last layer gives, from that behind the norm after it. */
+static aq_status undo_last_norm(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+  const backward *b = ctx;
   const aq_tape_buffers *t = b->buffers;
-  if (t->final_z == NULL) return;
   const aq_row_norm norm = aq_row_norm_of(b->params, AQ_NO_LAYER, AQ_ROLE_FINAL_NORM);
+  const float *x = t->layers[aq_tape_runs(b->tape->config) - 1].value[AQ_SLOT_OUTPUT];
+  size_t first, rows;
+  (void)worker;
+  (void)err;
+  aq_tape_block(b->tape, (size_t)item, &first, &rows);
   const size_t at = first * norm.n;
-  aq_row_norm_backward(&norm, t->d_final + at, t->hidden[b->run + 1] + at, t->final_z + at, t->final_scale + first,
-                       rows, t->gradient[AQ_SLOT_OUTPUT] + at);
+  aq_row_norm_backward(&norm, t->d_final + at, x + at, t->final_z + at, t->final_scale + first, rows,
+                       t->gradient[AQ_SLOT_INPUT] + at);
+  return AQ_OK;
 }
 
 /* From the output of a layer back to that of its attention. */
-static aq_status second_half(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+static aq_status undo_behind(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const backward *b = ctx;
   const size_t n = b->tape->config->hidden;
   size_t first, rows;
   (void)worker;
   (void)err;
   aq_tape_block(b->tape, (size_t)item, &first, &rows);
-  if (b->run + 1 < aq_tape_runs(b->tape->config)) {
-    memcpy(gradient_rows(b, AQ_SLOT_OUTPUT, first), gradient_rows(b, AQ_SLOT_INPUT, first), rows * n * sizeof(float));
-  } else {
-    undo_last_norm(b, first, rows);
+  memcpy(gradient_rows(b, AQ_SLOT_OUTPUT, first), gradient_rows(b, AQ_SLOT_INPUT, first), rows * n * sizeof(float));
+  if (b->run + 1 == aq_tape_runs(b->tape->config)) {
     add_from_loss(b, b->run + 1, first * n, rows * n, b->buffers->gradient[AQ_SLOT_OUTPUT]);
   }
   recompute_rows(b, first, rows);
@@ -173,7 +175,7 @@ static aq_status second_half(void *ctx, uint64_t item, uint32_t worker, aq_error
 }
 
 /* From what attention is made of to the input of the layer. */
-static aq_status first_half(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+static aq_status undo_before(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const backward *b = ctx;
   const size_t n = b->tape->config->hidden;
   size_t first, rows;
@@ -186,7 +188,7 @@ static aq_status first_half(void *ctx, uint64_t item, uint32_t worker, aq_error 
 }
 
 /* From the input of the first layer to the tables. */
-static aq_status embed_block(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+static aq_status undo_embedding(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const backward *b = ctx;
   const aq_tape_buffers *t = b->buffers;
   const aq_param_norm norm = aq_params_norm(b->params, AQ_NO_LAYER, AQ_ROLE_EMBEDDING_NORM);
@@ -222,68 +224,84 @@ static void attend(const backward *b, size_t text, size_t h, uint32_t worker) {
                                      .d_out = gradient_rows(b, s->out, first) + h * width};
   aq_attention_backward(&gradient, aq_kernels_get(), b->buffers->scratch + worker * b->buffers->scratch_stride);
   const float *angles = aq_tape_angles(b->tape, b->run);
-  const aq_rope *rope = &b->params->rope[c->is_local[aq_tape_layer(c, b->run)]];
+  const aq_rope *rope = &b->params->rope[c->is_local[aq_tape_layer_of(c, b->run)]];
   for (size_t t = 0; angles != NULL && t < gradient.head.tokens; t++, angles += width, to += gradient.head.stride) {
     aq_rope_turn_back(rope, angles, to);
     aq_rope_turn_back(rope, angles, to + c->attention);
   }
 }
 
-static aq_status attend_or_prepare(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+static aq_status attend_item(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const backward *b = ctx;
-  const size_t i = (size_t)item, heads = b->tape->config->heads;
+  const size_t heads = b->tape->config->heads;
   (void)err;
-  if (i < b->heads) {
-    attend(b, i / heads, i % heads, worker);
-  } else {
-    aq_stage_prepare(&b->stage, i - b->heads);
-  }
+  attend(b, (size_t)item / heads, (size_t)item % heads, worker);
   return AQ_OK;
 }
 
-static aq_status unpool_or_prepare(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+static aq_status unpool_text(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const backward *b = ctx;
   const aq_model_config *c = b->tape->config;
   const size_t i = (size_t)item;
   (void)worker;
   (void)err;
-  if (i < b->tape->texts) {
-    aq_pooling_backward(c, b->buffers->embeddings + i * c->hidden, b->buffers->factors[i],
-                        b->d_embeddings + i * c->hidden, b->tape->lengths[i],
-                        b->buffers->d_final + b->tape->first[i] * c->hidden);
-  } else {
-    aq_stage_prepare(&b->stage, i - b->tape->texts);
-  }
+  aq_pooling_backward(c, b->buffers->embeddings + i * c->hidden, b->buffers->factors[i],
+                      b->d_embeddings + i * c->hidden, b->tape->lengths[i],
+                      b->buffers->d_final + b->tape->first[i] * c->hidden);
   return AQ_OK;
 }
 
 /* ---- rounds ---- */
 
-static aq_status run_layer(backward *b, aq_error *err) {
+static backward begin_rounds(const aq_tape *tape, const aq_params *params) {
+  return (backward){
+      .tape = tape, .params = params, .steps = aq_layer_steps_of(tape->model), .buffers = aq_tape_buffers_of(tape)};
+}
+
+float *aq_tape_gradient(const aq_tape *tape) { return aq_tape_buffers_of(tape)->gradient[AQ_SLOT_INPUT]; }
+
+static aq_status undo_layer(backward *b, uint32_t run, const aq_tape_visitor *visitor, aq_error *err) {
   const aq_tape *tape = b->tape;
-  const aq_model_config *c = tape->config;
-  const uint32_t layer = aq_tape_layer(c, b->run), below = b->run > 0 ? aq_tape_layer(c, b->run - 1) : AQ_NO_LAYER;
-  AQ_TRY(aq_pool_run(tape->pool, aq_tape_blocks(tape), second_half, b, err));
-  b->stage = aq_stage_of(b->params, layer, below, true, b->buffers->panels);
-  b->heads = tape->texts * c->heads;
-  AQ_TRY(aq_pool_run(tape->pool, b->heads + aq_stage_panels(&b->stage), attend_or_prepare, b, err));
-  AQ_TRY(aq_pool_run(tape->pool, aq_tape_blocks(tape), first_half, b, err));
-  aq_tape_show_layer(tape, b->run);
-  return b->visitor->visit(b->visitor->ctx, tape, layer, err);
+  const uint32_t layer = aq_tape_layer_of(tape->config, run);
+  aq_pool *pool = tape->pool;
+  b->run = run;
+  AQ_TRY(aq_params_hold(b->params, layer, pool, err));
+  AQ_TRY(aq_stage_prepare(b->params, layer, true, b->buffers->panels, pool, &b->stage, err));
+  AQ_TRY(aq_pool_run(pool, aq_tape_blocks(tape), undo_behind, b, err));
+  AQ_TRY(aq_pool_run(pool, tape->texts * tape->config->heads, attend_item, b, err));
+  AQ_TRY(aq_pool_run(pool, aq_tape_blocks(tape), undo_before, b, err));
+  aq_tape_show_layer(tape, run);
+  return visitor->visit(visitor->ctx, tape, layer, err);
+}
+
+aq_status aq_tape_end_backward(aq_tape *tape, const aq_params *params, const float *d_embeddings, aq_error *err) {
+  backward b = begin_rounds(tape, params);
+  b.d_embeddings = d_embeddings;
+  AQ_TRY(aq_pool_run(tape->pool, tape->texts, unpool_text, &b, err));
+  if (b.buffers->final_z == NULL) return AQ_OK;
+  return aq_pool_run(tape->pool, aq_tape_blocks(tape), undo_last_norm, &b, err);
+}
+
+aq_status aq_tape_layer_backward(aq_tape *tape, const aq_params *params, uint32_t run, const aq_tape_visitor *visitor,
+                                 aq_error *err) {
+  backward b = begin_rounds(tape, params);
+  return undo_layer(&b, run, visitor, err);
+}
+
+aq_status aq_tape_input_backward(aq_tape *tape, const aq_params *params, const aq_tape_visitor *visitor,
+                                 aq_error *err) {
+  backward b = begin_rounds(tape, params);
+  if (tape->config->projects) AQ_TRY(aq_params_hold(params, AQ_PART_TOKENS, tape->pool, err));
+  AQ_TRY(aq_stage_prepare(params, AQ_NO_LAYER, true, b.buffers->panels, tape->pool, &b.stage, err));
+  AQ_TRY(aq_pool_run(tape->pool, aq_tape_blocks(tape), undo_embedding, &b, err));
+  return visitor->visit(visitor->ctx, tape, AQ_NO_LAYER, err);
 }
 
 aq_status aq_tape_backward(aq_tape *tape, const aq_params *params, const float *d_embeddings,
                            const float *const *d_hidden, const aq_tape_visitor *visitor, aq_error *err) {
-  backward b = {.tape = tape,
-                .params = params,
-                .steps = aq_layer_steps_of(tape->model),
-                .visitor = visitor,
-                .buffers = aq_tape_buffers_of(tape),
-                .d_embeddings = d_embeddings,
-                .d_hidden = d_hidden};
-  b.stage = aq_stage_of(params, AQ_NO_LAYER, tape->config->layers - 1, true, b.buffers->panels);
-  AQ_TRY(aq_pool_run(tape->pool, tape->texts + aq_stage_panels(&b.stage), unpool_or_prepare, &b, err));
-  for (b.run = aq_tape_runs(tape->config); b.run-- > 0;) AQ_TRY(run_layer(&b, err));
-  AQ_TRY(aq_pool_run(tape->pool, aq_tape_blocks(tape), embed_block, &b, err));
-  return visitor->visit(visitor->ctx, tape, AQ_NO_LAYER, err);
+  backward b = begin_rounds(tape, params);
+  b.d_hidden = d_hidden;
+  AQ_TRY(aq_tape_end_backward(tape, params, d_embeddings, err));
+  for (uint32_t run = aq_tape_runs(tape->config); run-- > 0;) AQ_TRY(undo_layer(&b, run, visitor, err));
+  return aq_tape_input_backward(tape, params, visitor, err);
 }

@@ -30,22 +30,19 @@ typedef struct aq_tape_buffers {
   size_t capacity;
   float *embedding_z, *embedding_scale; /* of the norm behind the tables; tokens x width of the tables, tokens */
   float *embedded;                      /* what it gives: hidden[0], unless that is projected */
-  float *final, *final_z, *final_scale; /* of the norm behind the layers; without it, final: the last of hidden */
+  float *final, *final_z, *final_scale; /* of the norm behind the layers; without it, final: what the last gives */
   float *embeddings, *factors;          /* texts x hidden, texts: see pooling.h */
   float *angles;                        /* 2 x the longest text x width of a head: of rotary positions; NULL without */
   size_t longest;
   float *d_input, *d_embedded, *d_final;
-  float *gradient[AQ_SLOTS]; /* of the layer at hand, as wide as the values. That at its input is copied to its output
-                                for the layer below; an activation's and a sum's are changed in place */
+  float *gradient[AQ_SLOTS]; /* of the layer at hand, as wide as the values. That at its input is what a step of a pass
+                                begins and ends with, and is copied to its output; an activation's and a sum's are
+                                changed in place */
   float *panels;             /* of a stage */
   float *scratch;            /* of `scratch_stride` floats a thread, for attention */
   size_t scratch_stride;
   float *columns, *rows; /* for the gradient of a linear: x as panels, dy transposed */
 } aq_tape_buffers;
-
-/* Runs of layers, and the layer that a run is of. */
-static inline uint32_t aq_tape_runs(const aq_model_config *config) { return config->layers * config->passes; }
-static inline uint32_t aq_tape_layer(const aq_model_config *config, uint32_t run) { return run % config->layers; }
 
 /* Points tape->linear and tape->norm of the run's layer to its values, and where the pass goes back, to gradients. */
 void aq_tape_show_layer(const aq_tape *tape, uint32_t run);

@@ -1,8 +1,8 @@
 /* tape_forward.c - the forward pass, keeping what the backward pass needs.
  *
- * A layer is two rounds of the pool. In the first an item is one head over one text, or the preparation of a panel of
- * the weights that the second needs; in the second an item is a block of tokens, from the step after attention to the
- * last before the attention of the next layer (layer_steps.h). */
+ * A layer is four rounds of the pool. In the first an item is a panel of the layer's weights; in the second and the
+ * last it is a block of tokens, which goes through the steps before attention and through those behind it
+ * (layer_steps.h); in the third one head over one text. */
 #include "core/compiler.h"
 #include "core/error.h"
 #include "model/nn/layer_norm.h"
@@ -18,15 +18,15 @@ typedef struct forward {
   const aq_layer_steps *steps;
   aq_tape_buffers *buffers;
   aq_stage stage;
-  size_t heads; /* items of attention in the first round of a layer */
   uint32_t run;
+  size_t begin, end; /* steps of its layer */
 } forward;
 
 /* ---- tokens ---- */
 
-static void norm_sums(const forward *f, uint32_t run, const aq_step *s, size_t first, size_t rows) {
-  const aq_tape_layer_buffers *l = &f->buffers->layers[run];
-  const aq_param_norm norm = aq_params_norm(f->params, aq_tape_layer(f->tape->config, run), s->role);
+static void norm_sums(const forward *f, const aq_step *s, size_t first, size_t rows) {
+  const aq_tape_layer_buffers *l = &f->buffers->layers[f->run];
+  const aq_param_norm norm = aq_params_norm(f->params, aq_tape_layer_of(f->tape->config, f->run), s->role);
   const size_t n = f->tape->config->hidden;
   const float *residual = l->value[s->residual];
   for (size_t t = first; t < first + rows; t++) {
@@ -35,33 +35,28 @@ static void norm_sums(const forward *f, uint32_t run, const aq_step *s, size_t f
   }
 }
 
-static void run_step(const forward *f, uint32_t run, size_t number, size_t first, size_t rows) {
+static void run_step(const forward *f, size_t number, size_t first, size_t rows) {
   const aq_step *s = &f->steps->step[number];
   const aq_model *m = f->tape->model;
-  float *const *value = f->buffers->layers[run].value;
+  float *const *value = f->buffers->layers[f->run].value;
   switch (s->kind) {
     case AQ_STEP_LINEAR:
       aq_gemm_run(&f->stage.product[number], aq_tape_rows(m, value, s->in, first), aq_slot_width(m, s->in), rows,
                   aq_tape_rows(m, value, s->out, first), aq_slot_width(m, s->out));
       break;
     case AQ_STEP_ADD_NORM:
-      norm_sums(f, run, s, first, rows);
+      norm_sums(f, s, first, rows);
       break;
     case AQ_STEP_ACTIVATION:
     case AQ_STEP_NORM:
     case AQ_STEP_GATE:
     case AQ_STEP_GATE_LAST:
     case AQ_STEP_ADD:
-      aq_tape_make_rows(f->tape, f->params, run, s, first, rows);
+      aq_tape_make_rows(f->tape, f->params, f->run, s, first, rows);
       break;
     case AQ_STEP_ATTENTION: /* in a round of its own */
       break;
   }
-}
-
-/* Steps [begin, end). */
-static void run_steps(const forward *f, uint32_t run, size_t begin, size_t end, size_t first, size_t rows) {
-  for (size_t i = begin; i < end; i++) run_step(f, run, i, first, rows);
 }
 
 /* Token t of the group: the text it belongs to is the last that begins at or before it. */
@@ -116,25 +111,31 @@ static aq_status embed_block(void *ctx, uint64_t item, uint32_t worker, aq_error
   (void)err;
   aq_tape_block(f->tape, (size_t)item, &first, &rows);
   embed_rows(f, first, rows);
-  run_steps(f, 0, 0, f->steps->attention, first, rows);
   return AQ_OK;
 }
 
-static aq_status layer_block(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+static aq_status run_block(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const forward *f = ctx;
   size_t first, rows;
   (void)worker;
   (void)err;
   aq_tape_block(f->tape, (size_t)item, &first, &rows);
-  run_steps(f, f->run, f->steps->attention + 1, f->steps->count, first, rows);
-  if (f->run + 1 < aq_tape_runs(f->tape->config)) {
-    run_steps(f, f->run + 1, 0, f->steps->attention, first, rows);
-  } else if (f->buffers->final_z != NULL) {
-    const aq_row_norm norm = aq_row_norm_of(f->params, AQ_NO_LAYER, AQ_ROLE_FINAL_NORM);
-    const size_t at = first * norm.n;
-    aq_row_norm_forward(&norm, f->buffers->hidden[f->run + 1] + at, rows, f->buffers->final_z + at,
-                        f->buffers->final_scale + first, f->buffers->final + at);
-  }
+  for (size_t i = f->begin; i < f->end; i++) run_step(f, i, first, rows);
+  return AQ_OK;
+}
+
+/* From what the last layer gives through the norm behind it. */
+static aq_status norm_block(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+  const forward *f = ctx;
+  const aq_row_norm norm = aq_row_norm_of(f->params, AQ_NO_LAYER, AQ_ROLE_FINAL_NORM);
+  const float *x = f->buffers->layers[aq_tape_runs(f->tape->config) - 1].value[AQ_SLOT_OUTPUT];
+  size_t first, rows;
+  (void)worker;
+  (void)err;
+  aq_tape_block(f->tape, (size_t)item, &first, &rows);
+  const size_t at = first * norm.n;
+  aq_row_norm_forward(&norm, x + at, rows, f->buffers->final_z + at, f->buffers->final_scale + first,
+                      f->buffers->final + at);
   return AQ_OK;
 }
 
@@ -146,7 +147,7 @@ static float *qkv_of(const forward *f) {
 
 /* Turns query and key where they are: as attention reads them, here and on the way back. */
 static void turn_head(const forward *f, const aq_head *head, const float *angles) {
-  const aq_rope *rope = &f->params->rope[f->tape->config->is_local[aq_tape_layer(f->tape->config, f->run)]];
+  const aq_rope *rope = &f->params->rope[f->tape->config->is_local[aq_tape_layer_of(f->tape->config, f->run)]];
   const size_t width = head->width;
   const size_t query = (size_t)(head->query - qkv_of(f)), key = (size_t)(head->key - qkv_of(f));
   for (size_t t = 0; t < head->tokens; t++, angles += width) {
@@ -164,15 +165,11 @@ static void attend(const forward *f, size_t text, size_t h, uint32_t worker) {
   aq_attention_run(&head, aq_kernels_get(), &space);
 }
 
-static aq_status attend_or_prepare(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
+static aq_status attend_item(void *ctx, uint64_t item, uint32_t worker, aq_error *err) {
   const forward *f = ctx;
-  const size_t i = (size_t)item, heads = f->tape->config->heads;
+  const size_t heads = f->tape->config->heads;
   (void)err;
-  if (i < f->heads) {
-    attend(f, i / heads, i % heads, worker);
-  } else {
-    aq_stage_prepare(&f->stage, i - f->heads);
-  }
+  attend(f, (size_t)item / heads, (size_t)item % heads, worker);
   return AQ_OK;
 }
 
@@ -189,24 +186,46 @@ static aq_status pool_text(void *ctx, uint64_t item, uint32_t worker, aq_error *
 
 /* ---- rounds ---- */
 
-static aq_status run_layer(forward *f, aq_error *err) {
-  const aq_tape *tape = f->tape;
-  const aq_model_config *c = tape->config;
-  const bool last = f->run + 1 == aq_tape_runs(c);
-  f->stage = aq_stage_of(f->params, last ? AQ_NO_LAYER : aq_tape_layer(c, f->run + 1), aq_tape_layer(c, f->run), false,
-                         f->buffers->panels);
-  f->heads = tape->texts * c->heads;
-  AQ_TRY(aq_pool_run(tape->pool, f->heads + aq_stage_panels(&f->stage), attend_or_prepare, f, err));
-  return aq_pool_run(tape->pool, aq_tape_blocks(tape), layer_block, f, err);
+static forward begin_rounds(const aq_tape *tape, const aq_params *params) {
+  return (forward){
+      .tape = tape, .params = params, .steps = aq_layer_steps_of(tape->model), .buffers = aq_tape_buffers_of(tape)};
+}
+
+static aq_status run_steps(forward *f, size_t begin, size_t end, aq_error *err) {
+  f->begin = begin;
+  f->end = end;
+  return aq_pool_run(f->tape->pool, aq_tape_blocks(f->tape), run_block, f, err);
+}
+
+float *aq_tape_state(const aq_tape *tape) { return aq_tape_buffers_of(tape)->hidden[0]; }
+
+aq_status aq_tape_embed(aq_tape *tape, const aq_params *params, aq_error *err) {
+  forward f = begin_rounds(tape, params);
+  AQ_TRY(aq_params_hold(params, AQ_PART_TOKENS, tape->pool, err));
+  AQ_TRY(aq_stage_prepare(params, AQ_NO_LAYER, false, f.buffers->panels, tape->pool, &f.stage, err));
+  return aq_pool_run(tape->pool, aq_tape_blocks(tape), embed_block, &f, err);
+}
+
+aq_status aq_tape_layer(aq_tape *tape, const aq_params *params, uint32_t run, aq_error *err) {
+  const uint32_t layer = aq_tape_layer_of(tape->config, run);
+  forward f = begin_rounds(tape, params);
+  f.run = run;
+  AQ_TRY(aq_params_hold(params, layer, tape->pool, err));
+  AQ_TRY(aq_stage_prepare(params, layer, false, f.buffers->panels, tape->pool, &f.stage, err));
+  AQ_TRY(run_steps(&f, 0, f.steps->attention, err));
+  AQ_TRY(aq_pool_run(tape->pool, tape->texts * tape->config->heads, attend_item, &f, err));
+  return run_steps(&f, f.steps->attention + 1, f.steps->count, err);
+}
+
+aq_status aq_tape_end(aq_tape *tape, const aq_params *params, aq_error *err) {
+  forward f = begin_rounds(tape, params);
+  if (f.buffers->final_z != NULL) AQ_TRY(aq_pool_run(tape->pool, aq_tape_blocks(tape), norm_block, &f, err));
+  return aq_pool_run(tape->pool, tape->texts, pool_text, &f, err);
 }
 
 aq_status aq_tape_forward(aq_tape *tape, const aq_params *params, aq_error *err) {
-  forward f = {
-      .tape = tape, .params = params, .steps = aq_layer_steps_of(tape->model), .buffers = aq_tape_buffers_of(tape)};
-  aq_tape_find_angles(tape, params);
-  f.stage = aq_stage_of(params, 0, AQ_NO_LAYER, false, f.buffers->panels);
-  AQ_TRY(aq_pool_run(tape->pool, aq_stage_panels(&f.stage), attend_or_prepare, &f, err));
-  AQ_TRY(aq_pool_run(tape->pool, aq_tape_blocks(tape), embed_block, &f, err));
-  for (f.run = 0; f.run < aq_tape_runs(tape->config); f.run++) AQ_TRY(run_layer(&f, err));
-  return aq_pool_run(tape->pool, tape->texts, pool_text, &f, err);
+  const uint32_t runs = aq_tape_runs(tape->config);
+  AQ_TRY(aq_tape_embed(tape, params, err));
+  for (uint32_t i = 0; i < runs; i++) AQ_TRY(aq_tape_layer(tape, params, i, err));
+  return aq_tape_end(tape, params, err);
 }

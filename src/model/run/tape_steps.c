@@ -10,7 +10,7 @@ static void norm_rows(const aq_tape *tape, const aq_params *params, uint32_t run
                       size_t rows) {
   const aq_tape_layer_buffers *l = &aq_tape_buffers_of(tape)->layers[run];
   const size_t at = first * tape->config->hidden;
-  const aq_row_norm norm = aq_row_norm_of(params, aq_tape_layer(tape->config, run), s->role);
+  const aq_row_norm norm = aq_row_norm_of(params, aq_tape_layer_of(tape->config, run), s->role);
   aq_row_norm_forward(&norm, l->value[s->in] + at, rows, l->z[s->out] + at, l->scale[s->out] + first,
                       l->value[s->out] + at);
 }
@@ -61,7 +61,7 @@ aq_head aq_tape_head(const aq_tape *tape, const aq_params *params, uint32_t run,
   const size_t first = tape->first[text];
   aq_head head = aq_attention_head(c, aq_tape_rows(tape->model, value, s->in, first), tape->lengths[text], h,
                                    aq_tape_rows(tape->model, value, s->out, first));
-  if (c->is_local[aq_tape_layer(c, run)]) head.reach = c->window;
+  if (c->is_local[aq_tape_layer_of(c, run)]) head.reach = c->window;
   head.relative = aq_position_bias_of(&params->relative, h);
   return head;
 }
@@ -83,5 +83,5 @@ void aq_tape_find_angles(const aq_tape *tape, const aq_params *params) {
 
 const float *aq_tape_angles(const aq_tape *tape, uint32_t run) {
   const aq_model_config *c = tape->config;
-  return aq_tape_buffers_of(tape)->angles != NULL ? angles_of(tape, c->is_local[aq_tape_layer(c, run)]) : NULL;
+  return aq_tape_buffers_of(tape)->angles != NULL ? angles_of(tape, c->is_local[aq_tape_layer_of(c, run)]) : NULL;
 }

@@ -1,6 +1,7 @@
 /* test_decoder_factors.c - what planning and rounding need of a decoder's matrices, against the formulas. */
-#include "calib/fisher/decoder_factors.h"
+#include "calib/fisher/fisher_factors.h"
 
+#include "calib/fisher/decoder_stats.h"
 #include "calib/fisher/stats_arrays.h"
 #include "calib/fisher/triangle.h"
 #include "core/memory.h"
@@ -15,7 +16,7 @@ static double at(const float *triangle, size_t i, size_t j) {
 
 /* The damped inputs are L diag(d) L^T, but for the mean of d, which is in the sensitivity. */
 static void check_factors(const aq_fisher_factors *f) {
-  const double damping = 0.2 * aq_triangle_trace(f->inputs, f->cols) / (double)f->cols;
+  const double damping = 0.2 * aq_triangle_trace(f->inputs.values, f->cols) / (double)f->cols;
   const double mean = (double)f->sensitivity[0] / (double)f->row_weight[0];
   double sum = 0;
   for (size_t j = 0; j < f->cols; j++) sum += (double)f->input_d[j] / (double)f->cols;
@@ -24,16 +25,16 @@ static void check_factors(const aq_fisher_factors *f) {
     for (size_t j = 0; j <= i; j++) {
       double product = 0;
       for (size_t k = 0; k <= j; k++) {
-        product += at(f->input_l, i, k) * mean * (double)f->input_d[k] * at(f->input_l, j, k);
+        product += at(f->input_l.values, i, k) * mean * (double)f->input_d[k] * at(f->input_l.values, j, k);
       }
-      if (fabs(product - at(f->inputs, i, j) - (i == j ? damping : 0)) > 1e-4) fail_msg("input %zu, %zu", i, j);
+      if (fabs(product - at(f->inputs.values, i, j) - (i == j ? damping : 0)) > 1e-4) fail_msg("input %zu, %zu", i, j);
     }
   }
   for (size_t i = 0; i < f->rows; i++) {
     assert_true(fabs((double)f->sensitivity[i] / ((double)f->row_weight[i] * mean) - 1) < 1e-4);
   }
-  assert_null(f->output_l);
-  assert_null(f->g);
+  assert_int_equal(f->output_l.n, 0);
+  assert_int_equal(f->outputs.n, 0);
 }
 
 static double *diagonal_of(const float *triangle, size_t n) {
@@ -59,7 +60,7 @@ static void check_kind(const tiny_kind *kind) {
   for (size_t i = 0; i < DEC_WORDS; i++) predictions += (double)s.head_rows[i];
   for (size_t i = 0; i < DEC_HIDDEN; i++) total += a[i];
   for (size_t i = 0; i < DEC_K; i++) mean += g[i] / DEC_K;
-  assert_ok(aq_decoder_factors_create(&f.params, &s, f.pool, &factors, &count, &err));
+  assert_ok(aq_fisher_factors_create(&aq_decoder_factors, &s, f.pool, &factors, &count, &err));
   assert_int_equal(count, (size_t)DEC_LAYERS * 7 + (kind->tied ? 1 : 2));
   for (size_t i = 0; i < count; i++) {
     check_factors(&factors[i]);
@@ -68,7 +69,7 @@ static void check_kind(const tiny_kind *kind) {
       assert_true(fabs((double)factors[i].row_weight[r] / (0.5 * (g[r] + 0.1 * mean)) - 1) < 1e-5);
     }
     for (size_t c = 0; c < DEC_HIDDEN; c++) {
-      assert_true(fabs(at(factors[i].inputs, c, c) - a[c] / total - 0.3 * moments[c]) < 1e-6);
+      assert_true(fabs(at(factors[i].inputs.values, c, c) - a[c] / total - 0.3 * moments[c]) < 1e-6);
     }
   }
   const aq_fisher_factors *table = &factors[(size_t)DEC_LAYERS * 7];
@@ -100,13 +101,13 @@ static void rows_weigh_by_how_often_they_are_read(void **state) {
   assert_ok(aq_decoder_stats_gather(&f.params, f.texts, dec_lengths, DEC_TEXTS, NULL, f.pool, NULL, &s, &err));
   float counts[DEC_WORDS];
   memcpy(counts, s.word_counts, sizeof counts);
-  assert_ok(aq_decoder_factors_create(&f.params, &s, f.alone, &factors, &count, &err));
+  assert_ok(aq_fisher_factors_create(&aq_decoder_factors, &s, f.alone, &factors, &count, &err));
   const float *w = factors[(size_t)DEC_LAYERS * 7].row_weight;
   for (size_t i = 1; i < DEC_WORDS; i++) {
     if (counts[i] == counts[i - 1]) assert_true(w[i] == w[i - 1]);
     if (counts[i] > counts[i - 1]) assert_true(w[i] > w[i - 1]);
   }
-  assert_true(aq_decoder_factors_bytes(&f.model, 2, false) > aq_decoder_factors_bytes(&f.model, 1, false));
+  assert_true(aq_fisher_factors_bytes(&f.model, 2) > aq_fisher_factors_bytes(&f.model, 1));
   aq_fisher_factors_free(factors, count);
   aq_stats_reset(&s);
   dec_tear_down(&f);
@@ -134,7 +135,7 @@ static void expect_same_matrix(const aq_fisher_factors *one, const aq_fisher_fac
   aq_free(l[1]);
 }
 
-/* Factors of layers are in the file of the statistics, and the same. */
+/* Triangles are in the file of the statistics, and the same. */
 static void factors_in_a_file_are_the_same(void **state) {
   (void)state;
   dec_fixture f;
@@ -150,17 +151,14 @@ static void factors_in_a_file_are_the_same(void **state) {
     const aq_stats_options o = {.scratch = i == 0 ? NULL : scratch};
     const aq_params *params = i == 0 ? &f.params : &by_layer;
     assert_ok(aq_decoder_stats_gather(params, f.texts, dec_lengths, DEC_TEXTS, &o, f.pool, NULL, &s[i], &err));
-    assert_ok(aq_decoder_factors_create(params, &s[i], f.pool, &factors[i], &count[i], &err));
+    assert_ok(aq_fisher_factors_create(&aq_decoder_factors, &s[i], f.pool, &factors[i], &count[i], &err));
   }
   assert_int_equal(count[0], count[1]);
   for (size_t i = 0; i < count[0]; i++) {
     expect_same_matrix(&factors[0][i], &factors[1][i]);
-    const bool of_layer = i < (size_t)DEC_LAYERS * 7;
-    assert_int_equal(factors[1][i].input_l == NULL, of_layer);
-    assert_int_equal(factors[1][i].inputs == NULL, of_layer);
-    assert_null(factors[1][i].w);
+    assert_null(factors[1][i].input_l.values);
+    assert_null(factors[1][i].inputs.values);
   }
-  assert_true(aq_decoder_factors_bytes(&f.model, 1, true) < aq_decoder_factors_bytes(&f.model, 1, false));
   for (int i = 0; i < 2; i++) {
     aq_fisher_factors_free(factors[i], count[i]);
     aq_stats_reset(&s[i]);

@@ -191,6 +191,33 @@ static void threads_change_no_bit(void **state) {
   aq_stats_reset(&one);
 }
 
+/* Parameters that are read layer by layer, and statistics in a file. */
+static void layers_in_memory_one_by_one_give_the_same(void **state) {
+  const fixture *f = *state;
+  aq_error err;
+  aq_params by_part;
+  aq_stats_options o = cut;
+  aq_stats whole, other;
+  gather(f, &cut, &whole);
+  assert_ok(aq_params_open(&f->encoder->model, f->pool, &by_part, &err));
+  assert_ok(aq_scratch_create(NULL, &o.scratch, &err));
+  assert_ok(aq_stats_gather(&by_part, f->texts, lengths, TEXTS, &o, f->alone, NULL, &other, &err));
+  assert_null(linear_of(&other, 0, DOWN)->a);
+  assert_null(linear_of(&other, 0, DOWN)->g);
+  for (size_t i = 0; i < aq_stats_array_count(&whole); i++) {
+    const aq_stats_array one = aq_stats_array_at(&whole, i), two = aq_stats_array_at(&other, i);
+    const size_t bytes = aq_stats_array_floats(&one) * sizeof(float);
+    float *values = malloc(bytes);
+    assert_ok(aq_stats_array_read(&other, &two, values, &err));
+    assert_memory_equal(*one.values, values, bytes);
+    free(values);
+  }
+  aq_stats_reset(&whole);
+  aq_stats_reset(&other);
+  aq_scratch_free(o.scratch);
+  aq_params_reset(&by_part);
+}
+
 static void seed_changes_the_gradients(void **state) {
   const fixture *f = *state;
   aq_stats one, other;
@@ -245,6 +272,7 @@ static void layers_by_themselves_are_the_same(void **state) {
     o.layer_count = 1;
     gather(f, &o, &one);
     assert_null(linear_of(&one, 1 - layer, DOWN)->a);
+    assert_true((one.word_g != NULL) == (layer == 0) && (one.position_g != NULL) == (layer == 0));
     for (size_t i = 0; i < TINY_LINEARS; i++) {
       const aq_linear_stats *a = linear_of(&all, layer, i), *b = linear_of(&one, layer, i);
       const aq_param_linear linear = aq_params_linear(&f->params, (uint32_t)layer, tiny_linears[i]), *p = &linear;
@@ -458,6 +486,7 @@ int main(void) {
       cmocka_unit_test(statistics_are_those_of_the_definition),
       cmocka_unit_test(threads_change_no_bit),
       cmocka_unit_test(seed_changes_the_gradients),
+      cmocka_unit_test(layers_in_memory_one_by_one_give_the_same),
       cmocka_unit_test(memory_limit_changes_rounding_only),
       cmocka_unit_test(layers_by_themselves_are_the_same),
       cmocka_unit_test(wrong_arguments_are_refused),

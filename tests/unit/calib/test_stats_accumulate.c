@@ -45,7 +45,7 @@ static void accumulate(uint32_t threads, int times, result *out) {
   memset(out, 0, sizeof *out);
   assert_ok(aq_pool_create(threads, &pool, &err));
   assert_ok(aq_accumulator_create(pool, TOKENS + 3, 33, IN, &acc, &err));
-  const aq_linear_stats to = {out->a, out->g, out->moments, out->first, 0, 0};
+  const aq_linear_stats to = {.a = out->a, .g = out->g, .moments = out->moments, .first = out->first};
   for (int i = 0; i < times; i++) {
     aq_accumulator_begin(acc, first, TEXTS);
     assert_ok(aq_accumulator_linear(acc, &linear, &to, &err));
@@ -183,7 +183,8 @@ static void same_input_again_gives_the_same(void **state) {
   assert_ok(aq_pool_create(2, &pool, &err));
   assert_ok(aq_accumulator_create(pool, TOKENS, 33, IN, &acc, &err));
   static float a[TRIANGLE(IN)], g[TRIANGLE(OUT)];
-  const aq_linear_stats query = {a, g, again.moments, again.first, 0, 0}, key = {again.a, again.g, NULL, NULL, 0, 0};
+  const aq_linear_stats query = {.a = a, .g = g, .moments = again.moments, .first = again.first};
+  const aq_linear_stats key = {.a = again.a, .g = again.g};
   aq_accumulator_begin(acc, first, TEXTS);
   assert_ok(aq_accumulator_linear(acc, &other, &query, &err));
   assert_ok(aq_accumulator_linear(acc, &linear, &key, &err));
@@ -208,7 +209,7 @@ static void new_group_forgets_the_input_before(void **state) {
     float *const a = way == 0 ? both : way == 1 ? one : two;
     aq_accumulator *acc;
     assert_ok(aq_accumulator_create(pool, TOKENS, 33, IN, &acc, &err));
-    const aq_linear_stats to = {a, g, NULL, NULL, 0, 0};
+    const aq_linear_stats to = {.a = a, .g = g};
     if (way != 2) {
       aq_accumulator_begin(acc, first, TEXTS);
       assert_ok(aq_accumulator_linear(acc, &linear, &to, &err));

@@ -308,7 +308,7 @@ static void counted_bytes_are_those_taken(void **state) {
   aq_error err;
   aq_tape tape = {0};
   uint64_t bytes, fewer;
-  assert_ok(aq_tape_begin(&tape, &f->params, f->texts, lengths, TEXTS, f->pool, &err));
+  assert_ok(aq_tape_begin_layers(&tape, &f->params, f->texts, lengths, TEXTS, f->pool, &err));
   const uint64_t taken = aq_tape_buffers_of(&tape)->capacity * sizeof(float);
   const uint64_t of_texts = (tape.tokens - TEXTS) * (TINY_HIDDEN + 1) * sizeof(float);
   assert_ok(aq_tape_bytes(&f->params, tape.tokens, 40, 2, &bytes, &err));
@@ -318,18 +318,121 @@ static void counted_bytes_are_those_taken(void **state) {
   aq_tape_reset(&tape);
 }
 
-/* A layer more takes what is kept of one: the rest of it, and all gradients, are held once for all layers. */
-static void a_layer_more_takes_what_is_kept_of_it(void **state) {
+/* A pass that is led layer by layer holds one of them; one that is not holds what is kept of each. */
+static void layers_share_room_when_they_are_led(void **state) {
   fixture *f = *state;
   aq_error err;
-  aq_model_config *c = &f->encoder->model.config;
+  aq_tape whole = {0};
   uint64_t two, one;
-  enum { TOKENS = 1000, KEPT = 7 * TINY_HIDDEN + TINY_INNER + 2 };
-  assert_ok(aq_tape_bytes(&f->params, TOKENS, 40, 1, &two, &err));
-  c->layers = TINY_LAYERS - 1;
-  assert_ok(aq_tape_bytes(&f->params, TOKENS, 40, 1, &one, &err));
-  c->layers = TINY_LAYERS;
-  assert_true(two - one >= TOKENS * KEPT * sizeof(float) && two - one < TOKENS * (KEPT + 1) * sizeof(float));
+  enum { KEPT = 7 * TINY_HIDDEN + TINY_INNER + 2 };
+  assert_ok(aq_tape_bytes(&f->params, 1000, 40, 1, &two, &err));
+  f->encoder->model.config.layers = TINY_LAYERS - 1;
+  assert_ok(aq_tape_bytes(&f->params, 1000, 40, 1, &one, &err));
+  assert_int_equal(two, one);
+  assert_ok(aq_tape_begin(&whole, &f->params, f->texts, lengths, TEXTS, f->pool, &err));
+  const size_t fewer = aq_tape_buffers_of(&whole)->capacity;
+  f->encoder->model.config.layers = TINY_LAYERS;
+  assert_ok(aq_tape_begin(&whole, &f->params, f->texts, lengths, TEXTS, f->pool, &err));
+  const size_t more = aq_tape_buffers_of(&whole)->capacity - fewer;
+  assert_true(more >= whole.tokens * KEPT && more < whole.tokens * (KEPT + 1));
+  aq_tape_reset(&whole);
+}
+
+/* ---- layer by layer ---- */
+
+enum { STATE = TEXTS * TINY_POSITIONS * TINY_HIDDEN, SEEN = 7 * TEXTS * TINY_POSITIONS * (TINY_HIDDEN + TINY_INNER) };
+
+/* What visitors of a pass see, one after another: inputs and gradients of linears, and those of the tables. */
+typedef struct sight {
+  float *seen; /* SEEN for each layer, and a state */
+  size_t count;
+} sight;
+
+static void look_at(sight *s, const float *rows, size_t tokens, size_t width, size_t stride) {
+  for (size_t t = 0; t < tokens; t++, s->count += width) {
+    memcpy(s->seen + s->count, rows + t * stride, width * sizeof *rows);
+  }
+}
+
+static aq_status see_layer(void *ctx, const aq_tape *tape, uint32_t layer, aq_error *err) {
+  (void)err;
+  for (uint32_t i = 0; i < tape->model->weight_count; i++) {
+    const aq_tape_linear *l = &tape->linear[i];
+    if (tape->model->weights[i].layer != layer || l->x == NULL) continue;
+    look_at(ctx, l->x, tape->tokens, l->in, l->x_stride);
+    look_at(ctx, l->dy, tape->tokens, l->out, l->dy_stride);
+  }
+  if (layer == AQ_NO_LAYER) look_at(ctx, tape->d_input, tape->tokens, TINY_HIDDEN, TINY_HIDDEN);
+  return AQ_OK;
+}
+
+static sight make_sight(void) { return (sight){calloc(TINY_LAYERS * SEEN + STATE, sizeof(float)), 0}; }
+
+/* The pass in steps, each with room that was begun anew; states[i] and d become what is before layer i. */
+static void lead_pass(const fixture *f, const aq_params *p, const aq_tape_visitor *visitor, float states[][STATE],
+                      float *d, const float *d_embeddings, float *embeddings) {
+  aq_error err;
+  aq_tape tape = {0};
+  size_t bytes = 0;
+  for (uint32_t i = 0; i <= TINY_LAYERS; i++) {
+    assert_ok(aq_tape_begin_forward(&tape, p, f->texts, lengths, TEXTS, f->pool, &err));
+    bytes = tape.tokens * TINY_HIDDEN * sizeof(float);
+    if (i > 0) memcpy(aq_tape_state(&tape), states[i - 1], bytes);
+    assert_ok(i == 0 ? aq_tape_embed(&tape, p, &err) : aq_tape_layer(&tape, p, i - 1, &err));
+    memcpy(states[i], aq_tape_state(&tape), bytes);
+  }
+  assert_ok(aq_tape_begin_layers(&tape, p, f->texts, lengths, TEXTS, f->pool, &err));
+  memcpy(aq_tape_state(&tape), states[TINY_LAYERS - 1], bytes);
+  assert_ok(aq_tape_layer(&tape, p, TINY_LAYERS - 1, &err));
+  assert_ok(aq_tape_end(&tape, p, &err));
+  memcpy(embeddings, tape.embeddings, TEXTS * TINY_HIDDEN * sizeof(float));
+  assert_ok(aq_tape_end_backward(&tape, p, d_embeddings, &err));
+  memcpy(d, aq_tape_gradient(&tape), bytes);
+  for (uint32_t i = TINY_LAYERS; i-- > 0;) {
+    assert_ok(aq_tape_begin_layers(&tape, p, f->texts, lengths, TEXTS, f->pool, &err));
+    memcpy(aq_tape_state(&tape), states[i], bytes);
+    memcpy(aq_tape_gradient(&tape), d, bytes);
+    assert_ok(aq_tape_layer(&tape, p, i, &err));
+    assert_ok(aq_tape_layer_backward(&tape, p, i, visitor, &err));
+    memcpy(d, aq_tape_gradient(&tape), bytes);
+  }
+  assert_ok(aq_tape_begin_layers(&tape, p, f->texts, lengths, TEXTS, f->pool, &err));
+  assert_ok(aq_tape_embed(&tape, p, &err));
+  memcpy(aq_tape_gradient(&tape), d, bytes);
+  assert_ok(aq_tape_input_backward(&tape, p, visitor, &err));
+  aq_tape_reset(&tape);
+}
+
+/* With the parameters of one layer at a time in memory. */
+static void a_pass_that_is_led_is_the_same(void **state) {
+  const fixture *f = *state;
+  aq_error err;
+  aq_tape whole = {0};
+  aq_params by_part;
+  loss *l = make_loss();
+  sight expected = make_sight(), led = make_sight();
+  const aq_tape_visitor first = {see_layer, &expected}, second = {see_layer, &led};
+  float(*states)[STATE] = calloc(TINY_LAYERS + 1, sizeof *states), *d = calloc(STATE, sizeof *d);
+  float embeddings[TEXTS * TINY_HIDDEN];
+  assert_ok(aq_tape_begin(&whole, &f->params, f->texts, lengths, TEXTS, f->pool, &err));
+  assert_ok(aq_tape_forward(&whole, &f->params, &err));
+  assert_ok(aq_tape_backward(&whole, &f->params, l->embeddings, NULL, &first, &err));
+  assert_ok(aq_params_open(&f->encoder->model, f->pool, &by_part, &err));
+  assert_null(by_part.values[aq_model_find(by_part.model, 0, AQ_ROLE_QUERY)]);
+  lead_pass(f, &by_part, &second, states, d, l->embeddings, embeddings);
+  assert_memory_equal(embeddings, whole.embeddings, sizeof embeddings);
+  for (uint32_t i = 0; i <= TINY_LAYERS; i++) {
+    assert_memory_equal(states[i], whole.hidden[i], whole.tokens * TINY_HIDDEN * sizeof(float));
+  }
+  assert_int_equal(led.count, expected.count);
+  assert_memory_equal(led.seen, expected.seen, led.count * sizeof(float));
+  aq_tape_reset(&whole);
+  aq_params_reset(&by_part);
+  free(states);
+  free(d);
+  free(expected.seen);
+  free(led.seen);
+  free(l);
 }
 
 /* ---- memory that runs out ---- */
@@ -383,7 +486,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(pass_threads_and_repetition_change_nothing, set_up, tear_down),
       cmocka_unit_test_setup_teardown(gradient_of_qkv_at_once_is_that_of_each, set_up, tear_down),
       cmocka_unit_test_setup_teardown(counted_bytes_are_those_taken, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(a_layer_more_takes_what_is_kept_of_it, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(layers_share_room_when_they_are_led, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_pass_that_is_led_is_the_same, set_up, tear_down),
       cmocka_unit_test_setup_teardown(pass_survives_every_fault, set_up, tear_down),
   };
   return cmocka_run_group_tests_name("pass", tests, NULL, NULL);

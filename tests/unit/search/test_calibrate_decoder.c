@@ -72,17 +72,17 @@ typedef struct searched {
   aq_candidate candidate;
   aq_encoded encoded[64];
   aq_quantize_options options;
-  double estimate, held, others;
+  double held, others;
 } searched;
 
-/* search: seconds to tune for, which has all parameters be in memory. rule: of one matrix, which is no item then. */
-static void make_candidate(searched *s, const aq_search_options *search, const char *const *rule) {
+/* rule: of one matrix, which is no item then. */
+static void make_candidate(searched *s, const char *const *rule) {
   char *why_not;
   write_letters(200 * 20);
   *s = (searched){0};
   assert_ok(open_calibration(&s->options, &s->source, &s->calibration, &why_not));
   aq_calibration_free(s->calibration);
-  s->options.search = search;
+  s->options.search = &no_search_options;
   s->options.type = "auto";
   s->options.tensor_rules = rule;
   s->options.tensor_rule_count = rule != NULL ? 1 : 0;
@@ -97,7 +97,6 @@ static void make_candidate(searched *s, const aq_search_options *search, const c
   assert_ok(aq_fisher_sensitivity_set(c, &s->problem, &err));
   assert_ok(aq_candidate_create(c, &s->plan, s->encoded, &s->problem, &s->candidate, &err));
   assert_ok(aq_search_problem_estimate(&s->problem, 1e-6, &err));
-  s->estimate = aq_search_problem_bits(&s->problem);
   assert_ok(aq_candidate_round(&s->candidate, &err));
   assert_ok(aq_candidate_adjust(&s->candidate, &err));
   s->held = s->candidate.similarity;
@@ -112,38 +111,26 @@ static void end_candidate(searched *s) {
   aq_source_close(s->source);
 }
 
-static void expect_same_codes(const searched *one, const searched *other) {
-  assert_int_equal(one->problem.count, other->problem.count);
-  for (size_t i = 0; i < one->problem.count; i++) {
-    const aq_encoded *a = &one->candidate.items[i].encoded, *b = &other->candidate.items[i].encoded;
-    assert_int_equal(a->count, b->count);
-    assert_int_equal(a->type, b->type);
-    assert_int_equal(a->span_count, b->span_count);
-    assert_memory_equal(a->codes, b->codes, a->count);
-    assert_memory_equal(a->scales, b->scales, a->span_count * sizeof *a->scales);
-    assert_true(one->problem.items[i].bits == other->problem.items[i].bits);
-  }
-}
-
-/* With parameters, statistics and factors of one part in memory everything is as with all of them there. */
-static void parts_in_memory_change_no_code(void **state) {
+/* With parameters of one part in memory everything is measured as with all of them there. */
+static void parts_in_memory_are_measured_as_the_whole(void **state) {
   (void)state;
   static const char *const rules[] = {"*layers.1.self_attn.k_proj.weight=int4"};
-  aq_search_options tuned = no_search_options;
-  tuned.tune_seconds = 1;
   for (int ruled = 0; ruled < 2; ruled++) {
-    searched by_part, whole;
-    make_candidate(&by_part, &no_search_options, ruled ? rules : NULL);
-    make_candidate(&whole, &tuned, ruled ? rules : NULL);
-    assert_non_null(by_part.calibration->original.held);
-    assert_null(whole.calibration->original.held);
-    assert_null(by_part.calibration->original.held->memory); /* nothing stays */
-    expect_same_codes(&by_part, &whole);
-    assert_true(by_part.estimate == whole.estimate);
-    assert_true(by_part.held == whole.held && by_part.held < 1);
-    assert_true(by_part.others == whole.others && by_part.others < 1);
-    end_candidate(&by_part);
-    end_candidate(&whole);
+    searched s;
+    aq_params whole;
+    double held, others;
+    make_candidate(&s, ruled ? rules : NULL);
+    const aq_calibration *c = s.calibration;
+    assert_non_null(c->original.held);
+    assert_null(c->original.held->memory); /* nothing stays */
+    assert_ok(aq_params_copy_whole(&s.candidate.quantized, c->pool, &whole, &err));
+    assert_null(whole.held);
+    assert_ok(aq_calibration_similarity(c, &whole, &c->held, &held, &err));
+    assert_ok(aq_calibration_similarity(c, &whole, &c->choose, &others, &err));
+    assert_true(s.held == held && held < 1);
+    assert_true(s.others == others && others < 1);
+    aq_params_reset(&whole);
+    end_candidate(&s);
   }
 }
 
@@ -252,7 +239,7 @@ static int tear_down(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(windows_are_divided_and_measured), cmocka_unit_test(parts_in_memory_change_no_code),
+      cmocka_unit_test(windows_are_divided_and_measured), cmocka_unit_test(parts_in_memory_are_measured_as_the_whole),
       cmocka_unit_test(memory_is_checked_before_work),    cmocka_unit_test(few_windows_are_refused),
       cmocka_unit_test(the_model_writes_its_texts),       cmocka_unit_test(what_is_for_embeddings_is_refused),
   };

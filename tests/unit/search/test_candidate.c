@@ -1,4 +1,5 @@
 /* test_candidate.c - the matrices of an encoder at one lambda: codes, values, sizes, and what is decided about them. */
+#include "calib/text_states.h"
 #include "core/memory.h"
 #include "search_fixture.h"
 #include "tensor/dtype.h"
@@ -20,9 +21,9 @@ static int tear_down(void **state) {
   return 0;
 }
 
-static const float *values_of(const aq_candidate_item *item) {
-  size_t count;
-  return aq_params_find(&s.candidate.quantized, item->factors->tensor, &count);
+/* To be freed. */
+static float *values_of(const aq_candidate_item *item) {
+  return search_values(&s.candidate.quantized, item->factors->tensor);
 }
 
 /* ---- making ---- */
@@ -48,11 +49,12 @@ static void values_are_codes_times_scales(void **state) {
     const double counted = item->planned->bits;
     assert_ok(aq_search_item_count_bits(&s.problem, item->planned, e, AQ_ALL_WORKERS, &err));
     assert_true(item->planned->bits == counted); /* of these codes, not of what they were expected to be */
-    const float *values = values_of(item);
+    float *values = values_of(item);
     for (size_t k = 0; k < count; k++) {
       assert_in_range(e->codes[k] + 128, aq_quant_min(e->type) + 128, aq_quant_max(e->type) + 128);
       assert_true(values[k] == (float)e->codes[k] * e->scales[k / e->span_length]);
     }
+    free(values);
   }
   assert_int_equal(unused, 1);
   assert_true(aq_search_problem_bits(&s.problem) == bits);
@@ -158,8 +160,7 @@ static void finished_tensors_are_those_of_the_candidate(void **state) {
   assert_ok(search_round(&s, LAMBDA, &err));
   for (size_t i = 0; i < s.problem.count; i++) {
     const aq_candidate_item *item = &s.candidate.items[i];
-    values[i] = aq_calloc((size_t)item->encoded.count, sizeof(float));
-    if (item->factors != NULL) memcpy(values[i], values_of(item), (size_t)item->encoded.count * sizeof(float));
+    values[i] = item->factors != NULL ? values_of(item) : NULL;
   }
   assert_ok(aq_candidate_finish(&s.candidate, "a test", &s.plan, s.encoded, &err));
   for (size_t i = 0; i < s.problem.count; i++) {
@@ -178,7 +179,7 @@ static void finished_tensors_are_those_of_the_candidate(void **state) {
       aq_free(decoded);
     }
     assert_null(item->encoded.codes); /* moved */
-    aq_free(values[i]);
+    free(values[i]);
   }
 }
 
@@ -201,13 +202,16 @@ static void what_is_finished_already_stays(void **state) {
 /* Whether all weights have the code that is nearest to them, those that are cut off left out. */
 static bool is_nearest(const aq_candidate_item *item) {
   const aq_encoded *e = &item->encoded;
-  const float *w = item->factors->w, *values = values_of(item);
+  float *w = search_weights(&s, item), *values = values_of(item);
+  bool nearest = true;
   const int32_t least = aq_quant_min(e->type), most = aq_quant_max(e->type);
   for (size_t k = 0; k < e->count; k++) {
     const bool inside = e->codes[k] > least && e->codes[k] < most;
-    if (inside && !(fabsf(values[k] - w[k]) <= 0.5001F * e->scales[k / e->span_length])) return false;
+    nearest = nearest && (!inside || fabsf(values[k] - w[k]) <= 0.5001F * e->scales[k / e->span_length]);
   }
-  return true;
+  free(w);
+  free(values);
+  return nearest;
 }
 
 static void items_are_rounded_as_is_decided(void **state) {
@@ -216,7 +220,7 @@ static void items_are_rounded_as_is_decided(void **state) {
   for (size_t i = 0; i < s.problem.count; i++) {
     aq_candidate_item *item = &s.candidate.items[i];
     if (item->factors == NULL) continue;
-    if (item->factors->input_l != NULL) assert_false(is_nearest(item));
+    if (item->factors->input_l.n > 0) assert_false(is_nearest(item));
     item->to_nearest = i % 2 == 0;
   }
   assert_ok(search_round(&s, LAMBDA, &err));
@@ -225,7 +229,7 @@ static void items_are_rounded_as_is_decided(void **state) {
     if (item->factors == NULL) continue;
     assert_int_equal(item->to_nearest, i % 2 == 0);
     if (item->to_nearest) assert_true(is_nearest(item));
-    if (!item->to_nearest && item->factors->input_l != NULL) assert_false(is_nearest(item));
+    if (!item->to_nearest && item->factors->input_l.n > 0) assert_false(is_nearest(item));
   }
 }
 
@@ -253,9 +257,10 @@ static void what_is_put_is_what_was_made(void **state) {
     assert_ok(aq_candidate_set_item(&other.candidate, i, &copy, &err));
     assert_null(copy.scales); /* taken over */
     if (item->factors == NULL) continue;
-    assert_memory_equal(values_of(item),
-                        aq_params_find(&other.candidate.quantized, item->factors->tensor, &(size_t){0}),
-                        (size_t)item->encoded.count * sizeof(float));
+    float *values = values_of(item), *others = search_values(&other.candidate.quantized, item->factors->tensor);
+    assert_memory_equal(values, others, (size_t)item->encoded.count * sizeof(float));
+    free(values);
+    free(others);
     assert_true(other.problem.items[i].bits == item->planned->bits);
   }
   double similarity;
@@ -270,8 +275,11 @@ static void clearing_gives_the_base_back(void **state) {
   assert_ok(search_round(&s, LAMBDA * 30, &err));
   assert_ok(aq_candidate_clear(&s.candidate, &err));
   for (uint32_t i = 0; i < s.candidate.base.model->weight_count; i++) {
-    const size_t bytes = aq_weight_floats(&s.candidate.base.model->weights[i]) * sizeof(float);
-    assert_memory_equal(s.candidate.quantized.values[i], s.candidate.base.values[i], bytes);
+    const aq_weight *w = &s.candidate.base.model->weights[i];
+    float *now = search_values(&s.candidate.quantized, w->tensor), *base = search_values(&s.candidate.base, w->tensor);
+    assert_memory_equal(now, base, aq_weight_floats(w) * sizeof(float));
+    free(now);
+    free(base);
   }
   for (size_t i = 0; i < s.problem.count; i++) {
     assert_null(s.candidate.items[i].encoded.codes);
@@ -289,9 +297,8 @@ static void base_has_what_rules_make_of_tensors(void **state) {
   o.tensor_rule_count = 1;
   tear_down(NULL);
   search_prepare(&s, &o);
-  size_t count;
-  const float *base = aq_params_find(&s.candidate.base, search_find(s.source, name), &count);
-  const float *original = aq_params_find(&s.calibration->original, search_find(s.source, name), &count);
+  const size_t tensor = search_find(s.source, name), count = (size_t)s.source->tensors[tensor].num_params;
+  float *base = search_values(&s.candidate.base, tensor), *original = search_values(&s.calibration->original, tensor);
   assert_memory_not_equal(base, original, count * sizeof *base);
   float seen[4];
   size_t kinds = 0;
@@ -302,6 +309,8 @@ static void base_has_what_rules_make_of_tensors(void **state) {
     assert_true(kinds < 4);
     seen[kinds++] = base[i];
   }
+  free(base);
+  free(original);
   for (size_t i = 0; i < s.problem.count; i++)
     assert_int_not_equal(s.problem.items[i].tensor, search_find(s.source, name));
 }

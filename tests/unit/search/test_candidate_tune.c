@@ -25,11 +25,11 @@ static void what_is_tuned_agrees_with_its_codes(void **state) {
     const aq_candidate_item *item = &s.candidate.items[i];
     if (item->factors == NULL) continue;
     float decoded[64 * 64];
-    size_t count;
     assert_true(item->encoded.count <= AQ_COUNT_OF(decoded));
     aq_encoded_decode(&item->encoded, decoded);
-    const float *values = aq_params_find(&s.candidate.quantized, item->factors->tensor, &count);
+    float *values = search_values(&s.candidate.quantized, item->factors->tensor);
     assert_memory_equal(decoded, values, (size_t)item->encoded.count * sizeof *values);
+    free(values);
     const double bits = item->planned->bits;
     assert_ok(aq_search_item_count_bits(&s.problem, item->planned, &item->encoded, AQ_ALL_WORKERS, &err));
     assert_true(item->planned->bits == bits);

@@ -11,7 +11,6 @@ static void open_entries_are_planned_with_their_rows(void **state) {
     assert_int_equal(p->tensor, i);
     assert_int_equal(p->rows, problem_tensors[i].rows);
     assert_int_equal(p->cols, problem_tensors[i].cols);
-    assert_null(p->w);
     assert_false(p->loss_is_similarity);
     assert_int_equal(p->row_group, i == PROBLEM_STACK ? 40 : i == PROBLEM_VECTOR ? 96 : 0);
     assert_true(p->why[0] != '\0');

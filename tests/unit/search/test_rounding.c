@@ -27,20 +27,22 @@ static int tear_down(void **state) {
 static aq_encoded begin_item(size_t i) {
   aq_search_item *item = &s.problem.items[i];
   aq_encoded e = {.count = 0};
-  assert_ok(aq_search_item_choose(&s.problem, item, item->w, 0, &e, &err));
+  float *w = search_weights(&s, &s.candidate.items[i]);
+  assert_ok(aq_search_item_choose(&s.problem, item, w, 0, &e, &err));
+  free(w);
   e.codes = aq_malloc((size_t)e.count);
   assert_non_null(e.codes);
   return e;
 }
 
 /* tr(G E A E^T), as the texts have it. */
-static double loss_of(const aq_fisher_factors *f, const aq_encoded *e) {
+static double loss_of(const aq_fisher_factors *f, const float *w, const aq_encoded *e) {
   float *values = aq_calloc((size_t)e->count, sizeof(float)), *a = aq_calloc(f->cols * f->cols, sizeof(float)),
-        *g = f->g != NULL ? aq_calloc(f->rows * f->rows, sizeof(float)) : NULL;
+        *g = f->outputs.n > 0 ? aq_calloc(f->rows * f->rows, sizeof(float)) : NULL;
   double loss;
   aq_encoded_decode(e, values);
   assert_ok(aq_fisher_factors_metric(f, a, g, &err));
-  assert_ok(aq_feedback_loss(f->rows, f->cols, f->w, values, a, g, &loss, &err));
+  assert_ok(aq_feedback_loss(f->rows, f->cols, w, values, a, g, &loss, &err));
   aq_free(values);
   aq_free(a);
   aq_free(g);
@@ -53,16 +55,16 @@ static void without_a_metric_codes_are_those_of_feedback(void **state) {
   for (size_t i = 0; i < s.problem.count; i++) {
     if (s.candidate.items[i].factors == NULL) continue;
     aq_fisher_factors f = *s.candidate.items[i].factors;
-    f.g = f.word_g = NULL;
+    f.outputs.n = 0;
     f.row_weight = NULL;
     f.input_d = NULL;
     aq_encoded e = begin_item(i);
     int8_t *codes = aq_calloc((size_t)e.count, 1);
-    float *input_l, *output_l;
+    float *input_l, *output_l, *w = search_weights(&s, &s.candidate.items[i]);
     assert_ok(aq_fisher_factors_expand(&f, &input_l, &output_l, &err));
     const aq_feedback feedback = {.rows = f.rows,
                                   .cols = f.cols,
-                                  .w = f.w,
+                                  .w = w,
                                   .input_l = input_l,
                                   .output_l = output_l,
                                   .input_gain = 0.9F,
@@ -72,9 +74,10 @@ static void without_a_metric_codes_are_those_of_feedback(void **state) {
                                   .qmin = aq_quant_min(e.type),
                                   .qmax = aq_quant_max(e.type)};
     assert_ok(aq_feedback_round(&feedback, NULL, codes, &err));
-    assert_ok(aq_rounding_with_feedback(&f, LAMBDA, 0, NULL, &e, &err));
+    assert_ok(aq_rounding_with_feedback(&f, w, LAMBDA, 0, NULL, &e, &err));
     assert_memory_equal(e.codes, codes, (size_t)e.count);
     aq_free(codes);
+    free(w);
     aq_free(input_l);
     aq_free(output_l);
     aq_encoded_reset(&e);
@@ -86,12 +89,14 @@ static void feedback_loses_less_than_rounding_to_nearest(void **state) {
   size_t compared = 0;
   for (size_t i = 0; i < s.problem.count; i++) {
     const aq_fisher_factors *f = s.candidate.items[i].factors;
-    if (f == NULL || f->g == NULL) continue;
+    if (f == NULL || f->outputs.n == 0) continue;
+    float *w = search_weights(&s, &s.candidate.items[i]);
     aq_encoded e = begin_item(i);
-    aq_encoded_round(&e, f->w, e.codes);
-    const double nearest = loss_of(f, &e);
-    assert_ok(aq_rounding_with_feedback(f, 1e-12, 0, NULL, &e, &err)); /* bits cost next to nothing */
-    assert_true(loss_of(f, &e) < nearest);
+    aq_encoded_round(&e, w, e.codes);
+    const double nearest = loss_of(f, w, &e);
+    assert_ok(aq_rounding_with_feedback(f, w, 1e-12, 0, NULL, &e, &err)); /* bits cost next to nothing */
+    assert_true(loss_of(f, w, &e) < nearest);
+    free(w);
     aq_encoded_reset(&e);
     compared++;
   }
@@ -113,10 +118,12 @@ static void dearer_bits_give_cheaper_codes(void **state) {
   (void)state;
   const aq_fisher_factors *f = NULL;
   size_t i = 0;
-  while (f == NULL || f->g == NULL) f = s.candidate.items[i++].factors;
+  while (f == NULL || f->outputs.n == 0) f = s.candidate.items[i++].factors;
   aq_encoded cheap = begin_item(i - 1), dear = begin_item(i - 1);
-  assert_ok(aq_rounding_with_feedback(f, LAMBDA, 0, NULL, &cheap, &err));
-  assert_ok(aq_rounding_with_feedback(f, LAMBDA * 100, 0, NULL, &dear, &err));
+  float *w = search_weights(&s, &s.candidate.items[i - 1]);
+  assert_ok(aq_rounding_with_feedback(f, w, LAMBDA, 0, NULL, &cheap, &err));
+  assert_ok(aq_rounding_with_feedback(f, w, LAMBDA * 100, 0, NULL, &dear, &err));
+  free(w);
   assert_true(entropy_of(&dear) < 0.95 * entropy_of(&cheap));
   aq_encoded_reset(&cheap);
   aq_encoded_reset(&dear);
@@ -131,10 +138,12 @@ static void expected_bits_decide_about_damping_and_threads_do_not(void **state) 
     if (f == NULL) continue;
     aq_encoded coarse = begin_item(i), fine = begin_item(i), shared = begin_item(i);
     const double bits = (double)coarse.count;
-    assert_ok(aq_rounding_with_feedback(f, LAMBDA, 6 * bits, NULL, &coarse, &err));
-    assert_ok(aq_rounding_with_feedback(f, LAMBDA, 6.01 * bits, NULL, &fine, &err));
-    assert_ok(aq_rounding_with_feedback(f, LAMBDA, 6 * bits, s.problem.pool, &shared, &err));
+    float *w = search_weights(&s, &s.candidate.items[i]);
+    assert_ok(aq_rounding_with_feedback(f, w, LAMBDA, 6 * bits, NULL, &coarse, &err));
+    assert_ok(aq_rounding_with_feedback(f, w, LAMBDA, 6.01 * bits, NULL, &fine, &err));
+    assert_ok(aq_rounding_with_feedback(f, w, LAMBDA, 6 * bits, s.problem.pool, &shared, &err));
     assert_memory_equal(coarse.codes, shared.codes, (size_t)coarse.count);
+    free(w);
     different += memcmp(coarse.codes, fine.codes, (size_t)coarse.count) != 0 ? 1 : 0;
     aq_encoded_reset(&coarse);
     aq_encoded_reset(&fine);
