@@ -42,8 +42,9 @@ AQ_MUST_CHECK aq_status aq_stats_create(aq_stats *out, const aq_model *model, ui
 /* Makes means of the sums in memory, by the counts of the statistics; AQ_ERR_NONFINITE when one is no number. */
 AQ_MUST_CHECK aq_status aq_stats_divide(aq_stats *stats, aq_pool *pool, aq_error *err);
 
-/* With a scratch file, around what adds to the sums of a layer: they are in memory, zeroed at first; at the end they
- * become means and are written. Without one nothing happens, and aq_stats_divide has the rest. */
+/* With a scratch file, around what adds to the sums of a layer, or with AQ_NO_LAYER of the linear behind the tables:
+ * they are in memory, zeroed at first; at the end they become means and are written. Without one nothing happens, and
+ * aq_stats_divide has the rest. */
 AQ_MUST_CHECK aq_status aq_stats_enter_layer(aq_stats *stats, uint32_t layer, aq_error *err);
 AQ_MUST_CHECK aq_status aq_stats_leave_layer(aq_stats *stats, uint32_t layer, aq_pool *pool, aq_error *err);
 
