@@ -225,7 +225,7 @@ static const char mixed_hint[] =
 static aq_status fail_setting(const plan_job *job, size_t i, const char *why, const char *hint, aq_error *err) {
   (void)aq_fail(err, AQ_ERR_ARGUMENT, "%s files have codes of one setting for all linear layers of the blocks: %s",
                 job->format->name, why);
-  (void)aq_error_hint(err, AQ_ERR_ARGUMENT, hint);
+  (void)aq_error_hint(err, AQ_ERR_ARGUMENT, "%s", hint);
   return aq_error_in_tensor(err, AQ_ERR_ARGUMENT, job->tensors[i].name);
 }
 
